@@ -1,0 +1,74 @@
+"""Connections, the named statements under ``sql/`` and the advisory locks that writers take. No table is named here."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, LiteralString, TypeAlias, cast
+
+import psycopg
+from psycopg import sql
+
+SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+
+@cache
+def statement(name: str) -> sql.SQL:
+    """The statement of ``sql/<name>.sql``, for example ``statement("events/insert")``."""
+    text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    return sql.SQL(cast("LiteralString", text))
+
+
+def connect(url: str, *, application_name: str = "myi") -> Connection:
+    """An autocommit connection in UTC, set up for this warehouse's set-based statements.
+
+    Raises ``psycopg.OperationalError`` when the server cannot be reached.
+    """
+    conn = psycopg.connect(url, autocommit=True, application_name=application_name)
+    prepare(conn)
+    return conn
+
+
+def prepare(conn: Connection) -> None:
+    """Session settings that the statements count on: UTC, no JIT (it costs more than it saves), room for staging."""
+    conn.execute("SET TIME ZONE 'UTC'; SET jit = off; SET work_mem = '64MB'; SET temp_buffers = '64MB'")
+
+
+def commit_lazily(conn: Connection) -> None:
+    """Let the transaction commit without waiting for the disk.
+
+    For derived tables only: should the server lose the last commits in a crash, the marks that they cleared come back
+    with the rows that they replaced, and the work is done again.
+    """
+    conn.execute("SET LOCAL synchronous_commit = off")
+
+
+def lock_user(conn: Connection, user_id: int) -> None:
+    """Wait for, and hold until the transaction ends, the lock that serializes the writers of one user."""
+    _lock(conn, f"myi:user:{user_id}")
+
+
+def lock_catalog_links(conn: Connection) -> None:
+    """Hold back every statistics transaction while a known track changes its artists."""
+    _lock(conn, "myi:catalog-links")
+
+
+def share_catalog_links(conn: Connection) -> None:
+    """Keep the artists of known tracks as they are until the transaction ends."""
+    conn.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('myi:catalog-links', 0))")
+
+
+def lock_catalog(conn: Connection) -> None:
+    """One catalog synchronization at a time."""
+    _lock(conn, "myi:catalog")
+
+
+def lock_partitions(conn: Connection) -> None:
+    """One creator of partitions at a time; to be taken before the transaction's first write to a referenced table."""
+    _lock(conn, "myi:partitions")
+
+
+def _lock(conn: Connection, name: str) -> None:
+    conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

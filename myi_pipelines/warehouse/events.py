@@ -1,0 +1,131 @@
+"""Conforming: a slice's landed plays, of whatever source, become its listening events. One transaction a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, statement
+from myi_pipelines.warehouse.partitions import (
+    LISTENING_EVENTS,
+    attach_month,
+    existing_months,
+    month_of,
+    next_month,
+    starts_at,
+)
+from myi_pipelines.warehouse.slices import Slice, Stage, clear_mark, mark_stale
+
+SURROUNDINGS = timedelta(hours=27)
+"""How far around a slice plays are looked at: an export row reaches back to its start, at most 24 hours before its
+end, and a polled play may lie 3 s (of account data: a minute) from either. The rest lets plays beyond the slice's ends
+compete for their own matches."""
+
+
+class Conformed(NamedTuple):
+    """What became of a slice's events."""
+
+    added: int = 0
+    upgraded: int = 0
+    """Polled plays, known by an estimate, that an export now tells exactly."""
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    @property
+    def written(self) -> int:
+        """Events that are not as they were."""
+        return self.added + self.upgraded + self.updated + self.removed
+
+
+def conform_slices(
+    conn: Connection, slices: Iterable[Slice], *, min_play_ms: int
+) -> Iterator[tuple[Slice, Conformed]]:
+    """Derive the events of slices from landing anew, each in its own transaction, and yield what changed.
+
+    Rows that are right already are not touched. Where events change, the slice is marked for statistics in the same
+    transaction that clears its own mark. Names that landed meanwhile are taken into the catalog first.
+    """
+    conn.execute(statement("events/workspace"))
+    present = existing_months(conn, LISTENING_EVENTS)
+    for stale in slices:
+        conformed = None
+        while conformed is None:
+            with conn.transaction():
+                conformed = _conform(conn, stale, min_play_ms, is_new_month=stale.month not in present)
+            if conformed is None:
+                sync_catalog(conn)
+        present.add(stale.month)
+        yield stale, conformed
+
+
+def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool) -> Conformed | None:
+    """Conform one slice; None, with the slice marked, when the catalog has yet to learn of one of its tracks."""
+    commit_lazily(conn)
+    lock_user(conn, stale.user_id)
+    first, last = starts_at(stale.month), starts_at(next_month(stale.month))
+    bounds = {
+        "user_id": stale.user_id,
+        "starts_at": first,
+        "ends_at": last,
+        "near_start": first - SURROUNDINGS,
+        "near_end": last + SURROUNDINGS,
+        "min_play_ms": min_play_ms,
+    }
+    row = conn.execute(statement("events/sources"), bounds).fetchone()
+    assert row is not None
+    has_account_data, has_polled_plays, is_unlinked = row
+    if is_unlinked:
+        mark_stale(conn, [stale], Stage.EVENTS)
+        return None
+    clear_mark(conn, stale, Stage.EVENTS)
+    if has_account_data:
+        conn.execute(statement("events/survivors"), bounds)
+    if has_polled_plays:
+        _match_polled_plays(conn, bounds)
+    conn.execute(statement("events/desired"), bounds)
+    if is_new_month and not has_polled_plays:
+        added = attach_month(conn, LISTENING_EVENTS, stale.month, statement("events/fill_month"), bounds)
+        if added is not None:
+            if added:
+                mark_stale(conn, [stale], Stage.STATS)
+            return Conformed(added=added)
+    return _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
+
+
+def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
+    conn.execute(statement("events/polled"), bounds)
+    conn.execute(statement("events/pairs"), bounds)
+    while conn.execute(statement("events/match")).rowcount:
+        pass
+
+
+def _merge(conn: Connection, stale: Slice, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
+    """Write the differences between the desired events and those that the slice has."""
+    moved: list[tuple[date, date]] = []
+    if has_polled_plays:
+        met = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()
+        for month in {stale.month, *(month_of(played_at) for (played_at,) in met)}:
+            attach_month(conn, LISTENING_EVENTS, month)
+        if met:
+            moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
+    removed = conn.execute(statement("events/remove"), bounds).rowcount
+    told_better = [better for (better,) in conn.execute(statement("events/update"), bounds)]
+    added = conn.execute(statement("events/insert"), bounds).rowcount
+    row = conn.execute("SELECT count(*) FROM desired_events").fetchone()
+    assert row is not None
+    upgraded_here = sum(told_better)
+    arrived = sum(month == stale.month for _, month in moved)
+    conformed = Conformed(
+        added=added,
+        upgraded=len(moved) + upgraded_here,
+        updated=len(told_better) - upgraded_here,
+        removed=removed,
+        unchanged=row[0] - added - len(told_better) - arrived,
+    )
+    if conformed.written:
+        months = {stale.month}.union(*moved) if moved else {stale.month}
+        mark_stale(conn, [Slice(stale.user_id, month) for month in months], Stage.STATS)
+    return conformed

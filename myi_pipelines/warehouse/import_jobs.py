@@ -1,0 +1,97 @@
+"""The status machine of uploads: PENDING → PROCESSING → COMPLETED or FAILED, with counts that move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from myi_pipelines.warehouse.database import Connection, statement
+
+
+class ImportJob(NamedTuple):
+    """One uploaded file as ``myi jobs`` shows it."""
+
+    id: int
+    user: str
+    file_name: str
+    sha256: str
+    status: str
+    total_bytes: int | None
+    processed_bytes: int
+    total_rows: int | None
+    """None while the file is still being read."""
+    processed_rows: int
+    added_rows: int
+    duplicate_rows: int
+    rejected: dict[str, int]
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class JobInProgress(Exception):
+    """Another process is landing the same file at this moment."""
+
+
+def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> list[ImportJob]:
+    """The latest import jobs, newest first."""
+    with conn.cursor(row_factory=class_row(ImportJob)) as cursor:
+        return cursor.execute(statement("import_jobs/list"), {"user": user, "limit": limit}).fetchall()
+
+
+def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, total_bytes: int) -> tuple[int, bool]:
+    """The job of a file, new or taken up again, and whether the file was landed before.
+
+    A file that failed before gets a new job. A job that is not finished is taken up again when its owner is gone:
+    the owner holds a session-level advisory lock on the job, which dies with its connection. This connection holds
+    it until ``release_job`` or its own end.
+    Raises JobInProgress when the owner lives.
+    """
+    upload = {"user_id": user_id, "file_name": file_name, "sha256": sha256, "total_bytes": total_bytes}
+    row = None
+    while row is None:  # once, unless another process fails the job between the two statements
+        conn.execute(statement("import_jobs/open"), upload)
+        row = conn.execute(statement("import_jobs/find"), upload).fetchone()
+    job_id, is_completed = row
+    if is_completed:
+        return job_id, True
+    if conn.execute("SELECT pg_try_advisory_lock(hashtextextended('myi:job:' || %s, 0))", [job_id]).fetchone() != (True,):
+        raise JobInProgress(f"{file_name}: is being imported by another process at this moment; see `myi jobs`")
+    row = conn.execute(statement("import_jobs/start"), upload | {"job_id": job_id}).fetchone()
+    return job_id, row is None
+
+
+def release_job(conn: Connection, job_id: int) -> None:
+    """Let go of the lock that ``open_job`` took."""
+    conn.execute("SELECT pg_advisory_unlock(hashtextextended('myi:job:' || %s, 0))", [job_id])
+
+
+def report_progress(conn: Connection, job_id: int, *, rows: int, bytes_read: int, rejected: Mapping[str, int]) -> None:
+    """Move a job's counts while its file is read."""
+    conn.execute(
+        "UPDATE import_jobs SET processed_rows = %s, processed_bytes = %s, rejected = %s WHERE id = %s",
+        [rows, bytes_read, Jsonb(dict(rejected)), job_id],
+    )
+
+
+def complete_job(
+    conn: Connection, job_id: int, *, rows: int, added: int, duplicates: int, rejected: Mapping[str, int]
+) -> None:
+    """PROCESSING → COMPLETED, in the transaction that lands the file."""
+    conn.execute(
+        statement("import_jobs/complete"),
+        {"job_id": job_id, "rows": rows, "added": added, "duplicates": duplicates, "rejected": Jsonb(dict(rejected))},
+    )
+
+
+def fail_job(conn: Connection, job_id: int, message: str) -> None:
+    """PROCESSING → FAILED, with the one line that says why."""
+    conn.execute(
+        "UPDATE import_jobs SET status = 'FAILED', error_message = %s, completed_at = now() WHERE id = %s",
+        [message, job_id],
+    )

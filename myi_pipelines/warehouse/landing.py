@@ -1,0 +1,228 @@
+"""Landing: plays from exports and polls go into their append-only tables, all of an upload or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
+
+from myi_pipelines.warehouse import import_jobs
+from myi_pipelines.warehouse.database import Connection, lock_user, statement
+from myi_pipelines.warehouse.partitions import (
+    FIRST_MONTH,
+    IMPORTED_PLAYS,
+    attach_month,
+    ensure_months,
+    existing_months,
+    month_of,
+    starts_at,
+)
+
+NUMBERED_AT_MOST = 50_000
+"""Distinct tracks that staging numbers before it starts over: what keeps memory flat."""
+
+TrackNames = tuple[str | None, str | None, str | None, str | None]
+PlayContext = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
+
+
+class PlayBatch(Protocol):
+    """Some rows of an upload, read. A play is (track, context, stopped_at, played_at, ms_played)."""
+
+    @property
+    def plays(self) -> Sequence[tuple[TrackNames, PlayContext, datetime, datetime, int]]: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def bytes_read(self) -> int: ...
+    @property
+    def rejected(self) -> Mapping[str, int]: ...
+    @property
+    def cleaned(self) -> int: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+class Landed(NamedTuple):
+    """What became of one upload."""
+
+    job_id: int
+    known: bool
+    """The same file was landed before: nothing was read."""
+    total_rows: int
+    added_rows: int
+    duplicate_rows: int
+    rejected: dict[str, int]
+    """Rows that make no listening event, by reason; ``too_short`` rows are landed all the same."""
+    cleaned: int
+    months: list[date]
+    """Months in which rows were added."""
+    seconds: float
+
+
+class PolledPlay(NamedTuple):
+    """One row of Spotify's recently-played list."""
+
+    played_at: datetime
+    spotify_id: str
+    duration_ms: int | None
+
+
+def land_upload(
+    conn: Connection,
+    status_conn: Connection,
+    *,
+    user_id: int,
+    file_name: str,
+    sha256: str,
+    total_bytes: int,
+    batches: Iterable[PlayBatch],
+    min_play_ms: int,
+    on_note: Callable[[str], None] | None = None,
+) -> Landed:
+    """Land one uploaded file in one transaction and mark the slices that it changes.
+
+    ``status_conn`` is a second autocommit connection, on which the job's counts move while the transaction is open.
+    Whatever ``batches`` raises fails the job with that message, undoes everything and is raised again.
+    A job that another process left unfinished is taken up again; one that lives raises JobInProgress.
+    """
+    began = time.monotonic()
+    job_id, known = import_jobs.open_job(
+        status_conn, user_id=user_id, file_name=file_name, sha256=sha256, total_bytes=total_bytes
+    )
+    if known:
+        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
+    try:
+        with conn.transaction():
+            staging = _Staging(conn, min_play_ms)
+            for batch in batches:
+                staging.add(batch)
+                for note in batch.notes if on_note else ():
+                    on_note(note)
+                import_jobs.report_progress(
+                    status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
+                )
+            months = _merge(conn, user_id)
+            added = sum(months.values())
+            duplicates = staging.plays - added
+            import_jobs.complete_job(
+                conn, job_id, rows=staging.rows, added=added, duplicates=duplicates, rejected=staging.rejected
+            )
+            conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
+    except Exception as error:
+        if not status_conn.closed:
+            import_jobs.fail_job(status_conn, job_id, str(error) or type(error).__name__)
+        raise
+    finally:
+        if not status_conn.closed:
+            import_jobs.release_job(status_conn, job_id)
+    return Landed(
+        job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
+        time.monotonic() - began,
+    )  # fmt: skip
+
+
+def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> int:
+    """Land rows of the recently-played list and mark the slices they change; return how many were new."""
+    plays = [play for play in plays if play.played_at >= starts_at(FIRST_MONTH)]
+    if not plays:
+        return 0
+    ensure_months(conn, {month_of(play.played_at) for play in plays})
+    with conn.transaction():
+        lock_user(conn, user_id)
+        columns = {
+            "user_id": user_id,
+            "played_at": [play.played_at for play in plays],
+            "spotify_id": [play.spotify_id for play in plays],
+            "duration_ms": [play.duration_ms for play in plays],
+        }
+        row = conn.execute(statement("landing/land_polled"), columns).fetchone()
+        assert row is not None
+        added = int(row[0])
+        if added:
+            conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
+    return added
+
+
+class _Staging:
+    """Copies plays into temporary tables, with tracks and contexts as numbers. Memory stays flat."""
+
+    def __init__(self, conn: Connection, min_play_ms: int) -> None:
+        self.conn = conn
+        self.min_play_ms = min_play_ms
+        self.rows = 0
+        self.plays = 0
+        self.cleaned = 0
+        self.rejected: Counter[str] = Counter()
+        self._tracks: dict[TrackNames, int] = {}
+        self._contexts: dict[PlayContext, int] = {}
+        self._next_track = 0
+        self._next_context = 0
+        conn.execute(statement("landing/staging"))
+
+    def add(self, batch: PlayBatch) -> None:
+        new_tracks: list[tuple[int, TrackNames]] = []
+        new_contexts: list[tuple[int, PlayContext]] = []
+        tracks, contexts, too_short = self._tracks, self._contexts, 0
+        with self.conn.cursor() as cursor:
+            with cursor.copy("COPY staged_plays FROM STDIN (FORMAT binary)") as copy:
+                copy.set_types(["int4", "int4", "timestamptz", "timestamptz", "int4"])
+                for track, context, stopped_at, played_at, ms_played in batch.plays:
+                    track_no = tracks.get(track)
+                    if track_no is None:
+                        track_no = tracks[track] = self._next_track
+                        self._next_track += 1
+                        new_tracks.append((track_no, track))
+                    context_no = None
+                    if track[0] is not None:  # account data, which has no ids, tells no context either
+                        context_no = contexts.get(context)
+                        if context_no is None:
+                            context_no = contexts[context] = self._next_context
+                            self._next_context += 1
+                            new_contexts.append((context_no, context))
+                    if ms_played < self.min_play_ms:
+                        too_short += 1
+                    copy.write_row((track_no, context_no, stopped_at, played_at, ms_played))
+            self._copy_names(new_tracks, new_contexts)
+        if len(tracks) > NUMBERED_AT_MOST:
+            tracks.clear()
+        if len(contexts) > NUMBERED_AT_MOST:
+            contexts.clear()
+        self.rows += batch.rows
+        self.plays += len(batch.plays)
+        self.cleaned += batch.cleaned
+        self.rejected.update(batch.rejected)
+        if too_short:
+            self.rejected["too_short"] += too_short
+
+    def _copy_names(
+        self, new_tracks: list[tuple[int, TrackNames]], new_contexts: list[tuple[int, PlayContext]]
+    ) -> None:
+        with self.conn.cursor() as cursor:
+            with cursor.copy("COPY staged_tracks (track_no, spotify_id, track_name, artist_name, album_name) FROM STDIN") as copy:
+                for number, track in new_tracks:
+                    copy.write_row((number, *track))
+            with cursor.copy("COPY staged_contexts (context_no, platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito) FROM STDIN") as copy:
+                for number, context in new_contexts:
+                    copy.write_row((number, *context))
+
+
+def _merge(conn: Connection, user_id: int) -> dict[date, int]:
+    """Staging → landing, under the user's lock. Rows added by month."""
+    lock_user(conn, user_id)
+    conn.execute(statement("landing/arrive"))
+    months = [month for (month,) in conn.execute("SELECT DISTINCT month FROM arriving_plays ORDER BY month")]
+    added: dict[date, int] = {}
+    for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
+        rows = attach_month(
+            conn, IMPORTED_PLAYS, month, statement("landing/fill_month"), {"user_id": user_id, "month": month}
+        )
+        if rows is not None:
+            added[month] = rows
+    if len(added) < len(months):
+        added |= dict(conn.execute(statement("landing/land"), {"user_id": user_id, "filled": list(added)}).fetchall())
+    if added:
+        conn.execute(statement("landing/mark"), {"user_id": user_id, "months": list(added)})
+    return added
+

@@ -1,0 +1,58 @@
+"""Brings a database to the current schema: plain SQL files under ``sql/migrations``, applied in order by yoyo."""
+
+from __future__ import annotations
+
+import psycopg
+from yoyo import get_backend, read_migrations
+
+from myi_pipelines.warehouse.database import SQL_FOLDER
+
+MINIMUM_POSTGRES = 17
+
+
+class UnsupportedPostgres(Exception):
+    """The server is older than the warehouse needs."""
+
+
+def migrate(url: str) -> list[str]:
+    """Apply the migrations that the database lacks and return their names, oldest first.
+
+    Safe at any time, twice and from several processes at once: an advisory lock lets one of them work while the
+    others wait. A lock row that a killed process left in yoyo's own table is removed, because holding the advisory
+    lock proves that its owner is gone.
+    Raises UnsupportedPostgres below PostgreSQL 17 and ``psycopg.Error`` when a migration fails.
+    """
+    with psycopg.connect(url, autocommit=True, application_name="myi migrate") as guard:
+        _require_version(guard.info.server_version)
+        guard.execute("SELECT pg_advisory_lock(hashtextextended('myi:migrate', 0))")
+        backend = get_backend(_yoyo_url(url))
+        try:
+            backend.break_lock()
+            pending = backend.to_apply(read_migrations(str(SQL_FOLDER / "migrations")))
+            with backend.lock():
+                backend.apply_migrations(pending)
+            return [migration.id for migration in pending]
+        finally:
+            backend.connection.close()
+
+
+def pending_migrations(url: str) -> list[str]:
+    """Names of the migrations that the database lacks."""
+    backend = get_backend(_yoyo_url(url))
+    try:
+        return [migration.id for migration in backend.to_apply(read_migrations(str(SQL_FOLDER / "migrations")))]
+    finally:
+        backend.connection.close()
+
+
+def _require_version(server_version: int) -> None:
+    if server_version < MINIMUM_POSTGRES * 10_000:
+        raise UnsupportedPostgres(
+            f"PostgreSQL {server_version // 10_000} is too old: MYI needs {MINIMUM_POSTGRES} or newer; "
+            "upgrade the server or leave MYI_DATABASE_URL empty to use the embedded one"
+        )
+
+
+def _yoyo_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url

@@ -1,0 +1,129 @@
+"""Month partitions: their names, bounds and creation. A month's partition is filled before it is attached where possible,
+so that indexes and foreign keys are built once over the finished rows and readers of other months never wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from myi_pipelines.warehouse.database import Connection, lock_partitions, statement
+
+FIRST_MONTH = date(2008, 10, 1)
+"""The month in which Spotify opened: no play is older."""
+
+
+class MonthTable(NamedTuple):
+    """A table with one partition a UTC month."""
+
+    name: str
+    is_timed: bool
+    """Partitioned by an instant (timestamptz), not by the month's date."""
+    storage: sql.SQL
+
+    def partition(self, month: date) -> sql.Identifier:
+        """The identifier of a month's partition, for example ``listening_events_y2025m12``."""
+        return sql.Identifier(partition_name(self.name, month))
+
+
+_UPDATED = sql.SQL("fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01")
+_APPENDED = sql.SQL("fillfactor = 100, autovacuum_vacuum_scale_factor = 0.01")
+
+IMPORTED_PLAYS = MonthTable("imported_plays", True, _APPENDED)
+POLLED_PLAYS = MonthTable("polled_plays", True, _APPENDED)
+LISTENING_EVENTS = MonthTable("listening_events", True, _UPDATED)
+USER_TRACK_MONTHS = MonthTable("user_track_months", False, _UPDATED)
+MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTHS)
+
+
+def partition_name(table: str, month: date) -> str:
+    """``listening_events`` and December 2025 → ``listening_events_y2025m12``."""
+    return f"{table}_y{month.year:04d}m{month.month:02d}"
+
+
+def month_of(instant: datetime) -> date:
+    """The UTC month that an aware instant falls into."""
+    return instant.astimezone(UTC).date().replace(day=1)
+
+
+def next_month(month: date) -> date:
+    """The first day of the following month."""
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def starts_at(month: date) -> datetime:
+    """The month's first instant, UTC."""
+    return datetime(month.year, month.month, 1, tzinfo=UTC)
+
+
+def months_between(first: date, last: date) -> list[date]:
+    """The months from one to another, both included."""
+    months = []
+    month = first.replace(day=1)
+    while month <= last:
+        months.append(month)
+        month = next_month(month)
+    return months
+
+
+def existing_months(conn: Connection, table: MonthTable) -> set[date]:
+    """The months for which a table has a partition attached."""
+    rows = conn.execute(statement("partitions/attached"), [table.name])
+    return {date(int(name[-7:-3]), int(name[-2:]), 1) for (name,) in rows}
+
+
+def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
+    """Create the partitions that the given months lack in any month-partitioned table; return their names.
+
+    Safe at any time and from several processes: one transaction a partition, under the partition lock.
+    """
+    wanted = sorted(set(months))
+    created = []
+    for table in MONTH_TABLES:
+        present = existing_months(conn, table)
+        for month in wanted:
+            if month not in present:
+                with conn.transaction():
+                    if attach_month(conn, table, month) is not None:
+                        created.append(partition_name(table.name, month))
+    return created
+
+
+def attach_month(
+    conn: Connection,
+    table: MonthTable,
+    month: date,
+    fill: sql.SQL | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> int | None:
+    """Create a month's partition, write its rows with ``fill`` (an INSERT into ``{partition}``), then index, check and
+    attach it. The number of rows, or None when the partition exists already.
+
+    Part of the caller's transaction, which must not have written to a table that this one references. Attaching
+    takes SHARE UPDATE EXCLUSIVE on the parent, so readers and writers of the other months go on.
+    """
+    if _exists(conn, table, month):
+        return None
+    lock_partitions(conn)
+    if _exists(conn, table, month):
+        return None
+    partition, parent = table.partition(month), sql.Identifier(table.name)
+    conn.execute(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})").format(
+            partition, parent, table.storage
+        )
+    )
+    rows = conn.execute(fill.format(partition=partition), parameters).rowcount if fill is not None else 0
+    lower, upper = (starts_at(m) if table.is_timed else m for m in (month, next_month(month)))
+    conn.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            parent, partition, sql.Literal(lower), sql.Literal(upper)
+        )
+    )
+    return rows
+
+
+def _exists(conn: Connection, table: MonthTable, month: date) -> bool:
+    return conn.execute("SELECT to_regclass(%s)", [partition_name(table.name, month)]).fetchone() != (None,)

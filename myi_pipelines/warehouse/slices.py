@@ -1,0 +1,62 @@
+"""The unit of work: a slice is one user's UTC month. Whoever changes plays marks slices stale in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+from myi_pipelines.warehouse.database import Connection, statement
+
+
+class Stage(StrEnum):
+    """What of a slice is stale."""
+
+    EVENTS = "EVENTS"
+    STATS = "STATS"
+
+
+class Slice(NamedTuple):
+    """One user's plays in one UTC month."""
+
+    user_id: int
+    month: date
+
+
+def stale_slices(
+    conn: Connection, stage: Stage | str, *, months: Sequence[date] | None = None, user_id: int | None = None
+) -> list[Slice]:
+    """Slices marked stale at a stage, oldest month first; all of them, or those of some months or one user."""
+    rows = conn.execute(
+        statement("slices/stale"),
+        {"stage": str(stage), "months": list(months) if months is not None else None, "user_id": user_id},
+    )
+    return [Slice(*row) for row in rows]
+
+
+def all_slices(conn: Connection, months: Sequence[date]) -> list[Slice]:
+    """Every slice of these months that has landed plays, events or statistics, oldest month first."""
+    if not months:
+        return []
+    rows = conn.execute(statement("slices/all"), {"months": list(months)})
+    return [Slice(*row) for row in rows]
+
+
+def mark_stale(conn: Connection, slices: Sequence[Slice], stage: Stage) -> None:
+    """Mark slices stale; part of the caller's transaction."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO stale_slices (user_id, month, stage) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [(user_id, month, stage) for user_id, month in sorted(set(slices))],
+        )
+
+
+def clear_mark(conn: Connection, stale: Slice, stage: Stage) -> bool:
+    """Take the mark of a slice away; part of the caller's transaction. False when there was none."""
+    return (
+        conn.execute(
+            "DELETE FROM stale_slices WHERE user_id = %s AND month = %s AND stage = %s", [*stale, stage]
+        ).rowcount
+        > 0
+    )

@@ -1,0 +1,106 @@
+"""Listeners and their settings."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import date, datetime
+from typing import NamedTuple
+
+from psycopg.rows import class_row
+
+from myi_pipelines.warehouse.database import Connection, lock_user, statement
+
+_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,63}")
+
+
+class InvalidUserName(ValueError):
+    """A listener's name that could not be a folder's name."""
+
+
+class UnknownUser(LookupError):
+    """A listener whom the warehouse does not know."""
+
+
+class UnknownTimezone(ValueError):
+    """A time zone that PostgreSQL does not know."""
+
+
+class UserSummary(NamedTuple):
+    """One listener as ``myi users`` shows them."""
+
+    id: int
+    name: str
+    timezone: str
+    total_play_count: int
+    total_listening_ms: int
+    first_played_on: date | None
+    """First local day with a play."""
+    last_played_at: datetime | None
+    last_ingested_at: datetime | None
+    stale_slices: int
+
+
+def ensure_user(conn: Connection, name: str, timezone: str | None = None) -> int:
+    """The id of a listener, who is created (in UTC, unless a time zone is given) when not known yet.
+
+    A time zone that is given and differs from the known one is set (see ``set_timezone``).
+    Raises InvalidUserName or UnknownTimezone.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidUserName(
+            f"user name {name!r}: use 1 to 64 characters without slashes or control characters, not starting with a dot"
+        )
+    if timezone is not None:
+        _require_timezone(conn, timezone)
+    with conn.transaction():
+        conn.execute("INSERT INTO users (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
+        user_id = user_named(conn, name)
+        conn.execute(
+            "INSERT INTO user_settings (user_id, timezone) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [user_id, timezone or "UTC"],
+        )
+    if timezone is not None:
+        set_timezone(conn, name, timezone)
+    return user_id
+
+
+def user_named(conn: Connection, name: str) -> int:
+    """The id of a known listener. Raises UnknownUser, which names those who are known."""
+    row = conn.execute("SELECT id FROM users WHERE name = %s", [name]).fetchone()
+    if row is None:
+        known = [known for (known,) in conn.execute("SELECT name FROM users ORDER BY name LIMIT 20")]
+        hint = f"known users: {', '.join(known)}" if known else "no history was imported yet"
+        raise UnknownUser(f"no user is named {name!r}; {hint}")
+    return int(row[0])
+
+
+def set_timezone(conn: Connection, name: str, timezone: str) -> int:
+    """Set a listener's time zone and mark all of their slices stale; return how many were marked.
+
+    0 when the zone is the one already set. Raises UnknownUser or UnknownTimezone.
+    """
+    user_id = user_named(conn, name)
+    _require_timezone(conn, timezone)
+    with conn.transaction():
+        lock_user(conn, user_id)
+        changed = conn.execute(
+            "UPDATE user_settings SET timezone = %s WHERE user_id = %s AND timezone <> %s", [timezone, user_id, timezone]
+        )
+        if changed.rowcount == 0:
+            return 0
+        return conn.execute(statement("users/mark_all_slices"), [user_id]).rowcount
+
+
+def list_users(conn: Connection) -> list[UserSummary]:
+    """Every listener, by name."""
+    with conn.cursor(row_factory=class_row(UserSummary)) as cursor:
+        return cursor.execute(statement("users/list")).fetchall()
+
+
+def _require_timezone(conn: Connection, timezone: str) -> None:
+    zones = [name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]' ORDER BY name")]
+    if timezone in zones:
+        return
+    near = difflib.get_close_matches(timezone, zones, n=3, cutoff=0.5) or ["Europe/Berlin", "America/New_York"]
+    raise UnknownTimezone(f"time zone {timezone!r} is not known; use an IANA name such as {', '.join(near)}")

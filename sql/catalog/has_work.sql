@@ -1,0 +1,11 @@
+-- One row: whether names landed, or a stale slice polled tracks, that the catalog does not know.
+SELECT EXISTS (SELECT FROM stale_export_tracks)
+    OR EXISTS (
+        SELECT FROM stale_slices AS s
+        JOIN polled_plays AS p ON p.user_id = s.user_id
+                              AND p.played_at >= s.month::timestamptz - interval '2 days'
+                              AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'
+        WHERE s.stage = 'EVENTS'
+          AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = p.spotify_id)
+          AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = p.spotify_id)
+    )

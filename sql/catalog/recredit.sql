@@ -1,0 +1,15 @@
+-- Credits follow changed_credits. Into touched_artists: one row per listener and artist whose statistics that changes.
+INSERT INTO touched_artists (user_id, artist_id)
+SELECT DISTINCT s.user_id, artist.artist_id
+FROM changed_credits AS c
+JOIN user_track_stats AS s USING (track_id)
+CROSS JOIN LATERAL (
+    SELECT known.artist_id FROM track_artists AS known WHERE known.track_id = c.track_id
+    UNION
+    SELECT c.artist_id WHERE c.artist_id IS NOT NULL
+) AS artist;
+
+DELETE FROM track_artists AS known USING changed_credits AS c WHERE known.track_id = c.track_id;
+
+INSERT INTO track_artists (track_id, artist_id)
+SELECT track_id, artist_id FROM changed_credits WHERE artist_id IS NOT NULL;

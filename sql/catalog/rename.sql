@@ -1,0 +1,24 @@
+-- One row per track that takes other names. Where its keys change, the slices that polled it meet account data anew.
+WITH renamed AS (
+    UPDATE tracks AS t
+    SET name = c.track_name, artist_key = c.artist_key, album_id = c.album_id, updated_at = now()
+    FROM current_names AS c, tracks AS old
+    WHERE t.id = c.track_id AND old.id = t.id
+      AND (t.name, t.artist_key, t.album_id) IS DISTINCT FROM (c.track_name, c.artist_key, c.album_id)
+    RETURNING t.id, t.spotify_id,
+              (old.name_key, old.artist_key) IS DISTINCT FROM (name_key(c.track_name), c.artist_key) AS has_new_keys
+), polled_ids AS (
+    SELECT spotify_id FROM renamed WHERE has_new_keys AND spotify_id IS NOT NULL
+    UNION
+    SELECT alias.spotify_id FROM renamed JOIN track_aliases AS alias ON alias.track_id = renamed.id WHERE has_new_keys
+), marked AS (
+    INSERT INTO stale_slices (user_id, month, stage)
+    SELECT DISTINCT p.user_id, date_trunc('month', reached.instant)::date, 'EVENTS'::slice_stage
+    FROM polled_ids
+    JOIN polled_plays AS p USING (spotify_id)
+    CROSS JOIN LATERAL (VALUES
+        (p.played_at), (p.played_at - interval '63 seconds'), (p.played_at + interval '3 seconds')
+    ) AS reached (instant)
+    ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = now()
+)
+SELECT count(*) FROM renamed

@@ -1,0 +1,16 @@
+-- One track per Spotify id that the catalog does not know, neither as a track nor as an alias of one.
+WITH added AS (
+    INSERT INTO tracks (spotify_id, name, artist_key, album_id)
+    SELECT DISTINCT ON (e.spotify_id) e.spotify_id, e.track_name, e.artist_key, albums.id
+    FROM stale_names
+    JOIN export_tracks AS e ON e.id = stale_names.export_track_id
+    LEFT JOIN albums ON albums.spotify_id IS NULL AND albums.name_key = e.album_key
+                    AND albums.artist_key IS NOT DISTINCT FROM e.artist_key
+    WHERE e.spotify_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = e.spotify_id)
+      AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = e.spotify_id)
+    ORDER BY e.spotify_id, (e.track_name IS NULL OR e.artist_name IS NULL), e.last_played_at DESC,
+             e.track_name COLLATE "C" DESC, e.artist_name COLLATE "C" DESC, e.album_name COLLATE "C" DESC
+    RETURNING id
+)
+INSERT INTO new_tracks SELECT id FROM added

@@ -1,0 +1,18 @@
+-- One row: which sources tell of the slice and its surroundings, and whether the catalog has yet to learn of a track.
+SELECT EXISTS (SELECT FROM imported_plays
+               WHERE user_id = %(user_id)s AND context_id IS NULL
+                 AND played_at >= %(near_start)s AND played_at < %(near_end)s)    AS has_account_data,
+       EXISTS (SELECT FROM polled_plays
+               WHERE user_id = %(user_id)s
+                 AND played_at >= %(near_start)s AND played_at < %(near_end)s)    AS has_polled_plays,
+       (EXISTS (SELECT FROM stale_export_tracks)
+        AND EXISTS (SELECT FROM imported_plays AS p
+                    WHERE p.user_id = %(user_id)s
+                      AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
+                      AND NOT EXISTS (SELECT FROM export_track_links AS link
+                                      WHERE link.export_track_id = p.export_track_id)))
+       OR EXISTS (SELECT FROM polled_plays AS p
+                  WHERE p.user_id = %(user_id)s
+                    AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
+                    AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
+                    AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked

@@ -1,0 +1,31 @@
+-- Temporary tables for one upload, with tracks and contexts as the numbers that the reader gave them.
+CREATE TEMPORARY TABLE staged_plays (
+    track_no   integer NOT NULL,
+    context_no integer,
+    stopped_at timestamptz NOT NULL,
+    played_at  timestamptz NOT NULL,
+    ms_played  integer NOT NULL
+) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE staged_tracks (
+    track_no    integer NOT NULL,
+    spotify_id  text,
+    track_name  text,
+    artist_name text,
+    album_name  text,
+    fingerprint uuid GENERATED ALWAYS AS (export_track_fingerprint(spotify_id, track_name, artist_name, album_name)) STORED
+) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE staged_contexts (
+    context_no   integer NOT NULL,
+    platform     text,
+    country      text,
+    reason_start text,
+    reason_end   text,
+    shuffle      boolean,
+    skipped      boolean,
+    offline      boolean,
+    incognito    boolean,
+    fingerprint  uuid GENERATED ALWAYS AS (play_context_fingerprint(
+        platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED
+) ON COMMIT DROP;

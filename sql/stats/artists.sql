@@ -1,0 +1,17 @@
+-- One row per listener and artist of touched_artists, recomputed from the listener's tracks; those without plays go.
+WITH recomputed AS (
+    SELECT touched.user_id, touched.artist_id, sum(s.play_count) AS play_count, sum(s.total_ms) AS total_ms
+    FROM touched_artists AS touched
+    JOIN track_artists AS credit USING (artist_id)
+    JOIN user_track_stats AS s ON s.user_id = touched.user_id AND s.track_id = credit.track_id
+    GROUP BY touched.user_id, touched.artist_id
+), removed AS (
+    DELETE FROM user_artist_stats AS old
+    USING touched_artists AS touched
+    WHERE old.user_id = touched.user_id AND old.artist_id = touched.artist_id
+      AND NOT EXISTS (SELECT FROM recomputed AS r WHERE r.user_id = old.user_id AND r.artist_id = old.artist_id)
+)
+INSERT INTO user_artist_stats AS old (user_id, artist_id, play_count, total_ms)
+SELECT user_id, artist_id, play_count, total_ms FROM recomputed
+ON CONFLICT (user_id, artist_id) DO UPDATE SET play_count = excluded.play_count, total_ms = excluded.total_ms
+WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (excluded.play_count, excluded.total_ms)

@@ -1,0 +1,14 @@
+-- One row: the local days that may hold a play of these months, a day wider because clocks may be set back over
+-- midnight, and the whole weeks and months around them.
+WITH days AS (
+    SELECT (%(starts_at)s::timestamptz AT TIME ZONE %(timezone)s)::date - 1 AS first_day,
+           (%(ends_at)s::timestamptz AT TIME ZONE %(timezone)s)::date + 1 AS last_day
+), buckets AS (
+    SELECT date_trunc('week', first_day)::date AS first_week, date_trunc('week', last_day)::date AS last_week,
+           date_trunc('month', first_day)::date AS first_month, date_trunc('month', last_day)::date AS last_month
+    FROM days
+)
+SELECT first_week, last_week, first_month, last_month,
+       least(first_week, first_month) AS first_day,
+       greatest(last_week + 6, (last_month + interval '1 month')::date - 1) AS last_day
+FROM buckets

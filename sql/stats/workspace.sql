@@ -1,0 +1,54 @@
+-- Temporary tables in which one listener's statistics are recomputed.
+
+-- One row per UTC month and track: what the events say.
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh_track_months (
+    month          date NOT NULL,
+    track_id       bigint NOT NULL,
+    play_count     integer NOT NULL,
+    total_ms       bigint NOT NULL,
+    last_played_at timestamptz NOT NULL
+) ON COMMIT DELETE ROWS;
+
+-- One row per UTC month and track that differs from user_track_months: old and new, NULL where there is none.
+CREATE TEMPORARY TABLE IF NOT EXISTS changed_track_months (
+    month              date NOT NULL,
+    track_id           bigint NOT NULL,
+    old_play_count     integer,
+    old_total_ms       bigint,
+    old_last_played_at timestamptz,
+    play_count         integer,
+    total_ms           bigint,
+    last_played_at     timestamptz
+) ON COMMIT DELETE ROWS;
+
+-- One row per track with a difference: by how much, the latest play now told, and whether the latest play may be gone.
+CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
+    track_id       bigint NOT NULL,
+    play_count     bigint NOT NULL,
+    total_ms       bigint NOT NULL,
+    last_played_at timestamptz,
+    has_lost_last  boolean NOT NULL
+) ON COMMIT DELETE ROWS;
+
+-- One row per listener and artist to be recomputed.
+CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
+    user_id   bigint NOT NULL,
+    artist_id bigint NOT NULL
+) ON COMMIT DELETE ROWS;
+
+-- One row per local day, week or month that overlaps a stale slice: what the events say.
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
+    bucket_type   bucket_type NOT NULL,
+    bucket_date   date NOT NULL,
+    play_count    integer NOT NULL,
+    total_ms      bigint NOT NULL,
+    unique_tracks integer NOT NULL
+) ON COMMIT DELETE ROWS;
+
+-- One row per UTC month and local hour: what the events say.
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
+    month      date NOT NULL,
+    hour       smallint NOT NULL,
+    play_count integer NOT NULL,
+    total_ms   bigint NOT NULL
+) ON COMMIT DELETE ROWS;
