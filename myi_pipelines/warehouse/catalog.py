@@ -36,15 +36,16 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
         renamed = conn.execute(statement("catalog/rename")).fetchone()
-        credits = conn.execute(statement("catalog/credits")).rowcount
+        credited = conn.execute(statement("catalog/credits")).rowcount
         changed = conn.execute(statement("catalog/changed_credits")).rowcount
         if changed:
             lock_catalog_links(conn)
             conn.execute(statement("stats/workspace"))
+            conn.execute("TRUNCATE touched_artists")
             conn.execute(statement("catalog/recredit"))
             conn.execute(statement("stats/artists"))
         assert renamed is not None
-        return CatalogCounts(tracks + renamed[0], artists, albums, credits + changed)
+        return CatalogCounts(tracks + renamed[0], artists, albums, credited + changed)
 
 
 def _has_work(conn: Connection) -> bool:

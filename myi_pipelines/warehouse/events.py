@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse.catalog import sync_catalog
@@ -23,6 +24,8 @@ SURROUNDINGS = timedelta(hours=27)
 end, and a polled play may lie 3 s (of account data: a minute) from either. The rest lets plays beyond the slice's ends
 compete for their own matches."""
 
+_CLEAR = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
+
 
 class Conformed(NamedTuple):
     """What became of a slice's events."""
@@ -40,15 +43,14 @@ class Conformed(NamedTuple):
         return self.added + self.upgraded + self.updated + self.removed
 
 
-def conform_slices(
-    conn: Connection, slices: Iterable[Slice], *, min_play_ms: int
-) -> Iterator[tuple[Slice, Conformed]]:
+def conform_slices(conn: Connection, slices: Iterable[Slice], *, min_play_ms: int) -> Iterator[tuple[Slice, Conformed]]:
     """Derive the events of slices from landing anew, each in its own transaction, and yield what changed.
 
     Rows that are right already are not touched. Where events change, the slice is marked for statistics in the same
     transaction that clears its own mark. Names that landed meanwhile are taken into the catalog first.
     """
     conn.execute(statement("events/workspace"))
+    conn.execute(_CLEAR)
     present = existing_months(conn, LISTENING_EVENTS)
     for stale in slices:
         conformed = None
@@ -85,14 +87,20 @@ def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: 
         conn.execute(statement("events/survivors"), bounds)
     if has_polled_plays:
         _match_polled_plays(conn, bounds)
-    conn.execute(statement("events/desired"), bounds)
     if is_new_month and not has_polled_plays:
-        added = attach_month(conn, LISTENING_EVENTS, stale.month, statement("events/fill_month"), bounds)
-        if added is not None:
-            if added:
-                mark_stale(conn, [stale], Stage.STATS)
-            return Conformed(added=added)
-    return _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
+        fill = partial(statement("events/fill_month").format, desired=statement("events/desired"))
+        added = attach_month(conn, LISTENING_EVENTS, stale.month, fill, bounds)
+    else:
+        added = None
+    if added is None:
+        conformed = _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
+    else:
+        conformed = Conformed(added=added)
+        if added:
+            mark_stale(conn, [stale], Stage.STATS)
+    if has_account_data or has_polled_plays:
+        conn.execute(_CLEAR)
+    return conformed
 
 
 def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
@@ -104,6 +112,8 @@ def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
 
 def _merge(conn: Connection, stale: Slice, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
     """Write the differences between the desired events and those that the slice has."""
+    conn.execute("TRUNCATE desired_events")
+    conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)
     moved: list[tuple[date, date]] = []
     if has_polled_plays:
         met = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()

@@ -60,7 +60,8 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
     job_id, is_completed = row
     if is_completed:
         return job_id, True
-    if conn.execute("SELECT pg_try_advisory_lock(hashtextextended('myi:job:' || %s, 0))", [job_id]).fetchone() != (True,):
+    locked = conn.execute("SELECT pg_try_advisory_lock(hashtextextended('myi:job:' || %s, 0))", [job_id]).fetchone()
+    if locked != (True,):
         raise JobInProgress(f"{file_name}: is being imported by another process at this moment; see `myi jobs`")
     row = conn.execute(statement("import_jobs/start"), upload | {"job_id": job_id}).fetchone()
     return job_id, row is None

@@ -98,8 +98,9 @@ def land_upload(
             staging = _Staging(conn, min_play_ms)
             for batch in batches:
                 staging.add(batch)
-                for note in batch.notes if on_note else ():
-                    on_note(note)
+                if on_note is not None:
+                    for note in batch.notes:
+                        on_note(note)
                 import_jobs.report_progress(
                     status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
                 )
@@ -200,10 +201,10 @@ class _Staging:
         self, new_tracks: list[tuple[int, TrackNames]], new_contexts: list[tuple[int, PlayContext]]
     ) -> None:
         with self.conn.cursor() as cursor:
-            with cursor.copy("COPY staged_tracks (track_no, spotify_id, track_name, artist_name, album_name) FROM STDIN") as copy:
+            with cursor.copy(statement("landing/copy_tracks")) as copy:
                 for number, track in new_tracks:
                     copy.write_row((number, *track))
-            with cursor.copy("COPY staged_contexts (context_no, platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito) FROM STDIN") as copy:
+            with cursor.copy(statement("landing/copy_contexts")) as copy:
                 for number, context in new_contexts:
                     copy.write_row((number, *context))
 
@@ -216,7 +217,7 @@ def _merge(conn: Connection, user_id: int) -> dict[date, int]:
     added: dict[date, int] = {}
     for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
         rows = attach_month(
-            conn, IMPORTED_PLAYS, month, statement("landing/fill_month"), {"user_id": user_id, "month": month}
+            conn, IMPORTED_PLAYS, month, statement("landing/fill_month").format, {"user_id": user_id, "month": month}
         )
         if rows is not None:
             added[month] = rows
@@ -225,4 +226,3 @@ def _merge(conn: Connection, user_id: int) -> dict[date, int]:
     if added:
         conn.execute(statement("landing/mark"), {"user_id": user_id, "months": list(added)})
     return added
-

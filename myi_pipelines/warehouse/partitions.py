@@ -1,9 +1,12 @@
-"""Month partitions: their names, bounds and creation. A month's partition is filled before it is attached where possible,
-so that indexes and foreign keys are built once over the finished rows and readers of other months never wait."""
+"""Month partitions: their names, bounds and creation.
+
+A month's partition is filled before it is attached where possible, so that indexes and foreign keys are built once
+over the finished rows and readers of other months never wait.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
@@ -35,6 +38,9 @@ IMPORTED_PLAYS = MonthTable("imported_plays", True, _APPENDED)
 POLLED_PLAYS = MonthTable("polled_plays", True, _APPENDED)
 LISTENING_EVENTS = MonthTable("listening_events", True, _UPDATED)
 USER_TRACK_MONTHS = MonthTable("user_track_months", False, _UPDATED)
+Fill = Callable[..., sql.Composed]
+"""Makes an INSERT for the identifier ``partition``: a statement's ``format``."""
+
 MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTHS)
 
 
@@ -95,27 +101,23 @@ def attach_month(
     conn: Connection,
     table: MonthTable,
     month: date,
-    fill: sql.SQL | None = None,
+    fill: Fill | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> int | None:
-    """Create a month's partition, write its rows with ``fill`` (an INSERT into ``{partition}``), then index, check and
-    attach it. The number of rows, or None when the partition exists already.
+    """Create a month's partition, write its rows with the INSERT that ``fill`` makes for it, then index and attach it.
+
+    Returns the number of rows, or None when the partition exists already.
 
     Part of the caller's transaction, which must not have written to a table that this one references. Attaching
     takes SHARE UPDATE EXCLUSIVE on the parent, so readers and writers of the other months go on.
     """
-    if _exists(conn, table, month):
-        return None
     lock_partitions(conn)
-    if _exists(conn, table, month):
+    if conn.execute("SELECT to_regclass(%s)", [partition_name(table.name, month)]).fetchone() != (None,):
         return None
     partition, parent = table.partition(month), sql.Identifier(table.name)
-    conn.execute(
-        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})").format(
-            partition, parent, table.storage
-        )
-    )
-    rows = conn.execute(fill.format(partition=partition), parameters).rowcount if fill is not None else 0
+    create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")
+    conn.execute(create.format(partition, parent, table.storage))
+    rows = conn.execute(fill(partition=partition), parameters).rowcount if fill is not None else 0
     lower, upper = (starts_at(m) if table.is_timed else m for m in (month, next_month(month)))
     conn.execute(
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
@@ -123,7 +125,3 @@ def attach_month(
         )
     )
     return rows
-
-
-def _exists(conn: Connection, table: MonthTable, month: date) -> bool:
-    return conn.execute("SELECT to_regclass(%s)", [partition_name(table.name, month)]).fetchone() != (None,)

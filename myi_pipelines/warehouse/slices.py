@@ -1,4 +1,8 @@
-"""The unit of work: a slice is one user's UTC month. Whoever changes plays marks slices stale in the same transaction."""
+"""The unit of work: a slice is one user's UTC month.
+
+Whoever changes plays marks the slices stale in the same transaction; whoever derives them anew takes the marks away in
+the transaction that does so.
+"""
 
 from __future__ import annotations
 

@@ -6,9 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from psycopg.rows import dict_row
+
 from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_catalog_links, statement
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, attach_month, existing_months, next_month, starts_at
 from myi_pipelines.warehouse.slices import Stage
+
+ANALYZE_FROM = 10_000
+"""Events from which on the planner is told how many there are, which costs less than a bad plan."""
+
+RUN_GAP = 3
+"""Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
 
 
 class Refreshed(NamedTuple):
@@ -40,29 +48,40 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
         if not stale:
             return Refreshed([], 0, 0, 0, 0, 0, 0)
         share_catalog_links(conn)
+        conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
         run: dict[str, Any] = {"user_id": user_id, "months": stale, "timezone": row[0]}
-        for first, last in _runs(stale, gap=0):
-            bounds = run | {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
-            conn.execute(statement("stats/fresh_track_months"), bounds)
-            conn.execute(statement("stats/fresh_hour_months"), bounds)
+        local_ranges = [_local_range(conn, run, first, last) for first, last in _runs(stale)]
+        events = sum(conn.execute(statement("stats/local_plays"), run | days).rowcount for days in local_ranges)
+        if events > ANALYZE_FROM:
+            conn.execute("ANALYZE local_plays")
         return Refreshed(
             months=stale,
             user_track_months=_write_track_months(conn, run),
             user_track_stats=_write_tracks(conn, run),
             user_artist_stats=_write_artists(conn, run),
-            user_time_bucket_stats=_write_buckets(conn, run),
+            user_time_bucket_stats=_write_buckets(conn, run, local_ranges),
             user_hour_stats=_write_hours(conn, run),
             users=conn.execute(statement("stats/totals"), run).rowcount,
         )
 
 
+def _local_range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, date]:
+    """The local days, weeks and months that overlap a run of UTC months."""
+    bounds = run | {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        days = cursor.execute(statement("stats/local_range"), bounds).fetchone()
+    assert days is not None
+    return days
+
+
 def _write_track_months(conn: Connection, run: dict[str, Any]) -> int:
+    conn.execute(statement("stats/fresh_track_months"), run)
     changed = conn.execute(statement("stats/changed_track_months"), run).rowcount
     filled = []
     for month in sorted(set(run["months"]) - existing_months(conn, USER_TRACK_MONTHS)):
-        fill = statement("stats/fill_month")
+        fill = statement("stats/fill_month").format
         if attach_month(conn, USER_TRACK_MONTHS, month, fill, run | {"month": month}) is not None:
             filled.append(month)
     conn.execute(statement("stats/remove_track_months"), run)
@@ -81,33 +100,30 @@ def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
     return conn.execute(statement("stats/artists")).rowcount
 
 
-def _write_buckets(conn: Connection, run: dict[str, Any]) -> int:
+def _write_buckets(conn: Connection, run: dict[str, Any], local_ranges: Sequence[dict[str, date]]) -> int:
     """Recompute whole local days, weeks and months; each from all its events, also those of neighbouring months."""
     written = 0
-    for first, last in _runs(run["months"], gap=3):
-        bounds = run | {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
-        with conn.cursor() as cursor:
-            row = cursor.execute(statement("stats/local_range"), bounds).fetchone()
-            assert row is not None and cursor.description is not None
-            bounds |= dict(zip((column.name for column in cursor.description), row, strict=True))
-        conn.execute("TRUNCATE fresh_buckets")
-        for name in ("fresh_buckets", "remove_buckets", "write_buckets"):
-            result = conn.execute(statement(f"stats/{name}"), bounds)
-            written += 0 if name == "fresh_buckets" else result.rowcount
+    for days in local_ranges:
+        bounds = run | days
+        conn.execute("DELETE FROM fresh_buckets")
+        conn.execute(statement("stats/fresh_buckets"), bounds)
+        for name in ("remove_buckets", "write_buckets"):
+            written += conn.execute(statement(f"stats/{name}"), bounds).rowcount
     return written
 
 
 def _write_hours(conn: Connection, run: dict[str, Any]) -> int:
+    conn.execute(statement("stats/fresh_hour_months"), run)
     conn.execute(statement("stats/remove_hour_months"), run)
     conn.execute(statement("stats/write_hour_months"), run)
     return conn.execute(statement("stats/hours"), run).rowcount
 
 
-def _runs(months: Sequence[date], *, gap: int) -> Iterator[tuple[date, date]]:
-    """The first and last months of unbroken runs; runs that lie at most ``gap`` months apart are one."""
+def _runs(months: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """The first and last months of runs of stale months, which may have gaps of up to ``RUN_GAP`` months."""
     first = last = months[0]
     for month in months[1:]:
-        if _number(month) - _number(last) > gap + 1:
+        if _number(month) - _number(last) > RUN_GAP + 1:
             yield first, last
             first = month
         last = month

@@ -85,7 +85,8 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
     with conn.transaction():
         lock_user(conn, user_id)
         changed = conn.execute(
-            "UPDATE user_settings SET timezone = %s WHERE user_id = %s AND timezone <> %s", [timezone, user_id, timezone]
+            "UPDATE user_settings SET timezone = %(zone)s WHERE user_id = %(user_id)s AND timezone <> %(zone)s",
+            {"zone": timezone, "user_id": user_id},
         )
         if changed.rowcount == 0:
             return 0

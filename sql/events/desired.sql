@@ -1,6 +1,5 @@
 -- One row per event of the slice: extended rows, account-data plays and polled plays that no better source tells.
-INSERT INTO desired_events (track_id, played_at, ms_played, source, is_estimated)
-SELECT link.track_id, p.played_at, max(p.ms_played), 'IMPORT'::source, false
+SELECT link.track_id, p.played_at, max(p.ms_played) AS ms_played, 'IMPORT'::source AS source, false AS is_estimated
 FROM imported_plays AS p
 JOIN export_track_links AS link USING (export_track_id)
 WHERE p.user_id = %(user_id)s AND p.context_id IS NOT NULL

@@ -1,6 +1,6 @@
 -- The slice's events, into the month's new partition.
 INSERT INTO {partition} (id, user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)
-SELECT nextval(pg_get_serial_sequence('listening_events', 'id')), %(user_id)s, track_id, played_at, ms_played, source,
+SELECT nextval('listening_events_id_seq'), %(user_id)s, track_id, played_at, ms_played, source,
        is_estimated, ms_played < 30000
-FROM desired_events
+FROM ({desired}) AS desired
 ORDER BY played_at, track_id

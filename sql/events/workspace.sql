@@ -1,4 +1,4 @@
--- Temporary tables in which one slice at a time is conformed.
+-- Temporary tables in which one slice at a time is conformed; who fills one empties it first.
 
 -- One row per event that the slice should have.
 CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
@@ -7,7 +7,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
     ms_played    integer NOT NULL,
     source       source NOT NULL,
     is_estimated boolean NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per account-data play, in and around the slice, that no extended row beats.
 CREATE TEMPORARY TABLE IF NOT EXISTS surviving_account_plays (
@@ -16,7 +16,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS surviving_account_plays (
     artist_key uuid NOT NULL,
     played_at  timestamptz NOT NULL,
     ms_played  integer NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per polled play, in and around the slice.
 CREATE TEMPORARY TABLE IF NOT EXISTS candidate_polled_plays (
@@ -26,7 +26,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS candidate_polled_plays (
     spotify_id text NOT NULL,
     played_at  timestamptz NOT NULL,
     ms_played  integer NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per polled play and export row that may be the same play; lower ranks are nearer.
 CREATE TEMPORARY TABLE IF NOT EXISTS candidate_pairs (
@@ -37,7 +37,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS candidate_pairs (
     exported_track_id  bigint NOT NULL,
     exported_played_at timestamptz NOT NULL,
     ms_played          integer NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per polled play that is the same play as an export row. Of account data (by_minute), only the length is taken.
 CREATE TEMPORARY TABLE IF NOT EXISTS matched_plays (
@@ -47,4 +47,4 @@ CREATE TEMPORARY TABLE IF NOT EXISTS matched_plays (
     exported_track_id  bigint NOT NULL,
     exported_played_at timestamptz NOT NULL,
     ms_played          integer NOT NULL
-) ON COMMIT DELETE ROWS;
+);

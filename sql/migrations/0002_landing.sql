@@ -68,6 +68,7 @@ CREATE TABLE imported_plays (
     context_id      integer,
     PRIMARY KEY (user_id, played_at, export_track_id, ms_played, stopped_at)
 ) PARTITION BY RANGE (played_at);
+CREATE INDEX ON imported_plays (user_id, played_at) WHERE context_id IS NULL;
 COMMENT ON TABLE imported_plays IS 'One row per distinct track row of a listener''s exports, short plays included.';
 COMMENT ON COLUMN imported_plays.played_at IS 'end of the play (UTC): stopped_at, or for offline plays the device''s clock at the start + ms_played';
 COMMENT ON COLUMN imported_plays.stopped_at IS 'the export''s own ts or endTime (UTC); for offline plays the time of upload';

@@ -1,5 +1,6 @@
--- One row per partition that exists: its rows, and its bytes with indexes.
-WITH counted AS (
+-- One row per partition that exists: its rows, and its bytes with indexes. Counted first: new partitions have no
+-- statistics, and the planner would count anew for each of them.
+WITH counted AS MATERIALIZED (
     SELECT tableoid, count(*) AS row_count
     FROM {table}
     WHERE {column} >= %(first)s AND {column} < %(end)s

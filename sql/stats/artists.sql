@@ -1,10 +1,13 @@
 -- One row per listener and artist of touched_artists, recomputed from the listener's tracks; those without plays go.
-WITH recomputed AS (
-    SELECT touched.user_id, touched.artist_id, sum(s.play_count) AS play_count, sum(s.total_ms) AS total_ms
+WITH credits AS MATERIALIZED (
+    SELECT touched.user_id, touched.artist_id, credit.track_id
     FROM touched_artists AS touched
     JOIN track_artists AS credit USING (artist_id)
-    JOIN user_track_stats AS s ON s.user_id = touched.user_id AND s.track_id = credit.track_id
-    GROUP BY touched.user_id, touched.artist_id
+), recomputed AS (
+    SELECT credits.user_id, credits.artist_id, sum(s.play_count) AS play_count, sum(s.total_ms) AS total_ms
+    FROM credits
+    JOIN user_track_stats AS s USING (user_id, track_id)
+    GROUP BY credits.user_id, credits.artist_id
 ), removed AS (
     DELETE FROM user_artist_stats AS old
     USING touched_artists AS touched

@@ -1,6 +1,7 @@
--- One row per UTC month and track, of an unbroken run of months.
+-- One row per stale UTC month and track.
 INSERT INTO fresh_track_months (month, track_id, play_count, total_ms, last_played_at)
-SELECT date_trunc('month', played_at)::date, track_id, count(*), sum(ms_played), max(played_at)
-FROM listening_events
-WHERE user_id = %(user_id)s AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
-GROUP BY 1, 2
+SELECT month, track_id, count(*), sum(ms_played), max(played_at)
+FROM local_plays
+WHERE month = ANY (%(months)s)
+GROUP BY month, track_id
+ORDER BY month, track_id

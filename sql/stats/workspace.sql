@@ -1,4 +1,14 @@
--- Temporary tables in which one listener's statistics are recomputed.
+-- Temporary tables in which one listener's statistics are recomputed; who fills them empties them first.
+
+-- One row per event in and around the stale slices, at the listener's clock.
+CREATE TEMPORARY TABLE IF NOT EXISTS local_plays (
+    month     date NOT NULL,
+    day       date NOT NULL,
+    hour      smallint NOT NULL,
+    track_id  bigint NOT NULL,
+    played_at timestamptz NOT NULL,
+    ms_played integer NOT NULL
+);
 
 -- One row per UTC month and track: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_track_months (
@@ -7,7 +17,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_track_months (
     play_count     integer NOT NULL,
     total_ms       bigint NOT NULL,
     last_played_at timestamptz NOT NULL
-) ON COMMIT DELETE ROWS;
+);
+CREATE INDEX IF NOT EXISTS fresh_track_months_month ON fresh_track_months (month);
 
 -- One row per UTC month and track that differs from user_track_months: old and new, NULL where there is none.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_track_months (
@@ -19,7 +30,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS changed_track_months (
     play_count         integer,
     total_ms           bigint,
     last_played_at     timestamptz
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per track with a difference: by how much, the latest play now told, and whether the latest play may be gone.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
@@ -28,13 +39,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
     total_ms       bigint NOT NULL,
     last_played_at timestamptz,
     has_lost_last  boolean NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per listener and artist to be recomputed.
 CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
     user_id   bigint NOT NULL,
     artist_id bigint NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per local day, week or month that overlaps a stale slice: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
@@ -43,7 +54,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     play_count    integer NOT NULL,
     total_ms      bigint NOT NULL,
     unique_tracks integer NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 
 -- One row per UTC month and local hour: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
@@ -51,4 +62,4 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
     hour       smallint NOT NULL,
     play_count integer NOT NULL,
     total_ms   bigint NOT NULL
-) ON COMMIT DELETE ROWS;
+);
