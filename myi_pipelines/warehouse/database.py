@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -55,6 +56,16 @@ def lock_user(conn: Connection, user_id: int) -> None:
     _lock(conn, f"myi:user:{user_id}")
 
 
+def share_user(conn: Connection, user_id: int) -> None:
+    """Keep out the writers that take ``lock_user``, until the transaction ends, but not others that share."""
+    conn.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [f"myi:user:{user_id}"])
+
+
+def lock_slice(conn: Connection, user_id: int, month: date) -> None:
+    """One writer of a slice at a time, among those that share its user."""
+    _lock(conn, f"myi:slice:{user_id}:{month}")
+
+
 def lock_catalog_links(conn: Connection) -> None:
     """Hold back every statistics transaction while a known track changes its artists."""
     _lock(conn, "myi:catalog-links")
@@ -70,9 +81,9 @@ def lock_catalog(conn: Connection) -> None:
     _lock(conn, "myi:catalog")
 
 
-def lock_partitions(conn: Connection) -> None:
-    """One creator of partitions at a time; to be taken before the transaction's first write to a referenced table."""
-    _lock(conn, "myi:partitions")
+def lock_partition(conn: Connection, name: str) -> None:
+    """One creator of a partition at a time."""
+    _lock(conn, f"myi:partition:{name}")
 
 
 def _lock(conn: Connection, name: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, statement
+from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_slice, lock_user, share_user, statement
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     attach_month,
@@ -43,30 +45,68 @@ class Conformed(NamedTuple):
         return self.added + self.upgraded + self.updated + self.removed
 
 
-def conform_slices(conn: Connection, slices: Iterable[Slice], *, min_play_ms: int) -> Iterator[tuple[Slice, Conformed]]:
-    """Derive the events of slices from landing anew, each in its own transaction, and yield what changed.
+class _CatalogIsBehind(Exception):
+    """A play of the slice names a track that the catalog has yet to learn of."""
 
-    Rows that are right already are not touched. Where events change, the slice is marked for statistics in the same
-    transaction that clears its own mark. Names that landed meanwhile are taken into the catalog first.
+
+class _MustBeAlone(Exception):
+    """The slice's events may move to another month: its user's other slices have to wait."""
+
+
+def conform_slices(
+    conn: Connection, slices: Iterable[Slice], *, min_play_ms: int, helpers: Sequence[Connection] = ()
+) -> Iterator[tuple[Slice, Conformed]]:
+    """Derive the events of slices from landing anew, each in its own transaction, and yield what changed, in order.
+
+    With ``helpers``, further connections, as many more slices are under way at once. Rows that are right already are
+    not touched. Where events change, the slice is marked for statistics in the same transaction that clears its own
+    mark. Names that landed meanwhile are taken into the catalog first.
     """
-    conn.execute(statement("events/workspace"))
-    conn.execute(_CLEAR)
+    slices = list(slices)
+    conns = [conn, *helpers]
+    free: SimpleQueue[Connection] = SimpleQueue()
+    for one in conns:
+        one.execute(statement("events/workspace"))
+        one.execute(_CLEAR)
+        free.put(one)
     present = existing_months(conn, LISTENING_EVENTS)
-    for stale in slices:
-        conformed = None
-        while conformed is None:
+
+    def conform(stale: Slice) -> Conformed:
+        mine = free.get()
+        try:
+            return _conform_when_ready(mine, stale, min_play_ms, is_new_month=stale.month not in present)
+        finally:
+            free.put(mine)
+
+    with ThreadPoolExecutor(len(conns), thread_name_prefix="conform") as pool:
+        conforming = [pool.submit(conform, stale) for stale in slices]
+        try:
+            for stale, conformed in zip(slices, conforming, strict=True):
+                yield stale, conformed.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _conform_when_ready(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool) -> Conformed:
+    alone = False
+    while True:
+        try:
             with conn.transaction():
-                conformed = _conform(conn, stale, min_play_ms, is_new_month=stale.month not in present)
-            if conformed is None:
-                sync_catalog(conn)
-        present.add(stale.month)
-        yield stale, conformed
+                return _conform(conn, stale, min_play_ms, is_new_month=is_new_month, alone=alone)
+        except _MustBeAlone:
+            alone = True
+        except _CatalogIsBehind:
+            mark_stale(conn, [stale], Stage.EVENTS)
+            sync_catalog(conn)
 
 
-def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool) -> Conformed | None:
-    """Conform one slice; None, with the slice marked, when the catalog has yet to learn of one of its tracks."""
+def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool, alone: bool) -> Conformed:
     commit_lazily(conn)
-    lock_user(conn, stale.user_id)
+    if alone:
+        lock_user(conn, stale.user_id)
+    else:
+        share_user(conn, stale.user_id)
+        lock_slice(conn, *stale)
     first, last = starts_at(stale.month), starts_at(next_month(stale.month))
     bounds = {
         "user_id": stale.user_id,
@@ -80,18 +120,18 @@ def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: 
     assert row is not None
     has_account_data, has_polled_plays, is_unlinked = row
     if is_unlinked:
-        mark_stale(conn, [stale], Stage.EVENTS)
-        return None
+        raise _CatalogIsBehind
+    if has_polled_plays and not alone:
+        raise _MustBeAlone
     clear_mark(conn, stale, Stage.EVENTS)
     if has_account_data:
         conn.execute(statement("events/survivors"), bounds)
     if has_polled_plays:
         _match_polled_plays(conn, bounds)
+    added = None
     if is_new_month and not has_polled_plays:
         fill = partial(statement("events/fill_month").format, desired=statement("events/desired"))
         added = attach_month(conn, LISTENING_EVENTS, stale.month, fill, bounds)
-    else:
-        added = None
     if added is None:
         conformed = _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
     else:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from myi_pipelines.warehouse.database import Connection, lock_partitions, statement
+from myi_pipelines.warehouse.database import Connection, lock_partition, statement
 
 FIRST_MONTH = date(2008, 10, 1)
 """The month in which Spotify opened: no play is older."""
@@ -83,7 +83,7 @@ def existing_months(conn: Connection, table: MonthTable) -> set[date]:
 def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
     """Create the partitions that the given months lack in any month-partitioned table; return their names.
 
-    Safe at any time and from several processes: one transaction a partition, under the partition lock.
+    Safe at any time and from several processes: one transaction and one lock a partition.
     """
     wanted = sorted(set(months))
     created = []
@@ -108,11 +108,13 @@ def attach_month(
 
     Returns the number of rows, or None when the partition exists already.
 
-    Part of the caller's transaction, which must not have written to a table that this one references. Attaching
-    takes SHARE UPDATE EXCLUSIVE on the parent, so readers and writers of the other months go on.
+    Part of the caller's transaction, which must not have written to a table that this one references, nor hold the
+    share of the catalog's links: attaching takes SHARE UPDATE EXCLUSIVE on the parent, so that readers and writers of
+    the other months go on, and SHARE ROW EXCLUSIVE on the tables that it references.
     """
-    lock_partitions(conn)
-    if conn.execute("SELECT to_regclass(%s)", [partition_name(table.name, month)]).fetchone() != (None,):
+    name = partition_name(table.name, month)
+    lock_partition(conn, name)
+    if conn.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,):
         return None
     partition, parent = table.partition(month), sql.Identifier(table.name)
     create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")

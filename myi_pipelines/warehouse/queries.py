@@ -17,16 +17,16 @@ class NoRows(Exception):
 
 
 def read_only_query(conn: Connection, query: str, *, timeout_seconds: float) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The columns and rows of one statement, run in a read-only transaction that ends with it.
+    """The columns and rows of one statement; the connection is read-only from then on.
 
     Raises NoRows for a statement without a result, and ``psycopg.Error`` (see ``explain_error``).
     """
     if _COPY.match(query):
         raise NoRows("COPY is not a query: `myi sql --format csv` writes the rows of a SELECT as CSV")
+    conn.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    conn.prepare_threshold = 0  # The server refuses to prepare more than one statement.
     with conn.transaction():
-        conn.execute("SET TRANSACTION READ ONLY")
         conn.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(timeout_seconds * 1000)))])
-        # Prepared: the server then refuses a second statement, which could end this transaction and write.
         cursor = conn.execute(query.encode(), prepare=True)
         if cursor.description is None:
             raise NoRows("this statement returns no rows: `myi sql` is for queries, and cannot change anything")

@@ -47,7 +47,6 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
         stale = sorted({month for (month,) in marked} | set(months))
         if not stale:
             return Refreshed([], 0, 0, 0, 0, 0, 0)
-        share_catalog_links(conn)
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
@@ -96,6 +95,7 @@ def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
 
 
 def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
+    share_catalog_links(conn)
     conn.execute(statement("stats/touched_artists"), run)
     return conn.execute(statement("stats/artists")).rowcount
 

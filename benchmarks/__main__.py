@@ -1,0 +1,255 @@
+"""``make bench``: what an import costs, as ratios to a ceiling that is measured in the same run.
+
+The ceiling is a binary COPY of the same finished events into the same partitioned table, with the same indexes and
+foreign keys, over one connection. Rounds of ceiling and imports alternate on fresh databases, and medians are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import exports, pipeline
+from myi_pipelines import embedded
+from myi_pipelines.history import open_upload
+from myi_pipelines.warehouse import partitions
+from myi_pipelines.warehouse.database import connect
+from myi_pipelines.warehouse.landing import PolledPlay
+from myi_pipelines.warehouse.migrations import migrate
+
+SEED = 1
+POLLED_PLAYS = 10
+POLLS = 5
+SMALL_ROWS, BIG_ROWS = 15_000, 1_500_000
+MIB = 1024
+
+
+class Round(NamedTuple):
+    """One round's seconds."""
+
+    ceiling: float
+    parse: float
+    first: pipeline.Steps
+    repeat: pipeline.Steps
+    second: pipeline.Steps
+    increment: float
+
+
+class Row(NamedTuple):
+    """One line of the table: what was measured and, where there is one, the ratio and what it should be."""
+
+    what: str
+    rows: int
+    seconds: float
+    ratio: str = ""
+    target: str = ""
+    is_met: bool | None = None
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--events", type=int, default=300_000, help="listening events of the import (default: 300,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds to take medians of (default: 3)")
+    parser.add_argument("--skip-memory", action="store_true", help="leave out the import of 1,500,000 rows")
+    options = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="myi-bench-") as folder, console.status("writing exports") as status:
+        data = _Data(Path(folder), options.events)
+        with _cluster(Path(folder) / "server") as cluster:
+            rounds = []
+            for number in range(options.rounds):
+                status.update(f"round {number + 1} of {options.rounds}")
+                rounds.append(_round(cluster, data))
+            rows = _speed_rows(rounds, data)
+            if not options.skip_memory:
+                status.update(f"importing {BIG_ROWS:,} rows for their memory")
+                rows.append(_memory_row(cluster, Path(folder)))
+    _show(console, rows, options.rounds)
+
+
+class _Data:
+    """The export, the same rows packed differently, and the events that they become."""
+
+    def __init__(self, folder: Path, events: int) -> None:
+        rows = round(events / 0.95)
+        self.export, self.repacked = folder / "export.zip", folder / "repacked.zip"
+        exports.write_export(self.export, rows=rows, seed=SEED)
+        exports.write_export(self.repacked, rows=rows, seed=SEED, repack=True)
+        self.events = list(exports.finished_events(rows=rows, seed=SEED))
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[embedded.Cluster]:
+    """A durable server of its own, configured as the embedded one is."""
+    cluster = embedded.Cluster(folder)
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        embedded.discard(folder)
+
+
+@contextmanager
+def _database(cluster: embedded.Cluster, name: str) -> Iterator[str]:
+    """A fresh, migrated database."""
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        admin.execute(drop)
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            migrate(cluster.url(name))
+            admin.execute("CHECKPOINT")
+            yield cluster.url(name)
+        finally:
+            admin.execute(drop)
+
+
+def _round(cluster: embedded.Cluster, data: _Data) -> Round:
+    with _database(cluster, "ceiling") as url:
+        ceiling = _copy_events(url, data.events)
+    _, parse = pipeline.timed(lambda: _parse(data.export))
+    with _database(cluster, "import") as url:
+        first = pipeline.import_file(url, data.export)
+        repeat = pipeline.import_file(url, data.repacked)
+        increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
+        second = pipeline.import_file(url, data.export, listener="another")
+    return Round(ceiling, parse, first, repeat, second, statistics.median(increments))
+
+
+def _parse(path: Path) -> int:
+    with open_upload(path) as upload:
+        return sum(len(batch.plays) for batch in upload.batches())
+
+
+def _copy_events(url: str, events: list[exports.Event]) -> float:
+    """Seconds that a binary COPY of finished events takes, tracks and partitions being there."""
+    with connect(url) as conn:
+        first, last = (partitions.month_of(pick(event.played_at for event in events)) for pick in (min, max))
+        partitions.ensure_months(conn, partitions.months_between(first, last))
+        user_id = conn.execute("INSERT INTO users (name) VALUES ('ceiling') RETURNING id").fetchone()
+        assert user_id is not None
+        ids = sorted({event.spotify_id for event in events})
+        conn.execute("INSERT INTO tracks (spotify_id) SELECT unnest(%s::text[])", [ids])
+        tracks: dict[str, int] = dict(conn.execute("SELECT spotify_id, id FROM tracks").fetchall())
+        rows = [
+            (
+                *user_id,
+                tracks[event.spotify_id],
+                event.played_at,
+                event.ms_played,
+                "IMPORT",
+                False,
+                event.ms_played < 30_000,
+            )
+            for event in events
+        ]
+        conn.execute("ANALYZE tracks")
+        return pipeline.timed(lambda: _copy(conn, rows))[1]
+
+
+def _copy(conn: psycopg.Connection, rows: list[tuple[object, ...]]) -> None:
+    columns = "user_id, track_id, played_at, ms_played, source, is_estimated, is_skip"
+    with conn.cursor() as cursor, cursor.copy(f"COPY listening_events ({columns}) FROM STDIN (FORMAT binary)") as copy:
+        copy.set_types(["int8", "int8", "timestamptz", "int4", "text", "bool", "bool"])
+        for row in rows:
+            copy.write_row(row)
+
+
+def _polled_plays(data: _Data, number: int) -> list[PolledPlay]:
+    """Ten new plays, of known tracks, after the last one of the export and of the polls before."""
+    began = data.events[-1].played_at + timedelta(hours=1 + number)
+    return [
+        PolledPlay(began + timedelta(minutes=4 * play, milliseconds=123), data.events[play * 997].spotify_id, 200_000)
+        for play in range(POLLED_PLAYS)
+    ]
+
+
+def _speed_rows(rounds: list[Round], data: _Data) -> list[Row]:
+    def median(measure: Callable[[Round], float]) -> float:
+        return statistics.median(measure(one) for one in rounds)
+
+    def ratio(measure: Callable[[Round], float], base: Callable[[Round], float]) -> float:
+        return statistics.median(measure(one) / base(one) for one in rounds)
+
+    events, rows = len(data.events), rounds[0].first.rows
+    whole = ratio(lambda r: r.ceiling, lambda r: r.first.whole)
+    second = ratio(lambda r: r.ceiling, lambda r: r.second.whole)
+    repeat = ratio(lambda r: r.repeat.whole, lambda r: r.first.whole)
+    increment = ratio(lambda r: r.increment, lambda r: r.first.whole)
+    return [
+        Row("ceiling: binary COPY of the finished events", events, median(lambda r: r.ceiling), "1.00 of the ceiling"),
+        Row("parse alone", rows, median(lambda r: r.parse)),
+        Row("land (reads the ZIP)", rows, median(lambda r: r.first.land)),
+        Row("catalog", rows, median(lambda r: r.first.catalog)),
+        Row("conform", events, median(lambda r: r.first.conform)),
+        Row("stats", events, median(lambda r: r.first.stats)),
+        Row(
+            "whole import, from ZIP to last commit", events, median(lambda r: r.first.whole),
+            f"{whole:.2f} of the ceiling", "≥ 0.60", whole >= 0.6,
+        ),
+        Row(
+            "… of a second listener, into months that exist", events, median(lambda r: r.second.whole),
+            f"{second:.2f} of the ceiling",
+        ),
+        Row(
+            "repeat, packed differently", rows, median(lambda r: r.repeat.whole),
+            f"{repeat:.2f} of the import; {max(one.repeat.added for one in rounds)} rows added", "≤ 0.35, 0 rows",
+            repeat <= 0.35 and not any(one.repeat.added for one in rounds),
+        ),
+        Row(
+            f"{POLLED_PLAYS} polled plays on top", POLLED_PLAYS, median(lambda r: r.increment),
+            f"{increment:.4f} of the import", "≤ 0.02", increment <= 0.02,
+        ),
+    ]  # fmt: skip
+
+
+def _memory_row(cluster: embedded.Cluster, folder: Path) -> Row:
+    """Peak memory of the importing process, for a hundred times as many rows."""
+    peaks = []
+    seconds = 0.0
+    for rows in (SMALL_ROWS, BIG_ROWS):
+        export = folder / f"{rows}.zip"
+        exports.write_export(export, rows=rows, seed=SEED)
+        with _database(cluster, "memory") as url:
+            command = [sys.executable, "-m", "benchmarks.pipeline", url, str(export)]
+            run = partial(subprocess.run, command, check=True, capture_output=True)
+            done, seconds = pipeline.timed(run)
+        peaks.append(int(done.stdout) / MIB)
+    more = peaks[1] - peaks[0]
+    return Row(
+        f"peak memory for {BIG_ROWS:,} rows", BIG_ROWS, seconds,
+        f"{peaks[1]:.0f} MiB, {more:+.0f} MiB on {SMALL_ROWS:,} rows", "≤ +64 MiB", more <= 64,
+    )  # fmt: skip
+
+
+def _show(console: Console, rows: list[Row], rounds: int) -> None:
+    table = Table(title=f"What an import costs (medians of {rounds} rounds)", title_justify="left")
+    table.add_column("what")
+    for name in ("rows", "seconds", "rows/s"):
+        table.add_column(name, justify="right")
+    for name in ("ratio", "target", ""):
+        table.add_column(name)
+    for row in rows:
+        verdict = {True: "[green]met", False: "[red]missed", None: ""}[row.is_met]
+        speed = f"{row.rows / row.seconds:,.0f}"
+        table.add_row(row.what, f"{row.rows:,}", f"{row.seconds:.3f}", speed, row.ratio, row.target, verdict)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

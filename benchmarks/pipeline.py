@@ -1,0 +1,86 @@
+"""One import, step by step: the calls that the assets make, without Dagster. Run as a program it tells its memory."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from myi_pipelines.history import open_upload
+from myi_pipelines.warehouse import catalog, events, landing, slices, stats, users
+from myi_pipelines.warehouse.database import Connection, connect
+
+MIN_PLAY_MS = 5_000
+LISTENER = "listener"
+
+T = TypeVar("T")
+
+
+class Steps(NamedTuple):
+    """Seconds of each step of an import, and what it wrote."""
+
+    land: float
+    catalog: float
+    conform: float
+    stats: float
+    rows: int
+    added: int
+
+    @property
+    def whole(self) -> float:
+        """From the ZIP on disk to the last commit of the statistics."""
+        return self.land + self.catalog + self.conform + self.stats
+
+
+def import_file(url: str, path: Path, *, listener: str = LISTENER) -> Steps:
+    """Import one export file and say how long each step took."""
+    with connect(url) as conn, connect(url) as second_conn:
+        user_id = users.ensure_user(conn, listener, "America/New_York")
+        landed, land = timed(lambda: _land(conn, second_conn, user_id, path))
+        return Steps(land, *_derive(conn, second_conn, user_id), rows=landed.total_rows, added=landed.added_rows)
+
+
+def poll(url: str, plays: list[landing.PolledPlay], *, listener: str = LISTENER) -> float:
+    """Land polled plays and derive everything from them; seconds."""
+    with connect(url) as conn, connect(url) as second_conn:
+        user_id = users.user_named(conn, listener)
+        _, land = timed(lambda: landing.land_polled_plays(conn, user_id, plays))
+        return land + sum(_derive(conn, second_conn, user_id))
+
+
+def timed(call: Callable[[], T]) -> tuple[T, float]:
+    """What a call returns and how many seconds it took."""
+    began = time.perf_counter()
+    result = call()
+    return result, time.perf_counter() - began
+
+
+def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -> landing.Landed:
+    with open_upload(path) as upload:
+        return landing.land_upload(
+            conn,
+            status_conn,
+            user_id=user_id,
+            file_name=upload.name,
+            sha256=upload.sha256,
+            total_bytes=upload.total_bytes,
+            batches=upload.batches(),
+            min_play_ms=MIN_PLAY_MS,
+        )
+
+
+def _derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
+    _, catalog_seconds = timed(lambda: catalog.sync_catalog(conn))
+    stale = slices.stale_slices(conn, slices.Stage.EVENTS, user_id=user_id)
+    helpers = [second_conn]
+    _, conform = timed(lambda: list(events.conform_slices(conn, stale, min_play_ms=MIN_PLAY_MS, helpers=helpers)))
+    _, stats_seconds = timed(lambda: stats.refresh_stats(conn, user_id))
+    return catalog_seconds, conform, stats_seconds
+
+
+if __name__ == "__main__":
+    import_file(sys.argv[1], Path(sys.argv[2]))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -1,0 +1,103 @@
+"""The event log as an asset: each slice's landed plays, of whatever source, conformed into listening events."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster import AssetExecutionContext
+
+from myi_pipelines import inventory
+from myi_pipelines.assets.charts import bar_chart
+from myi_pipelines.assets.reporting import Metadata, per_second, report_months
+from myi_pipelines.assets.slicing import SliceConfig, slices_of_run
+from myi_pipelines.assets.specs import EVENTS, table_spec
+from myi_pipelines.inventory import MonthSize
+from myi_pipelines.partitions import SINGLE_RUN, months_of
+from myi_pipelines.resources.warehouse import Warehouse
+from myi_pipelines.warehouse.events import conform_slices
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS
+from myi_pipelines.warehouse.slices import Stage
+
+SECONDS_BETWEEN_PROGRESS = 5
+COUNTS = ("added", "upgraded", "updated", "removed", "unchanged")
+
+LISTENING_EVENTS_SPEC = table_spec(
+    "listening_events",
+    group=EVENTS,
+    deps=["imported_plays", "polled_plays", "tracks"],
+    about=(
+        "A pure function of the landing layer: materializing a month derives it again and writes only the rows that "
+        "differ. An export's row beats a polled one of the same play, an extended history beats account data. "
+        "A backfill over any number of months is one run that commits slice by slice; a retry of it does the rest."
+    ),
+)
+
+
+@dg.multi_asset(name="listening_events", specs=[LISTENING_EVENTS_SPEC], backfill_policy=SINGLE_RUN)
+def listening_events(
+    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse
+) -> dg.MaterializeResult[None]:
+    began = time.monotonic()
+    months = months_of(context)
+    with warehouse.connection() as conn, warehouse.connection() as helper:
+        slices = slices_of_run(context, conn, config, Stage.EVENTS, months)
+        context.log.info(f"{len(slices):,} slices to conform")
+        counts: dict[date, Counter[str]] = {}
+        last = began
+        conformed_slices = conform_slices(conn, slices, min_play_ms=warehouse.shortest_play_ms, helpers=[helper])
+        for done, (one, conformed) in enumerate(conformed_slices, start=1):
+            counts.setdefault(one.month, Counter()).update(conformed._asdict())
+            if time.monotonic() - last >= SECONDS_BETWEEN_PROGRESS:
+                last = time.monotonic()
+                context.log.info(f"{done:,} of {len(slices):,} slices conformed, now at {one.month:%Y-%m}")
+        seconds = time.monotonic() - began
+        sizes = inventory.month_sizes(conn, LISTENING_EVENTS, months)
+    report_months(
+        context,
+        "listening_events",
+        by_month={month: _of_month(size, counts.get(month)) for month, size in sizes.items()},
+        summary=_summary(len(slices), counts, sizes, seconds),
+    )
+    return dg.MaterializeResult()
+
+
+def _of_month(size: MonthSize, counts: Counter[str] | None) -> Metadata:
+    """A month's own numbers; what became of its rows only where the run looked at them."""
+    changes = {name: counts[name] for name in COUNTS} if counts is not None else {}
+    return {"dagster/partition_row_count": size.rows, "bytes": size.bytes, **changes}
+
+
+def _summary(slices: int, counts: dict[date, Counter[str]], sizes: dict[date, MonthSize], seconds: float) -> Metadata:
+    total = sum(counts.values(), Counter())
+    summary: dict[str, Any] = {f"run_{name}": total[name] for name in COUNTS}
+    summary |= {
+        "run_slices": slices,
+        "run_months": len(counts),
+        "run_seconds": round(seconds, 2),
+        "run_events_per_second": per_second(sum(total.values()), seconds),
+    }
+    if chart := _plays_per_month(sizes):
+        summary["plays_per_month"] = chart
+    return summary
+
+
+def _plays_per_month(sizes: dict[date, MonthSize]) -> dg.MarkdownMetadataValue | None:
+    months: Sequence[date] = sorted(month for month, size in sizes.items() if size.rows)
+    if len(months) < 2:
+        return None
+    shown = [month for month in sorted(sizes) if months[0] <= month <= months[-1]]
+    return bar_chart(
+        "Plays per month",
+        [_label(month, len(shown)) for month in shown],
+        [sizes[month].rows for month in shown],
+    )
+
+
+def _label(month: date, months: int) -> str:
+    """Months by name while there are few of them, then only their years."""
+    if months <= 12:
+        return f"{month:%Y-%m}"
+    return f"{month.year}" if month.month == 1 and month.year % (1 + months // 144) == 0 else ""

@@ -1,0 +1,148 @@
+"""The typer application, how its commands find settings and servers, and how errors become one line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from myi_pipelines.settings import Settings
+    from myi_pipelines.warehouse.database import Connection
+
+PACKAGE = "myi_pipelines"
+
+HELP = """
+[bold]MYI[/bold]: your Spotify history as a PostgreSQL warehouse, run by Dagster.
+
+Put the ZIP that Spotify sent you into uploads/<your name>/ under `myi up`, or import it right here:
+
+  myi import my_spotify_data.zip --user anna --timezone Europe/Berlin
+
+Then:
+
+  myi report --user anna
+  myi sql "SELECT count(*) FROM listening_events"
+
+Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) or lines of .env; see .env.example.
+"""
+
+ORDER = ["demo", "up", "import", "jobs", "report", "users", "settings", "sql", "url", "services", "env", "doctor"]
+
+
+class Commands(TyperGroup):
+    """Turns the errors that are meant for the user into one line on stderr and exit code 1."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order in which a newcomer needs them, not that of the modules' names."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            message = message_for_user(error)
+            if message is None:
+                raise
+            complain(message)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    help=HELP,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _app() -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the ``myi`` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # A terminal without UTF-8 still gets its report.
+    app()
+
+
+def message_for_user(error: Exception) -> str | None:
+    """What to tell the user about an error; None for a bug, which deserves its traceback.
+
+    Exceptions that this package defines are written for the user. A server that cannot be reached and a file that
+    cannot be used are the user's to correct as well.
+    """
+    if type(error).__module__.partition(".")[0] == PACKAGE:
+        return one_line(str(error))
+    loaded = sys.modules  # An error of a library that was never imported cannot have happened.
+    if "psycopg" in loaded and isinstance(error, loaded["psycopg"].OperationalError):
+        return f"PostgreSQL: {one_line(str(error))}; check MYI_DATABASE_URL, and `myi doctor`"
+    if "redis" in loaded and isinstance(error, loaded["redis"].ConnectionError):
+        return f"Redis: {one_line(str(error))}; check MYI_REDIS_URL, and `myi doctor`"
+    if isinstance(error, OSError) and error.filename and not isinstance(error, BrokenPipeError):
+        return f"{error.filename}: {error.strerror}"
+    return None
+
+
+def one_line(text: str) -> str:
+    """A message without its line breaks."""
+    return " ".join(text.split())
+
+
+def complain(message: str) -> None:
+    """Say on stderr what went wrong."""
+    typer.echo(f"myi: {message}", err=True)
+
+
+def note(message: str) -> None:
+    """Say on stderr what is going on: not part of a command's result."""
+    Console(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def output() -> Console:
+    """Where results go: as wide as the terminal, and never cut or wrapped in a pipe or a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=10_000)
+
+
+def read_settings() -> "Settings":
+    """The settings, with a warning for every name that is probably a slip."""
+    from myi_pipelines.settings import load_settings, unknown_settings
+
+    for line in unknown_settings():
+        note(f"warning: {line}")
+    return load_settings()
+
+
+def ready_servers(settings: "Settings") -> None:
+    """Start the embedded servers that do not run."""
+    from myi_pipelines.servers import start_servers
+
+    started = start_servers(settings)
+    if started:
+        note(f"started {' and '.join(started)}; `myi services stop` stops what is running")
+
+
+@contextmanager
+def warehouse_connection(settings: "Settings") -> "Iterator[Connection]":
+    """A connection to the warehouse, its server running and its schema current."""
+    from myi_pipelines.servers import servers_of
+    from myi_pipelines.warehouse.database import connect
+    from myi_pipelines.warehouse.migrations import migrate
+
+    ready_servers(settings)
+    url = servers_of(settings).database_url
+    if applied := migrate(url):
+        note(f"applied {len(applied)} migrations")
+    with connect(url) as conn:
+        yield conn

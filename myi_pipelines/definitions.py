@@ -1,0 +1,29 @@
+"""The one Definitions object: open this first. It only puts together what the modules that it imports from make."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from myi_pipelines.assets.catalog import catalog
+from myi_pipelines.assets.events import listening_events
+from myi_pipelines.assets.landing import POLLED_PLAYS_SPEC, imported_plays
+from myi_pipelines.assets.stats import stats
+from myi_pipelines.checks import CHECKS
+from myi_pipelines.jobs import JOBS
+from myi_pipelines.resources.uploads import UploadsFolder
+from myi_pipelines.resources.warehouse import Warehouse
+from myi_pipelines.sensors import SENSORS
+
+
+def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """The whole project, with other resources than the settings' where some are given by name."""
+    return dg.Definitions(
+        assets=[imported_plays, POLLED_PLAYS_SPEC, catalog, listening_events, stats],
+        asset_checks=CHECKS,
+        jobs=JOBS,
+        sensors=SENSORS,
+        resources={"warehouse": Warehouse(), "uploads_folder": UploadsFolder(), **(resources or {})},
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,34 @@
+"""Where a server's Unix socket goes: beside its data, or in a short private folder when that path is too long."""
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+# The shortest limit of the systems we run on (macOS: 104 bytes with the final NUL).
+MAX_SOCKET_PATH = 103
+
+
+class UnsafeSocketFolder(Exception):
+    """The short socket folder exists and belongs to somebody else, who could listen in."""
+
+
+def socket_folder(data: Path, socket_name: str) -> Path:
+    """The folder for ``socket_name`` of the server whose data is in ``data``: always the same answer. Makes nothing."""
+    if len(os.fsencode(data / socket_name)) <= MAX_SOCKET_PATH:
+        return data
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    # Not the temporary folder of the environment: every process must find the same place, and that one may be long too.
+    return Path("/tmp") / f"myi-{os.getuid()}-{digest}"
+
+
+def make_socket_folder(folder: Path, owner: int) -> None:
+    """Create ``folder`` for ``owner`` alone; raises UnsafeSocketFolder when a stranger made it first."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    state = folder.lstat()
+    if folder.is_symlink() or state.st_uid not in (os.getuid(), owner):
+        raise UnsafeSocketFolder(f"{folder}: belongs to another user; remove it, or set MYI_HOME to a shorter path")
+    if state.st_uid != owner:
+        os.chown(folder, owner, -1)
+    folder.chmod(0o700)

@@ -1,0 +1,37 @@
+"""Making the texts of a row fit to keep: what no database column or terminal can hold is taken out."""
+
+import re
+from typing import Final
+
+NAME_LIMIT: Final = 1_000
+CONTEXT_LIMIT: Final = 200
+
+_UNWANTED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def clean(text: str, limit: int) -> str | None:
+    """`text` without control characters, with U+FFFD for lone surrogates, stripped, and cut to `limit` characters.
+
+    None when nothing is left.
+
+    >>> clean(" Caf\\u00e9\\x00 ", 1_000)
+    'Café'
+    """
+    if _UNWANTED.search(text):
+        text = _UNWANTED.sub(_replacement, text)
+    return text.strip()[:limit].rstrip() or None
+
+
+def is_clean(text: str | None, limit: int) -> bool:
+    """Whether `clean` would give `text` back, or there is no text; quicker than to see what it gives."""
+    if not text:
+        return True
+    return (
+        (text.isprintable() or not _UNWANTED.search(text))  # some spaces of some languages count as unprintable
+        and len(text) <= limit
+        and text == text.strip()
+    )
+
+
+def _replacement(unwanted: re.Match[str]) -> str:
+    return "\N{REPLACEMENT CHARACTER}" if unwanted[0] >= "\ud800" else ""

@@ -1,0 +1,63 @@
+"""The jobs: which assets run together, and how. The steps are SQL-bound and short, so they share the run's process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from myi_pipelines.assets.catalog import catalog
+from myi_pipelines.assets.events import listening_events
+from myi_pipelines.assets.landing import imported_plays
+from myi_pipelines.assets.stats import stats
+from myi_pipelines.checks import CHECKS
+
+USER_TAG = "myi/user"
+FILES_TAG = "myi/files"
+
+_ON_DEMAND = dg.AssetSelection.checks(*CHECKS)
+
+import_history = dg.define_asset_job(
+    "import_history",
+    selection=dg.AssetSelection.assets(imported_plays, catalog, listening_events, stats) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Exports in, statistics out: lands files, then brings catalog, events and statistics up to date.",
+    tags={"myi/job": "import"},
+)
+
+heal_slices = dg.define_asset_job(
+    "heal_slices",
+    selection=dg.AssetSelection.assets(catalog, listening_events, stats) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Derives again whatever was left stale: by a run that died, or by a change of time zone.",
+    tags={"myi/job": "heal"},
+)
+
+check_warehouse = dg.define_asset_job(
+    "check_warehouse",
+    selection=_ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Runs the checks over the whole warehouse.",
+)
+
+JOBS = [import_history, heal_slices, check_warehouse]
+
+
+def import_config(user: str, files: list[str], timezone: str | None = None) -> Mapping[str, Any]:
+    """Run config of ``import_history`` for some files of a listener: only what they make stale is derived again."""
+    slices = {"config": {"only_stale": True, "user": user}}
+    landing: dict[str, Any] = {"user": user, "files": files}
+    if timezone is not None:
+        landing["timezone"] = timezone
+    return {"ops": {"imported_plays": {"config": landing}, "listening_events": slices, "stats": slices}}
+
+
+def heal_config() -> Mapping[str, Any]:
+    """Run config of ``heal_slices``: everyone's stale slices."""
+    slices = {"config": {"only_stale": True}}
+    return {"ops": {"listening_events": slices, "stats": slices}}
+
+
+def import_tags(user: str, files: list[str]) -> Mapping[str, str]:
+    """Run tags that say whose files a run lands, and which."""
+    shown = files[:3] + ([f"{len(files) - 3} more"] if len(files) > 3 else [])
+    return {USER_TAG: user, FILES_TAG: ", ".join(shown)}

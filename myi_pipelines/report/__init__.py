@@ -1,0 +1,6 @@
+"""The listening report, which `myi report` and the demo print: `data` reads the warehouse, `view` draws."""
+
+from myi_pipelines.report.data import Report, load_report
+from myi_pipelines.report.view import render_report
+
+__all__ = ["Report", "load_report", "render_report"]

@@ -1,0 +1,143 @@
+"""What a user can set: environment variables MYI_* (a file ``.env`` is read too), checked once at the start. Starts
+nothing and connects to nothing."""
+
+import difflib
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MYI_"
+ENV_FILE = ".env"
+PROJECT = Path(__file__).resolve().parent.parent
+
+_SECRET = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it, its value and what was expected."""
+
+
+def _absolute(path: Path) -> Path:
+    """Relative folders are meant from the folder that the command runs in, also in the processes that it starts."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - keeps symbolic links
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. ``.env.example`` explains them to users."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    home: Folder = Path(".myi")
+    uploads: Folder = Path("uploads")
+    database_url: str = ""
+    dagster_database_url: str = ""
+    redis_url: str = ""
+    port: Port = 3000
+    min_play_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5_000
+    zip_max_members: Annotated[int, Field(ge=1)] = 2_000
+    zip_max_ratio: Annotated[int, Field(ge=1)] = 200
+    zip_max_bytes: Annotated[int, Field(ge=1)] = 8 * 1024**3
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _postgres_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("postgresql", "postgres") or not (parts.path.strip("/") or parts.query)):
+            raise ValueError("a PostgreSQL URL like postgresql://user:password@host:5432/database")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("a Redis URL like redis://:password@host:6379/0")
+        return url
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        """Dagster's own folder: its configuration, compute logs and stored values."""
+        return self.home / "dagster"
+
+    @cached_property
+    def logs(self) -> Path:
+        """Where the processes that ``myi up`` starts write."""
+        return self.home / "logs"
+
+    @property
+    def ui_url(self) -> str:
+        """Where Dagster's UI is served."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; raises SettingsError with one line that names every wrong one. ``overrides`` win."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(one) for one in error.errors())) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{ENV_FILE}: not a UTF-8 text file") from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    name = PREFIX + "_".join(str(part) for part in error["loc"]).upper()
+    value = "…" if any(word in name for word in _SECRET) else error["input"]
+    return f'{name}="{value}": expected {_expectation(error)}'
+
+
+def _expectation(error: ErrorDetails) -> str:
+    field = Settings.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    if field is not None and field.annotation is int:
+        limits = {kind: getattr(rule, kind) for rule in field.metadata for kind in ("ge", "le") if hasattr(rule, kind)}
+        if len(limits) == 2:
+            return f"a whole number from {limits['ge']} to {limits['le']}"
+        return f"a whole number of {limits['ge']} or more"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def unknown_settings() -> list[str]:
+    """A line for every MYI_* variable that means nothing, with the name it may have been meant to be."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    lines = []
+    for name in sorted({*os.environ, *_env_file_names()}):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            lines.append(f"{name} is not a setting of MYI" + (f"; did you mean {near[0]}?" if near else ""))
+    return lines
+
+
+def _env_file_names() -> set[str]:
+    from dotenv import dotenv_values
+
+    try:
+        return set(dotenv_values(ENV_FILE))
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database for Dagster, whose storage must be told to use psycopg2: SQLAlchemy takes psycopg 3 for a plain
+    postgresql:// URL, and dagster-postgres then fails every run."""
+    _, _, rest = url.partition("://")
+    return f"postgresql+psycopg2://{rest}"
+
+
+def with_schema(url: str, schema: str) -> str:
+    """The same database with ``schema`` as the place where tables are made and found."""
+    base, _, query = url.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    options = " ".join([value for key, value in pairs if key == "options"] + [f"-csearch_path={schema}"])
+    pairs = [(key, value) for key, value in pairs if key != "options"] + [("options", options)]
+    return f"{base}?{urlencode(pairs, quote_via=quote)}"

@@ -1,0 +1,77 @@
+"""Fixtures that every test may use: a database of its own, a connection to it, an empty Redis."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from myi_pipelines_tests import servers
+from myi_pipelines_tests.servers import SessionServers
+
+SESSION = "myi_session"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        servers.end_dead_sessions()
+        config.stash[folder_key] = servers.session_folder()
+
+
+def pytest_configure_node(node: object) -> None:
+    """The xdist leader tells each worker where the session's servers live."""
+    node.workerinput[SESSION] = str(node.config.stash[folder_key])  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folder := config.stash.get(folder_key, None):
+        servers.end_session(folder)
+
+
+folder_key = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="session")
+def session_servers(pytestconfig: pytest.Config) -> SessionServers:
+    """The shared servers, running, with a migrated template database."""
+    if hasattr(pytestconfig, "workerinput"):
+        folder = Path(pytestconfig.workerinput[SESSION])
+    else:
+        folder = pytestconfig.stash[folder_key]
+    shared = servers.session_servers(folder)
+    shared.prepare()
+    return shared
+
+
+@pytest.fixture
+def database_url(session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str) -> Iterator[str]:
+    """The URL of an empty, migrated warehouse that belongs to this test alone."""
+    with session_servers.database(servers.database_name(request.node.nodeid, worker_id)) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(
+    session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str
+) -> Iterator[str]:
+    """The URL of a database without any table."""
+    name = servers.database_name(f"{request.node.nodeid}::empty", worker_id)
+    with session_servers.database(name, template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[psycopg.Connection]:
+    """An autocommit connection to this test's warehouse."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
+    """The URL of an empty Redis database that belongs to this test alone."""
+    url = session_servers.servers.redis.url(servers.worker_number(worker_id))
+    yield url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()

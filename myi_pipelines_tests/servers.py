@@ -1,0 +1,112 @@
+"""The servers that a test session shares: one PostgreSQL cluster and one Redis for all xdist workers, and for each test
+a database made from a migrated template. Fixtures are in conftest.py."""
+
+import hashlib
+import os
+import pwd
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import psycopg
+from filelock import FileLock
+from psycopg import sql
+
+from myi_pipelines import embedded
+
+TEMPLATE = "myi_template"
+
+
+class SessionServers(NamedTuple):
+    """The servers of one test session, shared by its workers."""
+
+    folder: Path
+    servers: embedded.Throwaway
+
+    @contextmanager
+    def database(self, name: str, template: str = TEMPLATE) -> Iterator[str]:
+        """A database of its own for one test, and its URL."""
+        self._admin("CREATE DATABASE {} TEMPLATE {}", name, template)
+        try:
+            yield self.servers.postgres.url(name)
+        finally:
+            self._admin("DROP DATABASE {} WITH (FORCE)", name)
+
+    def _admin(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.servers.postgres.url("postgres"), autocommit=True) as conn:
+            conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def prepare(self) -> None:
+        """Start the servers and make the templates, unless another worker has."""
+        with FileLock(self.folder / "prepare.lock", timeout=120):
+            ready = self.folder / "ready"
+            if ready.exists():
+                return
+            self.servers.postgres.start()
+            self.servers.redis.start()
+            self._admin("CREATE DATABASE {}", TEMPLATE)
+            migrate(self.servers.postgres.url(TEMPLATE))
+            ready.touch()
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest schema."""
+    try:
+        from myi_pipelines.warehouse import migrations
+    except ImportError:
+        return
+    migrations.migrate(url)
+
+
+def sessions_folder() -> Path:
+    """The folder above all test sessions of this user."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    # A short path: sockets live below it.
+    return Path(tempfile.gettempdir()) / f"myi-tests-{user}"
+
+
+def session_folder() -> Path:
+    """A folder for the test session that this process leads; its name says whose it is."""
+    me = psutil.Process()
+    folder = sessions_folder() / f"{me.pid}-{int(me.create_time())}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def session_servers(folder: Path) -> SessionServers:
+    """The servers of the session in ``folder``."""
+    return SessionServers(folder, embedded.throwaway_servers(folder))
+
+
+def end_session(folder: Path) -> None:
+    """Stop a session's servers and remove what they wrote."""
+    embedded.discard(folder)
+
+
+def end_dead_sessions() -> None:
+    """Stop the servers of sessions that were killed."""
+    for folder in sessions_folder().glob("*-*"):
+        if not _alive(folder.name):
+            end_session(folder)
+
+
+def _alive(session: str) -> bool:
+    pid, _, created = session.partition("-")
+    try:
+        return int(psutil.Process(int(pid)).create_time()) == int(created)
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+
+
+def worker_number(worker: str) -> int:
+    """0 for the only process, 1… for ``gw0``…"""
+    return int(worker.removeprefix("gw")) + 1 if worker.startswith("gw") else 0
+
+
+def database_name(node: str, worker: str) -> str:
+    """A short, unique database name that still says which test it belongs to."""
+    digest = hashlib.sha256(node.encode()).hexdigest()[:10]
+    return f"{worker}_{digest}_{node.rpartition('::')[2]}"[:63]

@@ -1,0 +1,156 @@
+"""Killed at any point and run again: the final tables are those of a run that nobody killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+
+from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.import_jobs import ImportJob, JobInProgress, list_jobs
+from myi_pipelines_tests import crash_driver, reference
+from myi_pipelines_tests.driver import Warehouse, open_warehouse, sha256_of
+from myi_pipelines_tests.reference import Tables
+
+VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
+KILLS_EACH = 5
+SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
+
+Victim: TypeAlias = subprocess.Popen[str]
+Kill: TypeAlias = Callable[[Warehouse, Victim, random.Random], None]
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        yield opened
+
+
+def kill_process(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
+    victim.kill()
+
+
+def kill_backend(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
+    """End one or both of the victim's sessions on the server; the victim finds out by itself."""
+    backends = sessions(warehouse)
+    for pid in chance.sample(backends, min(len(backends), chance.randint(1, 2))):
+        warehouse.conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+@pytest.mark.parametrize("kill", [kill_process, kill_backend])
+def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, database_url: str, kill: Kill) -> None:
+    seconds, clean_job, expected = clean_run(warehouse, database_url)
+    chance = random.Random(SEED)
+    deaths = []
+    for number in range(VICTIMS):
+        tag = f"victim{number:03}"
+        user_id = crash_driver.prepare(warehouse, tag)
+        for _ in range(KILLS_EACH):
+            delay = chance.uniform(0, seconds)
+            with started(database_url, tag) as victim:
+                time.sleep(delay)
+                kill(warehouse, victim, chance)
+                _, said = victim.communicate(timeout=30)
+            wait_until_gone(warehouse)
+            deaths.append(victim.returncode != 0)
+            found = [str(violation) for violation in invariants.check(warehouse.conn, [user_id])]
+            assert found == [], f"{tag} killed after {delay:.3f} s (seed {SEED}); it said {said}"
+
+        crash_driver.import_upload(warehouse, tag)
+
+        assert invariants.check(warehouse.conn, [user_id]) == []
+        assert comparable(warehouse.tables(user_id), tag) == expected, f"{tag} (seed {SEED})"
+        [job] = [
+            job for job in list_jobs(warehouse.conn, user=tag) if job.status == "COMPLETED" and is_upload(job, tag)
+        ]
+        assert counts(job) == counts(clean_job)
+        unfinished = [job for job in list_jobs(warehouse.conn, user=tag) if job.status in ("PENDING", "PROCESSING")]
+        assert unfinished == []
+    assert sum(deaths) >= len(deaths) // 4, "most victims were done before they were killed"
+
+
+def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, database_url: str) -> None:
+    user_id = warehouse.user("victim000", crash_driver.TIMEZONE)
+    with started(database_url, "victim000", "halt") as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "half way\n"
+        [dying] = list_jobs(warehouse.conn)
+        with pytest.raises(JobInProgress):
+            crash_driver.import_upload(warehouse, "victim000")
+        victim.kill()
+    wait_until_gone(warehouse)
+    [dead] = list_jobs(warehouse.conn)
+    assert warehouse.rows(user_id)["listening_events"] == []
+
+    landed = crash_driver.import_upload(warehouse, "victim000")
+
+    [done] = list_jobs(warehouse.conn)
+    assert (dying.id, dying.status) == (dead.id, dead.status) == (landed.job_id, "PROCESSING")
+    assert 0 < dead.processed_rows < landed.total_rows
+    assert (done.id, done.status, done.total_rows) == (landed.job_id, "COMPLETED", landed.total_rows)
+
+
+def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob, str]:
+    """How long an import takes that nobody kills, its job, and the tables after it: those of the reference."""
+    tag = "nobody000"
+    user_id = crash_driver.prepare(warehouse, tag)
+    with started(database_url, tag) as process:
+        began = time.monotonic()
+        _, said = process.communicate(timeout=60)
+        seconds = time.monotonic() - began
+    assert process.returncode == 0, said
+    tables = warehouse.tables(user_id)
+    assert tables == reference.derive({tag: crash_driver.landing(tag)})[tag]
+    [job] = [job for job in list_jobs(warehouse.conn, user=tag) if is_upload(job, tag)]
+    return seconds, job, comparable(tables, tag)
+
+
+def started(database_url: str, *arguments: str) -> Victim:
+    """A process that is connected and about to import."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "myi_pipelines_tests.crash_driver", database_url, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    return process
+
+
+def sessions(warehouse: Warehouse) -> list[int]:
+    rows = warehouse.conn.execute(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
+        [crash_driver.APPLICATION],
+    )
+    return [pid for (pid,) in rows]
+
+
+def wait_until_gone(warehouse: Warehouse) -> None:
+    """The server notices a client's death when it next talks to it."""
+    for _ in range(500):
+        if not sessions(warehouse):
+            return
+        time.sleep(0.01)
+    raise AssertionError("the victim's sessions live on")
+
+
+def comparable(tables: Tables, tag: str) -> str:
+    """The tables as text in which no victim's own names remain; all tags are of one length, so the order is one too."""
+    return "\n".join(repr(sorted(rows.items(), key=repr)) for rows in tables[:-1]).replace(tag, "") + repr(
+        tables.totals
+    )
+
+
+def is_upload(job: ImportJob, tag: str) -> bool:
+    return job.sha256 == sha256_of(crash_driver.listener(tag).files[1])
+
+
+def counts(job: ImportJob) -> tuple[int | None, ...]:
+    return job.total_rows, job.processed_rows, job.added_rows, job.duplicate_rows, *sorted(job.rejected.values())

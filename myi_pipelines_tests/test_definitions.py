@@ -1,0 +1,77 @@
+"""The code location loads the way Dagster's servers load it, and says what people want to know."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from myi_pipelines.definitions import build_defs, defs
+from myi_pipelines.settings import PROJECT
+
+UNPARTITIONED = {"tracks", "artists", "albums", "track_artists"}
+
+
+def test_definitions_are_loadable() -> None:
+    dg.Definitions.validate_loadable(defs)
+    dg.Definitions.validate_loadable(build_defs({"warehouse": dg.ResourceDefinition.none_resource()}))
+
+
+def test_definitions_validate_as_a_command(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "myi_pipelines.definitions"],
+        cwd=PROJECT,
+        env=environment | {"DAGSTER_HOME": str(tmp_path), "MYI_DATABASE_URL": "postgresql://nobody@nowhere/nothing"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Validation successful" in done.stdout + done.stderr
+
+
+def test_loading_connects_to_nothing_and_reads_no_settings() -> None:
+    code = "import myi_pipelines.definitions, sys; sys.exit('matplotlib' in sys.modules)"
+    environment = os.environ | {"MYI_DATABASE_URL": "not a url", "MYI_MIN_PLAY_MS": "x"}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=PROJECT, env=environment, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("key", sorted(defs.resolve_asset_graph().get_all_asset_keys()), ids=str)
+def test_every_asset_is_described(key: dg.AssetKey) -> None:
+    node = defs.resolve_asset_graph().get(key)
+    table = key.to_user_string()
+    assert node.description is not None
+    assert node.description.startswith("One row per ")
+    assert node.group_name in {"landing", "catalog", "events", "stats"}
+    assert "postgres" in node.kinds
+    assert len(node.kinds) == 2
+    assert node.owners
+    assert node.metadata["dagster/table_name"] == f"public.{table}"
+    assert node.metadata["dagster/column_schema"].columns
+    assert (node.partitions_def is None) == (table in UNPARTITIONED)
+    if node.is_executable and node.partitions_def:
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_the_lineage_is_the_designs() -> None:
+    graph = defs.resolve_asset_graph()
+
+    def parents(table: str) -> set[str]:
+        return {key.to_user_string() for key in graph.get(dg.AssetKey(table)).parent_keys}
+
+    assert parents("listening_events") == {"imported_plays", "polled_plays", "tracks"}
+    assert parents("user_track_stats") == {"user_track_months"}
+    assert parents("user_artist_stats") == {"user_track_stats", "track_artists"}
+    assert parents("user_time_bucket_stats") == parents("user_hour_stats") == {"listening_events"}
+    assert parents("imported_plays") == parents("polled_plays") == set()
+
+
+def test_sensors_are_on_from_the_start() -> None:
+    sensors = defs.resolve_all_sensor_defs() if hasattr(defs, "resolve_all_sensor_defs") else defs.sensors or []
+    statuses = {sensor.name: sensor.default_status for sensor in sensors if isinstance(sensor, dg.SensorDefinition)}
+    assert statuses == dict.fromkeys(["uploads", "stale_slices"], dg.DefaultSensorStatus.RUNNING)

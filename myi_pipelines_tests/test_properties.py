@@ -1,0 +1,312 @@
+"""Whatever was landed, in whatever order and with whatever interruptions: the warehouse says what the reference says.
+
+Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES=2000 searches among as many new ones a test.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import count, pairwise
+from typing import NamedTuple, TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from myi_pipelines.warehouse import invariants, users
+from myi_pipelines.warehouse.slices import Slice, Stage
+from myi_pipelines_tests import reference
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.reference import MIN_PLAY_MS, Conformed, EventKey, Landing, Tables
+from myi_pipelines_tests.strategies import ZONES, Listener, households, narrow_scenes
+
+THOROUGH = os.environ.get("MYI_HYPOTHESIS_EXAMPLES")
+
+
+def bounded(examples: int) -> settings:
+    """Every example makes users, tracks and artists of its own, so that the database need not be emptied."""
+    return settings(
+        max_examples=int(THOROUGH or examples),
+        deadline=None,
+        database=None,
+        derandomize=THOROUGH is None,
+        print_blob=True,
+        phases=[Phase.explicit, Phase.generate, Phase.target, Phase.shrink],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        yield opened
+
+
+class Home:
+    """The listeners of one example, who share the database with earlier examples but no name and no id, and what of
+    their history has arrived."""
+
+    tags = count(1)
+
+    def __init__(self, warehouse: Warehouse, household: Sequence[Listener]) -> None:
+        tag = f"{next(self.tags)}"
+        self.warehouse = warehouse
+        self.listeners = [listener.renamed(tag) for listener in household]
+        self.names = [f"listener-{tag}-{index}" for index in range(len(household))]
+        self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
+        self.arrived = [Landing(one.timezone, [], []) for one in household]
+
+    def land(self, index: int, file: int) -> None:
+        plays = self.listeners[index].files[file]
+        self.warehouse.land(self.ids[index], plays)
+        self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
+
+    def poll(self, index: int, first: int, last: int) -> None:
+        rows = self.listeners[index].polled[first:last]
+        self.warehouse.poll(self.ids[index], rows)
+        self.arrived[index] = self.arrived[index]._replace(polled=[*self.arrived[index].polled, *rows])
+
+    def set_timezone(self, index: int, timezone: str) -> None:
+        users.set_timezone(self.warehouse.conn, self.names[index], timezone)
+        self.arrived[index] = self.arrived[index]._replace(timezone=timezone)
+
+    def land_all(self) -> None:
+        for index, listener in enumerate(self.listeners):
+            for file in range(len(listener.files)):
+                self.land(index, file)
+
+    def poll_all(self) -> None:
+        for index, listener in enumerate(self.listeners):
+            self.poll(index, 0, len(listener.polled))
+
+    def settle(self) -> None:
+        self.warehouse.settle(self.ids)
+        self.check_invariants()
+
+    def check_invariants(self) -> None:
+        assert [str(violation) for violation in invariants.check(self.warehouse.conn, self.ids)] == []
+
+    def assert_as_the_reference_says(self, min_play_ms: int = MIN_PLAY_MS) -> None:
+        expected = reference.derive({str(index): one for index, one in enumerate(self.arrived)}, min_play_ms)
+        for index, user_id in enumerate(self.ids):
+            found = self.warehouse.tables(user_id)
+            for table in Tables._fields:
+                assert getattr(found, table) == getattr(expected[f"{index}"], table), f"{table} of listener {index}"
+
+    def conformed(self, index: int) -> Conformed:
+        catalog = reference.catalog_of(play for landing in self.arrived for play in landing.plays)
+        return reference.conform(self.arrived[index], catalog)
+
+
+# ── Steps in any order ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Land(NamedTuple):
+    listener: int
+    file: int
+
+
+class Poll(NamedTuple):
+    listener: int
+    first: int
+    last: int
+
+
+class Sync(NamedTuple):
+    """Take landed names into the catalog."""
+
+
+class Conform(NamedTuple):
+    """Conform some stale slices in some order, or any slices, stale or not."""
+
+    listener: int
+    only_stale: bool
+    dice: int
+
+
+class Refresh(NamedTuple):
+    """Refresh the stats of some months in some order."""
+
+    listener: int
+    only_stale: bool
+    dice: int
+
+
+class SetTimezone(NamedTuple):
+    listener: int
+    timezone: str
+
+
+Arrival: TypeAlias = Land | Poll
+Step: TypeAlias = Arrival | Sync | Conform | Refresh | SetTimezone
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, household: Sequence[Listener]) -> list[Arrival]:
+    """Every upload, and the polled rows in up to three parts, in any order."""
+    found: list[Arrival] = []
+    for index, listener in enumerate(household):
+        found += [Land(index, file) for file in range(len(listener.files))]
+        end = len(listener.polled)
+        cuts = sorted({0, end, *draw(st.lists(st.integers(0, end), max_size=2))})
+        found += [Poll(index, first, last) for first, last in pairwise(cuts)]
+    return draw(st.permutations(found))
+
+
+@st.composite
+def programs(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
+    """All that the household has arrives, with any upkeep in between."""
+    who, dice = st.integers(0, len(household) - 1), st.integers(0, 9)
+    upkeep = st.one_of(
+        st.just(Sync()),
+        st.builds(Conform, who, st.booleans(), dice),
+        st.builds(Refresh, who, st.booleans(), dice),
+        st.builds(SetTimezone, who, st.sampled_from(ZONES)),
+    )
+    steps: list[Step] = []
+    for arrival in draw(arrivals(household)):
+        steps += [arrival, *draw(st.lists(upkeep, max_size=4))]
+    return steps
+
+
+def take(home: Home, step: Step) -> None:
+    warehouse = home.warehouse
+    match step:
+        case Land(listener, file):
+            home.land(listener, file)
+        case Poll(listener, first, last):
+            home.poll(listener, first, last)
+        case Sync():
+            warehouse.sync()
+        case Conform(listener, only_stale, dice):
+            user_id = home.ids[listener]
+            slices = warehouse.stale(user_id, Stage.EVENTS) if only_stale else warehouse.slices_of(user_id)
+            warehouse.conform(some(slices, dice))
+        case Refresh(listener, only_stale, dice):
+            user_id = home.ids[listener]
+            slices = warehouse.stale(user_id, Stage.STATS) if only_stale else warehouse.slices_of(user_id)
+            warehouse.refresh(user_id, [one.month for one in some(slices, dice)])
+        case SetTimezone(listener, timezone):
+            home.set_timezone(listener, timezone)
+
+
+def some(slices: Sequence[Slice], dice: int) -> list[Slice]:
+    """All of them for a zero, otherwise a few in any order."""
+    if dice == 0 or not slices:
+        return list(slices)
+    chance = random.Random(dice)
+    return chance.sample(slices, chance.randint(1, len(slices)))
+
+
+# ── Properties ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+households_and_programs = households().flatmap(lambda household: st.tuples(st.just(household), programs(household)))
+households_and_arrivals = households().flatmap(lambda household: st.tuples(st.just(household), arrivals(household)))
+month_ends_and_arrivals = households(narrow_scenes(), at_most=1).flatmap(
+    lambda household: st.tuples(st.just(household), arrivals(household))
+)
+
+
+@bounded(60)
+@given(drawn=households_and_programs)
+def test_the_warehouse_says_what_the_reference_says(
+    warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
+) -> None:
+    household, steps = drawn
+    home = Home(warehouse, household)
+    for step in steps:
+        take(home, step)
+        home.check_invariants()
+    home.settle()
+    home.assert_as_the_reference_says()
+
+
+@bounded(60)
+@given(drawn=households_and_arrivals | month_ends_and_arrivals)
+def test_every_arrival_leaves_right_events_that_keep_their_ids(
+    warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
+) -> None:
+    household, order = drawn
+    home = Home(warehouse, household)
+    for arrival in order:
+        before = [warehouse.identities(user_id) for user_id in home.ids]
+        take(home, arrival)
+        home.settle()
+        home.assert_as_the_reference_says()
+        for index, user_id in enumerate(home.ids):
+            assert_ids_are_kept(before[index], warehouse.identities(user_id), home.conformed(index).upgrades)
+
+
+def assert_ids_are_kept(
+    before: dict[EventKey, tuple[int, datetime]],
+    after: dict[EventKey, tuple[int, datetime]],
+    upgrades: dict[EventKey, EventKey],
+) -> None:
+    """An event that stays keeps its id and created_at; so does a polled one that becomes an extended row's event."""
+    for event, identity in before.items():
+        if event in after:
+            assert after[event] == identity, f"{event} was written anew"
+        elif event in upgrades and upgrades[event] not in before:
+            assert after[upgrades[event]] == identity, f"{event} lost its id to {upgrades[event]}"
+
+
+@bounded(25)
+@given(household=households())
+def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tuple[Listener, ...]) -> None:
+    home = Home(warehouse, household)
+    home.land_all()
+    home.poll_all()
+    home.settle()
+    before = {user_id: warehouse.rows(user_id) for user_id in home.ids}
+
+    for user_id, listener in zip(home.ids, home.listeners, strict=True):
+        if listener.files:
+            assert warehouse.land(user_id, listener.files[0]).known
+            repacked = [play for file in reversed(listener.files) for play in reversed(file)]
+            landed = warehouse.land(user_id, repacked, batch_rows=3, salt="repacked")
+            assert (landed.known, landed.added_rows, landed.months) == (False, 0, [])
+        assert warehouse.poll(user_id, listener.polled) == 0
+        warehouse.sync()
+        slices = random.Random(0).sample(found := warehouse.slices_of(user_id), len(found))
+        counts = warehouse.conform(slices)
+        assert counts.total() == counts["unchanged"]
+        warehouse.refresh(user_id, [one.month for one in slices])
+    home.settle()
+
+    assert {user_id: warehouse.rows(user_id) for user_id in home.ids} == before
+
+
+@bounded(20)
+@given(household=households(), zones=st.lists(st.sampled_from(ZONES), min_size=2, max_size=2))
+def test_a_new_time_zone_moves_every_play_to_its_new_day(
+    warehouse: Warehouse, household: tuple[Listener, ...], zones: list[str]
+) -> None:
+    home = Home(warehouse, household)
+    home.land_all()
+    home.settle()
+    home.poll_all()
+    for zone in zones:
+        for index in range(len(home.ids)):
+            home.set_timezone(index, zone)
+        home.check_invariants()
+        home.settle()
+        home.assert_as_the_reference_says()
+
+
+@bounded(10)
+@given(household=households(at_most=1), min_play_ms=st.sampled_from((1, 6_000, 30_000)))
+def test_another_minimum_length_is_followed_when_months_are_conformed_again(
+    warehouse: Warehouse, household: tuple[Listener, ...], min_play_ms: int
+) -> None:
+    home = Home(warehouse, household)
+    home.land_all()
+    home.poll_all()
+    home.settle()
+    [user_id] = home.ids
+    warehouse.conform(warehouse.slices_of(user_id), min_play_ms)
+    warehouse.refresh(user_id, [one.month for one in warehouse.stale(user_id, Stage.STATS)])
+    home.check_invariants()
+    home.assert_as_the_reference_says(min_play_ms)
