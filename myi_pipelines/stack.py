@@ -62,6 +62,10 @@ class Stack(NamedTuple):
                     f"Dagster ended by itself (exit code {code}): {last_line(self.log)}; see {self.log}"
                 )
 
+    def wait_until_serving(self) -> None:
+        """Wait until Dagster's UI answers. Raises DagsterFailed."""
+        self.wait_until(lambda: answers(self.url), f"the UI does not answer at {self.url}")
+
     def wait_until(self, ready: Callable[[], bool], complaint: str) -> None:
         """Wait for a part of Dagster; raises DagsterFailed when a process ends or patience does."""
         deadline = time.monotonic() + START_SECONDS
@@ -79,6 +83,15 @@ def running_stack(settings: Settings, progress: Progress = lambda line: None) ->
     What a killed stack left behind is ended first. Raises AlreadyUp, PortInUse or DagsterFailed, and whatever the
     servers' starts raise; in every case nothing that was started here goes on running.
     """
+    with running_warehouse(settings, progress), starting_dagster(settings, progress) as stack:
+        stack.wait_until_serving()
+        yield stack
+
+
+@contextmanager
+def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
+    """The half of a stack that Dagster stands on: the servers run, the schema is current, nobody else serves this
+    MYI_HOME, and the port is free."""
     settings.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
         stack.enter_context(_only_stack(settings))
@@ -91,9 +104,7 @@ def running_stack(settings: Settings, progress: Progress = lambda line: None) ->
         servers.start_servers(settings, lambda name: progress(f"starting {name}"))
         if applied := migrate(servers_of(settings).database_url):
             progress(f"applied {len(applied)} migrations")
-        prepare_dagster_home(settings)
-        progress("starting Dagster")
-        yield stack.enter_context(_running_dagster(settings, ours, progress))
+        yield
 
 
 @contextmanager
@@ -176,12 +187,15 @@ def find_listener(port: int) -> str | None:
 
 
 @contextmanager
-def _running_dagster(settings: Settings, ours: list[str], progress: Progress) -> Iterator[Stack]:
+def starting_dagster(settings: Settings, progress: Progress) -> Iterator[Stack]:
+    """The other half: Dagster's processes, which take seconds to start. The block begins meanwhile."""
+    prepare_dagster_home(settings)
+    progress("starting Dagster")
     log = settings.logs / "dagster.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
     mark = uuid.uuid4().hex
-    _write_state(settings, {"owner": os.getpid(), "mark": mark, "servers": ours})
+    _write_state(settings, _read_state(settings) | {"mark": mark})
     code_socket = _code_socket(settings)
     stack = Stack(settings.ui_url, log, [])
     try:
@@ -193,7 +207,6 @@ def _running_dagster(settings: Settings, ours: list[str], progress: Progress) ->
             _daemon(code_socket, workspace),
         ):
             stack.processes.append(_spawn(settings, log, mark, arguments))
-        stack.wait_until(lambda: answers(stack.url), f"the UI does not answer at {stack.url}")
         yield stack
     finally:
         progress("stopping Dagster")

@@ -124,7 +124,7 @@ def months_of_export(plays: int = 60, *, first: datetime = FIRST, apart: timedel
 def contents(conn: Connection, *, without: Iterable[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table that an import writes, surrogate keys and times of writing included."""
     return {
-        table: sorted(conn.execute(f"SELECT t::text FROM {table} AS t").fetchall())  # type: ignore[arg-type]
+        table: sorted(conn.execute(f"SELECT t::text FROM {table} AS t").fetchall())
         for table in TABLES
         if table not in without
     }
@@ -137,7 +137,7 @@ def why(result: ExecuteInProcessResult) -> str:
 
 def count(conn: Connection, query: str) -> int:
     """The one number that a query yields."""
-    row = conn.execute(query).fetchone()  # type: ignore[arg-type]
+    row = conn.execute(query).fetchone()
     assert row is not None
     return int(row[0])
 

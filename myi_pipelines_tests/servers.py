@@ -3,7 +3,6 @@ a database made from a migrated template. Fixtures are in conftest.py."""
 
 import hashlib
 import os
-import pwd
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,9 +62,7 @@ def migrate(url: str) -> None:
 
 def sessions_folder() -> Path:
     """The folder above all test sessions of this user."""
-    user = pwd.getpwuid(os.getuid()).pw_name
-    # A short path: sockets live below it.
-    return Path(tempfile.gettempdir()) / f"myi-tests-{user}"
+    return Path(tempfile.gettempdir()) / f"myi-tests-{os.getuid()}"
 
 
 def session_folder() -> Path:

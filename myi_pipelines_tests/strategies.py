@@ -26,6 +26,12 @@ class Listener(NamedTuple):
     files: tuple[tuple[Play, ...], ...]
     polled: tuple[Polled, ...]
 
+    def __repr__(self) -> str:
+        """Short enough to read a failing example."""
+        files = [[described(play) for play in file] for file in self.files]
+        polled = [f"{row.spotify_id[-1]} {row.played_at:%F %T.%f} {row.duration_ms} ms" for row in self.polled]
+        return f"Listener({self.timezone}, {files=}, {polled=})"
+
     @property
     def landing(self) -> Landing:
         return Landing(self.timezone, [play for file in self.files for play in file], self.polled)
@@ -35,6 +41,12 @@ class Listener(NamedTuple):
         files = tuple(tuple(play._replace(track=renamed(play.track, tag)) for play in file) for file in self.files)
         polled = tuple(row._replace(spotify_id=renamed_id(row.spotify_id, tag)) for row in self.polled)
         return Listener(self.timezone, files, polled)
+
+
+def described(play: Play) -> str:
+    told = f", told {play.stopped_at:%F %T}" if play.stopped_at != play.played_at else ""
+    track = f"{(play.track.spotify_id or '-')[-1]} {play.track.name!r} by {play.track.artist!r} on {play.track.album!r}"
+    return f"{track}: {play.played_at:%F %T} {play.ms_played} ms{told}"
 
 
 def renamed(track: Track, tag: str) -> Track:

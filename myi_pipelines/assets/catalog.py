@@ -1,5 +1,7 @@
-"""The catalog as assets: tracks, artists, albums and who is credited on what. One transaction writes all four, whichever
-of them a run selects."""
+"""The catalog as assets: tracks, artists, albums and who is credited on what.
+
+One transaction writes all four, whichever of them a run selects.
+"""
 
 import time
 from collections.abc import Iterator

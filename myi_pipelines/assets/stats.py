@@ -86,7 +86,8 @@ def stats(
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
         for done, user_id in enumerate(listeners, start=1):
-            refreshed = refresh_stats(conn, user_id)
+            chosen = [] if config.only_stale else [one.month for one in slices if one.user_id == user_id]
+            refreshed = refresh_stats(conn, user_id, chosen)
             months.update(refreshed.months)
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "months"})
             context.log.info(f"{done:,} of {len(listeners):,} listeners: {len(refreshed.months):,} months recomputed")

@@ -72,13 +72,13 @@ class Cluster:
         Returns when it answers. Raises PostgresFailed or IncompatibleCluster.
         """
         with server_lock(self.folder):
-            started = False
-            if self._process() is None:
+            started = not self._becomes_ready()
+            if started:
                 self._end_leftovers()
                 self._initialize()
                 self._launch()
-                started = True
-            self._wait_until_ready()
+                if not self._becomes_ready():
+                    raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_words()}")
             self._create_databases()
             return started
 
@@ -149,8 +149,8 @@ class Cluster:
             self.log.replace(self.log.with_suffix(".log.1"))
         self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log))
 
-    def _wait_until_ready(self) -> None:
-        """Another process may have launched the server and died before it answered."""
+    def _becomes_ready(self) -> bool:
+        """Whether the running server answers, at once or after its recovery; False when there is none or it ends."""
 
         def answers() -> bool:
             try:
@@ -159,8 +159,8 @@ class Cluster:
                 return False
             return True
 
-        if not processes.wait_until(answers, seconds=START_SECONDS, every=0.05):
-            raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_words()}")
+        ready = processes.wait_until(lambda: self._process() is None or answers(), seconds=START_SECONDS)
+        return ready and self._process() is not None
 
     def _create_databases(self) -> None:
         if not self.databases:

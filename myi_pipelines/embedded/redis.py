@@ -61,12 +61,15 @@ class RedisServer:
     def start(self) -> bool:
         """Start the server; True if it was not running. Returns when it has loaded its data and answers."""
         with server_lock(self.folder):
-            started = self._process() is None
-            if started:
-                processes.end(processes.find_all(PROGRAM, self.folder), grace=10)
-                self._launch()
-            self._wait_until_ready()
-            return started
+            if self._becomes_ready():
+                return False
+            processes.end(processes.find_all(PROGRAM, self.folder), grace=10)
+            self._launch()
+            # It goes into the background before it writes its pid.
+            processes.wait_until(lambda: self._process() is not None, seconds=10)
+            if not self._becomes_ready():
+                raise RedisFailed(f"Redis in {self.folder} does not answer; see {self.log}")
+            return True
 
     def stop(self) -> bool:
         """Stop the server after it has saved; False if it was not running."""
@@ -108,18 +111,19 @@ class RedisServer:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise RedisFailed(f"Redis in {self.folder} did not start: {said[-1] if said else 'it said nothing'}")
 
-    def _wait_until_ready(self) -> None:
+    def _becomes_ready(self) -> bool:
+        """Whether the running server answers, at once or after loading its data; False if there is none or it ends."""
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
 
         def answers() -> bool:
             try:
                 return bool(client.ping())
-            except redis.RedisError:  # Not there yet, or still loading its data.
+            except redis.RedisError:
                 return False
 
         try:
-            if not processes.wait_until(answers, seconds=START_SECONDS):
-                raise RedisFailed(f"Redis in {self.folder} does not answer; see {self.log}")
+            ready = processes.wait_until(lambda: self._process() is None or answers(), seconds=START_SECONDS)
+            return ready and self._process() is not None
         finally:
             client.close()
 

@@ -9,7 +9,6 @@ WHERE NOT m.by_minute
   AND m.polled_played_at <> m.exported_played_at
   AND event.user_id = %(user_id)s AND event.track_id = m.polled_track_id AND event.played_at = m.polled_played_at
   AND event.played_at >= %(near_start)s AND event.played_at < %(near_end)s
-  AND event.source = 'API'
   AND NOT EXISTS (SELECT FROM listening_events AS known
                   WHERE known.user_id = %(user_id)s AND known.track_id = m.exported_track_id
                     AND known.played_at = m.exported_played_at

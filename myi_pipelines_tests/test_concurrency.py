@@ -1,0 +1,89 @@
+"""Several imports at once, of one listener and of several: no deadlock, and the tables of imports one after another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from myi_pipelines.history import Play, Track
+from myi_pipelines.warehouse import events, invariants, slices, stats
+from myi_pipelines.warehouse.slices import Stage
+from myi_pipelines_tests import reference
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.reference import Landing, Polled
+from myi_pipelines_tests.strategies import CONTEXT
+
+LISTENERS = {"ada": "America/St_Johns", "bela": "Europe/Budapest", "chandra": "Asia/Kathmandu"}
+BEGAN = datetime(2019, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        yield opened
+
+
+def history(seed: int) -> Landing:
+    """Two years over tracks that all listeners share, whose artists are renamed as time goes by."""
+    chance = random.Random(seed)
+    plays = []
+    for _ in range(1_500):
+        ended = BEGAN + timedelta(seconds=chance.randrange(730 * 86_400))
+        number = chance.randrange(60)
+        artist = f"Artist {number % 9}" if ended.year == 2019 or number % 4 else f"Renamed {number % 9}"
+        track = Track(f"{number:022}", f"Song {number}", artist, f"Album {number % 11}")
+        plays.append(Play(track, CONTEXT, ended, ended, chance.randrange(1_000, 300_000)))
+    polled = tuple(
+        Polled(str(play.track.spotify_id), play.played_at + timedelta(milliseconds=chance.randrange(2_000)), 200_000)
+        for play in chance.sample(plays, 60)
+    )
+    return Landing(list(LISTENERS.values())[seed % 3], tuple(plays), polled)
+
+
+def import_share(url: str, name: str, landing: Landing, share: slice) -> None:
+    """What one process does: a part of the history landed and derived, two slices at a time."""
+    with open_warehouse(url) as mine:
+        user_id = mine.user(name, landing.timezone)
+        mine.land(user_id, landing.plays[share], batch_rows=200)
+        mine.poll(user_id, landing.polled[share.start // 25 :])
+        mine.sync()
+        stale = slices.stale_slices(mine.conn, Stage.EVENTS, user_id=user_id)
+        for _ in events.conform_slices(mine.conn, stale, min_play_ms=5_000, helpers=[mine.status_conn]):
+            pass
+        stats.refresh_stats(mine.conn, user_id)
+
+
+def test_imports_at_once_leave_the_tables_of_imports_in_turn(warehouse: Warehouse, database_url: str) -> None:
+    landed = {name: history(seed) for seed, name in enumerate(LISTENERS)}
+    shares = [slice(0, 900), slice(600, 1_500)]
+    with ThreadPoolExecutor(len(landed) * len(shares)) as pool:
+        imports = [
+            pool.submit(import_share, database_url, name, landing, share)
+            for share in shares
+            for name, landing in landed.items()
+        ]
+        for one in imports:
+            one.result(timeout=120)
+    user_ids = {name: warehouse.user(name, landing.timezone) for name, landing in landed.items()}
+    warehouse.settle(user_ids.values())
+    assert invariants.check(warehouse.conn) == []
+    expected = reference.derive(landed)
+    for name, user_id in user_ids.items():
+        assert warehouse.tables(user_id) == expected[name]
+
+
+def test_readers_see_tables_that_agree_while_an_import_runs(warehouse: Warehouse, database_url: str) -> None:
+    landing = history(1)
+    looks = 0
+    with ThreadPoolExecutor(1) as pool:
+        importing = pool.submit(import_share, database_url, "bela", landing, slice(0, 1_500))
+        while not importing.done():
+            assert invariants.check(warehouse.conn) == []
+            looks += 1
+        importing.result()
+    assert invariants.check(warehouse.conn) == []
+    assert looks > 3
