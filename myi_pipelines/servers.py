@@ -1,7 +1,7 @@
 """The servers that the settings name, the user's own or the embedded ones: their URLs, starting them, stopping them.
 How an embedded server works is ``embedded``'s business, what is in a database is ``warehouse``'s."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -9,6 +9,9 @@ from myi_pipelines import embedded
 from myi_pipelines.settings import Settings, with_schema
 
 DAGSTER_SCHEMA = "dagster"
+POSTGRES = "PostgreSQL"
+REDIS = "Redis"
+ALL = (POSTGRES, REDIS)
 
 
 class Servers(NamedTuple):
@@ -42,16 +45,18 @@ def embedded_servers(settings: Settings) -> dict[str, embedded.Cluster | embedde
     redis_server = embedded.redis_of(settings.home)
     found: dict[str, embedded.Cluster | embedded.RedisServer] = {}
     if urls.database_url == cluster.url(embedded.WAREHOUSE_DATABASE):
-        found["PostgreSQL"] = cluster
+        found[POSTGRES] = cluster
     if urls.redis_url == redis_server.url():
-        found["Redis"] = redis_server
+        found[REDIS] = redis_server
     return found
 
 
-def start_servers(settings: Settings, on_start: Callable[[str], None] = lambda name: None) -> list[str]:
-    """Start the embedded servers that do not run, and return their names. ``on_start`` hears each name before."""
+def start_servers(
+    settings: Settings, names: Collection[str] = ALL, on_start: Callable[[str], None] = lambda name: None
+) -> list[str]:
+    """Start the embedded servers among ``names`` that do not run, and return theirs. ``on_start`` hears each before."""
     started = []
-    for name, server in embedded_servers(settings).items():
+    for name, server in _chosen(settings, names):
         if server.pid() is None:
             on_start(name)
         if server.start():
@@ -59,10 +64,13 @@ def start_servers(settings: Settings, on_start: Callable[[str], None] = lambda n
     return started
 
 
-def stop_servers(settings: Settings, names: list[str] | None = None) -> list[str]:
-    """Stop embedded servers, all of them or those named; the names of those that were running."""
-    chosen = {name: server for name, server in embedded_servers(settings).items() if names is None or name in names}
-    return [name for name, server in reversed(chosen.items()) if server.stop()]
+def stop_servers(settings: Settings, names: Collection[str] = ALL) -> list[str]:
+    """Stop the embedded servers among ``names``; the names of those that were running."""
+    return [name for name, server in reversed(_chosen(settings, names)) if server.stop()]
+
+
+def _chosen(settings: Settings, names: Collection[str]) -> list[tuple[str, embedded.Cluster | embedded.RedisServer]]:
+    return [(name, server) for name, server in embedded_servers(settings).items() if name in names]
 
 
 def hide_password(url: str) -> str:

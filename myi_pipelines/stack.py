@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from myi_pipelines import servers
 from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
-from myi_pipelines.embedded.sockets import make_socket_folder, socket_folder
+from myi_pipelines.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import PROJECT, Settings
 from myi_pipelines.warehouse.migrations import migrate
@@ -101,7 +101,7 @@ def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
         _write_state(settings, {"owner": os.getpid(), "servers": ours})
         stack.callback(_stop_servers, settings, ours, progress)
         require_free_port(settings.port)
-        servers.start_servers(settings, lambda name: progress(f"starting {name}"))
+        servers.start_servers(settings, on_start=lambda name: progress(f"starting {name}"))
         if applied := migrate(servers_of(settings).database_url):
             progress(f"applied {len(applied)} migrations")
         yield
@@ -215,6 +215,7 @@ def starting_dagster(settings: Settings, progress: Progress) -> Iterator[Stack]:
         for process in stack.processes:
             process.wait()
         code_socket.unlink(missing_ok=True)
+        remove_socket_folder(code_socket.parent, settings.dagster_home)
 
 
 def _spawn(settings: Settings, log: Path, mark: str, arguments: list[str]) -> subprocess.Popen[bytes]:

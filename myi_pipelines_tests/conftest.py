@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a database of its own, a connection to it, an empty Redis."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[folder_key] = servers.session_folder()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """The xdist leader tells each worker where the session's servers live."""
     node.workerinput[SESSION] = str(node.config.stash[folder_key])  # type: ignore[attr-defined]
@@ -30,6 +32,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 folder_key = pytest.StashKey[Path]()
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of whoever runs the tests play no part in them, and a test that forgets to say where its servers are
+    cannot start some in the project."""
+    for name in [name for name in os.environ if name.startswith(("MYI_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MYI_HOME", "/dev/null/a-test-must-set-MYI_HOME")
 
 
 @pytest.fixture(scope="session")

@@ -266,7 +266,7 @@ def test_healing_waits_for_runs_under_way(
 ) -> None:
     ensure_user(conn, "anna")
     make_stale(conn)
-    fake_run(instance, lab, dg.RunRequest(run_key="x"), DagsterRunStatus.QUEUED)
+    fake_run(instance, lab, dg.RunRequest(run_key="x"), DagsterRunStatus.STARTING)
     assert "1 runs are under way" in reason(daemon.tick(stale_slices_sensor))
 
 

@@ -8,9 +8,6 @@ def test_the_servers_of_a_killed_test_session_are_ended_by_the_next() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     dead = servers.session_servers(folder).servers
     dead.redis.start()
-    mine = servers.session_folder()
     servers.end_dead_sessions()
     assert not folder.exists()
     assert dead.redis.pid() is None
-    assert mine.exists()
-    mine.rmdir()

@@ -8,6 +8,7 @@ from myi_pipelines.settings import SettingsError, load_settings, sqlalchemy_url,
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MYI_HOME")
 
 
 def test_folders_are_meant_from_the_folder_that_the_command_runs_in(tmp_path: Path) -> None:

@@ -124,11 +124,11 @@ def read_settings() -> "Settings":
     return load_settings()
 
 
-def ready_servers(settings: "Settings") -> None:
-    """Start the embedded servers that do not run."""
-    from myi_pipelines.servers import start_servers
+def ready_servers(settings: "Settings", *, redis: bool) -> None:
+    """Start the embedded PostgreSQL, and Redis for whoever needs it, when they do not run."""
+    from myi_pipelines.servers import ALL, POSTGRES, start_servers
 
-    started = start_servers(settings)
+    started = start_servers(settings, ALL if redis else [POSTGRES])
     if started:
         note(f"started {' and '.join(started)}; `myi services stop` stops what is running")
 
@@ -140,7 +140,7 @@ def warehouse_connection(settings: "Settings") -> "Iterator[Connection]":
     from myi_pipelines.warehouse.database import connect
     from myi_pipelines.warehouse.migrations import migrate
 
-    ready_servers(settings)
+    ready_servers(settings, redis=False)
     url = servers_of(settings).database_url
     if applied := migrate(url):
         note(f"applied {len(applied)} migrations")

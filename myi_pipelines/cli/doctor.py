@@ -103,10 +103,10 @@ def _disk(path: Path) -> Check:
 
 def _postgres(settings: "Settings") -> Check:
     from myi_pipelines.probes import probe_postgres
-    from myi_pipelines.servers import embedded_servers, hide_password, servers_of
+    from myi_pipelines.servers import POSTGRES, embedded_servers, hide_password, servers_of
     from myi_pipelines.warehouse.migrations import MINIMUM_POSTGRES
 
-    server = embedded_servers(settings).get("PostgreSQL")
+    server = embedded_servers(settings).get(POSTGRES)
     if server:
         server.start()
     url = servers_of(settings).database_url
@@ -123,9 +123,9 @@ def _postgres(settings: "Settings") -> Check:
 
 def _redis(settings: "Settings") -> Check:
     from myi_pipelines.probes import probe_redis
-    from myi_pipelines.servers import embedded_servers, hide_password, servers_of
+    from myi_pipelines.servers import REDIS, embedded_servers, hide_password, servers_of
 
-    server = embedded_servers(settings).get("Redis")
+    server = embedded_servers(settings).get(REDIS)
     if server:
         server.start()
     url = servers_of(settings).redis_url

@@ -49,15 +49,15 @@ def status() -> None:
     from rich.table import Table
 
     from myi_pipelines.probes import probe_postgres, probe_redis
-    from myi_pipelines.servers import embedded_servers, hide_password, servers_of
+    from myi_pipelines.servers import POSTGRES, REDIS, embedded_servers, hide_password, servers_of
 
     settings = read_settings()
     urls = servers_of(settings)
     embedded = embedded_servers(settings)
     table = Table("server", "kind", "state", "version", "url", box=None, pad_edge=False, header_style="dim")
     for name, url, probe in (
-        ("PostgreSQL", urls.database_url, probe_postgres),
-        ("Redis", urls.redis_url, probe_redis),
+        (POSTGRES, urls.database_url, probe_postgres),
+        (REDIS, urls.redis_url, probe_redis),
     ):
         found = probe(url)
         server = embedded.get(name)
@@ -86,7 +86,7 @@ def url() -> None:
     from myi_pipelines.servers import servers_of
 
     settings = read_settings()
-    ready_servers(settings)
+    ready_servers(settings, redis=False)
     typer.echo(servers_of(settings).database_url)
 
 
@@ -103,7 +103,7 @@ def env() -> None:
     from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
 
     settings = read_settings()
-    ready_servers(settings)
+    ready_servers(settings, redis=True)
     prepare_dagster_home(settings)
     for name, value in sorted(dagster_environment(settings).items()):
         typer.echo(f"export {name}={shlex.quote(value)}")

@@ -55,7 +55,6 @@ def discard(folder: Path) -> None:
     servers = throwaway_servers(folder)
     for server in (servers.postgres, servers.redis):
         server.stop()
-        shutil.rmtree(server.sockets, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -18,7 +18,7 @@ from psycopg import sql
 from myi_pipelines.embedded import processes, system_user
 from myi_pipelines.embedded.locking import server_lock
 from myi_pipelines.embedded.packages import package_folder
-from myi_pipelines.embedded.sockets import make_socket_folder, socket_folder
+from myi_pipelines.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
 
 MAJOR_VERSION = 18
 ROLE = "myi"
@@ -91,6 +91,7 @@ class Cluster:
                 self._run("pg_ctl", "stop", "-w", "-m", "fast", "-t", str(STOP_SECONDS))
             except PostgresFailed:
                 self._end_leftovers()
+            remove_socket_folder(self.sockets, self.folder)
             return True
 
     # The process

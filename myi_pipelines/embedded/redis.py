@@ -15,7 +15,7 @@ import redis
 from myi_pipelines.embedded import processes
 from myi_pipelines.embedded.locking import server_lock
 from myi_pipelines.embedded.packages import package_folder
-from myi_pipelines.embedded.sockets import make_socket_folder, socket_folder
+from myi_pipelines.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -80,6 +80,7 @@ class RedisServer:
             process.terminate()  # Saves, then ends.
             if not processes.wait_until(lambda: self._process() is None, seconds=STOP_SECONDS):
                 raise RedisFailed(f"Redis (pid {process.pid}) does not stop; see {self.log}")
+            remove_socket_folder(self.sockets, self.folder)
             return True
 
     def _process(self) -> psutil.Process | None:

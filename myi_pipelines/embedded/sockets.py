@@ -22,6 +22,15 @@ def socket_folder(data: Path, socket_name: str) -> Path:
     return Path("/tmp") / f"myi-{os.getuid()}-{digest}"
 
 
+def remove_socket_folder(folder: Path, data: Path) -> None:
+    """Remove a short socket folder that no server uses any more."""
+    if folder != data:
+        with suppress(OSError):
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+
+
 def make_socket_folder(folder: Path, owner: int) -> None:
     """Create ``folder`` for ``owner`` alone; raises UnsafeSocketFolder when a stranger made it first."""
     with suppress(FileExistsError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_catalog_links, statement
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, attach_month, existing_months, next_month, starts_at
-from myi_pipelines.warehouse.slices import Stage
+from myi_pipelines.warehouse.slices import Stage, stale_slices
 
 ANALYZE_FROM = 10_000
 """Events from which on the planner is told how many there are, which costs less than a bad plan."""
@@ -38,6 +38,9 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
     all tables agree with the events and with one another.
     """
     conn.execute(statement("stats/workspace"))
+    expected = {month for _, month in stale_slices(conn, Stage.STATS, user_id=user_id)} | set(months)
+    with conn.transaction():
+        _ensure_partitions(conn, expected)
     with conn.transaction():
         commit_lazily(conn)
         lock_user(conn, user_id)
@@ -47,6 +50,7 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
         stale = sorted({month for (month,) in marked} | set(months))
         if not stale:
             return Refreshed([], 0, 0, 0, 0, 0, 0)
+        _ensure_partitions(conn, stale)
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
@@ -66,6 +70,15 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
         )
 
 
+def _ensure_partitions(conn: Connection, months: Iterable[date]) -> None:
+    """Attach the partitions that user_track_months lacks, best in a transaction of its own.
+
+    A statement that was planned before an attachment and runs after the commit of statistics would miss their rows.
+    """
+    for month in sorted(set(months) - existing_months(conn, USER_TRACK_MONTHS)):
+        attach_month(conn, USER_TRACK_MONTHS, month)
+
+
 def _local_range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, date]:
     """The local days, weeks and months that overlap a run of UTC months."""
     bounds = run | {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
@@ -78,13 +91,8 @@ def _local_range(conn: Connection, run: dict[str, Any], first: date, last: date)
 def _write_track_months(conn: Connection, run: dict[str, Any]) -> int:
     conn.execute(statement("stats/fresh_track_months"), run)
     changed = conn.execute(statement("stats/changed_track_months"), run).rowcount
-    filled = []
-    for month in sorted(set(run["months"]) - existing_months(conn, USER_TRACK_MONTHS)):
-        fill = statement("stats/fill_month").format
-        if attach_month(conn, USER_TRACK_MONTHS, month, fill, run | {"month": month}) is not None:
-            filled.append(month)
     conn.execute(statement("stats/remove_track_months"), run)
-    conn.execute(statement("stats/write_track_months"), run | {"filled": filled})
+    conn.execute(statement("stats/write_track_months"), run)
     return changed
 
 

@@ -18,7 +18,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_track_months (
     total_ms       bigint NOT NULL,
     last_played_at timestamptz NOT NULL
 );
-CREATE INDEX IF NOT EXISTS fresh_track_months_month ON fresh_track_months (month);
 
 -- One row per UTC month and track that differs from user_track_months: old and new, NULL where there is none.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_track_months (
