@@ -21,7 +21,6 @@ import_history = dg.define_asset_job(
     selection=dg.AssetSelection.assets(imported_plays, catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
     description="Exports in, statistics out: lands files, then brings catalog, events and statistics up to date.",
-    tags={"myi/job": "import"},
 )
 
 heal_slices = dg.define_asset_job(
@@ -29,7 +28,6 @@ heal_slices = dg.define_asset_job(
     selection=dg.AssetSelection.assets(catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
     description="Derives again whatever was left stale: by a run that died, or by a change of time zone.",
-    tags={"myi/job": "heal"},
 )
 
 check_warehouse = dg.define_asset_job(

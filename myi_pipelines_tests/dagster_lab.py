@@ -132,7 +132,8 @@ def contents(conn: Connection, *, without: Iterable[str] = ()) -> dict[str, list
 
 def why(result: ExecuteInProcessResult) -> str:
     """What a failed run says of its failure."""
-    return "\n".join(str(event.event_specific_data) for event in result.all_events if "FAIL" in event.event_type_value)
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return "\n".join((error.cause or error).to_string() for error in errors if error) or "no step failed"
 
 
 def count(conn: Connection, query: str) -> int:

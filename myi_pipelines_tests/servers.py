@@ -3,6 +3,7 @@ a database made from a migrated template. Fixtures are in conftest.py."""
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,4 +107,5 @@ def worker_number(worker: str) -> int:
 def database_name(node: str, worker: str) -> str:
     """A short, unique database name that still says which test it belongs to."""
     digest = hashlib.sha256(node.encode()).hexdigest()[:10]
-    return f"{worker}_{digest}_{node.rpartition('::')[2]}"[:63]
+    said = re.sub(r"\W+", "_", node.rpartition("::")[2], flags=re.ASCII)
+    return f"{worker}_{digest}_{said}"[:63]

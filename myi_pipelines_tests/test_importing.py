@@ -128,6 +128,7 @@ def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: 
         (["good.json", "--user", "an/na"], "myi: user name 'an/na': use 1 to 64 characters"),
         (["good.json", "--user", "anna", "--timezone", "Mars"], "myi: time zone 'Mars' is not known"),
     ],
+    ids=["no such file", "no history", "user", "time zone"],
 )
 def test_mistakes_are_one_line(myi: Myi, conn: Connection, tmp_path: Path, arguments: list[str], line: str) -> None:
     (tmp_path / "good.json").write_text(export(5))

@@ -7,7 +7,7 @@ import dagster as dg
 from myi_pipelines.assets.tables import tables
 from myi_pipelines.partitions import MONTHS
 
-OWNERS = ["team:listeners"]
+OWNERS = ["team:myi"]
 
 LANDING = "landing"
 CATALOG = "catalog"

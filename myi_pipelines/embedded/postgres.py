@@ -58,8 +58,7 @@ class Cluster:
 
     def url(self, database: str) -> str:
         """The libpq URL of ``database``; a Unix socket that only this user (and root) can reach."""
-        host = quote(str(self.sockets), safe="")
-        return f"postgresql://{ROLE}@/{database}?host={host}"
+        return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={quote(str(self.sockets), safe='')}"
 
     def pid(self) -> int | None:
         """The running server's pid, or None."""
