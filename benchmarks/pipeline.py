@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from myi_pipelines.history import open_upload
-from myi_pipelines.warehouse import catalog, events, landing, slices, stats, users
+from myi_pipelines.history import Limits
+from myi_pipelines.intake import land_file
+from myi_pipelines.warehouse import catalog, events, slices, stats, users
 from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.warehouse.landing import Landed, PolledPlay, land_polled_plays
 
 MIN_PLAY_MS = 5_000
 LISTENER = "listener"
@@ -43,11 +45,11 @@ def import_file(url: str, path: Path, *, listener: str = LISTENER) -> Steps:
         return Steps(land, *_derive(conn, second_conn, user_id), rows=landed.total_rows, added=landed.added_rows)
 
 
-def poll(url: str, plays: list[landing.PolledPlay], *, listener: str = LISTENER) -> float:
+def poll(url: str, plays: list[PolledPlay], *, listener: str = LISTENER) -> float:
     """Land polled plays and derive everything from them; seconds."""
     with connect(url) as conn, connect(url) as second_conn:
         user_id = users.user_named(conn, listener)
-        _, land = timed(lambda: landing.land_polled_plays(conn, user_id, plays))
+        _, land = timed(lambda: land_polled_plays(conn, user_id, plays))
         return land + sum(_derive(conn, second_conn, user_id))
 
 
@@ -58,18 +60,17 @@ def timed(call: Callable[[], T]) -> tuple[T, float]:
     return result, time.perf_counter() - began
 
 
-def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -> landing.Landed:
-    with open_upload(path) as upload:
-        return landing.land_upload(
-            conn,
-            status_conn,
-            user_id=user_id,
-            file_name=upload.name,
-            sha256=upload.sha256,
-            total_bytes=upload.total_bytes,
-            batches=upload.batches(),
-            min_play_ms=MIN_PLAY_MS,
-        )
+def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -> Landed:
+    return land_file(
+        conn,
+        status_conn,
+        path,
+        user_id=user_id,
+        limits=Limits(),
+        min_play_ms=MIN_PLAY_MS,
+        on_note=lambda note: None,
+        on_batch=lambda batch, total_bytes: None,
+    )
 
 
 def _derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:

@@ -22,6 +22,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
         asset_checks=CHECKS,
         jobs=JOBS,
         sensors=SENSORS,
+        executor=dg.in_process_executor,  # for what the UI materializes: a process a step would cost seconds each
         resources={"warehouse": Warehouse(), "uploads_folder": UploadsFolder(), **(resources or {})},
     )
 

@@ -71,7 +71,8 @@ class Warehouse(NamedTuple):
         """Rows added, upgraded, updated, removed and unchanged."""
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
-        for _, conformed in events.conform_slices(self.conn, chosen, min_play_ms=min_play_ms):
+        helpers = [self.status_conn]
+        for _, conformed in events.conform_slices(self.conn, chosen, min_play_ms=min_play_ms, helpers=helpers):
             counts.update(conformed._asdict())
         return counts
 
@@ -184,6 +185,19 @@ class Warehouse(NamedTuple):
 def open_warehouse(url: str) -> Iterator[Warehouse]:
     with database.connect(url) as conn, database.connect(url) as status_conn:
         yield Warehouse(conn, status_conn)
+
+
+def assert_ids_are_kept(
+    before: dict[EventKey, tuple[int, datetime]],
+    after: dict[EventKey, tuple[int, datetime]],
+    upgrades: dict[EventKey, EventKey],
+) -> None:
+    """An event that stays keeps its id and created_at; so does a polled one that becomes an extended row's event."""
+    for event, identity in before.items():
+        if event in after:
+            assert after[event] == identity, f"{event} was written anew"
+        elif event in upgrades and upgrades[event] not in before:
+            assert after[upgrades[event]] == identity, f"{event} lost its id to {upgrades[event]}"
 
 
 def sha256_of(plays: Sequence[Play], salt: str = "") -> str:

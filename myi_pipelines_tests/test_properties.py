@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from itertools import count, pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -19,8 +18,8 @@ from hypothesis import strategies as st
 from myi_pipelines.warehouse import invariants, users
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests import reference
-from myi_pipelines_tests.driver import Warehouse, open_warehouse
-from myi_pipelines_tests.reference import MIN_PLAY_MS, Conformed, EventKey, Landing, Tables
+from myi_pipelines_tests.driver import Warehouse, assert_ids_are_kept, open_warehouse
+from myi_pipelines_tests.reference import MIN_PLAY_MS, Conformed, Landing, Tables
 from myi_pipelines_tests.strategies import ZONES, Listener, households, narrow_scenes
 
 THOROUGH = os.environ.get("MYI_HYPOTHESIS_EXAMPLES")
@@ -238,19 +237,6 @@ def test_every_arrival_leaves_right_events_that_keep_their_ids(
         home.assert_as_the_reference_says()
         for index, user_id in enumerate(home.ids):
             assert_ids_are_kept(before[index], warehouse.identities(user_id), home.conformed(index).upgrades)
-
-
-def assert_ids_are_kept(
-    before: dict[EventKey, tuple[int, datetime]],
-    after: dict[EventKey, tuple[int, datetime]],
-    upgrades: dict[EventKey, EventKey],
-) -> None:
-    """An event that stays keeps its id and created_at; so does a polled one that becomes an extended row's event."""
-    for event, identity in before.items():
-        if event in after:
-            assert after[event] == identity, f"{event} was written anew"
-        elif event in upgrades and upgrades[event] not in before:
-            assert after[upgrades[event]] == identity, f"{event} lost its id to {upgrades[event]}"
 
 
 @bounded(25)
