@@ -111,13 +111,13 @@ def plays_by_hour(conn: Connection, user_ids: Sequence[int]) -> list[int]:
     return counts
 
 
-def top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int = 5) -> list[TopTrack]:
+def top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopTrack]:
     """The most played tracks of each of some listeners."""
     with conn.cursor(row_factory=class_row(TopTrack)) as cursor:
         return cursor.execute(statement("ops/top_tracks"), {"user_ids": list(user_ids), "each": each}).fetchall()
 
 
-def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int = 5) -> list[TopArtist]:
+def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopArtist]:
     """The most played artists of each of some listeners."""
     with conn.cursor(row_factory=class_row(TopArtist)) as cursor:
         return cursor.execute(statement("ops/top_artists"), {"user_ids": list(user_ids), "each": each}).fetchall()

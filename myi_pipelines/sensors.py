@@ -142,8 +142,8 @@ def _ordinal(number: int) -> str:
 )
 def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
     with warehouse.connection() as conn:
-        if ended := end_dead_runs(context.instance, conn):
-            return dg.SkipReason(f"Marked as failed, their processes being gone: {', '.join(ended)}.")
+        if dead := end_dead_runs(context.instance, conn):
+            return dg.SkipReason(f"Marked as failed, their processes being gone: {', '.join(dead)}.")
         stale = inventory.stale_range(conn, older_than_seconds=SECONDS_STALE)
     if stale.first is None or stale.last is None:
         return dg.SkipReason("No slice has been stale for longer than a minute.")

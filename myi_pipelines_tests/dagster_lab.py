@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster import DagsterInstance, ExecuteInProcessResult
+from psycopg import sql
 
 from myi_pipelines.definitions import build_defs
 from myi_pipelines.history import Limits
@@ -124,7 +125,7 @@ def months_of_export(plays: int = 60, *, first: datetime = FIRST, apart: timedel
 def contents(conn: Connection, *, without: Iterable[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table that an import writes, surrogate keys and times of writing included."""
     return {
-        table: sorted(conn.execute(f"SELECT t::text FROM {table} AS t").fetchall())
+        table: sorted(conn.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table))).fetchall())
         for table in TABLES
         if table not in without
     }

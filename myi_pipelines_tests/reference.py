@@ -38,6 +38,16 @@ class Landing(NamedTuple):
     plays: Sequence[Play] = ()
     polled: Sequence[Polled] = ()
 
+    def relinked(self, aliases: Mapping[str, str]) -> "Landing":
+        """'A track is one row however many Spotify ids were relinked to it': as if it had always had the one."""
+
+        def one(spotify_id: str) -> str:
+            return aliases.get(spotify_id, spotify_id)
+
+        tracks = [track._replace(spotify_id=track.spotify_id and one(track.spotify_id)) for track, *_ in self.plays]
+        plays = [play._replace(track=track) for play, track in zip(self.plays, tracks, strict=True)]
+        return self._replace(plays=plays, polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled])
+
 
 class Event(NamedTuple):
     track: TrackKey

@@ -171,13 +171,13 @@ def wide_scenes(draw: st.DrawFn) -> Scene:
 
 @st.composite
 def narrow_scenes(draw: st.DrawFn) -> Scene:
-    """One song, seconds and minutes around the end of a UTC month: every play may be any other's, or a neighbour's."""
+    """One song of two ids and two names, seconds and minutes around a month's end: every play may be a neighbour's."""
     return Scene(
         instants=(draw(st.sampled_from([instant for instant in INSTANTS if instant.day == 1 and instant.hour == 0])),),
         seconds_around=st.builds(add, st.sampled_from((0, 0, 0, -60, 60, 300)), st.integers(-9, 9)),
         lengths=st.sampled_from((5_000, 6_000, 60_000, 300_000)),
-        tracks=TRACKS[:2],
-        account_tracks=ACCOUNT_TRACKS[:1],
+        tracks=TRACKS[:3],
+        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2]),
         polled_ids=POLLED_IDS[:2],
     )
 
@@ -253,6 +253,8 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
     for _ in range(draw(st.integers(0, 4))):
         moment = draw(scene.moments()) + timedelta(milliseconds=draw(milliseconds_off))
         rows.append(Polled(draw(st.sampled_from(scene.polled_ids)), moment, draw(durations(180_000))))
+    twins = draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []
+    rows += [row._replace(spotify_id=draw(st.sampled_from(scene.polled_ids))) for row in twins]
     return list({(row.spotify_id, row.played_at): row for row in rows}.values())  # its landing key
 
 

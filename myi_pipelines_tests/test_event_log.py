@@ -23,9 +23,7 @@ STORAGE = {
 
 
 @pytest.fixture
-def instance(
-    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DagsterInstance]:
+def instance(empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
     """A Dagster instance whose storage is a database of its own."""
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
     config = {
@@ -83,7 +81,9 @@ def test_every_month_is_announced_and_reported(lab: Lab, instance: DagsterInstan
 def test_years_of_months_cost_seconds(lab: Lab, instance: DagsterInstance) -> None:
     """144 months of 8 assets: 2,300 events. Stored one by one they took half a minute."""
     began = time.monotonic()
-    result = lab.run("import_history", instance, months=[months_of_export()[0].replace(year=2012), months_of_export()[0]])
+    result = lab.run(
+        "import_history", instance, months=[months_of_export()[0].replace(year=2012), months_of_export()[0]]
+    )
     assert result.success, why(result)
     assert len(instance.get_materialized_partitions(dg.AssetKey("users"))) == 133
     assert time.monotonic() - began < 20

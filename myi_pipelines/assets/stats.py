@@ -26,7 +26,9 @@ from myi_pipelines.warehouse.slices import Stage
 from myi_pipelines.warehouse.stats import refresh_stats
 
 AGREE = "stats_agree_with_events"
-LISTENERS_SHOWN = 5
+LISTENERS_SHOWN = 3
+LINES_SHOWN = 6
+"""Longer tables the UI hides behind a link."""
 
 _MONTHS = (
     "What a month contributed is kept in `user_track_months`, so a slice that changes is taken out and put in again."
@@ -121,12 +123,13 @@ def _picture(conn: Connection, table: str, listeners: Sequence[int]) -> Metadata
     """What shows a table best, of a few listeners whose numbers have just changed."""
     if not listeners:
         return {}
+    each = LINES_SHOWN // len(listeners)
     match table:
         case "user_track_stats":
-            tracks = inventory.top_tracks(conn, listeners)
+            tracks = inventory.top_tracks(conn, listeners, each=each)
             return {"top_tracks": markdown_table(("Listener", "Track", "Artists", "Plays", "Hours"), tracks)}
         case "user_artist_stats":
-            artists = inventory.top_artists(conn, listeners)
+            artists = inventory.top_artists(conn, listeners, each=each)
             return {"top_artists": markdown_table(("Listener", "Artist", "Plays", "Hours"), artists)}
         case "user_hour_stats":
             plays = inventory.plays_by_hour(conn, listeners)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_catalog_links, statement
+from myi_pipelines.warehouse.slices import SURROUNDINGS
 
 
 class CatalogCounts(NamedTuple):
@@ -35,7 +36,7 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
         )
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
-        renamed = conn.execute(statement("catalog/rename")).fetchone()
+        renamed = conn.execute(statement("catalog/rename"), {"surroundings": SURROUNDINGS}).fetchone()
         credited = conn.execute(statement("catalog/credits")).rowcount
         changed = conn.execute(statement("catalog/changed_credits")).rowcount
         if changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -19,12 +19,7 @@ from myi_pipelines.warehouse.partitions import (
     next_month,
     starts_at,
 )
-from myi_pipelines.warehouse.slices import Slice, Stage, clear_mark, mark_stale
-
-SURROUNDINGS = timedelta(hours=27)
-"""How far around a slice plays are looked at: an export row reaches back to its start, at most 24 hours before its
-end, and a polled play may lie 3 s (of account data: a minute) from either. The rest lets plays beyond the slice's ends
-compete for their own matches."""
+from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice, Stage, clear_mark, mark_stale
 
 _CLEAR = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
 

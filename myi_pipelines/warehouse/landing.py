@@ -19,6 +19,7 @@ from myi_pipelines.warehouse.partitions import (
     month_of,
     starts_at,
 )
+from myi_pipelines.warehouse.slices import SURROUNDINGS
 
 NUMBERED_AT_MOST = 50_000
 """Distinct tracks that staging numbers before it starts over: what keeps memory flat."""
@@ -137,6 +138,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
             "played_at": [play.played_at for play in plays],
             "spotify_id": [play.spotify_id for play in plays],
             "duration_ms": [play.duration_ms for play in plays],
+            "surroundings": SURROUNDINGS,
         }
         row = conn.execute(statement("landing/land_polled"), columns).fetchone()
         assert row is not None
@@ -224,5 +226,7 @@ def _merge(conn: Connection, user_id: int) -> dict[date, int]:
     if len(added) < len(months):
         added |= dict(conn.execute(statement("landing/land"), {"user_id": user_id, "filled": list(added)}).fetchall())
     if added:
-        conn.execute(statement("landing/mark"), {"user_id": user_id, "months": list(added)})
+        conn.execute(
+            statement("landing/mark"), {"user_id": user_id, "months": list(added), "surroundings": SURROUNDINGS}
+        )
     return added

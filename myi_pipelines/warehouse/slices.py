@@ -7,11 +7,16 @@ the transaction that does so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from myi_pipelines.warehouse.database import Connection, statement
+
+SURROUNDINGS = timedelta(hours=27)
+"""How far around a slice plays decide what its events are: an export row reaches back to its start, at most 24 hours
+before its end, and a polled play may lie 3 s (of account data: a minute) from either. The rest lets plays beyond the
+slice's ends compete for their own matches."""
 
 
 class Stage(StrEnum):

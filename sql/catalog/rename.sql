@@ -13,12 +13,12 @@ WITH renamed AS (
     SELECT alias.spotify_id FROM renamed JOIN track_aliases AS alias ON alias.track_id = renamed.id WHERE has_new_keys
 ), marked AS (
     INSERT INTO stale_slices (user_id, month, stage)
-    SELECT DISTINCT p.user_id, date_trunc('month', reached.instant)::date, 'EVENTS'::slice_stage
+    SELECT DISTINCT p.user_id, date_trunc('month', p.played_at + direction.step)::date, 'EVENTS'::slice_stage
     FROM polled_ids
     JOIN polled_plays AS p USING (spotify_id)
-    CROSS JOIN LATERAL (VALUES
-        (p.played_at), (p.played_at - interval '63 seconds'), (p.played_at + interval '3 seconds')
-    ) AS reached (instant)
+    CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
+    WHERE direction.step = interval '0'
+       OR has_matchable_plays(p.user_id, date_trunc('month', p.played_at + direction.step)::date)
     ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = now()
 )
 SELECT count(*) FROM renamed

@@ -1,4 +1,5 @@
--- One row: how many polled plays were new. Marks their slices, and those that an account-data minute reaches across a month's end.
+-- One row: how many polled plays were new. Marks their slices and, near a month's end, the neighbours where a play may
+-- now be matched otherwise.
 WITH arriving AS (
     SELECT DISTINCT ON (played_at, spotify_id) played_at, spotify_id, duration_ms
     FROM unnest(%(played_at)s::timestamptz[], %(spotify_id)s::text[], %(duration_ms)s::integer[])
@@ -10,15 +11,15 @@ WITH arriving AS (
     FROM arriving
     ON CONFLICT DO NOTHING
     RETURNING played_at
+), reached AS (
+    SELECT DISTINCT date_trunc('month', landed.played_at + direction.step)::date AS month, direction.step = interval '0' AS is_own
+    FROM landed
+    CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
 ), marked AS (
     INSERT INTO stale_slices (user_id, month, stage)
-    SELECT DISTINCT %(user_id)s::bigint, date_trunc('month', reached.instant)::date, 'EVENTS'::slice_stage
-    FROM landed
-    CROSS JOIN LATERAL (VALUES
-        (landed.played_at),
-        (landed.played_at - interval '63 seconds'),
-        (landed.played_at + interval '3 seconds')
-    ) AS reached (instant)
+    SELECT DISTINCT %(user_id)s::bigint, month, 'EVENTS'::slice_stage
+    FROM reached
+    WHERE is_own OR has_matchable_plays(%(user_id)s, month)
     ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM landed

@@ -87,6 +87,16 @@ CREATE INDEX ON polled_plays (spotify_id);
 COMMENT ON TABLE polled_plays IS 'One row per play that Spotify''s recently-played list showed.';
 COMMENT ON COLUMN polled_plays.duration_ms IS 'the track''s length: the estimate of ms_played';
 
+-- Whether a month has plays of a user that may be matched with other sources': polled ones or account data.
+CREATE FUNCTION has_matchable_plays(of_user bigint, in_month date) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM polled_plays
+                   WHERE user_id = of_user AND played_at >= in_month::timestamp AT TIME ZONE 'UTC'
+                     AND played_at < (in_month + interval '1 month') AT TIME ZONE 'UTC')
+        OR EXISTS (SELECT FROM imported_plays
+                   WHERE user_id = of_user AND context_id IS NULL AND played_at >= in_month::timestamp AT TIME ZONE 'UTC'
+                     AND played_at < (in_month + interval '1 month') AT TIME ZONE 'UTC');
+
 -- One row per Spotify object whose payload was fetched, so that a rebuild spends no quota.
 CREATE TABLE spotify_objects (
     object_type text NOT NULL CHECK (object_type IN ('track', 'album', 'artist')),
