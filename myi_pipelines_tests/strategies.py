@@ -171,12 +171,12 @@ def wide_scenes(draw: st.DrawFn) -> Scene:
 
 @st.composite
 def narrow_scenes(draw: st.DrawFn) -> Scene:
-    """One song of two ids and two names, seconds and minutes around a month's end: every play may be a neighbour's."""
+    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's."""
     return Scene(
         instants=(draw(st.sampled_from([instant for instant in INSTANTS if instant.day == 1 and instant.hour == 0])),),
         seconds_around=st.builds(add, st.sampled_from((0, 0, 0, -60, 60, 300)), st.integers(-9, 9)),
         lengths=st.sampled_from((5_000, 6_000, 60_000, 300_000)),
-        tracks=TRACKS[:3],
+        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists")),
         account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2]),
         polled_ids=POLLED_IDS[:2],
     )

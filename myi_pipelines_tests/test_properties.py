@@ -281,6 +281,23 @@ def test_a_name_that_another_listener_brings_reaches_everyones_polls(warehouse: 
     assert sources == [[], [], ["IMPORT"], ["API"], ["IMPORT"]]
 
 
+def test_of_two_polls_at_once_the_longer_or_the_lower_id_counts(warehouse: Warehouse) -> None:
+    ended = datetime(2021, 5, 5, 12, 0, tzinfo=UTC)
+    named = tuple(Play(Track(spotify_id(one), "Song", "Artist", None), CONTEXT, ended, ended, 0) for one in "ba")
+    told = (Play(Track(None, "Song", "Artist", None), ACCOUNT, ended, ended, 50_000),)
+    polled = tuple(
+        Polled(spotify_id(one), ended + timedelta(seconds=30), ms) for one, ms in (("b", 90_000), ("a", 60_000))
+    )
+    apart = Home(warehouse, [Listener("UTC", (named, told), polled)])
+    relinked = Home(warehouse, [Listener("UTC", (named,), polled)])
+    relinked.relink(spotify_id("b"), spotify_id("a"))
+    for home in (apart, relinked):
+        home.poll_all()
+        home.land_all()
+        home.settle()
+        home.assert_as_the_reference_says()
+
+
 @bounded(15)
 @given(drawn=month_ends_and_arrivals)
 def test_ids_that_were_relinked_are_one_track(

@@ -42,7 +42,7 @@ class Offer(NamedTuple):
 
 
 def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
-    """Write the sample into ``uploads/<listener>/``: each file complete from its first moment there, never over another.
+    """Write the sample into ``uploads/<listener>/``: each file complete from the start, never over another.
 
     Listeners get their time zones before Dagster sees their files. A listener who has imported something else, or
     has another file of that name waiting, is a person who happens to have the name.

@@ -34,8 +34,9 @@ class Refreshed(NamedTuple):
 def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -> Refreshed:
     """Recompute a listener's statistics for the given months and for all that are marked stale, in one transaction.
 
-    Every table changes by what differs only. When it commits, no slice of the listener is stale for statistics and
-    all tables agree with the events and with one another.
+    Every table changes by what differs only. Of months that are given, the all-time rows are recounted as well, so
+    that tables which somebody emptied or changed are whole again. When it commits, no slice of the listener is stale
+    for statistics and all tables agree with the events and with one another.
     """
     conn.execute(statement("stats/workspace"))
     expected = {month for _, month in stale_slices(conn, Stage.STATS, user_id=user_id)} | set(months)
@@ -54,7 +55,7 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
-        run: dict[str, Any] = {"user_id": user_id, "months": stale, "timezone": row[0]}
+        run: dict[str, Any] = {"user_id": user_id, "months": stale, "timezone": row[0], "recount": bool(months)}
         local_ranges = [_local_range(conn, run, first, last) for first, last in _runs(stale)]
         events = sum(conn.execute(statement("stats/local_plays"), run | days).rowcount for days in local_ranges)
         if events > ANALYZE_FROM:
@@ -98,7 +99,9 @@ def _write_track_months(conn: Connection, run: dict[str, Any]) -> int:
 
 def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
     conn.execute(statement("stats/changed_tracks"))
-    names = ("remove_tracks", "update_tracks", "insert_tracks")
+    names = ["remove_tracks", "update_tracks", "insert_tracks"]
+    if run["recount"]:
+        names.append("recount_tracks")
     return sum(conn.execute(statement(f"stats/{name}"), run).rowcount for name in names)
 
 

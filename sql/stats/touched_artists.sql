@@ -1,5 +1,7 @@
--- One row per artist of a changed track.
+-- One row per artist of a track that changed, or of any track of the months if they are recounted.
 INSERT INTO touched_artists (user_id, artist_id)
 SELECT DISTINCT %(user_id)s::bigint, credit.artist_id
-FROM changed_tracks
+FROM (SELECT track_id FROM changed_tracks
+      UNION
+      SELECT track_id FROM fresh_track_months WHERE %(recount)s) AS touched
 JOIN track_artists AS credit USING (track_id)
