@@ -72,5 +72,5 @@ def test_the_lineage_is_the_designs() -> None:
 
 
 def test_sensors_are_on_from_the_start() -> None:
-    statuses = {one.name: one.default_status for one in defs.sensors or [] if isinstance(one, dg.SensorDefinition)}
+    statuses = {one.name: one.default_status for one in defs.sensors or []}
     assert statuses == dict.fromkeys(["uploads", "stale_slices"], dg.DefaultSensorStatus.RUNNING)

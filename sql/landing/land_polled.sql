@@ -11,7 +11,7 @@ WITH arriving AS (
     FROM arriving
     ON CONFLICT DO NOTHING
     RETURNING played_at
-), reached AS (
+), reached AS MATERIALIZED (
     SELECT DISTINCT date_trunc('month', landed.played_at + direction.step)::date AS month, direction.step = interval '0' AS is_own
     FROM landed
     CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)

@@ -1,6 +1,6 @@
 -- One row per slice whose events change: those that gained plays and, near a month's end, the neighbours. There a play
 -- may now be matched otherwise, but only plays that were polled or told by the minute (account data) can notice.
-WITH reached AS (
+WITH reached AS MATERIALIZED (
     SELECT DISTINCT date_trunc('month', told.instant + direction.step)::date AS month
     FROM arriving_plays AS a
     CROSS JOIN LATERAL (VALUES (a.played_at), (a.stopped_at)) AS told (instant)
