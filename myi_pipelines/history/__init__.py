@@ -4,6 +4,7 @@
 """
 
 from myi_pipelines.history.archive import DamagedZip, EncryptedZip, Limits, UnsupportedZip, ZipTooBig
+from myi_pipelines.history.cleaning import printable
 from myi_pipelines.history.errors import HistoryError
 from myi_pipelines.history.jsonstream import EmptyFile, NotAnArray, NotJson, TruncatedJson
 from myi_pipelines.history.plays import (
@@ -66,4 +67,5 @@ __all__ = [
     "ZipTooBig",
     "find_uploads",
     "open_upload",
+    "printable",
 ]

@@ -3,7 +3,6 @@
 Nothing is ever unpacked to disk, so the names in a ZIP are only ever labels.
 """
 
-import re
 import struct
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, Protocol
 
+from myi_pipelines.history.cleaning import printable
 from myi_pipelines.history.errors import HistoryError
 
 _NEW_COPY: Final = "download or copy it again"
@@ -22,11 +22,10 @@ _SETTING: Final = "if you trust the file, raise {} and import it again"
 
 _END: Final = struct.Struct("<4s4H2LH")
 _END_64: Final = struct.Struct("<4sQ2H2L4Q")
+_MEMBER: Final = b"PK\x03\x04"
 _LOCATOR_64_BYTES: Final = 20
 _LONGEST_COMMENT: Final = 65_535
 _DIRECTORY_BYTES_A_MEMBER: Final = 1_024
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_LABEL_LIMIT: Final = 120
 
 
 class DamagedZip(HistoryError):
@@ -169,15 +168,16 @@ def open_zip(file: BinaryIO, label: str, size: int, limits: Limits) -> list[ZipM
             archive = zipfile.ZipFile(file)
     except DamagedZip as error:
         if isinstance(error.__cause__, zipfile.BadZipFile) and _directory_bytes(file, size) == 0:
-            raise DamagedZip(
-                f"{label}: the ZIP is cut off (the table of contents at its end is missing); {_NEW_COPY}"
-            ) from error
+            raise _cut_off(label) from error
         raise
     infos = archive.infolist()
+    file.seek(0)
+    if file.read(len(_MEMBER)) == _MEMBER and all(info.header_offset > 0 for info in infos):
+        raise _cut_off(label)  # and what was found is the table of contents of a ZIP inside it
     if len(infos) > limits.max_members:
         raise _too_many(label, limits)
     for info in infos:
-        Allowance(f"{label}: {_printable(info.filename)}", info.compress_size, limits).spend(info.file_size)
+        Allowance(f"{label}: {printable(info.filename)}", info.compress_size, limits).spend(info.file_size)
     Allowance(label, size, limits).spend(sum(info.file_size for info in infos))
     if any(info.flag_bits & 1 for info in infos):
         raise EncryptedZip(f"{label}: is encrypted; unpack it with its password and import the JSON files")
@@ -186,7 +186,7 @@ def open_zip(file: BinaryIO, label: str, size: int, limits: Limits) -> list[ZipM
     members = []
     for info in files:
         base = PurePosixPath(info.filename).name
-        name = _printable(base if bases[base] == 1 else info.filename)
+        name = printable(base if bases[base] == 1 else info.filename)
         members.append(ZipMember(archive, info, name, f"{label}: {name}"))
     return members
 
@@ -221,6 +221,10 @@ def _directory_bytes(file: BinaryIO, size: int) -> int:
     return length
 
 
+def _cut_off(label: str) -> DamagedZip:
+    return DamagedZip(f"{label}: the ZIP is cut off (the table of contents at its end is missing); {_NEW_COPY}")
+
+
 def _too_many(label: str, limits: Limits) -> ZipTooBig:
     return ZipTooBig(f"{label}: holds more than {limits.max_members:,} files; {_SETTING.format('MYI_ZIP_MAX_MEMBERS')}")
 
@@ -229,11 +233,5 @@ def _is_from_macos(info: zipfile.ZipInfo) -> bool:
     return info.filename.startswith("__MACOSX/") or PurePosixPath(info.filename).name.startswith("._")
 
 
-def _printable(name: str) -> str:
-    """A name that a ZIP gives, fit for a line of a terminal or a log."""
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name)
-    return shown if len(shown) <= _LABEL_LIMIT else f"…{shown[-_LABEL_LIMIT:]}"
-
-
 def _one_line(error: Exception) -> str:
-    return _printable(" ".join(str(error).split()))
+    return printable(" ".join(str(error).split()))

@@ -1,4 +1,4 @@
-"""Making the texts of a row fit to keep: what no database column or terminal can hold is taken out."""
+"""Making texts and names of files fit to keep: what no database column or terminal can hold is taken out."""
 
 import re
 from typing import Final
@@ -6,7 +6,10 @@ from typing import Final
 NAME_LIMIT: Final = 1_000
 CONTEXT_LIMIT: Final = 200
 
+_FILE_NAME_LIMIT: Final = 255
+
 _UNWANTED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str, limit: int) -> str | None:
@@ -31,6 +34,16 @@ def is_clean(text: str | None, limit: int) -> bool:
         and len(text) <= limit
         and text == text.strip()
     )
+
+
+def printable(name: str) -> str:
+    """The name of a file, fit for a line of a terminal or a log: names may hold anything, line breaks and escapes too.
+
+    >>> printable("endsong\\n.json")
+    'endsong\ufffd.json'
+    """
+    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name)
+    return shown if len(shown) <= _FILE_NAME_LIMIT else f"…{shown[1 - _FILE_NAME_LIMIT :]}"
 
 
 def _replacement(unwanted: re.Match[str]) -> str:

@@ -218,10 +218,12 @@ class _Text:
         row = self._rows + 1
         if problem is None:
             return self._truncated(f"in front of row {row:,}")
-        whole = len(self.buffer) > MAX_ROW_BYTES or text.rstrip().endswith("]")
         near_end = len(text) - problem.pos < len("\\uffff\\uffff")
-        if not whole and (near_end or problem.msg.startswith("Unterminated string")):
-            return self._truncated(f"in row {row:,}")
+        if near_end or problem.msg.startswith("Unterminated string"):
+            if not self._ended:
+                return self._broken(row, self.offset + 1, f"no end of the row within {MAX_ROW_BYTES:,} bytes")
+            if not text.rstrip().endswith("]"):
+                return self._truncated(f"in row {row:,}")
         return self._broken(row, self.offset + 1 + _byte_length(text[: problem.pos]), problem.msg.lower())
 
     def _truncated(self, place: str) -> TruncatedJson:

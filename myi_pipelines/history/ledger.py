@@ -4,6 +4,7 @@ The shared part of reading a row, in whichever format; what a row's keys mean is
 """
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ NOTES_OF_A_KIND: Final = 5
 _CLEANED: Final = "cleaned"
 _NOTED: Final = frozenset({BAD_TIMESTAMP, MALFORMED, UNIDENTIFIED, _CLEANED})
 _SHOWN: Final = 60
+_TO_THE_MINUTE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 
 
 class Member(NamedTuple):
@@ -110,7 +112,7 @@ def _parsed(key: str, value: object) -> datetime:
     if isinstance(value, str):
         text = value.removesuffix(" UTC")
         try:
-            return datetime.fromisoformat(text) if text[10:].count(":") == 1 else msgspec.convert(text, datetime)
+            return datetime.fromisoformat(text) if _TO_THE_MINUTE.fullmatch(text) else msgspec.convert(text, datetime)
         except ValueError:
             pass
     raise BadRow(BAD_TIMESTAMP, f"{key} is {shown(value)} (expected a time such as 2023-01-30T19:46:52Z)")

@@ -17,7 +17,7 @@ from myi_pipelines.report.data import MONTHS, ListenerReport, Period, Report, To
 
 WIDEST = 120
 NARROWEST = 60
-SIDE_BY_SIDE = 108  # columns from which on lists and charts stand next to one another
+SIDE_BY_SIDE = 118  # columns from which on lists and charts stand next to one another
 
 _SHADES = ("#17803d", "#189247", "#1aa550", "#1cbb5a", "#1ed760")  # from quiet to loud
 _QUIET = _SHADES[0]
