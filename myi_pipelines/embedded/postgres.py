@@ -250,7 +250,7 @@ def configuration(sockets: Path, *, throwaway: bool) -> str:
         "max_wal_size": "2GB",
         "min_wal_size": "256MB",
         "checkpoint_timeout": "15min",
-        "wal_level": "minimal",
+        "wal_level": "replica",
         "max_wal_senders": "0",
         "random_page_cost": "1.1",
         "jit": "off",
