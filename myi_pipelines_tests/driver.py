@@ -106,6 +106,16 @@ class Warehouse(NamedTuple):
         )
         return {track_id: spotify_id or (key(name), key(artist)) for track_id, spotify_id, name, artist in rows}
 
+    def shown_names(self) -> dict[TrackKey, tuple[str | None, str | None, str | None]]:
+        """The names that each track, its artist and its album show."""
+        rows = self.conn.execute(
+            "SELECT t.id, t.name, artists.name, albums.name FROM tracks t"
+            " LEFT JOIN track_artists l ON l.track_id = t.id LEFT JOIN artists ON artists.id = l.artist_id"
+            " LEFT JOIN albums ON albums.id = t.album_id"
+        )
+        keys = self.track_keys()
+        return {keys[track_id]: (name, artist, album) for track_id, name, artist, album in rows}
+
     def tables(self, user_id: int) -> Tables:
         """What the warehouse says of a user, to be compared with the reference."""
         tracks = self.track_keys()

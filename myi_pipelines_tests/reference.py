@@ -76,6 +76,16 @@ class Catalog(NamedTuple):
     artists: dict[str, str]
     albums: dict[tuple[str, str | None], str]
 
+    def shown(self, track: TrackKey) -> tuple[str | None, str | None, str | None]:
+        """The names of a track, of its artist and of its album, each in the spelling that was played last."""
+        _, name, artist, album = self.tracks[track]
+        artist_key = None if artist is None else key(artist)
+        return (
+            name,
+            None if artist_key is None else self.artists[artist_key],
+            None if album is None else self.albums[key(album), artist_key],
+        )
+
 
 class Totals(NamedTuple):
     play_count: int

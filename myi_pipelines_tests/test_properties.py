@@ -117,6 +117,11 @@ class Home:
             found = self.warehouse.tables(user_id)
             for table in Tables._fields:
                 assert getattr(found, table) == getattr(expected[f"{index}"], table), f"{table} of listener {index}"
+        catalog = reference.catalog_of(play for landing in arrived for play in landing.plays)
+        shown = self.warehouse.shown_names()
+        assert {track: shown[track] for track in catalog.tracks} == {
+            track: catalog.shown(track) for track in catalog.tracks
+        }
 
     def conformed(self, index: int) -> Conformed:
         catalog = reference.catalog_of(play for landing in self.arrived for play in landing.plays)
@@ -279,6 +284,27 @@ def test_a_name_that_another_listener_brings_reaches_everyones_polls(warehouse: 
         home.assert_as_the_reference_says()
         sources.append([event.source for event in home.conformed(0).events if event.played_at == polled[0].played_at])
     assert sources == [[], [], ["IMPORT"], ["API"], ["IMPORT"]]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_names_played_at_once_the_greatest_are_shown_and_none_is_the_least(
+    warehouse: Warehouse, order: tuple[int, int]
+) -> None:
+    """As when an older and a newer export of the same plays name a track differently."""
+    ended = datetime(2021, 5, 5, 12, 0, tzinfo=UTC)
+    names = [
+        ("Song", "Artist", "Album"),
+        ("Song", "Artist", None),
+        ("song", "ARTIST", "ALBUM"),
+        ("song", None, "Zebra"),
+    ]
+    plays = [Play(Track(spotify_id("a"), *three), CONTEXT, ended, ended, 60_000) for three in names]
+    files = (tuple(plays[:2]), tuple(plays[2:]))
+    home = Home(warehouse, [Listener("UTC", tuple(files[index] for index in order), ())])
+    for file in range(2):
+        home.land(0, file)
+        home.settle()
+        home.assert_as_the_reference_says()
 
 
 def test_of_two_polls_at_once_the_longer_or_the_lower_id_counts(warehouse: Warehouse) -> None:

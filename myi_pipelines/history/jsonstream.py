@@ -86,6 +86,13 @@ def row_chunks(
     text.close_array()
 
 
+class _Problem(NamedTuple):
+    """Why a row cannot be decoded, and where in the text."""
+
+    what: str
+    at: int
+
+
 class _Text:
     """Where the reading of the text stands.
 
@@ -147,16 +154,16 @@ class _Text:
         text = self.buffer[1:].decode("utf-8", "surrogateescape")
         rows: list[object] = []
         end = after = 0
-        problem: JSONDecodeError | None = None
+        problem: _Problem | None = None
         at = _skip_space(text, 0)
         while at < len(text):
             try:
                 row, end_of_row = _LENIENT.raw_decode(text, at)
             except JSONDecodeError as error:
-                problem = error
+                problem = _Problem(error.msg, error.pos)  # the error itself would hold on to this frame, and this to it
                 break
             except RecursionError:
-                problem = JSONDecodeError("nested too deeply", text, at)
+                problem = _Problem("nested too deeply", at)
                 break
             after = _skip_space(text, end_of_row)
             if after == len(text) and not self._ended and not isinstance(row, dict):
@@ -213,18 +220,18 @@ class _Text:
         self.buffer += piece
         self._ended = not piece
 
-    def _unreadable_row(self, text: str, problem: JSONDecodeError | None) -> NotJson:
+    def _unreadable_row(self, text: str, problem: _Problem | None) -> NotJson:
         """Why no whole row stands at the front of `text`: it was cut off there, or is not JSON."""
         row = self._rows + 1
         if problem is None:
             return self._truncated(f"in front of row {row:,}")
-        near_end = len(text) - problem.pos < len("\\uffff\\uffff")
-        if near_end or problem.msg.startswith("Unterminated string"):
+        near_end = len(text) - problem.at < len("\\uffff\\uffff")
+        if near_end or problem.what.startswith("Unterminated string"):
             if not self._ended:
                 return self._broken(row, self.offset + 1, f"no end of the row within {MAX_ROW_BYTES:,} bytes")
             if not text.rstrip().endswith("]"):
                 return self._truncated(f"in row {row:,}")
-        return self._broken(row, self.offset + 1 + _byte_length(text[: problem.pos]), problem.msg.lower())
+        return self._broken(row, self.offset + 1 + _byte_length(text[: problem.at]), problem.what.lower())
 
     def _truncated(self, place: str) -> TruncatedJson:
         end = self.offset + len(self.buffer)

@@ -1,4 +1,4 @@
-"""Export files as Spotify lays them out, made row by row, and short ways to read them. No test and no judgement here."""
+"""Export files as Spotify lays them out, made row by row, and short ways to read them. No tests here."""
 
 import json
 from collections import Counter

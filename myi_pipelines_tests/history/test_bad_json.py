@@ -68,7 +68,7 @@ UTF_16 = "f: is in UTF-16, but Spotify sends UTF-8; import the unchanged file"
         (
             NotJson,
             f'{ONE_ROW}}}, {{"x": "{"y" * 5_000_000}"}}]'.encode(),
-            f"f: row 2 (byte 50): not valid JSON (no end of the row within 4,194,304 bytes); {AGAIN}",
+            f"f: row 2 (byte 49): not valid JSON (no end of the row within 4,194,304 bytes); {AGAIN}",
         ),
         (
             NotJson,

@@ -23,6 +23,7 @@ from myi_pipelines.history import (
     ZipTooBig,
     open_upload,
 )
+from myi_pipelines.history.archive import Allowance, open_zip
 from myi_pipelines_tests.history.exports import DEFAULT_LIMITS, account, as_json, as_zip, extended, read
 
 HISTORY = as_json([extended(ms_played=number) for number in range(3)])
@@ -144,9 +145,7 @@ def test_a_zip_in_the_zip_is_named_and_not_read(tmp_path: Path) -> None:
     nested = as_zip({"h.json": HISTORY})
     found = read(write(tmp_path, as_zip({"in.zip": nested, "h.json": HISTORY})))
     assert len(found.plays) == 3
-    assert found.notes == [
-        "z.zip: not read, for it is a ZIP in the ZIP: in.zip; unpack it and import that"
-    ]
+    assert found.notes == ["z.zip: not read, for it is a ZIP in the ZIP: in.zip; unpack it and import that"]
     assert refusal(tmp_path, as_zip({"in.zip": nested, "a.json": b"{}"}), NestedZip) == (
         "z.zip: holds no listening history but another ZIP (in.zip), which is not read; "
         "unpack it and import what is in it"
@@ -257,16 +256,23 @@ def test_a_zip_that_understates_its_size_yields_no_more_than_it_states(tmp_path:
     assert line == f"z.zip: h.json: the ZIP is damaged here (Bad CRC-32 for file 'h.json'); {COPY}"
 
 
-def test_limits_hold_while_unpacking_whatever_the_table_of_contents_says(tmp_path: Path) -> None:
-    """Many entries of the table may point at the same packed bytes: each is small, and the sum stays under the limits."""
-    limits = Limits(max_ratio=50, max_bytes=100_000)
+@pytest.mark.parametrize(
+    ("limits", "line"),
+    [
+        (Limits(max_bytes=1_000), f"unpacks to more than 1,000 bytes; {TRUST.format('MYI_ZIP_MAX_BYTES')}"),
+        (
+            Limits(max_ratio=2),
+            f"unpacks to more than 2 times its size, as ZIP bombs do; {TRUST.format('MYI_ZIP_MAX_RATIO')}",
+        ),
+    ],
+)
+def test_limits_hold_while_unpacking_too(tmp_path: Path, limits: Limits, line: str) -> None:
     path = write(tmp_path, as_zip({"h.json": HISTORY}))
-    with open_upload(path, limits) as upload:
-        upload._limits = Limits(max_bytes=len(HISTORY) - 1)
-        with pytest.raises(ZipTooBig) as refused:
-            list(upload.batches())
-    line = f"z.zip: unpacks to more than {len(HISTORY) - 1:,} bytes; {TRUST.format('MYI_ZIP_MAX_BYTES')}"
-    assert str(refused.value) == line
+    with path.open("rb") as file:
+        [member] = open_zip(file, "z.zip", 1_000, DEFAULT_LIMITS)
+        with member.open(Allowance("z.zip", 500, limits)) as stream, pytest.raises(ZipTooBig) as refused:
+            list(iter(lambda: stream.read(100), b""))
+    assert str(refused.value) == f"z.zip: {line}"
 
 
 def test_a_bomb_is_refused_before_it_takes_memory(tmp_path: Path) -> None:

@@ -9,6 +9,6 @@ LEFT JOIN albums ON albums.spotify_id IS NULL AND albums.name_key = e.album_key
                 AND albums.artist_key IS NOT DISTINCT FROM e.artist_key
 LEFT JOIN artists ON artists.spotify_id IS NULL AND artists.name_key = e.artist_key
 ORDER BY link.track_id, (e.track_name IS NULL OR e.artist_name IS NULL), e.last_played_at DESC,
-         e.track_name COLLATE "C" DESC, e.artist_name COLLATE "C" DESC, e.album_name COLLATE "C" DESC;
+         e.track_name COLLATE "C" DESC NULLS LAST, e.artist_name COLLATE "C" DESC NULLS LAST, e.album_name COLLATE "C" DESC NULLS LAST;
 
 ANALYZE current_names;

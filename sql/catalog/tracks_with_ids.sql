@@ -10,7 +10,7 @@ WITH added AS (
       AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = e.spotify_id)
       AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = e.spotify_id)
     ORDER BY e.spotify_id, (e.track_name IS NULL OR e.artist_name IS NULL), e.last_played_at DESC,
-             e.track_name COLLATE "C" DESC, e.artist_name COLLATE "C" DESC, e.album_name COLLATE "C" DESC
+             e.track_name COLLATE "C" DESC NULLS LAST, e.artist_name COLLATE "C" DESC NULLS LAST, e.album_name COLLATE "C" DESC NULLS LAST
     RETURNING id
 )
 INSERT INTO new_tracks SELECT id FROM added

@@ -1,4 +1,4 @@
--- One row: how many polled plays were new. Marks their slices and, near a month's end, the neighbours where a play may
+-- One row: how many polled plays were new. A play whose length was unknown takes it when it is told. Marks their slices and, near a month's end, the neighbours where a play may
 -- now be matched otherwise.
 WITH arriving AS (
     SELECT DISTINCT ON (played_at, spotify_id) played_at, spotify_id, duration_ms
@@ -9,8 +9,9 @@ WITH arriving AS (
     INSERT INTO polled_plays (user_id, played_at, spotify_id, duration_ms)
     SELECT %(user_id)s, played_at, spotify_id, duration_ms
     FROM arriving
-    ON CONFLICT DO NOTHING
-    RETURNING played_at
+    ON CONFLICT (user_id, played_at, spotify_id) DO UPDATE SET duration_ms = excluded.duration_ms
+        WHERE polled_plays.duration_ms IS NULL AND excluded.duration_ms IS NOT NULL
+    RETURNING played_at, xmax = 0 AS is_new
 ), reached AS MATERIALIZED (
     SELECT DISTINCT date_trunc('month', landed.played_at + direction.step)::date AS month, direction.step = interval '0' AS is_own
     FROM landed
@@ -22,4 +23,4 @@ WITH arriving AS (
     WHERE is_own OR has_matchable_plays(%(user_id)s, month)
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM landed
+SELECT count(*) FILTER (WHERE is_new) FROM landed
