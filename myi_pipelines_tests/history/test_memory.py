@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from myi_pipelines_tests.history.exports import as_json, extended
+from myi_pipelines_tests.history.exports import as_json
 
 BLOCK_ROWS: Final = 1_000
 READER: Final = """
@@ -23,23 +23,30 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 
 
 def write_history(path: Path, rows: int) -> None:
-    """Rows whose tracks and platforms go on being new, so that nothing that is remembered of them is enough for all."""
+    """Rows whose tracks and platforms go on being new, so that nothing that is remembered of them is enough for all,
+    and with bad ones among them, for those are read in another way."""
     block = as_json(
         [
-            extended(
-                spotify_track_uri=f"spotify:track:@BLOCK@{number // 5:017}",
-                master_metadata_track_name=f"Song @BLOCK@ {number // 5}",
-                platform=f"Windows @BLOCK@ {number // 50}",
-                ms_played=number if number % 100 else "bad",
-            )
+            {
+                "ts": "2023-01-30T19:46:52Z",
+                "platform": f"Windows @BLOCK@ {number // 50}",
+                "ms_played": number if number % 100 else "@LENGTH@",
+                "master_metadata_track_name": f"Song @BLOCK@ {number // 5}",
+                "spotify_track_uri": f"spotify:track:@BLOCK@{number // 5:017}",
+                "ip_addr": "203.0.113.77",
+                "reason_start": "trackdone",
+                "reason_end": "fwdbtn",
+                "shuffle": False,
+            }
             for number in range(BLOCK_ROWS)
         ],
         indent=None,
     )[1:-1]
     with path.open("wb") as file:
         for number in range(rows // BLOCK_ROWS):
+            length = b"7" if number % 3 else b'"bad"'
             file.write(b"," if number else b"[")
-            file.write(block.replace(b"@BLOCK@", b"%05d" % number))
+            file.write(block.replace(b"@BLOCK@", b"%05d" % number).replace(b'"@LENGTH@"', length))
         file.write(b"]")
 
 

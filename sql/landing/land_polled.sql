@@ -11,7 +11,7 @@ WITH arriving AS (
     FROM arriving
     ON CONFLICT (user_id, played_at, spotify_id) DO UPDATE SET duration_ms = excluded.duration_ms
         WHERE polled_plays.duration_ms IS NULL AND excluded.duration_ms IS NOT NULL
-    RETURNING played_at, xmax = 0 AS is_new
+    RETURNING played_at, spotify_id
 ), reached AS MATERIALIZED (
     SELECT DISTINCT date_trunc('month', landed.played_at + direction.step)::date AS month, direction.step = interval '0' AS is_own
     FROM landed
@@ -23,4 +23,8 @@ WITH arriving AS (
     WHERE is_own OR has_matchable_plays(%(user_id)s, month)
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FILTER (WHERE is_new) FROM landed
+SELECT count(*)
+FROM landed
+WHERE NOT EXISTS (SELECT FROM polled_plays AS known -- as they were before this statement
+                  WHERE known.user_id = %(user_id)s AND known.played_at = landed.played_at
+                    AND known.spotify_id = landed.spotify_id)
