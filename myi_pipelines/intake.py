@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-from myi_pipelines.history import Batch, HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload
+from myi_pipelines.history import Batch, HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.landing import Landed, land_upload
 
@@ -82,7 +82,7 @@ def _record_failure(
         conn,
         status_conn,
         user_id=user_id,
-        file_name=path.name,
+        file_name=printable(path.name),
         sha256=sha256,
         total_bytes=size,
         batches=_nothing_but(error),
