@@ -46,6 +46,15 @@ class Settings(BaseSettings):
     redis_url: str = ""
     port: Port = 3000
     min_play_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5_000
+    spotify_client_id: str = ""
+    spotify_client_secret: str = ""
+    spotify_redirect_uri: str = "http://127.0.0.1:3001/auth/callback"
+    spotify_accounts_url: str = "https://accounts.spotify.com"
+    spotify_api_url: str = "https://api.spotify.com"
+    encryption_key: str = ""
+    calls_per_minute: Annotated[int, Field(ge=1)] = 150
+    calls_per_day: Annotated[int, Field(ge=1)] = 600
+    poll_minutes: Annotated[int, Field(ge=1, le=59)] = 5
     zip_max_members: Annotated[int, Field(ge=1)] = 2_000
     zip_max_ratio: Annotated[int, Field(ge=1)] = 200
     zip_max_bytes: Annotated[int, Field(ge=1)] = 8 * 1024**3
@@ -64,6 +73,21 @@ class Settings(BaseSettings):
         if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
             raise ValueError("a Redis URL like redis://:password@host:6379/0")
         return url
+
+    @field_validator("spotify_redirect_uri", "spotify_accounts_url", "spotify_api_url")
+    @classmethod
+    def _web_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("a URL like https://api.spotify.com")
+        if parts.hostname == "localhost":
+            raise ValueError("127.0.0.1 in place of localhost, which Spotify refuses")
+        return url.rstrip("/")
+
+    @cached_property
+    def key_file(self) -> Path:
+        """Where the generated encryption key lies, unless MYI_ENCRYPTION_KEY is set."""
+        return self.home / "encryption.key"
 
     @cached_property
     def dagster_home(self) -> Path:
