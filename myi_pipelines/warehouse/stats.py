@@ -90,7 +90,6 @@ def _local_range(conn: Connection, run: dict[str, Any], first: date, last: date)
 
 
 def _write_track_months(conn: Connection, run: dict[str, Any]) -> int:
-    conn.execute(statement("stats/fresh_track_months"), run)
     changed = conn.execute(statement("stats/changed_track_months"), run).rowcount
     for name in ("remove_track_months", "update_track_months", "insert_track_months"):
         conn.execute(statement(f"stats/{name}"), run)

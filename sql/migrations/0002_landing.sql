@@ -55,7 +55,7 @@ COMMENT ON COLUMN export_tracks.last_played_at IS 'latest landed play under thes
 
 -- Names that landed and that the catalog has not taken in yet.
 CREATE TABLE stale_export_tracks (
-    export_track_id bigint PRIMARY KEY REFERENCES export_tracks ON DELETE CASCADE
+    export_track_id bigint PRIMARY KEY -- export_tracks.id; rows there are never deleted
 );
 COMMENT ON TABLE stale_export_tracks IS 'One row per export_tracks row that the catalog has yet to take in.';
 

@@ -1,8 +1,10 @@
--- One row per month and track that differs from what user_track_months has.
+-- One row per month and track for which user_track_months does not have what the events say.
 INSERT INTO changed_track_months
-SELECT coalesce(old.month, new.month), coalesce(old.track_id, new.track_id),
-       old.play_count, old.total_ms, old.last_played_at, new.play_count, new.total_ms, new.last_played_at
+SELECT month, track_id, old.play_count, old.total_ms, old.last_played_at, new.play_count, new.total_ms, new.last_played_at
 FROM (SELECT * FROM user_track_months WHERE user_id = %(user_id)s AND month = ANY (%(months)s)) AS old
-FULL JOIN fresh_track_months AS new ON new.month = old.month AND new.track_id = old.track_id
+FULL JOIN (SELECT month, track_id, count(*) AS play_count, sum(ms_played) AS total_ms, max(played_at) AS last_played_at
+           FROM local_plays
+           WHERE month = ANY (%(months)s)
+           GROUP BY month, track_id) AS new USING (month, track_id)
 WHERE (old.play_count, old.total_ms, old.last_played_at)
-      IS DISTINCT FROM (new.play_count, new.total_ms, new.last_played_at);
+      IS DISTINCT FROM (new.play_count, new.total_ms, new.last_played_at)

@@ -1,2 +1,2 @@
-TRUNCATE local_plays, fresh_track_months, changed_track_months, changed_tracks, touched_artists, fresh_buckets,
+TRUNCATE local_plays, changed_track_months, changed_tracks, touched_artists, fresh_buckets,
          fresh_hour_months

@@ -2,21 +2,15 @@
 
 -- One row per event in and around the stale slices, at the listener's clock.
 CREATE TEMPORARY TABLE IF NOT EXISTS local_plays (
-    month     date NOT NULL,
-    day       date NOT NULL,
-    hour      smallint NOT NULL,
-    track_id  bigint NOT NULL,
-    played_at timestamptz NOT NULL,
-    ms_played integer NOT NULL
-);
-
--- One row per UTC month and track: what the events say.
-CREATE TEMPORARY TABLE IF NOT EXISTS fresh_track_months (
-    month          date NOT NULL,
-    track_id       bigint NOT NULL,
-    play_count     integer NOT NULL,
-    total_ms       bigint NOT NULL,
-    last_played_at timestamptz NOT NULL
+    track_id        bigint NOT NULL,
+    played_at       timestamptz NOT NULL,
+    month           date NOT NULL,
+    day             date NOT NULL,
+    ms_played       integer NOT NULL,
+    hour            smallint NOT NULL,
+    is_new_of_day   boolean NOT NULL,
+    is_new_of_week  boolean NOT NULL,
+    is_new_of_month boolean NOT NULL
 );
 
 -- One row per UTC month and track that differs from user_track_months: old and new, NULL where there is none.

@@ -1,0 +1,7 @@
+-- At most one row: the listener who has, or had before a logout, this Spotify account.
+SELECT id, name
+FROM users
+WHERE spotify_account_id = %(account_id)s
+   OR (spotify_id = %(spotify_id)s AND (spotify_account_id IS NULL OR %(account_id)s::text IS NULL))
+ORDER BY (spotify_account_id = %(account_id)s) DESC NULLS LAST
+LIMIT 1

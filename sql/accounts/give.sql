@@ -1,0 +1,6 @@
+-- One row: the listener with the ids of the Spotify account. What Spotify did not tell stays known, unless it is another account.
+UPDATE users
+SET spotify_id         = %(spotify_id)s,
+    spotify_account_id = coalesce(%(account_id)s, CASE WHEN spotify_id = %(spotify_id)s THEN spotify_account_id END),
+    display_name       = %(display_name)s
+WHERE id = %(user_id)s
