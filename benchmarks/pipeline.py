@@ -78,7 +78,7 @@ def _derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[fl
     stale = slices.stale_slices(conn, slices.Stage.EVENTS, user_id=user_id)
     helpers = [second_conn]
     _, conform = timed(lambda: list(events.conform_slices(conn, stale, min_play_ms=MIN_PLAY_MS, helpers=helpers)))
-    _, stats_seconds = timed(lambda: stats.refresh_stats(conn, user_id))
+    _, stats_seconds = timed(lambda: stats.refresh_stats(conn, user_id, helper=second_conn))
     return catalog_seconds, conform, stats_seconds
 
 

@@ -82,14 +82,14 @@ def stats(
     context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
-    with warehouse.connection() as conn:
+    with warehouse.connection() as conn, warehouse.connection() as helper:
         slices = slices_of_run(context, conn, config, Stage.STATS, months_of(context))
         listeners = sorted({one.user_id for one in slices})
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
         for done, user_id in enumerate(listeners, start=1):
             chosen = [] if config.only_stale else [one.month for one in slices if one.user_id == user_id]
-            refreshed = refresh_stats(conn, user_id, chosen)
+            refreshed = refresh_stats(conn, user_id, chosen, helper=helper)
             months.update(refreshed.months)
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "months"})
             context.log.info(f"{done:,} of {len(listeners):,} listeners: {len(refreshed.months):,} months recomputed")

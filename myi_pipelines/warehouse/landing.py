@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
@@ -13,8 +14,10 @@ from myi_pipelines.warehouse.database import Connection, lock_user, statement
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
+    USER_TRACK_MONTHS,
     attach_month,
     ensure_months,
+    ensure_partitions,
     existing_months,
     month_of,
     starts_at,
@@ -105,7 +108,7 @@ def land_upload(
                 import_jobs.report_progress(
                     status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
                 )
-            months = _merge(conn, user_id)
+            months = _merge(conn, status_conn, user_id)
             added = sum(months.values())
             duplicates = staging.plays - added
             import_jobs.complete_job(
@@ -211,18 +214,28 @@ class _Staging:
                     copy.write_row((number, *context))
 
 
-def _merge(conn: Connection, user_id: int) -> dict[date, int]:
-    """Staging → landing, under the user's lock. Rows added by month."""
+def _merge(conn: Connection, helper: Connection, user_id: int) -> dict[date, int]:
+    """Staging → landing, under the user's lock. Rows added by month.
+
+    Meanwhile the ``helper`` makes the partitions that the statistics of these months will need.
+    """
     lock_user(conn, user_id)
     conn.execute(statement("landing/arrive"))
     months = [month for (month,) in conn.execute("SELECT DISTINCT month FROM arriving_plays ORDER BY month")]
     added: dict[date, int] = {}
-    for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
-        rows = attach_month(
-            conn, IMPORTED_PLAYS, month, statement("landing/fill_month").format, {"user_id": user_id, "month": month}
-        )
-        if rows is not None:
-            added[month] = rows
+    with ThreadPoolExecutor(1, thread_name_prefix="partitions") as pool:
+        partitions = pool.submit(ensure_partitions, helper, USER_TRACK_MONTHS, months)
+        for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
+            rows = attach_month(
+                conn,
+                IMPORTED_PLAYS,
+                month,
+                statement("landing/fill_month").format,
+                {"user_id": user_id, "month": month},
+            )
+            if rows is not None:
+                added[month] = rows
+        partitions.result()
     if len(added) < len(months):
         added |= dict(conn.execute(statement("landing/land"), {"user_id": user_id, "filled": list(added)}).fetchall())
     if added:

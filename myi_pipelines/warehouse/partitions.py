@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from myi_pipelines.warehouse.database import Connection, lock_partition, statement
+from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_partition, statement
 
 FIRST_MONTH = date(2008, 10, 1)
 """The month in which Spotify opened: no play is older."""
@@ -97,6 +97,16 @@ def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
     return created
 
 
+def ensure_partitions(conn: Connection, table: MonthTable, months: Iterable[date]) -> None:
+    """Create the partitions that one table lacks, in one transaction (the caller's, if there is one)."""
+    missing = sorted(set(months) - existing_months(conn, table))
+    if missing:
+        with conn.transaction():
+            commit_lazily(conn)
+            for month in missing:
+                attach_month(conn, table, month)
+
+
 def attach_month(
     conn: Connection,
     table: MonthTable,
@@ -119,7 +129,10 @@ def attach_month(
     partition, parent = table.partition(month), sql.Identifier(table.name)
     create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")
     conn.execute(create.format(partition, parent, table.storage))
-    rows = conn.execute(fill(partition=partition), parameters).rowcount if fill is not None else 0
+    rows = 0
+    if fill is not None:
+        rows = conn.execute(fill(partition=partition), parameters).rowcount
+        _index(conn, table, name)
     lower, upper = (starts_at(m) if table.is_timed else m for m in (month, next_month(month)))
     conn.execute(
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
@@ -127,3 +140,10 @@ def attach_month(
         )
     )
     return rows
+
+
+def _index(conn: Connection, table: MonthTable, partition: str) -> None:
+    """Make the parent's indexes, which attaching would make too, but with the parent locked against other partitions."""
+    wanted = {"parent": table.name, "partition": partition}
+    for (index,) in conn.execute(statement("partitions/index_statements"), wanted).fetchall():
+        conn.execute(index)

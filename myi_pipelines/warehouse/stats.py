@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg.rows import dict_row
 
 from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_catalog_links, statement
-from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, attach_month, existing_months, next_month, starts_at
+from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, ensure_partitions, next_month, starts_at
 from myi_pipelines.warehouse.slices import Stage, stale_slices
-
-ANALYZE_FROM = 10_000
-"""Events from which on the planner is told how many there are, which costs less than a bad plan."""
 
 RUN_GAP = 3
 """Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
@@ -31,18 +29,23 @@ class Refreshed(NamedTuple):
     users: int
 
 
-def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -> Refreshed:
+def refresh_stats(
+    conn: Connection, user_id: int, months: Sequence[date] = (), *, helper: Connection | None = None
+) -> Refreshed:
     """Recompute a listener's statistics for the given months and for all that are marked stale, in one transaction.
 
     Every table changes by what differs only. Of months that are given, the all-time rows are recounted as well, so
     that tables which somebody emptied or changed are whole again. When it commits, no slice of the listener is stale
     for statistics and all tables agree with the events and with one another.
+
+    With a ``helper``, a second connection, the listener's clock is read there at the same time.
     """
     conn.execute(statement("stats/workspace"))
     expected = {month for _, month in stale_slices(conn, Stage.STATS, user_id=user_id)} | set(months)
-    with conn.transaction():
-        _ensure_partitions(conn, expected)
-    with conn.transaction():
+    # In a transaction of its own: a statement that was planned before an attachment and runs after the commit of
+    # statistics would miss their rows.
+    ensure_partitions(conn, USER_TRACK_MONTHS, expected)
+    with conn.transaction(), ThreadPoolExecutor(1, thread_name_prefix="stats") as pool:
         commit_lazily(conn)
         lock_user(conn, user_id)
         marked = conn.execute(
@@ -51,46 +54,56 @@ def refresh_stats(conn: Connection, user_id: int, months: Sequence[date] = ()) -
         stale = sorted({month for (month,) in marked} | set(months))
         if not stale:
             return Refreshed([], 0, 0, 0, 0, 0, 0)
-        _ensure_partitions(conn, stale)
+        ensure_partitions(conn, USER_TRACK_MONTHS, stale)
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
         run: dict[str, Any] = {"user_id": user_id, "months": stale, "timezone": row[0], "recount": bool(months)}
-        local_ranges = [_local_range(conn, run, first, last) for first, last in _runs(stale)]
-        events = sum(conn.execute(statement("stats/local_plays"), run | days).rowcount for days in local_ranges)
-        if events > ANALYZE_FROM:
-            conn.execute("ANALYZE local_plays")
+        ranges = [run | _range(conn, run, first, last) for first, last in _runs(stale)]
+        # The helper sees the same events: whoever changes this listener's waits for the lock that is held here.
+        reading = pool.submit(_read_local_clock, helper, ranges) if helper is not None else None
+        track_months = _write_track_months(conn, run, ranges)
+        tracks = _write_tracks(conn, run)
+        artists = _write_artists(conn, run)
+        local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
         return Refreshed(
             months=stale,
-            user_track_months=_write_track_months(conn, run),
-            user_track_stats=_write_tracks(conn, run),
-            user_artist_stats=_write_artists(conn, run),
-            user_time_bucket_stats=_write_buckets(conn, run, local_ranges),
-            user_hour_stats=_write_hours(conn, run),
+            user_track_months=track_months,
+            user_track_stats=tracks,
+            user_artist_stats=artists,
+            user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
+            user_hour_stats=_write_hours(conn, run, local.hour_months),
             users=conn.execute(statement("stats/totals"), run).rowcount,
         )
 
 
-def _ensure_partitions(conn: Connection, months: Iterable[date]) -> None:
-    """Attach the partitions that user_track_months lacks, best in a transaction of its own.
-
-    A statement that was planned before an attachment and runs after the commit of statistics would miss their rows.
-    """
-    for month in sorted(set(months) - existing_months(conn, USER_TRACK_MONTHS)):
-        attach_month(conn, USER_TRACK_MONTHS, month)
-
-
-def _local_range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, date]:
-    """The local days, weeks and months that overlap a run of UTC months."""
-    bounds = run | {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
+def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:
+    """A run of UTC months: its bounds, and the local days, weeks and months that overlap it."""
+    bounds: dict[str, Any] = {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
     with conn.cursor(row_factory=dict_row) as cursor:
-        days = cursor.execute(statement("stats/local_range"), bounds).fetchone()
+        days = cursor.execute(statement("stats/local_range"), run | bounds).fetchone()
     assert days is not None
-    return days
+    return bounds | days
 
 
-def _write_track_months(conn: Connection, run: dict[str, Any]) -> int:
-    changed = conn.execute(statement("stats/changed_track_months"), run).rowcount
+class _LocalClock(NamedTuple):
+    """What the events say at the listener's clock."""
+
+    buckets: list[list[tuple[Any, ...]]]
+    """By range: rows of user_time_bucket_stats."""
+    hour_months: list[tuple[Any, ...]]
+    """Rows of user_hour_months."""
+
+
+def _read_local_clock(conn: Connection, ranges: Sequence[dict[str, Any]]) -> _LocalClock:
+    return _LocalClock(
+        [conn.execute(statement("stats/buckets"), bounds).fetchall() for bounds in ranges],
+        [row for bounds in ranges for row in conn.execute(statement("stats/hour_months"), bounds)],
+    )
+
+
+def _write_track_months(conn: Connection, run: dict[str, Any], ranges: Sequence[dict[str, Any]]) -> int:
+    changed = sum(conn.execute(statement("stats/changed_track_months"), bounds).rowcount for bounds in ranges)
     for name in ("remove_track_months", "update_track_months", "insert_track_months"):
         conn.execute(statement(f"stats/{name}"), run)
     return changed
@@ -110,23 +123,30 @@ def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
     return conn.execute(statement("stats/artists")).rowcount
 
 
-def _write_buckets(conn: Connection, run: dict[str, Any], local_ranges: Sequence[dict[str, date]]) -> int:
-    """Recompute whole local days, weeks and months; each from all its events, also those of neighbouring months."""
+def _write_buckets(
+    conn: Connection, ranges: Sequence[dict[str, Any]], buckets: Sequence[Sequence[tuple[Any, ...]]]
+) -> int:
+    """Whole local days, weeks and months; each from all its events, also those of neighbouring months."""
     written = 0
-    for days in local_ranges:
-        bounds = run | days
-        conn.execute("DELETE FROM fresh_buckets")
-        conn.execute(statement("stats/fresh_buckets"), bounds)
+    for bounds, rows in zip(ranges, buckets, strict=True):
+        conn.execute("TRUNCATE fresh_buckets")
+        _copy(conn, "COPY fresh_buckets FROM STDIN", rows)
         for name in ("remove_buckets", "write_buckets"):
             written += conn.execute(statement(f"stats/{name}"), bounds).rowcount
     return written
 
 
-def _write_hours(conn: Connection, run: dict[str, Any]) -> int:
-    conn.execute(statement("stats/fresh_hour_months"), run)
+def _write_hours(conn: Connection, run: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> int:
+    _copy(conn, "COPY fresh_hour_months FROM STDIN", hour_months)
     conn.execute(statement("stats/remove_hour_months"), run)
     conn.execute(statement("stats/write_hour_months"), run)
     return conn.execute(statement("stats/hours"), run).rowcount
+
+
+def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...]]) -> None:
+    with conn.cursor() as cursor, cursor.copy(target) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _runs(months: Sequence[date]) -> Iterator[tuple[date, date]]:

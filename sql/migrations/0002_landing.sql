@@ -60,7 +60,7 @@ CREATE TABLE stale_export_tracks (
 COMMENT ON TABLE stale_export_tracks IS 'One row per export_tracks row that the catalog has yet to take in.';
 
 CREATE TABLE imported_plays (
-    user_id         bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    user_id         bigint NOT NULL, -- users.id; a trigger of 0005 removes the plays of a user who is deleted
     played_at       timestamptz NOT NULL,
     stopped_at      timestamptz NOT NULL,
     export_track_id bigint NOT NULL, -- export_tracks.id; rows there are never deleted

@@ -1,7 +1,6 @@
 -- Statistics: exact, derived from listening_events by slices (user and UTC month), in the user's time zone.
 
--- What one month contributed to user_track_stats. A trigger stands in for the key to users, whose check of each row
--- would be a third of the cost of writing it.
+-- What one month contributed to user_track_stats.
 CREATE TABLE user_track_months (
     user_id        bigint NOT NULL,
     month          date NOT NULL,
@@ -11,13 +10,15 @@ CREATE TABLE user_track_months (
     last_played_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, month, track_id)
 ) PARTITION BY RANGE (month);
-CREATE FUNCTION forget_track_months() RETURNS trigger
+-- Stands in for keys to users, whose check of every row would be a third of the cost of writing it.
+CREATE FUNCTION forget_user() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
+    DELETE FROM imported_plays WHERE user_id = OLD.id;
     DELETE FROM user_track_months WHERE user_id = OLD.id;
     RETURN NULL;
 END $$;
-CREATE TRIGGER forget_track_months AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION forget_track_months();
+CREATE TRIGGER forget_user AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION forget_user();
 COMMENT ON TABLE user_track_months IS 'One row per listener, UTC month and track: what the month contributed to user_track_stats.';
 
 -- What one month contributed to user_hour_stats.

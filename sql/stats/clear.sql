@@ -1,2 +1,1 @@
-TRUNCATE local_plays, changed_track_months, changed_tracks, touched_artists, fresh_buckets,
-         fresh_hour_months
+TRUNCATE changed_track_months, changed_tracks, touched_artists, fresh_buckets, fresh_hour_months

@@ -2,7 +2,8 @@
 INSERT INTO user_track_stats AS old (user_id, track_id, play_count, total_ms, last_played_at)
 SELECT %(user_id)s, track_id, sum(play_count), sum(total_ms), max(last_played_at)
 FROM user_track_months
-WHERE user_id = %(user_id)s AND track_id IN (SELECT track_id FROM local_plays WHERE month = ANY (%(months)s))
+WHERE user_id = %(user_id)s
+  AND track_id IN (SELECT track_id FROM user_track_months WHERE user_id = %(user_id)s AND month = ANY (%(months)s))
 GROUP BY track_id
 ORDER BY track_id
 ON CONFLICT (user_id, track_id) DO UPDATE

@@ -3,5 +3,6 @@ INSERT INTO touched_artists (user_id, artist_id)
 SELECT DISTINCT %(user_id)s::bigint, credit.artist_id
 FROM (SELECT track_id FROM changed_tracks
       UNION
-      SELECT track_id FROM local_plays WHERE %(recount)s AND month = ANY (%(months)s)) AS touched
+      SELECT track_id FROM user_track_months
+      WHERE %(recount)s AND user_id = %(user_id)s AND month = ANY (%(months)s)) AS touched
 JOIN track_artists AS credit USING (track_id)

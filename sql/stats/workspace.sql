@@ -1,18 +1,5 @@
 -- Temporary tables in which one listener's statistics are recomputed; who fills them empties them first.
 
--- One row per event in and around the stale slices, at the listener's clock.
-CREATE TEMPORARY TABLE IF NOT EXISTS local_plays (
-    track_id        bigint NOT NULL,
-    played_at       timestamptz NOT NULL,
-    month           date NOT NULL,
-    day             date NOT NULL,
-    ms_played       integer NOT NULL,
-    hour            smallint NOT NULL,
-    is_new_of_day   boolean NOT NULL,
-    is_new_of_week  boolean NOT NULL,
-    is_new_of_month boolean NOT NULL
-);
-
 -- One row per UTC month and track that differs from user_track_months: old and new, NULL where there is none.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_track_months (
     month              date NOT NULL,

@@ -1,0 +1,9 @@
+-- One row per index of a partitioned table: the statement that makes its counterpart on a partition that is not yet attached.
+SELECT CASE WHEN i.indisprimary
+            THEN format('ALTER TABLE %%I ADD %%s', %(partition)s::text, pg_get_constraintdef(c.oid))
+            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ ', format(' INDEX ON %%I ', %(partition)s::text))
+       END
+FROM pg_index AS i
+LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype = 'p'
+WHERE i.indrelid = %(parent)s::text::regclass
+ORDER BY i.indisprimary DESC, i.indexrelid
