@@ -40,6 +40,27 @@ class TopArtist(NamedTuple):
     hours: float
 
 
+class ListedTop(NamedTuple):
+    """One line of Spotify's own list over four weeks."""
+
+    listener: str
+    rank: int
+    name: str
+
+
+class Coverage(NamedTuple):
+    """How much of something Spotify's metadata is known of."""
+
+    kind: str
+    known: int
+    told: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 1 of nothing."""
+        return self.told / self.known if self.known else 1.0
+
+
 class Totals(NamedTuple):
     """A listener's all-time totals."""
 
@@ -121,6 +142,28 @@ def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list
     """The most played artists of each of some listeners."""
     with conn.cursor(row_factory=class_row(TopArtist)) as cursor:
         return cursor.execute(statement("ops/top_artists"), {"user_ids": list(user_ids), "each": each}).fetchall()
+
+
+def spotify_top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[ListedTop]:
+    """The first ranks of Spotify's own top tracks of some listeners, over four weeks."""
+    with conn.cursor(row_factory=class_row(ListedTop)) as cursor:
+        return cursor.execute(
+            statement("ops/spotify_top_tracks"), {"user_ids": list(user_ids), "each": each}
+        ).fetchall()
+
+
+def spotify_top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[ListedTop]:
+    """The first ranks of Spotify's own top artists of some listeners, over four weeks."""
+    with conn.cursor(row_factory=class_row(ListedTop)) as cursor:
+        return cursor.execute(
+            statement("ops/spotify_top_artists"), {"user_ids": list(user_ids), "each": each}
+        ).fetchall()
+
+
+def metadata_coverage(conn: Connection) -> list[Coverage]:
+    """Plays, tracks, albums and artists, and how many of them Spotify's metadata is known of."""
+    with conn.cursor(row_factory=class_row(Coverage)) as cursor:
+        return cursor.execute(statement("ops/metadata_coverage")).fetchall()
 
 
 def totals(conn: Connection, user_ids: Sequence[int]) -> list[Totals]:

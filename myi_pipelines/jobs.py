@@ -1,6 +1,6 @@
 """The jobs: which assets run together, and how. The steps are SQL-bound and short, so they share the run's process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,6 +8,9 @@ import dagster as dg
 from myi_pipelines.assets.catalog import catalog
 from myi_pipelines.assets.events import listening_events
 from myi_pipelines.assets.landing import imported_plays
+from myi_pipelines.assets.metadata import spotify_objects
+from myi_pipelines.assets.polling import polled_plays
+from myi_pipelines.assets.snapshots import top_lists
 from myi_pipelines.assets.stats import stats
 from myi_pipelines.checks import CHECKS
 
@@ -15,6 +18,7 @@ USER_TAG = "myi/user"
 FILES_TAG = "myi/files"
 
 _ON_DEMAND = dg.AssetSelection.checks(*CHECKS)
+_STALE = {"config": {"only_stale": True}}
 
 import_history = dg.define_asset_job(
     "import_history",
@@ -30,6 +34,27 @@ heal_slices = dg.define_asset_job(
     description="Derives again whatever was left stale: by a run that died, or by a change of time zone.",
 )
 
+poll_plays = dg.define_asset_job(
+    "poll_plays",
+    selection=dg.AssetSelection.assets(polled_plays, catalog, listening_events, stats) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Asks Spotify for the recent plays of the listeners who are due, and derives what they change.",
+)
+
+refresh_top_lists = dg.define_asset_job(
+    "refresh_top_lists",
+    selection=dg.AssetSelection.assets(top_lists) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Asks Spotify for the top lists of the listeners whose lists are due.",
+)
+
+refresh_metadata = dg.define_asset_job(
+    "refresh_metadata",
+    selection=dg.AssetSelection.assets(spotify_objects, catalog, listening_events, stats) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Fetches metadata that is missing, the most played first, and derives what it changes.",
+)
+
 check_warehouse = dg.define_asset_job(
     "check_warehouse",
     selection=_ON_DEMAND,
@@ -37,7 +62,7 @@ check_warehouse = dg.define_asset_job(
     description="Runs the checks over the whole warehouse.",
 )
 
-JOBS = [import_history, heal_slices, check_warehouse]
+JOBS = [import_history, poll_plays, refresh_top_lists, refresh_metadata, heal_slices, check_warehouse]
 
 
 def import_config(user: str, files: list[str], timezone: str | None = None) -> Mapping[str, Any]:
@@ -51,8 +76,24 @@ def import_config(user: str, files: list[str], timezone: str | None = None) -> M
 
 def heal_config() -> Mapping[str, Any]:
     """Run config of ``heal_slices``: everyone's stale slices."""
-    slices = {"config": {"only_stale": True}}
-    return {"ops": {"listening_events": slices, "stats": slices}}
+    return {"ops": {"listening_events": _STALE, "stats": _STALE}}
+
+
+def poll_config(users: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Run config of ``poll_plays``: whoever is due, or some listeners now, and what that makes stale."""
+    polled = {"config": {"users": list(users)}}
+    return {"ops": {"polled_plays": polled, "listening_events": _STALE, "stats": _STALE}}
+
+
+def top_list_config(users: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Run config of ``refresh_top_lists``: those that are due, or some listeners' now."""
+    return {"ops": {"top_lists": {"config": {"users": list(users)}}}}
+
+
+def metadata_config(limit: int) -> Mapping[str, Any]:
+    """Run config of ``refresh_metadata``: calls at most, and what they make stale."""
+    fetched = {"config": {"limit": limit}}
+    return {"ops": {"spotify_objects": fetched, "listening_events": _STALE, "stats": _STALE}}
 
 
 def import_tags(user: str, files: list[str]) -> Mapping[str, str]:

@@ -10,6 +10,8 @@ import redis
 
 from myi_pipelines_tests import servers
 from myi_pipelines_tests.servers import SessionServers
+from myi_pipelines_tests.simulator_fixtures import extended_simulator as extended_simulator
+from myi_pipelines_tests.simulator_fixtures import simulator as simulator
 
 SESSION = "myi_session"
 

@@ -22,6 +22,7 @@ from myi_pipelines_tests.reference import (
     Event,
     EventKey,
     Polled,
+    Shown,
     Tables,
     Totals,
     TrackKey,
@@ -103,18 +104,19 @@ class Warehouse(NamedTuple):
         rows = self.conn.execute(
             "SELECT t.id, t.spotify_id, t.name, a.name FROM tracks t"
             " LEFT JOIN track_artists l ON l.track_id = t.id LEFT JOIN artists a ON a.id = l.artist_id"
+            " WHERE t.merged_into IS NULL"
         )
         return {track_id: spotify_id or (key(name), key(artist)) for track_id, spotify_id, name, artist in rows}
 
-    def shown_names(self) -> dict[TrackKey, tuple[str | None, str | None, str | None]]:
-        """The names that each track, its artist and its album show."""
+    def shown_names(self) -> dict[TrackKey, Shown]:
+        """What each track shows: its name, its artists', its album's and so on."""
         rows = self.conn.execute(
-            "SELECT t.id, t.name, artists.name, albums.name FROM tracks t"
-            " LEFT JOIN track_artists l ON l.track_id = t.id LEFT JOIN artists ON artists.id = l.artist_id"
-            " LEFT JOIN albums ON albums.id = t.album_id"
+            "SELECT t.id, t.name, ARRAY(SELECT a.name FROM track_artists l JOIN artists a ON a.id = l.artist_id"
+            " WHERE l.track_id = t.id ORDER BY l.position), albums.name, t.duration_ms, t.isrc"
+            " FROM tracks t LEFT JOIN albums ON albums.id = t.album_id WHERE t.merged_into IS NULL"
         )
         keys = self.track_keys()
-        return {keys[track_id]: (name, artist, album) for track_id, name, artist, album in rows}
+        return {keys[track_id]: Shown(*shown) for track_id, *shown in rows}
 
     def tables(self, user_id: int) -> Tables:
         """What the warehouse says of a user, to be compared with the reference."""
@@ -127,7 +129,10 @@ class Warehouse(NamedTuple):
         }
         for event, is_estimated, is_skip in found.values():
             assert (event.is_estimated, event.is_skip) == (is_estimated, is_skip), event
-        artists = {artist_id: key(name) for artist_id, name in self.conn.execute("SELECT id, name FROM artists")}
+        artists = {
+            artist_id: spotify_id or key(name)
+            for artist_id, spotify_id, name in self.conn.execute("SELECT id, spotify_id, name FROM artists")
+        }
         [totals] = self.conn.execute("SELECT total_play_count, total_listening_ms FROM users WHERE id = %s", [user_id])
         return Tables(
             events={identity: event for identity, (event, _, _) in found.items()},

@@ -7,7 +7,7 @@ knows (a Spotify id, or a pair of name keys), never by a surrogate id. No databa
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from myi_pipelines.history import Play, Track
@@ -49,6 +49,48 @@ class Landing(NamedTuple):
         return self._replace(plays=plays, polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled])
 
 
+class Reply(NamedTuple):
+    """What Spotify said when asked for an object; None: it knows the id no more."""
+
+    object_type: str  # track, album or artist
+    asked_id: str
+    payload: Mapping[str, Any] | None
+
+
+class Metadata(NamedTuple):
+    """All that Spotify's replies told, by the id that was asked for: each field as told last."""
+
+    objects: dict[tuple[str, str], dict[str, Any]]
+    full: set[tuple[str, str]]
+    """What was told as a whole, not only mentioned in something else."""
+    relinks: set[tuple[str, str]]
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Every relinked id → the least of the ids asked for among those that are one track with it."""
+        one_track = {track_id: {track_id} for pair in self.relinks for track_id in pair}
+        for asked, returned in self.relinks:
+            together = one_track[asked] | one_track[returned]
+            for track_id in together:
+                one_track[track_id] = together
+        asked_for = {asked for asked, _ in self.relinks}
+        return {track_id: min(together & asked_for) for track_id, together in one_track.items()}
+
+    def named(self, object_type: str) -> dict[str, dict[str, Any]]:
+        return {one: told for (kind, one), told in self.objects.items() if kind == object_type and told.get("name")}
+
+    def artist_called(self, name: str) -> str:
+        """Where only a name is given: of the artists of that name the one with the least id, else the name itself."""
+        return min(
+            (one for one, told in self.named("artist").items() if key(told["name"]) == key(name)), default=key(name)
+        )
+
+    def album_called(self, name: str, artist: str | None) -> str | None:
+        """The same for an album, known by its name and its first artist's."""
+        wanted = key(name), None if artist is None else key(artist)
+        return min((one for one, told in self.named("album").items() if album_keys(told) == wanted), default=None)
+
+
 class Event(NamedTuple):
     track: TrackKey
     played_at: datetime
@@ -69,21 +111,61 @@ class Conformed(NamedTuple):
     upgrades: dict[EventKey, EventKey]  # a polled row that gave way → the extended row's event
 
 
+class Shown(NamedTuple):
+    """A track as the catalog shows it."""
+
+    name: str | None
+    artists: list[str]
+    album: str | None
+    duration_ms: int | None = None
+    isrc: str | None = None
+
+
 class Catalog(NamedTuple):
-    """Display names, shared by all listeners."""
+    """Display names, shared by all listeners: as exports give them, and what Spotify told, which beats them."""
 
     tracks: dict[TrackKey, Track]
     artists: dict[str, str]
     albums: dict[tuple[str, str | None], str]
+    metadata: Metadata = Metadata({}, set(), set())
 
-    def shown(self, track: TrackKey) -> tuple[str | None, str | None, str | None]:
-        """The names of a track, of its artist and of its album, each in the spelling that was played last."""
-        _, name, artist, album = self.tracks[track]
-        artist_key = None if artist is None else key(artist)
-        return (
-            name,
-            None if artist_key is None else self.artists[artist_key],
-            None if album is None else self.albums[key(album), artist_key],
+    def told(self, track: TrackKey) -> dict[str, Any]:
+        return self.metadata.objects.get(("track", track), {}) if isinstance(track, str) else {}
+
+    def names(self, track: TrackKey) -> NameKeys | None:
+        """The names under which a track meets account data: those of exports if they give both, else Spotify's."""
+        exported = name_keys(self.tracks[track]) if track in self.tracks else None
+        told = self.told(track)
+        if exported is None and "name" in told and "artists" in told:
+            return key(told["name"]), key(told["artists"][0]["name"])
+        return exported
+
+    def credits(self, track: TrackKey) -> list[str]:
+        """The artists of a track: ids where Spotify told of them, else whoever answers to the exports' name."""
+        if "artists" in (told := self.told(track)):
+            return list(dict.fromkeys(artist["id"] for artist in told["artists"]))
+        artist = self.tracks[track].artist if track in self.tracks else None
+        return [] if artist is None else [self.metadata.artist_called(artist)]
+
+    def artist_name(self, artist: str) -> str:
+        known = self.metadata.named("artist")
+        return str(known[artist]["name"]) if artist in known else self.artists[artist]
+
+    def shown(self, track: TrackKey) -> Shown:
+        """The names of a track, its artists and album: Spotify's, else each in the spelling that was played last."""
+        _, name, artist, album = self.tracks.get(track, Track(None, None, None, None))
+        told, albums = self.told(track), self.metadata.named("album")
+        album_id = told["album"]["id"] if "album" in told else album and self.metadata.album_called(album, artist)
+        if album_id:
+            album = albums[album_id]["name"]
+        elif album is not None:
+            album = self.albums[key(album), None if artist is None else key(artist)]
+        return Shown(
+            told.get("name", name),
+            [self.artist_name(one) for one in self.credits(track)],
+            album,
+            told.get("duration_ms"),
+            told.get("external_ids", {}).get("isrc"),
         )
 
 
@@ -116,9 +198,13 @@ class Tables(NamedTuple):
     totals: Totals
 
 
-def derive(landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS) -> dict[str, Tables]:
+def derive(
+    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, replies: Sequence[Reply] = ()
+) -> dict[str, Tables]:
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
-    catalog = catalog_of(play for landing in landed.values() for play in landing.plays)
+    metadata = metadata_of(replies)
+    landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
+    catalog = catalog_of((play for landing in landed.values() for play in landing.plays), metadata)
     return {
         user: aggregate(conform(landing, catalog, min_play_ms).events, catalog, ZoneInfo(landing.timezone))
         for user, landing in landed.items()
@@ -144,13 +230,50 @@ def track_key(track: Track) -> TrackKey:
     return names
 
 
-def catalog_of(plays: Iterable[Play]) -> Catalog:
+def metadata_of(replies: Iterable[Reply]) -> Metadata:
+    """'A field that the reply lacks never erases what is stored', a mention never replaces what a whole object said."""
+    metadata = Metadata({}, set(), set())
+    for object_type, asked_id, payload in replies:
+        if payload is None:
+            continue
+        if object_type == "track" and payload["id"] != asked_id:
+            metadata.relinks.add((asked_id, payload["id"]))
+        for kind, mentioned in mentions(object_type, asked_id, payload):
+            tell(metadata, (kind, mentioned["id"]), mentioned, is_whole=False)
+        is_whole = {"track": "album", "album": "tracks", "artist": "images"}[object_type] in payload
+        tell(metadata, (object_type, asked_id), payload, is_whole=is_whole)
+    return metadata
+
+
+def mentions(object_type: str, asked_id: str, payload: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    found: list[tuple[str, Mapping[str, Any]]] = [("artist", artist) for artist in payload.get("artists", [])]
+    if object_type == "track" and "album" in payload:
+        found += [("album", payload["album"]), *mentions("album", payload["album"]["id"], payload["album"])]
+    if object_type == "album":
+        for track in payload.get("tracks", {"items": []})["items"]:
+            found += [("track", {**track, "album": {"id": asked_id}}), *mentions("track", track["id"], track)]
+    return found
+
+
+def tell(metadata: Metadata, one: tuple[str, str], payload: Mapping[str, Any], *, is_whole: bool) -> None:
+    told = {field: value for field, value in payload.items() if value is not None}
+    known = metadata.objects.get(one, {})
+    metadata.objects[one] = told | known if one in metadata.full and not is_whole else known | told
+    if is_whole:
+        metadata.full.add(one)
+
+
+def album_keys(told: Mapping[str, Any]) -> tuple[str, str | None]:
+    return key(told["name"]), key(told["artists"][0]["name"]) if told.get("artists") else None
+
+
+def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None) -> Catalog:
     """Of all the names that exports gave a row, those played last; ties go to the greatest in C (code point) order."""
     last_played_at: dict[Track, datetime] = {}
     for play in plays:  # too short ones too: they are landed, and they name their track
         last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
 
-    catalog = Catalog({}, {}, {})
+    catalog = Catalog({}, {}, {}, metadata or metadata_of([]))
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
         catalog.tracks[track_key(track)] = track
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.artist or "")):
@@ -244,8 +367,7 @@ def export_row(play: Play) -> Row:
 
 def polled_row(row: Polled, catalog: Catalog, duration_ms: int) -> Row:
     """A polled row goes by the names that the catalog has for its track, if it has any."""
-    names = name_keys(catalog.tracks[row.spotify_id]) if row.spotify_id in catalog.tracks else None
-    return Row(row.spotify_id, names, row.played_at, duration_ms)
+    return Row(row.spotify_id, catalog.names(row.spotify_id), row.played_at, duration_ms)
 
 
 def minute(moment: datetime) -> datetime:
@@ -310,7 +432,7 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         events={(event.track, event.played_at): event for event in events},
         track_months=totals(events, lambda event: [(first_of_month(event.played_at, UTC), event.track)]),
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
-        artist_stats=totals(events, lambda event: artist_keys(event.track, catalog)),
+        artist_stats=totals(events, lambda event: catalog.credits(event.track)),
         bucket_stats={
             bucket: BucketStats(*total(plays), unique_tracks=len({play.track for play in plays}))
             for bucket, plays in grouped(events, lambda event: buckets(event.played_at, zone)).items()
@@ -327,12 +449,6 @@ def buckets(played_at: datetime, zone: ZoneInfo) -> list[Bucket]:
 
 def first_of_month(moment: datetime, zone: tzinfo) -> date:
     return moment.astimezone(zone).date().replace(day=1)
-
-
-def artist_keys(track: TrackKey, catalog: Catalog) -> list[str]:
-    """Exports name one artist at most: the album's. A track that only polls know has none yet."""
-    artist = catalog.tracks[track].artist if track in catalog.tracks else None
-    return [] if artist is None else [key(artist)]
 
 
 def grouped(events: Iterable[Event], keys: Callable[[Event], Iterable[K]]) -> dict[K, list[Event]]:

@@ -40,13 +40,6 @@ IMPORTED_PLAYS_SPEC = table_spec(
     ),
 )
 
-POLLED_PLAYS_SPEC = table_spec(
-    "polled_plays",
-    group=LANDING,
-    kinds=("postgres", "spotify"),
-    about="Plays that Spotify's API showed before an export told of them. An export row of the same play beats them.",
-)
-
 
 class ImportConfig(dg.Config):
     """Which files a run lands, and whose they are."""

@@ -17,7 +17,7 @@ class SliceConfig(dg.Config):
 
     only_stale: bool = Field(
         default=False,
-        description="Only slices that are marked stale, as imports do it. Otherwise every slice of the run's months.",
+        description="Only slices that are marked stale, of any month. Otherwise every slice of the run's months.",
     )
     user: str | None = Field(default=None, description="Only this listener's slices; everyone's when empty.")
 
@@ -32,9 +32,11 @@ def slices_of_run(
     Raises ``dagster.Failure`` when the configured user is unknown.
     """
     user_id = _user_id(conn, config)
+    if config.only_stale:
+        return stale_slices(conn, stage, user_id=user_id)
     # Events that move to a neighbouring month make its statistics stale too: those are never left for later.
     stale = stale_slices(conn, stage, months=months if stage is Stage.EVENTS else None, user_id=user_id)
-    if config.only_stale or (stale and _is_retry(context)):
+    if stale and _is_retry(context):
         return stale
     slices = [one for one in all_slices(conn, months) if user_id in (None, one.user_id)]
     with conn.transaction():

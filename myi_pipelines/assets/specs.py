@@ -13,6 +13,7 @@ LANDING = "landing"
 CATALOG = "catalog"
 EVENTS = "events"
 STATS = "stats"
+SNAPSHOTS = "snapshots"
 
 
 def table_spec(

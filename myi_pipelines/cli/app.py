@@ -30,7 +30,11 @@ Then:
 Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) or lines of .env; see .env.example.
 """
 
-ORDER = ["demo", "up", "import", "jobs", "report", "users", "settings", "sql", "url", "services", "env", "doctor"]
+ORDER = [
+    *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
+    *("login", "accounts", "logout", "rotate-key"),
+    *("url", "services", "env", "doctor"),
+]
 
 
 class Commands(TyperGroup):

@@ -36,14 +36,15 @@ def import_(
     """
     from rich.console import Console
 
-    from myi_pipelines.importing import ImportInterrupted, import_files
+    from myi_pipelines.foreground import RunInterrupted
+    from myi_pipelines.importing import import_files
 
     settings = read_settings()
     with warehouse_connection(settings):
         pass  # its server runs and its schema is current
     try:
         summary = import_files(settings, paths, user, timezone, Console(stderr=True))
-    except ImportInterrupted as error:
+    except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None
     _show(output(), summary, user)

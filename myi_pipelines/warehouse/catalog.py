@@ -1,10 +1,10 @@
-"""The catalog: tracks, artists, albums and credits, taken from the names that exports give."""
+"""The catalog: tracks, artists, albums and credits, derived from the names that exports give and from payloads."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_catalog_links, statement
+from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_catalog_links, lock_user, statement
 from myi_pipelines.warehouse.slices import SURROUNDINGS
 
 
@@ -18,37 +18,93 @@ class CatalogCounts(NamedTuple):
 
 
 def sync_catalog(conn: Connection) -> CatalogCounts:
-    """Take the names that landed since the last time into the catalog, in one transaction.
+    """Take the names and payloads that landed since the last time into the catalog, in one transaction.
 
-    A catalog row shows the names under which it was last played, so the order of imports does not matter. Where
-    that changes a track's artist, the artist statistics of its listeners follow in the same transaction.
+    What a payload says beats what exports say; of exports' names the last played win; so neither the order of imports
+    nor that of calls matters. A row that exports know by name only takes its id and keeps its key, or is merged into
+    the row that has the id. Where that changes a track's artists, the artist statistics of its listeners follow in the
+    same transaction; where two tracks become one, their slices are marked.
+
+    Not to be called inside a transaction: it takes locks of users after the catalog's.
     """
-    if not _has_work(conn):
-        return CatalogCounts()
+    written = _sync(conn) if _is(conn, "catalog/has_work") else CatalogCounts()
+    _remove_merged(conn)
+    return written
+
+
+def _sync(conn: Connection) -> CatalogCounts:
     with conn.transaction():
         lock_catalog(conn)
+        conn.execute(statement("catalog/workspace"))
+        has_payloads = _write(conn, "take_stale_objects") > 0
+        has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
+        for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
+            lock_user(conn, user_id)
         conn.execute(statement("catalog/take_stale_names"))
-        artists = conn.execute(statement("catalog/artists")).rowcount
-        albums = conn.execute(statement("catalog/albums")).rowcount
-        tracks = sum(
-            conn.execute(statement(f"catalog/{name}")).rowcount
-            for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled")
-        )
+        artists = _take_in_payloads(conn, "artists") if has_payloads else 0
+        artists += _write(conn, "artists")
+        albums = _take_in_payloads(conn, "albums") if has_payloads else 0
+        albums += _write(conn, "albums")
+        tracks = _merge_relinked(conn) if has_relinks else 0
+        tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
+        if has_payloads:
+            tracks += _write(conn, "tracks_told")
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
         renamed = conn.execute(statement("catalog/rename"), {"surroundings": SURROUNDINGS}).fetchone()
-        credited = conn.execute(statement("catalog/credits")).rowcount
-        changed = conn.execute(statement("catalog/changed_credits")).rowcount
-        if changed:
-            lock_catalog_links(conn)
-            conn.execute(statement("stats/workspace"))
-            conn.execute("TRUNCATE touched_artists")
-            conn.execute(statement("catalog/recredit"))
-            conn.execute(statement("stats/artists"))
         assert renamed is not None
-        return CatalogCounts(tracks + renamed[0], artists, albums, credited + changed)
+        credited = _credit(conn, has_payloads=has_payloads)
+        return CatalogCounts(tracks + renamed[0], artists, albums, credited)
 
 
-def _has_work(conn: Connection) -> bool:
-    row = conn.execute(statement("catalog/has_work")).fetchone()
-    return row == (True,)
+def _take_in_payloads(conn: Connection, table: str) -> int:
+    """Rows with ids take what their payloads say; provisional ones are promoted. Settles who answers to which name."""
+    conn.execute(statement(f"catalog/told_{table}"))
+    written = _write(conn, f"{table}_with_ids")
+    conn.execute(statement(f"catalog/{table}_answer"))
+    return written
+
+
+def _merge_relinked(conn: Connection) -> int:
+    """Tracks whose ids were told to be one track's become one; the others' rows stay until nothing refers to them."""
+    written = _write(conn, "tracks_relinked")
+    conn.execute(statement("catalog/merge_events"), {"surroundings": SURROUNDINGS})
+    conn.execute(statement("catalog/merge"))
+    conn.execute(statement("catalog/alias"))
+    return written
+
+
+def _credit(conn: Connection, *, has_payloads: bool) -> int:
+    """Credits follow names and payloads, and artist statistics follow credits."""
+    conn.execute(statement("catalog/current_credits"))
+    conn.execute(statement("catalog/merged_credits"))
+    credited = _write(conn, "credits")
+    changed = _write(conn, "changed_credits")
+    if changed or has_payloads:
+        lock_catalog_links(conn)
+    if changed:
+        conn.execute(statement("stats/workspace"))
+        conn.execute("TRUNCATE touched_artists")
+        conn.execute(statement("catalog/recredit"))
+        conn.execute(statement("stats/artists"))
+    if has_payloads:
+        conn.execute(statement("catalog/forget"))
+    return credited + changed
+
+
+def _remove_merged(conn: Connection) -> None:
+    """Remove merged tracks that nothing refers to any more, unless somebody is at work who may know them still."""
+    if not _is(conn, "catalog/has_merged"):
+        return
+    with conn.transaction():
+        lock_catalog(conn)
+        if _is(conn, "catalog/try_lock_users"):
+            conn.execute(statement("catalog/remove_merged"))
+
+
+def _write(conn: Connection, name: str) -> int:
+    return conn.execute(statement(f"catalog/{name}")).rowcount
+
+
+def _is(conn: Connection, name: str) -> bool:
+    return conn.execute(statement(name)).fetchone() == (True,)

@@ -1,7 +1,7 @@
 -- One row per linked account, or the one of a listener: what is kept of the authorization.
 SELECT users.id AS user_id, users.name, auth.refresh_token_encrypted AS refresh_token,
        auth.access_token_encrypted AS access_token, auth.access_token_expires_at,
-       auth.is_valid, auth.last_failure_reason
+       auth.is_valid, auth.consecutive_failures, auth.last_failure_reason
 FROM spotify_auth AS auth
 JOIN users ON users.id = auth.user_id
 WHERE %(user_id)s::bigint IS NULL OR auth.user_id = %(user_id)s

@@ -1,12 +1,15 @@
--- One provisional album per normalized name and artist; of several spellings the one played last is shown.
-WITH spellings AS (
+-- One provisional album per normalized name and artist that no album with an id has; of several spellings the one played last is shown.
+WITH stale AS (
+    SELECT DISTINCT artist_key, album_key FROM export_tracks JOIN stale_names ON export_track_id = id
+    UNION
+    SELECT artist_key, name_key FROM retold_albums
+), spellings AS (
     SELECT DISTINCT ON (e.artist_key, e.album_key) e.album_name AS name, e.artist_key
     FROM export_tracks AS e
-    JOIN (SELECT DISTINCT artist_key, album_key FROM export_tracks JOIN stale_names ON export_track_id = id) AS stale
-      ON stale.album_key = e.album_key AND stale.artist_key IS NOT DISTINCT FROM e.artist_key
+    JOIN stale ON stale.album_key = e.album_key AND stale.artist_key IS NOT DISTINCT FROM e.artist_key
     ORDER BY e.artist_key, e.album_key, e.last_played_at DESC, e.album_name COLLATE "C" DESC
 )
 INSERT INTO albums (name, artist_key)
 SELECT name, artist_key FROM spellings
-ON CONFLICT (name_key, artist_key) WHERE spotify_id IS NULL
-DO UPDATE SET name = excluded.name, updated_at = now() WHERE albums.name <> excluded.name
+ON CONFLICT (name_key, artist_key) WHERE answers_to_name
+DO UPDATE SET name = excluded.name, updated_at = now() WHERE albums.spotify_id IS NULL AND albums.name <> excluded.name

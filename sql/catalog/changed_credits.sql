@@ -1,7 +1,15 @@
--- changed_credits: one row per known track that was last played under another artist than the one it credits.
+-- changed_credits: one row per known track that credits others, or in another order, than it should.
 CREATE TEMPORARY TABLE changed_credits ON COMMIT DROP AS
-SELECT c.track_id, c.artist_id
-FROM current_names AS c
-WHERE NOT EXISTS (SELECT FROM new_tracks AS n WHERE n.track_id = c.track_id)
-  AND (SELECT array_agg(known.artist_id) FROM track_artists AS known WHERE known.track_id = c.track_id)
-      IS DISTINCT FROM CASE WHEN c.artist_id IS NOT NULL THEN ARRAY[c.artist_id] END
+WITH touched AS (
+    SELECT track_id FROM current_names WHERE NOT EXISTS (SELECT FROM new_tracks AS n WHERE n.track_id = current_names.track_id)
+    UNION ALL
+    SELECT t.id FROM current_names AS c JOIN tracks AS t ON t.merged_into = c.track_id
+), known AS (
+    SELECT credit.track_id, credit.artist_id, credit.position FROM touched JOIN track_artists AS credit USING (track_id)
+), now AS (
+    SELECT credit.track_id, credit.artist_id, credit.position FROM touched JOIN current_credits AS credit USING (track_id)
+)
+SELECT DISTINCT track_id
+FROM known
+FULL JOIN now USING (track_id, artist_id, position)
+WHERE known.artist_id IS NULL OR now.artist_id IS NULL

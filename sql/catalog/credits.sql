@@ -1,6 +1,5 @@
--- One credit per new track whose artist is named.
-INSERT INTO track_artists (track_id, artist_id)
-SELECT c.track_id, c.artist_id
+-- One row per new track and artist credited on it.
+INSERT INTO track_artists (track_id, artist_id, position)
+SELECT c.track_id, c.artist_id, c.position
 FROM new_tracks
-JOIN current_names AS c USING (track_id)
-WHERE c.artist_id IS NOT NULL
+JOIN current_credits AS c USING (track_id)

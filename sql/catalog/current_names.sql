@@ -1,14 +1,65 @@
--- current_names: one row per track whose names were stale, with the names under which it was played last.
+-- touched_tracks: one row per track whose names, album or artists may be others now.
+CREATE TEMPORARY TABLE touched_tracks ON COMMIT DROP AS
+SELECT link.track_id FROM stale_names JOIN export_track_links AS link USING (export_track_id)
+UNION
+SELECT track_id FROM new_tracks
+UNION
+SELECT t.id FROM stale_objects AS s JOIN tracks AS t USING (spotify_id) WHERE s.object_type = 'track'
+UNION
+SELECT t.id FROM relinked_ids JOIN tracks AS t USING (spotify_id)
+UNION
+SELECT link.track_id
+FROM retold_artists AS r
+JOIN artists AS holder ON holder.name_key = r.name_key AND holder.answers_to_name
+JOIN export_tracks AS e ON e.artist_key = r.name_key
+JOIN export_track_links AS link ON link.export_track_id = e.id
+WHERE holder.id <> r.artist_id
+UNION
+SELECT link.track_id
+FROM retold_albums AS r
+JOIN albums AS holder ON holder.name_key = r.name_key AND holder.artist_key IS NOT DISTINCT FROM r.artist_key
+                     AND holder.answers_to_name
+JOIN export_tracks AS e ON e.album_key = r.name_key AND e.artist_key IS NOT DISTINCT FROM r.artist_key
+JOIN export_track_links AS link ON link.export_track_id = e.id
+WHERE holder.id <> r.album_id;
+
+ANALYZE touched_tracks;
+
+-- current_names: one row per touched track, with what its payload says, and with the names under which it was played last.
 CREATE TEMPORARY TABLE current_names ON COMMIT DROP AS
-SELECT DISTINCT ON (link.track_id)
-       link.track_id, e.track_name, e.artist_name, e.artist_key, albums.id AS album_id, artists.id AS artist_id
-FROM (SELECT DISTINCT track_id FROM export_track_links JOIN stale_names USING (export_track_id)) AS stale
-JOIN export_track_links AS link USING (track_id)
-JOIN export_tracks AS e ON e.id = link.export_track_id
-LEFT JOIN albums ON albums.spotify_id IS NULL AND albums.name_key = e.album_key
-                AND albums.artist_key IS NOT DISTINCT FROM e.artist_key
-LEFT JOIN artists ON artists.spotify_id IS NULL AND artists.name_key = e.artist_key
-ORDER BY link.track_id, (e.track_name IS NULL OR e.artist_name IS NULL), e.last_played_at DESC,
-         e.track_name COLLATE "C" DESC NULLS LAST, e.artist_name COLLATE "C" DESC NULLS LAST, e.album_name COLLATE "C" DESC NULLS LAST;
+WITH named AS (
+    SELECT DISTINCT ON (link.track_id)
+           link.track_id, e.track_name, e.track_key, e.artist_key, e.album_key
+    FROM touched_tracks
+    JOIN export_track_links AS link USING (track_id)
+    JOIN export_tracks AS e ON e.id = link.export_track_id
+    ORDER BY link.track_id, (e.track_name IS NULL OR e.artist_name IS NULL), e.last_played_at DESC,
+             e.track_name COLLATE "C" DESC NULLS LAST, e.artist_name COLLATE "C" DESC NULLS LAST, e.album_name COLLATE "C" DESC NULLS LAST
+), told AS (
+    SELECT t.id AS track_id, o.payload, o.payload ->> 'name' AS track_name,
+           name_key(o.payload ->> 'name') AS track_key, name_key(o.payload #>> '{artists,0,name}') AS artist_key
+    FROM touched_tracks
+    JOIN tracks AS t ON t.id = touched_tracks.track_id
+    JOIN spotify_objects AS o ON o.object_type = 'track' AND o.spotify_id = t.spotify_id AND o.payload IS NOT NULL
+)
+SELECT touched_tracks.track_id,
+       coalesce(told.track_name, named.track_name) AS track_name,
+       CASE WHEN told.track_key IS NULL OR told.artist_key IS NULL OR (named.track_key IS NOT NULL AND named.artist_key IS NOT NULL)
+            THEN named.track_key ELSE told.track_key END AS track_key,
+       CASE WHEN told.track_key IS NULL OR told.artist_key IS NULL OR (named.track_key IS NOT NULL AND named.artist_key IS NOT NULL)
+            THEN named.artist_key ELSE told.artist_key END AS artist_key,
+       coalesce(told_album.id, named_album.id) AS album_id,
+       (told.payload ->> 'duration_ms')::integer AS duration_ms,
+       told.payload #>> '{external_ids,isrc}' AS isrc,
+       told.payload ->> 'preview_url' AS preview_url,
+       told.payload -> 'artists' AS told_artists,
+       named_artist.id AS named_artist_id
+FROM touched_tracks
+LEFT JOIN named USING (track_id)
+LEFT JOIN told USING (track_id)
+LEFT JOIN albums AS told_album ON told_album.spotify_id = told.payload ->> 'album'
+LEFT JOIN albums AS named_album ON named_album.answers_to_name AND named_album.name_key = named.album_key
+                               AND named_album.artist_key IS NOT DISTINCT FROM named.artist_key
+LEFT JOIN artists AS named_artist ON named_artist.answers_to_name AND named_artist.name_key = named.artist_key;
 
 ANALYZE current_names;

@@ -1,5 +1,6 @@
--- One row: whether names landed, or a stale slice polled tracks, that the catalog does not know.
+-- One row: whether names or payloads landed, or a stale slice polled tracks, that the catalog does not know.
 SELECT EXISTS (SELECT FROM stale_export_tracks)
+    OR EXISTS (SELECT FROM stale_spotify_objects)
     OR EXISTS (
         SELECT FROM stale_slices AS s
         JOIN polled_plays AS p ON p.user_id = s.user_id

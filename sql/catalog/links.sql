@@ -5,6 +5,6 @@ FROM stale_names
 JOIN export_tracks AS e ON e.id = stale_names.export_track_id
 LEFT JOIN track_aliases AS alias ON alias.spotify_id = e.spotify_id
 LEFT JOIN tracks AS by_id ON by_id.spotify_id = e.spotify_id
-LEFT JOIN tracks AS by_name ON e.spotify_id IS NULL AND by_name.spotify_id IS NULL
+LEFT JOIN tracks AS by_name ON e.spotify_id IS NULL AND by_name.spotify_id IS NULL AND by_name.merged_into IS NULL
                            AND by_name.name_key = e.track_key AND by_name.artist_key = e.artist_key
 ON CONFLICT (export_track_id) DO NOTHING

@@ -6,10 +6,12 @@ JOIN user_track_stats AS s USING (track_id)
 CROSS JOIN LATERAL (
     SELECT known.artist_id FROM track_artists AS known WHERE known.track_id = c.track_id
     UNION
-    SELECT c.artist_id WHERE c.artist_id IS NOT NULL
+    SELECT now.artist_id FROM current_credits AS now WHERE now.track_id = c.track_id
 ) AS artist;
 
 DELETE FROM track_artists AS known USING changed_credits AS c WHERE known.track_id = c.track_id;
 
-INSERT INTO track_artists (track_id, artist_id)
-SELECT track_id, artist_id FROM changed_credits WHERE artist_id IS NOT NULL;
+INSERT INTO track_artists (track_id, artist_id, position)
+SELECT now.track_id, now.artist_id, now.position
+FROM changed_credits
+JOIN current_credits AS now USING (track_id);

@@ -1,12 +1,14 @@
--- One row per track that takes other names. Where its keys change, the slices that polled it meet account data anew.
+-- One row per track that takes other names or fields. Where its keys change, the slices that polled it meet account data anew.
 WITH renamed AS (
     UPDATE tracks AS t
-    SET name = c.track_name, artist_key = c.artist_key, album_id = c.album_id, updated_at = now()
+    SET name = c.track_name, name_key = c.track_key, artist_key = c.artist_key, album_id = c.album_id,
+        duration_ms = c.duration_ms, isrc = c.isrc, preview_url = c.preview_url, updated_at = now()
     FROM current_names AS c, tracks AS old
     WHERE t.id = c.track_id AND old.id = t.id
-      AND (t.name, t.artist_key, t.album_id) IS DISTINCT FROM (c.track_name, c.artist_key, c.album_id)
+      AND (t.name, t.name_key, t.artist_key, t.album_id, t.duration_ms, t.isrc, t.preview_url) IS DISTINCT FROM
+          (c.track_name, c.track_key, c.artist_key, c.album_id, c.duration_ms, c.isrc, c.preview_url)
     RETURNING t.id, t.spotify_id,
-              (old.name_key, old.artist_key) IS DISTINCT FROM (name_key(c.track_name), c.artist_key) AS has_new_keys
+              (old.name_key, old.artist_key) IS DISTINCT FROM (c.track_key, c.artist_key) AS has_new_keys
 ), polled_ids AS (
     SELECT spotify_id FROM renamed WHERE has_new_keys AND spotify_id IS NOT NULL
     UNION
@@ -17,8 +19,9 @@ WITH renamed AS (
     FROM polled_ids
     JOIN polled_plays AS p USING (spotify_id)
     CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
-    WHERE direction.step = interval '0'
-       OR has_matchable_plays(p.user_id, date_trunc('month', p.played_at + direction.step)::date)
+    WHERE EXISTS (SELECT FROM imported_plays AS told
+                  WHERE told.user_id = p.user_id AND told.context_id IS NULL
+                    AND told.played_at BETWEEN p.played_at - %(surroundings)s AND p.played_at + %(surroundings)s)
     ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = now()
 )
 SELECT count(*) FROM renamed

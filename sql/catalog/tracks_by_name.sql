@@ -1,12 +1,13 @@
 -- One provisional track per name and artist that account data gives without an id.
 WITH added AS (
-    INSERT INTO tracks (name, artist_key)
-    SELECT DISTINCT ON (e.track_key, e.artist_key) e.track_name, e.artist_key
+    INSERT INTO tracks (name, name_key, artist_key)
+    SELECT DISTINCT ON (e.track_key, e.artist_key) e.track_name, e.track_key, e.artist_key
     FROM stale_names
     JOIN export_tracks AS e ON e.id = stale_names.export_track_id
     WHERE e.spotify_id IS NULL
       AND NOT EXISTS (SELECT FROM tracks AS known
-                      WHERE known.spotify_id IS NULL AND known.name_key = e.track_key AND known.artist_key = e.artist_key)
+                      WHERE known.spotify_id IS NULL AND known.merged_into IS NULL
+                        AND known.name_key = e.track_key AND known.artist_key = e.artist_key)
     ORDER BY e.track_key, e.artist_key, e.last_played_at DESC,
              e.track_name COLLATE "C" DESC, e.artist_name COLLATE "C" DESC
     RETURNING id

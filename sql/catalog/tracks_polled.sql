@@ -1,11 +1,14 @@
 -- One track, nameless until metadata or an export names it, per unknown Spotify id that a stale slice polled.
-INSERT INTO tracks (spotify_id)
-SELECT DISTINCT p.spotify_id
-FROM stale_slices AS s
-JOIN polled_plays AS p ON p.user_id = s.user_id
-                      AND p.played_at >= s.month::timestamptz - interval '2 days'
-                      AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'
-WHERE s.stage = 'EVENTS'
-  AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = p.spotify_id)
-  AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = p.spotify_id)
-ON CONFLICT DO NOTHING
+WITH added AS (
+    INSERT INTO tracks (spotify_id)
+    SELECT DISTINCT p.spotify_id
+    FROM stale_slices AS s
+    JOIN polled_plays AS p ON p.user_id = s.user_id
+                          AND p.played_at >= s.month::timestamptz - interval '2 days'
+                          AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'
+    WHERE s.stage = 'EVENTS'
+      AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = p.spotify_id)
+      AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = p.spotify_id)
+    RETURNING id
+)
+INSERT INTO new_tracks SELECT id FROM added

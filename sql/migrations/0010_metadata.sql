@@ -4,7 +4,7 @@ ALTER TABLE spotify_objects
     ADD COLUMN is_full boolean NOT NULL DEFAULT false,
     ADD CHECK (payload IS NOT NULL OR NOT is_full);
 COMMENT ON TABLE spotify_objects IS 'One row per track, album or artist that Spotify''s API told of, under the id that was asked for.';
-COMMENT ON COLUMN spotify_objects.payload IS 'all fields ever told, each as told last; albums, artists and tracks within by id';
+COMMENT ON COLUMN spotify_objects.payload IS 'all fields ever told, each as told last; albums and tracks within by id, artists by id and name';
 COMMENT ON COLUMN spotify_objects.is_full IS 'the whole object was told, not only a mention of it in another';
 COMMENT ON COLUMN spotify_objects.is_gone IS 'Spotify knows the id no more';
 COMMENT ON COLUMN spotify_objects.fetched_at IS 'when it was last told something new';
@@ -35,3 +35,41 @@ CREATE TABLE track_relinks (
 );
 CREATE INDEX ON track_relinks (returned_id);
 COMMENT ON TABLE track_relinks IS 'One row per pair of track ids of which Spotify returned the second when asked for the first.';
+
+-- Spotify ids are unique without being keys that others may refer to: so a row may take its id while it is referred to.
+ALTER TABLE artists DROP CONSTRAINT artists_spotify_id_key;
+ALTER TABLE albums DROP CONSTRAINT albums_spotify_id_key;
+ALTER TABLE tracks DROP CONSTRAINT tracks_spotify_id_key;
+CREATE UNIQUE INDEX artists_spotify_id_key ON artists (spotify_id) WHERE spotify_id IS NOT NULL;
+CREATE UNIQUE INDEX albums_spotify_id_key ON albums (spotify_id) WHERE spotify_id IS NOT NULL;
+CREATE UNIQUE INDEX tracks_spotify_id_key ON tracks (spotify_id) WHERE spotify_id IS NOT NULL;
+
+-- Who is meant where only a name is given: of those with an id the one with the least, else the provisional one.
+DROP INDEX artists_provisional_key;
+ALTER TABLE artists ADD COLUMN answers_to_name boolean NOT NULL DEFAULT true;
+CREATE UNIQUE INDEX artists_by_name ON artists (name_key) WHERE answers_to_name;
+CREATE INDEX artists_namesakes ON artists (name_key) WHERE NOT answers_to_name;
+COMMENT ON COLUMN artists.spotify_id IS 'NULL while only exports name the artist';
+COMMENT ON COLUMN artists.answers_to_name IS 'is meant where only the name is given; of namesakes, the one with the least spotify_id';
+
+DROP INDEX albums_provisional_key;
+ALTER TABLE albums ADD COLUMN answers_to_name boolean NOT NULL DEFAULT true;
+CREATE UNIQUE INDEX albums_by_name ON albums (name_key, artist_key) NULLS NOT DISTINCT WHERE answers_to_name;
+CREATE INDEX albums_namesakes ON albums (name_key) WHERE NOT answers_to_name;
+COMMENT ON COLUMN albums.spotify_id IS 'NULL while only exports name the album';
+COMMENT ON COLUMN albums.answers_to_name IS 'is meant where only names are given; of namesakes, the one with the least spotify_id';
+
+-- Tracks show the names of their payload and meet account data under the names that exports give, where they give any.
+DROP INDEX tracks_provisional_key;
+ALTER TABLE tracks ALTER COLUMN name_key DROP EXPRESSION;
+ALTER TABLE tracks
+    ADD COLUMN merged_into bigint REFERENCES tracks,
+    DROP CONSTRAINT tracks_check,
+    ADD CONSTRAINT tracks_known_by CHECK (spotify_id IS NOT NULL OR merged_into IS NOT NULL
+                                          OR (name_key IS NOT NULL AND artist_key IS NOT NULL)),
+    ADD CONSTRAINT tracks_merged_without_id CHECK (merged_into IS NULL OR spotify_id IS NULL);
+CREATE UNIQUE INDEX tracks_provisional_key ON tracks (name_key, artist_key) WHERE spotify_id IS NULL AND merged_into IS NULL;
+CREATE INDEX tracks_merged ON tracks (merged_into) WHERE merged_into IS NOT NULL;
+COMMENT ON COLUMN tracks.name_key IS 'name_key of the name under which it meets account data: as exports named it last, else the payload''s';
+COMMENT ON COLUMN tracks.artist_key IS 'name_key of the artist under whom it meets account data';
+COMMENT ON COLUMN tracks.merged_into IS 'the track that this one turned out to be; the row goes when nothing refers to it any more';

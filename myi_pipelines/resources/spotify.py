@@ -1,0 +1,54 @@
+"""Spotify for Dagster: the API's client, within the limits that all processes share, and the accounts' tokens."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import dagster as dg
+
+from myi_pipelines.servers import servers_of
+from myi_pipelines.settings import load_settings
+from myi_pipelines.spotify.client import SpotifyClient
+from myi_pipelines.sync.accounts import AccessTokens
+from myi_pipelines.sync.app import AppMissing, client_of
+from myi_pipelines.warehouse.pacing import Quota
+
+
+class Access(NamedTuple):
+    """What it takes to ask Spotify on behalf of linked accounts."""
+
+    client: SpotifyClient
+    tokens: AccessTokens
+    redis_url: str
+    quota: Quota
+    """What polls may cost, and how often they can happen."""
+
+
+class Spotify(dg.ConfigurableResource[Any]):
+    """The Spotify app of the settings. Opened only when asked for, so that other runs need no app."""
+
+    @contextmanager
+    def access(self) -> Iterator[Access]:
+        """Raises ``dagster.Failure``, in one line, when the settings name no app."""
+        with self.access_or_reason() as access:
+            if isinstance(access, str):
+                raise dg.Failure(access, allow_retries=False)
+            yield access
+
+    @contextmanager
+    def access_or_reason(self) -> Iterator[Access | str]:
+        """Or why there is none: the settings name no app."""
+        settings = load_settings()
+        try:
+            tokens = AccessTokens.of_settings(settings)
+        except AppMissing as error:
+            yield str(error)
+            return
+        with client_of(settings) as client:
+            yield Access(
+                client=client,
+                tokens=tokens,
+                redis_url=servers_of(settings).redis_url,
+                quota=Quota(settings.calls_per_day, timedelta(minutes=settings.poll_minutes)),
+            )

@@ -1,0 +1,113 @@
+"""The schedules: polling every few minutes, metadata as the quota allows, top lists at night. A tick with nothing to do
+is skipped and says why."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import ScheduleEvaluationContext
+
+from myi_pipelines.assets.metadata import CALLS_A_RUN
+from myi_pipelines.jobs import (
+    metadata_config,
+    poll_config,
+    poll_plays,
+    refresh_metadata,
+    refresh_top_lists,
+    top_list_config,
+)
+from myi_pipelines.partitions import range_tags
+from myi_pipelines.resources.spotify import Spotify
+from myi_pipelines.resources.warehouse import Warehouse
+from myi_pipelines.runs import under_way
+from myi_pipelines.settings import load_settings
+from myi_pipelines.spotify.limits import Family, Purpose
+from myi_pipelines.sync import enriching, polling
+from myi_pipelines.warehouse import top_lists
+from myi_pipelines.warehouse.accounts import linked_users
+
+LOOKING_BACK = timedelta(days=31)
+"""Plays of the last month are what a poll adds, but for a listener's first."""
+
+
+@dg.schedule(
+    name="polling",
+    job=poll_plays,
+    cron_schedule=f"*/{load_settings().poll_minutes} * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Polls the listeners who are due, so that no play leaves the 50 that Spotify shows before it is seen.",
+)
+def polling_schedule(
+    context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
+) -> dg.RunRequest | dg.SkipReason:
+    if reason := _busy(context, poll_plays.name):
+        return reason
+    now = datetime.now(UTC)
+    with spotify.access_or_reason() as access:
+        if isinstance(access, str):
+            return dg.SkipReason(access)
+        with warehouse.connection() as conn:
+            reason = polling.reason_to_skip(conn, access.client.gate, now)
+    return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(), tags=_recent_months(now))
+
+
+@dg.schedule(
+    name="metadata",
+    job=refresh_metadata,
+    cron_schedule="7-57/10 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Fetches metadata that is missing, as far as the quota that polling leaves allows.",
+)
+def metadata_schedule(
+    context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
+) -> dg.RunRequest | dg.SkipReason:
+    if reason := _busy(context, refresh_metadata.name):
+        return reason
+    now = datetime.now(UTC)
+    with spotify.access_or_reason() as access:
+        if isinstance(access, str):
+            return dg.SkipReason(access)
+        with warehouse.connection() as conn:
+            reason = enriching.reason_to_skip(conn, access.client.gate, now)
+    if reason:
+        return dg.SkipReason(reason)
+    return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN), tags=_recent_months(now))
+
+
+@dg.schedule(
+    name="top_lists",
+    job=refresh_top_lists,
+    cron_schedule="0 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Refreshes the top lists of active listeners every day, of others every three days.",
+)
+def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest | dg.SkipReason:
+    with spotify.access_or_reason() as access:
+        if isinstance(access, str):
+            return dg.SkipReason(access)
+        refusal = access.client.gate.refusal(Family.TOP, Purpose.TOP_LISTS)
+    if refusal is not None:
+        return dg.SkipReason(str(refusal))
+    with warehouse.connection() as conn:
+        if not linked_users(conn):
+            return dg.SkipReason("no Spotify account is linked; run `myi login`")
+        if not top_lists.due_users(conn, datetime.now(UTC)):
+            return dg.SkipReason("nobody's top lists are due")
+    return dg.RunRequest(run_config=top_list_config())
+
+
+def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
+    """Why not to start another run of a job: one is under way."""
+    for record in under_way(context.instance):
+        if record.dagster_run.job_name == job:
+            return dg.SkipReason(f"run {record.dagster_run.run_id} is under way")
+    return None
+
+
+def _recent_months(now: datetime) -> dict[str, str]:
+    return dict(range_tags([(now - LOOKING_BACK).date(), now.date()]))
+
+
+SCHEDULES = [polling_schedule, metadata_schedule, top_lists_schedule]

@@ -1,0 +1,39 @@
+"""The open connections of the server, so that one can be ended without a reply, and seen to have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeAlias
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+Client: TypeAlias = tuple[str, int]
+
+
+class Connections:
+    def __init__(self) -> None:
+        self._open: dict[Client, asyncio.Transport] = {}
+
+    def is_open(self, client: Client) -> bool:
+        return client in self._open
+
+    def sever(self, client: Client) -> None:
+        if transport := self._open.get(client):
+            transport.abort()
+
+    def protocol(self) -> type[H11Protocol]:
+        """uvicorn's HTTP protocol, its connections entered here."""
+        known = self._open
+
+        class Protocol(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                super().connection_made(transport)
+                if self.client is not None:
+                    known[self.client] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                if self.client is not None:
+                    known.pop(self.client, None)
+                super().connection_lost(exc)
+
+        return Protocol

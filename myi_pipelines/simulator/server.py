@@ -1,0 +1,107 @@
+"""Serves a simulated Spotify over HTTP, in a thread of this process or until interrupted. What it answers is decided
+elsewhere."""
+
+from __future__ import annotations
+
+import socket
+import time
+from threading import Thread
+from types import TracebackType
+
+from starlette.applications import Starlette
+from uvicorn import Config, Server
+
+from myi_pipelines.simulator import accounts_api, admin, api
+from myi_pipelines.simulator.connections import Connections
+from myi_pipelines.simulator.control import Control
+from myi_pipelines.simulator.gateway import Gateway
+from myi_pipelines.simulator.spotify import Setup, Spotify
+
+STARTS_WITHIN = 10.0
+
+
+class NotStarted(Exception):
+    """The server could not be started; the message says why."""
+
+
+def make_server(spotify: Spotify) -> Server:
+    """A uvicorn server for one simulated Spotify."""
+    inner = Starlette(routes=[*api.ROUTES, *accounts_api.ROUTES, *admin.ROUTES], exception_handlers=api.HANDLERS)
+    inner.state.spotify = spotify
+    connections = Connections()
+    config = Config(
+        Gateway(spotify, inner, connections), http=connections.protocol(), ws="none", lifespan="off",
+        loop="asyncio", log_level="critical", access_log=False, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    return Server(config)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that accepts, on a free port if ``port`` is 0. Raises NotStarted."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    accepting = socket.socket(family, socket.SOCK_STREAM)
+    accepting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        accepting.bind((host, port))
+        accepting.listen(128)
+    except OSError as error:
+        accepting.close()
+        raise NotStarted(f"port {port} of {host} cannot be used: {error.strerror}") from None
+    return accepting
+
+
+class Simulator:
+    """A simulated Spotify in a background thread, for as long as the block runs.
+
+    ``stop`` and ``start`` again is an outage: state and port stay.
+
+    >>> with Simulator(Setup(listeners=1)) as simulator:
+    ...     [one.name for one in simulator.control.listeners()]
+    ['ada']
+    """
+
+    def __init__(self, setup: Setup | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.spotify = Spotify(setup or Setup())
+        self.host = host
+        self.port = port
+        self._server: Server | None = None
+        self._thread: Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def control(self) -> Control:
+        return Control(self.url)
+
+    def start(self) -> None:
+        """Returns once requests are answered. Raises NotStarted."""
+        accepting = listening_socket(self.host, self.port)
+        self.port = accepting.getsockname()[1]
+        server = make_server(self.spotify)
+        thread = Thread(target=server.run, args=([accepting],), name="simulated Spotify", daemon=True)
+        thread.start()
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise NotStarted("the simulator did not start")
+            time.sleep(0.005)
+        self._server, self._thread = server, thread
+
+    def stop(self) -> None:
+        """Refuse connections from now on; what is being answered is broken off."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> Simulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

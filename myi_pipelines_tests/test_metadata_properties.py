@@ -1,0 +1,189 @@
+"""Whatever Spotify tells of tracks, albums and artists, and whenever: the catalog, events and statistics say what the
+reference says. Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES searches among new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects
+from myi_pipelines_tests import reference
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.reference import Landing, Reply, Tables
+from myi_pipelines_tests.strategies import Listener, households, narrow_scenes, renamed_id, spotify_id
+from myi_pipelines_tests.test_properties import bounded
+
+TRACK_IDS = tuple(spotify_id(letter) for letter in "abcd")
+ARTISTS = tuple(
+    {"id": spotify_id(letter), "name": name}
+    for letter, name in zip("pqrs", ("Artist", "ARTIST", "artist", "Various Artists"), strict=True)
+)
+"""Three share a name."""
+SONG_NAMES = ("Song", "Song - Remastered", "A Dance", "Études")
+ALBUM_NAMES = {spotify_id("v"): "Album", spotify_id("w"): "ALBUM", spotify_id("x"): "Best Of"}
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        yield opened
+
+
+# ── Replies ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+some_artists = st.lists(st.sampled_from(ARTISTS), min_size=1, max_size=3)
+
+
+@st.composite
+def simple_tracks(draw: st.DrawFn, returned_id: str) -> dict[str, Any]:
+    return {
+        "id": returned_id,
+        "name": draw(st.sampled_from(SONG_NAMES)),
+        "artists": draw(some_artists),
+        "duration_ms": draw(st.sampled_from((180_000, 200_000))),
+        "preview_url": None,
+    }
+
+
+@st.composite
+def simple_albums(draw: st.DrawFn) -> dict[str, Any]:
+    album_id = draw(st.sampled_from(sorted(ALBUM_NAMES)))
+    return {"id": album_id, "name": ALBUM_NAMES[album_id], "artists": draw(some_artists)[:1], "images": [{"url": "u"}]}
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> Reply:
+    """A whole track (now and then another than was asked for), album or artist, one that is gone, or a mere mention."""
+    kind = draw(
+        st.sampled_from(("track", "track", "mention", "relinked", "relinked", "album", "artist", "artist", "gone"))
+    )
+    asked = draw(st.sampled_from(TRACK_IDS))
+    if kind == "gone":
+        return Reply("track", asked, None)
+    if kind == "artist":
+        artist = draw(st.sampled_from(ARTISTS))
+        name = draw(st.sampled_from((artist["name"], artist["name"], "Artist", "Renamed")))
+        return Reply("artist", artist["id"], {**artist, "name": name, "images": [{"url": "u"}], "genres": ["pop"]})
+    if kind == "album":
+        tracks = [
+            draw(simple_tracks(one)) for one in draw(st.lists(st.sampled_from(TRACK_IDS), max_size=3, unique=True))
+        ]
+        album = draw(simple_albums())
+        return Reply("album", album["id"], {**album, "tracks": {"items": tracks}})
+    track = draw(simple_tracks(draw(st.sampled_from(TRACK_IDS)) if kind == "relinked" else asked))
+    if kind != "mention":
+        track |= {"album": draw(simple_albums()), "external_ids": {"isrc": draw(st.sampled_from(("ISRC1", "ISRC2")))}}
+    return Reply("track", asked, track)
+
+
+Step: TypeAlias = tuple[str, int] | Reply
+
+
+@st.composite
+def stories(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
+    """Uploads, polls and replies in any order, with upkeep in between."""
+    arrivals: list[Step] = [*draw(st.lists(replies(), min_size=2, max_size=9))]
+    for index, listener in enumerate(household):
+        arrivals += [(f"file {file}", index) for file in range(len(listener.files))]
+        arrivals.append(("poll", index))
+    steps: list[Step] = []
+    for arrival in draw(st.permutations(arrivals)):
+        steps += [arrival, *draw(st.sampled_from(([], [("sync", 0)], [("settle", 0)], [("settle", 0)])))]
+    return steps
+
+
+def tagged(value: Any, tag: str) -> Any:
+    """Ids and names that no other example has, as ``Listener.renamed`` makes them; albums keep their names."""
+    if isinstance(value, Mapping):
+        is_album = value.get("id", "")[-1:] in "vwx" and "name" in value
+        return {
+            field: one
+            if field in ("isrc", "url", "genres")
+            else f"{one} {tag}"
+            if field == "name" and not is_album
+            else renamed_id(one, tag)
+            if field == "id"
+            else tagged(one, tag)
+            for field, one in value.items()
+        }
+    return [tagged(one, tag) for one in value] if isinstance(value, list) else value
+
+
+class Home:
+    """The listeners of one example and what Spotify told so far, beside those of earlier examples."""
+
+    tags = count(1)
+
+    def __init__(self, warehouse: Warehouse, household: Sequence[Listener]) -> None:
+        self.warehouse = warehouse
+        self.tag = f"m{next(self.tags)}"
+        self.listeners = [listener.renamed(self.tag) for listener in household]
+        self.names = [f"listener-{self.tag}-{index}" for index in range(len(household))]
+        self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
+        self.arrived = [Landing(one.timezone, [], []) for one in household]
+        self.replies: list[Reply] = []
+
+    def take(self, step: Step) -> None:
+        match step:
+            case Reply(object_type, asked_id, payload):
+                reply = Reply(object_type, renamed_id(asked_id, self.tag), tagged(payload, self.tag))
+                land_objects(self.warehouse.conn, [SpotifyObject(*reply)])  # type: ignore[arg-type]
+                self.replies.append(reply)
+            case ("sync", _):
+                self.warehouse.sync()
+            case ("settle", _):
+                self.warehouse.settle(self.ids)
+            case ("poll", index):
+                rows = self.listeners[index].polled
+                self.warehouse.poll(self.ids[index], rows)
+                self.arrived[index] = self.arrived[index]._replace(polled=[*self.arrived[index].polled, *rows])
+            case (file, index):
+                plays = self.listeners[index].files[int(file.removeprefix("file "))]
+                self.warehouse.land(self.ids[index], plays)
+                self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
+        self.check_invariants()
+
+    def check_invariants(self) -> None:
+        assert [str(violation) for violation in invariants.check(self.warehouse.conn, self.ids)] == []
+
+    def settle(self) -> None:
+        self.warehouse.settle(self.ids)
+        self.warehouse.sync()
+        self.check_invariants()
+
+    def assert_as_the_reference_says(self) -> None:
+        expected = reference.derive(dict(zip(self.names, self.arrived, strict=True)), replies=self.replies)
+        for name, user_id in zip(self.names, self.ids, strict=True):
+            found = self.warehouse.tables(user_id)
+            for table in Tables._fields:
+                assert getattr(found, table) == getattr(expected[name], table), f"{table} of {name}"
+        metadata = reference.metadata_of(self.replies)
+        landed = [one.relinked(metadata.aliases) for one in self.arrived]
+        catalog = reference.catalog_of((play for one in landed for play in one.plays), metadata)
+        tracks = {*catalog.tracks, *(row.spotify_id for one in landed for row in one.polled)}
+        tracks |= {metadata.aliases.get(one, one) for kind, one in metadata.full if kind == "track"}
+        shown = self.warehouse.shown_names()
+        assert {track: shown[track] for track in tracks} == {track: catalog.shown(track) for track in tracks}
+
+
+households_and_stories = households(narrow_scenes()) | households()
+
+
+@bounded(60)
+@given(drawn=households_and_stories.flatmap(lambda household: st.tuples(st.just(household), stories(household))))
+def test_the_catalog_and_all_behind_it_say_what_the_reference_says(
+    warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
+) -> None:
+    household, story = drawn
+    home = Home(warehouse, household)
+    for step in story:
+        home.take(step)
+    home.settle()
+    home.assert_as_the_reference_says()
+    assert warehouse.conn.execute("SELECT count(*) FROM tracks WHERE merged_into IS NOT NULL").fetchone() == (0,)

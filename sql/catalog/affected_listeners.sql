@@ -1,0 +1,33 @@
+-- One row per listener whose events may change: those with account data who polled a track that may take other names,
+-- and those who played a track that may turn out to be another one.
+WITH named AS (
+    SELECT e.spotify_id FROM stale_export_tracks AS s JOIN export_tracks AS e ON e.id = s.export_track_id
+    UNION
+    SELECT spotify_id FROM stale_objects WHERE object_type = 'track'
+), polled AS (
+    SELECT DISTINCT user_id
+    FROM polled_plays
+    WHERE spotify_id IN (SELECT spotify_id FROM named
+                         UNION
+                         SELECT alias.spotify_id
+                         FROM named
+                         JOIN tracks AS t USING (spotify_id)
+                         JOIN track_aliases AS alias ON alias.track_id = t.id
+                         UNION
+                         SELECT other.spotify_id
+                         FROM named
+                         JOIN track_aliases AS alias USING (spotify_id)
+                         JOIN tracks AS t ON t.id = alias.track_id
+                         CROSS JOIN LATERAL (SELECT t.spotify_id
+                                             UNION
+                                             SELECT a.spotify_id FROM track_aliases AS a WHERE a.track_id = t.id) AS other)
+)
+SELECT user_id
+FROM polled
+WHERE EXISTS (SELECT FROM imported_plays AS told WHERE told.user_id = polled.user_id AND told.context_id IS NULL)
+UNION
+SELECT e.user_id
+FROM relinked_ids
+JOIN tracks AS t USING (spotify_id)
+JOIN listening_events AS e ON e.track_id = t.id
+ORDER BY user_id

@@ -1,0 +1,20 @@
+-- What is known of merged_tracks becomes the track's that they turned out to be. Their slices are marked, for plays that
+-- were two tracks' may be one now.
+UPDATE tracks AS t
+SET spotify_id = NULL, merged_into = m.into_id, album_id = NULL, updated_at = now()
+FROM merged_tracks AS m
+WHERE t.id = m.track_id OR t.merged_into = m.track_id;
+
+UPDATE export_track_links AS link SET track_id = m.into_id FROM merged_tracks AS m WHERE link.track_id = m.track_id;
+
+UPDATE track_aliases AS alias SET track_id = m.into_id FROM merged_tracks AS m WHERE alias.track_id = m.track_id;
+
+UPDATE spotify_top_tracks AS listed
+SET track_id = m.into_id
+FROM merged_tracks AS m
+WHERE listed.track_id = m.track_id
+  AND NOT EXISTS (SELECT FROM spotify_top_tracks AS other
+                  WHERE other.user_id = listed.user_id AND other.term = listed.term AND other.rank <> listed.rank
+                    AND (other.track_id = m.into_id
+                         OR other.rank < listed.rank
+                            AND other.track_id IN (SELECT track_id FROM merged_tracks AS twin WHERE twin.into_id = m.into_id)));

@@ -1,0 +1,12 @@
+-- At most one row: the listener, if they may be polled and nobody else has begun to. Not due again within the cooldown,
+-- should the process die before it says when.
+INSERT INTO poll_states AS state (user_id, last_polled_at, next_poll_at)
+VALUES (%(user_id)s, %(now)s, %(now)s + %(cooldown)s::interval)
+ON CONFLICT (user_id) DO UPDATE SET last_polled_at = excluded.last_polled_at, next_poll_at = excluded.next_poll_at
+WHERE state.last_polled_at <= %(now)s - %(cooldown)s::interval
+  AND (%(on_demand)s
+       OR state.next_poll_at <= %(now)s
+       OR (state.last_error IS NOT NULL
+           AND EXISTS (SELECT FROM spotify_auth AS auth
+                       WHERE auth.user_id = state.user_id AND auth.authorized_at > state.last_polled_at)))
+RETURNING user_id
