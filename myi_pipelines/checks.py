@@ -1,18 +1,21 @@
 """Asset checks over the whole warehouse, to be run on demand. What a run checks of its own work is in ``assets/``."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from myi_pipelines import inventory
-from myi_pipelines.assets.reporting import markdown_list
+from myi_pipelines.assets.reporting import markdown_list, markdown_table
 from myi_pipelines.assets.stats import agreement
 from myi_pipelines.partitions import last_month
+from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse import accounts, invariants, polling
 from myi_pipelines.warehouse.partitions import months_between
 
 MINUTES_UNTIL_OVERDUE = 15
+COVERED = 0.8
+"""Share of the plays of which metadata should be known."""
 
 
 @dg.asset_check(
@@ -64,4 +67,78 @@ def partitions_are_present(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = [everyones_stats_agree, slices_are_fresh, partitions_are_present]
+@dg.asset_check(
+    asset="polled_plays",
+    description="Every linked listener was polled when they were due, and Spotify still accepts their account.",
+)
+def polling_is_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
+    now = datetime.now(UTC)
+    overdue_since = now - timedelta(minutes=MINUTES_UNTIL_OVERDUE)
+    with warehouse.connection() as conn:
+        linked = accounts.list_accounts(conn)
+        late = [
+            f"{state.name}: due since {state.next_poll_at:%Y-%m-%d %H:%M} UTC ({state.last_error or 'never polled'})"
+            for state in polling.poll_states(conn)
+            if state.next_poll_at is not None and state.next_poll_at < overdue_since
+        ]
+    ended = [f"{one.name}: {one.last_failure_reason}; run `myi login`" for one in linked if not one.is_valid]
+    ending = [warning for one in linked if (warning := accounts.expiry_warning(one, now))]
+    problems = [*ended, *late, *ending]
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(problems) or f"{len(linked)} accounts are linked, and nobody is overdue.",
+        metadata={"linked_accounts": len(linked), "overdue": len(late), "need_login": len(ended)},
+    )
+
+
+@dg.asset_check(
+    asset="spotify_objects",
+    description="Spotify's metadata is known of most of what was played; the rest is fetched as the quota allows.",
+)
+def metadata_covers_plays(warehouse: Warehouse) -> dg.AssetCheckResult:
+    with warehouse.connection() as conn:
+        told = inventory.metadata_coverage(conn)
+        is_linked = bool(accounts.linked_users(conn))
+    plays = next(one for one in told if one.kind == "plays")
+    return dg.AssetCheckResult(
+        passed=not is_linked or plays.share >= COVERED,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Of {plays.share:.0%} of {plays.known:,} plays the track's metadata is known.",
+        metadata={
+            "share_of_plays": plays.share,
+            "coverage": markdown_table(
+                ("", "known", "with metadata"), [(one.kind, one.known, one.told) for one in told]
+            ),
+        },
+    )
+
+
+@dg.asset_check(
+    asset="polled_plays",
+    description="Polling has calls left in its 24-hour quota, and Spotify blocks nothing.",
+)
+def quota_is_left(spotify: Spotify) -> dg.AssetCheckResult:
+    with spotify.access_or_reason() as access:
+        if isinstance(access, str):
+            return dg.AssetCheckResult(passed=True, description=access)
+        usage = access.client.gate.usage()
+    blocked = [f"{one.family.value} until {one.blocked_until:%Y-%m-%d %H:%M} UTC" for one in usage if one.blocked_until]
+    spent = [one.family.value for one in usage if one.calls_last_day >= one.budget]
+    problems = [f"blocked: {', '.join(blocked)}"] * bool(blocked) + [f"used up: {', '.join(spent)}"] * bool(spent)
+    return dg.AssetCheckResult(
+        passed=bool(usage) and not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(problems) or ("Nothing is blocked." if usage else "Redis does not answer."),
+        metadata={"calls_in_24_hours": sum(one.calls_last_day for one in usage)},
+    )
+
+
+CHECKS = [
+    everyones_stats_agree,
+    slices_are_fresh,
+    partitions_are_present,
+    polling_is_fresh,
+    metadata_covers_plays,
+    quota_is_left,
+]

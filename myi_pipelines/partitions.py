@@ -4,7 +4,7 @@ Partition names, bounds and creation belong to ``warehouse/partitions.py``.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -22,6 +22,8 @@ MONTHS = dg.MonthlyPartitionsDefinition(
 
 # One run for any number of months: it commits month by month, and starting a run costs seconds.
 SINGLE_RUN = dg.BackfillPolicy.single_run()
+
+LOOKING_BACK = timedelta(days=31)
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -47,6 +49,11 @@ def last_month() -> date:
     key = MONTHS.get_last_partition_key()
     assert key is not None
     return month_of_key(key)
+
+
+def recent_months(now: datetime) -> Mapping[str, str]:
+    """Run tags for the months of which polls tell, but for a listener's first: this one and the one before."""
+    return range_tags([(now - LOOKING_BACK).date(), now.date()])
 
 
 def range_tags(months: Iterable[date]) -> Mapping[str, str]:

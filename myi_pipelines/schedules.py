@@ -1,7 +1,7 @@
 """The schedules: polling every few minutes, metadata as the quota allows, top lists at night. A tick with nothing to do
 is skipped and says why."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import ScheduleEvaluationContext
@@ -15,7 +15,7 @@ from myi_pipelines.jobs import (
     refresh_top_lists,
     top_list_config,
 )
-from myi_pipelines.partitions import range_tags
+from myi_pipelines.partitions import recent_months
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.runs import under_way
@@ -24,9 +24,6 @@ from myi_pipelines.spotify.limits import Family, Purpose
 from myi_pipelines.sync import enriching, polling
 from myi_pipelines.warehouse import top_lists
 from myi_pipelines.warehouse.accounts import linked_users
-
-LOOKING_BACK = timedelta(days=31)
-"""Plays of the last month are what a poll adds, but for a listener's first."""
 
 
 @dg.schedule(
@@ -40,15 +37,15 @@ LOOKING_BACK = timedelta(days=31)
 def polling_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
 ) -> dg.RunRequest | dg.SkipReason:
-    if reason := _busy(context, poll_plays.name):
-        return reason
+    if busy := _busy(context, poll_plays.name):
+        return busy
     now = datetime.now(UTC)
     with spotify.access_or_reason() as access:
         if isinstance(access, str):
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
             reason = polling.reason_to_skip(conn, access.client.gate, now)
-    return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(), tags=_recent_months(now))
+    return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(), tags=recent_months(now))
 
 
 @dg.schedule(
@@ -62,8 +59,8 @@ def polling_schedule(
 def metadata_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
 ) -> dg.RunRequest | dg.SkipReason:
-    if reason := _busy(context, refresh_metadata.name):
-        return reason
+    if busy := _busy(context, refresh_metadata.name):
+        return busy
     now = datetime.now(UTC)
     with spotify.access_or_reason() as access:
         if isinstance(access, str):
@@ -72,7 +69,7 @@ def metadata_schedule(
             reason = enriching.reason_to_skip(conn, access.client.gate, now)
     if reason:
         return dg.SkipReason(reason)
-    return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN), tags=_recent_months(now))
+    return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN), tags=recent_months(now))
 
 
 @dg.schedule(
@@ -104,10 +101,6 @@ def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
         if record.dagster_run.job_name == job:
             return dg.SkipReason(f"run {record.dagster_run.run_id} is under way")
     return None
-
-
-def _recent_months(now: datetime) -> dict[str, str]:
-    return dict(range_tags([(now - LOOKING_BACK).date(), now.date()]))
 
 
 SCHEDULES = [polling_schedule, metadata_schedule, top_lists_schedule]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -74,7 +73,7 @@ def polled_plays(
         by_month={
             month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes} for month, size in sizes.items()
         },
-        summary=_summary(polls, time.monotonic() - began) | calls_spent(spent),
+        summary={**_summary(polls, time.monotonic() - began), **calls_spent(spent)},
     )
     yield dg.MaterializeResult(check_results=[_answered(polls)])
 
@@ -107,7 +106,7 @@ def _outcome(poll: Polled) -> str:
     return f"{poll.user}: {poll.added} new plays of {poll.seen}, due again at {poll.next_poll_at:%H:%M:%S} UTC{gap}"
 
 
-def _summary(polls: Sequence[Polled], seconds: float) -> dict[str, Any]:
+def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
     rows = [
         (
             poll.user,
@@ -127,7 +126,7 @@ def _summary(polls: Sequence[Polled], seconds: float) -> dict[str, Any]:
         "run_seconds": round(seconds, 2),
     }
     if not rows:
-        return dict(summary)
+        return summary
     columns = ("listener", "plays seen", "new", "due again (UTC)", "plays may be missing", "error")
     return {**summary, "run_polls": markdown_table(columns, rows)}
 

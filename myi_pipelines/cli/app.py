@@ -32,7 +32,7 @@ Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) o
 
 ORDER = [
     *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
-    *("login", "accounts", "logout", "rotate-key"),
+    *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
     *("url", "services", "env", "doctor"),
 ]
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import dagster as dg
+from pydantic import Field
 
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import load_settings
@@ -28,6 +29,11 @@ class Access(NamedTuple):
 class Spotify(dg.ConfigurableResource[Any]):
     """The Spotify app of the settings. Opened only when asked for, so that other runs need no app."""
 
+    calls_per_day: int | None = Field(
+        default=None,
+        description="What may be called of each family of endpoints in 24 hours; the settings' own if empty.",
+    )
+
     @contextmanager
     def access(self) -> Iterator[Access]:
         """Raises ``dagster.Failure``, in one line, when the settings name no app."""
@@ -39,7 +45,8 @@ class Spotify(dg.ConfigurableResource[Any]):
     @contextmanager
     def access_or_reason(self) -> Iterator[Access | str]:
         """Or why there is none: the settings name no app."""
-        settings = load_settings()
+        overrides = {} if self.calls_per_day is None else {"calls_per_day": self.calls_per_day}
+        settings = load_settings(**overrides)
         try:
             tokens = AccessTokens.of_settings(settings)
         except AppMissing as error:

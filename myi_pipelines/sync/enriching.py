@@ -4,7 +4,7 @@ app's mode allows, with any number of workers. What is missing and what payloads
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,13 +19,15 @@ from myi_pipelines.spotify.errors import (
     Gone,
     InvalidClient,
     LoginNeeded,
+    QuotaExceeded,
     RateLimited,
     SpotifyError,
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.spotify.limits import Family
+from myi_pipelines.spotify.limits import Family, Gate, Purpose
 from myi_pipelines.sync.accounts import AccessTokens
+from myi_pipelines.warehouse.accounts import linked_users
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.enrichment import Wanted, land_answers, record_failure, wanted
@@ -106,6 +108,16 @@ def enrich(
     return enriched
 
 
+def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
+    """Why a run would fetch nothing; None when something can be fetched."""
+    if not linked_users(conn):
+        return "no Spotify account is linked; run `myi login`"
+    if not wanted(conn, now, 1):
+        return "no metadata is missing or due"
+    refusals = [gate.refusal(family, Purpose.ENRICH) for family in FAMILIES.values()]
+    return str(refusals[0]) if all(refusals) else None
+
+
 class _TooManyFailures(Exception):
     """One reply after the other was unusable."""
 
@@ -150,6 +162,10 @@ class _Task(NamedTuple):
     def object_type(self) -> str:
         return self.asked[0].object_type
 
+    @property
+    def family(self) -> Family:
+        return FAMILIES[self.object_type]
+
 
 @dataclass
 class _Worker:
@@ -161,6 +177,8 @@ class _Worker:
     limit: int
     enriched: Enriched
     failures_in_a_row: int = 0
+    used_up: dict[Family, QuotaExceeded] = field(default_factory=dict)
+    """Families that may not be called any more; the others still may."""
 
     def work(self) -> None:
         """Rounds of calls, the catalog brought up to date before each, until nothing is left to do."""
@@ -168,7 +186,7 @@ class _Worker:
             sync_catalog(self.conn)
             choice = wanted(self.conn, self.now(), LOOK_AHEAD)
             before = self.enriched.total_calls
-            for task in _batches(choice) if self.claims.may_batch() else _single_calls(choice):
+            for task in self._plan(choice):
                 if self.enriched.total_calls - before >= ROUND:
                     break
                 if self.enriched.total_calls >= self.limit:
@@ -178,7 +196,19 @@ class _Worker:
                 if claimed is not None and not self._carry_out(claimed):
                     break
             if self.enriched.total_calls == before:
-                return
+                break
+        if self.used_up:
+            raise min(self.used_up.values(), key=lambda error: error.retry_at)
+
+    def _plan(self, choice: Sequence[Wanted]) -> Iterator[_Task]:
+        """The calls to make, in this order, as far as they may be made."""
+        if self.claims.may_batch():
+            tasks = _batches(choice)
+        elif Family.ALBUMS in self.used_up:
+            tasks = [_Task([one]) for one in choice]
+        else:
+            tasks = _single_calls(choice)
+        return (task for task in tasks if task.family not in self.used_up)
 
     def _claimed(self, task: _Task) -> _Task | None:
         """What of a task no other worker has claimed."""
@@ -198,6 +228,10 @@ class _Worker:
                 raise
             self.claims.remember_no_batches()
             return False
+        except QuotaExceeded as error:
+            self.claims.drop(claimed)
+            self.used_up[task.family] = error
+            return True
         except _HANDS_OFF:
             self.claims.drop(claimed)
             raise
@@ -213,7 +247,9 @@ class _Worker:
     def _fetch(self, task: _Task) -> list[dict[str, Any] | None]:
         """One payload for each object asked for; None for those that are gone."""
         ids = [one.spotify_id for one in task.asked]
-        self.enriched.calls[FAMILIES[task.object_type]] += 1
+        if refusal := self.client.gate.refusal(task.family, Purpose.ENRICH):
+            raise refusal
+        self.enriched.calls[task.family] += 1
         try:
             match task.object_type, task.is_batch:
                 case "track", True:

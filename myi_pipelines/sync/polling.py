@@ -4,7 +4,7 @@ the warehouse makes of a page is ``warehouse.polling``'s business; nothing is de
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
@@ -106,6 +106,11 @@ def _poll(
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="poll") as pool:
         polls = [pool.submit(poll, user) for user in users]
+        try:
+            wait(polls)
+        except BaseException:  # The run is ended from outside: nobody else is polled.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [polled for one in polls if (polled := one.result()) is not None]
 
 

@@ -16,6 +16,9 @@ from myi_pipelines.warehouse.metadata import Payload, SpotifyObject, land_object
 from myi_pipelines.warehouse.pacing import COOLDOWN, VISIBLE_PLAYS, Listening, Quota, next_interval, pace
 from myi_pipelines.warehouse.partitions import FIRST_MONTH, ensure_months, month_of, starts_at
 
+FULL_PAGE = VISIBLE_PLAYS - 5
+"""Rows from which a page counts as full: now and then Spotify sends some that tell no track."""
+
 
 class Gap(NamedTuple):
     """A stretch in which plays may be missing."""
@@ -90,7 +93,7 @@ def land_page(
         ensure_months(conn, {month_of(play.played_at) for play in new})
     with conn.transaction():
         added, gap = 0, None
-        if new and page_size >= VISIBLE_PLAYS and len(new) == len(plays):
+        if new and page_size >= FULL_PAGE and len(new) == len(plays):
             gap = _gap(conn, user_id, min(play.played_at for play in new))
         if new or lengths:
             added = land_polled_plays(conn, user_id, [*new, *lengths])

@@ -81,10 +81,10 @@ def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int 
     with (
         Simulator(Setup(listeners=listeners, client_id=CLIENT_ID)) as simulator,
         closing(Gate(redis_url, 10_000, 10_000)) as gate,
-        closing(SpotifyClient(gate, simulator.url, timeout_seconds=2)) as client,
+        closing(SpotifyClient(gate, simulator.url, timeout_seconds=5)) as client,
         connect(database_url) as conn,
     ):
-        app = App(CLIENT_ID, REDIRECT_URI, accounts_url=simulator.url, timeout_seconds=2)
+        app = App(CLIENT_ID, REDIRECT_URI, accounts_url=simulator.url, timeout_seconds=5)
         yield Lab(simulator.control, app, client, TokenKeys("", key_file), key_file, conn, database_url)
 
 

@@ -1,7 +1,7 @@
 """A warehouse that imported a history of the simulated Spotify's tracks, a linked account, and workers that enrich it.
 
-`python -m myi_pipelines_tests.sync.enriching_lab LIMIT` is one worker in a process of its own: it reads the settings from
-its environment, waits for a line on standard input and prints how many calls it made.
+`python -m myi_pipelines_tests.sync.enriching_lab LIMIT` is one worker in a process of its own: it reads the settings
+from its environment, waits for a line on standard input and prints how many calls it made.
 """
 
 from __future__ import annotations
@@ -107,9 +107,11 @@ class EnrichingLab:
         return [one for one in self.simulator.control.requests() if one.path.startswith(paths)]
 
     def asked_for(self) -> Counter[str]:
-        """How often each entity was asked for, alone or in a batch."""
+        """How often each entity was asked for, alone or in a batch that Spotify did not refuse."""
         asked: Counter[str] = Counter()
         for one in self.asked():
+            if one.status == 403:
+                continue
             ids = parse_qs(one.query).get("ids")
             kind, _, spotify_id = one.path.removeprefix("/v1/").strip("/").partition("/")
             asked.update(f"{kind}/{each}" for each in (ids[0].split(",") if ids else [spotify_id]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,11 +91,11 @@ def test_threads_whose_token_was_refused_share_one_refresh(lab: Lab, user_id: in
 def test_accounts_are_refreshed_beside_one_another(lab: Lab, user_id: int) -> None:
     other = lab.login(lab.other_listener(than=user_id)).user_id
     lab.control.advance(ALMOST_AN_HOUR)
-    lab.control.fault("hang", path_prefix="/api/token", seconds=0.7, times=2)
+    lab.control.fault("hang", path_prefix="/api/token", seconds=1.5, times=2)
     began = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
         assert len(set(pool.map(lab.tokens().of, [user_id, other]))) == 2
-    assert time.monotonic() - began < 1.3
+    assert time.monotonic() - began < 2.9
 
 
 def test_a_killed_process_does_not_hold_up_the_next_refresh(lab: Lab, user_id: int, redis_url: str) -> None:
@@ -132,7 +131,7 @@ def wait_for_lock(lab: Lab) -> None:
     deadline = time.monotonic() + 10
     held = (
         "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
-        " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+        " WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND datname = current_database()"
     )
     while lab.conn.execute(held).fetchone() is None:
         assert time.monotonic() < deadline
@@ -251,10 +250,10 @@ def test_trouble_at_the_token_endpoint_never_counts_against_an_account(
 ) -> None:
     lab.control.advance(timedelta(hours=2))
     lab.control.fault(kind, path_prefix="/api/token", times=None, **details)
-    impatient = lab.tokens(replace(lab.app, timeout_seconds=0.2))
+    tokens = lab.tokens(replace(lab.app, timeout_seconds=0.3) if kind == "hang" else lab.app)
     for _ in range(accounts.ALLOWED_FAILURES):
         with pytest.raises(raised):
-            impatient.of(user_id)
+            tokens.of(user_id)
     account = lab.account(user_id)
     assert (account.is_valid, account.consecutive_failures, account.last_failure_reason) == (True, 0, None)
     lab.control.clear_faults()
@@ -399,22 +398,14 @@ def test_a_logout_waits_for_a_refresh_and_leaves_nothing_behind(lab: Lab, user_i
 
 
 def test_a_login_meanwhile_is_not_overwritten_by_a_refresh(lab: Lab, user_id: int) -> None:
+    [listener] = [one.name for one in lab.control.listeners() if one.spotify_id == lab.account(user_id).spotify_id]
     lab.control.advance(timedelta(hours=2))
+    lab.control.revoke(listener)
     lab.control.fault("hang", path_prefix="/api/token", seconds=0.5)
-    lab.control.fault("invalid_grant", path_prefix="/api/token")
-    failed = threading.Event()
-
-    def refresh() -> None:
-        try:
-            lab.tokens().of(user_id)
-        except LoginNeeded:
-            failed.set()
-
-    thread = threading.Thread(target=refresh)
-    thread.start()
-    wait_for_lock(lab)
-    lab.login()
-    thread.join()
-    assert failed.is_set()
+    with ThreadPoolExecutor(1) as pool:
+        refresh = pool.submit(lab.tokens().of, user_id)
+        wait_for_lock(lab)
+        lab.login(listener)
+        assert isinstance(refresh.exception(), LoginNeeded)
     assert lab.account(user_id).is_valid
     assert me(lab, lab.tokens(), user_id)

@@ -18,6 +18,7 @@ from myi_pipelines.warehouse.polling import Gap, Landed
 NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
 QUOTA = Quota(600, timedelta(minutes=5))
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 
 
 def link(conn: Connection, name: str, now: datetime = NOW - timedelta(days=1)) -> LinkedUser:
@@ -79,7 +80,7 @@ def test_who_needs_a_login_is_not_due_and_is_due_again_after_it(conn: Connection
     accounts.end_authorization(conn, user.user_id, "revoked", NOW)
     later = NOW + timedelta(hours=2)
     assert polling.due_users(conn, later) == []
-    link(conn, "ada", NOW + timedelta(hours=1))
+    link(conn, "ada", NOW + HOUR)
     assert polling.due_users(conn, later) == [user]
     assert polling.claim(conn, user.user_id, later, on_demand=False)
     assert polling.due_users(conn, later + timedelta(minutes=1)) == []
@@ -128,17 +129,22 @@ def test_a_full_page_that_does_not_reach_known_plays_is_a_possible_gap(conn: Con
     assert land(conn, user, first).gap is None
     calm = polling.poll_states(conn)[0].next_poll_at
     assert calm is not None
-    landed = land(conn, user, [*rest_of_second, *known], NOW + timedelta(hours=1))
+    landed = land(conn, user, [*rest_of_second, *known], NOW + HOUR)
     assert (landed.gap is not None) is gap
     if gap:
         assert landed.gap == Gap(first[0].played_at, rest_of_second[-1].played_at)
-        assert conn.execute("SELECT user_id, found_at FROM possible_gaps").fetchall() == [
-            (user.user_id, NOW + timedelta(hours=1))
-        ]
-        assert landed.next_poll_at - (NOW + timedelta(hours=1)) < calm - NOW
+        assert conn.execute("SELECT user_id, found_at FROM possible_gaps").fetchall() == [(user.user_id, NOW + HOUR)]
+        assert landed.next_poll_at - (NOW + HOUR) < calm - NOW
         assert polling.poll_states(conn)[0].possible_gaps == 1
     else:
         assert count(conn, "possible_gaps") == 0
+
+
+@pytest.mark.parametrize(("rows", "gap"), [(48, True), (20, False)])
+def test_a_page_with_a_few_unreadable_rows_is_still_full(conn: Connection, rows: int, gap: bool) -> None:
+    user = link(conn, "ada")
+    land(conn, user, plays(50, until=NOW - timedelta(hours=20)))
+    assert (land(conn, user, plays(rows), NOW + HOUR).gap is not None) is gap
 
 
 def test_a_first_full_page_is_no_gap(conn: Connection) -> None:
