@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 from myi_pipelines.warehouse import import_jobs
+from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import Connection, lock_user, statement
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
@@ -26,6 +28,8 @@ from myi_pipelines.warehouse.slices import SURROUNDINGS
 
 NUMBERED_AT_MOST = 50_000
 """Distinct tracks that staging numbers before it starts over: what keeps memory flat."""
+
+_ARRIVING_MONTHS = "SELECT DISTINCT month FROM arriving_plays ORDER BY month"
 
 TrackNames = tuple[str | None, str | None, str | None, str | None]
 PlayContext = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
@@ -85,10 +89,13 @@ def land_upload(
     min_play_ms: int,
     on_note: Callable[[str], None] | None = None,
 ) -> Landed:
-    """Land one uploaded file in one transaction and mark the slices that it changes.
+    """Land one uploaded file and mark the slices that it changes.
 
-    ``status_conn`` is a second autocommit connection, on which the job's counts move while the transaction is open.
-    Whatever ``batches`` raises fails the job with that message, undoes everything and is raised again.
+    The file is read into temporary tables first, so that a bad one has touched nothing. Then its names are landed, and
+    after them all of its plays, in one transaction, while the catalog takes in the names.
+
+    ``status_conn`` is a second autocommit connection, on which the job's counts move, and the catalog is written.
+    Whatever ``batches`` raises fails the job with that message and is raised again.
     A job that another process left unfinished is taken up again; one that lives raises JobInProgress.
     """
     began = time.monotonic()
@@ -97,31 +104,41 @@ def land_upload(
     )
     if known:
         return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
-    try:
-        with conn.transaction():
-            staging = _Staging(conn, min_play_ms)
-            for batch in batches:
-                staging.add(batch)
-                if on_note is not None:
-                    for note in batch.notes:
-                        on_note(note)
-                import_jobs.report_progress(
-                    status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
-                )
-            months = _merge(conn, status_conn, user_id)
-            added = sum(months.values())
-            duplicates = staging.plays - added
-            import_jobs.complete_job(
-                conn, job_id, rows=staging.rows, added=added, duplicates=duplicates, rejected=staging.rejected
-            )
-            conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
-    except Exception as error:
-        if not status_conn.closed:
-            import_jobs.fail_job(status_conn, job_id, str(error) or type(error).__name__)
-        raise
-    finally:
-        if not status_conn.closed:
-            import_jobs.release_job(status_conn, job_id)
+    with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
+        try:
+            with _staged(conn, min_play_ms) as staging:
+                for batch in batches:
+                    staging.add(batch)
+                    if on_note is not None:
+                        for note in batch.notes:
+                            on_note(note)
+                    import_jobs.report_progress(
+                        status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
+                    )
+                with conn.transaction():
+                    conn.execute(statement("landing/names"))
+                with conn.transaction():
+                    lock_user(conn, user_id)
+                    conn.execute(statement("landing/arrive"))
+                    arriving = [month for (month,) in conn.execute(_ARRIVING_MONTHS)]
+                    following = pool.submit(_follow, status_conn, arriving)
+                    months = _merge(conn, user_id, arriving)
+                    added = sum(months.values())
+                    duplicates = staging.plays - added
+                    import_jobs.complete_job(
+                        conn, job_id, rows=staging.rows, added=added, duplicates=duplicates, rejected=staging.rejected
+                    )
+                    conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
+        except Exception as error:
+            pool.shutdown()
+            if not status_conn.closed:
+                import_jobs.fail_job(status_conn, job_id, str(error) or type(error).__name__)
+            raise
+        finally:
+            pool.shutdown()
+            if not status_conn.closed:
+                import_jobs.release_job(status_conn, job_id)
+    following.result()
     return Landed(
         job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
         time.monotonic() - began,
@@ -151,6 +168,18 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
     return added
 
 
+@contextmanager
+def _staged(conn: Connection, min_play_ms: int) -> Iterator[_Staging]:
+    """Temporary tables for one upload, for as long as the block runs."""
+    conn.execute(statement("landing/unstage"))
+    conn.execute(statement("landing/staging"))
+    try:
+        yield _Staging(conn, min_play_ms)
+    finally:
+        if not conn.closed:
+            conn.execute(statement("landing/unstage"))
+
+
 class _Staging:
     """Copies plays into temporary tables, with tracks and contexts as numbers. Memory stays flat."""
 
@@ -165,7 +194,6 @@ class _Staging:
         self._contexts: dict[PlayContext, int] = {}
         self._next_track = 0
         self._next_context = 0
-        conn.execute(statement("landing/staging"))
 
     def add(self, batch: PlayBatch) -> None:
         new_tracks: list[tuple[int, TrackNames]] = []
@@ -214,28 +242,21 @@ class _Staging:
                     copy.write_row((number, *context))
 
 
-def _merge(conn: Connection, helper: Connection, user_id: int) -> dict[date, int]:
-    """Staging → landing, under the user's lock. Rows added by month.
+def _follow(conn: Connection, months: Sequence[date]) -> None:
+    """What the steps after landing can begin with while the plays are written: partitions and the catalog."""
+    ensure_partitions(conn, USER_TRACK_MONTHS, months)
+    sync_catalog(conn)
 
-    Meanwhile the ``helper`` makes the partitions that the statistics of these months will need.
-    """
-    lock_user(conn, user_id)
-    conn.execute(statement("landing/arrive"))
-    months = [month for (month,) in conn.execute("SELECT DISTINCT month FROM arriving_plays ORDER BY month")]
+
+def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
+    """Arriving plays → imported_plays. Rows added by month."""
     added: dict[date, int] = {}
-    with ThreadPoolExecutor(1, thread_name_prefix="partitions") as pool:
-        partitions = pool.submit(ensure_partitions, helper, USER_TRACK_MONTHS, months)
-        for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
-            rows = attach_month(
-                conn,
-                IMPORTED_PLAYS,
-                month,
-                statement("landing/fill_month").format,
-                {"user_id": user_id, "month": month},
-            )
-            if rows is not None:
-                added[month] = rows
-        partitions.result()
+    for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
+        rows = attach_month(
+            conn, IMPORTED_PLAYS, month, statement("landing/fill_month").format, {"user_id": user_id, "month": month}
+        )
+        if rows is not None:
+            added[month] = rows
     if len(added) < len(months):
         added |= dict(conn.execute(statement("landing/land"), {"user_id": user_id, "filled": list(added)}).fetchall())
     if added:

@@ -143,7 +143,7 @@ def attach_month(
 
 
 def _index(conn: Connection, table: MonthTable, partition: str) -> None:
-    """Make the parent's indexes, which attaching would make too, but with the parent locked against other partitions."""
+    """Make the indexes that attaching would make too, but with the parent locked against other partitions."""
     wanted = {"parent": table.name, "partition": partition}
-    for (index,) in conn.execute(statement("partitions/index_statements"), wanted).fetchall():
-        conn.execute(index)
+    indexes = [index for (index,) in conn.execute(statement("partitions/index_statements"), wanted)]
+    conn.execute("; ".join(indexes))

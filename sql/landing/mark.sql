@@ -15,4 +15,5 @@ SELECT %(user_id)s, month, 'EVENTS'
 FROM (SELECT unnest(%(months)s::date[]) AS month
       UNION
       SELECT month FROM reached WHERE has_matchable_plays(%(user_id)s, month)) AS slices
+ORDER BY month
 ON CONFLICT DO NOTHING

@@ -5,7 +5,7 @@ CREATE TEMPORARY TABLE staged_plays (
     stopped_at timestamptz NOT NULL,
     played_at  timestamptz NOT NULL,
     ms_played  integer NOT NULL
-) ON COMMIT DROP;
+);
 
 CREATE TEMPORARY TABLE staged_tracks (
     track_no    integer NOT NULL,
@@ -14,7 +14,7 @@ CREATE TEMPORARY TABLE staged_tracks (
     artist_name text,
     album_name  text,
     fingerprint uuid GENERATED ALWAYS AS (export_track_fingerprint(spotify_id, track_name, artist_name, album_name)) STORED
-) ON COMMIT DROP;
+);
 
 CREATE TEMPORARY TABLE staged_contexts (
     context_no   integer NOT NULL,
@@ -28,4 +28,4 @@ CREATE TEMPORARY TABLE staged_contexts (
     incognito    boolean,
     fingerprint  uuid GENERATED ALWAYS AS (play_context_fingerprint(
         platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED
-) ON COMMIT DROP;
+);

@@ -1,0 +1,51 @@
+-- Staging → play_contexts, export_tracks: the contexts and names of the upload that landing does not have yet.
+
+INSERT INTO play_contexts (platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
+SELECT DISTINCT ON (s.fingerprint)
+       s.platform, s.country, s.reason_start, s.reason_end, s.shuffle, s.skipped, s.offline, s.incognito
+FROM staged_contexts AS s
+WHERE NOT EXISTS (SELECT FROM play_contexts AS known WHERE known.fingerprint = s.fingerprint)
+ORDER BY s.fingerprint
+ON CONFLICT (fingerprint) DO NOTHING;
+
+ANALYZE staged_plays, staged_tracks, staged_contexts;
+
+-- One row per distinct names. Ordered writes, so that two uploads never wait for one another in a circle.
+CREATE TEMPORARY TABLE staged_names AS
+SELECT t.fingerprint, min(t.track_no) AS track_no, max(latest.played_at) AS last_played_at
+FROM staged_tracks AS t
+JOIN (SELECT track_no, max(played_at) AS played_at FROM staged_plays GROUP BY track_no) AS latest USING (track_no)
+GROUP BY t.fingerprint
+ORDER BY t.fingerprint;
+
+WITH named AS (
+    INSERT INTO export_tracks (spotify_id, track_name, artist_name, album_name, last_played_at)
+    SELECT t.spotify_id, t.track_name, t.artist_name, t.album_name, n.last_played_at
+    FROM staged_names AS n
+    JOIN staged_tracks AS t USING (track_no)
+    WHERE NOT EXISTS (SELECT FROM export_tracks AS known WHERE known.fingerprint = n.fingerprint)
+    ORDER BY n.fingerprint
+    ON CONFLICT (fingerprint) DO NOTHING
+    RETURNING id
+)
+INSERT INTO stale_export_tracks (export_track_id)
+SELECT id FROM named
+ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id;
+
+WITH later AS (
+    SELECT known.id, n.last_played_at
+    FROM staged_names AS n
+    JOIN export_tracks AS known USING (fingerprint)
+    WHERE known.last_played_at < n.last_played_at
+    ORDER BY known.fingerprint
+    FOR NO KEY UPDATE OF known
+), renewed AS (
+    UPDATE export_tracks AS known
+    SET last_played_at = later.last_played_at
+    FROM later
+    WHERE known.id = later.id AND known.last_played_at < later.last_played_at
+    RETURNING known.id
+)
+INSERT INTO stale_export_tracks (export_track_id)
+SELECT id FROM renewed
+ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id;
