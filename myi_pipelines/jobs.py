@@ -1,6 +1,7 @@
 """The jobs: which assets run together, and how. The steps are SQL-bound and short, so they share the run's process."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -79,9 +80,9 @@ def heal_config() -> Mapping[str, Any]:
     return {"ops": {"listening_events": _STALE, "stats": _STALE}}
 
 
-def poll_config(users: Sequence[str] = ()) -> Mapping[str, Any]:
-    """Run config of ``poll_plays``: whoever is due, or some listeners now, and what that makes stale."""
-    polled = {"config": {"users": list(users)}}
+def poll_config(users: Sequence[str] = (), *, tick: datetime | None = None) -> Mapping[str, Any]:
+    """Run config of ``poll_plays``: whoever is due at a tick, or some listeners now, and what that makes stale."""
+    polled = {"config": {"users": list(users), "tick": tick.isoformat() if tick else ""}}
     return {"ops": {"polled_plays": polled, "listening_events": _STALE, "stats": _STALE}}
 
 

@@ -19,7 +19,7 @@ from myi_pipelines.partitions import recent_months
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.runs import under_way
-from myi_pipelines.settings import load_settings
+from myi_pipelines.settings import tick_minutes
 from myi_pipelines.spotify.limits import Family, Purpose
 from myi_pipelines.sync import enriching, polling
 from myi_pipelines.warehouse import top_lists
@@ -29,7 +29,7 @@ from myi_pipelines.warehouse.accounts import linked_users
 @dg.schedule(
     name="polling",
     job=poll_plays,
-    cron_schedule=f"*/{load_settings().poll_minutes} * * * *",
+    cron_schedule=f"*/{tick_minutes()} * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Polls the listeners who are due, so that no play leaves the 50 that Spotify shows before it is seen.",
@@ -39,13 +39,13 @@ def polling_schedule(
 ) -> dg.RunRequest | dg.SkipReason:
     if busy := _busy(context, poll_plays.name):
         return busy
-    now = datetime.now(UTC)
+    now = context.scheduled_execution_time
     with spotify.access_or_reason() as access:
         if isinstance(access, str):
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
             reason = polling.reason_to_skip(conn, access.client.gate, now)
-    return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(), tags=recent_months(now))
+    return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(tick=now), tags=recent_months(now))
 
 
 @dg.schedule(

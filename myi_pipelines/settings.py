@@ -115,6 +115,15 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{ENV_FILE}: not a UTF-8 text file") from None
 
 
+def tick_minutes() -> int:
+    """Minutes from one poll tick to the next, for the definitions, which load whatever the settings are: what is wrong
+    with them is said by whatever uses them."""
+    try:
+        return load_settings().poll_minutes
+    except SettingsError:
+        return int(Settings.model_fields["poll_minutes"].default)
+
+
 def _explain(error: ErrorDetails) -> str:
     name = PREFIX + "_".join(str(part) for part in error["loc"]).upper()
     value = "…" if any(word in name for word in _SECRET) else error["input"]

@@ -64,6 +64,16 @@ class Metadata(NamedTuple):
     full: set[tuple[str, str]]
     """What was told as a whole, not only mentioned in something else."""
     relinks: set[tuple[str, str]]
+    searches: dict[NameKeys, str]
+    """Account data's names → the track that a search found for them."""
+
+    def track_key(self, track: Track) -> TrackKey:
+        """An extended row's track is its Spotify id; an account-data row's the one that was found for its names, else
+        the provisional track of its names."""
+        names = name_keys(track)
+        found = track.spotify_id or (names and self.searches.get(names))
+        assert found or names, "account data always names track and artist"
+        return self.aliases.get(found, found) if found else names or ("", "")
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -127,7 +137,7 @@ class Catalog(NamedTuple):
     tracks: dict[TrackKey, Track]
     artists: dict[str, str]
     albums: dict[tuple[str, str | None], str]
-    metadata: Metadata = Metadata({}, set(), set())
+    metadata: Metadata = Metadata({}, set(), set(), {})
 
     def told(self, track: TrackKey) -> dict[str, Any]:
         return self.metadata.objects.get(("track", track), {}) if isinstance(track, str) else {}
@@ -199,10 +209,10 @@ class Tables(NamedTuple):
 
 
 def derive(
-    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, replies: Sequence[Reply] = ()
+    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, metadata: Metadata | None = None
 ) -> dict[str, Tables]:
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
-    metadata = metadata_of(replies)
+    metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
     catalog = catalog_of((play for landing in landed.values() for play in landing.plays), metadata)
     return {
@@ -223,16 +233,9 @@ def name_keys(track: Track) -> NameKeys | None:
     return None if track.name is None or track.artist is None else (key(track.name), key(track.artist))
 
 
-def track_key(track: Track) -> TrackKey:
-    """An extended row's track is its Spotify id; an account-data row's is the provisional track of its names."""
-    names = track.spotify_id or name_keys(track)
-    assert names is not None, "account data always names track and artist"
-    return names
-
-
-def metadata_of(replies: Iterable[Reply]) -> Metadata:
+def metadata_of(replies: Iterable[Reply], searches: Mapping[NameKeys, str] | None = None) -> Metadata:
     """'A field that the reply lacks never erases what is stored', a mention never replaces what a whole object said."""
-    metadata = Metadata({}, set(), set())
+    metadata = Metadata({}, set(), set(), dict(searches or {}))
     for object_type, asked_id, payload in replies:
         if payload is None:
             continue
@@ -275,7 +278,7 @@ def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None) -> Catal
 
     catalog = Catalog({}, {}, {}, metadata or metadata_of([]))
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
-        catalog.tracks[track_key(track)] = track
+        catalog.tracks[catalog.metadata.track_key(track)] = track
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.artist or "")):
         if track.artist is not None:
             catalog.artists[key(track.artist)] = track.artist
@@ -304,6 +307,7 @@ class Row(NamedTuple):
     names: NameKeys | None
     played_at: datetime
     ms_played: int
+    is_account: bool = False
 
     @property
     def key(self) -> EventKey:
@@ -312,10 +316,6 @@ class Row(NamedTuple):
     @property
     def started_at(self) -> datetime:
         return self.played_at - timedelta(milliseconds=self.ms_played)
-
-    @property
-    def is_account(self) -> bool:
-        return isinstance(self.track, tuple)
 
 
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
@@ -326,12 +326,24 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
     account = [play for play in counting if play.track.spotify_id is None]
 
     # "An extended row beats an account-data row of the same name and artist whose minute matches": the minute in which
-    # the play ended, or for an offline play the one in which Spotify heard of it. A shorter duplicate beats it as well.
-    told = {(name_keys(play.track), minute(at)) for play in extended for at in (play.played_at, play.stopped_at)}
-    account = [play for play in account if (name_keys(play.track), play.played_at) not in told]
+    # the play ended, or for an offline play the one in which Spotify heard of it. A shorter duplicate beats it as well,
+    # and so does one of other names that is known to be the same track.
+    track_key = catalog.metadata.track_key
+    told = {
+        (one, minute(at))
+        for play in extended
+        for one in (name_keys(play.track), track_key(play.track))
+        for at in (play.played_at, play.stopped_at)
+    }
+    account = [
+        play
+        for play in sorted(account, key=lambda play: texts(play.track), reverse=True)
+        if not told & {(name_keys(play.track), play.played_at), (track_key(play.track), play.played_at)}
+    ]
 
     # "Within one source only (user, track, played_at) dedupes (the longest ms_played wins): no time windows."
-    exports = longest(export_row(play) for play in extended) + longest(export_row(play) for play in account)
+    exports = longest(export_row(play, catalog) for play in extended)
+    exports += longest(export_row(play, catalog) for play in account)
     polled = longest(
         polled_row(row, catalog, row.duration_ms)
         for row in landing.polled
@@ -352,6 +364,7 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
     upgrades = {polled_key: other for polled_key, other in pairs.items() if not by_key[other].is_account}
     lengths = {polled_key: by_key[other].ms_played for polled_key, other in pairs.items() if polled_key not in upgrades}
     told_by_polls = {other for polled_key, other in pairs.items() if polled_key in lengths}
+    told_by_polls |= {row.key for row in polled if row.key not in upgrades}  # one identity is one event
 
     events = [
         Event(row.track, row.played_at, row.ms_played, "IMPORT") for row in exports if row.key not in told_by_polls
@@ -361,8 +374,9 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
     return Conformed(events, upgrades)
 
 
-def export_row(play: Play) -> Row:
-    return Row(track_key(play.track), name_keys(play.track), play.played_at, play.ms_played)
+def export_row(play: Play, catalog: Catalog) -> Row:
+    track = catalog.metadata.track_key(play.track)
+    return Row(track, name_keys(play.track), play.played_at, play.ms_played, play.track.spotify_id is None)
 
 
 def polled_row(row: Polled, catalog: Catalog, duration_ms: int) -> Row:
@@ -395,8 +409,8 @@ def from_start(export: Row, polled: Row) -> timedelta | None:
 
 
 def outside_minute(export: Row, polled: Row) -> timedelta | None:
-    """How far outside an account-data row's minute a row of the same names was polled."""
-    if not export.is_account or export.names != polled.names:
+    """How far outside an account-data row's minute a row of the same names, or of the same track, was polled."""
+    if not export.is_account or (export.names != polled.names and export.track != polled.track):
         return None
     too_early, too_late = export.played_at - polled.played_at, polled.played_at - (export.played_at + MINUTE)
     return max(too_early, too_late, timedelta(0))
@@ -411,8 +425,8 @@ def nearest_first(
         for row in polled:
             apart = distance(export, row)
             if apart is not None and apart <= NEAR:
-                # ties: the earlier polled row, the lower id, the earlier export row
-                order = (apart, row.played_at, row.track, export.played_at)
+                # ties: the earlier polled row, the lower id, the earlier export row, the same track before the same name
+                order = (apart, row.played_at, row.track, export.played_at, export.track != row.track)
                 candidates.append((order, row.key, export.key))
     pairs: dict[EventKey, EventKey] = {}
     for _, polled_key, export_key in sorted(candidates, key=lambda candidate: candidate[0]):

@@ -11,7 +11,10 @@ import pytest
 from myi_pipelines.definitions import build_defs, defs
 from myi_pipelines.settings import PROJECT
 
-UNPARTITIONED = {"tracks", "artists", "albums", "track_artists"}
+UNPARTITIONED = {
+    *("tracks", "artists", "albums", "track_artists"),
+    *("spotify_objects", "spotify_top_tracks", "spotify_top_artists"),
+}
 
 
 def test_definitions_are_loadable() -> None:
@@ -34,7 +37,7 @@ def test_definitions_validate_as_a_command(tmp_path: Path) -> None:
     assert "Validation successful" in done.stdout + done.stderr
 
 
-def test_loading_connects_to_nothing_and_reads_no_settings() -> None:
+def test_loading_connects_to_nothing_and_bears_with_wrong_settings() -> None:
     code = "import myi_pipelines.definitions, sys; sys.exit('matplotlib' in sys.modules)"
     environment = os.environ | {"MYI_DATABASE_URL": "not a url", "MYI_MIN_PLAY_MS": "x"}
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=PROJECT, env=environment, check=False)
@@ -47,7 +50,7 @@ def test_every_asset_is_described(key: dg.AssetKey) -> None:
     table = key.to_user_string()
     assert node.description is not None
     assert node.description.startswith("One row per ")
-    assert node.group_name in {"landing", "catalog", "events", "stats"}
+    assert node.group_name in {"landing", "catalog", "events", "stats", "snapshots"}
     assert "postgres" in node.kinds
     assert len(node.kinds) == 2
     assert node.owners
@@ -74,3 +77,8 @@ def test_the_lineage_is_the_designs() -> None:
 def test_sensors_are_on_from_the_start() -> None:
     statuses = {one.name: one.default_status for one in defs.sensors or []}
     assert statuses == dict.fromkeys(["uploads", "stale_slices"], dg.DefaultSensorStatus.RUNNING)
+
+
+def test_schedules_are_on_from_the_start() -> None:
+    statuses = {one.name: one.default_status for one in defs.schedules or []}
+    assert statuses == dict.fromkeys(["polling", "metadata", "top_lists"], dg.DefaultScheduleStatus.RUNNING)

@@ -4,6 +4,7 @@ reference says. Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES sear
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -12,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myi_pipelines.warehouse import invariants
-from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects
+from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects, land_search
 from myi_pipelines_tests import reference
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
-from myi_pipelines_tests.reference import Landing, Reply, Tables
+from myi_pipelines_tests.reference import Landing, Metadata, Reply, Tables
 from myi_pipelines_tests.strategies import Listener, households, narrow_scenes, renamed_id, spotify_id
 from myi_pipelines_tests.test_properties import bounded
 
@@ -82,13 +83,19 @@ def replies(draw: st.DrawFn) -> Reply:
     return Reply("track", asked, track)
 
 
-Step: TypeAlias = tuple[str, int] | Reply
+searches = st.tuples(
+    st.sampled_from(("Song", "Song - Remastered", "A Dance")),
+    st.sampled_from(("Artist", "Artist", "Various Artists")),
+    st.sampled_from(TRACK_IDS),
+)
+
+Step: TypeAlias = tuple[str, int] | tuple[str, str, str] | Reply
 
 
 @st.composite
 def stories(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
     """Uploads, polls and replies in any order, with upkeep in between."""
-    arrivals: list[Step] = [*draw(st.lists(replies(), min_size=2, max_size=9))]
+    arrivals: list[Step] = [*draw(st.lists(replies() | searches, min_size=2, max_size=9))]
     for index, listener in enumerate(household):
         arrivals += [(f"file {file}", index) for file in range(len(listener.files))]
         arrivals.append(("poll", index))
@@ -128,6 +135,7 @@ class Home:
         self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
         self.arrived = [Landing(one.timezone, [], []) for one in household]
         self.replies: list[Reply] = []
+        self.searches: dict[tuple[str, str], str] = {}
 
     def take(self, step: Step) -> None:
         match step:
@@ -135,6 +143,8 @@ class Home:
                 reply = Reply(object_type, renamed_id(asked_id, self.tag), tagged(payload, self.tag))
                 land_objects(self.warehouse.conn, [SpotifyObject(*reply)])  # type: ignore[arg-type]
                 self.replies.append(reply)
+            case (str(name), artist, found):
+                self.search((name, artist), found)
             case ("sync", _):
                 self.warehouse.sync()
             case ("settle", _):
@@ -149,6 +159,20 @@ class Home:
                 self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
         self.check_invariants()
 
+    def search(self, names: tuple[str, str], track_id: str) -> None:
+        """A search found a track for names of account data, which need not be the names that the track has."""
+        name, artist, found = f"{names[0]} {self.tag}", f"{names[1]} {self.tag}", renamed_id(track_id, self.tag)
+        [keys] = self.warehouse.conn.execute("SELECT name_key(%s), name_key(%s)", [name, artist]).fetchall()
+        album = {"id": renamed_id(spotify_id("v"), self.tag), "name": "Album"}
+        payload = {"id": found, "name": name, "artists": tagged([ARTISTS[0]], self.tag), "album": album}
+        land_search(self.warehouse.conn, keys, SpotifyObject("track", found, payload), datetime.now(UTC))
+        self.searches.setdefault((reference.key(name), reference.key(artist)), found)
+        self.replies.append(Reply("track", found, payload))
+
+    @property
+    def metadata(self) -> Metadata:
+        return reference.metadata_of(self.replies, self.searches)
+
     def check_invariants(self) -> None:
         assert [str(violation) for violation in invariants.check(self.warehouse.conn, self.ids)] == []
 
@@ -158,12 +182,12 @@ class Home:
         self.check_invariants()
 
     def assert_as_the_reference_says(self) -> None:
-        expected = reference.derive(dict(zip(self.names, self.arrived, strict=True)), replies=self.replies)
+        expected = reference.derive(dict(zip(self.names, self.arrived, strict=True)), metadata=self.metadata)
         for name, user_id in zip(self.names, self.ids, strict=True):
             found = self.warehouse.tables(user_id)
             for table in Tables._fields:
                 assert getattr(found, table) == getattr(expected[name], table), f"{table} of {name}"
-        metadata = reference.metadata_of(self.replies)
+        metadata = self.metadata
         landed = [one.relinked(metadata.aliases) for one in self.arrived]
         catalog = reference.catalog_of((play for one in landed for play in one.plays), metadata)
         tracks = {*catalog.tracks, *(row.spotify_id for one in landed for row in one.polled)}

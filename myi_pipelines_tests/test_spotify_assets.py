@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -82,7 +82,9 @@ def tokens_of(settings: Settings, conn: Connection) -> list[str]:
 
 def tick(schedule: dg.ScheduleDefinition, lab: Lab, instance: DagsterInstance) -> dg.RunRequest | dg.SkipReason:
     context = dg.build_schedule_context(
-        instance=instance, resources={"warehouse": Warehouse(url=lab.url), "spotify": Spotify()}
+        instance=instance,
+        scheduled_execution_time=datetime.now(UTC),
+        resources={"warehouse": Warehouse(url=lab.url), "spotify": Spotify()},
     )
     with context:
         answer = schedule(context)

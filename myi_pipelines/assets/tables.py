@@ -15,6 +15,8 @@ from myi_pipelines.warehouse.database import SQL_FOLDER
 
 _CREATE_TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n(.*?)^\)", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"^    ([a-z]\w*)\s+([a-z]\w*(?:\[\])?)(.*(?:\n {8}.*)*)", re.MULTILINE)
+_ALTER_TABLE = re.compile(r"^ALTER TABLE (\w+)(.*?);", re.MULTILINE | re.DOTALL)
+_ADDED_COLUMN = re.compile(r"ADD COLUMN ([a-z]\w*)\s+([a-z]\w*(?:\[\])?)([^\n]*)")
 _TABLE_KEY = re.compile(r"^    PRIMARY KEY \(([^)]*)\)", re.MULTILINE)
 _COMMENT = re.compile(r"^COMMENT ON (?:TABLE|COLUMN) ([\w.]+) IS '((?:[^']|'')*)'", re.MULTILINE)
 
@@ -59,8 +61,14 @@ def tables() -> Mapping[str, Table]:
     """Every table that the migrations create, by name."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((SQL_FOLDER / "migrations").glob("*.sql")))
     comments = {target: comment.replace("''", "'") for target, comment in _COMMENT.findall(text)}
+    added: dict[str, list[Column]] = {}
+    for name, changes in _ALTER_TABLE.findall(text):
+        added.setdefault(name, []).extend(
+            Column(column, type_, "NOT NULL" not in rest, False, comments.get(f"{name}.{column}"))
+            for column, type_, rest in _ADDED_COLUMN.findall(changes)
+        )
     return {
-        name: Table(name, comments.get(name, ""), _columns(name, body, comments))
+        name: Table(name, comments.get(name, ""), (*_columns(name, body, comments), *added.get(name, ())))
         for name, body in _CREATE_TABLE.findall(text)
     }
 

@@ -1,5 +1,6 @@
 """``myi report``: listening statistics as a page in the terminal."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -25,7 +26,11 @@ def report(
     from rich.console import Console
 
     from myi_pipelines.report import load_report, render_report
+    from myi_pipelines.warehouse.top_lists import mark_active
+    from myi_pipelines.warehouse.users import user_named
 
     with warehouse_connection(read_settings()) as conn:
         found = load_report(conn, user, year)
+        if user is not None:
+            mark_active(conn, user_named(conn, user), datetime.now(UTC))
     render_report(found, Console())

@@ -42,7 +42,7 @@ class Warehouse(dg.ConfigurableResource[Any]):
             kwargs={"autocommit": True, "application_name": _name(context)},
             configure=database.prepare,
             min_size=1,  # one stays, so that pg_stat_activity tells that the run is alive
-            max_size=4,
+            max_size=6,  # five polls at once, and the step's own
             open=True,
         ) as pool:
             self._pool = pool

@@ -45,10 +45,10 @@ def _sync(conn: Connection) -> CatalogCounts:
         artists += _write(conn, "artists")
         albums = _take_in_payloads(conn, "albums") if has_payloads else 0
         albums += _write(conn, "albums")
-        tracks = _merge_relinked(conn) if has_relinks else 0
-        tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
+        tracks = _merge_tracks(conn, has_relinks=has_relinks)
         if has_payloads:
             tracks += _write(conn, "tracks_told")
+        tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
         renamed = conn.execute(statement("catalog/rename"), {"surroundings": SURROUNDINGS}).fetchone()
@@ -65,13 +65,25 @@ def _take_in_payloads(conn: Connection, table: str) -> int:
     return written
 
 
-def _merge_relinked(conn: Connection) -> int:
-    """Tracks whose ids were told to be one track's become one; the others' rows stay until nothing refers to them."""
-    written = _write(conn, "tracks_relinked")
+def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
+    """Tracks become one whose ids were told to be one track's, or whose names a search told the id of.
+
+    The others' rows stay until nothing refers to them.
+    """
+    written = _write(conn, "tracks_relinked") if has_relinks else 0
+    if written:
+        _merge(conn)
+    if has_relinks:
+        conn.execute(statement("catalog/alias"))
+    resolved = _write(conn, "tracks_resolved")
+    if resolved:
+        _merge(conn)
+    return written + resolved
+
+
+def _merge(conn: Connection) -> None:
     conn.execute(statement("catalog/merge_events"), {"surroundings": SURROUNDINGS})
     conn.execute(statement("catalog/merge"))
-    conn.execute(statement("catalog/alias"))
-    return written
 
 
 def _credit(conn: Connection, *, has_payloads: bool) -> int:

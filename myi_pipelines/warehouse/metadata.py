@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
+from uuid import UUID
 
 from myi_pipelines.warehouse.database import Connection, statement
 
 ObjectType: TypeAlias = Literal["track", "album", "artist"]
 Payload: TypeAlias = Mapping[str, Any]
+NameKeys: TypeAlias = tuple[UUID, UUID]
+"""name_key() of a track's name and of its artist's."""
 
 UNUSED = {
     *("available_markets", "copyrights", "external_urls", "followers", "href", "is_local", "is_playable", "label"),
@@ -59,6 +63,19 @@ def land_objects(conn: Connection, objects: Sequence[SpotifyObject]) -> int:
     row = conn.execute(statement("metadata/land_objects"), columns).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def land_search(conn: Connection, names: NameKeys, found: SpotifyObject | None, now: datetime) -> bool:
+    """Land what a search for names of account data found, and mark them for the catalog; whether the track is known now.
+
+    A track that was found once stays found.
+    """
+    with conn.transaction():
+        land_objects(conn, [found] if found else [])
+        values = {"track_key": names[0], "artist_key": names[1], "spotify_id": found and found.spotify_id, "now": now}
+        row = conn.execute(statement("metadata/land_search"), values).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 class _Told(NamedTuple):

@@ -73,3 +73,15 @@ CREATE INDEX tracks_merged ON tracks (merged_into) WHERE merged_into IS NOT NULL
 COMMENT ON COLUMN tracks.name_key IS 'name_key of the name under which it meets account data: as exports named it last, else the payload''s';
 COMMENT ON COLUMN tracks.artist_key IS 'name_key of the artist under whom it meets account data';
 COMMENT ON COLUMN tracks.merged_into IS 'the track that this one turned out to be; the row goes when nothing refers to it any more';
+
+-- Account data gives no ids; a search may find the one track of its names.
+CREATE TABLE track_searches (
+    track_key   uuid NOT NULL,
+    artist_key  uuid NOT NULL,
+    spotify_id  text,
+    searched_at timestamptz NOT NULL,
+    PRIMARY KEY (track_key, artist_key)
+);
+COMMENT ON TABLE track_searches IS 'One row per names of account data that were searched for.';
+COMMENT ON COLUMN track_searches.track_key IS 'name_key of the track, as export_tracks.track_key';
+COMMENT ON COLUMN track_searches.spotify_id IS 'the track that was found without doubt; once found it stays; NULL: none yet';

@@ -1,0 +1,16 @@
+-- One row: whether a search told which track account data means by these names. Marks the names for the catalog then.
+WITH landed AS (
+    INSERT INTO track_searches AS known (track_key, artist_key, spotify_id, searched_at)
+    VALUES (%(track_key)s, %(artist_key)s, %(spotify_id)s, %(now)s)
+    ON CONFLICT (track_key, artist_key) DO UPDATE
+    SET spotify_id = coalesce(known.spotify_id, excluded.spotify_id), searched_at = excluded.searched_at
+    RETURNING spotify_id
+), marked AS (
+    INSERT INTO stale_export_tracks (export_track_id)
+    SELECT e.id
+    FROM export_tracks AS e, landed
+    WHERE landed.spotify_id IS NOT NULL AND e.spotify_id IS NULL
+      AND e.track_key = %(track_key)s AND e.artist_key = %(artist_key)s
+    ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id
+)
+SELECT spotify_id IS NOT NULL FROM landed
