@@ -425,7 +425,7 @@ def nearest_first(
         for row in polled:
             apart = distance(export, row)
             if apart is not None and apart <= NEAR:
-                # ties: the earlier polled row, the lower id, the earlier export row, the same track before the same name
+                # ties: the earlier polled row, the lower id, the earlier export row, then the same track
                 order = (apart, row.played_at, row.track, export.played_at, export.track != row.track)
                 candidates.append((order, row.key, export.key))
     pairs: dict[EventKey, EventKey] = {}

@@ -347,7 +347,11 @@ def test_checks_on_demand_pass_on_a_healthy_warehouse(lab: Lab, instance: Dagste
     lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
     result = lab.run("check_warehouse", instance, months=MONTHS)
     assert {name: passed for name, (passed, _) in checks(result).items()} == dict.fromkeys(
-        ["everyones_stats_agree", "slices_are_fresh", "partitions_are_present"], True
+        [
+            *("everyones_stats_agree", "slices_are_fresh", "partitions_are_present"),
+            *("polling_is_fresh", "metadata_covers_plays", "quota_is_left"),
+        ],
+        True,
     )
 
 

@@ -69,7 +69,8 @@ def insert_stats(conn: Connection, name: str = "ada", timezone: str = "Europe/Bu
     track_ids = []
     for title, artist, plays in (("Köd", "Ködös Erdő", 6), ("Reel", "Eider & Wren", 3)):
         [(track_id,)] = conn.execute(
-            "INSERT INTO tracks (name, artist_key) VALUES (%s, name_key(%s)) RETURNING id", [title, artist]
+            "INSERT INTO tracks (name, name_key, artist_key) VALUES (%s, name_key(%s), name_key(%s)) RETURNING id",
+            [title, title, artist],
         )
         [(artist_id,)] = conn.execute("INSERT INTO artists (name) VALUES (%s) RETURNING id", [artist])
         conn.execute("INSERT INTO track_artists (track_id, artist_id) VALUES (%s, %s)", [track_id, artist_id])

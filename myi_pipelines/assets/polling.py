@@ -43,8 +43,8 @@ class PollConfig(dg.Config):
     )
     tick: str = Field(
         default="",
-        description="When the schedule asked for the run (ISO 8601). Polls count as made then, so that runs which start "
-        "a little sooner or later keep everybody's rhythm.",
+        description="When the schedule asked for the run (ISO 8601). Polls count as made then, so that a run which "
+        "starts a little sooner or later keeps everybody's rhythm.",
     )
 
 

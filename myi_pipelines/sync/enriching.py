@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import redis
@@ -30,7 +30,15 @@ from myi_pipelines.sync.accounts import AccessTokens
 from myi_pipelines.warehouse.accounts import linked_users
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import Connection
-from myi_pipelines.warehouse.enrichment import Wanted, land_answers, record_failure, wanted
+from myi_pipelines.warehouse.enrichment import (
+    Unresolved,
+    Wanted,
+    land_answers,
+    land_found,
+    record_failure,
+    unresolved,
+    wanted,
+)
 from myi_pipelines.warehouse.metadata import SpotifyObject
 
 FRESH_FOR = timedelta(hours=24)
@@ -53,6 +61,8 @@ GIVE_UP_AFTER = 5
 
 FAMILIES = {"track": Family.TRACKS, "album": Family.ALBUMS, "artist": Family.ARTISTS}
 
+T = TypeVar("T")
+
 _BATCHES = "myi:enrich:no-batches"
 
 _HANDS_OFF = (RateLimited, Unavailable, Forbidden, LoginNeeded, Unauthenticated, InvalidClient)
@@ -68,6 +78,8 @@ class Enriched:
     artists: int = 0
     albums: int = 0
     gone: int = 0
+    resolved: int = 0
+    """Tracks of account data of which a search found the id."""
     failed: int = 0
     stopped: str | None = None
     """Why it ended before everything was done; None when it did all it could."""
@@ -129,16 +141,16 @@ class _Claims:
         self._store = store
         self._me = uuid4().hex
 
-    def take(self, one: Wanted) -> bool:
+    def take(self, one: Wanted | Unresolved) -> bool:
         """Whether this worker is the one to fetch it."""
         return bool(self._store.set(_key(one), self._me, nx=True, ex=LEASE))
 
-    def hold(self, ones: Iterable[Wanted], time: timedelta) -> None:
+    def hold(self, ones: Iterable[Wanted | Unresolved], time: timedelta) -> None:
         """Keep everybody off what this worker claimed, for that long from now."""
         for one in ones:
             self._store.set(_key(one), self._me, ex=time)
 
-    def drop(self, ones: Iterable[Wanted]) -> None:
+    def drop(self, ones: Iterable[Wanted | Unresolved]) -> None:
         """Leave to others what this worker claimed."""
         for one in ones:
             self._store.delete(_key(one))
@@ -189,16 +201,57 @@ class _Worker:
             for task in self._plan(choice):
                 if self.enriched.total_calls - before >= ROUND:
                     break
-                if self.enriched.total_calls >= self.limit:
-                    self.enriched.stopped = f"{self.limit} calls were made"
+                if self._is_spent():
                     return
                 claimed = self._claimed(task)
                 if claimed is not None and not self._carry_out(claimed):
                     break
-            if self.enriched.total_calls == before:
+            if self.enriched.total_calls == before and not self._search():
                 break
         if self.used_up:
             raise min(self.used_up.values(), key=lambda error: error.retry_at)
+
+    def _is_spent(self) -> bool:
+        """Whether the limit is reached, though there is more to do."""
+        if self.enriched.total_calls < self.limit:
+            return False
+        self.enriched.stopped = f"{self.limit} calls were made"
+        return True
+
+    def _search(self) -> bool:
+        """Search for names of account data, a round of them; whether any call was made."""
+        before = self.enriched.total_calls
+        for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if Family.SEARCH not in self.used_up else ():
+            if self.enriched.total_calls - before >= ROUND or self._is_spent():
+                break
+            if not self.claims.take(one):
+                continue
+            try:
+                found = self._find(one)
+            except QuotaExceeded as error:
+                self.claims.drop([one])
+                self.used_up[Family.SEARCH] = error
+                break
+            except _HANDS_OFF:
+                self.claims.drop([one])
+                raise
+            except SpotifyError as error:
+                self._fail([one], error)
+                continue
+            self.enriched.resolved += land_found(self.conn, one, found, self.now())
+            self.claims.hold([one], FRESH_FOR)
+            self.failures_in_a_row = 0
+        return self.enriched.total_calls > before
+
+    def _find(self, one: Unresolved) -> list[dict[str, Any]]:
+        return self._call(Family.SEARCH, lambda token: self.client.search_track(token, one.name, one.artist))
+
+    def _call(self, family: Family, request: Callable[[str], T]) -> T:
+        """One call, counted if it may be made at all."""
+        if refusal := self.client.gate.refusal(family, Purpose.ENRICH):
+            raise refusal
+        self.enriched.calls[family] += 1
+        return self.tokens.call_any(request)
 
     def _plan(self, choice: Sequence[Wanted]) -> Iterator[_Task]:
         """The calls to make, in this order, as far as they may be made."""
@@ -236,7 +289,8 @@ class _Worker:
             self.claims.drop(claimed)
             raise
         except SpotifyError as error:
-            self._fail(task, error)
+            self._fail(task.asked, error)
+            self.claims.drop(task.told)
             return True
         except BaseException:
             self.claims.drop(claimed)
@@ -247,21 +301,13 @@ class _Worker:
     def _fetch(self, task: _Task) -> list[dict[str, Any] | None]:
         """One payload for each object asked for; None for those that are gone."""
         ids = [one.spotify_id for one in task.asked]
-        if refusal := self.client.gate.refusal(task.family, Purpose.ENRICH):
-            raise refusal
-        self.enriched.calls[task.family] += 1
+        client = self.client
+        several = {"track": client.tracks, "artist": client.artists, "album": client.albums}[task.object_type]
+        single = {"track": client.track, "artist": client.artist, "album": client.album}[task.object_type]
         try:
-            match task.object_type, task.is_batch:
-                case "track", True:
-                    return self.tokens.call_any(lambda token: self.client.tracks(token, ids))
-                case "artist", True:
-                    return self.tokens.call_any(lambda token: self.client.artists(token, ids))
-                case "track", False:
-                    return [self.tokens.call_any(lambda token: self.client.track(token, ids[0]))]
-                case "artist", False:
-                    return [self.tokens.call_any(lambda token: self.client.artist(token, ids[0]))]
-                case _:
-                    return [self.tokens.call_any(lambda token: self.client.album(token, ids[0]))]
+            if task.is_batch:
+                return self._call(task.family, lambda token: several(token, ids))
+            return [self._call(task.family, lambda token: single(token, ids[0]))]
         except Gone:
             return [None]
 
@@ -292,12 +338,11 @@ class _Worker:
             case "album":
                 self.enriched.albums += 1
 
-    def _fail(self, task: _Task, error: SpotifyError) -> None:
+    def _fail(self, asked: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
         """Nobody asks for these again before a pause, which grows from failure to failure."""
-        for one in task.asked:
+        for one in asked:
             self.claims.hold([one], record_failure(self.conn, one, str(error), self.now()))
-        self.claims.drop(task.told)
-        self.enriched.failed += len(task.asked)
+        self.enriched.failed += len(asked)
         self.failures_in_a_row += 1
         if self.failures_in_a_row >= GIVE_UP_AFTER:
             raise _TooManyFailures(f"{GIVE_UP_AFTER} replies in a row were unusable, the last one: {error}")
@@ -343,5 +388,7 @@ def _track_ids(payload: dict[str, Any] | None) -> set[str]:
     return {item["id"] for item in items or () if isinstance(item, dict) and isinstance(item.get("id"), str)}
 
 
-def _key(one: Wanted) -> str:
+def _key(one: Wanted | Unresolved) -> str:
+    if isinstance(one, Unresolved):
+        return f"myi:enrich:search:{one.track_key}:{one.artist_key}"
     return f"myi:enrich:{one.object_type}:{one.spotify_id}"

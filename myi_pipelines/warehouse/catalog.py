@@ -77,6 +77,7 @@ def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
         conn.execute(statement("catalog/alias"))
     resolved = _write(conn, "tracks_resolved")
     if resolved:
+        conn.execute(statement("catalog/mark_resolved"), {"surroundings": SURROUNDINGS})
         _merge(conn)
     return written + resolved
 

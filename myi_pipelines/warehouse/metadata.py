@@ -66,7 +66,7 @@ def land_objects(conn: Connection, objects: Sequence[SpotifyObject]) -> int:
 
 
 def land_search(conn: Connection, names: NameKeys, found: SpotifyObject | None, now: datetime) -> bool:
-    """Land what a search for names of account data found, and mark them for the catalog; whether the track is known now.
+    """Land what a search for names of account data found and mark them for the catalog; whether the track is known.
 
     A track that was found once stays found.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -243,6 +244,32 @@ def test_without_redis_or_an_account_nothing_is_asked(lab: EnrichingLab) -> None
     lab.warehouse.conn.execute("UPDATE spotify_auth SET is_valid = false")
     assert "linked" in str(lab.enrich().stopped)
     assert lab.asked() == []
+
+
+def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(lab: EnrichingLab) -> None:
+    lab.import_plays([(lab.tracks[0], 4)])
+    lab.import_plays([(track, 2) for track in lab.tracks[0:12:3]], by_name=True)
+    before = lab.totals()
+
+    enriched = lab.enrich()
+    lab.settle()
+
+    assert (enriched.stopped, enriched.resolved, enriched.calls[Family.SEARCH]) == (None, 4, 4)
+    assert [one.path.startswith("/v1/search") for one in lab.asked()][-4:] == [True] * 4
+    assert lab.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 0
+    assert lab.value("SELECT count(*) FROM tracks") == 4
+    assert lab.totals() == before
+    lab.simulator.control.clear_requests()
+    assert (lab.enrich().total_calls, lab.asked()) == (0, [])
+
+
+def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(lab: EnrichingLab) -> None:
+    track = lab.tracks[0]
+    other = dataclasses.replace(track, name=f"{track.name} (nobody sings this)")
+    lab.import_plays([(other, 3)], by_name=True)
+    first, second = lab.enrich(), lab.enrich()
+    assert (first.resolved, first.calls[Family.SEARCH], second.total_calls) == (0, 1, 0)
+    assert lab.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 1
 
 
 def test_two_workers_never_fetch_the_same_entity(lab: EnrichingLab) -> None:

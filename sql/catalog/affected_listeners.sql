@@ -31,12 +31,11 @@ FROM relinked_ids
 JOIN tracks AS t USING (spotify_id)
 JOIN listening_events AS e ON e.track_id = t.id
 UNION
-SELECT e.user_id
+SELECT p.user_id
 FROM stale_export_tracks AS s
 JOIN export_tracks AS names ON names.id = s.export_track_id AND names.spotify_id IS NULL
 JOIN track_searches AS search ON search.track_key = names.track_key AND search.artist_key = names.artist_key
-JOIN tracks AS t ON t.spotify_id IS NULL AND t.merged_into IS NULL
-                AND t.name_key = names.track_key AND t.artist_key = names.artist_key
-JOIN listening_events AS e ON e.track_id = t.id
+JOIN export_tracks AS e ON e.spotify_id IS NULL AND e.track_key = names.track_key AND e.artist_key = names.artist_key
+JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = e.id
 WHERE search.spotify_id IS NOT NULL
 ORDER BY user_id
