@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     calls_per_minute: Annotated[int, Field(ge=1)] = 150
     calls_per_day: Annotated[int, Field(ge=1)] = 600
     poll_minutes: Annotated[int, Field(ge=1, le=59)] = 5
+    retention_months: Annotated[int, Field(ge=0)] = 0
+    archive_url: str = ""
+    notify_urls: str = ""
     zip_max_members: Annotated[int, Field(ge=1)] = 2_000
     zip_max_ratio: Annotated[int, Field(ge=1)] = 200
     zip_max_bytes: Annotated[int, Field(ge=1)] = 8 * 1024**3
