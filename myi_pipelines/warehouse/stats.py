@@ -78,8 +78,12 @@ def refresh_stats(
 
 
 def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:
-    """A run of UTC months: its bounds, and the local days, weeks and months that overlap it."""
-    bounds: dict[str, Any] = {"starts_at": starts_at(first), "ends_at": starts_at(next_month(last))}
+    """A run of UTC months: those that are stale, its bounds, and the local days, weeks and months that overlap it."""
+    bounds: dict[str, Any] = {
+        "months": [month for month in run["months"] if first <= month <= last],
+        "starts_at": starts_at(first),
+        "ends_at": starts_at(next_month(last)),
+    }
     with conn.cursor(row_factory=dict_row) as cursor:
         days = cursor.execute(statement("stats/local_range"), run | bounds).fetchone()
     assert days is not None

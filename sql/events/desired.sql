@@ -12,6 +12,9 @@ FROM surviving_account_plays AS a
 WHERE a.played_at >= %(starts_at)s AND a.played_at < %(ends_at)s
   AND NOT EXISTS (SELECT FROM matched_plays AS m
                   WHERE m.by_minute AND m.exported_track_id = a.track_id AND m.exported_played_at = a.played_at)
+  AND NOT EXISTS (SELECT FROM candidate_polled_plays AS p -- whose event has the very same identity
+                  LEFT JOIN matched_plays AS m ON m.polled_track_id = p.track_id AND m.polled_played_at = p.played_at
+                  WHERE p.track_id = a.track_id AND p.played_at = a.played_at AND m.by_minute IS NOT FALSE)
 UNION ALL
 SELECT p.track_id, p.played_at, coalesce(m.ms_played, p.ms_played),
        CASE WHEN m.by_minute THEN 'IMPORT'::source ELSE 'API'::source END, m.by_minute IS NULL

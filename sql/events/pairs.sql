@@ -32,7 +32,16 @@ WITH extended AS (
     JOIN surviving_account_plays AS a ON a.track_key = p.track_key AND a.artist_key = p.artist_key
                                      AND p.played_at BETWEEN a.played_at - interval '3 seconds'
                                                          AND a.played_at + interval '63 seconds'
+    UNION ALL
+    SELECT 3, greatest(a.played_at - p.played_at, p.played_at - (a.played_at + interval '1 minute'), interval '0'),
+           p.track_id, p.played_at, p.spotify_id, a.track_id, a.played_at, a.ms_played
+    FROM candidate_polled_plays AS p
+    JOIN surviving_account_plays AS a ON a.track_id = p.track_id
+                                     AND p.played_at BETWEEN a.played_at - interval '3 seconds'
+                                                         AND a.played_at + interval '63 seconds'
+    WHERE (a.track_key, a.artist_key) IS DISTINCT FROM (p.track_key, p.artist_key)
 )
-SELECT row_number() OVER (ORDER BY pass, distance, polled_played_at, spotify_id COLLATE "C", exported_played_at, exported_track_id),
+SELECT row_number() OVER (ORDER BY pass, distance, polled_played_at, spotify_id COLLATE "C", exported_played_at,
+                                   exported_track_id <> polled_track_id),
        pass, polled_track_id, polled_played_at, exported_track_id, exported_played_at, ms_played
 FROM pairs

@@ -1,25 +1,27 @@
 -- One row per account-data play that counts, one per track and minute (the longest), less those that an extended row
--- of the same names tells more exactly: one that ended, or was uploaded, in that minute.
+-- of the same names or the same track tells more exactly: one that ended, or was uploaded, in that minute.
 INSERT INTO surviving_account_plays (track_id, track_key, artist_key, played_at, ms_played)
 WITH account_plays AS (
-    SELECT DISTINCT ON (t.id, p.played_at) t.id AS track_id, t.name_key AS track_key, t.artist_key, p.played_at, p.ms_played
+    SELECT link.track_id, e.track_key, e.artist_key, e.track_name, e.artist_name, p.played_at, p.ms_played
     FROM imported_plays AS p
     JOIN export_track_links AS link USING (export_track_id)
-    JOIN tracks AS t ON t.id = link.track_id
+    JOIN export_tracks AS e ON e.id = p.export_track_id
     WHERE p.user_id = %(user_id)s AND p.context_id IS NULL
       AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
       AND p.ms_played >= %(min_play_ms)s
-    ORDER BY t.id, p.played_at, p.ms_played DESC
-), extended_minutes AS (
-    SELECT e.track_key, e.artist_key, date_trunc('minute', told.instant) AS minute
+), extended_minutes AS MATERIALIZED (
+    SELECT link.track_id, e.track_key, e.artist_key, date_trunc('minute', told.instant) AS minute
     FROM imported_plays AS p
+    JOIN export_track_links AS link USING (export_track_id)
     JOIN export_tracks AS e ON e.id = p.export_track_id
     CROSS JOIN LATERAL (VALUES (p.played_at), (p.stopped_at)) AS told (instant)
     WHERE p.user_id = %(user_id)s AND p.context_id IS NOT NULL
       AND p.played_at >= %(near_start)s - interval '31 days' AND p.played_at < %(near_end)s
       AND p.ms_played >= %(min_play_ms)s
 )
-SELECT a.*
+SELECT DISTINCT ON (a.track_id, a.played_at) a.track_id, a.track_key, a.artist_key, a.played_at, a.ms_played
 FROM account_plays AS a
 WHERE NOT EXISTS (SELECT FROM extended_minutes AS e
                   WHERE e.track_key = a.track_key AND e.artist_key = a.artist_key AND e.minute = a.played_at)
+  AND NOT EXISTS (SELECT FROM extended_minutes AS e WHERE e.track_id = a.track_id AND e.minute = a.played_at)
+ORDER BY a.track_id, a.played_at, a.ms_played DESC, a.track_name COLLATE "C" DESC, a.artist_name COLLATE "C" DESC
