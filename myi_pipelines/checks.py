@@ -14,6 +14,7 @@ from myi_pipelines.warehouse import accounts, invariants, polling
 from myi_pipelines.warehouse.partitions import months_between
 
 MINUTES_UNTIL_OVERDUE = 15
+FAILURES_IN_A_ROW = 3
 COVERED = 0.8
 """Share of the plays of which metadata should be known."""
 
@@ -81,9 +82,14 @@ def polling_is_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
             for state in polling.poll_states(conn)
             if state.next_poll_at is not None and state.next_poll_at < overdue_since
         ]
+        failing = [
+            f"{state.name}: {state.consecutive_failures} polls failed in a row: {state.last_error}"
+            for state in polling.poll_states(conn)
+            if state.consecutive_failures >= FAILURES_IN_A_ROW
+        ]
     ended = [f"{one.name}: {one.last_failure_reason}; run `myi login`" for one in linked if not one.is_valid]
     ending = [warning for one in linked if (warning := accounts.expiry_warning(one, now))]
-    problems = [*ended, *late, *ending]
+    problems = [*ended, *late, *failing, *ending]
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN,

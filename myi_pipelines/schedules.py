@@ -8,6 +8,7 @@ from dagster import ScheduleEvaluationContext
 
 from myi_pipelines.assets.metadata import CALLS_A_RUN
 from myi_pipelines.jobs import (
+    check_warehouse,
     metadata_config,
     poll_config,
     poll_plays,
@@ -95,6 +96,16 @@ def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest 
     return dg.RunRequest(run_config=top_list_config())
 
 
+checks_schedule = dg.ScheduleDefinition(
+    name="checks",
+    job=check_warehouse,
+    cron_schedule="30 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Runs the checks over the whole warehouse every night.",
+)
+
+
 def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
     """Why not to start another run of a job: one is under way."""
     for record in under_way(context.instance):
@@ -103,4 +114,4 @@ def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
     return None
 
 
-SCHEDULES = [polling_schedule, metadata_schedule, top_lists_schedule]
+SCHEDULES = [polling_schedule, metadata_schedule, top_lists_schedule, checks_schedule]

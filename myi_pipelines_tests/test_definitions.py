@@ -81,4 +81,4 @@ def test_sensors_are_on_from_the_start() -> None:
 
 def test_schedules_are_on_from_the_start() -> None:
     statuses = {one.name: one.default_status for one in defs.schedules or []}
-    assert statuses == dict.fromkeys(["polling", "metadata", "top_lists"], dg.DefaultScheduleStatus.RUNNING)
+    assert statuses == dict.fromkeys(["polling", "metadata", "top_lists", "checks"], dg.DefaultScheduleStatus.RUNNING)

@@ -47,8 +47,8 @@ def spotify_objects(
         with spending(access.client.gate) as spent:
             enriched = enrich(conn, access.client, access.tokens, access.redis_url, limit=config.limit)
         context.log.info(
-            f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists told in "
-            f"{enriched.total_calls:,} calls; {enriched.stopped or 'nothing is left to fetch now'}"
+            f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists told, "
+            f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; {enriched.stopped or 'nothing is left to fetch now'}"
         )
         metadata: dict[str, Any] = {
             "dagster/row_count": inventory.row_count(conn, "spotify_objects"),
@@ -56,6 +56,7 @@ def spotify_objects(
             "run_tracks": enriched.tracks,
             "run_albums": enriched.albums,
             "run_artists": enriched.artists,
+            "run_resolved": enriched.resolved,
             "run_gone": enriched.gone,
             "run_failed": enriched.failed,
             "run_seconds": round(time.monotonic() - began, 2),

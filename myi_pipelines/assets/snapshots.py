@@ -18,6 +18,7 @@ from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.sync.top_lists import Refreshed, refresh_due, refresh_now
 from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.warehouse.top_lists import listed_users, show_top_lists
 
 LINES_SHOWN = 5
 
@@ -67,6 +68,8 @@ def top_lists(
                 done = refresh_due(conn, access.client, access.tokens, now=now)
             else:
                 done = refresh_now(conn, access.client, access.tokens, chosen, now=now)
+        for user_id in set(listed_users(conn)) - {one.user_id for one in done if one.error is None}:
+            show_top_lists(conn, user_id)  # the catalog may know more, or other keys, than when they were listed
         for one in done:
             context.log.info(f"{one.user}: {one.error or f'{one.tracks} tracks and {one.artists} artists listed'}")
         said = {

@@ -102,8 +102,8 @@ def enrich(
     told = done.told("spotify_objects")
     output().print(
         f"[bold]{told['run_tracks']:,} tracks, {told['run_albums']:,} albums, {told['run_artists']:,} artists[/bold] "
-        f"in {told['run_calls']:,} calls and {done.seconds:.1f} s; {told['run_gone']:,} gone, "
-        f"{told['run_failed']:,} failed",
+        f"in {told['run_calls']:,} calls and {done.seconds:.1f} s; {told['run_resolved']:,} names without an id found, "
+        f"{told['run_gone']:,} ids gone, {told['run_failed']:,} failed",
         highlight=False,
     )
     if "stopped" in told:

@@ -11,7 +11,7 @@ from myi_pipelines.cli.app import app, note, read_settings
 def up() -> None:
     """Run everything: the servers, Dagster's UI and its daemon, which imports what you put into uploads/<your name>/.
 
-    Ctrl-C stops all that was started. Choose another port with MYI_PORT=3001 myi up.
+    Ctrl-C stops all that was started. Choose another port with MYI_PORT=3010 myi up.
     """
     from myi_pipelines.stack import running_stack, stopping_on_signals
 

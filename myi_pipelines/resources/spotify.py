@@ -10,9 +10,11 @@ from pydantic import Field
 
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import load_settings
+from myi_pipelines.spotify.cipher import KeyNotUsable
 from myi_pipelines.spotify.client import SpotifyClient
 from myi_pipelines.sync.accounts import AccessTokens
 from myi_pipelines.sync.app import AppMissing, client_of
+from myi_pipelines.sync.keys import TokenKeys
 from myi_pipelines.warehouse.pacing import Quota
 
 
@@ -36,7 +38,7 @@ class Spotify(dg.ConfigurableResource[Any]):
 
     @contextmanager
     def access(self) -> Iterator[Access]:
-        """Raises ``dagster.Failure``, in one line, when the settings name no app."""
+        """Raises ``dagster.Failure``, in one line, when the settings name no app or no usable key."""
         with self.access_or_reason() as access:
             if isinstance(access, str):
                 raise dg.Failure(access, allow_retries=False)
@@ -44,12 +46,13 @@ class Spotify(dg.ConfigurableResource[Any]):
 
     @contextmanager
     def access_or_reason(self) -> Iterator[Access | str]:
-        """Or why there is none: the settings name no app."""
+        """Or why there is none: the settings name no app, or the encryption key cannot be used."""
         overrides = {} if self.calls_per_day is None else {"calls_per_day": self.calls_per_day}
         settings = load_settings(**overrides)
         try:
             tokens = AccessTokens.of_settings(settings)
-        except AppMissing as error:
+            TokenKeys.of_settings(settings).cipher()
+        except (AppMissing, KeyNotUsable) as error:
             yield str(error)
             return
         with client_of(settings) as client:

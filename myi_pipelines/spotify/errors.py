@@ -13,7 +13,7 @@ class LoginNeeded(SpotifyError):
     """The authorization is over: only the listener can give a new one. Never retried."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}; run `myi login`")
+        super().__init__(reason if "`myi login`" in reason else f"{reason}; run `myi login`")
         self.reason = reason
 
 

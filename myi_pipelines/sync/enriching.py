@@ -124,9 +124,12 @@ def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
     """Why a run would fetch nothing; None when something can be fetched."""
     if not linked_users(conn):
         return "no Spotify account is linked; run `myi login`"
-    if not wanted(conn, now, 1):
+    families = list(FAMILIES.values()) if wanted(conn, now, 1) else []
+    if unresolved(conn, now, 1):
+        families.append(Family.SEARCH)
+    if not families:
         return "no metadata is missing or due"
-    refusals = [gate.refusal(family, Purpose.ENRICH) for family in FAMILIES.values()]
+    refusals = [gate.refusal(family, Purpose.ENRICH) for family in families]
     return str(refusals[0]) if all(refusals) else None
 
 

@@ -72,6 +72,12 @@ def replace_top_lists(conn: Connection, user_id: int, lists: TopLists, now: date
         return show_top_lists(conn, user_id)
 
 
+def listed_users(conn: Connection) -> list[int]:
+    """The listeners of whom any list was kept."""
+    rows = conn.execute("SELECT DISTINCT user_id FROM spotify_top_track_history ORDER BY user_id")
+    return [user_id for (user_id,) in rows]
+
+
 def show_top_lists(conn: Connection, user_id: int) -> Shown:
     """Derive a listener's latest lists from the kept ones and the catalog, in one transaction."""
     with conn.transaction():

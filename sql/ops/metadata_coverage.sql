@@ -1,23 +1,22 @@
 -- One row per kind of thing (plays, tracks, albums, artists): how many are known, and of how many Spotify told the metadata.
-WITH told AS (
-    SELECT object_type, coalesce(alias.track_id::text, o.spotify_id) AS thing
-    FROM spotify_objects AS o
-    LEFT JOIN track_aliases AS alias ON o.object_type = 'track' AND alias.spotify_id = o.spotify_id
-    WHERE o.is_full
-), told_tracks AS MATERIALIZED (
-    SELECT tracks.id
-    FROM tracks
-    WHERE tracks.merged_into IS NULL
-      AND EXISTS (SELECT FROM told WHERE object_type = 'track' AND thing IN (tracks.spotify_id, tracks.id::text))
+WITH told_tracks AS MATERIALIZED (
+    SELECT t.id
+    FROM tracks AS t
+    JOIN spotify_objects AS o ON o.object_type = 'track' AND o.spotify_id = t.spotify_id
+    WHERE o.payload ?& ARRAY['name', 'artists', 'album']
 )
 SELECT 'plays' AS kind, coalesce(sum(play_count), 0)::bigint AS known,
        coalesce(sum(play_count) FILTER (WHERE track_id IN (SELECT id FROM told_tracks)), 0)::bigint AS told
 FROM user_track_stats
 UNION ALL
-SELECT 'tracks', count(*), (SELECT count(*) FROM told_tracks) FROM tracks WHERE merged_into IS NULL
+SELECT 'tracks', count(*), (SELECT count(*) FROM told_tracks)
+FROM tracks
+WHERE merged_into IS NULL
 UNION ALL
-SELECT 'albums', count(*), count(*) FILTER (WHERE spotify_id IN (SELECT thing FROM told WHERE object_type = 'album'))
+SELECT 'albums', count(*), count(*) FILTER (WHERE o.payload ? 'release_date')
 FROM albums
+LEFT JOIN spotify_objects AS o ON o.object_type = 'album' AND o.spotify_id = albums.spotify_id
 UNION ALL
-SELECT 'artists', count(*), count(*) FILTER (WHERE spotify_id IN (SELECT thing FROM told WHERE object_type = 'artist'))
+SELECT 'artists', count(*), count(*) FILTER (WHERE o.is_full)
 FROM artists
+LEFT JOIN spotify_objects AS o ON o.object_type = 'artist' AND o.spotify_id = artists.spotify_id
