@@ -1,1 +1,1 @@
-"""What the import costs: `python -m benchmarks` measures it and prints one table. No part of the product."""
+"""What imports and Spotify cost: `python -m benchmarks` measures it and prints two tables. No part of the product."""

@@ -1,4 +1,4 @@
-"""``make bench``: what an import costs, as ratios to a ceiling that is measured in the same run.
+"""``make bench``: what an import costs, as ratios to a ceiling that is measured in the same run; what Spotify costs.
 
 The ceiling is a binary COPY of the same finished events into the same partitioned table, with the same indexes and
 foreign keys, over one connection. Rounds of ceiling and imports alternate on fresh databases, and medians are shown.
@@ -23,7 +23,7 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import exports, pipeline
+from benchmarks import exports, pipeline, spotify
 from myi_pipelines import embedded
 from myi_pipelines.history import open_upload
 from myi_pipelines.warehouse import partitions
@@ -66,11 +66,20 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=300_000, help="listening events of the import (default: 300,000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds to take medians of (default: 3)")
     parser.add_argument("--skip-memory", action="store_true", help="leave out the import of 1,500,000 rows")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--skip-spotify", action="store_true", help="measure imports only")
+    which.add_argument("--only-spotify", action="store_true", help="measure calls to (a simulated) Spotify only")
     options = parser.parse_args()
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="myi-bench-") as folder, console.status("writing exports") as status:
-        data = _Data(Path(folder), options.events)
-        with _cluster(Path(folder) / "server") as cluster:
+    with (
+        tempfile.TemporaryDirectory(prefix="myi-bench-") as name,
+        console.status("starting") as status,
+        _cluster(Path(name) / "server") as cluster,
+    ):
+        folder = Path(name)
+        if not options.only_spotify:
+            status.update("writing exports")
+            data = _Data(folder, options.events)
             rounds = []
             for number in range(options.rounds):
                 status.update(f"round {number + 1} of {options.rounds}")
@@ -78,8 +87,11 @@ def main() -> None:
             rows = _speed_rows(rounds, data)
             if not options.skip_memory:
                 status.update(f"importing {BIG_ROWS:,} rows for their memory")
-                rows.append(_memory_row(cluster, Path(folder)))
-    _show(console, rows, options.rounds)
+                rows.append(_memory_row(cluster, folder))
+            _show(console, rows, options.rounds)
+        if not options.skip_spotify:
+            new_database = partial(_database, cluster)
+            spotify.show(console, spotify.measure(new_database, folder, events=options.events, on_step=status.update))
 
 
 class _Data:

@@ -42,7 +42,7 @@ def import_file(url: str, path: Path, *, listener: str = LISTENER) -> Steps:
     with connect(url) as conn, connect(url) as second_conn:
         user_id = users.ensure_user(conn, listener, "America/New_York")
         landed, land = timed(lambda: _land(conn, second_conn, user_id, path))
-        return Steps(land, *_derive(conn, second_conn, user_id), rows=landed.total_rows, added=landed.added_rows)
+        return Steps(land, *derive(conn, second_conn, user_id), rows=landed.total_rows, added=landed.added_rows)
 
 
 def poll(url: str, plays: list[PolledPlay], *, listener: str = LISTENER) -> float:
@@ -50,7 +50,7 @@ def poll(url: str, plays: list[PolledPlay], *, listener: str = LISTENER) -> floa
     with connect(url) as conn, connect(url) as second_conn:
         user_id = users.user_named(conn, listener)
         _, land = timed(lambda: land_polled_plays(conn, user_id, plays))
-        return land + sum(_derive(conn, second_conn, user_id))
+        return land + sum(derive(conn, second_conn, user_id))
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
@@ -73,7 +73,7 @@ def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -
     )
 
 
-def _derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
+def derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
     _, catalog_seconds = timed(lambda: catalog.sync_catalog(conn))
     stale = slices.stale_slices(conn, slices.Stage.EVENTS, user_id=user_id)
     helpers = [second_conn]

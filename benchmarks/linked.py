@@ -1,0 +1,97 @@
+"""Accounts of a simulated Spotify linked to a warehouse, all on a clock that benchmarks move. Measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from myi_pipelines.simulator import Control, Simulator
+from myi_pipelines.spotify import oauth
+from myi_pipelines.spotify.client import SpotifyClient
+from myi_pipelines.spotify.limits import Gate
+from myi_pipelines.sync import polling
+from myi_pipelines.sync.accounts import AccessTokens
+from myi_pipelines.sync.keys import TokenKeys
+from myi_pipelines.sync.login import begin_login, finish_login
+from myi_pipelines.sync.polling import Polled
+from myi_pipelines.warehouse.accounts import LinkedUser
+from myi_pipelines.warehouse.database import connect
+from myi_pipelines.warehouse.pacing import Quota
+
+TICK = timedelta(minutes=5)
+UNLIMITED = 1_000_000
+CALLS_PER_DAY = 600
+"""Of each family of endpoints: what Development Mode is reported to allow, and the setting's default."""
+
+
+QUOTA = Quota(CALLS_PER_DAY, TICK)
+
+
+@dataclass
+class Linked:
+    """What one process has to ask Spotify with."""
+
+    control: Control
+    database_url: str
+    redis_url: str
+    client: SpotifyClient
+    tokens: AccessTokens
+    users: dict[str, LinkedUser]
+    """By the name of the simulator's listener."""
+    now: datetime
+
+    def advance(self, step: timedelta) -> None:
+        """Move the simulated Spotify's clock and ours."""
+        self.now = self.control.advance(step)
+
+    def poll_due(self) -> list[Polled]:
+        """One tick of the schedule."""
+        connections = partial(connect, self.database_url)
+        return polling.poll_due(connections, self.client, self.tokens, now=self.now, quota=QUOTA)
+
+    def poll_now(self) -> list[Polled]:
+        """Everybody, due or not."""
+        connections, users = partial(connect, self.database_url), list(self.users.values())
+        return polling.poll_now(connections, self.client, self.tokens, users, now=self.now, quota=QUOTA)
+
+
+@contextmanager
+def linked(
+    simulator: Simulator,
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    listeners: Mapping[str, str],
+    *,
+    calls: int = UNLIMITED,
+) -> Iterator[Linked]:
+    """Log the simulator's ``listeners`` in, each as the warehouse's listener of the name given, and forget the calls.
+
+    ``calls`` a minute and, of each family, a day may be made.
+    """
+    control = simulator.control
+    app = oauth.App("benchmark", "http://127.0.0.1:3001/auth/callback", accounts_url=simulator.url)
+    keys = TokenKeys("", folder / "encryption.key")
+    here: list[Linked] = []
+
+    def now() -> datetime:
+        return here[0].now
+
+    with (
+        closing(Gate(redis_url, calls, calls, now=now)) as gate,
+        closing(SpotifyClient(gate, simulator.url)) as client,
+    ):
+        tokens = AccessTokens(database_url, app, keys, now=now)
+        here.append(Linked(control, database_url, redis_url, client, tokens, {}, control.now()))
+        with connect(database_url) as conn:
+            for listener, name in listeners.items():
+                attempt = begin_login(app)
+                answer = control.approve(attempt.url, listener)
+                user = finish_login(conn, client, app, keys, attempt, answer, name=name, now=now)
+                here[0].users[listener] = LinkedUser(user.user_id, user.name)
+        control.clear_requests()
+        yield here[0]

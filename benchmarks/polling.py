@@ -1,0 +1,196 @@
+"""What polling costs: calls and the database's time a poll, on top of a long history, and over days. Prints nothing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from benchmarks import pipeline
+from benchmarks.linked import CALLS_PER_DAY, TICK, Linked, linked
+from myi_pipelines.simulator import Setup, Simulator
+from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.database import connect
+from myi_pipelines.warehouse.slices import Stage, stale_slices
+
+CLOCK_STARTS = datetime(2025, 10, 31, 14, tzinfo=UTC)
+"""Soon after the end of the history that ``exports`` writes, so that the month has plays already."""
+DAY = timedelta(days=1)
+LISTENERS = 4
+PAGE = 50
+TICKS_A_DAY = DAY // TICK
+BETWEEN_POLLS = 4 * TICK
+NEW_TRACKS = 2
+"""Tracks never played before, among the new plays of a poll."""
+
+_BUSY = "SELECT active_time FROM pg_stat_database WHERE datname = %s"
+_CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+
+
+class Poll(NamedTuple):
+    """Medians of one poll, with everything derived from what it found."""
+
+    new_plays: int
+    asking_ms: float
+    """The database's time for who is due, tokens and landing."""
+    deriving_ms: float
+    """The database's time for catalog, events and statistics."""
+
+    @property
+    def database_ms(self) -> float:
+        return self.asking_ms + self.deriving_ms
+
+
+class Followed(NamedTuple):
+    """What came of polling one listener for some time."""
+
+    plays: int
+    """Those of 30 s or more: shorter ones Spotify does not show."""
+    lost: int
+    doubled: int
+    polls: int
+    calls: int
+    """Those for a new access token included."""
+    with_plays: int
+    """Polls that found new plays."""
+
+
+def polls(
+    database_url: str, redis_url: str, folder: Path, *, names: Mapping[str, str], new_plays: Sequence[int], times: int
+) -> list[Poll]:
+    """What a poll of a full page costs, by how many plays on it are new, of listeners who have a history.
+
+    ``names`` are the warehouse's by the simulator's; medians are of so many polls, after one that is not measured.
+    """
+    setup = Setup(listeners=LISTENERS, start=CLOCK_STARTS, listening_since=CLOCK_STARTS + 1_000 * DAY)
+    with (
+        Simulator(setup) as simulator,
+        linked(simulator, database_url, redis_url, folder, names) as spotify,
+        busy_milliseconds(database_url) as busy,
+    ):
+        page = _Page(spotify, next(iter(names)))
+        page.play(PAGE, new_tracks=PAGE)
+        _one_poll(spotify, PAGE, busy)
+        costs = []
+        for number in new_plays:
+            measured = []
+            for _ in range(times + 1):
+                page.play(number, new_tracks=min(NEW_TRACKS, number))
+                measured.append(_one_poll(spotify, number, busy))
+            costs.append(Poll(*(statistics.median(values) for values in zip(*measured[1:], strict=True))))
+        return costs
+
+
+def followed(
+    database_url: str, redis_url: str, folder: Path, *, names: Mapping[str, str], ticks: int
+) -> dict[str, Followed]:
+    """So many ticks of the schedule, everything derived once a day; by the simulator's listener.
+
+    What the event log has is compared with what was really played, whether Spotify ever showed it or not.
+    """
+    starts = CLOCK_STARTS + DAY
+    with (
+        Simulator(Setup(listeners=LISTENERS, start=starts, listening_since=starts)) as simulator,
+        linked(simulator, database_url, redis_url, folder, names, calls=CALLS_PER_DAY) as spotify,
+    ):
+        with_plays: Counter[str] = Counter()
+        for number in range(ticks):
+            spotify.advance(TICK)
+            with_plays.update(one.user for one in spotify.poll_due() if one.added)
+            if number % TICKS_A_DAY == 0:
+                _derive(spotify)
+        requests = spotify.control.requests()
+        calls = Counter(one.listener for one in requests)
+        polled = Counter(one.listener for one in requests if one.family == "recently_played")
+        ends = spotify.now
+        spotify.advance(BETWEEN_POLLS)
+        spotify.poll_now()
+        _derive(spotify)
+        return {
+            listener: Followed(
+                *_kept(spotify, listener, starts, ends), polled[listener], calls[listener], with_plays[name]
+            )
+            for listener, name in names.items()
+        }
+
+
+def _derive(spotify: Linked) -> None:
+    """What a run does after its polls: nothing more than taking in the catalog for who has no stale slice."""
+    with connect(spotify.database_url) as conn, connect(spotify.database_url) as second_conn:
+        sync_catalog(conn)
+        stale = stale_slices(conn, Stage.EVENTS)
+        for user_id in {user_id for user_id, _ in stale}:
+            pipeline.derive(conn, second_conn, user_id)
+
+
+def _kept(spotify: Linked, listener: str, since: datetime, until: datetime) -> tuple[int, int, int]:
+    """The plays of a listener that Spotify shows, and how many of them the event log lacks and has more than once."""
+    played = Counter(
+        (play.played_at, play.track_id) for play in spotify.control.plays(listener, since, until) if play.counts
+    )
+    with connect(spotify.database_url) as conn:
+        events = conn.execute(
+            "SELECT played_at, spotify_id FROM listening_events JOIN tracks ON tracks.id = track_id"
+            " WHERE user_id = %s AND played_at > %s AND played_at <= %s",
+            [spotify.users[listener].user_id, since, until],
+        )
+        stored = Counter((played_at, spotify_id) for played_at, spotify_id in events)
+    return played.total(), (played - stored).total(), (stored - played).total()
+
+
+def _one_poll(spotify: Linked, new_plays: int, busy: Callable[[], float]) -> Poll:
+    before = busy()
+    found = sum(one.added for one in spotify.poll_due())
+    between = busy()
+    _derive(spotify)
+    after = busy()
+    if found != new_plays:
+        raise RuntimeError(f"a poll found {found} new plays instead of {new_plays}")
+    return Poll(new_plays, between - before, after - between)
+
+
+@contextmanager
+def busy_milliseconds(database_url: str) -> Iterator[Callable[[], float]]:
+    """Tells for how long the sessions of a database have executed something, once all of them are closed."""
+    name = conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as conn:
+
+        def value(query: str) -> float:
+            row = conn.execute(query.encode(), [name]).fetchone()
+            assert row is not None
+            return float(row[0])
+
+        def busy() -> float:
+            while value(_CONNECTED):
+                time.sleep(0.001)
+            return value(_BUSY)
+
+        yield busy
+
+
+class _Page:
+    """Puts a listener's plays in by hand, at a steady pace."""
+
+    def __init__(self, spotify: Linked, listener: str) -> None:
+        self._spotify = spotify
+        self._listener = listener
+        self._tracks = [track.id for track in spotify.control.catalog().tracks]
+        self._known = 0
+
+    def play(self, count: int, *, new_tracks: int) -> None:
+        """Move the clock on to the next poll; meanwhile so many tracks are played, some for the first time."""
+        began = self._spotify.now
+        self._spotify.advance(BETWEEN_POLLS)
+        first = self._known + new_tracks - count
+        self._known += new_tracks
+        for number in range(count):
+            ended = began + (number + 1) * BETWEEN_POLLS / (count + 1)
+            self._spotify.control.add_play(self._listener, self._tracks[first + number], ended)
