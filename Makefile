@@ -30,7 +30,7 @@ test: setup-dev  ## Lint, types and all tests
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto
 
-bench: setup  ## Measure the import and print a table
+bench: setup  ## Measure imports and what Spotify costs, and print tables
 	@$(BIN)/python -m benchmarks
 
 # The lock files hold for every platform and every Python that pyproject.toml allows. UPGRADE=1 takes newer versions.
