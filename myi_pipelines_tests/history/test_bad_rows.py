@@ -13,7 +13,7 @@ from myi_pipelines_tests.history.exports import ID, as_json, extended, no_track,
 A_TIME = "expected a time such as 2023-01-30T19:46:52Z"
 IN_RANGE = "expected 2008-10-01 to tomorrow"
 CLEANED = "a text that cannot be kept as it is was cleaned"
-TOO_LATE = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+TOO_LATE = "2101-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
