@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -44,7 +45,24 @@ class PortInUse(Exception):
 
 
 class DagsterFailed(Exception):
-    """Dagster ended, or its UI does not answer; the message says where its log is."""
+    """Dagster, or what runs beside it, ended or does not answer; the message says where its log is."""
+
+
+class Companion(NamedTuple):
+    """A program that starts and ends with Dagster's processes."""
+
+    name: str
+    """As messages and its log file call it."""
+    arguments: tuple[str, ...]
+    """What to run, as ``python -m`` takes it."""
+
+
+class Part(NamedTuple):
+    """One process of a stack."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
 
 
 class Stack(NamedTuple):
@@ -52,14 +70,15 @@ class Stack(NamedTuple):
 
     url: str
     log: Path
-    processes: list[subprocess.Popen[bytes]]
+    """Dagster's."""
+    parts: list[Part]
 
     def raise_if_ended(self) -> None:
-        """Raises DagsterFailed when one of Dagster's processes has ended by itself."""
-        for process in self.processes:
-            if (code := process.poll()) is not None:
+        """Raises DagsterFailed when a process of the stack has ended by itself."""
+        for part in self.parts:
+            if (code := part.process.poll()) is not None:
                 raise DagsterFailed(
-                    f"Dagster ended by itself (exit code {code}): {last_line(self.log)}; see {self.log}"
+                    f"{part.name} ended by itself (exit code {code}): {last_line(part.log)}; see {part.log}"
                 )
 
     def wait_until_serving(self) -> None:
@@ -145,12 +164,23 @@ def stopping_on_signals() -> Iterator[None]:
             asked = True
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with _handled_by(stop):
+        yield
+
+
+def _undisturbed() -> AbstractContextManager[None]:
+    """Signals that come while everything is being stopped are ignored, also when nobody had asked for it before."""
+    return _handled_by(signal.SIG_IGN) if threading.current_thread() is threading.main_thread() else nullcontext()
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def require_free_port(port: int) -> None:
@@ -166,8 +196,15 @@ def require_free_port(port: int) -> None:
             pass
     who = f" by {listener}" if (listener := find_listener(port)) else ""
     raise PortInUse(
-        f"port {port} is in use{who}: end that process, or choose another port, for example MYI_PORT={port + 1}"
+        f"port {port} is in use{who}: end that process, or choose another port, for example MYI_PORT={port + 10}"
     )
+
+
+def free_port() -> int:
+    """A port on which nobody listens at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def find_listener(port: int) -> str | None:
@@ -187,13 +224,12 @@ def find_listener(port: int) -> str | None:
 
 
 @contextmanager
-def starting_dagster(settings: Settings, progress: Progress) -> Iterator[Stack]:
-    """The other half: Dagster's processes, which take seconds to start. The block begins meanwhile."""
+def starting_dagster(settings: Settings, progress: Progress, beside: Sequence[Companion] = ()) -> Iterator[Stack]:
+    """The other half: Dagster's processes, which take seconds to start, and others ``beside`` them. The block begins
+    meanwhile."""
     prepare_dagster_home(settings)
     progress("starting Dagster")
-    log = settings.logs / "dagster.log"
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
+    log = _new_log(settings, "Dagster")
     mark = uuid.uuid4().hex
     _write_state(settings, _read_state(settings) | {"mark": mark})
     code_socket = _code_socket(settings)
@@ -201,21 +237,33 @@ def starting_dagster(settings: Settings, progress: Progress) -> Iterator[Stack]:
     try:
         workspace = settings.dagster_home / "workspace.yaml"
         workspace.write_text(_workspace(code_socket))
+        for one in beside:
+            its_log = _new_log(settings, one.name)
+            stack.parts.append(Part(one.name, _spawn(settings, its_log, mark, list(one.arguments)), its_log))
         for arguments in (
             _code_server(code_socket),
             _webserver(code_socket, workspace, settings.port),
             _daemon(code_socket, workspace),
         ):
-            stack.processes.append(_spawn(settings, log, mark, arguments))
+            stack.parts.append(Part("Dagster", _spawn(settings, log, mark, arguments), log))
         yield stack
     finally:
-        progress("stopping Dagster")
-        _end([psutil.Process(process.pid) for process in stack.processes if process.poll() is None])
-        _end(find_marked(mark))  # Runs that were going on.
-        for process in stack.processes:
-            process.wait()
-        code_socket.unlink(missing_ok=True)
-        remove_socket_folder(code_socket.parent, settings.dagster_home)
+        with _undisturbed():
+            progress("stopping Dagster")
+            _end([psutil.Process(part.process.pid) for part in stack.parts if part.process.poll() is None])
+            _end(find_marked(mark))  # Runs that were going on.
+            for part in stack.parts:
+                part.process.wait()
+            code_socket.unlink(missing_ok=True)
+            remove_socket_folder(code_socket.parent, settings.dagster_home)
+
+
+def _new_log(settings: Settings, name: str) -> Path:
+    """An empty log; the one of last time is kept beside it."""
+    log = settings.logs / f"{name.lower().replace(' ', '-')}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    return log
 
 
 def _spawn(settings: Settings, log: Path, mark: str, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -317,8 +365,9 @@ def last_line(log: Path) -> str:
 
 
 def _stop_servers(settings: Settings, names: list[str], progress: Progress) -> None:
-    for name in servers.stop_servers(settings, names):
-        progress(f"stopped {name}")
+    with _undisturbed():
+        for name in servers.stop_servers(settings, names):
+            progress(f"stopped {name}")
     _state_file(settings).unlink(missing_ok=True)
 
 

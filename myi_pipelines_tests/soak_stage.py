@@ -4,10 +4,11 @@ in again, and time that passes for all of them. What goes wrong when is ``soak_t
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import redis
+from redis import Redis
 
 from myi_pipelines.embedded.redis import RedisServer
 from myi_pipelines.settings import PROJECT
@@ -26,7 +27,7 @@ from myi_pipelines.sync.login import LoginFailed, begin_login, finish_login
 from myi_pipelines.warehouse.accounts import linked_users
 from myi_pipelines_tests.soak_worker import Hands, Setup, described, open_hands, order
 
-ANSWERS_WITHIN = 60
+ANSWERS_WITHIN = 120
 OPENED_AT = "myi:spotify:circuit:opened_at"
 
 #: Time that passes for Redis too: what was to live on for a while lives on for that much less.
@@ -69,8 +70,9 @@ class Worker:
 
     def _line(self) -> str:
         assert self.process.stdout is not None
-        line = self.process.stdout.readline().strip()
-        assert line, f"a worker died; the end of its log:\n{self.log.read_text()[-4000:]}"
+        answered, _, _ = select.select([self.process.stdout], [], [], ANSWERS_WITHIN)
+        line = self.process.stdout.readline().strip() if answered else ""
+        assert line, f"a worker died or hangs; the end of its log:\n{self.log.read_text()[-4000:]}"
         return line
 
 
@@ -79,6 +81,7 @@ class Stage:
     simulator: Simulator
     redis: RedisServer
     folder: Path
+    redis_client: Redis
     hands: Hands
     chance: Random
     workers: list[Worker] = field(default_factory=list)
@@ -93,6 +96,8 @@ class Stage:
     """When a worker was killed before it was done."""
     limits: list[int] = field(default_factory=list)
     """Faults that last until they are cleared."""
+    seconds: dict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(lambda: 0.1))
+    """How long the same tasks took of late."""
     is_up: bool = True
     """Whether the simulated Spotify answers."""
 
@@ -104,15 +109,18 @@ class Stage:
     def now(self) -> datetime:
         return self.hands.now
 
+    @property
+    def redis_is_away(self) -> bool:
+        return self.redis.pid() is None
+
     # Time
 
     def pass_time(self, step: timedelta) -> None:
         clock = self.simulator.spotify.clock
         clock.advance(step)
         self.hands.clock[0] = clock.now()
-        if self.redis.pid() is not None:
-            with redis.Redis.from_url(self.redis.url()) as client:
-                client.eval(AGE, 1, OPENED_AT, step // timedelta(milliseconds=1))
+        if not self.redis_is_away:
+            self.redis_client.eval(AGE, 1, OPENED_AT, step // timedelta(milliseconds=1))
 
     # Listeners
 
@@ -165,17 +173,20 @@ class Stage:
         """Have some workers do the same at once; one of them may be killed before it is done."""
         self.workers = self.workers[1:] + self.workers[:1]
         at_work = self.workers[:hands]
+        began = time.monotonic()
         for worker in at_work:
             worker.begin(self.now, tasks)
         if victim is not None:
-            time.sleep(self.chance.uniform(0, 0.15) * len(tasks))
+            time.sleep(self.chance.random() * self.seconds[tuple(tasks)])
             if at_work[victim].kill():
                 self.interrupted.append(self.now)
         for place, worker in enumerate(at_work):
             if place != victim:
                 for user, error in worker.answer().get("poll", ()):
                     self.polls.append((self.now, user, error))
-        if victim is not None:
+        if victim is None:
+            self.seconds[tuple(tasks)] = time.monotonic() - began
+        else:
             assert self.spare is not None
             self.workers[victim], self.spare = self.spare, self.start_worker()
             self.workers[victim].ready()
@@ -197,8 +208,11 @@ def open_stage(simulator: Simulator, database_url: str, folder: Path, chance: Ra
     server.start()
     setup = Setup(simulator.url, database_url, server.url(), str(folder / "encryption.key"))
     try:
-        with open_hands(setup, simulator.spotify.clock.now()) as hands:
-            stage = Stage(simulator, server, folder, hands, chance)
+        with (
+            Redis.from_url(server.url()) as client,
+            open_hands(setup, simulator.spotify.clock.now()) as hands,
+        ):
+            stage = Stage(simulator, server, folder, client, hands, chance)
             try:
                 yield stage
             finally:

@@ -1,7 +1,7 @@
 """What the soak's processes do: poll, derive, enrich, refresh top lists, at a time that they are told.
 
-`python -m myi_pipelines_tests.soak_worker SETUP`, with a ``Setup`` as JSON, is one of them: it reads an order a line and
-answers each with a line. It logs everything that anybody logs, to standard error.
+`python -m myi_pipelines_tests.soak_worker SETUP TIME`, with a ``Setup`` as JSON, is one of them: it reads an order a
+line and answers each with a line. It logs everything that anybody logs, to standard error.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
+
+from psycopg import Connection as AnyConnection
+from psycopg_pool import ConnectionPool
 
 from myi_pipelines.spotify import circuit, oauth
 from myi_pipelines.spotify.client import SpotifyClient
@@ -26,7 +28,7 @@ from myi_pipelines.sync.keys import TokenKeys
 from myi_pipelines.sync.polling import poll_due
 from myi_pipelines.sync.top_lists import refresh_due
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.warehouse.database import Connection, connect, prepare
 from myi_pipelines.warehouse.events import conform_slices
 from myi_pipelines.warehouse.pacing import Quota
 from myi_pipelines.warehouse.slices import Stage, stale_slices
@@ -36,10 +38,10 @@ from myi_pipelines_tests.reference import MIN_PLAY_MS
 APPLICATION = "myi soak"
 CLIENT_ID = "client-of-the-soak"
 TICK = timedelta(minutes=30)
-CALLS_A_DAY = 100
+CALLS_A_DAY = 56
 CALLS_A_MINUTE = 60
-CALLS_A_RUN = 25
-TIMEOUT_SECONDS = 2.0
+CALLS_A_RUN = 40
+TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Hands:
     setup: Setup
     clock: list[datetime]
     conn: Connection
+    pool: ConnectionPool[Connection]
     client: SpotifyClient
     app: oauth.App
     keys: TokenKeys
@@ -78,8 +81,7 @@ class Hands:
 
     def poll(self) -> list[tuple[str, str | None]]:
         """Whom this process polled, and why there is no page."""
-        connections = partial(connect, self.setup.database_url, application_name=APPLICATION)
-        polls = poll_due(connections, self.client, self.tokens, now=self.now, quota=self.quota)
+        polls = poll_due(self.pool.connection, self.client, self.tokens, now=self.now, quota=self.quota)
         return [(poll.user, poll.error) for poll in polls]
 
     def derive(self) -> int:
@@ -93,9 +95,7 @@ class Hands:
         return len(slices)
 
     def top_lists(self) -> list[tuple[str, str | None]]:
-        return [
-            (one.user, one.error) for one in refresh_due(self.conn, self.client, self.tokens, now=self.now)
-        ]
+        return [(one.user, one.error) for one in refresh_due(self.conn, self.client, self.tokens, now=self.now)]
 
     def enrich(self) -> tuple[int, str | None]:
         """Calls that were made, and why there were no more."""
@@ -119,6 +119,15 @@ def open_hands(setup: Setup, now: datetime) -> Iterator[Hands]:
     keys = TokenKeys("", Path(setup.key_file))
     with (
         connect(setup.database_url, application_name=APPLICATION) as conn,
+        ConnectionPool(
+            setup.database_url,
+            connection_class=AnyConnection[tuple[Any, ...]],
+            kwargs={"autocommit": True, "application_name": APPLICATION},
+            configure=prepare,
+            min_size=1,
+            max_size=4,
+            open=True,
+        ) as pool,
         closing(
             Gate(
                 setup.redis_url,
@@ -132,7 +141,7 @@ def open_hands(setup: Setup, now: datetime) -> Iterator[Hands]:
         closing(SpotifyClient(gate, setup.simulator_url, timeout_seconds=TIMEOUT_SECONDS)) as client,
     ):
         tokens = AccessTokens(setup.database_url, app, keys, now=lambda: clock[0])
-        yield Hands(setup, clock, conn, client, app, keys, tokens)
+        yield Hands(setup, clock, conn, pool, client, app, keys, tokens)
 
 
 def order(now: datetime, tasks: Sequence[str]) -> str:

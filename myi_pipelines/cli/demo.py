@@ -14,10 +14,11 @@ def demo(
     exit: Annotated[bool, typer.Option("--exit", help="End after the report instead of serving the UI.")] = False,  # noqa: A002
     plays: Annotated[int, typer.Option(min=300, max=1_000_000, help="About how many plays to make up.")] = 60_000,
 ) -> None:
-    """Try it all with made-up listeners: their exports go into uploads/, Dagster imports them, a report is printed.
+    """Try it all with made-up listeners: Dagster imports their exports, asks a simulated Spotify, a report is printed.
 
-    Then Dagster's UI is served until Ctrl-C, which stops all that was started. A second demo finds the sample imported
-    and prints the report at once. MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps the sample apart from your own
+    The exports go into uploads/; the listeners' accounts are linked to a Spotify that runs on this machine, for as long
+    as the demo does. Then Dagster's UI is served until Ctrl-C, which stops all that was started. A second demo finds
+    the sample imported. MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps the sample apart from your own
     history.
     """
     from rich.console import Console

@@ -39,6 +39,13 @@ class Offer(NamedTuple):
     """Listeners whose names are the sample's but whose history is not: it is left alone."""
     failed_before: frozenset[int]
     """Import jobs that had failed by then and tell nothing of this try."""
+    last_day: date
+    """Of the sample."""
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """Those whose history is the sample's."""
+        return tuple(name for name in NAMES if name not in self.strangers)
 
 
 def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
@@ -51,8 +58,9 @@ def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
     known: list[SampleFile] = []
     strangers: list[str] = []
     jobs = [job for name in NAMES for job in list_jobs(conn, user=name, limit=JOBS_AT_MOST)]
+    end = last_day(jobs)
     with _workshop(uploads) as workshop:
-        for listener in write_sample(workshop, listeners=LISTENERS, plays=plays, end=last_day(jobs)):
+        for listener in write_sample(workshop, listeners=LISTENERS, plays=plays, end=end):
             made = {path: _sample_file(listener, path, uploads) for path in listener.files}
             imported = {job.sha256 for job in jobs if job.user == listener.name and job.status == "COMPLETED"}
             if imported - {file.sha256 for file in made.values()} or any(map(_is_taken, made.values())):
@@ -67,7 +75,7 @@ def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
                 path.replace(file.path)
                 waiting.append(file)
     failed = frozenset(job.id for job in jobs if job.status == "FAILED")
-    return Offer(tuple(waiting), tuple(known), tuple(strangers), failed)
+    return Offer(tuple(waiting), tuple(known), tuple(strangers), failed, end)
 
 
 def last_day(jobs: list[ImportJob]) -> date:

@@ -1,11 +1,16 @@
-"""Looks on while Dagster imports the sample, until all is done or will not be. Draws nothing, changes nothing."""
+"""Looks on while Dagster imports the sample and asks Spotify, until all is done or will not be. Draws nothing, and does
+nothing but ask Dagster for the runs of Spotify's part."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from myi_pipelines.demo.arrivals import Arrivals, load_arrivals
+from myi_pipelines.demo.launches import Launch, metadata, polls, top_lists
 from myi_pipelines.demo.offer import JOBS_AT_MOST, Offer, SampleFile
-from myi_pipelines.demo.runs import Run, runs_since
+from myi_pipelines.demo.runs import Run, launch, runs_since
+from myi_pipelines.inventory import Coverage, metadata_coverage
 from myi_pipelines.settings import Settings
 from myi_pipelines.stack import Stack
 from myi_pipelines.warehouse.database import Connection
@@ -39,6 +44,8 @@ class Moment(NamedTuple):
     stats: Work
     runs: tuple[Run, ...] | None
     """None before Dagster's webserver answers."""
+    arrivals: Arrivals | None = None
+    """What Spotify told; None while nobody is linked."""
 
     @property
     def unfinished_runs(self) -> list[Run]:
@@ -59,57 +66,94 @@ class Moment(NamedTuple):
         """Whether nothing is left to do and Dagster's runs have come to their ends."""
         return self.is_warehouse_done and self.runs is not None and not self.unfinished_runs
 
+    def has_ended(self, run_ids: Sequence[str]) -> bool:
+        """Whether these runs have come to their ends."""
+        ended = {run.id for run in self.runs or () if not run.is_unfinished}
+        return ended.issuperset(run_ids)
 
-def is_anything_stale(conn: Connection) -> bool:
-    """Whether the warehouse's numbers are about to change."""
-    return any(stale_slices(conn, stage) for stage in Stage)
 
+class Watch:
+    """Looks at one demo. ``since`` is when Dagster was started.
 
-def moments(conn: Connection, settings: Settings, stack: Stack, offer: Offer, since: float) -> Iterator[Moment]:
-    """Moment after moment, the last of which is done. ``since`` is when Dagster was started.
-
-    Raises DemoFailed when a file or a run fails or nothing has moved for minutes, and DagsterFailed when Dagster ends.
+    Whatever yields moments raises DemoFailed when a file or a run fails or nothing has moved for minutes, and
+    DagsterFailed when Dagster ends.
     """
-    known_stale: dict[Stage, set[Slice]] = {stage: set() for stage in Stage}
-    runs: tuple[Run, ...] | None = None
-    asked = 0.0
-    before, moved = None, time.monotonic()
-    while True:
-        stack.raise_if_ended()
-        moment = Moment(
-            _jobs(conn, offer), _work(conn, Stage.EVENTS, known_stale), _work(conn, Stage.STATS, known_stale), runs
-        )
-        if moment.is_warehouse_done or time.monotonic() - asked > SECONDS_BETWEEN_QUESTIONS:
-            answer = runs_since(settings, since)
-            runs = runs if answer is None else answer
-            moment, asked = moment._replace(runs=runs), time.monotonic()
-        yield moment
-        _require_success(moment, settings)
-        if moment.is_done:
-            return
-        if moment != before:
-            before, moved = moment, time.monotonic()
-        elif time.monotonic() - moved > PATIENCE_SECONDS:
-            raise DemoFailed(
-                f"nothing has moved for {PATIENCE_SECONDS // 60} minutes: look into {stack.log}, or start `myi up` and "
-                f"look at {settings.ui_url}/runs and {settings.ui_url}/automation"
-            )
-        time.sleep(SECONDS_BETWEEN_LOOKS)
 
+    def __init__(self, conn: Connection, settings: Settings, stack: Stack, offer: Offer, since: float) -> None:
+        self._conn = conn
+        self._settings = settings
+        self._stack = stack
+        self._offer = offer
+        self._since = since
+        self._known_stale: dict[Stage, set[Slice]] = {stage: set() for stage in Stage}
+        self._runs: tuple[Run, ...] | None = None
+        self._linked: Sequence[str] = ()
+        self._before: list[Coverage] = []
+        self._arrivals: Arrivals | None = None
 
-def _jobs(conn: Connection, offer: Offer) -> tuple[tuple[SampleFile, ImportJob | None], ...]:
-    jobs = {
-        (job.user, job.sha256): job
-        for job in reversed(list_jobs(conn, limit=JOBS_AT_MOST))
-        if job.id not in offer.failed_before
-    }
-    return tuple((file, jobs.get((file.user, file.sha256))) for file in offer.waiting)
+    def importing(self) -> Iterator[Moment]:
+        """Moment after moment, until the sample is imported."""
+        return self._until(lambda moment: moment.is_done)
 
+    def asking_spotify(self, listeners: Sequence[str]) -> Iterator[Moment]:
+        """Moment after moment, until Dagster has polled linked listeners, listed their tops and fetched metadata.
 
-def _work(conn: Connection, stage: Stage, known_stale: dict[Stage, set[Slice]]) -> Work:
-    stale = stale_slices(conn, stage)
-    known_stale[stage].update(stale)
-    return Work(len(known_stale[stage]) - len(stale), len(known_stale[stage]))
+        Metadata comes last: what comes with plays and top lists costs no calls.
+        """
+        self._linked, self._before = listeners, metadata_coverage(self._conn)
+        today = datetime.now(UTC).date()
+        yield from self._running(polls(listeners, today), top_lists(listeners))
+        yield from self._running(metadata(today))
+
+    def _running(self, *wanted: Launch) -> Iterator[Moment]:
+        run_ids = [launch(self._settings, one) for one in wanted]
+        return self._until(lambda moment: moment.is_done and moment.has_ended(run_ids))
+
+    def _until(self, is_over: Callable[[Moment], bool]) -> Iterator[Moment]:
+        asked = 0.0
+        before, moved = None, time.monotonic()
+        while True:
+            self._stack.raise_if_ended()
+            moment = self._look()
+            is_last_look = moment.is_warehouse_done and not self._linked
+            if is_last_look or time.monotonic() - asked > SECONDS_BETWEEN_QUESTIONS:
+                self._ask()
+                moment, asked = self._look(), time.monotonic()
+            yield moment
+            _require_success(moment, self._settings)
+            if is_over(moment):
+                return
+            if moment != before:
+                before, moved = moment, time.monotonic()
+            elif time.monotonic() - moved > PATIENCE_SECONDS:
+                raise DemoFailed(
+                    f"nothing has moved for {PATIENCE_SECONDS // 60} minutes: look into {self._stack.log}, or start "
+                    f"`myi up` and look at {self._settings.ui_url}/runs and {self._settings.ui_url}/automation"
+                )
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _look(self) -> Moment:
+        return Moment(self._jobs(), self._work(Stage.EVENTS), self._work(Stage.STATS), self._runs, self._arrivals)
+
+    def _ask(self) -> None:
+        """What is looked at less often than the rest."""
+        answer = runs_since(self._settings, self._since)
+        self._runs = self._runs if answer is None else answer
+        if self._linked:
+            self._arrivals = load_arrivals(self._conn, self._linked, self._before)
+
+    def _jobs(self) -> tuple[tuple[SampleFile, ImportJob | None], ...]:
+        jobs = {
+            (job.user, job.sha256): job
+            for job in reversed(list_jobs(self._conn, limit=JOBS_AT_MOST))
+            if job.id not in self._offer.failed_before
+        }
+        return tuple((file, jobs.get((file.user, file.sha256))) for file in self._offer.waiting)
+
+    def _work(self, stage: Stage) -> Work:
+        stale = stale_slices(self._conn, stage)
+        self._known_stale[stage].update(stale)
+        return Work(len(self._known_stale[stage]) - len(stale), len(self._known_stale[stage]))
 
 
 def _require_success(moment: Moment, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from rich.cells import cell_len
@@ -39,9 +39,23 @@ _UNSAFE = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *
 
 def render_report(report: Report, console: Console) -> None:
     """Print a report: never wider than 120 columns, and made for 80 or more."""
-    width = max(NARROWEST, min(console.width, WIDEST))
+    width = _width(console)
+    _print(_parts(report, width), width, console)
+
+
+def render_section(title: str, note: str, content: RenderableType, console: Console) -> None:
+    """Print something else in a report's frame."""
+    width = _width(console)
+    _print([_headline(title, note, width), _block(content), ""], width, console)
+
+
+def _width(console: Console) -> int:
+    return max(NARROWEST, min(console.width, WIDEST))
+
+
+def _print(parts: Iterable[RenderableType], width: int, console: Console) -> None:
     options = console.options.update(width=width, highlight=False)
-    for part in _parts(report, width):
+    for part in parts:
         for line in console.render_lines(part, options, pad=False):
             console.print(Segments([*_trimmed(line), Segment.line()]), end="")
 

@@ -205,6 +205,10 @@ class Accounts:
             return held.grant.listener
         return self._codes[code].listener if code in self._codes else None
 
+    def all_tokens(self) -> list[str]:
+        """Every access and refresh token that was ever issued, for tests that look for them where they must not be."""
+        return [*self._access, *self._refresh]
+
     def revoke(self, listener: str) -> None:
         """As if the listener had removed the app on their account's page."""
         for held in self._refresh.values():

@@ -1,0 +1,62 @@
+"""The report's section on Spotify: what linking accounts brought, and what it cost. Reads no database, asks nobody."""
+
+from collections.abc import Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from myi_pipelines.demo.arrivals import Arrivals, FromSpotify
+from myi_pipelines.demo.view import GREEN, NOTE, QUIET
+from myi_pipelines.report import render_section
+
+BAR = 20
+
+
+def print_spotify(arrivals: Arrivals, calls: Mapping[str, int], console: Console) -> None:
+    """Print the section. ``calls`` are those of the Web API, by family of endpoints."""
+    content = Group(_listeners(arrivals), "", _metadata(arrivals), "", _cost(calls))
+    render_section("Spotify", "simulated", content, console)
+
+
+def _listeners(arrivals: Arrivals) -> RenderableType:
+    table = Table.grid(padding=(0, 3, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="ellipsis", no_wrap=True)
+    table.add_column(overflow="ellipsis", no_wrap=True)
+    table.add_row(
+        Text("linked", NOTE), Text("polled", NOTE), Text("top track of four weeks", NOTE), Text("top artist", NOTE)
+    )
+    for one in arrivals.listeners:
+        table.add_row(Text(one.name), f"{one.polled_plays:,} plays", _track(one), Text(one.first_artist or "–"))
+    return table
+
+
+def _track(one: FromSpotify) -> Text:
+    if one.first_track is None:
+        return Text("–")
+    return Text.assemble(one.first_track, (f"  {one.first_track_artist or ''}", NOTE))
+
+
+def _metadata(arrivals: Arrivals) -> RenderableType:
+    table = Table.grid(padding=(0, 3, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(width=BAR)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, style=NOTE)
+    table.add_column(no_wrap=True, style=NOTE)
+    table.add_row(*(Text(title, NOTE) for title in ("metadata of", "", "now", "before", "")))
+    for before, now in zip(arrivals.before, arrivals.now, strict=True):
+        drawn = ProgressBar(
+            total=1, completed=now.share, width=BAR, style="grey23", complete_style=GREEN, finished_style=QUIET
+        )
+        counted = f"{now.told:,} of {now.known:,}"
+        table.add_row(now.kind, drawn, f"{now.share:.0%}", f"{before.share:.0%}", counted)
+    return table
+
+
+def _cost(calls: Mapping[str, int]) -> RenderableType:
+    by_family = ", ".join(f"{count:,} {family}" for family, count in calls.items())
+    return Text.assemble((f"{sum(calls.values()):,} calls", "bold"), (f"  {by_family}", NOTE))
