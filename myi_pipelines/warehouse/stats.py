@@ -118,7 +118,10 @@ def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
     names = ["remove_tracks", "update_tracks", "insert_tracks"]
     if run["recount"]:
         names.append("recount_tracks")
-    return sum(conn.execute(statement(f"stats/{name}"), run).rowcount for name in names)
+    written = sum(conn.execute(statement(f"stats/{name}"), run).rowcount for name in names)
+    if conn.execute("SELECT EXISTS (SELECT FROM changed_tracks WHERE has_lost_last)").fetchone() == (True,):
+        conn.execute(statement("stats/last_plays"), run)
+    return written
 
 
 def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
