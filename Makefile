@@ -7,10 +7,10 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up test bench lock clean
+.PHONY: help setup setup-dev demo up test bench bench-scale lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup:  ## Make .venv with the packages of requirements.lock
 	@scripts/setup.sh requirements.lock '$(PYTHON)'
@@ -33,6 +33,11 @@ test: setup-dev  ## Lint, types and all tests
 bench: setup  ## Measure imports and what Spotify costs, and print tables
 	@$(BIN)/python -m benchmarks
 
+ROWS ?= 2000000
+
+bench-scale: setup  ## Build a warehouse of many listeners, ROWS=20000000 say, and measure it
+	@$(BIN)/python -m benchmarks.scale --rows $(ROWS)
+
 # The lock files hold for every platform and every Python that pyproject.toml allows. UPGRADE=1 takes newer versions.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
@@ -41,6 +46,7 @@ lock: setup-dev  ## Write requirements.lock and requirements-dev.lock from pypro
 	@$(BIN)/python -m pip install --quiet uv
 	@$(LOCK) --group build --output-file requirements.lock
 	@$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	@$(LOCK) --group build --extra celery --constraints requirements.lock --output-file requirements-celery.lock
 
 clean:  ## Stop the embedded servers; remove .venv and caches (your data in .myi stays)
 	@if [ -x $(BIN)/myi ]; then $(BIN)/myi services stop; fi

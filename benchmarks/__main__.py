@@ -23,7 +23,7 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import exports, pipeline, spotify
+from benchmarks import exports, pipeline, rebuild, spotify
 from myi_pipelines import embedded
 from myi_pipelines.history import open_upload
 from myi_pipelines.warehouse import partitions
@@ -69,6 +69,8 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--skip-spotify", action="store_true", help="measure imports only")
     which.add_argument("--only-spotify", action="store_true", help="measure calls to (a simulated) Spotify only")
+    which.add_argument("--only-rebuild", action="store_true", help="measure rebuilds of a month only")
+    parser.add_argument("--skip-rebuild", action="store_true", help="leave out rebuilds of a month")
     options = parser.parse_args()
     console = Console()
     with (
@@ -77,7 +79,8 @@ def main() -> None:
         _cluster(Path(name) / "server") as cluster,
     ):
         folder = Path(name)
-        if not options.only_spotify:
+        new_database = partial(_database, cluster)
+        if not options.only_spotify and not options.only_rebuild:
             status.update("writing exports")
             data = _Data(folder, options.events)
             rounds = []
@@ -89,8 +92,9 @@ def main() -> None:
                 status.update(f"importing {BIG_ROWS:,} rows for their memory")
                 rows.append(_memory_row(cluster, folder))
             _show(console, rows, options.rounds)
-        if not options.skip_spotify:
-            new_database = partial(_database, cluster)
+        if not options.skip_rebuild and not options.only_spotify:
+            rebuild.show(console, rebuild.measure(new_database, rounds=options.rounds, on_step=status.update))
+        if not options.skip_spotify and not options.only_rebuild:
             spotify.show(console, spotify.measure(new_database, folder, events=options.events, on_step=status.update))
 
 

@@ -10,7 +10,7 @@ from myi_pipelines.assets.stats import agreement
 from myi_pipelines.partitions import last_month
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.warehouse import accounts, invariants, polling
+from myi_pipelines.warehouse import accounts, invariants, maintenance, polling
 from myi_pipelines.warehouse.partitions import months_between
 
 MINUTES_UNTIL_OVERDUE = 15
@@ -49,7 +49,7 @@ def slices_are_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(
-    asset="listening_events",
+    asset="listening_events_partitions",
     description="Every month table has the partitions of the current month and of those that are made ahead.",
 )
 def partitions_are_present(warehouse: Warehouse) -> dg.AssetCheckResult:
@@ -65,6 +65,25 @@ def partitions_are_present(warehouse: Warehouse) -> dg.AssetCheckResult:
             else "No partition is missing."
         ),
         metadata={"missing_partitions": markdown_list(missing)} if missing else {},
+    )
+
+
+@dg.asset_check(
+    asset="listening_events_partitions",
+    description="Every partition has the storage settings with which partitions are made.",
+)
+def partitions_are_set_up(warehouse: Warehouse) -> dg.AssetCheckResult:
+    with warehouse.connection() as conn:
+        drifted = [str(drift) for drift in maintenance.drifts(conn)]
+    return dg.AssetCheckResult(
+        passed=not drifted,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"{len(drifted)} partitions have other settings; materialize listening_events_partitions to set them again"
+            if drifted
+            else "Every partition is set up as it should be."
+        ),
+        metadata={"drifted_partitions": markdown_list(drifted)} if drifted else {},
     )
 
 
@@ -144,6 +163,7 @@ CHECKS = [
     everyones_stats_agree,
     slices_are_fresh,
     partitions_are_present,
+    partitions_are_set_up,
     polling_is_fresh,
     metadata_covers_plays,
     quota_is_left,

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from myi_pipelines.history import Batch, HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
+from myi_pipelines.warehouse.archive import BringBack
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.landing import Landed, land_upload
 
@@ -27,6 +28,7 @@ def land_file(
     on_note: Callable[[str], None],
     on_batch: OnBatch,
     pass_over: tuple[type[HistoryError], ...] = (),
+    bring_back: BringBack | None = None,
 ) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
@@ -51,6 +53,7 @@ def land_file(
             batches=_told(upload, on_batch),
             min_play_ms=min_play_ms,
             on_note=on_note,
+            bring_back=bring_back,
         )
 
 

@@ -4,7 +4,7 @@ Reads only; Dagster's metadata and checks are made of it. It knows no Dagster.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from psycopg import sql
@@ -76,6 +76,8 @@ class StaleRange(NamedTuple):
     slices: int
     first: date | None
     last: date | None
+    since: datetime | None
+    """When the one that has waited longest was marked."""
 
 
 class ImportProgress(NamedTuple):

@@ -1,19 +1,23 @@
 """The jobs: which assets run together, and how. The steps are SQL-bound and short, so they share the run's process."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from myi_pipelines.assets.archive import archived_months
 from myi_pipelines.assets.catalog import catalog
 from myi_pipelines.assets.events import listening_events
 from myi_pipelines.assets.landing import imported_plays
 from myi_pipelines.assets.metadata import spotify_objects
+from myi_pipelines.assets.operations import listening_events_partitions
 from myi_pipelines.assets.polling import polled_plays
 from myi_pipelines.assets.snapshots import top_lists
 from myi_pipelines.assets.stats import stats
 from myi_pipelines.checks import CHECKS
+from myi_pipelines.run_history import remove_old_runs
 
 USER_TAG = "myi/user"
 FILES_TAG = "myi/files"
@@ -56,6 +60,20 @@ refresh_metadata = dg.define_asset_job(
     description="Fetches metadata that is missing, the most played first, and derives what it changes.",
 )
 
+archive_history = dg.define_asset_job(
+    "archive_history",
+    selection=dg.AssetSelection.assets(archived_months) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Months past the retention leave for the archive, verified before they are dropped.",
+)
+
+maintain_partitions = dg.define_asset_job(
+    "maintain_partitions",
+    selection=dg.AssetSelection.assets(listening_events_partitions) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    description="Makes the partitions of the months ahead and puts right what else is not as it should be.",
+)
+
 check_warehouse = dg.define_asset_job(
     "check_warehouse",
     selection=_ON_DEMAND,
@@ -63,7 +81,32 @@ check_warehouse = dg.define_asset_job(
     description="Runs the checks over the whole warehouse.",
 )
 
-JOBS = [import_history, poll_plays, refresh_top_lists, refresh_metadata, heal_slices, check_warehouse]
+
+@dg.op(description="Removes runs past their time, with their events and logs.")
+def remove_runs(context: dg.OpExecutionContext) -> None:
+    removed = remove_old_runs(context.instance, datetime.now(UTC))
+    context.log.info(f"{removed.runs:,} runs removed; {removed.kept:,} old ones stay, being the latest of some month")
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Removes old runs from Dagster's own tables, so that polling every few minutes does not fill them.",
+)
+def prune_runs() -> None:
+    remove_runs()
+
+
+JOBS: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    import_history,
+    poll_plays,
+    refresh_top_lists,
+    refresh_metadata,
+    heal_slices,
+    archive_history,
+    maintain_partitions,
+    prune_runs,
+    check_warehouse,
+]
 
 
 def import_config(user: str, files: list[str], timezone: str | None = None) -> Mapping[str, Any]:
@@ -95,6 +138,11 @@ def metadata_config(limit: int) -> Mapping[str, Any]:
     """Run config of ``refresh_metadata``: calls at most, and what they make stale."""
     fetched = {"config": {"limit": limit}}
     return {"ops": {"spotify_objects": fetched, "listening_events": _STALE, "stats": _STALE}}
+
+
+def archive_config(keep_months: int | None = None) -> Mapping[str, Any]:
+    """Run config of ``archive_history``: whole months that stay, or as many as the settings say."""
+    return {"ops": {"archived_months": {"config": {} if keep_months is None else {"keep_months": keep_months}}}}
 
 
 def import_tags(user: str, files: list[str]) -> Mapping[str, str]:

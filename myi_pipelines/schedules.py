@@ -8,15 +8,20 @@ from dagster import ScheduleEvaluationContext
 
 from myi_pipelines.assets.metadata import CALLS_A_RUN
 from myi_pipelines.jobs import (
+    archive_config,
+    archive_history,
     check_warehouse,
+    maintain_partitions,
     metadata_config,
     poll_config,
     poll_plays,
+    prune_runs,
     refresh_metadata,
     refresh_top_lists,
     top_list_config,
 )
 from myi_pipelines.partitions import recent_months
+from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.runs import under_way
@@ -25,6 +30,7 @@ from myi_pipelines.spotify.limits import Family, Purpose
 from myi_pipelines.sync import enriching, polling
 from myi_pipelines.warehouse import top_lists
 from myi_pipelines.warehouse.accounts import linked_users
+from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, leftovers
 
 
 @dg.schedule(
@@ -96,6 +102,15 @@ def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest 
     return dg.RunRequest(run_config=top_list_config())
 
 
+partitions_schedule = dg.ScheduleDefinition(
+    name="partitions",
+    job=maintain_partitions,
+    cron_schedule="10 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Makes the partitions of the months ahead every night, and keeps them as they should be.",
+)
+
 checks_schedule = dg.ScheduleDefinition(
     name="checks",
     job=check_warehouse,
@@ -106,6 +121,27 @@ checks_schedule = dg.ScheduleDefinition(
 )
 
 
+@dg.schedule(
+    name="retention",
+    job=archive_history,
+    cron_schedule="30 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Moves months past MYI_RETENTION_MONTHS into the archive, every night.",
+)
+def retention_schedule(
+    context: ScheduleEvaluationContext, warehouse: Warehouse, archive: Archive
+) -> dg.RunRequest | dg.SkipReason:
+    if not archive.retention_months:
+        return dg.SkipReason("MYI_RETENTION_MONTHS is 0: everything stays")
+    if busy := _busy(context, archive_history.name):
+        return busy
+    now = datetime.now(UTC)
+    with warehouse.connection() as conn:
+        has_work = archivable_months(conn, first_kept_month(now, archive.retention_months), now) or leftovers(conn, now)
+    return dg.RunRequest(run_config=archive_config()) if has_work else dg.SkipReason("no month is due to leave")
+
+
 def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
     """Why not to start another run of a job: one is under way."""
     for record in under_way(context.instance):
@@ -114,4 +150,21 @@ def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
     return None
 
 
-SCHEDULES = [polling_schedule, metadata_schedule, top_lists_schedule, checks_schedule]
+prune_schedule = dg.ScheduleDefinition(
+    name="prune_runs",
+    job=prune_runs,
+    cron_schedule="50 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Removes old runs from Dagster's own tables every night.",
+)
+
+SCHEDULES = [
+    polling_schedule,
+    metadata_schedule,
+    top_lists_schedule,
+    retention_schedule,
+    partitions_schedule,
+    prune_schedule,
+    checks_schedule,
+]

@@ -11,7 +11,9 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, SensorEvaluationContext
 
 from myi_pipelines import inventory, uploads
+from myi_pipelines.failures import failure_notices
 from myi_pipelines.intake import month_range
+from myi_pipelines.inventory import StaleRange
 from myi_pipelines.jobs import USER_TAG, heal_config, heal_slices, import_config, import_history, import_tags
 from myi_pipelines.partitions import last_month, range_tags
 from myi_pipelines.resources.uploads import UploadsFolder
@@ -151,7 +153,7 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
     if running := under_way(context.instance):
         return dg.SkipReason(f"{slices}; {len(running)} runs are under way that may be at work on them.")
     healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_slices.name), limit=1)
-    if healed and healed[0].dagster_run.status == DagsterRunStatus.FAILURE:
+    if healed and (healed[0].dagster_run.status == DagsterRunStatus.FAILURE or _outlived(stale, healed[0])):
         ended = healed[0].end_time or healed[0].update_timestamp.timestamp()
         wait = SECONDS_AFTER_FAILED_HEALING - (datetime.now(UTC).timestamp() - ended)
         if wait > 0:
@@ -170,4 +172,9 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
     )
 
 
-SENSORS = [uploads_sensor, stale_slices_sensor]
+def _outlived(stale: StaleRange, run: dg.RunRecord) -> bool:
+    """Whether a slice was stale already when a healing run began: it could not heal it."""
+    return stale.since is not None and run.start_time is not None and stale.since.timestamp() < run.start_time
+
+
+SENSORS = [uploads_sensor, stale_slices_sensor, failure_notices]

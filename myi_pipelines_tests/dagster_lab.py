@@ -19,6 +19,7 @@ from myi_pipelines.history import Limits
 from myi_pipelines.intake import month_range
 from myi_pipelines.jobs import import_config, import_history
 from myi_pipelines.partitions import range_tags
+from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.uploads import UploadsFolder
 from myi_pipelines.resources.warehouse import Warehouse
@@ -46,6 +47,7 @@ class Lab(NamedTuple):
             "warehouse": Warehouse(url=self.url),
             "uploads_folder": UploadsFolder(folder=str(self.uploads), settle_seconds=0),
             "spotify": Spotify(),
+            "archive": Archive(url=str(self.uploads.with_name("archive"))),
         }
 
     def defs(self) -> dg.Definitions:

@@ -1,6 +1,6 @@
 """The import job, end to end on the real definitions: files in, tables and what Dagster tells of them out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from myi_pipelines.resources import warehouse
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import Connection
-from myi_pipelines.warehouse.events import conform_slices
+from myi_pipelines.warehouse.rebuild import derive_slices
 from myi_pipelines.warehouse.slices import Slice
 from myi_pipelines_tests.dagster_lab import (
     IMPORT_SELECTION,
@@ -54,6 +54,7 @@ def test_an_upload_becomes_events_and_statistics(lab: Lab, instance: DagsterInst
     assert invariants.check(conn) == []
     assert checks(result) == {
         "uploads_readable": (True, "Nothing was wrong with the run's files."),
+        "every_slice_derived": (True, "Every slice was derived."),
         "stats_agree_with_events": (True, "All sums agree."),
     }
 
@@ -302,14 +303,14 @@ def test_a_backfill_commits_slice_by_slice_and_its_retry_does_the_rest(
     before = contents(conn)
     marked: list[list[date]] = []
 
-    def breaks_off_once(connection: Connection, slices: Iterable[Slice], **options: Any) -> Iterator[object]:
+    def breaks_off_once(connection: Connection, slices: Sequence[Slice], **options: Any) -> Iterator[object]:
         marked.append([month for (month,) in conn.execute("SELECT month FROM stale_slices ORDER BY month")])
         if len(marked) == 1:
-            yield from conform_slices(connection, list(slices)[:1], **options)
+            yield from derive_slices(connection, list(slices)[:1], **options)
             raise dg.RetryRequested(max_retries=1)
-        yield from conform_slices(connection, slices, **options)
+        yield from derive_slices(connection, slices, **options)
 
-    monkeypatch.setattr("myi_pipelines.assets.events.conform_slices", breaks_off_once)
+    monkeypatch.setattr("myi_pipelines.assets.events.derive_slices", breaks_off_once)
     result = lab.materialize(instance, MONTHS, selection=["listening_events"])
     assert result.success, why(result)
     assert marked == [MONTHS, MONTHS[1:]]
@@ -348,7 +349,7 @@ def test_checks_on_demand_pass_on_a_healthy_warehouse(lab: Lab, instance: Dagste
     result = lab.run("check_warehouse", instance, months=MONTHS)
     assert {name: passed for name, (passed, _) in checks(result).items()} == dict.fromkeys(
         [
-            *("everyones_stats_agree", "slices_are_fresh", "partitions_are_present"),
+            *("everyones_stats_agree", "slices_are_fresh", "partitions_are_present", "partitions_are_set_up"),
             *("polling_is_fresh", "metadata_covers_plays", "quota_is_left"),
         ],
         True,

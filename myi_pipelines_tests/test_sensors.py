@@ -290,6 +290,26 @@ def test_healing_that_failed_is_not_tried_again_at_once(
     assert next_request.run_key != request.run_key
 
 
+def test_a_slice_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again_at_once(
+    daemon: Daemon, lab: Lab, instance: DagsterInstance, conn: Connection
+) -> None:
+    lab.run_import(instance, "anna", [lab.drop("anna", "1.json", export(60))])
+    conn.execute("DELETE FROM listening_events")
+    conn.execute("ALTER TABLE listening_events ADD CHECK (played_at NOT BETWEEN '2023-12-01' AND '2024-01-01')")
+    make_stale(conn)
+    [request] = requests(daemon.tick(stale_slices_sensor))
+    result = daemon.launch(request, "heal_slices")
+    assert result is not None
+    assert result.success, why(result)
+    passed, description = checks(result)["every_slice_derived"]
+    assert not passed
+    assert description is not None
+    assert description.startswith("2023-12 of listener ")
+    assert count(conn, "SELECT count(DISTINCT date_trunc('month', played_at)) FROM listening_events") == 2
+    assert conn.execute("SELECT month::text, stage::text FROM stale_slices").fetchall() == [("2023-12-01", "EVENTS")]
+    assert "failed to heal them, another tries in" in reason(daemon.tick(stale_slices_sensor))
+
+
 def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
     daemon: Daemon, lab: Lab, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,26 +2,34 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import psycopg
 from dagster import AssetExecutionContext
 
 from myi_pipelines import inventory
 from myi_pipelines.assets.charts import bar_chart
-from myi_pipelines.assets.reporting import Metadata, per_second, report_months
+from myi_pipelines.assets.reporting import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.assets.slicing import SliceConfig, slices_of_run
 from myi_pipelines.assets.specs import EVENTS, table_spec
 from myi_pipelines.inventory import MonthSize
 from myi_pipelines.partitions import SINGLE_RUN, months_of
+from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.warehouse.events import conform_slices
+from myi_pipelines.warehouse.archive import archived_around, hold_months
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS
-from myi_pipelines.warehouse.slices import Stage
+from myi_pipelines.warehouse.rebuild import derive_slices
+from myi_pipelines.warehouse.slices import Slice, Stage
 
+DERIVED = "every_slice_derived"
 SECONDS_BETWEEN_PROGRESS = 5
+HELD = timedelta(days=7)
+"""How long a month that was materialized on purpose stays before it may leave for the archive again."""
+
+PROBLEMS_SHOWN = 20
 COUNTS = ("added", "upgraded", "updated", "removed", "unchanged")
 
 LISTENING_EVENTS_SPEC = table_spec(
@@ -31,24 +39,58 @@ LISTENING_EVENTS_SPEC = table_spec(
     about=(
         "A pure function of the landing layer: materializing a month derives it again and writes only the rows that "
         "differ. An export's row beats a polled one of the same play, an extended history beats account data. "
-        "A backfill over any number of months is one run that commits slice by slice; a retry of it does the rest."
+        "A month of many listeners of which much has to be written is built aside and swapped in, so that readers wait "
+        "for milliseconds. A backfill over any number of months is one run that commits month by month or slice by "
+        "slice; a retry of it does the rest, and a slice that cannot be derived holds up no other."
     ),
 )
 
 
-@dg.multi_asset(name="listening_events", specs=[LISTENING_EVENTS_SPEC], backfill_policy=SINGLE_RUN)
+@dg.multi_asset(
+    name="listening_events",
+    specs=[LISTENING_EVENTS_SPEC],
+    check_specs=[
+        dg.AssetCheckSpec(
+            DERIVED,
+            asset="listening_events",
+            description="Every slice of the latest run could be derived. Those that could not stay marked.",
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
 def listening_events(
-    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse
-) -> dg.MaterializeResult[None]:
+    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse, archive: Archive
+) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     months = months_of(context)
     with warehouse.connection() as conn, warehouse.connection() as helper:
         slices = slices_of_run(context, conn, config, Stage.EVENTS, months)
+        if archived := archived_around(conn, slices, with_neighbours=False):
+            if not config.only_stale:
+                hold_months(conn, months, datetime.now(UTC) + HELD)
+            back = archive.bring_back(conn, archived)
+            context.log.info(f"{back:,} slices came back from the archive")
         context.log.info(f"{len(slices):,} slices to conform")
         counts: dict[date, Counter[str]] = {}
+        swapped: list[date] = []
+        problems: list[str] = []
+
+        def note_trouble(one: Slice, error: psycopg.Error) -> None:
+            reason = error.diag.message_primary or type(error).__name__
+            problems.append(f"{one.month:%Y-%m} of listener {one.user_id}: {reason}")
+            context.log.error(f"{problems[-1]}; the slice stays marked, the others go on")
+
+        derived = derive_slices(
+            conn,
+            slices,
+            min_play_ms=warehouse.shortest_play_ms,
+            helpers=[helper],
+            bring_back=archive.bring_back,
+            on_trouble=note_trouble,
+            on_swap=swapped.append,
+        )
         last = began
-        conformed_slices = conform_slices(conn, slices, min_play_ms=warehouse.shortest_play_ms, helpers=[helper])
-        for done, (one, conformed) in enumerate(conformed_slices, start=1):
+        for done, (one, conformed) in enumerate(derived, start=1):
             counts.setdefault(one.month, Counter()).update(conformed._asdict())
             if time.monotonic() - last >= SECONDS_BETWEEN_PROGRESS:
                 last = time.monotonic()
@@ -59,9 +101,19 @@ def listening_events(
         context,
         "listening_events",
         by_month={month: _of_month(size, counts.get(month)) for month, size in sizes.items()},
-        summary=_summary(len(slices), counts, sizes, seconds),
+        summary={**_summary(len(slices), counts, sizes, seconds), "run_months_swapped": len(swapped)},
     )
-    return dg.MaterializeResult()
+    yield dg.MaterializeResult(check_results=[_all_derived(problems)])
+
+
+def _all_derived(problems: Sequence[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=DERIVED,
+        passed=not problems,
+        description="; ".join(problems[:PROBLEMS_SHOWN]) or "Every slice was derived.",
+        metadata={"slices_not_derived": len(problems)}
+        | ({"problems": markdown_list(problems[:PROBLEMS_SHOWN])} if problems else {}),
+    )
 
 
 def _of_month(size: MonthSize, counts: Counter[str] | None) -> Metadata:

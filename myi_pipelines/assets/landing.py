@@ -17,6 +17,7 @@ from myi_pipelines.assets.specs import LANDING, table_spec
 from myi_pipelines.history import Batch, ChangedWhileRead, HistoryError
 from myi_pipelines.intake import STRANGERS, land_file
 from myi_pipelines.partitions import SINGLE_RUN, last_month, months_of
+from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.uploads import UploadsFolder
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.warehouse.database import Connection
@@ -72,7 +73,11 @@ class Intake(NamedTuple):
     backfill_policy=SINGLE_RUN,
 )
 def imported_plays(
-    context: AssetExecutionContext, config: ImportConfig, warehouse: Warehouse, uploads_folder: UploadsFolder
+    context: AssetExecutionContext,
+    config: ImportConfig,
+    warehouse: Warehouse,
+    uploads_folder: UploadsFolder,
+    archive: Archive,
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     with warehouse.connection() as conn, warehouse.connection() as status_conn:
@@ -81,7 +86,7 @@ def imported_plays(
         if config.files:
             user_id = _listener(conn, config)
             for file in config.files:
-                _take_in(context, conn, status_conn, Path(file), user_id, warehouse, uploads_folder, intake)
+                _take_in(context, conn, status_conn, Path(file), user_id, warehouse, uploads_folder, archive, intake)
         sizes = inventory.month_sizes(conn, IMPORTED_PLAYS, months_of(context))
     report_months(
         context,
@@ -109,6 +114,7 @@ def _take_in(
     user_id: int,
     warehouse: Warehouse,
     folder: UploadsFolder,
+    archive: Archive,
     intake: Intake,
 ) -> None:
     """Land one file and clear it away. A file that cannot be read is a line, not the end of the run."""
@@ -128,6 +134,7 @@ def _take_in(
             on_note=context.log.warning,
             on_batch=_progress_log(context, path.name),
             pass_over=strangers,
+            bring_back=archive.bring_back,
         )
     except strangers as error:
         context.log.info(f"passed over: {error}")

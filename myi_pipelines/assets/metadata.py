@@ -48,7 +48,8 @@ def spotify_objects(
             enriched = enrich(conn, access.client, access.tokens, access.redis_url, limit=config.limit)
         context.log.info(
             f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists told, "
-            f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; {enriched.stopped or 'nothing is left to fetch now'}"
+            f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; "
+            f"{enriched.stopped or 'nothing is left to fetch now'}"
         )
         metadata: dict[str, Any] = {
             "dagster/row_count": inventory.row_count(conn, "spotify_objects"),

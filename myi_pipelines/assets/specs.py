@@ -14,6 +14,7 @@ CATALOG = "catalog"
 EVENTS = "events"
 STATS = "stats"
 SNAPSHOTS = "snapshots"
+OPERATIONS = "operations"
 
 
 def table_spec(

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import psycopg
 from dagster import AssetExecutionContext
 
 from myi_pipelines import inventory
@@ -18,6 +19,7 @@ from myi_pipelines.assets.reporting import Metadata, markdown_list, markdown_tab
 from myi_pipelines.assets.slicing import SliceConfig, slices_of_run
 from myi_pipelines.assets.specs import STATS, table_spec
 from myi_pipelines.partitions import SINGLE_RUN, months_of
+from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database import Connection
@@ -27,6 +29,7 @@ from myi_pipelines.warehouse.stats import refresh_stats
 
 AGREE = "stats_agree_with_events"
 LISTENERS_SHOWN = 3
+PROBLEMS_SHOWN = 20
 LINES_SHOWN = 6
 """Longer tables the UI hides behind a link."""
 
@@ -79,7 +82,7 @@ STATS_SPECS = [
     backfill_policy=SINGLE_RUN,
 )
 def stats(
-    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse
+    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse, archive: Archive
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     with warehouse.connection() as conn, warehouse.connection() as helper:
@@ -87,9 +90,17 @@ def stats(
         listeners = sorted({one.user_id for one in slices})
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
+        problems: list[str] = []
         for done, user_id in enumerate(listeners, start=1):
             chosen = [] if config.only_stale else [one.month for one in slices if one.user_id == user_id]
-            refreshed = refresh_stats(conn, user_id, chosen, helper=helper)
+            try:
+                refreshed = refresh_stats(conn, user_id, chosen, helper=helper, bring_back=archive.bring_back)
+            except psycopg.OperationalError:
+                raise
+            except psycopg.Error as error:
+                problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
+                context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
+                continue
             months.update(refreshed.months)
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "months"})
             context.log.info(f"{done:,} of {len(listeners):,} listeners: {len(refreshed.months):,} months recomputed")
@@ -110,6 +121,12 @@ def stats(
         checks = {"users": [agreement(invariants.check(conn, listeners), len(listeners), check_name=AGREE)]}
     for table in tables:
         yield dg.MaterializeResult(asset_key=table, check_results=checks.get(table, []))
+    if problems:
+        raise dg.Failure(
+            f"statistics of {len(problems):,} of {len(listeners):,} listeners could not be recomputed and stay marked: "
+            + "; ".join(problems[:PROBLEMS_SHOWN]),
+            allow_retries=False,
+        )
 
 
 def _track_months(conn: Connection, months: Sequence[date], slices: Counter[date]) -> dict[date, Metadata]:

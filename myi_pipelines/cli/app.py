@@ -33,7 +33,10 @@ Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) o
 ORDER = [
     *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
     *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
-    *("url", "services", "env", "doctor"),
+    *("url", "services", "migrate", "env", "doctor"),
+    *("status", "metrics", "notify"),
+    *("archive", "unarchive"),
+    *("verify", "backup", "restore", "export", "forget"),
 ]
 
 

@@ -1,4 +1,5 @@
-"""``myi services``, ``myi url`` and ``myi env``: the servers, and where other programs find them."""
+"""``myi services``, ``myi migrate``, ``myi url`` and ``myi env``: the servers, their schemas, and where other programs
+find them."""
 
 import shlex
 from typing import Annotated
@@ -71,6 +72,24 @@ def status() -> None:
         )
         table.add_row(name, "embedded" if server else "your own", state, found.version, hide_password(url))
     output().print(table)
+
+
+@app.command(rich_help_panel="Servers")
+def migrate() -> None:
+    """Bring the warehouse's tables, and Dagster's own, to the schema of this version. Safe at any time, and twice.
+
+    `myi up` does it by itself. A deployment runs it once before it starts the rest, as docker-compose.yml does.
+    """
+    from myi_pipelines.dagster_schema import migrate_dagster
+    from myi_pipelines.servers import servers_of
+    from myi_pipelines.warehouse.migrations import migrate as migrate_warehouse
+
+    settings = read_settings()
+    ready_servers(settings, redis=False)
+    applied = migrate_warehouse(servers_of(settings).database_url)
+    _show(f"warehouse: {len(applied)} migrations applied" if applied else "warehouse: every migration is applied")
+    migrate_dagster(settings)
+    _show("Dagster: current")
 
 
 @app.command(rich_help_panel="Servers")

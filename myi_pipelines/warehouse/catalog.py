@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_catalog_links, lock_user, statement
+from myi_pipelines.warehouse.asides import drop_leftovers
+from myi_pipelines.warehouse.database import (
+    Connection,
+    lock_catalog,
+    lock_catalog_links,
+    lock_user,
+    share_archive,
+    statement,
+)
 from myi_pipelines.warehouse.slices import SURROUNDINGS
 
 
@@ -35,6 +43,7 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
 def _sync(conn: Connection) -> CatalogCounts:
     with conn.transaction():
         lock_catalog(conn)
+        share_archive(conn)
         conn.execute(statement("catalog/workspace"))
         has_payloads = _write(conn, "take_stale_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
@@ -53,6 +62,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         conn.execute(statement("catalog/current_names"))
         renamed = conn.execute(statement("catalog/rename"), {"surroundings": SURROUNDINGS}).fetchone()
         assert renamed is not None
+        conn.execute(statement("archive/mark_renamed"))
         credited = _credit(conn, has_payloads=has_payloads)
         return CatalogCounts(tracks + renamed[0], artists, albums, credited)
 
@@ -78,12 +88,14 @@ def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
     resolved = _write(conn, "tracks_resolved")
     if resolved:
         conn.execute(statement("catalog/mark_resolved"), {"surroundings": SURROUNDINGS})
+        conn.execute(statement("archive/mark_resolved"))
         _merge(conn)
     return written + resolved
 
 
 def _merge(conn: Connection) -> None:
     conn.execute(statement("catalog/merge_events"), {"surroundings": SURROUNDINGS})
+    conn.execute(statement("archive/mark_merged"))
     conn.execute(statement("catalog/merge"))
 
 
@@ -111,7 +123,8 @@ def _remove_merged(conn: Connection) -> None:
         return
     with conn.transaction():
         lock_catalog(conn)
-        if _is(conn, "catalog/try_lock_users"):
+        # A month that was left aside may refer to a merged track, and would never let go of it.
+        if drop_leftovers(conn) and _is(conn, "catalog/try_lock_users"):
             conn.execute(statement("catalog/remove_merged"))
 
 

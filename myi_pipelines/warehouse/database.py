@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -81,9 +83,72 @@ def lock_catalog(conn: Connection) -> None:
     _lock(conn, "myi:catalog")
 
 
+def share_catalog(conn: Connection) -> None:
+    """Keep the catalog as it is until the transaction ends. To be taken before locks of users."""
+    conn.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('myi:catalog', 0))")
+
+
+def lock_archive(conn: Connection) -> None:
+    """Keep out whoever writes plays, or derives anything from them, while a month leaves for the archive."""
+    _lock(conn, "myi:archive")
+
+
+def share_archive(conn: Connection) -> None:
+    """Keep every month where it is until the transaction ends. To be taken before locks of users."""
+    conn.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('myi:archive', 0))")
+
+
+def share_month(conn: Connection, month: date) -> None:
+    """Keep the month's partition of events from being rebuilt until the transaction ends. To be taken before locks of
+    users: whoever waits for a rebuild holds up nobody."""
+    conn.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [_month(month)])
+
+
+@contextmanager
+def holding_month(conn: Connection, month: date) -> Iterator[None]:
+    """Within the block the month's events belong to the caller, and neither catalog nor archive change.
+
+    Several transactions may follow one another in it. Should the session end, so does the hold.
+    """
+    with (
+        _holding(conn, "myi:catalog"),
+        _holding(conn, "myi:archive", "_shared"),
+        _holding(conn, _month(month)),
+    ):
+        yield
+
+
+@contextmanager
+def trying(conn: Connection, name: Literal["catalog", "maintenance"]) -> Iterator[bool]:
+    """Whether a lock of the session could be had at once; if so, it is held within the block."""
+    row = conn.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"myi:{name}"]).fetchone()
+    is_held = row == (True,)
+    try:
+        yield is_held
+    finally:
+        if is_held and not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"myi:{name}"])
+
+
 def lock_partition(conn: Connection, name: str) -> None:
     """One creator of a partition at a time."""
     _lock(conn, f"myi:partition:{name}")
+
+
+def _month(month: date) -> str:
+    return f"myi:month:{month}"
+
+
+@contextmanager
+def _holding(conn: Connection, name: str, mode: Literal["", "_shared"] = "") -> Iterator[None]:
+    """A lock of the session instead of a transaction."""
+    call = sql.SQL("SELECT {}(hashtextextended(%s, 0))")
+    conn.execute(call.format(sql.Identifier(f"pg_advisory_lock{mode}")), [name])
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute(call.format(sql.Identifier(f"pg_advisory_unlock{mode}")), [name])
 
 
 def _lock(conn: Connection, name: str) -> None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+import psycopg
+
+from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_slice, lock_user, share_user, statement
+from myi_pipelines.warehouse.database import (
+    Connection,
+    commit_lazily,
+    lock_slice,
+    lock_user,
+    share_archive,
+    share_month,
+    share_user,
+    statement,
+)
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
+    around,
     attach_month,
     existing_months,
     month_of,
@@ -21,7 +34,7 @@ from myi_pipelines.warehouse.partitions import (
 )
 from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice, Stage, clear_mark, mark_stale
 
-_CLEAR = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
+CLEAR_WORKSPACE = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
 
 
 class Conformed(NamedTuple):
@@ -40,6 +53,10 @@ class Conformed(NamedTuple):
         return self.added + self.upgraded + self.updated + self.removed
 
 
+OnTrouble = Callable[[Slice, psycopg.Error], None]
+"""Is told of a slice that cannot be derived, and why."""
+
+
 class _CatalogIsBehind(Exception):
     """A play of the slice names a track that the catalog has yet to learn of."""
 
@@ -49,27 +66,36 @@ class _MustBeAlone(Exception):
 
 
 def conform_slices(
-    conn: Connection, slices: Iterable[Slice], *, min_play_ms: int, helpers: Sequence[Connection] = ()
+    conn: Connection,
+    slices: Iterable[Slice],
+    *,
+    min_play_ms: int,
+    helpers: Sequence[Connection] = (),
+    bring_back: BringBack | None = None,
+    on_trouble: OnTrouble | None = None,
 ) -> Iterator[tuple[Slice, Conformed]]:
     """Derive the events of slices from landing anew, each in its own transaction, and yield what changed, in order.
 
     With ``helpers``, further connections, as many more slices are under way at once. Rows that are right already are
     not touched. Where events change, the slice is marked for statistics in the same transaction that clears its own
     mark. Names that landed meanwhile are taken into the catalog first.
+    Plays that are needed and archived are brought back, or SlicesAreArchived is raised when nobody can.
+    A slice that the server refuses to derive is told to ``on_trouble``, if there is one, and stays marked; the others
+    go on.
     """
     slices = list(slices)
     conns = [conn, *helpers]
     free: SimpleQueue[Connection] = SimpleQueue()
     for one in conns:
-        one.execute(statement("events/workspace"))
-        one.execute(_CLEAR)
+        open_workspace(one)
         free.put(one)
     present = existing_months(conn, LISTENING_EVENTS)
 
     def conform(stale: Slice) -> Conformed:
         mine = free.get()
         try:
-            return _conform_when_ready(mine, stale, min_play_ms, is_new_month=stale.month not in present)
+            is_new_month = stale.month not in present
+            return _conform_when_ready(mine, stale, min_play_ms, bring_back, is_new_month=is_new_month)
         finally:
             free.put(mine)
 
@@ -77,12 +103,21 @@ def conform_slices(
         conforming = [pool.submit(conform, stale) for stale in slices]
         try:
             for stale, conformed in zip(slices, conforming, strict=True):
-                yield stale, conformed.result()
+                try:
+                    result = conformed.result()
+                except psycopg.Error as error:
+                    if on_trouble is None or isinstance(error, psycopg.OperationalError):
+                        raise
+                    on_trouble(stale, error)
+                else:
+                    yield stale, result
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _conform_when_ready(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool) -> Conformed:
+def _conform_when_ready(
+    conn: Connection, stale: Slice, min_play_ms: int, bring_back: BringBack | None, *, is_new_month: bool
+) -> Conformed:
     alone = False
     while True:
         try:
@@ -93,36 +128,33 @@ def _conform_when_ready(conn: Connection, stale: Slice, min_play_ms: int, *, is_
         except _CatalogIsBehind:
             mark_stale(conn, [stale], Stage.EVENTS)
             sync_catalog(conn)
+        except SlicesAreArchived as needed:
+            if bring_back is None:
+                raise
+            bring_back(conn, needed.slices)
 
 
 def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool, alone: bool) -> Conformed:
     commit_lazily(conn)
+    share_archive(conn)
+    for month in around(stale.month) if alone else [stale.month]:
+        share_month(conn, month)
     if alone:
         lock_user(conn, stale.user_id)
     else:
         share_user(conn, stale.user_id)
         lock_slice(conn, *stale)
-    first, last = starts_at(stale.month), starts_at(next_month(stale.month))
-    bounds = {
-        "user_id": stale.user_id,
-        "starts_at": first,
-        "ends_at": last,
-        "near_start": first - SURROUNDINGS,
-        "near_end": last + SURROUNDINGS,
-        "min_play_ms": min_play_ms,
-    }
+    bounds = slice_bounds(stale, min_play_ms)
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None
     has_account_data, has_polled_plays, is_unlinked = row
+    require_present(conn, [stale], with_neighbours=has_account_data or has_polled_plays)
     if is_unlinked:
         raise _CatalogIsBehind
     if has_polled_plays and not alone:
         raise _MustBeAlone
     clear_mark(conn, stale, Stage.EVENTS)
-    if has_account_data:
-        conn.execute(statement("events/survivors"), bounds)
-    if has_polled_plays:
-        _match_polled_plays(conn, bounds)
+    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     added = None
     if is_new_month and not has_polled_plays:
         fill = partial(statement("events/fill_month").format, desired=statement("events/desired"))
@@ -134,8 +166,35 @@ def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: 
         if added:
             mark_stale(conn, [stale], Stage.STATS)
     if has_account_data or has_polled_plays:
-        conn.execute(_CLEAR)
+        conn.execute(CLEAR_WORKSPACE)
     return conformed
+
+
+def slice_bounds(stale: Slice, min_play_ms: int) -> dict[str, Any]:
+    """What the statements that derive a slice are to know of it."""
+    first, last = starts_at(stale.month), starts_at(next_month(stale.month))
+    return {
+        "user_id": stale.user_id,
+        "starts_at": first,
+        "ends_at": last,
+        "near_start": first - SURROUNDINGS,
+        "near_end": last + SURROUNDINGS,
+        "min_play_ms": min_play_ms,
+    }
+
+
+def open_workspace(conn: Connection) -> None:
+    """Make the temporary tables in which one slice at a time is conformed, and empty them."""
+    conn.execute(statement("events/workspace"))
+    conn.execute(CLEAR_WORKSPACE)
+
+
+def match_plays(conn: Connection, bounds: dict[str, Any], *, has_account_data: bool, has_polled_plays: bool) -> None:
+    """Fill the workspace with the slice's plays that other sources may tell too, and with those that are one."""
+    if has_account_data:
+        conn.execute(statement("events/survivors"), bounds)
+    if has_polled_plays:
+        _match_polled_plays(conn, bounds)
 
 
 def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 from myi_pipelines.warehouse import import_jobs
+from myi_pipelines.warehouse.archive import BringBack, archived_around
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, lock_user, statement
+from myi_pipelines.warehouse.database import Connection, lock_user, share_archive, statement
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
@@ -24,7 +25,7 @@ from myi_pipelines.warehouse.partitions import (
     month_of,
     starts_at,
 )
-from myi_pipelines.warehouse.slices import SURROUNDINGS
+from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
 
 NUMBERED_AT_MOST = 50_000
 """Distinct tracks that staging numbers before it starts over: what keeps memory flat."""
@@ -88,6 +89,7 @@ def land_upload(
     batches: Iterable[PlayBatch],
     min_play_ms: int,
     on_note: Callable[[str], None] | None = None,
+    bring_back: BringBack | None = None,
 ) -> Landed:
     """Land one uploaded file and mark the slices that it changes.
 
@@ -97,6 +99,7 @@ def land_upload(
     ``status_conn`` is a second autocommit connection, on which the job's counts move, and the catalog is written.
     Whatever ``batches`` raises fails the job with that message and is raised again.
     A job that another process left unfinished is taken up again; one that lives raises JobInProgress.
+    Archived months that the file tells of are brought back first, where somebody can: so its duplicates are known.
     """
     began = time.monotonic()
     job_id, known = import_jobs.open_job(
@@ -115,9 +118,12 @@ def land_upload(
                     import_jobs.report_progress(
                         status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
                     )
+                if bring_back is not None:
+                    bring_back(conn, archived_around(conn, staging.slices(user_id), with_neighbours=False))
                 with conn.transaction():
                     conn.execute(statement("landing/names"))
                 with conn.transaction():
+                    share_archive(conn)
                     lock_user(conn, user_id)
                     conn.execute(statement("landing/arrive"))
                     arriving = [month for (month,) in conn.execute(_ARRIVING_MONTHS)]
@@ -152,6 +158,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
         return 0
     ensure_months(conn, {month_of(play.played_at) for play in plays})
     with conn.transaction():
+        share_archive(conn)
         lock_user(conn, user_id)
         columns = {
             "user_id": user_id,
@@ -229,6 +236,11 @@ class _Staging:
         self.rejected.update(batch.rejected)
         if too_short:
             self.rejected["too_short"] += too_short
+
+    def slices(self, user_id: int) -> list[Slice]:
+        """The listener's slices of which the file tells, looked up where any of theirs are archived."""
+        months = self.conn.execute(statement("landing/staged_months"), [user_id])
+        return [Slice(user_id, month) for (month,) in months]
 
     def _copy_names(
         self, new_tracks: list[tuple[int, TrackNames]], new_contexts: list[tuple[int, PlayContext]]

@@ -7,8 +7,8 @@ over the finished rows and readers of other months never wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import sql
 
@@ -25,6 +25,16 @@ class MonthTable(NamedTuple):
     is_timed: bool
     """Partitioned by an instant (timestamptz), not by the month's date."""
     storage: sql.SQL
+
+    @property
+    def column(self) -> str:
+        """The column that tells the month."""
+        return "played_at" if self.is_timed else "month"
+
+    @property
+    def settings(self) -> list[str]:
+        """The storage settings of every partition, as Postgres lists them: ``fillfactor=90``."""
+        return [setting.replace(" ", "") for setting in self.storage.as_string(None).split(",")]
 
     def partition(self, month: date) -> sql.Identifier:
         """The identifier of a month's partition, for example ``listening_events_y2025m12``."""
@@ -57,6 +67,11 @@ def month_of(instant: datetime) -> date:
 def next_month(month: date) -> date:
     """The first day of the following month."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def around(month: date) -> list[date]:
+    """The month before, the month itself and the one after it."""
+    return [(month - timedelta(days=1)).replace(day=1), month, next_month(month)]
 
 
 def starts_at(month: date) -> datetime:
@@ -126,24 +141,42 @@ def attach_month(
     lock_partition(conn, name)
     if conn.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,):
         return None
-    partition, parent = table.partition(month), sql.Identifier(table.name)
-    create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")
-    conn.execute(create.format(partition, parent, table.storage))
+    partition = table.partition(month)
+    conn.execute(create_like(table, partition))
     rows = 0
     if fill is not None:
         rows = conn.execute(fill(partition=partition), parameters).rowcount
-        _index(conn, table, name)
-    lower, upper = (starts_at(m) if table.is_timed else m for m in (month, next_month(month)))
-    conn.execute(
-        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-            parent, partition, sql.Literal(lower), sql.Literal(upper)
-        )
-    )
+        conn.execute("; ".join(index_statements(conn, table, partition)))
+    attach(conn, table, month)
     return rows
 
 
-def _index(conn: Connection, table: MonthTable, partition: str) -> None:
-    """Make the indexes that attaching would make too, but with the parent locked against other partitions."""
-    wanted = {"parent": table.name, "partition": partition}
-    indexes = [index for (index,) in conn.execute(statement("partitions/index_statements"), wanted)]
-    conn.execute("; ".join(indexes))
+def create_like(table: MonthTable, name: sql.Identifier) -> sql.Composed:
+    """The statement that makes an empty table which may become a partition, without indexes and foreign keys."""
+    create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")
+    return create.format(name, sql.Identifier(table.name), table.storage)
+
+
+def index_statements(conn: Connection, table: MonthTable, name: sql.Identifier) -> list[LiteralString]:
+    """The statements, that of the primary key first, that make the indexes of a table which is to be a partition.
+
+    Attaching would make them too, but with the parent locked against other partitions.
+    """
+    wanted = {"parent": table.name, "partition": name.as_string(conn)}
+    return [one for (one,) in conn.execute(statement("partitions/index_statements"), wanted)]
+
+
+def attach(conn: Connection, table: MonthTable, month: date) -> None:
+    """Make the table that bears a partition's name the month's partition."""
+    lower, upper = bounds_of(table, month)
+    conn.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            sql.Identifier(table.name), table.partition(month), lower, upper
+        )
+    )
+
+
+def bounds_of(table: MonthTable, month: date) -> tuple[sql.Literal, sql.Literal]:
+    """The first value of a month and the first one after it."""
+    first, end = (starts_at(one) if table.is_timed else one for one in (month, next_month(month)))
+    return sql.Literal(first), sql.Literal(end)

@@ -9,9 +9,17 @@ from typing import Any, LiteralString, NamedTuple
 
 from psycopg.rows import dict_row
 
-from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_catalog_links, statement
+from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
+from myi_pipelines.warehouse.database import (
+    Connection,
+    commit_lazily,
+    lock_user,
+    share_archive,
+    share_catalog_links,
+    statement,
+)
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, ensure_partitions, next_month, starts_at
-from myi_pipelines.warehouse.slices import Stage, stale_slices
+from myi_pipelines.warehouse.slices import Slice, Stage, stale_slices
 
 RUN_GAP = 3
 """Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
@@ -30,7 +38,12 @@ class Refreshed(NamedTuple):
 
 
 def refresh_stats(
-    conn: Connection, user_id: int, months: Sequence[date] = (), *, helper: Connection | None = None
+    conn: Connection,
+    user_id: int,
+    months: Sequence[date] = (),
+    *,
+    helper: Connection | None = None,
+    bring_back: BringBack | None = None,
 ) -> Refreshed:
     """Recompute a listener's statistics for the given months and for all that are marked stale, in one transaction.
 
@@ -39,7 +52,18 @@ def refresh_stats(
     for statistics and all tables agree with the events and with one another.
 
     With a ``helper``, a second connection, the listener's clock is read there at the same time.
+    Plays that are needed and archived are brought back, or SlicesAreArchived is raised when nobody can.
     """
+    while True:
+        try:
+            return _refresh(conn, user_id, months, helper)
+        except SlicesAreArchived as needed:
+            if bring_back is None:
+                raise
+            bring_back(conn, needed.slices)
+
+
+def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
     conn.execute(statement("stats/workspace"))
     expected = {month for _, month in stale_slices(conn, Stage.STATS, user_id=user_id)} | set(months)
     # In a transaction of its own: a statement that was planned before an attachment and runs after the commit of
@@ -47,13 +71,17 @@ def refresh_stats(
     ensure_partitions(conn, USER_TRACK_MONTHS, expected)
     with conn.transaction(), ThreadPoolExecutor(1, thread_name_prefix="stats") as pool:
         commit_lazily(conn)
+        share_archive(conn)
         lock_user(conn, user_id)
+        # Events may be rebuilt at any time, but not between two looks at them: helper and this session see the same.
+        conn.execute("LOCK TABLE ONLY listening_events IN ACCESS SHARE MODE")
         marked = conn.execute(
             "DELETE FROM stale_slices WHERE user_id = %s AND stage = %s RETURNING month", [user_id, Stage.STATS]
         )
         stale = sorted({month for (month,) in marked} | set(months))
         if not stale:
             return Refreshed([], 0, 0, 0, 0, 0, 0)
+        require_present(conn, [Slice(user_id, month) for month in stale], with_neighbours=True)
         ensure_partitions(conn, USER_TRACK_MONTHS, stale)
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()

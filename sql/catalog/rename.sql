@@ -9,6 +9,8 @@ WITH renamed AS (
           (c.track_name, c.track_key, c.artist_key, c.album_id, c.duration_ms, c.isrc, c.preview_url)
     RETURNING t.id, t.spotify_id,
               (old.name_key, old.artist_key) IS DISTINCT FROM (c.track_key, c.artist_key) AS has_new_keys
+), has_new_keys AS (
+    INSERT INTO renamed_tracks SELECT id FROM renamed WHERE has_new_keys
 ), polled_ids AS (
     SELECT spotify_id FROM renamed WHERE has_new_keys AND spotify_id IS NOT NULL
     UNION

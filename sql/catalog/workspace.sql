@@ -18,5 +18,8 @@ CREATE TEMPORARY TABLE retold_albums (name_key uuid NOT NULL, artist_key uuid, a
 -- One row per track that turned out to be another one.
 CREATE TEMPORARY TABLE merged_tracks (track_id bigint PRIMARY KEY, into_id bigint NOT NULL) ON COMMIT DROP;
 
+-- One row per track that meets account data under other names now.
+CREATE TEMPORARY TABLE renamed_tracks (track_id bigint PRIMARY KEY) ON COMMIT DROP;
+
 -- One row per track that this synchronization adds: nobody has statistics for it yet.
 CREATE TEMPORARY TABLE new_tracks (track_id bigint PRIMARY KEY) ON COMMIT DROP;

@@ -5,8 +5,13 @@ WITH listeners AS (
     FROM users
     WHERE %(user_ids)s::bigint[] IS NULL OR id = ANY (%(user_ids)s::bigint[])
 ), sums AS (
-    SELECT user_id, 'listening_events' AS relation, count(*) AS play_count, sum(ms_played) AS total_ms
-    FROM listening_events JOIN listeners USING (user_id) WHERE NOT is_stale GROUP BY user_id
+    SELECT user_id, 'listening_events' AS relation, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+    FROM (SELECT user_id, count(*) AS play_count, sum(ms_played) AS total_ms
+          FROM listening_events JOIN listeners USING (user_id) WHERE NOT is_stale GROUP BY user_id
+          UNION ALL
+          SELECT user_id, a.play_count, a.total_ms
+          FROM archived_slices AS a JOIN listeners USING (user_id) WHERE NOT is_stale) AS present_and_archived
+    GROUP BY user_id
     UNION ALL
     SELECT user_id, 'user_track_months', sum(play_count), sum(total_ms)
     FROM user_track_months JOIN listeners USING (user_id) GROUP BY user_id

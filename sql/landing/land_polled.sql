@@ -1,5 +1,5 @@
 -- One row: how many polled plays were new. A play whose length was unknown takes it when it is told. Marks their slices and, near a month's end, the neighbours where a play may
--- now be matched otherwise.
+-- now be matched otherwise; a mark that is there already is renewed, so that whoever took it for done sees that it is not.
 WITH arriving AS (
     SELECT DISTINCT ON (played_at, spotify_id) played_at, spotify_id, duration_ms
     FROM unnest(%(played_at)s::timestamptz[], %(spotify_id)s::text[], %(duration_ms)s::integer[])
@@ -21,7 +21,7 @@ WITH arriving AS (
     SELECT DISTINCT %(user_id)s::bigint, month, 'EVENTS'::slice_stage
     FROM reached
     WHERE is_own OR has_matchable_plays(%(user_id)s, month)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = stale_slices.marked_at
 )
 SELECT count(*)
 FROM landed

@@ -1,5 +1,6 @@
 -- One row per slice whose events change: those that gained plays and, near a month's end, the neighbours. There a play
--- may now be matched otherwise, but only plays that were polled or told by the minute (account data) can notice.
+-- may now be matched otherwise, but only plays that were polled or told by the minute (account data) can notice. A mark
+-- that is there already is renewed (its xmin is another), so that whoever took it for done sees that it is not.
 WITH reached AS MATERIALIZED (
     SELECT DISTINCT date_trunc('month', told.instant + direction.step)::date AS month
     FROM arriving_plays AS a
@@ -16,4 +17,4 @@ FROM (SELECT unnest(%(months)s::date[]) AS month
       UNION
       SELECT month FROM reached WHERE has_matchable_plays(%(user_id)s, month)) AS slices
 ORDER BY month
-ON CONFLICT DO NOTHING
+ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = stale_slices.marked_at

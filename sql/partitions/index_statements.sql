@@ -1,7 +1,8 @@
--- One row per index of a partitioned table: the statement that makes its counterpart on a partition that is not yet attached.
+-- One row per index of a partitioned table: the statement that makes its counterpart on a table that is to be its partition.
 SELECT CASE WHEN i.indisprimary
-            THEN format('ALTER TABLE %%I ADD %%s', %(partition)s::text, pg_get_constraintdef(c.oid))
-            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ ', format(' INDEX ON %%I ', %(partition)s::text))
+            THEN format('ALTER TABLE %%s ADD %%s', %(partition)s::text::regclass, pg_get_constraintdef(c.oid))
+            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ ',
+                                format(' INDEX ON %%s ', %(partition)s::text::regclass))
        END
 FROM pg_index AS i
 LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype = 'p'

@@ -1,4 +1,4 @@
--- One row per slice with anything in it: landed plays, events or statistics.
+-- One row per slice with anything in it: landed plays, events or statistics, or plays in the archive.
 WITH months AS (
     SELECT month,
            month::timestamp AT TIME ZONE 'UTC' AS starts_at,
@@ -16,6 +16,8 @@ WHERE EXISTS (SELECT FROM imported_plays AS p
               WHERE e.user_id = users.id AND e.played_at >= months.starts_at AND e.played_at < months.ends_at)
    OR EXISTS (SELECT FROM user_track_months AS m
               WHERE m.user_id = users.id AND m.month = months.month)
+   OR EXISTS (SELECT FROM archived_slices AS a
+              WHERE a.user_id = users.id AND a.month = months.month)
    OR EXISTS (SELECT FROM stale_slices AS s
               WHERE s.user_id = users.id AND s.month = months.month)
 ORDER BY months.month, users.id

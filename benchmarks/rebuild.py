@@ -1,0 +1,149 @@
+"""What rebuilding a month of many listeners costs: built aside and swapped in, against the row-by-row merge.
+
+Both run on two connections over the same landed plays, in turn, on one database. No other cost is measured here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, timedelta
+from functools import partial
+from random import Random
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.pipeline import MIN_PLAY_MS, timed
+from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, users
+from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.warehouse.landing import PlayContext, TrackNames, land_upload
+from myi_pipelines.warehouse.slices import Slice, Stage
+
+NewDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
+"""A fresh, migrated database of a name; its URL."""
+
+LISTENERS, PLAYS, TRACKS = 100, 1_000, 5_000
+MONTH = date(2023, 5, 1)
+TARGET = 3.0
+CONTEXT: PlayContext = ("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
+
+CASES = {
+    "none of its events is there": "DELETE FROM listening_events",
+    "every event differs": "UPDATE listening_events SET ms_played = ms_played + 1",
+    "every second event differs": "UPDATE listening_events SET ms_played = ms_played + 1 WHERE id % 2 = 0",
+    "no event differs": "SELECT",
+}
+
+
+class Rebuilt(NamedTuple):
+    """Seconds of each way from one state of the month, and whether the second one was a swap."""
+
+    what: str
+    rows: int
+    merge: float
+    swap: float
+    is_swapped: bool
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster the choice was than the merge."""
+        return self.merge / self.swap
+
+
+def measure(new_database: NewDatabase, *, rounds: int, on_step: Callable[[str], object]) -> list[Rebuilt]:
+    """Every case, medians of some rounds in which both ways take turns."""
+    on_step(f"landing {LISTENERS * PLAYS:,} plays of {LISTENERS} listeners")
+    with new_database("rebuild") as url, connect(url) as conn, connect(url) as helper:
+        _land(conn, helper)
+        return [_case(conn, helper, what, spoil, rounds, on_step) for what, spoil in CASES.items()]
+
+
+def show(console: Console, rebuilt: list[Rebuilt]) -> None:
+    """One line a case; the target is for the month of which everything has to be written."""
+    table = Table(title=f"What rebuilding a month of {LISTENERS} listeners costs", title_justify="left")
+    table.add_column("of the month")
+    for name in ("plays", "merge, s", "rebuild, s", "plays/s", "times faster"):
+        table.add_column(name, justify="right")
+    for name in ("chosen", "target", ""):
+        table.add_column(name)
+    for number, one in enumerate(rebuilt):
+        has_target = number == 0
+        met = "[green]met" if one.ratio >= TARGET else "[red]missed"
+        table.add_row(
+            one.what, f"{one.rows:,}", f"{one.merge:.3f}", f"{one.swap:.3f}", f"{one.rows / one.swap:,.0f}",
+            f"{one.ratio:.1f}", "swap" if one.is_swapped else "merge of what differs",
+            f"≥ {TARGET:.1f}" if has_target else "", met if has_target else "",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _case(
+    conn: Connection, helper: Connection, what: str, spoil: str, rounds: int, on_step: Callable[[str], object]
+) -> Rebuilt:
+    merges: list[float] = []
+    swaps: list[float] = []
+    swapped: list[date] = []
+    chosen = slices.all_slices(conn, [MONTH])
+    for number in range(rounds):
+        on_step(f"rebuilding a month, {what}: {number + 1} of {rounds}")
+        _spoil(conn, chosen, spoil)
+        merge = events.conform_slices(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper])
+        merges.append(timed(partial(list, merge))[1])
+        _spoil(conn, chosen, spoil)
+        swap = rebuild.derive_slices(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper], on_swap=swapped.append)
+        swaps.append(timed(partial(list, swap))[1])
+    return Rebuilt(what, LISTENERS * PLAYS, statistics.median(merges), statistics.median(swaps), bool(swapped))
+
+
+def _spoil(conn: Connection, chosen: list[Slice], spoil: str) -> None:
+    conn.execute(spoil.encode())
+    conn.execute("VACUUM ANALYZE listening_events")
+    conn.execute("CHECKPOINT")
+    with conn.transaction():
+        slices.mark_stale(conn, chosen, Stage.EVENTS)
+
+
+def _land(conn: Connection, helper: Connection) -> None:
+    """Every listener's plays, as one upload each, and the events of them all."""
+    for number in range(LISTENERS):
+        user_id = users.ensure_user(conn, f"listener{number}")
+        land_upload(
+            conn,
+            helper,
+            user_id=user_id,
+            file_name="history.json",
+            sha256=hashlib.sha256(f"{number}".encode()).hexdigest(),
+            total_bytes=PLAYS,
+            batches=[_Upload(number)],
+            min_play_ms=MIN_PLAY_MS,
+        )
+    catalog.sync_catalog(conn)
+    for _ in events.conform_slices(conn, slices.all_slices(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]):
+        pass
+    conn.execute("ANALYZE")
+
+
+class _Upload:
+    """A listener's plays of the month: each in a second of its own, the first tracks far more often than the last."""
+
+    rows = bytes_read = PLAYS
+    rejected: Mapping[str, int] = MappingProxyType({})
+    cleaned = 0
+    notes: Sequence[str] = ()
+
+    def __init__(self, listener: int) -> None:
+        chance = Random(listener)
+        began = partitions.starts_at(MONTH) + timedelta(days=2)  # no play is near another month
+        self.plays = [
+            (_track(int(chance.random() ** 2 * TRACKS)), CONTEXT, ended, ended, chance.randrange(MIN_PLAY_MS, 300_000))
+            for ended in (began + timedelta(seconds=at) for at in chance.sample(range(26 * 86_400), PLAYS))
+        ]
+
+
+def _track(number: int) -> TrackNames:
+    return f"{number:022}", f"Song {number}", f"Artist {number % 500}", f"Album {number % 900}"

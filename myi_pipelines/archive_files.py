@@ -1,0 +1,265 @@
+"""The archive's files: folders of Parquet with a manifest, on a disk or in an object store. It knows no database.
+
+A folder holds one file a table, compressed with zstd, its rows by listener and time, and ``manifest.json``, which is
+written last and tells rows, bytes and checksum of every file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import zip_longest
+from typing import Any, NamedTuple, TypeAlias
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+class ArchiveUnreachable(Exception):
+    """The place of the archive cannot be used."""
+
+
+class ArchiveDamaged(Exception):
+    """A folder of the archive is not what was written."""
+
+
+class Sealed(NamedTuple):
+    """A folder that is complete, verified by reading it back."""
+
+    manifest_sha256: str
+    bytes: int
+    rows: Mapping[str, int]
+
+
+def _column(name: str, type_: pa.DataType, about: str, *, is_nullable: bool = False) -> pa.Field:
+    return pa.field(name, type_, nullable=is_nullable, metadata={"comment": about})
+
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+_LISTENER = _column("user_id", pa.int64(), "users.id")
+_PLAYED_AT = _column("played_at", _INSTANT, "end of the play (UTC)")
+_TRACK_NAME = _column("track_name", pa.string(), "the track's name, for whoever reads the file", is_nullable=True)
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "imported_plays": pa.schema(
+        [
+            _LISTENER,
+            _PLAYED_AT,
+            _column("stopped_at", _INSTANT, "the export's own ts or endTime (UTC)"),
+            _column("export_track_id", pa.int64(), "export_tracks.id"),
+            _column("ms_played", pa.int32(), "milliseconds heard"),
+            _column("context_id", pa.int32(), "play_contexts.id; null marks account data", is_nullable=True),
+            _column(
+                "spotify_id", pa.string(), "of the track, as the export tells; null in account data", is_nullable=True
+            ),
+            _TRACK_NAME,
+            _column("artist_name", pa.string(), "as the export tells", is_nullable=True),
+            _column("album_name", pa.string(), "as the export tells", is_nullable=True),
+        ],
+        metadata={"comment": "One row per distinct track row of a listener's exports, short plays included."},
+    ),
+    "polled_plays": pa.schema(
+        [
+            _LISTENER,
+            _PLAYED_AT,
+            _column("spotify_id", pa.string(), "of the track"),
+            _column("duration_ms", pa.int32(), "the track's length", is_nullable=True),
+            _column("polled_at", _INSTANT, "when the play was first seen"),
+        ],
+        metadata={"comment": "One row per play that Spotify's recently-played list showed."},
+    ),
+    "listening_events": pa.schema(
+        [
+            _LISTENER,
+            _PLAYED_AT,
+            _column("id", pa.int64(), "kept when the row comes back"),
+            _column("track_id", pa.int64(), "tracks.id"),
+            _column("created_at", _INSTANT, "when the warehouse first knew of the play"),
+            _column("ms_played", pa.int32(), "milliseconds heard"),
+            _column("source", pa.string(), "API or IMPORT"),
+            _column("is_estimated", pa.bool_(), "ms_played is the track's length"),
+            _column("is_skip", pa.bool_(), "heard for under 30 seconds"),
+            _column("spotify_id", pa.string(), "of the track, null where it has none", is_nullable=True),
+            _TRACK_NAME,
+        ],
+        metadata={"comment": "One row per play that counts."},
+    ),
+}
+"""What the files hold: the tables' columns, and names for whoever reads them without the warehouse."""
+
+
+class Store:
+    """The place where archived months lie: a path, or a URL that fsspec knows, like ``s3://bucket/myi``.
+
+    Raises ArchiveUnreachable when the URL's kind is not known or not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise ArchiveUnreachable(
+                f"MYI_ARCHIVE_URL={url!r}: {' '.join(str(error).split())}; use a folder, or a URL whose package for "
+                "fsspec is installed (s3fs for s3://, gcsfs for gs://, adlfs for abfs://)"
+            ) from None
+
+    def write_table(self, folder: str, table: str, batches: Iterable[Sequence[Row]]) -> None:
+        """Write a table's rows, which are in the order of its schema."""
+        self._fs.makedirs(self._path(folder), exist_ok=True)
+        with (
+            self._fs.open(self._path(folder, f"{table}.parquet"), "wb") as file,
+            pq.ParquetWriter(file, SCHEMAS[table], compression="zstd") as writer,
+        ):
+            for rows in batches:
+                writer.write_batch(_batch(table, rows))
+
+    def verify_table(self, folder: str, table: str, batches: Iterable[Sequence[Row]]) -> int:
+        """Read a table back and compare it with the rows that it is to hold; return their number.
+
+        Raises ArchiveDamaged unless both are equal, row for row.
+        """
+        rows = 0
+        with self._parquet(folder, table) as file:
+            written = (file.read_row_group(number) for number in range(file.num_row_groups))
+            expected = (pa.Table.from_batches([_batch(table, some)]) for some in batches)
+            for one, other in zip_longest(expected, written):
+                if one is None or other is None or not one.equals(other.cast(SCHEMAS[table])):
+                    raise ArchiveDamaged(f"{self._path(folder)}: {table}.parquet does not hold what was written")
+                rows += one.num_rows
+        return rows
+
+    def seal(self, folder: str, rows: Mapping[str, int], about: Mapping[str, Any]) -> Sealed:
+        """Write the manifest of a folder whose tables are written and verified, and have it all on the disk."""
+        files = {table: self._file(folder, table, count) for table, count in rows.items()}
+        manifest = {"format": FORMAT, **about, "tables": files}
+        text = json.dumps(manifest, indent=2).encode()
+        with self._fs.open(self._path(folder, MANIFEST), "wb") as file:
+            file.write(text)
+        self._flush(folder, [f"{table}.parquet" for table in rows])
+        size = sum(file["bytes"] for file in files.values()) + len(text)
+        sealed = Sealed(hashlib.sha256(text).hexdigest(), size, rows)
+        self.check(folder, sealed.manifest_sha256)
+        return sealed
+
+    def check(self, folder: str, manifest_sha256: str) -> None:
+        """Raise ArchiveDamaged unless every file of a folder has the checksum that was recorded."""
+        try:
+            text = self._fs.cat_file(self._path(folder, MANIFEST))
+            if hashlib.sha256(text).hexdigest() != manifest_sha256:
+                raise ArchiveDamaged(f"{self._path(folder, MANIFEST)} is not the manifest that was written")
+            for table, told in json.loads(text)["tables"].items():
+                if self._sha256(folder, table) != told["sha256"]:
+                    raise ArchiveDamaged(f"{self._path(folder, told['file'])} is damaged: its checksum is another")
+        except FileNotFoundError:
+            raise ArchiveDamaged(
+                f"{self._path(folder)} is missing, or a file in it; is MYI_ARCHIVE_URL right?"
+            ) from None
+
+    def read_table(self, folder: str, table: str, columns: Sequence[str], users: Sequence[int]) -> Iterator[list[Row]]:
+        """Some columns of some listeners' rows. Row groups without them are not read."""
+        wanted = pa.array(sorted(users), pa.int64())
+        for some in self._groups(folder, table, lambda low, high: any(low <= user <= high for user in users)):
+            chosen = some.filter(pc.is_in(some["user_id"], wanted)).select(list(columns))
+            yield list(zip(*(column.to_pylist() for column in chosen.columns), strict=True))
+
+    def rows_without(self, folder: str, table: str, user: int) -> Iterator[list[Row]]:
+        """All rows but one listener's, in order."""
+        for some in self._groups(folder, table, lambda low, high: True):
+            kept = some.filter(pc.not_equal(some["user_id"], user))
+            if kept.num_rows:
+                yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
+
+    def count_rows(self, folder: str, table: str, user: int) -> int:
+        """How many of a table's rows are one listener's."""
+        groups = self._groups(folder, table, lambda low, high: low <= user <= high, columns=["user_id"])
+        return sum(pc.sum(pc.equal(some["user_id"], user)).as_py() or 0 for some in groups)
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder, if it is there, and the month's when nothing else is in it."""
+        with suppress(FileNotFoundError):
+            self._fs.rm(self._path(folder), recursive=True)
+        month = self._path(folder.rpartition("/")[0])
+        with suppress(OSError):
+            if not self._fs.ls(month, detail=False):
+                self._fs.rmdir(month)
+
+    def exists(self, folder: str) -> bool:
+        """Whether there is anything in a folder."""
+        return bool(self._fs.exists(self._path(folder)))
+
+    def _groups(
+        self, folder: str, table: str, is_wanted: Callable[[int, int], bool], *, columns: list[str] | None = None
+    ) -> Iterator[pa.Table]:
+        with self._parquet(folder, table) as file:
+            for number in range(file.num_row_groups):
+                listeners = file.metadata.row_group(number).column(0).statistics
+                if listeners is None or is_wanted(listeners.min, listeners.max):
+                    yield file.read_row_group(number, columns=columns)
+
+    def _parquet(self, folder: str, table: str) -> pq.ParquetFile:
+        path = self._path(folder, f"{table}.parquet")
+        try:
+            return pq.ParquetFile(self._fs.open(path, "rb"))
+        except FileNotFoundError:
+            raise ArchiveDamaged(f"{path} is missing; is MYI_ARCHIVE_URL right?") from None
+        except pa.ArrowInvalid as error:
+            raise ArchiveDamaged(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+
+    def _file(self, folder: str, table: str, rows: int) -> dict[str, Any]:
+        path = self._path(folder, f"{table}.parquet")
+        return {
+            "file": f"{table}.parquet",
+            "rows": rows,
+            "bytes": int(self._fs.size(path)),
+            "sha256": self._sha256(folder, table),
+            "columns": [
+                {"name": field.name, "type": str(field.type), "comment": field.metadata[b"comment"].decode()}
+                for field in SCHEMAS[table]
+            ],
+        }
+
+    def _sha256(self, folder: str, table: str) -> str:
+        with self._fs.open(self._path(folder, f"{table}.parquet"), "rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def _flush(self, folder: str, files: Sequence[str]) -> None:
+        """On a disk, wait until files and folders are on it: the database's rows go next."""
+        if not isinstance(self._fs, LocalFileSystem):
+            return
+        above = folder
+        folders = [self._path(folder)]
+        while above:
+            above = above.rpartition("/")[0]
+            folders.append(self._path(above) if above else self._root)
+        for path in [*(self._path(folder, name) for name in (*files, MANIFEST)), *folders]:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _path(self, *parts: str) -> str:
+        return "/".join([self._root.rstrip("/"), *parts])
+
+
+def _batch(table: str, rows: Sequence[Row]) -> pa.RecordBatch:
+    schema = SCHEMAS[table]
+    columns = zip(*rows, strict=True)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
+    )

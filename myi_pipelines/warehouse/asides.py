@@ -1,0 +1,184 @@
+"""A month built aside: a table that is filled, indexed and checked while people read the partition that it replaces.
+
+Whoever builds one holds the catalog's lock meanwhile, so that there is one at a time and a table that somebody else
+finds under that lock is left over. What is written into the table is the caller's business.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
+from itertools import chain, repeat
+from queue import SimpleQueue
+from typing import LiteralString, NamedTuple
+
+from psycopg import errors, sql
+
+from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.partitions import (
+    MonthTable,
+    attach,
+    bounds_of,
+    create_like,
+    existing_months,
+    index_statements,
+    partition_name,
+)
+
+SCHEMA = "asides"
+_IN_MONTH = sql.Identifier("in_month")
+_EXCLUSIVE = sql.SQL("ACCESS EXCLUSIVE")
+
+LOCK_MILLISECONDS = (5, 10, 20, 40)
+"""How long attempts wait for each lock, the last again and again. Readers that come later wait with them."""
+PAUSE_SECONDS = (0.05, 0.25)
+SECONDS_TO_SWAP = 30.0
+SECONDS_FOR_OLD_READERS = 10.0
+
+
+class NotSwapped(Exception):
+    """The month could not take the partition's place in good time, and nothing has changed."""
+
+
+class Aside(NamedTuple):
+    """A month's table under construction. Its indexes and constraints have the names of a partition's already."""
+
+    table: MonthTable
+    month: date
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its qualified name."""
+        return sql.Identifier(SCHEMA, partition_name(self.table.name, self.month))
+
+
+def create(conn: Connection, aside: Aside) -> None:
+    """Make the empty table; part of the caller's transaction."""
+    conn.execute(create_like(aside.table, aside.identifier))
+
+
+def finish(conns: Sequence[Connection], aside: Aside) -> None:
+    """Prove that the rows of the filled table belong to the month, and index it, on several connections at once.
+
+    To be called outside a transaction, when those that filled the table have ended.
+    """
+    conn = conns[0]
+    lower, upper = bounds_of(aside.table, aside.month)
+    check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} >= {lower} AND {column} < {upper})").format(
+        aside.identifier, _IN_MONTH, column=sql.Identifier(aside.table.column), lower=lower, upper=upper
+    )
+    conn.execute(check)
+    primary_key, *others = index_statements(conn, aside.table, aside.identifier)
+    conn.execute(primary_key)  # it alone locks the table against the others
+    free: SimpleQueue[Connection] = SimpleQueue()
+    for one in conns:
+        free.put(one)
+
+    def index(create: LiteralString) -> None:
+        mine = free.get()
+        try:
+            mine.execute(create)
+        finally:
+            free.put(mine)
+
+    with ThreadPoolExecutor(len(conns), thread_name_prefix="index") as pool:
+        list(pool.map(index, others))
+
+
+@contextmanager
+def swapped_in(conn: Connection, aside: Aside) -> Iterator[None]:
+    """Within the block the finished table is the month's partition and the old one is gone, in a transaction with it.
+
+    Readers wait from when the locks are there until the block has ended, so it is to be short. To be entered outside
+    a transaction, when the one that built the table has ended.
+    Raises NotSwapped when other sessions leave no gap, and ``psycopg.errors.ForeignKeyViolation`` when somebody or
+    something that a row refers to was deleted meanwhile.
+    """
+    _wait_for_old_readers(conn)
+    referenced = _add_references(conn, aside)
+    with conn.transaction():
+        parent, partition = sql.Identifier(aside.table.name), aside.table.partition(aside.month)
+        is_known = aside.month in existing_months(conn, aside.table)
+        _lock(conn, [parent, *([partition] if is_known else []), *referenced])
+        if is_known:
+            conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, partition))
+            conn.execute(sql.SQL("DROP TABLE {}").format(partition))
+        conn.execute(sql.SQL("ALTER TABLE {} SET SCHEMA public").format(aside.identifier))
+        attach(conn, aside.table, aside.month)
+        conn.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(partition, _IN_MONTH))
+        yield
+
+
+def leftovers(conn: Connection) -> list[str]:
+    """Names of the tables that lie aside; left over, if the catalog's lock is held."""
+    return [name for (name,) in conn.execute(statement("partitions/asides"))]
+
+
+def drop_leftovers(conn: Connection) -> bool:
+    """Drop the tables that somebody left aside. False when one stays, because other sessions leave no gap.
+
+    To be called under the catalog's lock, and outside a transaction or in one that has locked no table yet: a table
+    that refers to others is dropped under their locks.
+    """
+    for name in leftovers(conn):
+        aside = sql.Identifier(SCHEMA, name)
+        try:
+            with conn.transaction():
+                _lock(conn, [aside, *_referenced(conn, aside)])
+                conn.execute(sql.SQL("DROP TABLE {}").format(aside))
+        except NotSwapped:
+            return False
+    return True
+
+
+def _wait_for_old_readers(conn: Connection) -> None:
+    """Wait until nobody reads as of a moment before the table was there: to them its rows would not exist."""
+    old = set(conn.execute(statement("partitions/snapshots")))
+    deadline = time.monotonic() + SECONDS_FOR_OLD_READERS
+    while old:
+        if time.monotonic() > deadline:
+            raise NotSwapped(f"{len(old)} sessions have been reading for too long")
+        time.sleep(0.01)
+        old &= set(conn.execute(statement("partitions/snapshots")))
+
+
+def _add_references(conn: Connection, aside: Aside) -> list[sql.Identifier]:
+    """Give the table its foreign keys, so that attaching need not check them; return the tables that they refer to."""
+    names = {"parent": aside.table.name, "partition": aside.identifier.as_string(conn)}
+    keys = conn.execute(statement("partitions/reference_statements"), names).fetchall()
+    referenced = [sql.Identifier(table) for _, _, table in keys]
+    with conn.transaction():
+        _lock(conn, referenced, mode=sql.SQL("SHARE ROW EXCLUSIVE"))
+        for add, _, _ in keys:
+            conn.execute(add)
+    for _, validate, _ in keys:
+        conn.execute(validate)
+    return referenced
+
+
+def _referenced(conn: Connection, table: sql.Identifier) -> list[sql.Identifier]:
+    rows = conn.execute(statement("partitions/referenced"), [table.as_string(conn)])
+    return [sql.Identifier(name) for (name,) in rows]
+
+
+def _lock(conn: Connection, tables: Sequence[sql.Identifier], *, mode: sql.SQL = _EXCLUSIVE) -> None:
+    """Take the locks of some tables, until the transaction ends, in attempts too short for anybody to notice."""
+    lock = sql.SQL("LOCK TABLE {} IN {} MODE").format(
+        sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables), mode
+    )
+    waits = chain(LOCK_MILLISECONDS, repeat(LOCK_MILLISECONDS[-1]))
+    deadline = time.monotonic() + SECONDS_TO_SWAP
+    for milliseconds in waits:
+        try:
+            with conn.transaction():
+                conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(milliseconds))
+                conn.execute(lock)
+                return
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            if time.monotonic() > deadline:
+                raise NotSwapped("other sessions leave no gap between them") from None
+            time.sleep(random.uniform(*PAUSE_SECONDS))

@@ -1,0 +1,263 @@
+"""Deriving the events of many slices at once: a whole month is built aside and swapped in where that is the faster way.
+
+Which way is taken is decided here, by what is measured; the row-by-row merge itself is ``events``' and the swap of
+tables ``asides``' work. Both ways give the same rows and keep the id and ``created_at`` of those that stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import errors
+
+from myi_pipelines.warehouse import asides
+from myi_pipelines.warehouse.archive import BringBack, archived_around
+from myi_pipelines.warehouse.asides import Aside, NotSwapped
+from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.database import Connection, commit_lazily, holding_month, statement
+from myi_pipelines.warehouse.events import (
+    CLEAR_WORKSPACE,
+    Conformed,
+    OnTrouble,
+    conform_slices,
+    match_plays,
+    open_workspace,
+    slice_bounds,
+)
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, next_month, starts_at
+from myi_pipelines.warehouse.slices import Slice
+
+SLICES_AT_LEAST = 4
+"""Of fewer listeners a month is merged without a look at its size."""
+PLAYS_AT_LEAST = 10_000
+"""A smaller month is merged in the time that a swap takes alone."""
+SHARE_TO_WRITE = 0.25
+"""From this share of a month's rows on, writing the whole month is faster than writing only those that differ."""
+
+
+class _Rebuilt(NamedTuple):
+    """What became of a month's slices, and which are left to the merge."""
+
+    conformed: dict[Slice, Conformed]
+    left: list[Slice]
+    is_swapped: bool = False
+
+
+class _Share(NamedTuple):
+    """The slices of a month that one connection derives."""
+
+    conn: Connection
+    slices: list[Slice]
+
+
+class _Derived(NamedTuple):
+    """What the slices that are derived here should have, compared with what they have. The rows are in the connections'
+    temporary tables."""
+
+    outcomes: dict[int, Conformed]
+    """By listener."""
+    marks: list[tuple[int, str]]
+    """Listeners with a mark that was there before their plays were read, and its version."""
+
+    @property
+    def changed(self) -> list[int]:
+        """The listeners whose events are not as they should be."""
+        return sorted(user_id for user_id, outcome in self.outcomes.items() if outcome.written)
+
+    def is_worth_a_swap(self, rows: int) -> bool:
+        """Whether so much differs that the whole month, of so many rows now, is written faster than the differences."""
+        written = sum(outcome.written for outcome in self.outcomes.values())
+        added = sum(outcome.added for outcome in self.outcomes.values())
+        return written >= PLAYS_AT_LEAST // 2 and written >= SHARE_TO_WRITE * (rows + added)
+
+
+def derive_slices(
+    conn: Connection,
+    slices: Sequence[Slice],
+    *,
+    min_play_ms: int,
+    helpers: Sequence[Connection] = (),
+    bring_back: BringBack | None = None,
+    on_trouble: OnTrouble | None = None,
+    on_swap: Callable[[date], None] | None = None,
+) -> Iterator[tuple[Slice, Conformed]]:
+    """Derive the events of slices from landing anew, as ``conform_slices`` does, and yield what changed.
+
+    A month of which much is to be written is built aside for all of these slices, on all connections, and swapped in,
+    of which ``on_swap`` is told; meanwhile people read the old one and plays land. In others only the slices that
+    differ are merged. Either way a slice's mark goes in the transaction that makes its events right, so whatever is
+    cut short is done by the next run.
+    """
+    merged: list[Slice] = []
+    for month, group in groupby(sorted(slices, key=lambda one: (one.month, one.user_id)), key=lambda one: one.month):
+        asked = list(group)
+        if not _is_big(conn, month, asked):
+            merged += asked
+            continue
+        try:
+            rebuilt = _rebuild([conn, *helpers], month, asked, min_play_ms)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:
+            merged += asked  # slice by slice it shows which one is the trouble
+            continue
+        if rebuilt.is_swapped and on_swap is not None:
+            on_swap(month)
+        yield from rebuilt.conformed.items()
+        merged += rebuilt.left
+    yield from conform_slices(
+        conn, merged, min_play_ms=min_play_ms, helpers=helpers, bring_back=bring_back, on_trouble=on_trouble
+    )
+
+
+def _is_big(conn: Connection, month: date, asked: Sequence[Slice]) -> bool:
+    """Whether so much is asked for that a swap may be worth its while."""
+    if len(asked) < SLICES_AT_LEAST:
+        return False
+    asked_for = _bounds(month) | {"user_ids": [one.user_id for one in asked]}
+    row = conn.execute(statement("rebuild/plays"), asked_for).fetchone()
+    assert row is not None
+    plays, whole = row
+    return bool(plays >= PLAYS_AT_LEAST and plays >= SHARE_TO_WRITE * whole)
+
+
+def _rebuild(conns: Sequence[Connection], month: date, asked: Sequence[Slice], min_play_ms: int) -> _Rebuilt:
+    conn = conns[0]
+    sync_catalog(conn)
+    for one in conns:
+        one.execute(statement("rebuild/workspace"))
+        open_workspace(one)
+    aside = Aside(LISTENING_EVENTS, month)
+    with holding_month(conn, month):
+        if not asides.drop_leftovers(conn):
+            return _Rebuilt({}, list(asked))
+        shares = [_Share(one, list(asked[number :: len(conns)])) for number, one in enumerate(conns)]
+        derived = _derive(shares, month, min_play_ms)
+        is_swapped = derived.is_worth_a_swap(_rows(conn, month)) and _build_and_swap(conns, aside, derived)
+        done = sorted(set(derived.outcomes).difference([] if is_swapped else derived.changed))
+        if not is_swapped:
+            with conn.transaction():
+                commit_lazily(conn)
+                _clear_marks(conn, month, derived, done)
+    return _Rebuilt(
+        {Slice(user_id, month): derived.outcomes[user_id] for user_id in done},
+        [one for one in asked if one.user_id not in set(done)],
+        is_swapped,
+    )
+
+
+def _bounds(month: date) -> dict[str, Any]:
+    return {"month": month, "starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
+
+
+def _rows(conn: Connection, month: date) -> int:
+    row = conn.execute(
+        "SELECT count(*) FROM listening_events WHERE played_at >= %(starts_at)s AND played_at < %(ends_at)s",
+        _bounds(month),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _derive(shares: Sequence[_Share], month: date, min_play_ms: int) -> _Derived:
+    with ThreadPoolExecutor(len(shares), thread_name_prefix="derive") as pool:
+        parts = list(pool.map(lambda share: _derive_share(share, month, min_play_ms), shares))
+    outcomes = {user_id: outcome for part in parts for user_id, outcome in part.outcomes.items()}
+    return _Derived(outcomes, [mark for part in parts for mark in part.marks])
+
+
+def _derive_share(share: _Share, month: date, min_play_ms: int) -> _Derived:
+    """Fill the workspace. Slices that wait for something, or of which an event may leave the month, are left out."""
+    conn = share.conn
+    if not share.slices:
+        conn.execute("TRUNCATE month_slices, month_events, moved_events")
+        return _Derived({}, [])
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        conn.execute("TRUNCATE month_slices, month_events, moved_events")
+        bounds = slice_bounds(share.slices[0], min_play_ms) | {"month": month}
+        user_ids = [one.user_id for one in share.slices]
+        marks = conn.execute(statement("rebuild/seen_marks"), bounds | {"user_ids": user_ids}).fetchall()
+        archived = {one.user_id for one in archived_around(conn, share.slices, with_neighbours=True)}
+        present = [one for one in share.slices if one.user_id not in archived]
+        chosen = {"user_ids": [one.user_id for one in present]}
+        plain = {user_id for (user_id,) in conn.execute(statement("rebuild/plain_slices"), bounds | chosen)}
+        conn.execute(statement("rebuild/derive_plain"), bounds)
+        mixed = {
+            one.user_id
+            for one in present
+            if one.user_id not in plain and _derive_mixed(conn, slice_bounds(one, min_play_ms))
+        }
+        conn.execute("SET LOCAL default_statistics_target = 10; ANALYZE month_slices, month_events")
+        if mixed:
+            conn.execute(statement("rebuild/moved_events"), bounds)
+        compare = statement("rebuild/compare").format(known=statement("rebuild/known_events"))
+        outcomes = dict.fromkeys(plain | mixed, Conformed())
+        outcomes.update({user_id: Conformed(*counts) for user_id, *counts in conn.execute(compare, bounds)})
+    return _Derived(outcomes, [(user_id, version) for user_id, version in marks])
+
+
+def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
+    """Derive a slice of which several sources tell. False when it has to be left to the merge."""
+    row = conn.execute(statement("events/sources"), bounds).fetchone()
+    assert row is not None
+    has_account_data, has_polled_plays, is_unlinked = row
+    if is_unlinked:
+        return False
+    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
+    is_mine = conn.execute(statement("rebuild/leaves_month"), bounds).fetchone() == (False,)
+    if is_mine:
+        conn.execute(statement("rebuild/derive_slice").format(desired=statement("events/desired")), bounds)
+        conn.execute("INSERT INTO month_slices (user_id) VALUES (%(user_id)s)", bounds)
+    conn.execute(CLEAR_WORKSPACE)
+    return is_mine
+
+
+def _build_and_swap(conns: Sequence[Connection], aside: Aside, derived: _Derived) -> bool:
+    """Build the month aside, put it in its place and settle the marks. False when that could not be done."""
+    conn = conns[0]
+    try:
+        _build(conns, aside, derived)
+        with asides.swapped_in(conn, aside):
+            changed = {"month": aside.month, "user_ids": derived.changed}
+            conn.execute(statement("rebuild/mark_changed"), changed)
+            _clear_marks(conn, aside.month, derived, list(derived.outcomes))
+    except (NotSwapped, psycopg.Error) as error:
+        with suppress(psycopg.Error):
+            asides.drop_leftovers(conn)
+        if not isinstance(error, NotSwapped | errors.ForeignKeyViolation):
+            raise
+        return False
+    return True
+
+
+def _build(conns: Sequence[Connection], aside: Aside, derived: _Derived) -> None:
+    bounds = _bounds(aside.month) | {"user_ids": list(derived.outcomes)}
+    fill = statement("rebuild/fill").format(aside=aside.identifier, known=statement("rebuild/known_events"))
+    keep = statement("rebuild/keep").format(aside=aside.identifier)
+
+    def write(conn: Connection) -> None:
+        with conn.transaction():
+            commit_lazily(conn)
+            conn.execute(fill, bounds)
+            if conn is conns[0]:
+                conn.execute(keep, bounds)
+
+    with conns[0].transaction():
+        asides.create(conns[0], aside)
+    with ThreadPoolExecutor(len(conns), thread_name_prefix="build") as pool:
+        list(pool.map(write, conns))
+    asides.finish(conns, aside)
+
+
+def _clear_marks(conn: Connection, month: date, derived: _Derived, user_ids: Sequence[int]) -> None:
+    done = set(user_ids)
+    seen = [(user_id, version) for user_id, version in derived.marks if user_id in done]
+    marks = {"month": month, "user_ids": [one for one, _ in seen], "versions": [version for _, version in seen]}
+    conn.execute(statement("rebuild/clear_marks"), marks)

@@ -1,0 +1,117 @@
+"""A warehouse whose months leave for an archive and come back when they are needed, as the assets do it.
+
+What the archive's tests do again and again; no expectations here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from psycopg import sql
+
+from myi_pipelines import archiving
+from myi_pipelines.archive_files import Store
+from myi_pipelines.history import Batch, Play
+from myi_pipelines.warehouse import archive, events, landing, partitions, stats
+from myi_pipelines.warehouse.slices import Slice
+from myi_pipelines_tests.driver import Warehouse, batches, open_warehouse, sha256_of
+from myi_pipelines_tests.reference import MIN_PLAY_MS
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+ALL = date(2026, 1, 1)
+LANDED = ("imported_plays", "polled_plays", "listening_events")
+DERIVED = (
+    "user_track_months", "user_hour_months", "user_track_stats", "user_artist_stats", "user_time_bucket_stats",
+    "user_hour_stats", "users", "stale_slices",
+)  # fmt: skip
+
+
+class ArchivingWarehouse(Warehouse):
+    """Does its work with an archive at hand."""
+
+    store: Store
+
+    def archive(self, *, only: Iterable[date] | None = None) -> list[archiving.Left]:
+        """Archive what may leave; of some months only those, the others being held."""
+        if only is not None:
+            present = partitions.existing_months(self.conn, partitions.LISTENING_EVENTS)
+            archive.hold_months(self.conn, sorted(present - set(only)), datetime(2100, 1, 1, tzinfo=UTC))
+        left = list(archiving.archive_months(self.conn, self.store, before=ALL, now=NOW))
+        self.conn.execute("TRUNCATE month_holds")
+        return left
+
+    def bring_back(self, user_ids: Sequence[int] | None = None) -> int:
+        """Bring some listeners' slices back, or all there are."""
+        months = [part.month for part in archive.archived_parts(self.conn)]
+        slices = archive.archived_slices(self.conn, months)
+        chosen = [one for one in slices if user_ids is None or one.user_id in user_ids]
+        return archiving.bring_back(self.store, self.conn, chosen)
+
+    def land(
+        self,
+        user_id: int,
+        plays: Sequence[Play],
+        *,
+        batch_rows: int = 7,
+        salt: str = "",
+        source: Iterable[Batch] | None = None,
+    ) -> landing.Landed:
+        return landing.land_upload(
+            self.conn,
+            self.status_conn,
+            user_id=user_id,
+            file_name="history.json",
+            sha256=sha256_of(plays, salt),
+            total_bytes=len(plays),
+            batches=batches(plays, batch_rows) if source is None else source,
+            min_play_ms=MIN_PLAY_MS,
+            bring_back=archiving.bring_back_from(self.store),
+        )
+
+    def conform(self, chosen: Iterable[Slice], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
+        chosen = list(chosen)
+        partitions.ensure_months(self.conn, {one.month for one in chosen})
+        counts: Counter[str] = Counter()
+        for _, conformed in events.conform_slices(
+            self.conn,
+            chosen,
+            min_play_ms=min_play_ms,
+            helpers=[self.status_conn],
+            bring_back=archiving.bring_back_from(self.store),
+        ):
+            counts.update(conformed._asdict())
+        return counts
+
+    def refresh(self, user_id: int, months: Sequence[date]) -> None:
+        stats.refresh_stats(self.conn, user_id, months, bring_back=archiving.bring_back_from(self.store))
+
+    def everything(self, *tables: str) -> dict[str, list[str]]:
+        """Every row of some tables as text, or of all, ids and times of creation too."""
+        return {table: self._text(table) for table in tables or (*LANDED, *DERIVED)}
+
+    def archived_months(self) -> list[date]:
+        """Months that are in the archive, each once."""
+        return sorted({part.month for part in archive.archived_parts(self.conn)})
+
+    def months_of(self, user_ids: Sequence[int]) -> list[date]:
+        """Months in which listeners have events that statistics count."""
+        rows = self.conn.execute(
+            "SELECT DISTINCT month FROM user_track_months WHERE user_id = ANY (%s) ORDER BY month", [list(user_ids)]
+        )
+        return [month for (month,) in rows]
+
+    def _text(self, table: str) -> list[str]:
+        query = sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(sql.Identifier(table))
+        return [row for (row,) in self.conn.execute(query)]
+
+
+@contextmanager
+def open_archiving_warehouse(url: str, archive_folder: Path | str) -> Iterator[ArchivingWarehouse]:
+    with open_warehouse(url) as opened:
+        warehouse = ArchivingWarehouse(*opened)
+        warehouse.store = Store(str(archive_folder))
+        yield warehouse

@@ -1,0 +1,4 @@
+-- One row per polled play of a month's partition.
+SELECT user_id, played_at, spotify_id, duration_ms, polled_at
+FROM {partition}
+ORDER BY user_id, played_at, spotify_id COLLATE "C"

@@ -1,0 +1,7 @@
+-- One row per imported play that comes back. What an archived row tells was told first.
+INSERT INTO imported_plays AS known (user_id, played_at, stopped_at, export_track_id, ms_played, context_id)
+SELECT user_id, played_at, stopped_at, export_track_id, ms_played, context_id
+FROM returning_imported_plays
+ORDER BY played_at
+ON CONFLICT (user_id, played_at, export_track_id, ms_played, stopped_at)
+DO UPDATE SET context_id = excluded.context_id WHERE known.context_id IS DISTINCT FROM excluded.context_id

@@ -1,0 +1,6 @@
+-- One row per way in which a listener's imported plays happened.
+SELECT id AS context_id, platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito
+FROM play_contexts
+WHERE id IN (SELECT context_id FROM imported_plays WHERE user_id = %(user_id)s
+             UNION ALL SELECT context_id FROM returning_imported_plays)
+ORDER BY id

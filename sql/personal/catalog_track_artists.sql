@@ -1,0 +1,5 @@
+-- One row per such track and artist credited on it.
+SELECT credit.track_id, credit.artist_id, credit.position
+FROM track_artists AS credit
+JOIN personal_tracks USING (track_id)
+ORDER BY credit.track_id, credit.position, credit.artist_id

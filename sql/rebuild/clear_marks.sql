@@ -1,0 +1,11 @@
+-- One row per mark that is as it was seen; one that is being renewed stays.
+WITH done AS (
+    SELECT s.user_id
+    FROM unnest(%(user_ids)s::bigint[], %(versions)s::text[]) AS seen (user_id, version)
+    JOIN stale_slices AS s ON s.user_id = seen.user_id AND s.xmin = seen.version::xid
+    WHERE s.month = %(month)s AND s.stage = 'EVENTS'
+    FOR UPDATE OF s SKIP LOCKED
+)
+DELETE FROM stale_slices AS s
+USING done
+WHERE s.user_id = done.user_id AND s.month = %(month)s AND s.stage = 'EVENTS'

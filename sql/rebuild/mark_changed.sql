@@ -1,0 +1,7 @@
+-- One row per slice whose events have changed, to be counted anew.
+INSERT INTO stale_slices (user_id, month, stage)
+SELECT users.id, %(month)s, 'STATS'
+FROM users
+WHERE users.id = ANY (%(user_ids)s)
+ORDER BY users.id
+ON CONFLICT DO NOTHING

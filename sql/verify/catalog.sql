@@ -1,0 +1,36 @@
+-- One row per thing in the catalog, or reference into it, that leads nowhere or astray: the table and what is wrong.
+SELECT 'export_tracks' AS relation, 'names ' || e.id || ' mean no track' AS what
+FROM export_tracks AS e
+WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
+  AND NOT EXISTS (SELECT FROM stale_export_tracks AS waiting WHERE waiting.export_track_id = e.id)
+UNION ALL
+SELECT 'export_track_links', 'names ' || link.export_track_id || ' mean track ' || t.id || ', which is merged away'
+FROM export_track_links AS link
+JOIN tracks AS t ON t.id = link.track_id
+WHERE t.merged_into IS NOT NULL
+UNION ALL
+SELECT 'track_aliases', 'the id ' || alias.spotify_id || ' leads to track ' || t.id || ', which is merged away'
+FROM track_aliases AS alias
+JOIN tracks AS t ON t.id = alias.track_id
+WHERE t.merged_into IS NOT NULL
+UNION ALL
+SELECT 'tracks', 'track ' || t.id || ' is merged into track ' || kept.id || ', which is merged away'
+FROM tracks AS t
+JOIN tracks AS kept ON kept.id = t.merged_into
+WHERE kept.merged_into IS NOT NULL
+UNION ALL
+SELECT 'imported_plays', 'names ' || p.export_track_id || ' of ' || count(*) || ' plays are not known'
+FROM imported_plays AS p
+WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = p.export_track_id)
+GROUP BY p.export_track_id
+UNION ALL
+SELECT 'imported_plays', 'context ' || p.context_id || ' of ' || count(*) || ' plays is not known'
+FROM imported_plays AS p
+WHERE p.context_id IS NOT NULL AND NOT EXISTS (SELECT FROM play_contexts AS c WHERE c.id = p.context_id)
+GROUP BY p.context_id
+UNION ALL
+SELECT 'user_track_months', 'track ' || m.track_id || ' of ' || count(*) || ' rows is not known'
+FROM user_track_months AS m
+WHERE NOT EXISTS (SELECT FROM tracks AS t WHERE t.id = m.track_id)
+GROUP BY m.track_id
+ORDER BY 1, 2

@@ -1,0 +1,11 @@
+-- One row per event of a slice that differs from what landing says: the difference, when, and the track.
+SELECT CASE WHEN e.track_id IS NULL THEN 'missing' WHEN d.track_id IS NULL THEN 'surplus' ELSE 'different' END AS kind,
+       played_at, track_id, (SELECT name FROM tracks WHERE tracks.id = track_id) AS track
+FROM desired_events AS d
+FULL JOIN (SELECT track_id, played_at, ms_played, source, is_estimated, is_skip
+           FROM listening_events
+           WHERE user_id = %(user_id)s AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
+          ) AS e USING (track_id, played_at)
+WHERE (d.ms_played, d.source, d.is_estimated, d.ms_played < 30000)
+      IS DISTINCT FROM (e.ms_played, e.source, e.is_estimated, e.is_skip)
+ORDER BY played_at, track_id

@@ -1,0 +1,12 @@
+-- One row per month and local hour whose counts are not those of the events.
+SELECT month, month || ' hour ' || hour || ' is not what the events say'
+FROM (SELECT * FROM user_hour_months WHERE user_id = %(user_id)s AND month <> ALL (%(unknown)s::date[])) AS old
+FULL JOIN (SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,
+                  date_part('hour', played_at AT TIME ZONE %(timezone)s)::smallint AS hour,
+                  count(*) AS play_count, sum(ms_played) AS total_ms
+           FROM listening_events
+           WHERE user_id = %(user_id)s
+             AND date_trunc('month', played_at AT TIME ZONE 'UTC')::date <> ALL (%(unknown)s::date[])
+           GROUP BY 1, 2) AS new USING (month, hour)
+WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (new.play_count, new.total_ms)
+ORDER BY month, hour

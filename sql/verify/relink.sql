@@ -1,0 +1,6 @@
+-- One row per names that mean no track, for the catalog to take in again.
+INSERT INTO stale_export_tracks (export_track_id)
+SELECT e.id
+FROM export_tracks AS e
+WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
+ON CONFLICT DO NOTHING

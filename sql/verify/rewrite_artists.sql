@@ -1,0 +1,15 @@
+-- One row per artist of the listener whose all-time counts become the sums of their tracks'.
+WITH summed AS (
+    SELECT artist_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+    FROM user_track_stats
+    JOIN track_artists USING (track_id)
+    WHERE user_id = %(user_id)s
+    GROUP BY artist_id
+), removed AS (
+    DELETE FROM user_artist_stats AS old
+    WHERE old.user_id = %(user_id)s AND NOT EXISTS (SELECT FROM summed WHERE summed.artist_id = old.artist_id)
+)
+INSERT INTO user_artist_stats AS old (user_id, artist_id, play_count, total_ms)
+SELECT %(user_id)s, artist_id, play_count, total_ms FROM summed ORDER BY artist_id
+ON CONFLICT (user_id, artist_id) DO UPDATE SET play_count = excluded.play_count, total_ms = excluded.total_ms
+WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (excluded.play_count, excluded.total_ms)

@@ -1,0 +1,18 @@
+-- One row per slice of a listener with landed plays or events, that is up to date and whose plays are here.
+WITH months AS (
+    SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month
+    FROM imported_plays WHERE user_id = %(user_id)s
+    UNION
+    SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM polled_plays WHERE user_id = %(user_id)s
+    UNION
+    SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM listening_events WHERE user_id = %(user_id)s
+)
+SELECT month
+FROM months
+WHERE NOT EXISTS (SELECT FROM stale_slices AS s
+                  WHERE s.user_id = %(user_id)s AND s.stage = 'EVENTS'
+                    AND s.month BETWEEN months.month - interval '1 month' AND months.month + interval '1 month')
+  AND NOT EXISTS (SELECT FROM archived_slices AS a
+                  WHERE a.user_id = %(user_id)s
+                    AND a.month BETWEEN months.month - interval '2 months' AND months.month + interval '2 months')
+ORDER BY month

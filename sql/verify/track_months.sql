@@ -1,0 +1,12 @@
+-- One row per month and track whose counts are not those of the events.
+SELECT month, month || ' track ' || track_id || ' is not what the events say'
+FROM (SELECT * FROM user_track_months WHERE user_id = %(user_id)s AND month <> ALL (%(unknown)s::date[])) AS old
+FULL JOIN (SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month, track_id,
+                  count(*) AS play_count, sum(ms_played) AS total_ms, max(played_at) AS last_played_at
+           FROM listening_events
+           WHERE user_id = %(user_id)s
+             AND date_trunc('month', played_at AT TIME ZONE 'UTC')::date <> ALL (%(unknown)s::date[])
+           GROUP BY 1, 2) AS new USING (month, track_id)
+WHERE (old.play_count, old.total_ms, old.last_played_at)
+      IS DISTINCT FROM (new.play_count, new.total_ms, new.last_played_at)
+ORDER BY month, track_id
