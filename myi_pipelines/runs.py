@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.storage.dagster_run import RunRecord
+from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster._time import get_current_timestamp
 
 from myi_pipelines.warehouse.database import Connection
@@ -45,6 +46,8 @@ def end_dead_runs(instance: DagsterInstance, conn: Connection) -> list[str]:
         if application_name(record.dagster_run.run_id) not in connected and _is_silent(instance, record)
     ]
     for run in dead:
+        if instance.run_retries_enabled:
+            instance.add_run_tags(run.run_id, {WILL_RETRY_TAG: "true"})  # before a backfill can take it for final
         instance.report_run_failed(
             run,
             "The run's process is gone: it neither said anything for a minute nor holds a connection to the warehouse. "
