@@ -1,0 +1,53 @@
+"""What polling costs before and after Spotify is called, by how many listeners are linked. Prints nothing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from benchmarks.databases import scripting
+from myi_pipelines.warehouse import polling
+from myi_pipelines.warehouse.database import statement
+from myi_pipelines.warehouse.pacing import Quota
+
+QUOTA = Quota(600, timedelta(minutes=5))
+
+
+class Tick(NamedTuple):
+    """Median seconds with so many linked listeners."""
+
+    accounts: int
+    due: float
+    """To find who is due, once a tick."""
+    pacing: float
+    """To record a poll that found nothing, and say when the next one is, once a poll."""
+
+
+def measure(url: str, *, accounts: int, times: int) -> Tick:
+    """Link so many listeners in a warehouse that has none, and measure."""
+    now = datetime.now(UTC)
+    with scripting(url) as conn:
+        conn.execute(statement("scale/accounts"), {"accounts": accounts, "now": now})
+        due = polling.due_users(conn, now)
+        ids = [one.user_id for one in due] or [1]
+
+        def record_poll(number: int) -> None:
+            polling.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, quota=QUOTA)
+
+        return Tick(
+            accounts,
+            due=_median(lambda number: polling.due_users(conn, now), times),
+            pacing=_median(record_poll, times),
+        )
+
+
+def _median(call: Callable[[int], object], times: int) -> float:
+    took = []
+    for number in range(times + 1):
+        began = time.perf_counter()
+        call(number)
+        took.append(time.perf_counter() - began)
+    return statistics.median(took[1:])

@@ -1,0 +1,120 @@
+"""What a dashboard asks while somebody waits: small answers about one listener, from statistics and few partitions.
+
+Every function is told constants, never an expression over a partitioned column, so that the planner opens the
+partitions that are needed and no other. The report, which reads whole histories, has its own statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from psycopg.rows import class_row
+
+from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.partitions import FIRST_MONTH, next_month, starts_at
+
+EACH = 50
+"""Rows of a list."""
+
+
+class RecentPlay(NamedTuple):
+    """One listening event."""
+
+    played_at: datetime
+    name: str
+    artist: str | None
+    ms_played: int
+
+
+class Top(NamedTuple):
+    """A track or an artist of a top list."""
+
+    name: str
+    artist: str | None
+    play_count: int
+    total_ms: int
+
+
+class Day(NamedTuple):
+    """A local day with plays."""
+
+    date: date
+    play_count: int
+    total_ms: int
+    unique_tracks: int
+
+
+def recent_plays(conn: Connection, user_id: int, *, each: int = EACH) -> list[RecentPlay]:
+    """The latest plays, the latest first; those that the statistics do not count yet included.
+
+    Statistics tell how far back so many plays reach, and so how many months have to be read.
+    """
+    row = conn.execute(statement("dashboard/recent_since"), {"user_id": user_id, "each": each}).fetchone()
+    if row is None:
+        return []
+    plays = _recent_plays(conn, user_id, each, row[0]) if row[0] is not None else []
+    return plays if len(plays) == each else _recent_plays(conn, user_id, each, starts_at(FIRST_MONTH))
+
+
+def top_tracks(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]:
+    """The most played tracks of all time."""
+    return _top(conn, "report/top_tracks", {"user_id": user_id, "each": each})
+
+
+def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[Top]:
+    """The most played tracks of a local month."""
+    return _top_of_months(conn, user_id, month, next_month(month), each)
+
+
+def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
+    """The most played tracks of a local year."""
+    return _top_of_months(conn, user_id, date(year, 1, 1), date(year + 1, 1, 1), each)
+
+
+def days_of_year(conn: Connection, user_id: int, year: int) -> list[Day]:
+    """The local days of a year that have plays, in order."""
+    asked = {"user_id": user_id, "first": date(year, 1, 1), "end": date(year + 1, 1, 1)}
+    with conn.cursor(row_factory=class_row(Day)) as cursor:
+        return cursor.execute(statement("dashboard/days_between"), asked).fetchall()
+
+
+def hours(conn: Connection, user_id: int) -> dict[int, int]:
+    """Plays of all time by hour of the local day; hours without plays are left out."""
+    return dict(conn.execute(statement("report/hours"), {"user_id": user_id}).fetchall())
+
+
+def artists_in_genre(conn: Connection, user_id: int, genre: str, *, each: int = EACH) -> list[Top]:
+    """The most played artists of all time that Spotify counts to a genre."""
+    return _top(conn, "dashboard/artists_in_genre", {"user_id": user_id, "genre": genre, "each": each})
+
+
+def _recent_plays(conn: Connection, user_id: int, each: int, since: datetime) -> list[RecentPlay]:
+    # No play is later than tomorrow: partitions made ahead stay closed.
+    until = datetime.now(UTC) + timedelta(days=1)
+    asked = {"user_id": user_id, "each": each, "since": since, "until": until}
+    with conn.cursor(row_factory=class_row(RecentPlay)) as cursor:
+        return cursor.execute(statement("dashboard/recent_plays"), asked).fetchall()
+
+
+def _top_of_months(conn: Connection, user_id: int, first: date, end: date, each: int) -> list[Top]:
+    """Exact at the listener's clock, as soon as no slice around the months is stale.
+
+    Of archived months only the statistics are here: plays between the ends of a local and its UTC month then count
+    for the UTC month.
+    """
+    asked: dict[str, Any] = {"user_id": user_id, "first": first, "end": end, "each": each}
+    local = conn.execute(statement("dashboard/local_span"), asked).fetchone()
+    if local is None:
+        return []
+    (since, until), (begins, ends) = local, (starts_at(first), starts_at(end))
+    asked |= {"begin_from": min(since, begins), "begin_to": max(since, begins)}
+    asked |= {"end_from": min(until, ends), "end_to": max(until, ends)}
+    asked |= {"begins_early": 1 if since < begins else -1, "ends_late": 1 if until > ends else -1}
+    return _top(conn, "dashboard/top_tracks_of_months", asked)
+
+
+def _top(conn: Connection, name: str, asked: Mapping[str, Any]) -> list[Top]:
+    with conn.cursor(row_factory=class_row(Top)) as cursor:
+        return cursor.execute(statement(name), asked).fetchall()

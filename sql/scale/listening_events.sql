@@ -1,0 +1,13 @@
+-- One row per event of a month: what conforming its slices makes of plays that only one source tells.
+INSERT INTO {partition} (id, user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)
+SELECT nextval('listening_events_id_seq'), user_id, track_id, played_at, ms_played, source, is_estimated, ms_played < 30000
+FROM (SELECT p.user_id, link.track_id, p.played_at, p.ms_played, 'IMPORT'::source AS source, false AS is_estimated
+      FROM imported_plays AS p
+      JOIN export_track_links AS link USING (export_track_id)
+      WHERE p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s AND p.ms_played >= %(min_play_ms)s
+      UNION ALL
+      SELECT p.user_id, t.id, p.played_at, p.duration_ms, 'API', true
+      FROM polled_plays AS p
+      JOIN tracks AS t USING (spotify_id)
+      WHERE p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s) AS events
+ORDER BY user_id, played_at

@@ -1,0 +1,73 @@
+-- Statistics of some listeners, whose months are there and of whom there are none yet.
+
+INSERT INTO user_hour_months (user_id, month, hour, play_count, total_ms)
+SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,
+       date_part('hour', played_at AT TIME ZONE timezone)::smallint AS hour, count(*), sum(ms_played)
+FROM listening_events
+JOIN user_settings USING (user_id)
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, month, hour
+ORDER BY user_id, month, hour;
+
+INSERT INTO user_hour_stats (user_id, hour, play_count, total_ms)
+SELECT user_id, hour, sum(play_count), sum(total_ms)
+FROM user_hour_months
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, hour
+ORDER BY user_id, hour;
+
+UPDATE users
+SET total_play_count = summed.play_count, total_listening_ms = summed.total_ms
+FROM (SELECT user_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+      FROM user_hour_stats
+      WHERE user_id BETWEEN %(first)s AND %(last)s
+      GROUP BY user_id) AS summed
+WHERE users.id = summed.user_id;
+
+-- Of each track the first play in its day, week (2001-01-01 was a Monday) or month is told apart.
+INSERT INTO user_time_bucket_stats (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks)
+WITH local_plays AS (
+    SELECT user_id, day, ms_played,
+           day_before IS DISTINCT FROM day AS is_new_of_day,
+           coalesce(day_before < day - (day - date '2001-01-01') %% 7, true) AS is_new_of_week,
+           coalesce(day_before < date_trunc('month', day)::date, true) AS is_new_of_month
+    FROM (SELECT user_id, local_at::date AS day, ms_played,
+                 lag(local_at::date) OVER (PARTITION BY user_id, track_id ORDER BY local_at) AS day_before
+          FROM (SELECT user_id, track_id, played_at AT TIME ZONE timezone AS local_at, ms_played
+                FROM listening_events
+                JOIN user_settings USING (user_id)
+                WHERE user_id BETWEEN %(first)s AND %(last)s) AS events) AS followed
+), days AS MATERIALIZED (
+    SELECT user_id, day, count(*) AS play_count, sum(ms_played) AS total_ms,
+           count(*) FILTER (WHERE is_new_of_day) AS new_of_day,
+           count(*) FILTER (WHERE is_new_of_week) AS new_of_week,
+           count(*) FILTER (WHERE is_new_of_month) AS new_of_month
+    FROM local_plays
+    GROUP BY user_id, day
+)
+SELECT user_id, 'DAY'::bucket_type AS bucket_type, day AS bucket_date, play_count, total_ms, new_of_day
+FROM days
+UNION ALL
+SELECT user_id, 'WEEK', day - (day - date '2001-01-01') %% 7 AS week, sum(play_count), sum(total_ms), sum(new_of_week)
+FROM days
+GROUP BY user_id, week
+UNION ALL
+SELECT user_id, 'MONTH', date_trunc('month', day)::date AS month, sum(play_count), sum(total_ms), sum(new_of_month)
+FROM days
+GROUP BY user_id, month
+ORDER BY user_id, bucket_type, bucket_date;
+
+INSERT INTO user_track_stats (user_id, track_id, play_count, total_ms, last_played_at)
+SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at)
+FROM user_track_months
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, track_id
+ORDER BY user_id, track_id;
+
+INSERT INTO user_artist_stats (user_id, artist_id, play_count, total_ms)
+SELECT user_id, artist_id, sum(play_count), sum(total_ms)
+FROM user_track_stats
+JOIN track_artists USING (track_id)
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, artist_id
+ORDER BY user_id, artist_id;

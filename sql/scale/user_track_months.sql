@@ -1,0 +1,7 @@
+-- One row per listener and track of a month.
+INSERT INTO {partition} (user_id, month, track_id, play_count, total_ms, last_played_at)
+SELECT user_id, %(month)s::date, track_id, count(*), sum(ms_played), max(played_at)
+FROM listening_events
+WHERE played_at >= %(starts_at)s AND played_at < %(ends_at)s
+GROUP BY user_id, track_id
+ORDER BY user_id, track_id
