@@ -149,15 +149,15 @@ class SpotifyClient:
 
     def track(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
         """A track; its ``id`` may be another than the one asked for. Raises Gone."""
-        return self._one(token, Family.TRACKS, purpose, spotify_id, lambda api: api.track(spotify_id))
+        return _known_by_id(self._one(token, Family.TRACKS, purpose, spotify_id, lambda api: api.track(spotify_id)))
 
     def artist(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
         """An artist; raises Gone."""
-        return self._one(token, Family.ARTISTS, purpose, spotify_id, lambda api: api.artist(spotify_id))
+        return _known_by_id(self._one(token, Family.ARTISTS, purpose, spotify_id, lambda api: api.artist(spotify_id)))
 
     def album(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
         """An album with its first 50 tracks, simplified; raises Gone."""
-        return self._one(token, Family.ALBUMS, purpose, spotify_id, lambda api: api.album(spotify_id))
+        return _known_by_id(self._one(token, Family.ALBUMS, purpose, spotify_id, lambda api: api.album(spotify_id)))
 
     def album_tracks(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> list[Json]:
         """All tracks of an album, simplified: a call for every 50. Raises Gone."""
@@ -241,7 +241,7 @@ class SpotifyClient:
         if not isinstance(entries, list) or len(entries) != len(asked):
             raise MalformedReply(f"Spotify did not answer one entry for each of {len(asked)} {family}")
         found = dict(zip(asked, entries, strict=True))
-        return [entry if isinstance(entry := found.get(one), dict) else None for one in spotify_ids]
+        return [_known_by_id(entry) if isinstance(entry := found.get(one), dict) else None for one in spotify_ids]
 
     def _call(
         self,
@@ -371,6 +371,13 @@ def _object(reply: Any) -> Json:
     if not isinstance(reply, dict):
         raise MalformedReply(f"Spotify answered a {type(reply).__name__} where an object belongs")
     return reply
+
+
+def _known_by_id(thing: Json) -> Json:
+    """A track, album or artist: whatever else a reply lacks, it says the id."""
+    if not isinstance(thing.get("id"), str):
+        raise MalformedReply("Spotify answered an object without an id")
+    return thing
 
 
 def _objects(reply: Any, key: str) -> list[Json]:

@@ -295,3 +295,39 @@ def forget_claims(lab: EnrichingLab) -> None:
     with redis.Redis.from_url(lab.redis_url) as store:
         for key in store.scan_iter("myi:enrich:*:*"):
             store.delete(key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path_prefix", "most_calls"),
+    [
+        *((kind, "/v1/tracks/", 3) for kind in ("server_error", "drop", "reply_lost", "truncated")),
+        *((kind, "/v1/tracks/", 2) for kind in ("hang", "html_200", "json_200", "empty_204", "error_body")),
+        *((kind, "/v1/tracks/", 2) for kind in ("garbage_json", "unauthorized")),
+        *((kind, "/v1/tracks/", 2) for kind in ("forbidden_premium", "forbidden_not_registered", "forbidden")),
+        *((kind, "/v1/artists/", 3) for kind in ("server_error", "html_200")),
+    ],
+)
+def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
+    lab: EnrichingLab, kind: str, path_prefix: str, most_calls: int
+) -> None:
+    """A refusal of one moment neither becomes a tombstone nor blocks the entity for a day."""
+    lab.import_plays([(track, 1) for track in lab.tracks[::25][:4]])
+    before = lab.totals()
+    details: dict[str, float] = {"seconds": 30} if kind == "hang" else {}
+    lab.simulator.control.fault(kind, path_prefix=path_prefix, times=1, skip=1, **details)
+
+    lab.enrich()
+    lab.simulator.control.clear_faults()
+    lab.ahead += timedelta(hours=2)
+    forget_claims(lab)
+    enriched = lab.enrich()
+    lab.settle()
+
+    assert enriched.stopped is None
+    assert lab.value(MISSING) == 0
+    assert lab.value("SELECT count(*) FROM spotify_objects WHERE is_gone") == 0
+    assert lab.value("SELECT count(*) FROM artists WHERE image_url IS NULL") == 0
+    assert lab.totals() == before
+    asked = lab.asked_for()
+    assert asked.most_common(1)[0][1] <= most_calls
+    assert sum(times > 1 for times in asked.values()) <= 1

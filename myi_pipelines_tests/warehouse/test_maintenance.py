@@ -53,6 +53,7 @@ def test_it_leaves_quietly_while_somebody_else_is_at_it(warehouse_conn: Connecti
     with connect(database_url) as other:
         other.execute("SELECT pg_advisory_lock(hashtextextended('myi:maintenance', 0))")
         assert maintain(warehouse_conn, AHEAD) is None
+        other.execute("SELECT pg_advisory_unlock_all()")
     assert missing_partitions(warehouse_conn, AHEAD) == EVERYTHING
     assert maintain(warehouse_conn, AHEAD) is not None
 
