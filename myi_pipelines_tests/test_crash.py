@@ -19,7 +19,7 @@ from myi_pipelines_tests.driver import Warehouse, open_warehouse, sha256_of
 from myi_pipelines_tests.reference import Tables
 
 VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
-KILLS_EACH = 5
+KILLS_EACH = 4
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 
 Victim: TypeAlias = subprocess.Popen[str]

@@ -237,7 +237,7 @@ month_ends_and_arrivals = households(narrow_scenes()).flatmap(
 )
 
 
-@bounded(50)
+@bounded(32)
 @given(drawn=households_and_programs)
 def test_the_warehouse_says_what_the_reference_says(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
@@ -251,7 +251,7 @@ def test_the_warehouse_says_what_the_reference_says(
     home.assert_as_the_reference_says()
 
 
-@bounded(45)
+@bounded(29)
 @given(drawn=households_and_arrivals | month_ends_and_arrivals)
 def test_every_arrival_leaves_right_events_that_keep_their_ids(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
@@ -324,7 +324,7 @@ def test_of_two_polls_at_once_the_longer_or_the_lower_id_counts(warehouse: Wareh
         home.assert_as_the_reference_says()
 
 
-@bounded(15)
+@bounded(9)
 @given(drawn=month_ends_and_arrivals)
 def test_ids_that_were_relinked_are_one_track(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
@@ -338,7 +338,7 @@ def test_ids_that_were_relinked_are_one_track(
     home.assert_as_the_reference_says()
 
 
-@bounded(20)
+@bounded(13)
 @given(household=households())
 def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tuple[Listener, ...]) -> None:
     home = Home(warehouse, household)
@@ -364,7 +364,7 @@ def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tu
     assert {user_id: warehouse.rows(user_id) for user_id in home.ids} == before
 
 
-@bounded(15)
+@bounded(9)
 @given(household=households(), zones=st.permutations(("Pacific/Apia", "America/New_York", "America/St_Johns")))
 def test_a_new_time_zone_moves_every_play_to_its_new_day(
     warehouse: Warehouse, household: tuple[Listener, ...], zones: list[str]
@@ -381,7 +381,7 @@ def test_a_new_time_zone_moves_every_play_to_its_new_day(
         home.assert_as_the_reference_says()
 
 
-@bounded(8)
+@bounded(6)
 @given(household=households(at_most=1), min_play_ms=st.sampled_from((1, 6_000, 30_000)))
 def test_another_minimum_length_is_followed_when_months_are_conformed_again(
     warehouse: Warehouse, household: tuple[Listener, ...], min_play_ms: int

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -313,7 +314,7 @@ def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
     """A refusal of one moment neither becomes a tombstone nor blocks the entity for a day."""
     lab.import_plays([(track, 1) for track in lab.tracks[::25][:4]])
     before = lab.totals()
-    details: dict[str, float] = {"seconds": 30} if kind == "hang" else {}
+    details: dict[str, Any] = {"seconds": 30} if kind == "hang" else {}
     lab.simulator.control.fault(kind, path_prefix=path_prefix, times=1, skip=1, **details)
 
     lab.enrich()

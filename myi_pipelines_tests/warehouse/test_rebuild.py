@@ -35,7 +35,7 @@ from myi_pipelines_tests.test_properties import Arrival, Home, arrivals, bounded
 
 MAY = MONTHS[0]
 LISTENERS = 5
-KILLS = 8
+KILLS = 5
 
 
 @pytest.fixture(autouse=True)
