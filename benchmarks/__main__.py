@@ -11,25 +11,22 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import exports, pipeline, rebuild, spotify
+from benchmarks import databases, exports, pipeline, rebuild, spotify
 from myi_pipelines import embedded
 from myi_pipelines.history import open_upload
 from myi_pipelines.warehouse import partitions
 from myi_pipelines.warehouse.database import connect
 from myi_pipelines.warehouse.landing import PolledPlay
-from myi_pipelines.warehouse.migrations import migrate
 
 SEED = 1
 POLLED_PLAYS = 10
@@ -76,10 +73,10 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="myi-bench-") as name,
         console.status("starting") as status,
-        _cluster(Path(name) / "server") as cluster,
+        databases.cluster(Path(name) / "server") as cluster,
     ):
         folder = Path(name)
-        new_database = partial(_database, cluster)
+        new_database = partial(databases.database, cluster)
         if not options.only_spotify and not options.only_rebuild:
             status.update("writing exports")
             data = _Data(folder, options.events)
@@ -109,37 +106,11 @@ class _Data:
         self.events = list(exports.finished_events(rows=rows, seed=SEED))
 
 
-@contextmanager
-def _cluster(folder: Path) -> Iterator[embedded.Cluster]:
-    """A durable server of its own, configured as the embedded one is."""
-    cluster = embedded.Cluster(folder)
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        embedded.discard(folder)
-
-
-@contextmanager
-def _database(cluster: embedded.Cluster, name: str) -> Iterator[str]:
-    """A fresh, migrated database."""
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        admin.execute(drop)
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            migrate(cluster.url(name))
-            admin.execute("CHECKPOINT")
-            yield cluster.url(name)
-        finally:
-            admin.execute(drop)
-
-
 def _round(cluster: embedded.Cluster, data: _Data) -> Round:
-    with _database(cluster, "ceiling") as url:
+    with databases.database(cluster, "ceiling") as url:
         ceiling = _copy_events(url, data.events)
     _, parse = pipeline.timed(lambda: _parse(data.export))
-    with _database(cluster, "import") as url:
+    with databases.database(cluster, "import") as url:
         first = pipeline.import_file(url, data.export)
         repeat = pipeline.import_file(url, data.repacked)
         increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
@@ -241,7 +212,7 @@ def _memory_row(cluster: embedded.Cluster, folder: Path) -> Row:
     for rows in (SMALL_ROWS, BIG_ROWS):
         export = folder / f"{rows}.zip"
         exports.write_export(export, rows=rows, seed=SEED)
-        with _database(cluster, "memory") as url:
+        with databases.database(cluster, "memory") as url:
             command = [sys.executable, "-m", "benchmarks.pipeline", url, str(export)]
             run = partial(subprocess.run, command, check=True, capture_output=True)
             done, seconds = pipeline.timed(run)
