@@ -137,7 +137,6 @@ def _repair(
             share_month(conn, month)
         lock_user(conn, user_id)
         share_catalog_links(conn)
-        conn.execute(statement("verify/mark_skips"), {"user_id": user_id, "months": months})
         for name in ("verify/rewrite_tracks", "verify/rewrite_artists", "stats/hours", "stats/totals"):
             conn.execute(statement(name), {"user_id": user_id})
         for stage in Stage:

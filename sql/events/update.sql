@@ -6,5 +6,6 @@ WHERE event.user_id = %(user_id)s AND event.played_at >= %(starts_at)s AND event
   AND event.track_id = d.track_id AND event.played_at = d.played_at
   AND old.id = event.id AND old.played_at = event.played_at
   AND old.played_at >= %(starts_at)s AND old.played_at < %(ends_at)s
-  AND (event.ms_played, event.source, event.is_estimated) IS DISTINCT FROM (d.ms_played, d.source, d.is_estimated)
+  AND (event.ms_played, event.source, event.is_estimated, event.is_skip)
+      IS DISTINCT FROM (d.ms_played, d.source, d.is_estimated, d.ms_played < 30000)
 RETURNING old.source = 'API' AND d.source = 'IMPORT'
