@@ -9,8 +9,9 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from myi_pipelines.spotify.limits import FamilyUsage
-from myi_pipelines.vitals import AHEAD, DaemonPart, DagsterVitals, Disk, Vitals, WarehouseVitals
+from myi_pipelines.vitals import DaemonPart, DagsterVitals, Disk, Vitals, WarehouseVitals
 from myi_pipelines.warehouse.accounts import expiry_warning
+from myi_pipelines.warehouse.partitions import PREMADE_MONTHS
 
 DAEMON_PARTS = ("BACKFILL", "MONITORING", "QUEUED_RUN_COORDINATOR", "SCHEDULER", "SENSOR")
 DAEMON_LATE = timedelta(minutes=2)
@@ -185,7 +186,7 @@ def _partitions(warehouse: WarehouseVitals) -> Finding:
         return Finding(
             name, Level.WARNING, f"{len(missing)} missing, {missing[0]} first; is the schedule partitions on?"
         )
-    return Finding(name, Level.OK, f"{warehouse.months_ahead} months ahead (at least {AHEAD})")
+    return Finding(name, Level.OK, f"{warehouse.months_ahead} months ahead (at least {PREMADE_MONTHS})")
 
 
 def _spotify(usage: Sequence[FamilyUsage]) -> Finding:

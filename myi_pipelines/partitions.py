@@ -9,10 +9,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from myi_pipelines.warehouse.partitions import FIRST_MONTH
-
-PREMADE_MONTHS = 3
-"""Months ahead of now that exist already, in Dagster and in Postgres."""
+from myi_pipelines.warehouse.partitions import FIRST_MONTH, PREMADE_MONTHS
 
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=FIRST_MONTH.isoformat(),

@@ -25,13 +25,10 @@ from myi_pipelines.spotify.limits import FamilyUsage, Gate
 from myi_pipelines.warehouse import accounts, polling
 from myi_pipelines.warehouse.accounts import Account
 from myi_pipelines.warehouse.database import Connection, statement
-from myi_pipelines.warehouse.partitions import MONTH_TABLES, existing_months, months_between, next_month
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, existing_months, months_between, next_month
 from myi_pipelines.warehouse.polling import PollState
 
 OF_LATE = timedelta(hours=24)
-AHEAD = 3
-"""Months after the current one whose partitions should exist."""
-
 QUERY_SECONDS = 10
 
 
@@ -188,7 +185,7 @@ def _read_warehouse(url: str, now: datetime) -> WarehouseVitals | str:
 def months_to_have(now: datetime) -> list[date]:
     """The current month and those that are made ahead of it."""
     months = [now.date().replace(day=1)]
-    for _ in range(AHEAD):
+    for _ in range(PREMADE_MONTHS):
         months.append(next_month(months[-1]))
     return months_between(months[0], months[-1])
 

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from myi_pipelines.health import DAEMON_PARTS, Finding, Level, judge, worst
 from myi_pipelines.metrics import CannotListen, exposition, serving
 from myi_pipelines.settings import Settings, sqlalchemy_url
-from myi_pipelines.vitals import AHEAD, Disk, months_to_have, read_vitals
-from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, ensure_months
+from myi_pipelines.vitals import Disk, months_to_have, read_vitals
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.test_failures import breaking
 
@@ -89,7 +89,7 @@ def test_all_is_well(settings: Settings, instance: DagsterInstance, conn: psycop
         *("PostgreSQL", "Redis", "daemon", "runs", "sync", "slices", "imports", "partitions", "database"),
         *("Spotify", "disk"),
     ]
-    assert found["partitions"].text == f"{AHEAD} months ahead (at least {AHEAD})"
+    assert found["partitions"].text == f"{PREMADE_MONTHS} months ahead (at least {PREMADE_MONTHS})"
 
 
 @pytest.mark.parametrize(("ago", "level"), [(60, Level.OK), (200, Level.WARNING), (400, Level.BROKEN)])
@@ -192,7 +192,7 @@ def test_metrics_tell_the_numbers_and_nobodys_name(
     assert told["myi_stale_slices_oldest_age_seconds",] == pytest.approx(3600, abs=60)
     assert told["myi_last_poll_timestamp_seconds",] == pytest.approx(time.time() - 360, abs=60)
     assert told["myi_spotify_calls_24h", "recently-played"] == 0
-    assert told["myi_partition_months_ahead",] == AHEAD
+    assert told["myi_partition_months_ahead",] == PREMADE_MONTHS
     assert told["myi_daemon_heartbeat_timestamp_seconds", "sensor"] == pytest.approx(time.time(), abs=60)
     assert told["myi_health_status",] == Level.WARNING
     assert samples(exposition(settings, with_users=True))["myi_user_plays", "anna"] == 7

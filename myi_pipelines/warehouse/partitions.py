@@ -17,6 +17,9 @@ from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_par
 FIRST_MONTH = date(2008, 10, 1)
 """The month in which Spotify opened: no play is older."""
 
+PREMADE_MONTHS = 3
+"""Months ahead of now that exist already, in Postgres and in Dagster."""
+
 
 class MonthTable(NamedTuple):
     """A table with one partition a UTC month."""
