@@ -1,10 +1,11 @@
 """The schedules: polling every few minutes, metadata as the quota allows, top lists at night. A tick with nothing to do
 is skipped and says why."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import dagster as dg
 from dagster import ScheduleEvaluationContext
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.assets.metadata import CALLS_A_RUN
 from myi_pipelines.jobs import (
@@ -102,25 +103,6 @@ def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest 
     return dg.RunRequest(run_config=top_list_config())
 
 
-partitions_schedule = dg.ScheduleDefinition(
-    name="partitions",
-    job=maintain_partitions,
-    cron_schedule="10 4 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Makes the partitions of the months ahead every night, and keeps them as they should be.",
-)
-
-checks_schedule = dg.ScheduleDefinition(
-    name="checks",
-    job=check_warehouse,
-    cron_schedule="30 4 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Runs the checks over the whole warehouse every night.",
-)
-
-
 @dg.schedule(
     name="retention",
     job=archive_history,
@@ -150,21 +132,30 @@ def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:
     return None
 
 
-prune_schedule = dg.ScheduleDefinition(
-    name="prune_runs",
-    job=prune_runs,
-    cron_schedule="50 4 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Removes old runs from Dagster's own tables every night.",
-)
+def _nightly(
+    name: str, job: UnresolvedAssetJobDefinition | dg.JobDefinition, at: time, about: str
+) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=f"{at.minute} {at.hour} * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=about,
+    )
+
 
 SCHEDULES = [
     polling_schedule,
     metadata_schedule,
     top_lists_schedule,
     retention_schedule,
-    partitions_schedule,
-    prune_schedule,
-    checks_schedule,
+    _nightly(
+        "partitions",
+        maintain_partitions,
+        time(4, 10),
+        "Makes the partitions of the months ahead every night, and keeps them as they should be.",
+    ),
+    _nightly("prune_runs", prune_runs, time(4, 50), "Removes old runs from Dagster's own tables every night."),
+    _nightly("checks", check_warehouse, time(5, 10), "Runs the checks over the whole warehouse every night."),
 ]

@@ -33,10 +33,14 @@ def sync(
       myi sync --user anna --top-lists
     """
     from myi_pipelines.warehouse.accounts import linked_users
+    from myi_pipelines.warehouse.top_lists import mark_active
 
     settings = _ready()
     with warehouse_connection(settings) as conn:
         linked = [linked.name for linked in linked_users(conn)]
+        for one in linked_users(conn):
+            if one.name == user:
+                mark_active(conn, one.user_id, datetime.now(UTC))
     chosen = [user] if user is not None else linked
     if not chosen:
         complain("no Spotify account is linked; run `myi login`")
