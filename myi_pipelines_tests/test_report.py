@@ -306,6 +306,7 @@ def test_the_command_prints_a_report(conn: Connection, database_url: str, monkey
     result = CliRunner().invoke(app, ["report", "--user", "ada"])
     assert result.exit_code == 0, result.output
     assert "Ködös Erdő" in result.stdout
+    assert conn.execute("SELECT last_active_at IS NOT NULL FROM users WHERE name = 'ada'").fetchone() == (True,)
     assert max(map(cell_len, result.stdout.splitlines())) <= 80
 
 

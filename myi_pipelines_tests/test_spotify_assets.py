@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance
 
+from myi_pipelines import inventory
+from myi_pipelines.checks import polling_is_fresh
 from myi_pipelines.jobs import (
     metadata_config,
     poll_config,
@@ -109,6 +111,8 @@ def test_a_poll_becomes_events_and_statistics_in_one_run(
         assert result.success, why(result)
         polled = count(warehouse, "SELECT count(*) FROM polled_plays")
         assert polled == 100  # fifty are visible of each
+        [asked] = warehouse.execute("SELECT DISTINCT last_polled_at FROM poll_states")
+        assert asked[0].isoformat() == request.run_config["ops"]["polled_plays"]["config"]["tick"]
         assert count(warehouse, "SELECT count(*) FROM listening_events WHERE is_estimated") == polled
         assert count(warehouse, "SELECT count(*) FROM tracks WHERE name IS NULL") == 0
         assert count(warehouse, "SELECT count(*) FROM stale_slices") == 0
@@ -147,6 +151,9 @@ def test_metadata_fills_in_and_changes_no_total(
         assert invariants.check(warehouse) == []
         asked = [request.path for request in spotify.control.requests("/v1/")]
         assert len(asked) == len(set(asked))
+        assert {one.kind: one.share for one in inventory.metadata_coverage(warehouse)} == dict.fromkeys(
+            ["plays", "tracks", "albums", "artists"], 1.0
+        )
 
         spotify.control.clear_requests()
         assert isinstance(tick(metadata_schedule, lab, instance), dg.SkipReason)
@@ -166,6 +173,41 @@ def test_top_lists_are_swapped_and_shown(
         assert count(warehouse, "SELECT count(*) FROM spotify_top_tracks") == 150
         assert count(warehouse, "SELECT count(*) FROM spotify_top_artists") > 0
         assert isinstance(tick(top_lists_schedule, lab, instance), dg.SkipReason)
+
+        shown = warehouse.execute("SELECT term, rank, track_id FROM spotify_top_tracks ORDER BY 1, 2").fetchall()
+        warehouse.execute("TRUNCATE spotify_top_tracks, spotify_top_artists")
+        spotify.control.clear_requests()
+        again = job.execute_in_process(instance=instance, run_config=top_list_config(), raise_on_error=False)
+        assert again.success, why(again)
+        rebuilt = warehouse.execute("SELECT term, rank, track_id FROM spotify_top_tracks ORDER BY 1, 2").fetchall()
+        assert rebuilt == shown
+        assert spotify.control.requests("/v1/") == []
+
+
+def test_an_unusable_key_skips_the_tick_in_one_line(
+    settings: Settings, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYI_ENCRYPTION_KEY", "no key")
+    with dg.instance_for_test() as instance:
+        answer = tick(polling_schedule, lab, instance)
+    assert isinstance(answer, dg.SkipReason)
+    assert "MYI_ENCRYPTION_KEY" in str(answer.skip_message)
+    assert "no key" not in str(answer.skip_message)
+
+
+def test_polls_that_fail_again_and_again_fail_the_check_of_freshness(
+    settings: Settings, lab: Lab, warehouse: Connection, spotify: Simulator
+) -> None:
+    link(settings, warehouse, spotify, "ada")
+    warehouse.execute(
+        "INSERT INTO poll_states (user_id, last_polled_at, next_poll_at, consecutive_failures, last_error)"
+        " SELECT user_id, now(), now() + interval '5 minutes', 3, 'it does not answer' FROM spotify_auth"
+    )
+    with Warehouse(url=lab.url).yield_for_execution(dg.build_init_resource_context()) as opened:
+        result = polling_is_fresh(opened)
+    assert isinstance(result, dg.AssetCheckResult)
+    assert not result.passed
+    assert "it does not answer" in str(result.description)
 
 
 def test_nobody_linked_is_a_reason_to_skip(settings: Settings, lab: Lab) -> None:

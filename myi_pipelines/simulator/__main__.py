@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from socket import socket
+
+from uvicorn import Server
 
 from myi_pipelines.simulator.listeners import MOST
 from myi_pipelines.simulator.server import NotStarted, listening_socket, make_server
@@ -46,10 +50,14 @@ def main() -> int:
         print(f"{error}; give another --port", file=sys.stderr)
         return 1
     with suppress(KeyboardInterrupt):
-        server = make_server(Spotify(Setup(**given)))
-        print(f"http://{host}:{accepting.getsockname()[1]}", flush=True)
-        server.run([accepting])
+        asyncio.run(_serve(make_server(Spotify(Setup(**given))), accepting, host))
     return 0
+
+
+async def _serve(server: Server, accepting: socket, host: str) -> None:
+    """Said from within the event loop, which is the first to end quietly when interrupted."""
+    print(f"http://{host}:{accepting.getsockname()[1]}", flush=True)
+    await server.serve([accepting])
 
 
 if __name__ == "__main__":

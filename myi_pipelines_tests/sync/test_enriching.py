@@ -15,6 +15,8 @@ import redis
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import TrackInfo
 from myi_pipelines.spotify.limits import Family
+from myi_pipelines.sync.enriching import reason_to_skip
+from myi_pipelines.warehouse.enrichment import wanted
 from myi_pipelines_tests.sync.enriching_lab import EnrichingLab, open_enriching_lab
 
 MISSING = """
@@ -252,6 +254,10 @@ def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(lab: En
     lab.import_plays([(track, 2) for track in lab.tracks[0:12:3]], by_name=True)
     before = lab.totals()
 
+    lab.enrich(limit=3)
+    assert wanted(lab.warehouse.conn, lab.now(), 1) == []
+    assert reason_to_skip(lab.warehouse.conn, lab.client.gate, lab.now()) is None, "names are left to search for"
+    lab.simulator.control.clear_requests()
     enriched = lab.enrich()
     lab.settle()
 

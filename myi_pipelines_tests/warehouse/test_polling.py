@@ -192,3 +192,12 @@ def test_failures_are_counted_until_a_poll_works(conn: Connection) -> None:
     [state] = polling.poll_states(conn)
     assert (state.consecutive_failures, state.last_error, state.last_played_at) == (0, None, NOW)
     assert state.last_success_at == NOW + 3 * COOLDOWN
+
+
+def test_a_clock_that_was_set_back_does_not_keep_listeners_from_being_polled(conn: Connection) -> None:
+    user = link(conn, "ada")
+    assert polling.claim(conn, user.user_id, NOW + timedelta(days=1), on_demand=False)
+    assert polling.due_users(conn, NOW) == [user]
+    assert polling.claim(conn, user.user_id, NOW, on_demand=False)
+    assert polling.due_users(conn, NOW) == []
+    assert not polling.claim(conn, user.user_id, NOW, on_demand=True)
