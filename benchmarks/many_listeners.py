@@ -118,10 +118,11 @@ def _month(conn: Connection, *, month: date, month_no: int, made_up: dict[str, A
 
 
 def _attach(conn: Connection, table: MonthTable, month: date, known: dict[str, Any]) -> None:
-    fill = partial(statement(f"scale/{table.name}").format, plays=statement("scale/plays"))
+    insert = partial(statement(f"scale/{table.name}").format, plays=statement("scale/plays"))
+    filling = partitions.Filling(insert, partitions.index_statements(conn, table))
     with conn.transaction():
         commit_lazily(conn)
-        partitions.attach_month(conn, table, month, fill, known)
+        partitions.attach_month(conn, table, month, filling, known)
 
 
 def _statistics(conn: Connection, *, batch: dict[str, int]) -> None:

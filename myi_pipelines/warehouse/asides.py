@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import chain, repeat
 from queue import SimpleQueue
-from typing import LiteralString, NamedTuple
+from typing import NamedTuple
 
 from psycopg import errors, sql
 
@@ -72,13 +72,14 @@ def finish(conns: Sequence[Connection], aside: Aside) -> None:
         aside.identifier, _IN_MONTH, column=sql.Identifier(aside.table.column), lower=lower, upper=upper
     )
     conn.execute(check)
-    primary_key, *others = index_statements(conn, aside.table, aside.identifier)
+    statements = index_statements(conn, aside.table)
+    primary_key, *others = [one.format(partition=aside.identifier) for one in statements]
     conn.execute(primary_key)  # it alone locks the table against the others
     free: SimpleQueue[Connection] = SimpleQueue()
     for one in conns:
         free.put(one)
 
-    def index(create: LiteralString) -> None:
+    def index(create: sql.Composed) -> None:
         mine = free.get()
         try:
             mine.execute(create)

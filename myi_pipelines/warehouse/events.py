@@ -25,9 +25,11 @@ from myi_pipelines.warehouse.database import (
 )
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
+    Filling,
     around,
     attach_month,
     existing_months,
+    index_statements,
     month_of,
     next_month,
     starts_at,
@@ -90,12 +92,14 @@ def conform_slices(
         open_workspace(one)
         free.put(one)
     present = existing_months(conn, LISTENING_EVENTS)
+    insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
+    filling = Filling(insert, index_statements(conn, LISTENING_EVENTS))
 
     def conform(stale: Slice) -> Conformed:
         mine = free.get()
         try:
-            is_new_month = stale.month not in present
-            return _conform_when_ready(mine, stale, min_play_ms, bring_back, is_new_month=is_new_month)
+            how = filling if stale.month not in present else None
+            return _conform_when_ready(mine, stale, min_play_ms, bring_back, how)
         finally:
             free.put(mine)
 
@@ -116,13 +120,13 @@ def conform_slices(
 
 
 def _conform_when_ready(
-    conn: Connection, stale: Slice, min_play_ms: int, bring_back: BringBack | None, *, is_new_month: bool
+    conn: Connection, stale: Slice, min_play_ms: int, bring_back: BringBack | None, filling: Filling | None
 ) -> Conformed:
     alone = False
     while True:
         try:
             with conn.transaction():
-                return _conform(conn, stale, min_play_ms, is_new_month=is_new_month, alone=alone)
+                return _conform(conn, stale, min_play_ms, filling, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
@@ -134,7 +138,8 @@ def _conform_when_ready(
             bring_back(conn, needed.slices)
 
 
-def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: bool, alone: bool) -> Conformed:
+def _conform(conn: Connection, stale: Slice, min_play_ms: int, filling: Filling | None, *, alone: bool) -> Conformed:
+    """With a ``filling``, the month is one that has no partition yet."""
     commit_lazily(conn)
     share_archive(conn)
     for month in around(stale.month) if alone else [stale.month]:
@@ -156,9 +161,8 @@ def _conform(conn: Connection, stale: Slice, min_play_ms: int, *, is_new_month: 
     clear_mark(conn, stale, Stage.EVENTS)
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     added = None
-    if is_new_month and not has_polled_plays:
-        fill = partial(statement("events/fill_month").format, desired=statement("events/desired"))
-        added = attach_month(conn, LISTENING_EVENTS, stale.month, fill, bounds)
+    if filling is not None and not has_polled_plays:
+        added = attach_month(conn, LISTENING_EVENTS, stale.month, filling, bounds)
     if added is None:
         conformed = _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
     else:

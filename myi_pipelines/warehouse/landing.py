@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -18,10 +18,12 @@ from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
     USER_TRACK_MONTHS,
+    Filling,
     attach_month,
     ensure_months,
     ensure_partitions,
     existing_months,
+    index_statements,
     month_of,
     starts_at,
 )
@@ -94,7 +96,8 @@ def land_upload(
     """Land one uploaded file and mark the slices that it changes.
 
     The file is read into temporary tables first, so that a bad one has touched nothing. Then its names are landed, and
-    after them all of its plays, in one transaction, while the catalog takes in the names.
+    after them all of its plays, in one transaction, while the catalog takes in the names and the statistics get their
+    partitions.
 
     ``status_conn`` is a second autocommit connection, on which the job's counts move, and the catalog is written.
     Whatever ``batches`` raises fails the job with that message and is raised again.
@@ -122,12 +125,13 @@ def land_upload(
                     bring_back(conn, archived_around(conn, staging.slices(user_id), with_neighbours=False))
                 with conn.transaction():
                     conn.execute(statement("landing/names"))
+                following: list[Future[object]] = [pool.submit(sync_catalog, status_conn)]
                 with conn.transaction():
                     share_archive(conn)
                     lock_user(conn, user_id)
                     conn.execute(statement("landing/arrive"))
                     arriving = [month for (month,) in conn.execute(_ARRIVING_MONTHS)]
-                    following = pool.submit(_follow, status_conn, arriving)
+                    following.append(pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving))
                     months = _merge(conn, user_id, arriving)
                     added = sum(months.values())
                     duplicates = staging.plays - added
@@ -144,7 +148,8 @@ def land_upload(
             pool.shutdown()
             if not status_conn.closed:
                 import_jobs.release_job(status_conn, job_id)
-    following.result()
+    for step in following:
+        step.result()
     return Landed(
         job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
         time.monotonic() - began,
@@ -254,19 +259,12 @@ class _Staging:
                     copy.write_row((number, *context))
 
 
-def _follow(conn: Connection, months: Sequence[date]) -> None:
-    """What the steps after landing can begin with while the plays are written: partitions and the catalog."""
-    ensure_partitions(conn, USER_TRACK_MONTHS, months)
-    sync_catalog(conn)
-
-
 def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
     """Arriving plays → imported_plays. Rows added by month."""
     added: dict[date, int] = {}
+    filling = Filling(statement("landing/fill_month").format, index_statements(conn, IMPORTED_PLAYS))
     for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
-        rows = attach_month(
-            conn, IMPORTED_PLAYS, month, statement("landing/fill_month").format, {"user_id": user_id, "month": month}
-        )
+        rows = attach_month(conn, IMPORTED_PLAYS, month, filling, {"user_id": user_id, "month": month})
         if rows is not None:
             added[month] = rows
     if len(added) < len(months):

@@ -6,9 +6,9 @@ over the finished rows and readers of other months never wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
@@ -51,10 +51,17 @@ IMPORTED_PLAYS = MonthTable("imported_plays", True, _APPENDED)
 POLLED_PLAYS = MonthTable("polled_plays", True, _APPENDED)
 LISTENING_EVENTS = MonthTable("listening_events", True, _UPDATED)
 USER_TRACK_MONTHS = MonthTable("user_track_months", False, _UPDATED)
-Fill = Callable[..., sql.Composed]
-"""Makes an INSERT for the identifier ``partition``: a statement's ``format``."""
 
 MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTHS)
+
+
+class Filling(NamedTuple):
+    """How new partitions of a table are filled and indexed before they are attached."""
+
+    insert: Callable[..., sql.Composed]
+    """Makes the INSERT of a month's rows for the identifier ``partition``: a statement's ``format``."""
+    indexes: Sequence[sql.SQL]
+    """See ``index_statements``."""
 
 
 def partition_name(table: str, month: date) -> str:
@@ -129,10 +136,10 @@ def attach_month(
     conn: Connection,
     table: MonthTable,
     month: date,
-    fill: Fill | None = None,
+    filling: Filling | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> int | None:
-    """Create a month's partition, write its rows with the INSERT that ``fill`` makes for it, then index and attach it.
+    """Create a month's partition, fill and index it where it is told how, and attach it.
 
     Returns the number of rows, or None when the partition exists already.
 
@@ -147,9 +154,9 @@ def attach_month(
     partition = table.partition(month)
     conn.execute(create_like(table, partition))
     rows = 0
-    if fill is not None:
-        rows = conn.execute(fill(partition=partition), parameters).rowcount
-        conn.execute("; ".join(index_statements(conn, table, partition)))
+    if filling is not None:
+        rows = conn.execute(filling.insert(partition=partition), parameters).rowcount
+        conn.execute(sql.SQL("; ").join([index.format(partition=partition) for index in filling.indexes]))
     attach(conn, table, month)
     return rows
 
@@ -160,13 +167,12 @@ def create_like(table: MonthTable, name: sql.Identifier) -> sql.Composed:
     return create.format(name, sql.Identifier(table.name), table.storage)
 
 
-def index_statements(conn: Connection, table: MonthTable, name: sql.Identifier) -> list[LiteralString]:
-    """The statements, that of the primary key first, that make the indexes of a table which is to be a partition.
+def index_statements(conn: Connection, table: MonthTable) -> list[sql.SQL]:
+    """The statements, that of the primary key first, that make the indexes of a ``{partition}``-to-be.
 
     Attaching would make them too, but with the parent locked against other partitions.
     """
-    wanted = {"parent": table.name, "partition": name.as_string(conn)}
-    return [one for (one,) in conn.execute(statement("partitions/index_statements"), wanted)]
+    return [sql.SQL(one) for (one,) in conn.execute(statement("partitions/index_statements"), [table.name])]
 
 
 def attach(conn: Connection, table: MonthTable, month: date) -> None:

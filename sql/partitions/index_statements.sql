@@ -1,10 +1,10 @@
--- One row per index of a partitioned table: the statement that makes its counterpart on a table that is to be its partition.
+-- One row per index of a partitioned table: the statement that makes its counterpart on "{partition}", a table that is to be
+-- its partition.
 SELECT CASE WHEN i.indisprimary
-            THEN format('ALTER TABLE %%s ADD %%s', %(partition)s::text::regclass, pg_get_constraintdef(c.oid))
-            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ ',
-                                format(' INDEX ON %%s ', %(partition)s::text::regclass))
+            THEN 'ALTER TABLE {partition} ADD ' || pg_get_constraintdef(c.oid)
+            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ ', ' INDEX ON {partition} ')
        END
 FROM pg_index AS i
 LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype = 'p'
-WHERE i.indrelid = %(parent)s::text::regclass
+WHERE i.indrelid = %s::text::regclass
 ORDER BY i.indisprimary DESC, i.indexrelid
