@@ -29,7 +29,7 @@ WITH named AS (
     RETURNING id
 )
 INSERT INTO stale_export_tracks (export_track_id)
-SELECT id FROM named
+SELECT id FROM named ORDER BY id
 ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id;
 
 WITH later AS (
@@ -47,5 +47,5 @@ WITH later AS (
     RETURNING known.id
 )
 INSERT INTO stale_export_tracks (export_track_id)
-SELECT id FROM renewed
+SELECT id FROM renewed ORDER BY id
 ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id;

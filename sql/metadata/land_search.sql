@@ -11,6 +11,7 @@ WITH landed AS (
     FROM export_tracks AS e, landed
     WHERE landed.spotify_id IS NOT NULL AND e.spotify_id IS NULL
       AND e.track_key = %(track_key)s AND e.artist_key = %(artist_key)s
+    ORDER BY e.id
     ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id
 )
 SELECT spotify_id IS NOT NULL FROM landed

@@ -3,4 +3,5 @@ INSERT INTO stale_export_tracks (export_track_id)
 SELECT e.id
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
+ORDER BY e.id
 ON CONFLICT DO NOTHING
