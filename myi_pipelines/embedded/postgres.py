@@ -270,6 +270,8 @@ def configuration(sockets: Path, *, throwaway: bool) -> str:
             "shared_buffers": "64MB",
             "max_connections": "200",
             "autovacuum": "off",
+            "min_wal_size": "80MB",
+            "max_wal_size": "256MB",
         }
     lines = [f"{name} = {value}" for name, value in settings.items()]
     header = "# Written by MYI at every start. Your own settings belong in postgresql.local.conf beside this file."
