@@ -95,6 +95,7 @@ def assert_spotify_came(conn: Connection) -> None:
     assert invariants.check(conn) == []
 
 
+@pytest.mark.long
 def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) -> None:
     nowhere = {"MYI_SPOTIFY_API_URL": "http://127.0.0.1:9", "MYI_SPOTIFY_CLIENT_ID": "a-real-app"}
     first = demo(tmp_path, free_port(), **nowhere)

@@ -199,6 +199,7 @@ class Home:
 households_and_stories = households(narrow_scenes()) | households()
 
 
+@pytest.mark.long
 @bounded(39)
 @given(drawn=households_and_stories.flatmap(lambda household: st.tuples(st.just(household), stories(household))))
 def test_the_catalog_and_all_behind_it_say_what_the_reference_says(

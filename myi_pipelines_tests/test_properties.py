@@ -251,6 +251,7 @@ def test_the_warehouse_says_what_the_reference_says(
     home.assert_as_the_reference_says()
 
 
+@pytest.mark.long
 @bounded(29)
 @given(drawn=households_and_arrivals | month_ends_and_arrivals)
 def test_every_arrival_leaves_right_events_that_keep_their_ids(

@@ -56,6 +56,7 @@ def stage(database_url: str, tmp_path: Path) -> Iterator[Stage]:
         yield opened
 
 
+@pytest.mark.long
 def test_after_thirty_days_of_trouble_all_is_well(
     stage: Stage,
     session_servers: SessionServers,

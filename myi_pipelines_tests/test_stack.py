@@ -105,6 +105,7 @@ class Up:
         return self.process.communicate(timeout=90)[0]
 
 
+@pytest.mark.long
 def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(settings: Settings) -> None:
     killed = Up(settings)
     said = killed.wait_until_up()
