@@ -23,7 +23,7 @@ from myi_pipelines.spotify.cipher import KeyNotUsable, key_id, load_or_create_ke
 from myi_pipelines.warehouse import archive, invariants
 from myi_pipelines.warehouse.asides import SCHEMA as ASIDES
 from myi_pipelines.warehouse.database import SQL_FOLDER, Connection, connect, prepare, statement
-from myi_pipelines.warehouse.migrations import migrate
+from myi_pipelines.warehouse.migrations import SET_ASIDE, migrate
 
 FORMAT = 1
 DUMP = "warehouse.dump"
@@ -42,8 +42,6 @@ Not in it, and to be kept apart from it:
 """
 
 APPLICATION = "myi restore"
-OLD = "before_restore"
-"""What a schema that is being replaced is called meanwhile, with its own name after it."""
 UNDONE = "undone_restore"
 """What a schema is called that a killed restore wrote."""
 
@@ -189,7 +187,7 @@ def restore(
             prepare(conn)
             rows = _count_rows(conn, schema)
             _require_same_rows(manifest["rows"], rows)
-            applied = migrate(url)
+            applied = migrate(url, restoring=True)
             if violations := invariants.check(conn):
                 raise RestoreFailed(f"{folder}: {len(violations)} sums disagree, the first: {violations[0]}")
         progress("removing what was there before")
@@ -211,7 +209,7 @@ def _schemas_aside(conn: Connection, schema: str) -> Iterator[None]:
         with conn.transaction():
             for name in (schema, ASIDES):
                 if _exists(conn, name):
-                    _rename(conn, name, f"{OLD}_{name}")
+                    _rename(conn, name, f"{SET_ASIDE}_{name}")
     except psycopg.errors.InsufficientPrivilege as error:
         raise RestoreFailed(
             f"{error.diag.message_primary}: restore as the owner of the schema {schema} and of the database"
@@ -225,13 +223,13 @@ def _schemas_aside(conn: Connection, schema: str) -> Iterator[None]:
             _put_back(conn, schema)
         raise
     # From here on the new ones count: what is left of the old ones is only to be dropped.
-    if _exists(conn, f"{OLD}_{schema}"):
-        _rename(conn, f"{OLD}_{schema}", f"{OLD}_done_{schema}")
+    if _exists(conn, f"{SET_ASIDE}_{schema}"):
+        _rename(conn, f"{SET_ASIDE}_{schema}", f"{SET_ASIDE}_done_{schema}")
 
 
 def _undo_killed(conn: Connection, schema: str) -> bool:
     """Undo a restore whose process was killed; what it wrote is kept, in case somebody went on with it."""
-    if not _exists(conn, f"{OLD}_{schema}"):
+    if not _exists(conn, f"{SET_ASIDE}_{schema}"):
         return False
     for name in (ASIDES, schema):
         _drop_schema(conn, f"{UNDONE}_{name}")
@@ -246,15 +244,15 @@ def _undo_killed(conn: Connection, schema: str) -> bool:
 def _put_back(conn: Connection, schema: str) -> None:
     with conn.transaction():
         for name in (schema, ASIDES):
-            if _exists(conn, f"{OLD}_{name}"):
-                _rename(conn, f"{OLD}_{name}", name)
+            if _exists(conn, f"{SET_ASIDE}_{name}"):
+                _rename(conn, f"{SET_ASIDE}_{name}", name)
 
 
 def _drop_replaced(conn: Connection, schema: str) -> None:
     """Drop what a restore that ended well has replaced."""
-    if _exists(conn, f"{OLD}_done_{schema}"):
-        _drop_schema(conn, f"{OLD}_{ASIDES}")
-        _drop_schema(conn, f"{OLD}_done_{schema}")
+    if _exists(conn, f"{SET_ASIDE}_done_{schema}"):
+        _drop_schema(conn, f"{SET_ASIDE}_{ASIDES}")
+        _drop_schema(conn, f"{SET_ASIDE}_done_{schema}")
 
 
 def _drop_schema(conn: Connection, schema: str) -> None:

@@ -26,7 +26,7 @@ from myi_pipelines.backup import (
 from myi_pipelines.postgres_programs import ProgramFailed, ProgramNotFound, find_program, run_program
 from myi_pipelines.settings import PROJECT, Settings, load_settings
 from myi_pipelines.warehouse import database, personal
-from myi_pipelines.warehouse.migrations import pending_migrations
+from myi_pipelines.warehouse.migrations import RestoreNotEnded, migrate, pending_migrations
 from myi_pipelines_tests.crash_driver import import_upload, prepare
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 
@@ -162,6 +162,8 @@ def test_a_restore_that_was_killed_is_undone_by_the_next(
         killed.execute("ALTER SCHEMA asides RENAME TO before_restore_asides")
         killed.execute("CREATE SCHEMA public")
         killed.execute("CREATE TABLE public.users (id bigint, name text)")
+    with pytest.raises(RestoreNotEnded, match="run the same `myi restore` again"):
+        migrate(database_url)
     with pytest.raises(WarehouseNotEmpty):
         restore(database_url, settings, tmp_path / "backup", replace=False)
     assert everything(database_url) == before

@@ -14,7 +14,7 @@ from myi_pipelines_tests import compose
 SCHEMA = PROJECT / "myi_pipelines_tests/vendor/compose-spec.json"
 CELERY = PROJECT / "deploy/celery"
 SECRETS = {"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"}
-OURS = ("migrate", "code", "webserver", "daemon", "worker")
+OURS = ("migrate", "code", "webserver", "daemon", "worker", "metrics")
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_postgres_is_as_new_as_the_schema_needs(deployment: dict[str, Any]) -> N
     assert int(version[1]) >= MINIMUM_POSTGRES
 
 
-def test_only_the_ui_is_published_and_only_on_this_machine(deployment: dict[str, Any]) -> None:
+def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in deployment["services"].items() if "ports" in service}
-    assert all(name == "webserver" for name in published)
+    assert set(published) == {"webserver", "metrics"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any(
         "network_mode" in service or service.get("privileged") for service in deployment["services"].values()

@@ -61,6 +61,7 @@ class Deployment(Processes):
 
     code_port: int
     ui_port: int
+    metrics_port: int
 
     def ask(self, query: str, **variables: Any) -> Any:
         """What GraphQL answers."""
@@ -90,7 +91,7 @@ class Deployment(Processes):
 
 @pytest.fixture
 def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Deployment]:
-    code_port, ui_port = free_port(), free_port()
+    code_port, ui_port, metrics_port = free_port(), free_port(), free_port()
     home, uploads = tmp_path / "home", tmp_path / "uploads"
     settings = load_settings(home=home, uploads=uploads, database_url=database_url, redis_url=redis_url)
     servers = {
@@ -106,11 +107,12 @@ def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[De
             "0.0.0.0": "127.0.0.1",
             "4000": str(code_port),
             "3000": str(ui_port),
+            "9464": str(metrics_port),
         },
         environment={name: dagster_environment(settings)[name] for name in servers}
         | {"DAGSTER_GRPC_HOST": "127.0.0.1"},
     )
-    processes.code_port, processes.ui_port = code_port, ui_port
+    processes.code_port, processes.ui_port, processes.metrics_port = code_port, ui_port, metrics_port
     yield processes
     processes.stop()
 
@@ -156,6 +158,10 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         assert _events(conn, anna) == events
         assert [row for row in _stats(conn) if row[0] == anna] == stats
         assert count(conn, "SELECT total_play_count FROM users WHERE name = 'ben'") == 36
+        deployment.start("metrics")
+        deployment.wait_until_healthy("metrics", deployment.metrics_port, SECONDS)
+        with urllib.request.urlopen(f"http://127.0.0.1:{deployment.metrics_port}/metrics", timeout=60) as metrics:
+            assert "myi_stale_slices 0.0" in metrics.read().decode()
         progress = deployment.ask(PROGRESS)["assetNodeOrError"]["partitionStats"]
         assert progress["numMaterialized"] >= len(months)
 

@@ -42,6 +42,7 @@ class ArchiveConfig(dg.Config):
 
 @dg.multi_asset(
     name="archived_months",
+    pool="archive",
     specs=[ARCHIVED_MONTHS_SPEC],
     check_specs=[
         dg.AssetCheckSpec(

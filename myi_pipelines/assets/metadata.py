@@ -38,7 +38,7 @@ class MetadataConfig(dg.Config):
     limit: int = Field(default=CALLS_A_RUN, ge=0, description="Calls at most.")
 
 
-@dg.multi_asset(name="spotify_objects", specs=[SPOTIFY_OBJECTS_SPEC])
+@dg.multi_asset(name="spotify_objects", specs=[SPOTIFY_OBJECTS_SPEC], pool="metadata")
 def spotify_objects(
     context: AssetExecutionContext, config: MetadataConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:

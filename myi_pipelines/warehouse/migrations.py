@@ -10,20 +10,31 @@ from myi_pipelines.warehouse.database import SQL_FOLDER
 MINIMUM_POSTGRES = 17
 
 
+SET_ASIDE = "before_restore"
+"""What a schema that a restore is replacing is called meanwhile, with its own name after it."""
+
+
 class UnsupportedPostgres(Exception):
     """The server is older than the warehouse needs."""
 
 
-def migrate(url: str) -> list[str]:
+class RestoreNotEnded(Exception):
+    """What is in the warehouse's place is what a restore has written so far."""
+
+
+def migrate(url: str, *, restoring: bool = False) -> list[str]:
     """Apply the migrations that the database lacks and return their names, oldest first.
 
     Safe at any time, twice and from several processes at once: an advisory lock lets one of them work while the
     others wait. A lock row that a killed process left in yoyo's own table is removed, because holding the advisory
     lock proves that its owner is gone.
-    Raises UnsupportedPostgres below PostgreSQL 17 and ``psycopg.Error`` when a migration fails.
+    Raises UnsupportedPostgres below PostgreSQL 17, RestoreNotEnded while somebody else is ``restoring`` or was killed
+    doing so, and ``psycopg.Error`` when a migration fails.
     """
     with psycopg.connect(url, autocommit=True, application_name="myi migrate") as guard:
         _require_version(guard.info.server_version)
+        if not restoring:
+            _require_no_restore(guard)
         guard.execute("SELECT pg_advisory_lock(hashtextextended('myi:migrate', 0))")
         backend = get_backend(_yoyo_url(url))
         try:
@@ -50,6 +61,19 @@ def _require_version(server_version: int) -> None:
         raise UnsupportedPostgres(
             f"PostgreSQL {server_version // 10_000} is too old: MYI needs {MINIMUM_POSTGRES} or newer; "
             "upgrade the server or leave MYI_DATABASE_URL empty to use the embedded one"
+        )
+
+
+def _require_no_restore(conn: psycopg.Connection) -> None:
+    replaced = conn.execute(
+        "SELECT FROM pg_namespace WHERE starts_with(nspname, %(aside)s || '_')"
+        " AND NOT starts_with(nspname, %(aside)s || '_done_')",
+        {"aside": SET_ASIDE},
+    )
+    if replaced.rowcount:
+        raise RestoreNotEnded(
+            "a restore of this warehouse has not ended: wait for it, or, if it was killed, "
+            "run the same `myi restore` again"
         )
 
 
