@@ -22,7 +22,9 @@ class Tick(NamedTuple):
     accounts: int
     due: float
     """To find who is due, once a tick."""
-    pacing: float
+    crowd: float
+    """To add up what everybody would like of the quota, once a tick."""
+    poll: float
     """To record a poll that found nothing, and say when the next one is, once a poll."""
 
 
@@ -34,13 +36,16 @@ def measure(url: str, *, accounts: int, times: int) -> Tick:
         due = polling.due_users(conn, now)
         ids = [one.user_id for one in due] or [1]
 
+        everybody = polling.linked_crowd(conn, now, QUOTA)
+
         def record_poll(number: int) -> None:
-            polling.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, quota=QUOTA)
+            polling.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, everybody=everybody)
 
         return Tick(
             accounts,
             due=_median(lambda number: polling.due_users(conn, now), times),
-            pacing=_median(record_poll, times),
+            crowd=_median(lambda number: polling.linked_crowd(conn, now, QUOTA), times),
+            poll=_median(record_poll, times),
         )
 
 

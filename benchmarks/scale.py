@@ -221,10 +221,10 @@ def show_costs(console: Console, measured: Sequence[Cost]) -> None:
 
 def show_ticks(console: Console, ticks: Sequence[many_accounts.Tick]) -> None:
     table = Table(title="What more linked listeners make more expensive (ms, medians)", title_justify="left")
-    for name in ("linked listeners", "who is due, once a tick", "recording a poll and pacing the next"):
+    for name in ("linked listeners", "who is due, a tick", "what all would like, a tick", "recording a poll"):
         table.add_column(name, justify="right")
     for tick in ticks:
-        table.add_row(f"{tick.accounts:,}", f"{tick.due * 1_000:.1f}", f"{tick.pacing * 1_000:.1f}")
+        table.add_row(f"{tick.accounts:,}", *(f"{seconds * 1_000:.1f}" for seconds in tick[1:]))
     console.print(table)
 
 

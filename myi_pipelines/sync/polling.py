@@ -18,7 +18,7 @@ from myi_pipelines.warehouse.accounts import LinkedUser, linked_users
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.landing import PolledPlay
 from myi_pipelines.warehouse.metadata import Payload
-from myi_pipelines.warehouse.pacing import COOLDOWN, Quota
+from myi_pipelines.warehouse.pacing import COOLDOWN, Crowd, Quota
 from myi_pipelines.warehouse.polling import Gap
 
 AT_ONCE = 5
@@ -96,13 +96,18 @@ def _poll(
     quota: Quota,
     on_demand: bool,
 ) -> list[Polled]:
+    if not users:
+        return []
+    with connect() as conn:
+        everybody = polling.linked_crowd(conn, now, quota)
+
     def poll(user: LinkedUser) -> Polled | None:
         refusal = client.gate.refusal(Family.RECENTLY_PLAYED, Purpose.POLL)
         if refusal is not None:
             return Polled(user.user_id, user.name, 0, 0, None, _next_try(refusal, 0, now), str(refusal))
         with connect() as conn:
             is_mine = polling.claim(conn, user.user_id, now, on_demand=on_demand)
-        return _poll_user(connect, client, tokens, user, now, quota) if is_mine else None
+        return _poll_user(connect, client, tokens, user, now, everybody) if is_mine else None
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="poll") as pool:
         polls = [pool.submit(poll, user) for user in users]
@@ -115,7 +120,7 @@ def _poll(
 
 
 def _poll_user(
-    connect: Connect, client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, now: datetime, quota: Quota
+    connect: Connect, client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, now: datetime, everybody: Crowd
 ) -> Polled:
     """No connection is held while Spotify is asked, which may take a while."""
     try:
@@ -127,7 +132,7 @@ def _poll_user(
         return Polled(user.user_id, user.name, 0, 0, None, next_poll_at, str(error))
     plays, tracks = _plays(page)
     with connect() as conn:
-        landed = polling.land_page(conn, user.user_id, plays, tracks, page_size=len(page), now=now, quota=quota)
+        landed = polling.land_page(conn, user.user_id, plays, tracks, page_size=len(page), now=now, everybody=everybody)
     return Polled(user.user_id, user.name, len(plays), landed.added, landed.gap, landed.next_poll_at, None)
 
 

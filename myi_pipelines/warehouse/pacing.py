@@ -7,7 +7,7 @@ added up and met as far as the quota goes, the most needed first.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -75,20 +75,43 @@ def pace(played_at: Iterable[datetime], now: datetime) -> float | None:
     )
 
 
-def next_interval(own: Listening, others: Collection[Listening], now: datetime, quota: Quota) -> timedelta:
+class Crowd(NamedTuple):
+    """What listeners together would like of the quota at one moment; added up once for all polls of a tick."""
+
+    quota: Quota
+    now: datetime
+    listeners: int
+    demand: tuple[float, ...]
+    """By tier of ``_Demand``, polls a day."""
+
+    def without(self, one: Listening) -> Crowd:
+        """The others, of whom this is one."""
+        own = _demand(one, self.now, self.quota.tick)
+        demand = tuple(max(0.0, all_polls - polls) for all_polls, polls in zip(self.demand, own, strict=True))
+        return self._replace(listeners=self.listeners - 1, demand=demand)
+
+
+def crowd(listeners: Iterable[Listening], now: datetime, quota: Quota) -> Crowd:
+    """These listeners' demand."""
+    demands = [_demand(one, now, quota.tick) for one in listeners]
+    nobody = _Demand(0, 0, 0, 0)
+    return Crowd(quota, now, len(demands), tuple(sum(tier) for tier in zip(nobody, *demands, strict=True)))
+
+
+def next_interval(own: Listening, others: Crowd, now: datetime) -> timedelta:
     """How long after ``now`` a listener, just polled, is due again; never less than the cooldown.
 
     All listeners together stay within the quota as long as each of them gets the interval told here.
     """
-    demands = [_demand(listening, now, quota.tick) for listening in (own, *others)]
-    accounts = len(demands)
+    quota = others.quota
+    demand = _demand(own, now, quota.tick)
     # In 24 hours a listener may be polled once more than the rate says, and once more before others' demand shows.
-    budget = max(quota.calls_per_day * (1 - _SPARE) - 2 * accounts, quota.calls_per_day / 2)
-    totals = [sum(tier) for tier in zip(*demands, strict=True)]
-    return _until_tick(_DAY / _rate(demands[0], totals, budget), quota.tick)
+    budget = max(quota.calls_per_day * (1 - _SPARE) - 2 * (others.listeners + 1), quota.calls_per_day / 2)
+    totals = [sum(tier) for tier in zip(demand, others.demand, strict=True)]
+    return _until_tick(_DAY / _rate(demand, totals, budget), quota.tick)
 
 
-def _rate(own: _Demand, totals: list[float], budget: float) -> float:
+def _rate(own: _Demand, totals: Sequence[float], budget: float) -> float:
     """Polls a day: the highest tier that everybody can have, and a like share of the step to the next one."""
     if budget < totals[0]:
         return own[0] * budget / totals[0]

@@ -13,7 +13,16 @@ from myi_pipelines.warehouse.accounts import LinkedUser
 from myi_pipelines.warehouse.database import Connection, statement
 from myi_pipelines.warehouse.landing import PolledPlay, land_polled_plays
 from myi_pipelines.warehouse.metadata import Payload, SpotifyObject, land_objects
-from myi_pipelines.warehouse.pacing import COOLDOWN, VISIBLE_PLAYS, Listening, Quota, next_interval, pace
+from myi_pipelines.warehouse.pacing import (
+    COOLDOWN,
+    VISIBLE_PLAYS,
+    Crowd,
+    Listening,
+    Quota,
+    crowd,
+    next_interval,
+    pace,
+)
 from myi_pipelines.warehouse.partitions import FIRST_MONTH, ensure_months, month_of, starts_at
 
 FULL_PAGE = VISIBLE_PLAYS - 5
@@ -61,6 +70,11 @@ def poll_states(conn: Connection) -> list[PollState]:
         return cursor.execute(statement("polling/states")).fetchall()
 
 
+def linked_crowd(conn: Connection, now: datetime, quota: Quota) -> Crowd:
+    """What all linked listeners would like of the quota."""
+    return crowd(_listening(conn).values(), now, quota)
+
+
 def claim(conn: Connection, user_id: int, now: datetime, *, on_demand: bool) -> bool:
     """Whether the caller is the one to poll this listener now: of several processes only one is told so.
 
@@ -78,12 +92,13 @@ def land_page(
     *,
     page_size: int,
     now: datetime,
-    quota: Quota,
+    everybody: Crowd,
 ) -> Landed:
     """Land a page of the recently-played list and say when the listener is due again, in one transaction.
 
-    ``tracks`` are the payloads by track id; those of new plays land as well. ``page_size`` counts all the rows that
-    Spotify sent. A full page without any known play is a possible gap, unless it is the listener's first.
+    ``everybody`` shares the quota: what ``linked_crowd`` said before the tick's first poll. ``tracks`` are the payloads
+    by track id; those of new plays land as well. ``page_size`` counts all the rows that Spotify sent. A full page
+    without any known play is a possible gap, unless it is the listener's first.
     """
     plays = [play for play in plays if play.played_at >= starts_at(FIRST_MONTH)]
     known = _known(conn, user_id, plays)
@@ -92,6 +107,7 @@ def land_page(
     if new:  # Before the user's lock is taken: whoever makes partitions may be waiting for it.
         ensure_months(conn, {month_of(play.played_at) for play in new})
     with conn.transaction():
+        before = _listening(conn, user_id).get(user_id)
         added, gap = 0, None
         if new and page_size >= FULL_PAGE and len(new) == len(plays):
             gap = _gap(conn, user_id, min(play.played_at for play in new))
@@ -105,7 +121,9 @@ def land_page(
                 " ON CONFLICT DO NOTHING",
                 [user_id, gap.after, gap.before, now],
             )
-        next_poll_at = _succeed(conn, user_id, [play.played_at for play in plays], now, quota)
+        own = _heard(before or Listening(), [play.played_at for play in plays], gap, now)
+        next_poll_at = now + next_interval(own, everybody.without(before) if before else everybody, now)
+        _succeed(conn, user_id, own, next_poll_at)
     return Landed(added, gap, next_poll_at)
 
 
@@ -137,12 +155,19 @@ def _gap(conn: Connection, user_id: int, before: datetime) -> Gap | None:
     return Gap(row[0], before) if row and row[0] is not None else None
 
 
-def _succeed(conn: Connection, user_id: int, played_at: Sequence[datetime], now: datetime, quota: Quota) -> datetime:
-    listening = {linked: Listening(*told) for linked, *told in conn.execute(statement("polling/listening")).fetchall()}
-    before = listening.pop(user_id, Listening())
+def _listening(conn: Connection, user_id: int | None = None) -> dict[int, Listening]:
+    """By user id, what polls told of all linked listeners, or of one of them."""
+    rows = conn.execute(statement("polling/listening"), {"user_id": user_id})
+    return {linked: Listening(*told) for linked, *told in rows}
+
+
+def _heard(before: Listening, played_at: Sequence[datetime], gap: Gap | None, now: datetime) -> Listening:
+    """What is known of a listener after a page of plays."""
     ends = [*played_at, *([before.last_played_at] if before.last_played_at else [])]
-    own = Listening(max(ends, default=None), pace(played_at, now), before.last_gap_at)
-    next_poll_at = now + next_interval(own, listening.values(), now, quota)
+    return Listening(max(ends, default=None), pace(played_at, now), now if gap else before.last_gap_at)
+
+
+def _succeed(conn: Connection, user_id: int, own: Listening, next_poll_at: datetime) -> None:
     conn.execute(
         statement("polling/succeed"),
         {
@@ -152,4 +177,3 @@ def _succeed(conn: Connection, user_id: int, played_at: Sequence[datetime], now:
             "seconds_per_play": own.seconds_per_play,
         },
     )
-    return next_poll_at

@@ -99,9 +99,16 @@ def list_users(conn: Connection) -> list[UserSummary]:
         return cursor.execute(statement("users/list")).fetchall()
 
 
+_accepted_timezones: set[str] = set()
+"""Names that were looked up: Postgres reads all its files of time zones for that."""
+
+
 def _require_timezone(conn: Connection, timezone: str) -> None:
+    if timezone in _accepted_timezones:
+        return
     zones = [name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]' ORDER BY name")]
     if timezone in zones:
+        _accepted_timezones.add(timezone)
         return
     near = difflib.get_close_matches(timezone, zones, n=3, cutoff=0.5) or ["Europe/Berlin", "America/New_York"]
     raise UnknownTimezone(f"time zone {timezone!r} is not known; use an IANA name such as {', '.join(near)}")

@@ -36,7 +36,8 @@ def plays(count: int, *, until: datetime = NOW, step: timedelta = timedelta(minu
 def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: datetime = NOW) -> Landed:
     assert polling.claim(conn, user.user_id, now, on_demand=True)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": f"Song {play.spotify_id}"} for play in page}
-    return polling.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, quota=QUOTA)
+    everybody = polling.linked_crowd(conn, now, QUOTA)
+    return polling.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, everybody=everybody)
 
 
 def count(conn: Connection, table: str) -> int:
@@ -173,8 +174,9 @@ def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
     conn.execute("ALTER TABLE spotify_objects ADD CHECK (spotify_id <> 'track00000000000000004')")
     page = plays(10)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": "Song"} for play in page}
+    everybody = polling.linked_crowd(conn, NOW, QUOTA)
     with pytest.raises(Exception, match="violates check constraint"):
-        polling.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, quota=QUOTA)
+        polling.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, everybody=everybody)
     assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "stale_slices")) == (0, 0, 0)
     assert conn.execute("SELECT last_ingested_at FROM users").fetchone() == (None,)
     assert polling.due_users(conn, NOW + COOLDOWN) == [user]
