@@ -17,6 +17,8 @@ from myi_pipelines.spotify.limits import Gate
 from myi_pipelines.spotify.oauth import App, TokenReply
 
 REDIRECT_URI = "http://127.0.0.1:3001/auth/callback"
+PATIENCE = 3.0
+"""Seconds: more than a busy machine ever keeps an answer back, less than what hangs in these tests."""
 
 
 class MovedClock:
@@ -58,14 +60,14 @@ def gate(make_gate: Callable[..., Gate]) -> Gate:
 
 @pytest.fixture
 def client(gate: Gate, simulator: Simulator) -> Iterator[SpotifyClient]:
-    client = SpotifyClient(gate, simulator.url, timeout_seconds=0.7)
+    client = SpotifyClient(gate, simulator.url, timeout_seconds=PATIENCE)
     yield client
     client.close()
 
 
 @pytest.fixture
 def app(simulator: Simulator) -> App:
-    return App("a-client-id", REDIRECT_URI, accounts_url=simulator.url, timeout_seconds=0.7)
+    return App("a-client-id", REDIRECT_URI, accounts_url=simulator.url, timeout_seconds=PATIENCE)
 
 
 def log_in(simulator: Simulator, app: App, listener: str) -> TokenReply:

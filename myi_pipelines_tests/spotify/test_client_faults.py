@@ -49,7 +49,7 @@ def _nobody_sleeps() -> Any:
         ("drop", {}, Unavailable, 3),
         ("truncated", {}, Unavailable, 3),
         ("reply_lost", {}, Unavailable, 3),
-        ("hang", {"seconds": 1.2}, Unavailable, 1),
+        ("hang", {"seconds": 4}, Unavailable, 1),
         ("html_200", {}, MalformedReply, 1),
         ("empty_204", {}, MalformedReply, 1),
         ("garbage_json", {}, MalformedReply, 1),
