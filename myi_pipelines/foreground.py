@@ -1,5 +1,6 @@
 """Runs a job in this process, on the same Dagster instance as the daemon's runs, for whoever sits at a terminal."""
 
+import logging
 import os
 import time
 import warnings
@@ -48,6 +49,7 @@ def run_here(
     """
     prepare_dagster_home(settings)
     os.environ.update(dagster_environment(settings))
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # It warns of what an interrupt does to a connection.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dagster's own, about what is beta in it
         from dagster import DagsterInstance

@@ -5,7 +5,6 @@ What the archive's tests do again and again; no expectations here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -15,11 +14,8 @@ from psycopg import sql
 
 from myi_pipelines import archiving
 from myi_pipelines.archive_files import Store
-from myi_pipelines.history import Batch, Play
-from myi_pipelines.warehouse import archive, events, landing, partitions, stats
-from myi_pipelines.warehouse.slices import Slice
-from myi_pipelines_tests.driver import Warehouse, batches, open_warehouse, sha256_of
-from myi_pipelines_tests.reference import MIN_PLAY_MS
+from myi_pipelines.warehouse import archive, partitions
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ALL = date(2026, 1, 1)
@@ -34,6 +30,10 @@ class ArchivingWarehouse(Warehouse):
     """Does its work with an archive at hand."""
 
     store: Store
+
+    @property
+    def bringing_back(self) -> archive.BringBack:
+        return archiving.bring_back_from(self.store)
 
     def archive(self, *, only: Iterable[date] | None = None) -> list[archiving.Left]:
         """Archive what may leave; of some months only those, the others being held."""
@@ -50,44 +50,6 @@ class ArchivingWarehouse(Warehouse):
         slices = archive.archived_slices(self.conn, months)
         chosen = [one for one in slices if user_ids is None or one.user_id in user_ids]
         return archiving.bring_back(self.store, self.conn, chosen)
-
-    def land(
-        self,
-        user_id: int,
-        plays: Sequence[Play],
-        *,
-        batch_rows: int = 7,
-        salt: str = "",
-        source: Iterable[Batch] | None = None,
-    ) -> landing.Landed:
-        return landing.land_upload(
-            self.conn,
-            self.status_conn,
-            user_id=user_id,
-            file_name="history.json",
-            sha256=sha256_of(plays, salt),
-            total_bytes=len(plays),
-            batches=batches(plays, batch_rows) if source is None else source,
-            min_play_ms=MIN_PLAY_MS,
-            bring_back=archiving.bring_back_from(self.store),
-        )
-
-    def conform(self, chosen: Iterable[Slice], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
-        chosen = list(chosen)
-        partitions.ensure_months(self.conn, {one.month for one in chosen})
-        counts: Counter[str] = Counter()
-        for _, conformed in events.conform_slices(
-            self.conn,
-            chosen,
-            min_play_ms=min_play_ms,
-            helpers=[self.status_conn],
-            bring_back=archiving.bring_back_from(self.store),
-        ):
-            counts.update(conformed._asdict())
-        return counts
-
-    def refresh(self, user_id: int, months: Sequence[date]) -> None:
-        stats.refresh_stats(self.conn, user_id, months, bring_back=archiving.bring_back_from(self.store))
 
     def everything(self, *tables: str) -> dict[str, list[str]]:
         """Every row of some tables as text, or of all, ids and times of creation too."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -12,6 +13,9 @@ from myi_pipelines_tests import servers
 from myi_pipelines_tests.servers import SessionServers
 from myi_pipelines_tests.simulator_fixtures import extended_simulator as extended_simulator
 from myi_pipelines_tests.simulator_fixtures import simulator as simulator
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 SESSION = "myi_session"
 
@@ -99,3 +103,21 @@ def redis_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
     yield url
     with redis.Redis.from_url(url) as client:
         client.flushdb()
+
+
+@pytest.fixture
+def project_instance(
+    tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[DagsterInstance]":
+    """A Dagster instance by the project's own dagster.yaml, on this test's servers."""
+    from dagster import DagsterInstance
+
+    from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.settings import load_settings
+
+    settings = load_settings(home=tmp_path, database_url=database_url, redis_url=redis_url)
+    prepare_dagster_home(settings)
+    for name, value in dagster_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    with DagsterInstance.get() as instance:
+        yield instance

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from myi_pipelines.history import Batch, Play
 from myi_pipelines.warehouse import catalog, database, events, landing, partitions, slices, stats, users
+from myi_pipelines.warehouse.archive import BringBack
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests.reference import (
@@ -37,6 +38,11 @@ class Warehouse(NamedTuple):
     conn: Connection
     status_conn: Connection
 
+    @property
+    def bringing_back(self) -> BringBack | None:
+        """How archived slices come back when they are needed; None: not at all."""
+        return None
+
     def user(self, name: str, timezone: str) -> int:
         return users.ensure_user(self.conn, name, timezone)
 
@@ -59,6 +65,7 @@ class Warehouse(NamedTuple):
             total_bytes=len(plays),
             batches=batches(plays, batch_rows) if source is None else source,
             min_play_ms=MIN_PLAY_MS,
+            bring_back=self.bringing_back,
         )
 
     def poll(self, user_id: int, rows: Iterable[Polled]) -> int:
@@ -70,15 +77,17 @@ class Warehouse(NamedTuple):
 
     def conform(self, chosen: Iterable[Slice], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
         """Rows added, upgraded, updated, removed and unchanged."""
+        chosen = list(chosen)
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
-        helpers = [self.status_conn]
-        for _, conformed in events.conform_slices(self.conn, chosen, min_play_ms=min_play_ms, helpers=helpers):
+        for _, conformed in events.conform_slices(
+            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], bring_back=self.bringing_back
+        ):
             counts.update(conformed._asdict())
         return counts
 
     def refresh(self, user_id: int, months: Sequence[date]) -> None:
-        stats.refresh_stats(self.conn, user_id, months)
+        stats.refresh_stats(self.conn, user_id, months, bring_back=self.bringing_back)
 
     def stale(self, user_id: int, stage: Stage) -> list[Slice]:
         return slices.stale_slices(self.conn, stage, user_id=user_id)

@@ -7,8 +7,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -34,6 +32,7 @@ from myi_pipelines.warehouse.stats import refresh_stats
 from myi_pipelines_tests import archive_victim, crash_driver, reference
 from myi_pipelines_tests.archive_lab import DERIVED, LANDED, NOW, ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.driver import Warehouse
+from myi_pipelines_tests.victims import start_victim, wait_until_gone
 
 KILLS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
@@ -255,7 +254,7 @@ def test_killed_at_any_point_every_play_is_here_or_there(
     for number in range(KILLS):
         if doing == "return":
             warehouse.archive()
-        with started(database_url, folder, doing) as victim:
+        with start_victim("archive_victim", database_url, str(folder), doing) as victim:
             time.sleep(chance.uniform(0, 1.5) if number else 0)  # one at least is at work still
             if killed == "process":
                 victim.kill()
@@ -267,7 +266,7 @@ def test_killed_at_any_point_every_play_is_here_or_there(
                 )
             victim.communicate(timeout=30)
             deaths += victim.returncode != 0
-        wait_until_gone(warehouse)
+        wait_until_gone(warehouse.conn, archive_victim.APPLICATION)
         assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
         assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}, f"seed {SEED}"
     assert deaths > 0, "every victim was done before it was killed"
@@ -290,7 +289,7 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
             before = warehouse.everything()
         chance = random.Random(SEED)
         for doing in ("archive", "return", "archive"):
-            with started(url, folder, doing) as victim:
+            with start_victim("archive_victim", url, str(folder), doing) as victim:
                 time.sleep(chance.uniform(0, 1.0))
                 server = cluster.pid()
                 assert server is not None
@@ -307,19 +306,6 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
             assert warehouse.everything() == before, f"seed {SEED}"
     finally:
         cluster.stop()
-
-
-def started(url: str, folder: Path, doing: str) -> subprocess.Popen[str]:
-    """A process that is connected and about to archive, or to bring all back."""
-    victim = subprocess.Popen(
-        [sys.executable, "-m", "myi_pipelines_tests.archive_victim", url, str(folder), doing],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert victim.stdout is not None
-    assert victim.stdout.readline() == "ready\n", victim.communicate()[1]
-    return victim
 
 
 def test_a_full_disk_drops_nothing_and_leaves_nothing_behind(warehouse: ArchivingWarehouse) -> None:
@@ -434,16 +420,3 @@ def folders(warehouse: ArchivingWarehouse) -> set[str]:
 
 def warehouse_files(warehouse: ArchivingWarehouse) -> list[Path]:
     return sorted(Path(warehouse.store.url).rglob("*.parquet"))
-
-
-def wait_until_gone(warehouse: Warehouse) -> None:
-    """The server notices a client's death when it next talks to it."""
-    for _ in range(1_000):
-        alive = warehouse.conn.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
-            [archive_victim.APPLICATION],
-        ).fetchone()
-        if alive == (0,):
-            return
-        time.sleep(0.01)
-    raise AssertionError("the victim's session lives on")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -17,12 +15,12 @@ from myi_pipelines.warehouse.import_jobs import ImportJob, JobInProgress, list_j
 from myi_pipelines_tests import crash_driver, reference
 from myi_pipelines_tests.driver import Warehouse, open_warehouse, sha256_of
 from myi_pipelines_tests.reference import Tables
+from myi_pipelines_tests.victims import Victim, sessions, start_victim, wait_until_gone
 
 VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 KILLS_EACH = 4
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 
-Victim: TypeAlias = subprocess.Popen[str]
 Kill: TypeAlias = Callable[[Warehouse, Victim, random.Random], None]
 
 
@@ -38,7 +36,7 @@ def kill_process(warehouse: Warehouse, victim: Victim, chance: random.Random) ->
 
 def kill_backend(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
     """End one or both of the victim's sessions on the server; the victim finds out by itself."""
-    backends = sessions(warehouse)
+    backends = sessions(warehouse.conn, crash_driver.APPLICATION)
     for pid in chance.sample(backends, min(len(backends), chance.randint(1, 2))):
         warehouse.conn.execute("SELECT pg_terminate_backend(%s)", [pid])
 
@@ -53,11 +51,11 @@ def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, datab
         user_id = crash_driver.prepare(warehouse, tag)
         for _ in range(KILLS_EACH):
             delay = chance.uniform(0, seconds)
-            with started(database_url, tag) as victim:
+            with start_victim("crash_driver", database_url, tag) as victim:
                 time.sleep(delay)
                 kill(warehouse, victim, chance)
                 _, said = victim.communicate(timeout=30)
-            wait_until_gone(warehouse)
+            wait_until_gone(warehouse.conn, crash_driver.APPLICATION)
             deaths.append(victim.returncode != 0)
             found = [str(violation) for violation in invariants.check(warehouse.conn, [user_id])]
             assert found == [], f"{tag} killed after {delay:.3f} s (seed {SEED}); it said {said}"
@@ -77,14 +75,14 @@ def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, datab
 
 def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, database_url: str) -> None:
     user_id = warehouse.user("victim000", crash_driver.TIMEZONE)
-    with started(database_url, "victim000", "halt") as victim:
+    with start_victim("crash_driver", database_url, "victim000", "halt") as victim:
         assert victim.stdout is not None
         assert victim.stdout.readline() == "half way\n"
         [dying] = list_jobs(warehouse.conn)
         with pytest.raises(JobInProgress):
             crash_driver.import_upload(warehouse, "victim000")
         victim.kill()
-    wait_until_gone(warehouse)
+    wait_until_gone(warehouse.conn, crash_driver.APPLICATION)
     [dead] = list_jobs(warehouse.conn)
     assert warehouse.rows(user_id)["listening_events"] == []
 
@@ -100,7 +98,7 @@ def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob
     """How long an import takes that nobody kills, its job, and the tables after it: those of the reference."""
     tag = "nobody000"
     user_id = crash_driver.prepare(warehouse, tag)
-    with started(database_url, tag) as process:
+    with start_victim("crash_driver", database_url, tag) as process:
         began = time.monotonic()
         _, said = process.communicate(timeout=60)
         seconds = time.monotonic() - began
@@ -109,36 +107,6 @@ def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob
     assert tables == reference.derive({tag: crash_driver.landing(tag)})[tag]
     [job] = [job for job in list_jobs(warehouse.conn, user=tag) if is_upload(job, tag)]
     return seconds, job, comparable(tables, tag)
-
-
-def started(database_url: str, *arguments: str) -> Victim:
-    """A process that is connected and about to import."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "myi_pipelines_tests.crash_driver", database_url, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n", process.communicate()[1]
-    return process
-
-
-def sessions(warehouse: Warehouse) -> list[int]:
-    rows = warehouse.conn.execute(
-        "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
-        [crash_driver.APPLICATION],
-    )
-    return [pid for (pid,) in rows]
-
-
-def wait_until_gone(warehouse: Warehouse) -> None:
-    """The server notices a client's death when it next talks to it."""
-    for _ in range(500):
-        if not sessions(warehouse):
-            return
-        time.sleep(0.01)
-    raise AssertionError("the victim's sessions live on")
 
 
 def comparable(tables: Tables, tag: str) -> str:

@@ -1,29 +1,14 @@
 """What the run queue lets through, by the project's dagster.yaml."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 
-from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
-from myi_pipelines.settings import load_settings
 from myi_pipelines_tests.dagster_lab import Lab
 
 MONTH = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
-
-
-@pytest.fixture
-def instance(
-    tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DagsterInstance]:
-    settings = load_settings(home=tmp_path, database_url=database_url, redis_url=redis_url)
-    prepare_dagster_home(settings)
-    for name, value in dagster_environment(settings).items():
-        monkeypatch.setenv(name, value)
-    with DagsterInstance.get() as found:
-        yield found
 
 
 @pytest.mark.parametrize(
@@ -36,22 +21,22 @@ def instance(
     ],
 )
 def test_metadata_and_archive_runs_take_turns_and_polls_wait_for_neither(
-    instance: DagsterInstance, tmp_path: Path, database_url: str, under_way: str, queued: str, waits: bool
+    project_instance: DagsterInstance, tmp_path: Path, database_url: str, under_way: str, queued: str, waits: bool
 ) -> None:
     defs = Lab(database_url, tmp_path / "uploads").defs()
 
     def run(job: str, status: DagsterRunStatus) -> DagsterRun:
-        return instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=MONTH)
+        return project_instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=MONTH)
 
     started = run(under_way, DagsterRunStatus.STARTED)
     waiting = run(queued, DagsterRunStatus.NOT_STARTED)
     for _ in range(2):  # what the daemon does every two seconds; a pool is known from the first time on
         queue = GlobalOpConcurrencyLimitsCounter(
-            instance,
+            project_instance,
             [waiting],
-            instance.get_run_records(RunsFilter(run_ids=[started.run_id])),
-            instance.event_log_storage.get_concurrency_keys(),
-            instance.event_log_storage.get_pool_limits(),
-            pool_granularity=instance.get_concurrency_config().pool_config.pool_granularity,
+            project_instance.get_run_records(RunsFilter(run_ids=[started.run_id])),
+            project_instance.event_log_storage.get_concurrency_keys(),
+            project_instance.event_log_storage.get_pool_limits(),
+            pool_granularity=project_instance.get_concurrency_config().pool_config.pool_granularity,
         )
     assert queue.is_blocked(waiting) is waits

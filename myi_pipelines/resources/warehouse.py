@@ -69,8 +69,19 @@ class Warehouse(dg.ConfigurableResource[Any]):
         with self._pool.connection() as conn, raise_interrupts_as(KeyboardInterrupt):
             try:
                 yield conn
-            except psycopg.OperationalError as error:
-                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=SECONDS_BETWEEN_RETRIES) from error
+            except psycopg.Error as error:
+                if _came_of_an_interrupt(error):
+                    raise KeyboardInterrupt from error
+                if isinstance(error, psycopg.OperationalError):
+                    raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=SECONDS_BETWEEN_RETRIES) from error
+                raise
+
+
+def _came_of_an_interrupt(error: BaseException) -> bool:
+    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection amid a
+    statement, and then it is what tidies up that fails, in the interrupt's stead."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or _came_of_an_interrupt(before))
 
 
 def _name(context: InitResourceContext) -> str:

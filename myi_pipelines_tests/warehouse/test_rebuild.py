@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Event as Signal
 from typing import Any
@@ -32,6 +30,7 @@ from myi_pipelines_tests.reference import Polled
 from myi_pipelines_tests.strategies import Listener, households, narrow_scenes
 from myi_pipelines_tests.swapping import MONTHS, Swapping, landing, mark_all, open_swapping, prepare, swaps
 from myi_pipelines_tests.test_properties import Arrival, Home, arrivals, bounded, take
+from myi_pipelines_tests.victims import start_victim, wait_until_gone
 
 MAY = MONTHS[0]
 LISTENERS = 5
@@ -379,7 +378,7 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_
             before = rows(warehouse)
         chance = random.Random(5)
         for _ in range(2):
-            victim = started(url)
+            victim = start_victim("swapping", url)
             time.sleep(chance.uniform(0.1, 0.9))
             postmaster = server.pid()
             assert postmaster is not None
@@ -404,7 +403,7 @@ def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
     before = rows(warehouse)
     chance = random.Random(11)
     for _ in range(KILLS):
-        victim = started(database_url)
+        victim = start_victim("swapping", database_url)
         time.sleep(chance.uniform(0.05, 0.8))
         if victim_is == "process":
             victim.kill()
@@ -415,35 +414,12 @@ def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
                 [swapping.APPLICATION],
             )
         victim.communicate(timeout=30)
-        wait_until_gone(warehouse)
+        wait_until_gone(warehouse.conn, swapping.APPLICATION)
         assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
         warehouse.conform(mark_all(warehouse))
         assert rows(warehouse) == before
         assert asides.leftovers(warehouse.conn) == []
     assert_whole(warehouse, user_ids)
-
-
-def started(url: str) -> subprocess.Popen[str]:
-    """A process that rebuilds months again and again."""
-    victim = subprocess.Popen(
-        [sys.executable, "-m", "myi_pipelines_tests.swapping", url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert victim.stdout is not None
-    assert victim.stdout.readline() == "ready\n", victim.communicate()[1]
-    return victim
-
-
-def wait_until_gone(warehouse: Warehouse) -> None:
-    deadline = time.monotonic() + timedelta(seconds=10).total_seconds()
-    while warehouse.conn.execute(
-        "SELECT FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
-        [swapping.APPLICATION],
-    ).fetchall():
-        assert time.monotonic() < deadline, "the victim's sessions live on"
-        time.sleep(0.01)
 
 
 # ── Which way ────────────────────────────────────────────────────────────────────────────────────────────────────────
