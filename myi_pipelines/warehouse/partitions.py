@@ -45,12 +45,12 @@ class MonthTable(NamedTuple):
 
 
 _UPDATED = sql.SQL("fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01")
-_APPENDED = sql.SQL("fillfactor = 100, autovacuum_vacuum_scale_factor = 0.01")
+_PACKED = sql.SQL("fillfactor = 100, autovacuum_vacuum_scale_factor = 0.01")
 
-IMPORTED_PLAYS = MonthTable("imported_plays", True, _APPENDED)
-POLLED_PLAYS = MonthTable("polled_plays", True, _APPENDED)
+IMPORTED_PLAYS = MonthTable("imported_plays", True, _PACKED)
+POLLED_PLAYS = MonthTable("polled_plays", True, _PACKED)
 LISTENING_EVENTS = MonthTable("listening_events", True, _UPDATED)
-USER_TRACK_MONTHS = MonthTable("user_track_months", False, _UPDATED)
+USER_TRACK_MONTHS = MonthTable("user_track_months", False, _PACKED)
 
 MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTHS)
 

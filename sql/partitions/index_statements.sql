@@ -1,8 +1,9 @@
 -- One row per index of a partitioned table: the statement that makes its counterpart on "{partition}", a table that is to be
--- its partition.
+-- its partition. It is made of finished rows, so its pages are filled.
 SELECT CASE WHEN i.indisprimary
-            THEN 'ALTER TABLE {partition} ADD ' || pg_get_constraintdef(c.oid)
-            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ ', ' INDEX ON {partition} ')
+            THEN 'ALTER TABLE {partition} ADD ' || pg_get_constraintdef(c.oid) || ' WITH (fillfactor = 100)'
+            ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ (.*?)( WHERE .*)?$',
+                                ' INDEX ON {partition} \1 WITH (fillfactor = 100)\2')
        END
 FROM pg_index AS i
 LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype = 'p'

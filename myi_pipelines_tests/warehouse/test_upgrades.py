@@ -1,0 +1,66 @@
+"""What migrations make of the rows that a warehouse of an earlier version holds."""
+
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+from myi_pipelines.warehouse import maintenance, partitions
+from myi_pipelines.warehouse.database import SQL_FOLDER, Connection
+
+MIGRATIONS = sorted((SQL_FOLDER / "migrations").glob("*.sql"))
+ROWS = {
+    "imported_plays": "user_id, played_at::text, stopped_at::text, export_track_id, ms_played, context_id",
+    "user_track_months": "user_id, month::text, track_id, play_count, total_ms, last_played_at::text",
+}
+
+
+def test_narrowing_rows_keeps_them(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        before, [narrowing, *_] = split_at("0013")
+        for migration in before:
+            apply(conn, migration)
+        for month in (date(2024, 1, 1), date(2024, 2, 1)):
+            for table in (partitions.IMPORTED_PLAYS, partitions.USER_TRACK_MONTHS):
+                with conn.transaction():
+                    partitions.attach_month(conn, table, month)
+        conn.execute(
+            "INSERT INTO imported_plays VALUES (1, '2024-01-05', '2024-01-06', 7, 200000, NULL),"
+            " (1, '2024-02-05', '2024-02-05', 8, 4000, 3)"
+        )
+        conn.execute(
+            "INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, last_played_at)"
+            " VALUES (1, '2024-01-01', 5, 2, 400000, '2024-01-05'), (2, '2024-02-01', 6, 1, 4000, '2024-02-05')"
+        )
+        told = rows(conn)
+
+        apply(conn, narrowing)
+
+        assert rows(conn) == told
+        assert partitions.existing_months(conn, partitions.USER_TRACK_MONTHS) == {date(2024, 1, 1), date(2024, 2, 1)}
+        assert [table for table in names(conn) if "wide" in table] == []
+        with conn.transaction():
+            assert partitions.attach_month(conn, partitions.USER_TRACK_MONTHS, date(2024, 3, 1)) == 0
+        assert maintenance.drifts(conn) == []
+
+
+def split_at(number: str) -> tuple[list[Path], list[Path]]:
+    """The migrations before one, and those from it on."""
+    [at] = [index for index, path in enumerate(MIGRATIONS) if path.name.startswith(number)]
+    return MIGRATIONS[:at], MIGRATIONS[at:]
+
+
+def apply(conn: Connection, migration: Path) -> None:
+    conn.execute(migration.read_bytes())
+
+
+def rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        table: conn.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2".encode()).fetchall()
+        for table, columns in ROWS.items()
+    }
+
+
+def names(conn: Connection) -> list[str]:
+    found = conn.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    return [name for (name,) in found]
