@@ -1,7 +1,7 @@
 -- One row per rank: the tracks most played in some local months, and their artists.
 -- UTC months are counted already; plays between the ends of the local months and theirs come on top or go off.
 WITH counted AS (
-    SELECT track_id, play_count::bigint, total_ms
+    SELECT track_id, play_count, total_ms
     FROM user_track_months
     WHERE user_id = %(user_id)s AND month >= %(first)s AND month < %(end)s
     UNION ALL
@@ -18,7 +18,7 @@ SELECT coalesce(tracks.name, tracks.spotify_id) AS name,
         FROM track_artists JOIN artists ON artists.id = track_artists.artist_id
         WHERE track_artists.track_id = tracks.id) AS artist,
        top.play_count, top.total_ms
-FROM (SELECT track_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms)::bigint AS total_ms
       FROM counted
       GROUP BY track_id
       HAVING sum(play_count) > 0
