@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from myi_pipelines.history import Limits
-from myi_pipelines.intake import land_file
+from myi_pipelines.intake.files import land_file
 from myi_pipelines.warehouse import catalog, events, slices, stats, users
 from myi_pipelines.warehouse.database import Connection, connect
 from myi_pipelines.warehouse.landing import Landed, PolledPlay, land_polled_plays

@@ -17,7 +17,7 @@ from myi_pipelines.assets.polling import polled_plays
 from myi_pipelines.assets.snapshots import top_lists
 from myi_pipelines.assets.stats import stats
 from myi_pipelines.checks import CHECKS
-from myi_pipelines.run_history import remove_old_runs
+from myi_pipelines.dagster_instance.run_history import remove_old_runs
 
 USER_TAG = "myi/user"
 FILES_TAG = "myi/files"

@@ -8,6 +8,7 @@ from dagster import ScheduleEvaluationContext
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.assets.metadata import CALLS_A_RUN
+from myi_pipelines.dagster_instance.runs import under_way
 from myi_pipelines.jobs import (
     archive_config,
     archive_history,
@@ -25,7 +26,6 @@ from myi_pipelines.partitions import recent_months
 from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.runs import under_way
 from myi_pipelines.settings import tick_minutes
 from myi_pipelines.spotify.limits import Family, Purpose
 from myi_pipelines.sync import enriching, polling

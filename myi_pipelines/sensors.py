@@ -10,15 +10,16 @@ from typing import NamedTuple
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, SensorEvaluationContext
 
-from myi_pipelines import inventory, uploads
-from myi_pipelines.failures import failure_notices
-from myi_pipelines.intake import month_range
+from myi_pipelines import inventory
+from myi_pipelines.dagster_instance.runs import end_dead_runs, under_way
+from myi_pipelines.intake import uploads
+from myi_pipelines.intake.files import month_range
 from myi_pipelines.inventory import StaleRange
 from myi_pipelines.jobs import USER_TAG, heal_config, heal_slices, import_config, import_history, import_tags
+from myi_pipelines.monitoring.failures import failure_notices
 from myi_pipelines.partitions import last_month, range_tags
 from myi_pipelines.resources.uploads import UploadsFolder
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.runs import end_dead_runs, under_way
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.partitions import FIRST_MONTH
 from myi_pipelines.warehouse.users import InvalidUserName, ensure_user

@@ -21,7 +21,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from myi_pipelines import servers
-from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 from myi_pipelines.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import PROJECT, Settings
@@ -30,6 +30,7 @@ from myi_pipelines.warehouse.migrations import migrate
 HOST = "127.0.0.1"
 START_SECONDS = 180
 DEFINITIONS = "myi_pipelines.definitions"
+WAITING = "myi_pipelines.dagster_instance.process"  # Starts a program of Dagster's when the code server listens.
 LOCATION = "myi"
 MARK = "_MYI_STACK"  # In the environment of every process of a stack, with the stack's id.
 
@@ -292,12 +293,12 @@ def _code_server(code_socket: Path) -> list[str]:
 
 
 def _webserver(code_socket: Path, workspace: Path, port: int) -> list[str]:
-    arguments = ["myi_pipelines.dagster_process", str(code_socket), "webserver", "--workspace", str(workspace)]
+    arguments = [WAITING, str(code_socket), "webserver", "--workspace", str(workspace)]
     return [*arguments, "--host", HOST, "--port", str(port), "--dagster-log-level", "warning"]
 
 
 def _daemon(code_socket: Path, workspace: Path) -> list[str]:
-    arguments = ["myi_pipelines.dagster_process", str(code_socket), "daemon", "run", "--workspace", str(workspace)]
+    arguments = [WAITING, str(code_socket), "daemon", "run", "--workspace", str(workspace)]
     return [*arguments, "--log-level", "warning"]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from psycopg import sql
 
-from myi_pipelines import archiving
-from myi_pipelines.archive_files import Store
+from myi_pipelines.lifecycle import archiving
+from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.warehouse import archive, partitions
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 

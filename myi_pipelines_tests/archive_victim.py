@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from myi_pipelines import archiving
-from myi_pipelines.archive_files import Store
+from myi_pipelines.lifecycle import archiving
+from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.warehouse import archive, database
 from myi_pipelines_tests.archive_lab import ALL, NOW
 

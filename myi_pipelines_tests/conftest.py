@@ -112,7 +112,7 @@ def project_instance(
     """A Dagster instance by the project's own dagster.yaml, on this test's servers."""
     from dagster import DagsterInstance
 
-    from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
     from myi_pipelines.settings import load_settings
 
     settings = load_settings(home=tmp_path, database_url=database_url, redis_url=redis_url)

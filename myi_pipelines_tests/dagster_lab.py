@@ -16,7 +16,7 @@ from psycopg import sql
 
 from myi_pipelines.definitions import build_defs
 from myi_pipelines.history import Limits
-from myi_pipelines.intake import month_range
+from myi_pipelines.intake.files import month_range
 from myi_pipelines.jobs import import_config, import_history
 from myi_pipelines.partitions import range_tags
 from myi_pipelines.resources.archive import Archive

@@ -20,8 +20,8 @@ from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogCons
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
-from myi_pipelines import runs
-from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+from myi_pipelines.dagster_instance import runs
+from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.warehouse.database import lock_slice
 from myi_pipelines.warehouse.users import user_named

@@ -6,7 +6,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from myi_pipelines import dagster_home
+from myi_pipelines.dagster_instance.home import dagster_environment
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.warehouse.migrations import MINIMUM_POSTGRES
 from myi_pipelines_tests import compose
@@ -99,7 +99,7 @@ def test_every_service_finds_dagsters_tables_where_myi_looks_for_them(
         with monkeypatch.context() as patch:
             for variable, value in given.items():
                 patch.setenv(variable, value)
-            derived = dagster_home.dagster_environment(load_settings())
+            derived = dagster_environment(load_settings())
         wanted = ("DAGSTER_HOME", "DAGSTER_PG_URL", "MYI_DATABASE_URL", "MYI_REDIS_URL", "MYI_HOME", "MYI_UPLOADS")
         assert {key: derived[key] for key in wanted} == {key: given[key] for key in wanted}
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from dagster import DagsterInstance
 
-from myi_pipelines.dagster_home import dagster_environment
+from myi_pipelines.dagster_instance.home import dagster_environment
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.warehouse.database import lock_slice
 from myi_pipelines.warehouse.users import user_named

@@ -318,7 +318,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
     run = fake_run(instance, lab, request, DagsterRunStatus.STARTED)
     daemon.tick(stale_slices_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.STARTED  # type: ignore[union-attr]
-    monkeypatch.setattr("myi_pipelines.runs.SECONDS_UNTIL_SILENT", 0)
+    monkeypatch.setattr("myi_pipelines.dagster_instance.runs.SECONDS_UNTIL_SILENT", 0)
     settle()
     conn.execute("SELECT set_config('application_name', %s, false)", [f"myi run {run.run_id}"])
     daemon.tick(stale_slices_sensor)

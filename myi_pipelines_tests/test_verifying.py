@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from myi_pipelines.archive_files import Store
-from myi_pipelines.archiving import archive_months, bring_back_from
+from myi_pipelines.lifecycle.archive_files import Store
+from myi_pipelines.lifecycle.archiving import archive_months, bring_back_from
 from myi_pipelines.warehouse import archive, verifying
 from myi_pipelines.warehouse.verifying import Verified
 from myi_pipelines_tests.crash_driver import prepare

@@ -55,7 +55,7 @@ class ArchiveConfig(dg.Config):
 def archived_months(
     context: AssetExecutionContext, config: ArchiveConfig, warehouse: Warehouse, archive: Archive
 ) -> Iterator[dg.MaterializeResult[None]]:
-    from myi_pipelines.archiving import archive_months
+    from myi_pipelines.lifecycle.archiving import archive_months
 
     began = time.monotonic()
     keep = archive.retention_months if config.keep_months is None else config.keep_months

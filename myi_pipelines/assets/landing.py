@@ -11,11 +11,12 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from myi_pipelines import inventory, uploads
+from myi_pipelines import inventory
 from myi_pipelines.assets.reporting import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.assets.specs import LANDING, table_spec
 from myi_pipelines.history import Batch, ChangedWhileRead, HistoryError
-from myi_pipelines.intake import STRANGERS, land_file
+from myi_pipelines.intake import uploads
+from myi_pipelines.intake.files import STRANGERS, land_file
 from myi_pipelines.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.uploads import UploadsFolder

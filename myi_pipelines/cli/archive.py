@@ -40,7 +40,7 @@ def archive(
     if keep_months is None and not settings.retention_months:
         complain("MYI_RETENTION_MONTHS is not set, so everything stays; say `myi archive --keep-months 24`")
         raise typer.Exit(1)
-    from myi_pipelines.foreground import RunInterrupted, run_here
+    from myi_pipelines.dagster_instance.foreground import RunInterrupted, run_here
     from myi_pipelines.jobs import archive_config, archive_history
 
     ready_servers(settings, redis=False)
@@ -76,7 +76,7 @@ def unarchive(
 
       myi unarchive 2019-03 2019-04
     """
-    from myi_pipelines.archiving import bring_back, store_of
+    from myi_pipelines.lifecycle.archiving import bring_back, store_of
     from myi_pipelines.warehouse.archive import archived_slices, hold_months
 
     chosen = [_month(text) for text in months]

@@ -34,8 +34,8 @@ def export(
 
       myi export --user anna --to anna-history --format csv
     """
-    from myi_pipelines.archiving import store_of
-    from myi_pipelines.exporting import ExportFormat, export_user
+    from myi_pipelines.lifecycle.archiving import store_of
+    from myi_pipelines.lifecycle.exporting import ExportFormat, export_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
@@ -60,9 +60,9 @@ def forget(
 
       myi forget --user anna --yes
     """
-    from myi_pipelines.archiving import store_of
     from myi_pipelines.cli.rows import write_table
-    from myi_pipelines.forgetting import forget_user, holdings_of
+    from myi_pipelines.lifecycle.archiving import store_of
+    from myi_pipelines.lifecycle.forgetting import forget_user, holdings_of
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
@@ -89,7 +89,7 @@ def backup(folder: Annotated[Path, typer.Argument(help="A folder that is empty o
 
       myi backup "/mnt/elsewhere/myi-$(date +%F)"
     """
-    from myi_pipelines.backup import back_up
+    from myi_pipelines.lifecycle.backup import back_up
     from myi_pipelines.servers import servers_of
 
     settings = read_settings()
@@ -121,7 +121,7 @@ def restore(
 
       myi restore backups/2026-01-31 --replace
     """
-    from myi_pipelines.backup import restore as restore_backup
+    from myi_pipelines.lifecycle.backup import restore as restore_backup
     from myi_pipelines.servers import servers_of
     from myi_pipelines.stack import owner_of
 
@@ -162,7 +162,7 @@ def verify(
 
       myi verify --user anna --repair
     """
-    from myi_pipelines.archiving import bring_back_from, store_of
+    from myi_pipelines.lifecycle.archiving import bring_back_from, store_of
     from myi_pipelines.warehouse import verifying
     from myi_pipelines.warehouse.users import user_named
 

@@ -102,7 +102,7 @@ def _disk(path: Path) -> Check:
 
 
 def _postgres(settings: "Settings") -> Check:
-    from myi_pipelines.probes import probe_postgres
+    from myi_pipelines.monitoring.probes import probe_postgres
     from myi_pipelines.servers import POSTGRES, embedded_servers, hide_password, servers_of
     from myi_pipelines.warehouse.migrations import MINIMUM_POSTGRES
 
@@ -122,7 +122,7 @@ def _postgres(settings: "Settings") -> Check:
 
 
 def _redis(settings: "Settings") -> Check:
-    from myi_pipelines.probes import probe_redis
+    from myi_pipelines.monitoring.probes import probe_redis
     from myi_pipelines.servers import REDIS, embedded_servers, hide_password, servers_of
 
     server = embedded_servers(settings).get(REDIS)
@@ -148,7 +148,7 @@ def _schema(settings: "Settings") -> Check:
 def _dagster(settings: "Settings") -> Check:
     from dagster import DagsterInstance
 
-    from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 
     prepare_dagster_home(settings)
     os.environ.update(dagster_environment(settings))

@@ -10,7 +10,7 @@ from myi_pipelines.cli.app import app, complain, output, read_settings, warehous
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from myi_pipelines.importing import ImportSummary
+    from myi_pipelines.intake.importing import ImportSummary
 
 INTERRUPTED = 130
 
@@ -36,8 +36,8 @@ def import_(
     """
     from rich.console import Console
 
-    from myi_pipelines.foreground import RunInterrupted
-    from myi_pipelines.importing import import_files
+    from myi_pipelines.dagster_instance.foreground import RunInterrupted
+    from myi_pipelines.intake.importing import import_files
 
     settings = read_settings()
     with warehouse_connection(settings):

@@ -49,7 +49,7 @@ def status() -> None:
     """Show each server: whether it runs, its version, and its URL."""
     from rich.table import Table
 
-    from myi_pipelines.probes import probe_postgres, probe_redis
+    from myi_pipelines.monitoring.probes import probe_postgres, probe_redis
     from myi_pipelines.servers import POSTGRES, REDIS, embedded_servers, hide_password, servers_of
 
     settings = read_settings()
@@ -80,7 +80,7 @@ def migrate() -> None:
 
     `myi up` does it by itself. A deployment runs it once before it starts the rest, as docker-compose.yml does.
     """
-    from myi_pipelines.dagster_schema import migrate_dagster
+    from myi_pipelines.dagster_instance.schema import migrate_dagster
     from myi_pipelines.servers import servers_of
     from myi_pipelines.warehouse.migrations import migrate as migrate_warehouse
 
@@ -119,7 +119,7 @@ def env() -> None:
 
       eval "$(myi env)" && dagster dev
     """
-    from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 
     settings = read_settings()
     ready_servers(settings, redis=True)

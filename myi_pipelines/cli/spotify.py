@@ -9,7 +9,7 @@ from rich.markup import escape
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
 
 if TYPE_CHECKING:
-    from myi_pipelines.foreground import Done
+    from myi_pipelines.dagster_instance.foreground import Done
     from myi_pipelines.settings import Settings
 
 PANEL = "Your Spotify account"
@@ -161,7 +161,7 @@ def _ready() -> "Settings":
 
 
 def _run(settings: "Settings", job: str, config: Any, doing: str, *, months: bool = True) -> "Done":
-    from myi_pipelines.foreground import RunInterrupted, run_here
+    from myi_pipelines.dagster_instance.foreground import RunInterrupted, run_here
     from myi_pipelines.partitions import recent_months
 
     tags = recent_months(datetime.now(UTC)) if months else {}

@@ -9,7 +9,7 @@ import typer
 from myi_pipelines.cli.app import app, note, output, read_settings
 
 if TYPE_CHECKING:
-    from myi_pipelines.health import Finding
+    from myi_pipelines.monitoring.health import Finding
 
 PANEL = "Watching over it"
 
@@ -31,7 +31,7 @@ def status(
 
       myi status > /tmp/status || myi notify "$(cat /tmp/status)"
     """
-    from myi_pipelines.health import Level, worst
+    from myi_pipelines.monitoring.health import Level, worst
 
     findings = _findings()
     level = worst(findings)
@@ -44,9 +44,9 @@ def status(
 
 def _findings() -> "list[Finding]":
     """What was found; wrong settings are a finding too."""
-    from myi_pipelines.health import Finding, Level, judge
+    from myi_pipelines.monitoring.health import Finding, Level, judge
+    from myi_pipelines.monitoring.vitals import read_vitals
     from myi_pipelines.settings import SettingsError
-    from myi_pipelines.vitals import read_vitals
 
     try:
         settings = read_settings()
@@ -58,7 +58,7 @@ def _findings() -> "list[Finding]":
 def _write_lines(findings: "list[Finding]") -> None:
     from rich.text import Text
 
-    from myi_pipelines.health import Level
+    from myi_pipelines.monitoring.health import Level
 
     marks = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BROKEN: ("✗", "red")}
     console = output()
@@ -69,7 +69,7 @@ def _write_lines(findings: "list[Finding]") -> None:
 
 
 def _write_json(findings: "list[Finding]") -> None:
-    from myi_pipelines.health import worst
+    from myi_pipelines.monitoring.health import worst
 
     answer = {
         "level": worst(findings).name.lower(),
@@ -96,7 +96,7 @@ def metrics(
 
       myi metrics --serve 9464
     """
-    from myi_pipelines.metrics import exposition
+    from myi_pipelines.monitoring.metrics import exposition
 
     settings = read_settings()
     if serve is None:
@@ -105,7 +105,7 @@ def metrics(
 
     import threading
 
-    from myi_pipelines.metrics import serving
+    from myi_pipelines.monitoring.metrics import serving
     from myi_pipelines.stack import stopping_on_signals
 
     with serving(settings, host, serve, with_users=users) as port:
@@ -128,7 +128,7 @@ def notify(
 
       myi notify "Hello from MYI"
     """
-    from myi_pipelines.notifications import notify as send
+    from myi_pipelines.monitoring.notifications import notify as send
 
     sent = send(read_settings(), title, text)
     output().print(f"sent to {', '.join(sent.took)}", highlight=False)

@@ -11,7 +11,7 @@ from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.slices import Slice
 
 if TYPE_CHECKING:
-    from myi_pipelines.archive_files import Store
+    from myi_pipelines.lifecycle.archive_files import Store
 
 
 class Archive(dg.ConfigurableResource[None]):
@@ -29,13 +29,13 @@ class Archive(dg.ConfigurableResource[None]):
 
     def store(self) -> "Store":
         """The place of the files. Raises ArchiveUnreachable."""
-        from myi_pipelines.archive_files import Store
-        from myi_pipelines.archiving import store_of
+        from myi_pipelines.lifecycle.archive_files import Store
+        from myi_pipelines.lifecycle.archiving import store_of
 
         return Store(self.url) if self.url else store_of(load_settings())
 
     def bring_back(self, conn: Connection, slices: Sequence[Slice]) -> int:
         """Bring archived slices back before work on them is done; those that are not archived are passed over."""
-        from myi_pipelines.archiving import bring_back
+        from myi_pipelines.lifecycle.archiving import bring_back
 
         return bring_back(self.store(), conn, slices) if slices else 0

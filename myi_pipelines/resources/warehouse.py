@@ -11,7 +11,7 @@ from dagster._utils.interrupts import raise_interrupts_as
 from psycopg_pool import ConnectionPool
 from pydantic import Field, PrivateAttr
 
-from myi_pipelines.runs import application_name
+from myi_pipelines.dagster_instance.runs import application_name
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse import database

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from myi_pipelines.vitals import months_to_have
+from myi_pipelines.monitoring.vitals import months_to_have
 from myi_pipelines.warehouse.partitions import ensure_months
 from myi_pipelines_tests.cli.conftest import Myi
 from myi_pipelines_tests.receiver import receiving

@@ -85,7 +85,7 @@ def runs(environment: dict[str, str]) -> list[tuple[str, str, str, str]]:
     """Job, status, user and files of the runs that Dagster's instance knows, oldest first."""
     code = """
 import json, os
-from myi_pipelines.dagster_home import dagster_environment
+from myi_pipelines.dagster_instance.home import dagster_environment
 from myi_pipelines.settings import load_settings
 os.environ.update(dagster_environment(load_settings()))
 from dagster import DagsterInstance

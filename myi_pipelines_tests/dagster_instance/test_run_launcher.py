@@ -7,7 +7,7 @@ from dagster import DagsterInstance
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG, WILL_RETRY_TAG
 
-from myi_pipelines.run_launcher import CodeServerRunLauncher
+from myi_pipelines.dagster_instance.run_launcher import CodeServerRunLauncher
 from myi_pipelines_tests.compose import free_port
 
 

@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from myi_pipelines import inventory
 from myi_pipelines.inventory import StaleRange
-from myi_pipelines.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis
+from myi_pipelines.monitoring.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.spotify.limits import FamilyUsage, Gate

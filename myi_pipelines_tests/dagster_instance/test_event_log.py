@@ -10,14 +10,14 @@ import yaml
 from dagster import DagsterEventType, DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 
-from myi_pipelines.event_log import BatchingEventLog
+from myi_pipelines.dagster_instance.event_log import BatchingEventLog
 from myi_pipelines.settings import sqlalchemy_url
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines_tests.dagster_lab import IMPORT_SELECTION, Lab, count, export, months_of_export, why
 
 STORAGE = {
     "run_storage": ("dagster_postgres", "PostgresRunStorage"),
-    "event_log_storage": ("myi_pipelines.event_log", "BatchingEventLog"),
+    "event_log_storage": ("myi_pipelines.dagster_instance.event_log", "BatchingEventLog"),
     "schedule_storage": ("dagster_postgres", "PostgresScheduleStorage"),
 }
 

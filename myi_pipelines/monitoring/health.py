@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
+from myi_pipelines.monitoring.vitals import DaemonPart, DagsterVitals, Disk, Vitals, WarehouseVitals
 from myi_pipelines.spotify.limits import FamilyUsage
-from myi_pipelines.vitals import DaemonPart, DagsterVitals, Disk, Vitals, WarehouseVitals
 from myi_pipelines.warehouse.accounts import expiry_warning
 from myi_pipelines.warehouse.partitions import PREMADE_MONTHS
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from myi_pipelines.notifications import NotifyingIsOff, NotSent, notify, urls_of, without_secrets
+from myi_pipelines.monitoring.notifications import NotifyingIsOff, NotSent, notify, urls_of, without_secrets
 from myi_pipelines.settings import Settings
 from myi_pipelines_tests.receiver import Receiver, receiving
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from myi_pipelines import import_progress, inventory
-from myi_pipelines.foreground import Done, run_here
+from myi_pipelines import inventory
+from myi_pipelines.dagster_instance.foreground import Done, run_here
 from myi_pipelines.history import HistoryError, Limits, find_uploads, open_upload
-from myi_pipelines.intake import STRANGERS
+from myi_pipelines.intake.files import STRANGERS
+from myi_pipelines.intake.progress import shown
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database import connect
@@ -70,7 +71,7 @@ def import_files(
         user_id = ensure_user(conn, user, timezone)
         stale = inventory.stale_range(conn, user_id=user_id)
         months += [month for month in (stale.first, stale.last) if month]
-        with import_progress.shown(console, conn, user_id):
+        with shown(console, conn, user_id):
             done = _run(settings, files, user, months)
     return _summary(done, len(files))
 

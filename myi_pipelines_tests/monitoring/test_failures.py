@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, build_sensor_context
 
 from myi_pipelines.definitions import defs
-from myi_pipelines.failures import OFF, Notebook, failure_notices, is_configured
+from myi_pipelines.monitoring.failures import OFF, Notebook, failure_notices, is_configured
 from myi_pipelines_tests.dagster_lab import QUIET
 from myi_pipelines_tests.receiver import Receiver, receiving
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from myi_pipelines.exporting import new_folder, told
-from myi_pipelines.postgres_programs import find_program, run_program
+from myi_pipelines.lifecycle.exporting import new_folder, told
+from myi_pipelines.lifecycle.postgres_programs import find_program, run_program
 from myi_pipelines.settings import Settings
 from myi_pipelines.spotify.cipher import KeyNotUsable, key_id, load_or_create_key
 from myi_pipelines.warehouse import archive, invariants

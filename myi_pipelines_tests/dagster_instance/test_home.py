@@ -5,7 +5,7 @@ import psycopg
 import pytest
 from dagster import DagsterInstance, job, op
 
-from myi_pipelines.dagster_home import HomeNotWritable, dagster_environment, prepare_dagster_home
+from myi_pipelines.dagster_instance.home import HomeNotWritable, dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import PROJECT, load_settings
 
 

@@ -14,13 +14,13 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._daemon.types import DaemonHeartbeat
 from prometheus_client.parser import text_string_to_metric_families
 
-from myi_pipelines.health import DAEMON_PARTS, Finding, Level, judge, worst
-from myi_pipelines.metrics import CannotListen, exposition, serving
+from myi_pipelines.monitoring.health import DAEMON_PARTS, Finding, Level, judge, worst
+from myi_pipelines.monitoring.metrics import CannotListen, exposition, serving
+from myi_pipelines.monitoring.vitals import Disk, months_to_have, read_vitals
 from myi_pipelines.settings import Settings, sqlalchemy_url
-from myi_pipelines.vitals import Disk, months_to_have, read_vitals
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
 from myi_pipelines.warehouse.users import ensure_user
-from myi_pipelines_tests.test_failures import breaking
+from myi_pipelines_tests.monitoring.test_failures import breaking
 
 JOB = """
 INSERT INTO import_jobs (user_id, file_name, sha256, status, error_message, started_at, completed_at)

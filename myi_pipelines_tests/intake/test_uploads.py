@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from myi_pipelines import uploads
-from myi_pipelines.uploads import Stamp, fingerprint, is_in_dropped_folder, look_into, owner
+from myi_pipelines.intake import uploads
+from myi_pipelines.intake.uploads import Stamp, fingerprint, is_in_dropped_folder, look_into, owner
 
 
 def put(folder: Path, name: str, content: str = "[]") -> Path:

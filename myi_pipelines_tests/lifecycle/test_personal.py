@@ -12,10 +12,10 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from myi_pipelines.archive_files import Store
-from myi_pipelines.archiving import archive_months
-from myi_pipelines.exporting import ExportFormat, FolderNotEmpty, export_user
-from myi_pipelines.forgetting import ImportUnderWay, forget_user, name_pattern
+from myi_pipelines.lifecycle.archive_files import Store
+from myi_pipelines.lifecycle.archiving import archive_months
+from myi_pipelines.lifecycle.exporting import ExportFormat, FolderNotEmpty, export_user
+from myi_pipelines.lifecycle.forgetting import ImportUnderWay, forget_user, name_pattern
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.warehouse import personal
 from myi_pipelines.warehouse.users import UnknownUser
@@ -136,7 +136,7 @@ def test_an_export_that_breaks_off_leaves_no_folder(
 ) -> None:
     prepare(warehouse, "anna")
     folder = tmp_path / "export"
-    monkeypatch.setattr("myi_pipelines.exporting.README", "{nothing of this name}")
+    monkeypatch.setattr("myi_pipelines.lifecycle.exporting.README", "{nothing of this name}")
     with pytest.raises(KeyError):
         export_user(warehouse.conn, store, "anna", folder, ExportFormat.CSV)
     assert list(tmp_path.glob("*export*")) == []
@@ -228,7 +228,7 @@ def test_runs_that_name_a_listener_go_and_those_that_do_not_stay(
 ) -> None:
     import dagster as dg
 
-    from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 
     @dg.op(name="nothing")
     def nothing(context: dg.OpExecutionContext) -> None:

@@ -14,7 +14,7 @@ from dagster._core.event_api import EventLogRecord
 from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster._time import get_current_datetime
 
-from myi_pipelines.notifications import NotSent, notify, urls_of
+from myi_pipelines.monitoring.notifications import NotSent, notify, urls_of
 from myi_pipelines.settings import Settings, SettingsError, load_settings
 
 EVENTS_A_TICK = 500

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import psycopg
 
-from myi_pipelines import archiving
-from myi_pipelines.archive_files import Store
-from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
+from myi_pipelines.lifecycle import archiving
+from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import archive, personal

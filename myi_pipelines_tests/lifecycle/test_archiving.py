@@ -18,10 +18,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from myi_pipelines import archiving
-from myi_pipelines.archive_files import SCHEMAS, ArchiveDamaged, ArchiveUnreachable, Store
-from myi_pipelines.archiving import ArchivingUnderWay
 from myi_pipelines.embedded.postgres import Cluster
+from myi_pipelines.lifecycle import archiving
+from myi_pipelines.lifecycle.archive_files import SCHEMAS, ArchiveDamaged, ArchiveUnreachable, Store
+from myi_pipelines.lifecycle.archiving import ArchivingUnderWay
 from myi_pipelines.warehouse import archive, database, invariants, users
 from myi_pipelines.warehouse.archive import SlicesAreArchived, first_kept_month
 from myi_pipelines.warehouse.events import conform_slices

@@ -1,5 +1,8 @@
 """Runs Dagster's webserver or daemon as soon as the code server listens. Their imports take seconds: those come first,
-while the code server loads. ``python -m myi_pipelines.dagster_process CODE-SOCKET webserver|daemon ARGUMENTS…``"""
+while the code server loads.
+
+``python -m myi_pipelines.dagster_instance.process CODE-SOCKET webserver|daemon ARGUMENTS…``
+"""
 
 import socket
 import sys

@@ -12,9 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from myi_pipelines.health import judge, last_sync, worst
-from myi_pipelines.settings import Settings
-from myi_pipelines.vitals import (
+from myi_pipelines.monitoring.health import judge, last_sync, worst
+from myi_pipelines.monitoring.vitals import (
     DagsterVitals,
     Vitals,
     WarehouseVitals,
@@ -22,6 +21,7 @@ from myi_pipelines.vitals import (
     plays_by_source,
     read_vitals,
 )
+from myi_pipelines.settings import Settings
 
 SECONDS_BETWEEN_COUNTS = 900
 """Counting the plays by source looks at every one of them: not at every scrape."""

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import warnings
 
 import psycopg
 
-from myi_pipelines.dagster_home import dagster_environment, prepare_dagster_home
+from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
 from myi_pipelines.servers import servers_of
 from myi_pipelines.settings import Settings
 

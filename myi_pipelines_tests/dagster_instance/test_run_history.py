@@ -4,7 +4,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from myi_pipelines.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
+from myi_pipelines.dagster_instance.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
 
 MONTHS = dg.MonthlyPartitionsDefinition("2024-01-01", end_date="2024-04-01")
 NOW = datetime.now(UTC)

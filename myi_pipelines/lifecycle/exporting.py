@@ -19,7 +19,7 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from myi_pipelines.archive_files import Store
+from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.warehouse import archive, personal
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.personal import ExportedRows

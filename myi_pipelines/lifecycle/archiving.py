@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from myi_pipelines.archive_files import ArchiveDamaged, Sealed, Store
+from myi_pipelines.lifecycle.archive_files import ArchiveDamaged, Sealed, Store
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import archive
 from myi_pipelines.warehouse.archive import ArchivedMonth, BringBack, Contents

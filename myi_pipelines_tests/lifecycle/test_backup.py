@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from myi_pipelines import backup
-from myi_pipelines.backup import (
+from myi_pipelines.lifecycle import backup
+from myi_pipelines.lifecycle.backup import (
     BackupDamaged,
     NotABackup,
     RestoreFailed,
@@ -23,7 +23,7 @@ from myi_pipelines.backup import (
     read_manifest,
     restore,
 )
-from myi_pipelines.postgres_programs import ProgramFailed, ProgramNotFound, find_program, run_program
+from myi_pipelines.lifecycle.postgres_programs import ProgramFailed, ProgramNotFound, find_program, run_program
 from myi_pipelines.settings import PROJECT, Settings, load_settings
 from myi_pipelines.warehouse import database, personal
 from myi_pipelines.warehouse.migrations import RestoreNotEnded, migrate, pending_migrations
@@ -184,7 +184,7 @@ def test_kill_9_of_a_restore_loses_nothing(
         conn.close()
     before = everything(database_url)
     code = (
-        "import functools, sys; from pathlib import Path; from myi_pipelines.backup import restore;"
+        "import functools, sys; from pathlib import Path; from myi_pipelines.lifecycle.backup import restore;"
         " from myi_pipelines.settings import load_settings;"
         " restore(sys.argv[1], load_settings(home=sys.argv[2]), Path(sys.argv[3]), replace=True,"
         " progress=functools.partial(print, flush=True))"

@@ -1,0 +1,2 @@
+"""Dagster itself, as this project runs it: its folder and environment, its tables, its run launcher and event log, and
+how long it remembers. What it runs is told by ``definitions``."""
