@@ -134,10 +134,13 @@ def accounts() -> None:
 
     from rich.table import Table
 
+    from myi_pipelines.sync.keys import TokenKeys, unopened
     from myi_pipelines.warehouse.accounts import expiry_warning, list_accounts
 
-    with warehouse_connection(read_settings()) as conn:
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
         found = list_accounts(conn)
+        locked = unopened(conn, TokenKeys.of_settings(settings)) if found else set()
     if not found:
         note("no Spotify account is linked yet: `myi login --user NAME`")
         return
@@ -148,7 +151,7 @@ def accounts() -> None:
         table.add_row(
             escape(account.name),
             escape(account.display_name or account.spotify_id or "–"),
-            _state(account),
+            _state(account, is_locked=account.user_id in locked),
             _when(account.last_synced_at),
             _when(account.authorized_at),
             _when(account.authorization_ends_at),
@@ -159,7 +162,9 @@ def accounts() -> None:
             note(f"warning: {warning}")
 
 
-def _state(account: "Account") -> str:
+def _state(account: "Account", *, is_locked: bool) -> str:
+    if account.is_valid and is_locked:
+        return "[red]locked[/red]: encrypted with another key; restore that key, or run `myi login` again"
     if account.is_valid:
         return "[green]valid[/green]"
     return f"[red]needs a login[/red]: {escape(account.last_failure_reason or 'not valid')}"

@@ -46,6 +46,21 @@ class TokenKeys:
         return TokenCipher(key, older=older)
 
 
+def unopened(conn: Connection, keys: TokenKeys) -> set[int]:
+    """Users whose refresh token the key of this moment does not open: it is another key's. Raises KeyNotUsable."""
+    with accounts.encryption_key_kept(conn):
+        cipher = keys.cipher()
+        return {tokens.user_id for tokens in accounts.all_stored_tokens(conn) if not _opens(cipher, tokens)}
+
+
+def _opens(cipher: TokenCipher, tokens: StoredTokens) -> bool:
+    try:
+        cipher.decrypt(tokens.refresh_token, user_id=tokens.user_id)
+    except DecryptionFailed:
+        return False
+    return True
+
+
 def pending_key_file(file: Path) -> Path:
     """Where the new key lies until every token is encrypted with it."""
     return file.with_name(f"{file.name}.new")

@@ -251,6 +251,16 @@ def test_the_key_is_rotated(myi: Myi, simulator: Simulator, browse: Callable[[st
     assert key_file.read_text() != before
 
 
+def test_an_account_whose_key_is_lost_is_not_called_valid(
+    myi: Myi, simulator: Simulator, browse: Callable[[str], None], tmp_path: Path
+) -> None:
+    browse(first_listener(simulator))
+    assert login("--user", "anna").returncode == 0
+    assert " valid " in myi("accounts").stdout
+    (tmp_path / ".myi" / "encryption.key").unlink()
+    assert "locked: encrypted with another key" in myi("accounts").stdout
+
+
 def test_a_key_in_the_settings_is_taken_up_from_a_file(
     myi: Myi, simulator: Simulator, browse: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
