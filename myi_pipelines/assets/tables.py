@@ -17,6 +17,7 @@ _CREATE_TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n(.*?)^\)", re.MULTILINE | r
 _COLUMN = re.compile(r"^    ([a-z]\w*)\s+([a-z]\w*(?:\[\])?)(.*(?:\n {8}.*)*)", re.MULTILINE)
 _ALTER_TABLE = re.compile(r"^ALTER TABLE (\w+)(.*?);", re.MULTILINE | re.DOTALL)
 _ADDED_COLUMN = re.compile(r"ADD COLUMN ([a-z]\w*)\s+([a-z]\w*(?:\[\])?)([^\n]*)")
+_RETYPED_COLUMN = re.compile(r"ALTER COLUMN ([a-z]\w*) TYPE ([a-z]\w*(?:\[\])?)")
 _TABLE_KEY = re.compile(r"^    PRIMARY KEY \(([^)]*)\)", re.MULTILINE)
 _COMMENT = re.compile(r"^COMMENT ON (?:TABLE|COLUMN) ([\w.]+) IS '((?:[^']|'')*)'", re.MULTILINE)
 
@@ -62,14 +63,23 @@ def tables() -> Mapping[str, Table]:
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((SQL_FOLDER / "migrations").glob("*.sql")))
     comments = {target: comment.replace("''", "'") for target, comment in _COMMENT.findall(text)}
     added: dict[str, list[Column]] = {}
+    types: dict[tuple[str, str], str] = {}
     for name, changes in _ALTER_TABLE.findall(text):
+        types |= {(name, column): type_ for column, type_ in _RETYPED_COLUMN.findall(changes)}
         added.setdefault(name, []).extend(
             Column(column, type_, "NOT NULL" not in rest, False, comments.get(f"{name}.{column}"))
             for column, type_, rest in _ADDED_COLUMN.findall(changes)
         )
+    columns = {
+        name: [*_columns(name, body, comments), *added.get(name, ())] for name, body in _CREATE_TABLE.findall(text)
+    }
     return {
-        name: Table(name, comments.get(name, ""), (*_columns(name, body, comments), *added.get(name, ())))
-        for name, body in _CREATE_TABLE.findall(text)
+        name: Table(
+            name,
+            comments.get(name, ""),
+            tuple(column._replace(type=types.get((name, column.name), column.type)) for column in found),
+        )
+        for name, found in columns.items()
     }
 
 

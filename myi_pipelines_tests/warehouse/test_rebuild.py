@@ -145,10 +145,11 @@ def test_a_partition_that_was_swapped_in_looks_like_any_other(warehouse: Swappin
 
 
 def looks(warehouse: Warehouse, month: date) -> list[tuple[Any, ...]]:
-    """Columns, indexes, constraints, settings and place of a partition, without its month."""
+    """Columns, indexes, constraints, settings and place of a partition, without its month and how full its pages are."""
     name = partition_name(LISTENING_EVENTS.name, month)
     found = warehouse.conn.execute(
-        "SELECT 'index', pg_get_indexdef(indexrelid), i.indisvalid::text || (SELECT count(*) FROM pg_inherits WHERE"
+        "SELECT 'index', replace(pg_get_indexdef(indexrelid), ' WITH (fillfactor=''100'')', ''),"
+        " i.indisvalid::text || (SELECT count(*) FROM pg_inherits WHERE"
         " inhrelid = indexrelid) FROM pg_index AS i WHERE indrelid = %(name)s::regclass"
         " UNION ALL SELECT contype::text, conname, pg_get_constraintdef(oid) || convalidated || conislocal"
         " || coninhcount || (conparentid <> 0) FROM pg_constraint WHERE conrelid = %(name)s::regclass"
