@@ -87,8 +87,6 @@ def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
         conn.execute(statement("catalog/alias"))
     resolved = _write(conn, "tracks_resolved")
     if resolved:
-        conn.execute(statement("catalog/mark_resolved"), {"surroundings": SURROUNDINGS})
-        conn.execute(statement("archive/mark_resolved"))
         _merge(conn)
     return written + resolved
 
@@ -96,6 +94,8 @@ def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
 def _merge(conn: Connection) -> None:
     conn.execute(statement("catalog/merge_events"), {"surroundings": SURROUNDINGS})
     conn.execute(statement("archive/mark_merged"))
+    conn.execute(statement("catalog/mark_account_data"), {"surroundings": SURROUNDINGS})
+    conn.execute(statement("archive/mark_account_data"))
     conn.execute(statement("catalog/merge"))
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 import pytest
 
-from myi_pipelines import archiving
 from myi_pipelines.history import Play, Track
+from myi_pipelines.lifecycle import archiving
 from myi_pipelines.warehouse import archive, invariants, users
 from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects, land_search
 from myi_pipelines.warehouse.slices import Slice, Stage, mark_stale
@@ -22,7 +22,7 @@ from myi_pipelines_tests import reference
 from myi_pipelines_tests.archive_lab import ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.driver import Warehouse, assert_ids_are_kept
 from myi_pipelines_tests.reference import Landing, Polled, Reply
-from myi_pipelines_tests.strategies import ACCOUNT, CONTEXT, spotify_id
+from myi_pipelines_tests.strategies import ACCOUNT, CONTEXT, OFFLINE, spotify_id
 from myi_pipelines_tests.test_month_ends import STORIES
 
 JAN, FEB, MAR, APR, MAY, JUN, SEP = (date(2021, month, 1) for month in (1, 2, 3, 4, 5, 6, 9))
@@ -303,6 +303,52 @@ def test_what_was_merged_while_statistics_were_emptied_is_found_when_it_comes_ba
     house.tell("anna", SAME_TRACK)
     assert ("anna", FEB) not in {(name, month) for name, month, _ in house.marks()}
     house.warehouse.refresh(anna, [FEB, SEP])
+    house.settle()
+    house.assert_exact()
+
+
+@pytest.mark.parametrize("away", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
+def test_what_was_merged_while_statistics_were_emptied_meets_its_neighbours_when_it_comes_back(
+    house: House, away: tuple[date, ...]
+) -> None:
+    house.tell("anna", polled(TWIN, "02-28T23:59:58"), extended(SONG, "03-01T00:00:00"))
+    house.tell("bert", extended(SONG, "09-10T12:00:00"))
+    house.archive(*away)
+    anna = house.ids["anna"]
+    house.conn.execute("DELETE FROM user_track_months WHERE user_id = %s", [anna])
+    house.conn.execute("DELETE FROM user_track_stats WHERE user_id = %s", [anna])
+    house.tell("anna", SAME_TRACK)
+    house.warehouse.sync()
+    house.warehouse.refresh(anna, [FEB, MAR])
+    house.settle()
+    house.assert_exact()
+
+
+# ── Account data of tracks that turn out to be one ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("away", [(), (JAN,), (FEB,), (MAR,), (JAN, MAR), (JAN, FEB, MAR)])
+@pytest.mark.parametrize("heard", ["02-10T12:00:00", "01-31T20:00:00"])
+def test_account_data_meets_an_offline_play_of_months_before_once_their_tracks_are_one(
+    house: House, away: tuple[date, ...], heard: str
+) -> None:
+    offline = Play(SONG, OFFLINE, at("03-01T12:00:10"), at(heard), 6_000)
+    house.tell("anna", account("03-01T12:00:00"), offline, extended(TWIN, "09-01T12:00:00"), Search(NAMES, TWIN))
+    house.archive(*away)
+    house.tell("anna", SAME_TRACK)
+    house.settle()
+    house.assert_exact()
+
+
+@pytest.mark.parametrize("away", [(), (FEB,)], ids=["present", "archived"])
+def test_account_data_without_an_event_meets_an_extended_row_once_their_tracks_are_one(
+    house: House, away: tuple[date, ...]
+) -> None:
+    """Until then a poll of the same names told it."""
+    house.tell("anna", *NAMED, account("02-10T12:00:00"), polled(TUNE, "02-10T12:00:30"))
+    house.tell("anna", extended(TWIN, "02-10T12:00:10"), Search(NAMES, SONG))
+    house.archive(*away)
+    house.tell("anna", SAME_TRACK)
     house.settle()
     house.assert_exact()
 

@@ -145,7 +145,7 @@ def test_a_partition_that_was_swapped_in_looks_like_any_other(warehouse: Swappin
 
 
 def looks(warehouse: Warehouse, month: date) -> list[tuple[Any, ...]]:
-    """Columns, indexes, constraints, settings and place of a partition, without its month and how full its pages are."""
+    """Columns, indexes, constraints, settings and place of a partition; not its month, nor how full its pages are."""
     name = partition_name(LISTENING_EVENTS.name, month)
     found = warehouse.conn.execute(
         "SELECT 'index', replace(pg_get_indexdef(indexrelid), ' WITH (fillfactor=''100'')', ''),"

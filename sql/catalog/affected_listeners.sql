@@ -1,5 +1,5 @@
 -- One row per listener whose events may change: those with account data who polled a track that may take other names,
--- and those who played a track that may turn out to be another one.
+-- and those who played a track, or have account data of it, that may turn out to be another one.
 WITH named AS (
     SELECT e.spotify_id FROM stale_export_tracks AS s JOIN export_tracks AS e ON e.id = s.export_track_id
     UNION
@@ -30,6 +30,13 @@ SELECT e.user_id
 FROM relinked_ids
 JOIN tracks AS t USING (spotify_id)
 JOIN listening_events AS e ON e.track_id = t.id
+UNION
+SELECT p.user_id
+FROM relinked_ids
+JOIN tracks AS t USING (spotify_id)
+JOIN export_track_links AS link ON link.track_id = t.id
+JOIN export_tracks AS names ON names.id = link.export_track_id AND names.spotify_id IS NULL
+JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = link.export_track_id
 UNION
 SELECT p.user_id
 FROM stale_export_tracks AS s
