@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import databases, exports, pipeline, rebuild, spotify
+from benchmarks.output import open_console
 from myi_pipelines import embedded
 from myi_pipelines.history import open_upload
 from myi_pipelines.warehouse import partitions
@@ -69,7 +70,7 @@ def main() -> None:
     which.add_argument("--only-rebuild", action="store_true", help="measure rebuilds of a month only")
     parser.add_argument("--skip-rebuild", action="store_true", help="leave out rebuilds of a month")
     options = parser.parse_args()
-    console = Console()
+    console = open_console()
     with (
         tempfile.TemporaryDirectory(prefix="myi-bench-") as name,
         console.status("starting") as status,

@@ -26,6 +26,7 @@ from rich.table import Table
 from benchmarks import dashboard, exports, many_accounts, many_listeners, pipeline
 from benchmarks.databases import cluster, database
 from benchmarks.many_listeners import MONTHS
+from benchmarks.output import open_console
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database import Connection, connect, statement
 from myi_pipelines.warehouse.landing import PolledPlay
@@ -79,7 +80,7 @@ def main() -> None:
         "--times", type=int, default=5, help="times that each question is asked about a listener (default: 5)"
     )
     options = parser.parse_args()
-    console = Console()
+    console = open_console()
     with tempfile.TemporaryDirectory(prefix="myi-scale-") as name, ExitStack() as stack:
         folder = Path(name)
         rows = [options.rows // fraction for fraction in FRACTIONS]

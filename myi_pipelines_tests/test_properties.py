@@ -199,6 +199,17 @@ def programs(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
     return steps
 
 
+def take_and_check(home: Home, order: Sequence[Arrival]) -> None:
+    """Each arrival in turn, brought to rest: the events are the reference's, and those that stay keep their id."""
+    for arrival in order:
+        before = [home.warehouse.identities(user_id) for user_id in home.ids]
+        take(home, arrival)
+        home.settle()
+        home.assert_as_the_reference_says()
+        for index, user_id in enumerate(home.ids):
+            assert_ids_are_kept(before[index], home.warehouse.identities(user_id), home.conformed(index).upgrades)
+
+
 def take(home: Home, step: Step) -> None:
     warehouse = home.warehouse
     match step:
@@ -258,14 +269,7 @@ def test_every_arrival_leaves_right_events_that_keep_their_ids(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
 ) -> None:
     household, order = drawn
-    home = Home(warehouse, household)
-    for arrival in order:
-        before = [warehouse.identities(user_id) for user_id in home.ids]
-        take(home, arrival)
-        home.settle()
-        home.assert_as_the_reference_says()
-        for index, user_id in enumerate(home.ids):
-            assert_ids_are_kept(before[index], warehouse.identities(user_id), home.conformed(index).upgrades)
+    take_and_check(Home(warehouse, household), order)
 
 
 def test_a_name_that_another_listener_brings_reaches_everyones_polls(warehouse: Warehouse) -> None:

@@ -25,11 +25,11 @@ from myi_pipelines.warehouse.migrations import migrate
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, partition_name
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests import reference, swapping
-from myi_pipelines_tests.driver import Warehouse, assert_ids_are_kept, open_warehouse
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import Polled
 from myi_pipelines_tests.strategies import Listener, households, narrow_scenes
 from myi_pipelines_tests.swapping import MONTHS, Swapping, landing, mark_all, open_swapping, prepare, swaps
-from myi_pipelines_tests.test_properties import Arrival, Home, arrivals, bounded, take
+from myi_pipelines_tests.test_properties import Arrival, Home, arrivals, bounded, take_and_check
 from myi_pipelines_tests.victims import start_victim, wait_until_gone
 
 MAY = MONTHS[0]
@@ -80,13 +80,7 @@ def test_swapped_months_have_the_rows_of_the_merge_and_keep_ids(
 ) -> None:
     household, order = drawn
     home = Home(warehouse, household)
-    for arrival in order:
-        before = [warehouse.identities(user_id) for user_id in home.ids]
-        take(home, arrival)
-        home.settle()
-        home.assert_as_the_reference_says()
-        for index, user_id in enumerate(home.ids):
-            assert_ids_are_kept(before[index], warehouse.identities(user_id), home.conformed(index).upgrades)
+    take_and_check(home, order)
     found = {user_id: warehouse.rows(user_id) for user_id in home.ids}
     slices = [one for user_id in home.ids for one in warehouse.slices_of(user_id)]
     merged = Warehouse.conform(warehouse, slices)
