@@ -1,6 +1,7 @@
 """Fixtures that every test may use: a database of its own, a connection to it, an empty Redis."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ SESSION = "myi_session"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # As in a shell's background: what tests start would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         servers.end_dead_sessions()
         config.stash[folder_key] = servers.session_folder()

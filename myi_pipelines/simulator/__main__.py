@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from socket import socket
-
-from uvicorn import Server
 
 from myi_pipelines.simulator.listeners import MOST
 from myi_pipelines.simulator.server import NotStarted, listening_socket, make_server
@@ -49,15 +45,10 @@ def main() -> int:
     except NotStarted as error:
         print(f"{error}; give another --port", file=sys.stderr)
         return 1
+    url = f"http://{host}:{accepting.getsockname()[1]}"
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(make_server(Spotify(Setup(**given))), accepting, host))
+        make_server(Spotify(Setup(**given)), on_start=lambda: print(url, flush=True)).run([accepting])
     return 0
-
-
-async def _serve(server: Server, accepting: socket, host: str) -> None:
-    """Said from within the event loop, which is the first to end quietly when interrupted."""
-    print(f"http://{host}:{accepting.getsockname()[1]}", flush=True)
-    await server.serve([accepting])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from threading import Thread
 from types import TracebackType
 
@@ -24,8 +25,20 @@ class NotStarted(Exception):
     """The server could not be started; the message says why."""
 
 
-def make_server(spotify: Spotify) -> Server:
-    """A uvicorn server for one simulated Spotify."""
+class _Server(Server):
+    """Tells when it answers, and an interrupt would end it quietly: before that its signal handlers are not there."""
+
+    def __init__(self, config: Config, on_start: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
+
+
+def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None) -> Server:
+    """A uvicorn server for one simulated Spotify, which calls ``on_start`` once it answers."""
     inner = Starlette(routes=[*api.ROUTES, *accounts_api.ROUTES, *admin.ROUTES], exception_handlers=api.HANDLERS)
     inner.state.spotify = spotify
     connections = Connections()
@@ -33,7 +46,7 @@ def make_server(spotify: Spotify) -> Server:
         Gateway(spotify, inner, connections), http=connections.protocol(), ws="none", lifespan="off",
         loop="asyncio", log_level="critical", access_log=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    return Server(config)
+    return _Server(config, on_start)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -35,13 +35,18 @@ def test_a_process_prints_its_url_and_serves() -> None:
         assert timedelta() < control.now() - datetime.fromisoformat("2026-01-01T00:00:00Z") < timedelta(days=1)
 
 
-def test_an_interrupt_ends_the_process_quietly() -> None:
-    command = [sys.executable, "-m", "myi_pipelines.simulator", "--listeners", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+@pytest.mark.parametrize("shell", ["", "trap '' INT; exec "], ids=["in the foreground", "in the background"])
+def test_an_interrupt_ends_the_process_quietly(shell: str) -> None:
+    """A shell without job control has what it starts in the background ignore interrupts, until it says otherwise."""
+    command = f"{shell or 'exec '}{sys.executable} -m myi_pipelines.simulator --listeners 1"
+    with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=20)
+        try:
+            _, errors = running.communicate(timeout=20)
+        finally:
+            running.kill()
     assert (running.returncode, errors) == (0, "")
 
 
