@@ -140,7 +140,7 @@ def accounts() -> None:
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         found = list_accounts(conn)
-        locked = unopened(conn, TokenKeys.of_settings(settings)) if found else set()
+        locked = unopened(conn, TokenKeys.of_settings(settings)) if found else {}
     if not found:
         note("no Spotify account is linked yet: `myi login --user NAME`")
         return
@@ -151,7 +151,7 @@ def accounts() -> None:
         table.add_row(
             escape(account.name),
             escape(account.display_name or account.spotify_id or "–"),
-            _state(account, is_locked=account.user_id in locked),
+            _state(account, locked.get(account.user_id)),
             _when(account.last_synced_at),
             _when(account.authorized_at),
             _when(account.authorization_ends_at),
@@ -162,12 +162,10 @@ def accounts() -> None:
             note(f"warning: {warning}")
 
 
-def _state(account: "Account", *, is_locked: bool) -> str:
-    if account.is_valid and is_locked:
-        return "[red]locked[/red]: encrypted with another key; restore that key, or run `myi login` again"
-    if account.is_valid:
-        return "[green]valid[/green]"
-    return f"[red]needs a login[/red]: {escape(account.last_failure_reason or 'not valid')}"
+def _state(account: "Account", locked: str | None) -> str:
+    if not account.is_valid:
+        return f"[red]needs a login[/red]: {escape(account.last_failure_reason or 'not valid')}"
+    return f"[red]locked[/red]: {escape(locked)}" if locked else "[green]valid[/green]"
 
 
 def _when(moment: "datetime | None") -> str:

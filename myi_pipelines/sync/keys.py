@@ -35,6 +35,11 @@ class TokenKeys:
         """MYI_ENCRYPTION_KEY, or the file in MYI_HOME, which is made when there is none."""
         return cls(settings.encryption_key, settings.key_file)
 
+    @property
+    def missing_file(self) -> Path | None:
+        """The key file, where it is needed and not there."""
+        return None if self._setting or self._file.exists() else self._file
+
     def cipher(self) -> TokenCipher:
         """The cipher of this moment: to be used within ``accounts.encryption_key_kept``. Raises KeyNotUsable.
 
@@ -46,19 +51,23 @@ class TokenKeys:
         return TokenCipher(key, older=older)
 
 
-def unopened(conn: Connection, keys: TokenKeys) -> set[int]:
-    """Users whose refresh token the key of this moment does not open: it is another key's. Raises KeyNotUsable."""
+def unopened(conn: Connection, keys: TokenKeys) -> dict[int, str]:
+    """Why, by user id, a refresh token is not opened by the key of this moment. Makes no key. Raises KeyNotUsable."""
     with accounts.encryption_key_kept(conn):
+        stored = accounts.all_stored_tokens(conn)
+        if keys.missing_file is not None:
+            reason = f"the encryption key is missing: restore {keys.missing_file}, or run `myi login`"
+            return dict.fromkeys((tokens.user_id for tokens in stored), reason)
         cipher = keys.cipher()
-        return {tokens.user_id for tokens in accounts.all_stored_tokens(conn) if not _opens(cipher, tokens)}
+        return {tokens.user_id: reason for tokens in stored if (reason := _trouble(cipher, tokens))}
 
 
-def _opens(cipher: TokenCipher, tokens: StoredTokens) -> bool:
+def _trouble(cipher: TokenCipher, tokens: StoredTokens) -> str:
     try:
         cipher.decrypt(tokens.refresh_token, user_id=tokens.user_id)
-    except DecryptionFailed:
-        return False
-    return True
+    except DecryptionFailed as error:
+        return str(error)
+    return ""
 
 
 def pending_key_file(file: Path) -> Path:

@@ -257,8 +257,12 @@ def test_an_account_whose_key_is_lost_is_not_called_valid(
     browse(first_listener(simulator))
     assert login("--user", "anna").returncode == 0
     assert " valid " in myi("accounts").stdout
-    (tmp_path / ".myi" / "encryption.key").unlink()
-    assert "locked: encrypted with another key" in myi("accounts").stdout
+    key_file = tmp_path / ".myi" / "encryption.key"
+    key_file.unlink()
+    assert "locked: the encryption key is missing" in myi("accounts").stdout
+    assert not key_file.exists()
+    key_file.write_text(base64.b64encode(os.urandom(32)).decode())
+    assert "encrypted with another key" in myi("accounts").stdout
 
 
 def test_a_key_in_the_settings_is_taken_up_from_a_file(
