@@ -32,7 +32,7 @@ from myi_pipelines.warehouse.stats import refresh_stats
 from myi_pipelines_tests import archive_victim, crash_driver, reference
 from myi_pipelines_tests.archive_lab import DERIVED, LANDED, NOW, ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.driver import Warehouse
-from myi_pipelines_tests.victims import start_victim, wait_until_gone
+from myi_pipelines_tests.victims import end_victim, start_victim
 
 KILLS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
@@ -256,17 +256,8 @@ def test_killed_at_any_point_every_play_is_here_or_there(
             warehouse.archive()
         with start_victim("archive_victim", database_url, str(folder), doing) as victim:
             time.sleep(chance.uniform(0, 1.5) if number else 0)  # one at least is at work still
-            if killed == "process":
-                victim.kill()
-            else:
-                warehouse.conn.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = %s AND datname = current_database()",
-                    [archive_victim.APPLICATION],
-                )
-            victim.communicate(timeout=30)
-            deaths += victim.returncode != 0
-        wait_until_gone(warehouse.conn, archive_victim.APPLICATION)
+            end_victim(victim, warehouse.conn, archive_victim.APPLICATION, by=killed)
+        deaths += victim.returncode != 0
         assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
         assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}, f"seed {SEED}"
     assert deaths > 0, "every victim was done before it was killed"

@@ -128,6 +128,13 @@ class House:
         left = self.warehouse.archive(only=months)
         assert [one.error for one in left if one.error] == []
 
+    def empty_statistics(self, name: str) -> int:
+        """Drop what tells which tracks a listener played; return their id."""
+        user_id = self.ids[name]
+        self.conn.execute("DELETE FROM user_track_months WHERE user_id = %s", [user_id])
+        self.conn.execute("DELETE FROM user_track_stats WHERE user_id = %s", [user_id])
+        return user_id
+
     def archived(self) -> set[tuple[str, date]]:
         rows = self.conn.execute("SELECT name, month FROM archived_slices JOIN users ON users.id = user_id")
         return {(name, month) for name, month in rows}
@@ -297,9 +304,7 @@ def test_what_was_merged_while_statistics_were_emptied_is_found_when_it_comes_ba
     for name in others:
         house.tell(name, extended(SONG, "09-10T12:00:00"))
     house.archive(FEB)
-    anna = house.ids["anna"]
-    house.conn.execute("DELETE FROM user_track_months WHERE user_id = %s", [anna])
-    house.conn.execute("DELETE FROM user_track_stats WHERE user_id = %s", [anna])
+    anna = house.empty_statistics("anna")
     house.tell("anna", SAME_TRACK)
     assert ("anna", FEB) not in {(name, month) for name, month, _ in house.marks()}
     house.warehouse.refresh(anna, [FEB, SEP])
@@ -314,9 +319,7 @@ def test_what_was_merged_while_statistics_were_emptied_meets_its_neighbours_when
     house.tell("anna", polled(TWIN, "02-28T23:59:58"), extended(SONG, "03-01T00:00:00"))
     house.tell("bert", extended(SONG, "09-10T12:00:00"))
     house.archive(*away)
-    anna = house.ids["anna"]
-    house.conn.execute("DELETE FROM user_track_months WHERE user_id = %s", [anna])
-    house.conn.execute("DELETE FROM user_track_stats WHERE user_id = %s", [anna])
+    anna = house.empty_statistics("anna")
     house.tell("anna", SAME_TRACK)
     house.warehouse.sync()
     house.warehouse.refresh(anna, [FEB, MAR])

@@ -30,7 +30,7 @@ from myi_pipelines_tests.reference import Polled
 from myi_pipelines_tests.strategies import Listener, households, narrow_scenes
 from myi_pipelines_tests.swapping import MONTHS, Swapping, landing, mark_all, open_swapping, prepare, swaps
 from myi_pipelines_tests.test_properties import Arrival, Home, arrivals, bounded, take_and_check
-from myi_pipelines_tests.victims import start_victim, wait_until_gone
+from myi_pipelines_tests.victims import end_victim, start_victim
 
 MAY = MONTHS[0]
 LISTENERS = 5
@@ -400,16 +400,7 @@ def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
     for _ in range(KILLS):
         victim = start_victim("swapping", database_url)
         time.sleep(chance.uniform(0.05, 0.8))
-        if victim_is == "process":
-            victim.kill()
-        else:
-            warehouse.conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = %s AND datname = current_database()",
-                [swapping.APPLICATION],
-            )
-        victim.communicate(timeout=30)
-        wait_until_gone(warehouse.conn, swapping.APPLICATION)
+        end_victim(victim, warehouse.conn, swapping.APPLICATION, by=victim_is)
         assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
         warehouse.conform(mark_all(warehouse))
         assert rows(warehouse) == before
