@@ -71,7 +71,7 @@ class Warehouse(dg.ConfigurableResource[Any]):
                 yield conn
             except psycopg.Error as error:
                 if _came_of_an_interrupt(error):
-                    raise KeyboardInterrupt from error
+                    raise KeyboardInterrupt from None  # else Dagster names the error as the cause
                 if isinstance(error, psycopg.OperationalError):
                     raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=SECONDS_BETWEEN_RETRIES) from error
                 raise

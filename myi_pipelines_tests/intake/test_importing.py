@@ -139,6 +139,31 @@ def test_mistakes_are_one_line(myi: Myi, conn: Connection, tmp_path: Path, argum
     assert count(conn, "SELECT count(*) FROM imported_plays") == 0
 
 
+INTERRUPTED_AMID_A_STATEMENT = """
+from myi_pipelines.cli import main
+from myi_pipelines.warehouse import import_jobs
+
+def interrupted(conn, *arguments, **more):
+    conn.pgconn.send_query(b"SELECT pg_sleep(5)")
+    raise KeyboardInterrupt
+
+import_jobs.report_progress = interrupted
+main()
+"""
+
+
+def test_ctrl_c_amid_a_statement_is_said_as_such(environment: dict[str, str], tmp_path: Path) -> None:
+    """What tidies up fails then, in the interrupt's stead."""
+    (tmp_path / "history.json").write_text(export(60))
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AMID_A_STATEMENT, "import", "history.json", "--user", "anna"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("myi: the import was interrupted; what it had done is kept")
+    assert "Traceback" not in done.stderr
+
+
 def test_ctrl_c_leaves_a_state_that_can_be_gone_on_with(
     myi: Myi, environment: dict[str, str], conn: Connection, tmp_path: Path
 ) -> None:
