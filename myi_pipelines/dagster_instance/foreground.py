@@ -4,7 +4,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
@@ -78,14 +78,20 @@ def _require_success(result: "ExecuteInProcessResult", doing: str) -> None:
     failures = [
         event.event_specific_data for event in result.all_events if event.is_step_failure or event.is_job_failure
     ]
-    causes = [
-        _cause(data.error) for data in failures if isinstance(data, StepFailureData | JobFailureData) and data.error
-    ]
-    if any(cause.cls_name in INTERRUPTS for cause in causes):
+    errors = [data.error for data in failures if isinstance(data, StepFailureData | JobFailureData) and data.error]
+    if any(one.cls_name in INTERRUPTS for error in errors for one in _before(error)):
         raise RunInterrupted(f"{doing} was interrupted; {again}")
-    reason = " ".join(causes[0].message.split()) if causes else "its run ended early"
+    reason = " ".join(_cause(errors[0]).message.split()) if errors else "its run ended early"
     raise RunFailed(f"{doing} broke off: {reason}; {again} (run {result.run_id} in Dagster's UI)")
 
 
 def _cause(error: "SerializableErrorInfo") -> "SerializableErrorInfo":
     return _cause(error.cause) if error.cause else error
+
+
+def _before(error: "SerializableErrorInfo") -> "Iterator[SerializableErrorInfo]":
+    """The error and all that led to it."""
+    yield error
+    for earlier in (error.cause, error.context):
+        if earlier is not None:
+            yield from _before(earlier)
