@@ -21,7 +21,8 @@ from rich.table import Table
 from benchmarks.pipeline import MIN_PLAY_MS, timed
 from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, users
 from myi_pipelines.warehouse.database import Connection, connect
-from myi_pipelines.warehouse.landing import PlayContext, TrackNames, land_upload
+from myi_pipelines.warehouse.landing import land_upload
+from myi_pipelines.warehouse.packing import Packer, PlayContext, TrackNames
 from myi_pipelines.warehouse.slices import Slice, Stage
 
 NewDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
@@ -119,8 +120,7 @@ def _land(conn: Connection, helper: Connection) -> None:
             file_name="history.json",
             sha256=hashlib.sha256(f"{number}".encode()).hexdigest(),
             total_bytes=PLAYS,
-            batches=[_Upload(number)],
-            min_play_ms=MIN_PLAY_MS,
+            batches=[Packer(MIN_PLAY_MS).pack(_Upload(number))],
         )
     catalog.sync_catalog(conn)
     for _ in events.conform_slices(conn, slices.all_slices(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]):

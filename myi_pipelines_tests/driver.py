@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from myi_pipelines.history import Batch, Play
-from myi_pipelines.warehouse import catalog, database, events, landing, partitions, slices, stats, users
+from myi_pipelines.warehouse import catalog, database, events, landing, packing, partitions, slices, stats, users
 from myi_pipelines.warehouse.archive import BringBack
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.slices import Slice, Stage
@@ -63,8 +63,7 @@ class Warehouse(NamedTuple):
             file_name="history.json",
             sha256=sha256_of(plays, salt),
             total_bytes=len(plays),
-            batches=batches(plays, batch_rows) if source is None else source,
-            min_play_ms=MIN_PLAY_MS,
+            batches=map(packing.Packer(MIN_PLAY_MS).pack, batches(plays, batch_rows) if source is None else source),
             bring_back=self.bringing_back,
         )
 

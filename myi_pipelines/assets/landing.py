@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ from pydantic import Field
 from myi_pipelines import inventory
 from myi_pipelines.assets.reporting import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.assets.specs import LANDING, table_spec
-from myi_pipelines.history import Batch, ChangedWhileRead, HistoryError
+from myi_pipelines.history import ChangedWhileRead, HistoryError
 from myi_pipelines.intake import uploads
-from myi_pipelines.intake.files import STRANGERS, land_file
+from myi_pipelines.intake.files import STRANGERS, OnBatch, land_file
 from myi_pipelines.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.uploads import UploadsFolder
@@ -24,6 +24,7 @@ from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.import_jobs import JobInProgress
 from myi_pipelines.warehouse.landing import Landed
+from myi_pipelines.warehouse.packing import PackedBatch
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_months, months_between
 from myi_pipelines.warehouse.users import InvalidUserName, UnknownTimezone, ensure_user
 
@@ -166,10 +167,10 @@ def _clear_away(intake: Intake, folder: Path, path: Path, stamp: uploads.Stamp, 
         )
 
 
-def _progress_log(context: AssetExecutionContext, name: str) -> Callable[[Batch, int], None]:
+def _progress_log(context: AssetExecutionContext, name: str) -> OnBatch:
     rows, last = 0, time.monotonic()
 
-    def log(batch: Batch, total_bytes: int) -> None:
+    def log(batch: PackedBatch, total_bytes: int) -> None:
         nonlocal rows, last
         rows += batch.rows
         if time.monotonic() - last >= SECONDS_BETWEEN_PROGRESS:

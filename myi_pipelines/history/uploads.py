@@ -36,6 +36,9 @@ _ASK_SPOTIFY: Final = (
 _SPOTIFYS_NAME: Final = re.compile(r"(endsong|endvideo|streaming_?history).*\.json", re.IGNORECASE)
 _NAMES_SHOWN: Final = 5
 
+BATCH_ROWS: Final = 10_000
+"""So few that much of a batch is still in the processor's cache when it is packed."""
+
 
 class UnreadableFile(HistoryError):
     """A file is missing, is a folder, or may not be read."""
@@ -119,16 +122,18 @@ class Upload:
         """Close the file."""
         self._file.close()
 
-    def batches(self, batch_rows: int = 20_000) -> Iterator[Batch]:
+    def batches(self, batch_rows: int = BATCH_ROWS, members: Iterable[int] | None = None) -> Iterator[Batch]:
         """Yield all rows in the order of the file, in batches of `batch_rows`; the last may have fewer.
 
+        Of `members`, by their numbers in `self.members`, only those rows and bytes: they are asked for one at a time,
+        as somebody who reads with others takes them.
         Memory does not grow with the file. Raises HistoryError as soon as the file shows that it cannot be read to its
         end, and ChangedWhileRead, at the latest before the last batch, when it is not the file that was opened: keep
         nothing then.
         """
-        return _without_collections(self._batches(batch_rows))
+        return _without_collections(self._batches(batch_rows, range(len(self.members)) if members is None else members))
 
-    def _batches(self, batch_rows: int) -> Iterator[Batch]:
+    def _batches(self, batch_rows: int, members: Iterable[int]) -> Iterator[Batch]:
         ledger = Ledger()
         for note in self.notes:
             ledger.note(note)
@@ -136,7 +141,8 @@ class Upload:
         allowance = self._allowance()
         bytes_before = 0
         with self._reading():
-            for source, content in self._sources:
+            for number in members:
+                source, content = self._sources[number]
                 reader = readers[content]
                 member = Member(source.label, "video" in PurePosixPath(source.label).name.lower())
                 row = 1
@@ -154,7 +160,7 @@ class Upload:
                             row += len(some)
                 bytes_before += source.size
             self._require_unchanged()
-            yield ledger.close_batch(self.total_bytes)
+            yield ledger.close_batch(bytes_before)
 
     def month_range(self) -> tuple[date, date] | None:
         """The first and the last month that plays can fall in: perhaps too wide, never too narrow; None if unknown.
@@ -240,13 +246,21 @@ class Upload:
             return NotAnArray(f"{source.place}: is JSON, but no array of rows; {_ASK_SPOTIFY}")
         return NoHistory(f"{source.place}: holds no listening history; {_ASK_SPOTIFY}")
 
+    def require_sha256(self, sha256: str) -> None:
+        """Raises ChangedWhileRead when these are not the bytes that somebody else has opened."""
+        if self.sha256 != sha256:
+            raise self._changed()
+
     def _require_unchanged(self) -> None:
         try:
             unchanged = _Stamp.of(os.fstat(self._file.fileno())) == self._stamp == _Stamp.of(self.path.stat())
         except OSError:
             unchanged = False
         if not unchanged:
-            raise ChangedWhileRead(f"{self.name}: changed while it was being read; import it again when it is complete")
+            raise self._changed()
+
+    def _changed(self) -> ChangedWhileRead:
+        return ChangedWhileRead(f"{self.name}: changed while it was being read; import it again when it is complete")
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

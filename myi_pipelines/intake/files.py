@@ -1,19 +1,22 @@
 """One upload's way from a file to landed plays: where ``history`` and ``warehouse`` meet. It knows no Dagster."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from myi_pipelines.history import Batch, HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
+from myi_pipelines.history import HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
+from myi_pipelines.intake.reading import read_packed
 from myi_pipelines.warehouse.archive import BringBack
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.landing import Landed, land_upload
+from myi_pipelines.warehouse.packing import PackedBatch
 
 STRANGERS = (NoHistory, NotAnArray)
 """Errors of files that nothing is wrong with, like the other JSON files in the folder that Spotify sends."""
 
-OnBatch = Callable[[Batch, int], None]
+OnBatch = Callable[[PackedBatch, int], None]
 """Told of every batch and of the bytes in the whole upload."""
 
 
@@ -40,9 +43,9 @@ def land_file(
     except pass_over:
         raise
     except HistoryError as error:
-        _record_failure(conn, status_conn, path, error, user_id=user_id, min_play_ms=min_play_ms)
+        _record_failure(conn, status_conn, path, error, user_id=user_id)
         raise
-    with upload:
+    with upload, closing(read_packed(upload, limits, min_play_ms)) as batches:
         return land_upload(
             conn,
             status_conn,
@@ -50,8 +53,7 @@ def land_file(
             file_name=upload.name,
             sha256=upload.sha256,
             total_bytes=upload.total_bytes,
-            batches=_told(upload, on_batch),
-            min_play_ms=min_play_ms,
+            batches=_told(batches, upload, on_batch),
             on_note=on_note,
             bring_back=bring_back,
         )
@@ -66,14 +68,14 @@ def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
         return None
 
 
-def _told(upload: Upload, on_batch: OnBatch) -> Iterator[Batch]:
-    for batch in upload.batches():
+def _told(batches: Iterable[PackedBatch], upload: Upload, on_batch: OnBatch) -> Iterator[PackedBatch]:
+    for batch in batches:
         on_batch(batch, upload.total_bytes)
         yield batch
 
 
 def _record_failure(
-    conn: Connection, status_conn: Connection, path: Path, error: HistoryError, *, user_id: int, min_play_ms: int
+    conn: Connection, status_conn: Connection, path: Path, error: HistoryError, *, user_id: int
 ) -> None:
     """A file that cannot be opened as an export gets a FAILED import job too, unless not even its bytes can be read."""
     try:
@@ -89,10 +91,9 @@ def _record_failure(
         sha256=sha256,
         total_bytes=size,
         batches=_nothing_but(error),
-        min_play_ms=min_play_ms,
     )
 
 
-def _nothing_but(error: HistoryError) -> Iterator[Batch]:
+def _nothing_but(error: HistoryError) -> Iterator[PackedBatch]:
     yield from ()
     raise error

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from psycopg import Copy
 
 from myi_pipelines.warehouse import import_jobs
 from myi_pipelines.warehouse.archive import BringBack, archived_around
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import Connection, lock_user, share_archive, statement
+from myi_pipelines.warehouse.packing import (
+    COPY_BEGINS,
+    COPY_ENDS,
+    COPY_PLAYS,
+    PackedBatch,
+    PlayContext,
+    TrackNames,
+)
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
@@ -25,34 +36,13 @@ from myi_pipelines.warehouse.partitions import (
     existing_months,
     index_statements,
     month_of,
+    next_month,
     starts_at,
 )
 from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
 
-NUMBERED_AT_MOST = 50_000
-"""Distinct tracks that staging numbers before it starts over: what keeps memory flat."""
-
-_ARRIVING_MONTHS = "SELECT DISTINCT month FROM arriving_plays ORDER BY month"
-
-TrackNames = tuple[str | None, str | None, str | None, str | None]
-PlayContext = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
-
-
-class PlayBatch(Protocol):
-    """Some rows of an upload, read. A play is (track, context, stopped_at, played_at, ms_played)."""
-
-    @property
-    def plays(self) -> Sequence[tuple[TrackNames, PlayContext, datetime, datetime, int]]: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def bytes_read(self) -> int: ...
-    @property
-    def rejected(self) -> Mapping[str, int]: ...
-    @property
-    def cleaned(self) -> int: ...
-    @property
-    def notes(self) -> Sequence[str]: ...
+NAMES_HELD_AT_MOST = 50_000
+"""Names of tracks and contexts that wait for the end of a COPY of plays: what keeps memory flat."""
 
 
 class Landed(NamedTuple):
@@ -88,16 +78,15 @@ def land_upload(
     file_name: str,
     sha256: str,
     total_bytes: int,
-    batches: Iterable[PlayBatch],
-    min_play_ms: int,
+    batches: Iterable[PackedBatch],
     on_note: Callable[[str], None] | None = None,
     bring_back: BringBack | None = None,
 ) -> Landed:
     """Land one uploaded file and mark the slices that it changes.
 
-    The file is read into temporary tables first, so that a bad one has touched nothing. Then its names are landed, and
-    after them all of its plays, in one transaction, while the catalog takes in the names and the statistics get their
-    partitions.
+    The file is read into temporary tables first, so that a bad one has touched nothing. Then its names are landed,
+    while the statistics get their partitions, and after them all of its plays, in one transaction, while the catalog
+    takes in the names.
 
     ``status_conn`` is a second autocommit connection, on which the job's counts move, and the catalog is written.
     Whatever ``batches`` raises fails the job with that message and is raised again.
@@ -112,7 +101,7 @@ def land_upload(
         return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
-            with _staged(conn, min_play_ms) as staging:
+            with _staged(conn) as staging:
                 for batch in batches:
                     staging.add(batch)
                     if on_note is not None:
@@ -121,17 +110,21 @@ def land_upload(
                     import_jobs.report_progress(
                         status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
                     )
+                staging.settle()
+                arriving = sorted(staging.months)
                 if bring_back is not None:
-                    bring_back(conn, archived_around(conn, staging.slices(user_id), with_neighbours=False))
+                    told = [Slice(user_id, month) for month in arriving]
+                    bring_back(conn, archived_around(conn, told, with_neighbours=False))
+                beside: list[Future[object]] = [
+                    pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)
+                ]
                 with conn.transaction():
                     conn.execute(statement("landing/names"))
-                following: list[Future[object]] = [pool.submit(sync_catalog, status_conn)]
+                beside.append(pool.submit(sync_catalog, status_conn))
                 with conn.transaction():
                     share_archive(conn)
                     lock_user(conn, user_id)
                     conn.execute(statement("landing/arrive"))
-                    arriving = [month for (month,) in conn.execute(_ARRIVING_MONTHS)]
-                    following.append(pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving))
                     months = _merge(conn, user_id, arriving)
                     added = sum(months.values())
                     duplicates = staging.plays - added
@@ -148,7 +141,7 @@ def land_upload(
             pool.shutdown()
             if not status_conn.closed:
                 import_jobs.release_job(status_conn, job_id)
-    for step in following:
+    for step in beside:
         step.result()
     return Landed(
         job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
@@ -181,82 +174,72 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
 
 
 @contextmanager
-def _staged(conn: Connection, min_play_ms: int) -> Iterator[_Staging]:
+def _staged(conn: Connection) -> Iterator[_Staging]:
     """Temporary tables for one upload, for as long as the block runs."""
     conn.execute(statement("landing/unstage"))
     conn.execute(statement("landing/staging"))
     try:
-        yield _Staging(conn, min_play_ms)
+        with _Staging(conn) as staging:
+            yield staging
     finally:
         if not conn.closed:
             conn.execute(statement("landing/unstage"))
 
 
 class _Staging:
-    """Copies plays into temporary tables, with tracks and contexts as numbers. Memory stays flat."""
+    """Copies packed plays into temporary tables, the server at work on some while the next ones are read.
 
-    def __init__(self, conn: Connection, min_play_ms: int) -> None:
+    Until it is settled, or left, its connection is amid a COPY and takes nothing else. Memory stays flat.
+    """
+
+    def __init__(self, conn: Connection) -> None:
         self.conn = conn
-        self.min_play_ms = min_play_ms
         self.rows = 0
         self.plays = 0
+        self.months: set[date] = set()
         self.cleaned = 0
         self.rejected: Counter[str] = Counter()
-        self._tracks: dict[TrackNames, int] = {}
-        self._contexts: dict[PlayContext, int] = {}
-        self._next_track = 0
-        self._next_context = 0
+        self._copying = ExitStack()
+        self._copy: Copy | None = None
+        self._tracks: list[tuple[int, TrackNames]] = []
+        self._contexts: list[tuple[int, PlayContext]] = []
 
-    def add(self, batch: PlayBatch) -> None:
-        new_tracks: list[tuple[int, TrackNames]] = []
-        new_contexts: list[tuple[int, PlayContext]] = []
-        tracks, contexts, too_short = self._tracks, self._contexts, 0
-        with self.conn.cursor() as cursor:
-            with cursor.copy("COPY staged_plays FROM STDIN (FORMAT binary)") as copy:
-                copy.set_types(["int4", "int4", "timestamptz", "timestamptz", "int4"])
-                for track, context, stopped_at, played_at, ms_played in batch.plays:
-                    track_no = tracks.get(track)
-                    if track_no is None:
-                        track_no = tracks[track] = self._next_track
-                        self._next_track += 1
-                        new_tracks.append((track_no, track))
-                    context_no = None
-                    if track[0] is not None:  # account data, which has no ids, tells no context either
-                        context_no = contexts.get(context)
-                        if context_no is None:
-                            context_no = contexts[context] = self._next_context
-                            self._next_context += 1
-                            new_contexts.append((context_no, context))
-                    if ms_played < self.min_play_ms:
-                        too_short += 1
-                    copy.write_row((track_no, context_no, stopped_at, played_at, ms_played))
-            self._copy_names(new_tracks, new_contexts)
-        if len(tracks) > NUMBERED_AT_MOST:
-            tracks.clear()
-        if len(contexts) > NUMBERED_AT_MOST:
-            contexts.clear()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._copying.__exit__(kind, error, traceback)
+
+    def add(self, batch: PackedBatch) -> None:
+        if self._copy is None:
+            cursor = self._copying.enter_context(self.conn.cursor())
+            self._copy = self._copying.enter_context(cursor.copy(COPY_PLAYS))
+            self._copy.write(COPY_BEGINS)
+        self._copy.write(batch.copied)
+        self._tracks += batch.tracks
+        self._contexts += batch.contexts
         self.rows += batch.rows
-        self.plays += len(batch.plays)
+        self.plays += batch.plays
+        self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
-        if too_short:
-            self.rejected["too_short"] += too_short
+        if len(self._tracks) + len(self._contexts) > NAMES_HELD_AT_MOST:
+            self.settle()
 
-    def slices(self, user_id: int) -> list[Slice]:
-        """The listener's slices of which the file tells, looked up where any of theirs are archived."""
-        months = self.conn.execute(statement("landing/staged_months"), [user_id])
-        return [Slice(user_id, month) for (month,) in months]
-
-    def _copy_names(
-        self, new_tracks: list[tuple[int, TrackNames]], new_contexts: list[tuple[int, PlayContext]]
-    ) -> None:
-        with self.conn.cursor() as cursor:
-            with cursor.copy(statement("landing/copy_tracks")) as copy:
-                for number, track in new_tracks:
-                    copy.write_row((number, *track))
-            with cursor.copy(statement("landing/copy_contexts")) as copy:
-                for number, context in new_contexts:
-                    copy.write_row((number, *context))
+    def settle(self) -> None:
+        """Have everything that was added in the tables."""
+        if self._copy is None:
+            return
+        self._copy.write(COPY_ENDS)
+        self._copy = None
+        self._copying.close()
+        for copying, numbered in (("copy_tracks", self._tracks), ("copy_contexts", self._contexts)):
+            with self.conn.cursor() as cursor, cursor.copy(statement(f"landing/{copying}")) as copy:
+                for number, names in numbered:
+                    copy.write_row((number, *names))
+            numbered.clear()
 
 
 def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
@@ -267,8 +250,10 @@ def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date,
         rows = attach_month(conn, IMPORTED_PLAYS, month, filling, {"user_id": user_id, "month": month})
         if rows is not None:
             added[month] = rows
-    if len(added) < len(months):
-        added |= dict(conn.execute(statement("landing/land"), {"user_id": user_id, "filled": list(added)}).fetchall())
+    if known := sorted(set(months) - set(added)):
+        bounds = {"starts_at": starts_at(known[0]), "ends_at": starts_at(next_month(known[-1]))}
+        landed = conn.execute(statement("landing/land"), {"user_id": user_id, "months": known, **bounds})
+        added |= dict(landed.fetchall())
     if added:
         conn.execute(
             statement("landing/mark"), {"user_id": user_id, "months": list(added), "surroundings": SURROUNDINGS}

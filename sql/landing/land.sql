@@ -1,10 +1,21 @@
--- One row per month that gained plays, with their number; months that were filled already are left out.
+-- One row per month that gained plays, with their number. Month by month, so that what is compared stays small; the
+-- listener's lock keeps out whoever might land the same plays meanwhile.
 WITH landed AS (
     INSERT INTO imported_plays (user_id, played_at, stopped_at, export_track_id, ms_played, context_id)
-    SELECT %(user_id)s, played_at, stopped_at, export_track_id, ms_played, context_id
-    FROM arriving_plays
-    WHERE month <> ALL (%(filled)s::date[])
-    ON CONFLICT DO NOTHING
+    SELECT %(user_id)s, fresh.*
+    FROM unnest(%(months)s::date[]) AS arriving (month)
+    CROSS JOIN LATERAL (
+        SELECT a.played_at, a.stopped_at, a.export_track_id, a.ms_played, a.context_id
+        FROM arriving_plays AS a
+        WHERE a.month = arriving.month
+          AND NOT EXISTS (SELECT FROM imported_plays AS known
+                          WHERE known.user_id = %(user_id)s
+                            AND known.played_at >= arriving.month::timestamptz
+                            AND known.played_at < (arriving.month + interval '1 month')::timestamptz
+                            AND known.played_at >= %(starts_at)s AND known.played_at < %(ends_at)s
+                            AND known.played_at = a.played_at AND known.export_track_id = a.export_track_id
+                            AND known.ms_played = a.ms_played AND known.stopped_at = a.stopped_at)
+    ) AS fresh
     RETURNING played_at
 )
 SELECT date_trunc('month', played_at)::date AS month, count(*)

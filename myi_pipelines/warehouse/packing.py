@@ -1,0 +1,120 @@
+"""Plays as the rows of a binary COPY, their names and contexts as numbers. No database is needed: any process can pack.
+
+The layout is of `COPY … (FORMAT binary)` into ``staged_plays``: PostgreSQL's documentation of COPY, "Binary Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from struct import Struct
+from typing import NamedTuple, Protocol
+
+COPY_PLAYS = "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms_played) FROM STDIN (FORMAT binary)"
+COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_ENDS = b"\xff\xff"
+
+NUMBERED_AT_MOST = 50_000
+"""Distinct names that a packer remembers before it starts over: what keeps memory flat."""
+
+_PLAY = Struct("!h ii ii iq iq ii").pack
+"""How many fields, and the length and value of each: track, context, both instants, milliseconds."""
+_PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii").pack
+_NULL = -1
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1) // _MICROSECOND
+
+TrackNames = tuple[str | None, str | None, str | None, str | None]
+PlayContext = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
+
+
+class PlayBatch(Protocol):
+    """Some rows of an upload, read. A play is (track, context, stopped_at, played_at, ms_played)."""
+
+    @property
+    def plays(self) -> Sequence[tuple[TrackNames, PlayContext, datetime, datetime, int]]: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def bytes_read(self) -> int: ...
+    @property
+    def rejected(self) -> Mapping[str, int]: ...
+    @property
+    def cleaned(self) -> int: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+class PackedBatch(NamedTuple):
+    """Some rows of an upload, ready to be staged."""
+
+    copied: bytes
+    """Rows for COPY_PLAYS, between COPY_BEGINS and COPY_ENDS."""
+    tracks: list[tuple[int, TrackNames]]
+    """Numbers that the plays use for the first time, and what they stand for. Equal names may have several."""
+    contexts: list[tuple[int, PlayContext]]
+    plays: int
+    months: set[date]
+    """The UTC months in which the plays ended."""
+    rows: int
+    """Rows of the upload, those that are no plays included."""
+    bytes_read: int
+    """Of the whole upload, so far."""
+    rejected: Mapping[str, int]
+    """Rows that make no listening event, by reason; those that are ``too_short`` are plays all the same."""
+    cleaned: int
+    notes: Sequence[str]
+
+
+class Packer:
+    """Packs the batches of an upload. Several packers of one upload must not give the same numbers."""
+
+    def __init__(self, min_play_ms: int, *, first_number: int = 0) -> None:
+        self._min_play_ms = min_play_ms
+        self._tracks: dict[TrackNames, int] = {}
+        self._contexts: dict[PlayContext, int] = {}
+        self._next_track = self._next_context = first_number
+
+    def pack(self, batch: PlayBatch) -> PackedBatch:
+        new_tracks: list[tuple[int, TrackNames]] = []
+        new_contexts: list[tuple[int, PlayContext]] = []
+        tracks, contexts, min_play_ms, too_short = self._tracks, self._contexts, self._min_play_ms, 0
+        copied, days = bytearray(), set[int]()
+        for track, context, stopped_at, played_at, ms_played in batch.plays:
+            track_no = tracks.get(track)
+            if track_no is None:
+                track_no = tracks[track] = self._next_track
+                self._next_track += 1
+                new_tracks.append((track_no, track[:]))
+            stopped = (stopped_at - _EPOCH) // _MICROSECOND
+            played = stopped if played_at is stopped_at else (played_at - _EPOCH) // _MICROSECOND
+            days.add(played // _DAY)
+            if ms_played < min_play_ms:
+                too_short += 1
+            if track[0] is None:  # account data, which has no ids, tells no context either
+                copied += _PLAY_WITHOUT_CONTEXT(5, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played)
+                continue
+            context_no = contexts.get(context)
+            if context_no is None:
+                context_no = contexts[context] = self._next_context
+                self._next_context += 1
+                new_contexts.append((context_no, context[:]))
+            copied += _PLAY(5, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played)
+        if len(tracks) > NUMBERED_AT_MOST:
+            tracks.clear()
+        if len(contexts) > NUMBERED_AT_MOST:
+            contexts.clear()
+        return PackedBatch(
+            copied=bytes(copied),
+            tracks=new_tracks,
+            contexts=new_contexts,
+            plays=len(batch.plays),
+            months={(_EPOCH.date() + timedelta(days=day)).replace(day=1) for day in days},
+            rows=batch.rows,
+            bytes_read=batch.bytes_read,
+            rejected={**batch.rejected, "too_short": too_short} if too_short else batch.rejected,
+            cleaned=batch.cleaned,
+            notes=batch.notes,
+        )
