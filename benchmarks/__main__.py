@@ -207,7 +207,7 @@ def _speed_rows(rounds: list[Round], data: _Data) -> list[Row]:
 
 
 def _memory_row(cluster: embedded.Cluster, folder: Path) -> Row:
-    """Peak memory of the importing process, for a hundred times as many rows."""
+    """Peak memory of the importing process and the one that reads with it, for a hundred times as many rows."""
     peaks = []
     seconds = 0.0
     for rows in (SMALL_ROWS, BIG_ROWS):

@@ -83,7 +83,12 @@ def derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[flo
 
 
 def peak_kib() -> int:
-    """This process's own peak memory. ``ru_maxrss`` starts at the peak of the process that forked this one."""
+    """This process's own peak memory and, if it had one, that of the process that read with it."""
+    return _own_peak_kib() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def _own_peak_kib() -> int:
+    """``ru_maxrss`` starts at the peak of the process that forked this one."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

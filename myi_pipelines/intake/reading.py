@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
@@ -97,7 +98,7 @@ class _OtherReader:
             process_group=0,  # an interrupt at the terminal is its parent's business
         )
         assert self._process.stdin is not None
-        with self._process.stdin as told:
+        with suppress(BrokenPipeError), self._process.stdin as told:  # should it have died, `wait` says so
             pickle.dump(task, told)
 
     def __enter__(self) -> Self:

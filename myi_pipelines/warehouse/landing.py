@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +41,9 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
 )
 from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
+
+SECONDS_BETWEEN_PROGRESS = 0.1
+"""Each time costs a commit."""
 
 NAMES_HELD_AT_MOST = 50_000
 """Names of tracks and contexts that wait for the end of a COPY of plays: what keeps memory flat."""
@@ -102,14 +106,18 @@ def land_upload(
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
+                told_at = -math.inf
                 for batch in batches:
                     staging.add(batch)
                     if on_note is not None:
                         for note in batch.notes:
                             on_note(note)
-                    import_jobs.report_progress(
-                        status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
-                    )
+                    if time.monotonic() - told_at >= SECONDS_BETWEEN_PROGRESS:
+                        told_at = time.monotonic()
+                        import_jobs.report_progress(
+                            status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read,
+                            rejected=staging.rejected,
+                        )  # fmt: skip
                 staging.settle()
                 arriving = sorted(staging.months)
                 if bring_back is not None:
