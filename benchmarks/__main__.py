@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import databases, exports, pipeline, rebuild, spotify
+from benchmarks.cores import cores_to_be_had
 from benchmarks.output import open_console
 from myi_pipelines import embedded
 from myi_pipelines.history import open_upload
@@ -45,6 +46,8 @@ class Round(NamedTuple):
     repeat: pipeline.Steps
     second: pipeline.Steps
     increment: float
+    cores: float
+    """How many there were."""
 
 
 class Row(NamedTuple):
@@ -90,6 +93,12 @@ def main() -> None:
                 status.update(f"importing {BIG_ROWS:,} rows for their memory")
                 rows.append(_memory_row(cluster, folder))
             _show(console, rows, options.rounds)
+            cores = [one.cores for one in rounds]
+            console.print(
+                f"Of 2 cores, {statistics.median(cores):.1f} were to be had ({min(cores):.1f} to {max(cores):.1f}): "
+                "the ceiling needs one, an import two.",
+                highlight=False,
+            )
         if not options.skip_rebuild and not options.only_spotify:
             rebuild.show(console, rebuild.measure(new_database, rounds=options.rounds, on_step=status.update))
         if not options.skip_spotify and not options.only_rebuild:
@@ -108,15 +117,14 @@ class _Data:
 
 
 def _round(cluster: embedded.Cluster, data: _Data) -> Round:
-    with databases.database(cluster, "ceiling") as url:
-        ceiling = _copy_events(url, data.events)
+    ceiling = _copy_events(databases.database(cluster, "ceiling"), data.events)
     _, parse = pipeline.timed(lambda: _parse(data.export))
-    with databases.database(cluster, "import") as url:
-        first = pipeline.import_file(url, data.export)
-        repeat = pipeline.import_file(url, data.repacked)
-        increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
-        second = pipeline.import_file(url, data.export, listener="another")
-    return Round(ceiling, parse, first, repeat, second, statistics.median(increments))
+    url = databases.database(cluster, "import")
+    first = pipeline.import_file(url, data.export)
+    repeat = pipeline.import_file(url, data.repacked)
+    increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
+    second = pipeline.import_file(url, data.export, listener="another")
+    return Round(ceiling, parse, first, repeat, second, statistics.median(increments), cores_to_be_had())
 
 
 def _parse(path: Path) -> int:
@@ -213,10 +221,9 @@ def _memory_row(cluster: embedded.Cluster, folder: Path) -> Row:
     for rows in (SMALL_ROWS, BIG_ROWS):
         export = folder / f"{rows}.zip"
         exports.write_export(export, rows=rows, seed=SEED)
-        with databases.database(cluster, "memory") as url:
-            command = [sys.executable, "-m", "benchmarks.pipeline", url, str(export)]
-            run = partial(subprocess.run, command, check=True, capture_output=True)
-            done, seconds = pipeline.timed(run)
+        command = [sys.executable, "-m", "benchmarks.pipeline", databases.database(cluster, "memory"), str(export)]
+        run = partial(subprocess.run, command, check=True, capture_output=True)
+        done, seconds = pipeline.timed(run)
         peaks.append(int(done.stdout) / MIB)
     more = peaks[1] - peaks[0]
     return Row(

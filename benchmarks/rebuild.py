@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from functools import partial
 from random import Random
@@ -25,7 +24,7 @@ from myi_pipelines.warehouse.landing import land_upload
 from myi_pipelines.warehouse.packing import Packer, PlayContext, TrackNames
 from myi_pipelines.warehouse.slices import Slice, Stage
 
-NewDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
+NewDatabase: TypeAlias = Callable[[str], str]
 """A fresh, migrated database of a name; its URL."""
 
 LISTENERS, PLAYS, TRACKS = 100, 1_000, 5_000
@@ -59,7 +58,8 @@ class Rebuilt(NamedTuple):
 def measure(new_database: NewDatabase, *, rounds: int, on_step: Callable[[str], object]) -> list[Rebuilt]:
     """Every case, medians of some rounds in which both ways take turns."""
     on_step(f"landing {LISTENERS * PLAYS:,} plays of {LISTENERS} listeners")
-    with new_database("rebuild") as url, connect(url) as conn, connect(url) as helper:
+    url = new_database("rebuild")
+    with connect(url) as conn, connect(url) as helper:
         _land(conn, helper)
         return [_case(conn, helper, what, spoil, rounds, on_step) for what, spoil in CASES.items()]
 

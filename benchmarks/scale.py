@@ -93,7 +93,7 @@ def main() -> None:
         server = stack.enter_context(cluster(folder / "server"))
         urls = []
         for plays in rows:
-            urls.append(stack.enter_context(database(server, f"scale_{plays}")))
+            urls.append(database(server, "scale"))
             began = time.perf_counter()
             many_listeners.build(urls[-1], plays=plays, on_step=partial(_tell, status, plays))
             console.print(f"{plays:,} plays built in {time.perf_counter() - began:,.0f} s", highlight=False)
@@ -108,8 +108,8 @@ def main() -> None:
         status.update("polling linked listeners")
         ticks = []
         for accounts in ACCOUNTS:
-            with database(server, "accounts") as url:
-                ticks.append(many_accounts.measure(url, accounts=accounts, times=options.times))
+            url = database(server, "accounts")
+            ticks.append(many_accounts.measure(url, accounts=accounts, times=options.times))
         show_ticks(console, ticks)
 
 

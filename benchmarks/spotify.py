@@ -4,7 +4,7 @@ HTTP. How it is measured is in ``metadata`` and ``polling``; here it becomes one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -17,7 +17,7 @@ from benchmarks.polling import TICKS_A_DAY, Followed, Poll
 from myi_pipelines.embedded import RedisServer
 from myi_pipelines.simulator import Mode
 
-NewDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
+NewDatabase: TypeAlias = Callable[[str], str]
 """A fresh, migrated database of a name; its URL."""
 NewRedis: TypeAlias = Callable[[int], str]
 """The URL of an empty Redis database."""
@@ -50,11 +50,9 @@ def measure(new_database: NewDatabase, folder: Path, *, events: int, on_step: Ca
     with _redis(folder / "redis") as new_redis:
         for number, (plays, mode) in enumerate(HISTORIES):
             on_step(f"fetching metadata in {MODES[mode]}")
-            with new_database(f"metadata_{number}") as url:
-                own = _folder(folder, f"metadata-{number}")
-                rows += metadata_rows(mode, metadata.spent(url, new_redis(number), own, plays=plays, mode=mode))
-        with new_database("polling") as url:
-            rows += _polling(url, new_redis, _folder(folder, "polling"), events, on_step)
+            url, own = new_database("metadata"), _folder(folder, f"metadata-{number}")
+            rows += metadata_rows(mode, metadata.spent(url, new_redis(number), own, plays=plays, mode=mode))
+        rows += _polling(new_database("polling"), new_redis, _folder(folder, "polling"), events, on_step)
     return rows
 
 

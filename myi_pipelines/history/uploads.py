@@ -36,7 +36,7 @@ _ASK_SPOTIFY: Final = (
 _SPOTIFYS_NAME: Final = re.compile(r"(endsong|endvideo|streaming_?history).*\.json", re.IGNORECASE)
 _NAMES_SHOWN: Final = 5
 
-BATCH_ROWS: Final = 5_000
+BATCH_ROWS: Final = 2_500
 """So few that much of a batch is still in the processor's cache when it is packed."""
 
 

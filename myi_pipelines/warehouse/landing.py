@@ -45,7 +45,7 @@ from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
 SECONDS_BETWEEN_PROGRESS = 0.1
 """Each time costs a commit."""
 
-NAMES_HELD_AT_MOST = 50_000
+NAMES_HELD_AT_MOST = 8_000
 """Names of tracks and contexts that wait for the end of a COPY of plays: what keeps memory flat."""
 
 

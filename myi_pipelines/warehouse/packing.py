@@ -14,7 +14,7 @@ COPY_PLAYS = "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms
 COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_ENDS = b"\xff\xff"
 
-NUMBERED_AT_MOST = 30_000
+NUMBERED_AT_MOST = 20_000
 """Distinct names that a packer remembers before it starts over: what keeps memory flat."""
 
 _PLAY = Struct("!h ii ii iq iq ii").pack
