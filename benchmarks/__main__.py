@@ -1,7 +1,7 @@
 """``make bench``: what an import costs, as ratios to a ceiling that is measured in the same run; what Spotify costs.
 
 The ceiling is a binary COPY of the same finished events into the same partitioned table, with the same indexes and
-foreign keys, over one connection. Rounds of ceiling and imports alternate on fresh databases, and medians are shown.
+foreign keys, over one connection. Rounds of ceiling and imports alternate on fresh servers, and medians are shown.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ POLLS = 5
 SMALL_ROWS, BIG_ROWS = 15_000, 1_500_000
 MIB = 1024
 
+CORES = 1.8
+"""Fewer than this are not two."""
+TRIES = 3
+"""How many times the rounds that are wanted may be measured until there are two cores for them."""
+
 
 class Round(NamedTuple):
     """One round's seconds."""
@@ -47,7 +52,7 @@ class Round(NamedTuple):
     second: pipeline.Steps
     increment: float
     cores: float
-    """How many there were."""
+    """How many were to be had, before and after."""
 
 
 class Row(NamedTuple):
@@ -84,19 +89,16 @@ def main() -> None:
         if not options.only_spotify and not options.only_rebuild:
             status.update("writing exports")
             data = _Data(folder, options.events)
-            rounds = []
-            for number in range(options.rounds):
-                status.update(f"round {number + 1} of {options.rounds}")
-                rounds.append(_round(cluster, data))
+            rounds = _rounds(folder, data, options.rounds, on_step=status.update)
             rows = _speed_rows(rounds, data)
             if not options.skip_memory:
                 status.update(f"importing {BIG_ROWS:,} rows for their memory")
                 rows.append(_memory_row(cluster, folder))
             _show(console, rows, options.rounds)
-            cores = [one.cores for one in rounds]
+            cores = sorted(one.cores for one in rounds)
             console.print(
-                f"Of 2 cores, {statistics.median(cores):.1f} were to be had ({min(cores):.1f} to {max(cores):.1f}): "
-                "the ceiling needs one, an import two.",
+                f"The ceiling needs one core, an import two: {cores[0]:.1f} to {cores[-1]:.1f} were to be had. Rounds "
+                f"with less than {CORES} were measured again, up to {TRIES} times in all.",
                 highlight=False,
             )
         if not options.skip_rebuild and not options.only_spotify:
@@ -116,15 +118,26 @@ class _Data:
         self.events = list(exports.finished_events(rows=rows, seed=SEED))
 
 
-def _round(cluster: embedded.Cluster, data: _Data) -> Round:
-    ceiling = _copy_events(databases.database(cluster, "ceiling"), data.events)
+def _rounds(folder: Path, data: _Data, wanted: int, *, on_step: Callable[[str], object]) -> list[Round]:
+    """So many rounds, of those that were measured the ones that had most of two cores."""
+    rounds: list[Round] = []
+    while sum(one.cores >= CORES for one in rounds) < wanted and len(rounds) < TRIES * wanted:
+        on_step(f"round {len(rounds) + 1}; {wanted} are wanted in which nobody else has a core")
+        rounds.append(_round(folder, data))
+    return sorted(rounds, key=lambda one: -one.cores)[:wanted]
+
+
+def _round(folder: Path, data: _Data) -> Round:
+    before = cores_to_be_had()
+    with databases.alone(folder) as url:
+        ceiling = _copy_events(url, data.events)
     _, parse = pipeline.timed(lambda: _parse(data.export))
-    url = databases.database(cluster, "import")
-    first = pipeline.import_file(url, data.export)
-    repeat = pipeline.import_file(url, data.repacked)
-    increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
-    second = pipeline.import_file(url, data.export, listener="another")
-    return Round(ceiling, parse, first, repeat, second, statistics.median(increments), cores_to_be_had())
+    with databases.alone(folder) as url:
+        first = pipeline.import_file(url, data.export)
+        repeat = pipeline.import_file(url, data.repacked)
+        increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
+        second = pipeline.import_file(url, data.export, listener="another")
+    return Round(ceiling, parse, first, repeat, second, statistics.median(increments), min(before, cores_to_be_had()))
 
 
 def _parse(path: Path) -> int:

@@ -19,6 +19,21 @@ _numbers = count()
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[str]:
+    """A fresh, migrated database on a server of its own, where nobody vacuums what was measured before; its URL.
+
+    The server's files stay in the folder: for minutes after files were deleted, ext4 looks at each of them whenever it
+    makes a new one, and the next import makes two thousand.
+    """
+    server = embedded.Cluster(folder / f"server_{next(_numbers)}")
+    server.start()
+    try:
+        yield database(server, "alone")
+    finally:
+        server.stop()
+
+
+@contextmanager
 def cluster(folder: Path) -> Iterator[embedded.Cluster]:
     """A server of its own, which goes with its folder."""
     server = embedded.Cluster(folder)
@@ -31,11 +46,7 @@ def cluster(folder: Path) -> Iterator[embedded.Cluster]:
 
 
 def database(server: embedded.Cluster, name: str) -> str:
-    """A fresh, migrated database; its URL.
-
-    It goes with its server and not before: for minutes after files were deleted, ext4 looks at each of them whenever it
-    makes a new one, so that a dropped database would slow down the next import, which makes two thousand.
-    """
+    """A fresh, migrated database, which stays as long as its server; its URL."""
     name = f"{name}_{next(_numbers)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
