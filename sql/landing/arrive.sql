@@ -18,4 +18,3 @@ LEFT JOIN numbered_contexts AS c USING (context_no)
 ORDER BY p.played_at, t.export_track_id, p.ms_played, p.stopped_at, c.context_id;
 
 CREATE INDEX ON arriving_plays (month);
-ANALYZE arriving_plays (month);
