@@ -21,7 +21,7 @@ from psycopg import errors, sql
 from myi_pipelines.warehouse.database import Connection, statement
 from myi_pipelines.warehouse.partitions import (
     MonthTable,
-    attach,
+    attachment,
     bounds_of,
     create_like,
     existing_months,
@@ -109,7 +109,7 @@ def swapped_in(conn: Connection, aside: Aside) -> Iterator[None]:
             conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, partition))
             conn.execute(sql.SQL("DROP TABLE {}").format(partition))
         conn.execute(sql.SQL("ALTER TABLE {} SET SCHEMA public").format(aside.identifier))
-        attach(conn, aside.table, aside.month)
+        conn.execute(attachment(aside.table, aside.month))
         conn.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(partition, _IN_MONTH))
         yield
 

@@ -58,14 +58,17 @@ def lock_user(conn: Connection, user_id: int) -> None:
     _lock(conn, f"myi:user:{user_id}")
 
 
-def share_user(conn: Connection, user_id: int) -> None:
-    """Keep out the writers that take ``lock_user``, until the transaction ends, but not others that share."""
-    conn.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [f"myi:user:{user_id}"])
-
-
 def lock_slice(conn: Connection, user_id: int, month: date) -> None:
-    """One writer of a slice at a time, among those that share its user."""
-    _lock(conn, f"myi:slice:{user_id}:{month}")
+    """All that deriving one slice among others of its user needs, in one round trip: ``commit_lazily``,
+    ``share_archive``, ``share_month``, the user's lock shared, and the slice's own."""
+    conn.execute(
+        "SELECT set_config('synchronous_commit', 'off', true),"
+        " pg_advisory_xact_lock_shared(hashtextextended('myi:archive', 0)),"
+        " pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),"
+        " pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),"
+        " pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        [_month(month), f"myi:user:{user_id}", f"myi:slice:{user_id}:{month}"],
+    )
 
 
 def lock_catalog_links(conn: Connection) -> None:

@@ -20,7 +20,6 @@ from myi_pipelines.warehouse.database import (
     lock_user,
     share_archive,
     share_month,
-    share_user,
     statement,
 )
 from myi_pipelines.warehouse.partitions import (
@@ -140,20 +139,20 @@ def _conform_when_ready(
 
 def _conform(conn: Connection, stale: Slice, min_play_ms: int, filling: Filling | None, *, alone: bool) -> Conformed:
     """With a ``filling``, the month is one that has no partition yet."""
-    commit_lazily(conn)
-    share_archive(conn)
-    for month in around(stale.month) if alone else [stale.month]:
-        share_month(conn, month)
     if alone:
+        commit_lazily(conn)
+        share_archive(conn)
+        for month in around(stale.month):
+            share_month(conn, month)
         lock_user(conn, stale.user_id)
     else:
-        share_user(conn, stale.user_id)
         lock_slice(conn, *stale)
     bounds = slice_bounds(stale, min_play_ms)
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None
-    has_account_data, has_polled_plays, is_unlinked = row
-    require_present(conn, [stale], with_neighbours=has_account_data or has_polled_plays)
+    has_account_data, has_polled_plays, is_unlinked, has_archived_slices = row
+    if has_archived_slices:
+        require_present(conn, [stale], with_neighbours=has_account_data or has_polled_plays)
     if is_unlinked:
         raise _CatalogIsBehind
     if has_polled_plays and not alone:

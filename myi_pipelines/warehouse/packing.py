@@ -10,16 +10,18 @@ from datetime import UTC, date, datetime, timedelta
 from struct import Struct
 from typing import NamedTuple, Protocol
 
-COPY_PLAYS = "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms_played) FROM STDIN (FORMAT binary)"
+COPY_PLAYS = (
+    "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms_played, month) FROM STDIN (FORMAT binary)"
+)
 COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_ENDS = b"\xff\xff"
 
 NUMBERED_AT_MOST = 20_000
 """Distinct names that a packer remembers before it starts over: what keeps memory flat."""
 
-_PLAY = Struct("!h ii ii iq iq ii").pack
-"""How many fields, and the length and value of each: track, context, both instants, milliseconds."""
-_PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii").pack
+_PLAY = Struct("!h ii ii iq iq ii ii").pack
+"""How many fields, and the length and value of each: track, context, both instants, milliseconds, month."""
+_PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii ii").pack
 _NULL = -1
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -75,13 +77,15 @@ class Packer:
         self._min_play_ms = min_play_ms
         self._tracks: dict[TrackNames, int] = {}
         self._contexts: dict[PlayContext, int] = {}
+        self._months: dict[int, int] = {}
         self._next_track = self._next_context = first_number
 
     def pack(self, batch: PlayBatch) -> PackedBatch:
         new_tracks: list[tuple[int, TrackNames]] = []
         new_contexts: list[tuple[int, PlayContext]] = []
         tracks, contexts, min_play_ms, too_short = self._tracks, self._contexts, self._min_play_ms, 0
-        copied, days = bytearray(), set[int]()
+        copied, months = bytearray(), self._months
+        seen: set[int] = set()
         for track, context, stopped_at, played_at, ms_played in batch.plays:
             track_no = tracks.get(track)
             if track_no is None:
@@ -90,18 +94,22 @@ class Packer:
                 new_tracks.append((track_no, track[:]))
             stopped = (stopped_at - _EPOCH) // _MICROSECOND
             played = stopped if played_at is stopped_at else (played_at - _EPOCH) // _MICROSECOND
-            days.add(played // _DAY)
+            day = played // _DAY
+            month = months.get(day)
+            if month is None:
+                month = months[day] = _month_of(day)
+            seen.add(month)
             if ms_played < min_play_ms:
                 too_short += 1
             if track[0] is None:  # account data, which has no ids, tells no context either
-                copied += _PLAY_WITHOUT_CONTEXT(5, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played)
+                copied += _PLAY_WITHOUT_CONTEXT(6, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, 4, month)
                 continue
             context_no = contexts.get(context)
             if context_no is None:
                 context_no = contexts[context] = self._next_context
                 self._next_context += 1
                 new_contexts.append((context_no, context[:]))
-            copied += _PLAY(5, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played)
+            copied += _PLAY(6, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played, 4, month)
         if len(tracks) > NUMBERED_AT_MOST:
             tracks.clear()
         if len(contexts) > NUMBERED_AT_MOST:
@@ -111,10 +119,16 @@ class Packer:
             tracks=new_tracks,
             contexts=new_contexts,
             plays=len(batch.plays),
-            months={(_EPOCH.date() + timedelta(days=day)).replace(day=1) for day in days},
+            months={_EPOCH.date() + timedelta(days=month) for month in seen},
             rows=batch.rows,
             bytes_read=batch.bytes_read,
             rejected={**batch.rejected, "too_short": too_short} if too_short else batch.rejected,
             cleaned=batch.cleaned,
             notes=batch.notes,
         )
+
+
+def _month_of(day: int) -> int:
+    """The first day of a day's month, both counted from 2000-01-01."""
+    date = _EPOCH + timedelta(days=day)
+    return day - date.day + 1

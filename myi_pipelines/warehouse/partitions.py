@@ -152,12 +152,14 @@ def attach_month(
     if conn.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,):
         return None
     partition = table.partition(month)
-    conn.execute(create_like(table, partition))
-    rows = 0
-    if filling is not None:
-        rows = conn.execute(filling.insert(partition=partition), parameters).rowcount
-        conn.execute(sql.SQL("; ").join([index.format(partition=partition) for index in filling.indexes]))
-    attach(conn, table, month)
+    create = create_like(table, partition)
+    if filling is None:
+        conn.execute(_one_after_another(create, attachment(table, month)))
+        return 0
+    conn.execute(create)
+    rows = conn.execute(filling.insert(partition=partition), parameters).rowcount
+    indexes = [index.format(partition=partition) for index in filling.indexes]
+    conn.execute(_one_after_another(*indexes, attachment(table, month)))
     return rows
 
 
@@ -175,14 +177,17 @@ def index_statements(conn: Connection, table: MonthTable) -> list[sql.SQL]:
     return [sql.SQL(one) for (one,) in conn.execute(statement("partitions/index_statements"), [table.name])]
 
 
-def attach(conn: Connection, table: MonthTable, month: date) -> None:
-    """Make the table that bears a partition's name the month's partition."""
+def attachment(table: MonthTable, month: date) -> sql.Composed:
+    """The statement that makes the table which bears a partition's name the month's partition."""
     lower, upper = bounds_of(table, month)
-    conn.execute(
-        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-            sql.Identifier(table.name), table.partition(month), lower, upper
-        )
+    return sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+        sql.Identifier(table.name), table.partition(month), lower, upper
     )
+
+
+def _one_after_another(*statements: sql.Composed) -> sql.Composed:
+    """Statements without parameters, on one way to the server."""
+    return sql.SQL("; ").join(statements)
 
 
 def bounds_of(table: MonthTable, month: date) -> tuple[sql.Literal, sql.Literal]:

@@ -207,7 +207,7 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
     """Derive a slice of which several sources tell. False when it has to be left to the merge."""
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None
-    has_account_data, has_polled_plays, is_unlinked = row
+    has_account_data, has_polled_plays, is_unlinked, _ = row
     if is_unlinked:
         return False
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)

@@ -184,7 +184,7 @@ def _compared_events(conn: Connection, one: Slice, min_play_ms: int) -> list[tup
     conn.execute("TRUNCATE desired_events")
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None
-    has_account_data, has_polled_plays, is_unlinked = row
+    has_account_data, has_polled_plays, is_unlinked, _ = row
     if is_unlinked or one in stale_slices(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
         return None
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)

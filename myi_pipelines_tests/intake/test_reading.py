@@ -60,7 +60,7 @@ def batches_of(path: Path) -> list[PackedBatch]:
 
 
 def unpacked(batches: Iterable[PackedBatch]) -> Counter[tuple[object, ...]]:
-    """Plays as (names, context, stopped_at and played_at in microseconds since 2000, milliseconds)."""
+    """Plays as (names, context, stopped_at, played_at, milliseconds, month), times as the server counts them."""
     batches = list(batches)
     tracks = dict(numbered for batch in batches for numbered in batch.tracks)
     contexts = dict(numbered for batch in batches for numbered in batch.contexts)

@@ -1,4 +1,5 @@
--- One row: which sources tell of the slice and its surroundings, and whether the catalog has yet to learn of a track.
+-- One row: which sources tell of the slice and its surroundings, whether the catalog has yet to learn of a track, and
+-- whether anything of the listener's is archived.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s)    AS has_account_data,
@@ -15,4 +16,5 @@ SELECT EXISTS (SELECT FROM imported_plays
                   WHERE p.user_id = %(user_id)s
                     AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
                     AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
-                    AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked
+                    AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked,
+       EXISTS (SELECT FROM archived_slices WHERE user_id = %(user_id)s) AS has_archived_slices

@@ -4,7 +4,8 @@ CREATE TEMPORARY TABLE staged_plays (
     context_no integer,
     stopped_at timestamptz NOT NULL,
     played_at  timestamptz NOT NULL,
-    ms_played  integer NOT NULL
+    ms_played  integer NOT NULL,
+    month      date NOT NULL -- of played_at, UTC
 );
 
 CREATE TEMPORARY TABLE staged_tracks (
