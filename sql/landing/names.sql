@@ -8,7 +8,7 @@ WHERE NOT EXISTS (SELECT FROM play_contexts AS known WHERE known.fingerprint = s
 ORDER BY s.fingerprint
 ON CONFLICT (fingerprint) DO NOTHING;
 
-ANALYZE staged_tracks (track_no, fingerprint);
+ANALYZE staged_tracks (track_no, fingerprint), staged_contexts (context_no, fingerprint);
 
 -- One row per distinct names. Ordered writes, so that two uploads never wait for one another in a circle.
 CREATE TEMPORARY TABLE staged_names AS
