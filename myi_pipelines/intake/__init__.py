@@ -1,2 +1,2 @@
-"""How uploads come in: `uploads` finds what waits in the folder, `files` lands one file, `importing` is `myi import`.
-Where ``history`` and ``warehouse`` meet; only `importing` knows Dagster."""
+"""How uploads come in: `uploads` finds what waits in the folder, `files` lands one file, whose rows `reading` reads,
+`importing` is `myi import`. Where ``history`` and ``warehouse`` meet; only `importing` knows Dagster."""
