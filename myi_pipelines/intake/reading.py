@@ -66,8 +66,7 @@ def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[P
         with _OtherReader(task) as other:
             for batch in upload.batches(members=_taken_from(queue.fileno())):
                 bytes_here = batch.bytes_read
-                yield packer.pack(batch)._replace(bytes_read=bytes_here + other.bytes_read)
-                for packed in other.batches():
+                for packed in (packer.pack(batch), *other.batches()):
                     yield packed._replace(bytes_read=bytes_here + other.bytes_read)
             other.wait()
             for packed in other.batches():

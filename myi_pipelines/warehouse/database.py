@@ -55,20 +55,14 @@ def commit_lazily(conn: Connection) -> None:
 
 def lock_user(conn: Connection, user_id: int) -> None:
     """Wait for, and hold until the transaction ends, the lock that serializes the writers of one user."""
-    _lock(conn, f"myi:user:{user_id}")
+    _lock(conn, _user(user_id))
 
 
 def lock_slice(conn: Connection, user_id: int, month: date) -> None:
     """All that deriving one slice among others of its user needs, in one round trip: ``commit_lazily``,
     ``share_archive``, ``share_month``, the user's lock shared, and the slice's own."""
-    conn.execute(
-        "SELECT set_config('synchronous_commit', 'off', true),"
-        " pg_advisory_xact_lock_shared(hashtextextended('myi:archive', 0)),"
-        " pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),"
-        " pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),"
-        " pg_advisory_xact_lock(hashtextextended(%s, 0))",
-        [_month(month), f"myi:user:{user_id}", f"myi:slice:{user_id}:{month}"],
-    )
+    names = {"month": _month(month), "user": _user(user_id), "slice": f"myi:slice:{user_id}:{month}"}
+    conn.execute(statement("slices/lock"), names)
 
 
 def lock_catalog_links(conn: Connection) -> None:
@@ -136,6 +130,10 @@ def trying(conn: Connection, name: Literal["catalog", "maintenance"]) -> Iterato
 def lock_partition(conn: Connection, name: str) -> None:
     """One creator of a partition at a time."""
     _lock(conn, f"myi:partition:{name}")
+
+
+def _user(user_id: int) -> str:
+    return f"myi:user:{user_id}"
 
 
 def _month(month: date) -> str:
