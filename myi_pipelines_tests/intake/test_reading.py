@@ -1,6 +1,7 @@
 """Two processes read what one reads, and what goes wrong in either is told."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -133,6 +134,13 @@ def test_a_file_that_was_replaced_before_the_other_opened_it_is_not_mixed_with_i
             list(read_packed(upload, Limits(), MIN_PLAY_MS))
 
 
+def test_the_other_process_reads_no_other_bytes(tmp_path: Path) -> None:
+    with open_upload(write(tmp_path, members())) as upload:
+        upload.sha256 = "0" * 64  # as if the file had been another one when it was opened here
+        with pytest.raises(ChangedWhileRead):
+            list(read_packed(upload, Limits(), MIN_PLAY_MS))
+
+
 def test_limits_hold_for_both(tmp_path: Path) -> None:
     with (
         open_upload(write(tmp_path, members())) as upload,
@@ -155,12 +163,16 @@ def test_who_wants_no_more_ends_the_other_process(tmp_path: Path, monkeypatch: p
             super().__init__(*arguments, **options)
             started.append(self)
 
+    endless = tmp_path / "endless"
+    endless.write_text("#!/bin/sh\nexec sleep 30\n")
+    endless.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(endless))
     monkeypatch.setattr(subprocess, "Popen", Noted)
     with open_upload(write(tmp_path, members())) as upload:
         reader = read_packed(upload, Limits(), MIN_PLAY_MS)
         next(reader)
         reader.close()
-    assert [process.returncode is not None for process in started] == [True]
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 def test_small_files_are_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
