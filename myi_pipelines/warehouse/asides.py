@@ -57,24 +57,30 @@ class Aside(NamedTuple):
 
 
 def create(conn: Connection, aside: Aside) -> None:
-    """Make the empty table; part of the caller's transaction."""
-    conn.execute(create_like(aside.table, aside.identifier))
-
-
-def finish(conns: Sequence[Connection], aside: Aside) -> None:
-    """Prove that the rows of the filled table belong to the month, and index it, on several connections at once.
-
-    To be called outside a transaction, when those that filled the table have ended.
-    """
-    conn = conns[0]
+    """Make the empty table, which takes rows of its month only: attaching it need not look."""
     lower, upper = bounds_of(aside.table, aside.month)
     check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} >= {lower} AND {column} < {upper})").format(
         aside.identifier, _IN_MONTH, column=sql.Identifier(aside.table.column), lower=lower, upper=upper
     )
-    conn.execute(check)
-    statements = index_statements(conn, aside.table)
-    primary_key, *others = [one.format(partition=aside.identifier) for one in statements]
-    conn.execute(primary_key)  # it alone locks the table against the others
+    with conn.transaction():
+        conn.execute(create_like(aside.table, aside.identifier))
+        conn.execute(check)
+
+
+def finish(conns: Sequence[Connection], aside: Aside) -> None:
+    """Index the filled table, on several connections at once.
+
+    To be called outside a transaction, when those that filled the table have ended.
+    """
+    conn = conns[0]
+    names = {
+        "partition": aside.identifier,
+        "key": sql.Identifier(f"{partition_name(aside.table.name, aside.month)}_pkey"),
+    }
+    row = conn.execute(statement("partitions/primary_key"), [aside.table.name]).fetchone()
+    assert row is not None
+    create_key, make_key = (sql.SQL(one).format(**names) for one in row)
+    _, *others = index_statements(conn, aside.table)
     free: SimpleQueue[Connection] = SimpleQueue()
     for one in conns:
         free.put(one)
@@ -82,12 +88,16 @@ def finish(conns: Sequence[Connection], aside: Aside) -> None:
     def index(create: sql.Composed) -> None:
         mine = free.get()
         try:
-            mine.execute(create)
+            with mine.transaction():
+                # Of a smaller table, workers cost more than they bring: the other connections are at work as well.
+                mine.execute("SET LOCAL min_parallel_table_scan_size = '64MB'")
+                mine.execute(create)
         finally:
             free.put(mine)
 
     with ThreadPoolExecutor(len(conns), thread_name_prefix="index") as pool:
-        list(pool.map(index, others))
+        list(pool.map(index, [*(one.format(**names) for one in others), create_key]))
+    conn.execute(make_key)
 
 
 @contextmanager

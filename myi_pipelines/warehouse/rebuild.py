@@ -30,7 +30,14 @@ from myi_pipelines.warehouse.events import (
     open_workspace,
     slice_bounds,
 )
-from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, next_month, starts_at
+from myi_pipelines.warehouse.partitions import (
+    IMPORTED_PLAYS,
+    LISTENING_EVENTS,
+    POLLED_PLAYS,
+    next_month,
+    partition_name,
+    starts_at,
+)
 from myi_pipelines.warehouse.slices import Slice
 
 SLICES_AT_LEAST = 4
@@ -57,8 +64,10 @@ class _Share(NamedTuple):
 
 
 class _Derived(NamedTuple):
-    """What the slices that are derived here should have, compared with what they have. The rows are in the connections'
-    temporary tables."""
+    """What the slices that are derived here should have, compared with what they have.
+
+    The rows of those that change are written aside.
+    """
 
     outcomes: dict[int, Conformed]
     """By listener."""
@@ -111,35 +120,41 @@ def derive_slices(
             on_swap(month)
         yield from rebuilt.conformed.items()
         merged += rebuilt.left
-    yield from conform_slices(
-        conn, merged, min_play_ms=min_play_ms, helpers=helpers, bring_back=bring_back, on_trouble=on_trouble
-    )
+    if merged:
+        yield from conform_slices(
+            conn, merged, min_play_ms=min_play_ms, helpers=helpers, bring_back=bring_back, on_trouble=on_trouble
+        )
 
 
 def _is_big(conn: Connection, month: date, asked: Sequence[Slice]) -> bool:
     """Whether so much is asked for that a swap may be worth its while."""
     if len(asked) < SLICES_AT_LEAST:
         return False
-    asked_for = _bounds(month) | {"user_ids": [one.user_id for one in asked]}
-    row = conn.execute(statement("rebuild/plays"), asked_for).fetchone()
-    assert row is not None
-    plays, whole = row
-    return bool(plays >= PLAYS_AT_LEAST and plays >= SHARE_TO_WRITE * whole)
+    asked_for = _bounds(month) | {
+        "user_ids": [one.user_id for one in asked],
+        "at_least": PLAYS_AT_LEAST,
+        "share": SHARE_TO_WRITE,
+        "imported": partition_name(IMPORTED_PLAYS.name, month),
+        "polled": partition_name(POLLED_PLAYS.name, month),
+    }
+    return conn.execute(statement("rebuild/is_big"), asked_for).fetchone() == (True,)
 
 
 def _rebuild(conns: Sequence[Connection], month: date, asked: Sequence[Slice], min_play_ms: int) -> _Rebuilt:
     conn = conns[0]
     sync_catalog(conn)
-    for one in conns:
-        one.execute(statement("rebuild/workspace"))
-        open_workspace(one)
     aside = Aside(LISTENING_EVENTS, month)
     with holding_month(conn, month):
         if not asides.drop_leftovers(conn):
             return _Rebuilt({}, list(asked))
         shares = [_Share(one, list(asked[number :: len(conns)])) for number, one in enumerate(conns)]
-        derived = _derive(shares, month, min_play_ms)
-        is_swapped = derived.is_worth_a_swap(_rows(conn, month)) and _build_and_swap(conns, aside, derived)
+        try:
+            asides.create(conn, aside)
+            derived = _derive(shares, aside, min_play_ms)
+            is_swapped = derived.is_worth_a_swap(_rows(conn, month)) and _build_and_swap(conns, aside, derived)
+        finally:
+            with suppress(psycopg.Error):
+                asides.drop_leftovers(conn)
         done = sorted(set(derived.outcomes).difference([] if is_swapped else derived.changed))
         if not is_swapped:
             with conn.transaction():
@@ -165,30 +180,30 @@ def _rows(conn: Connection, month: date) -> int:
     return int(row[0])
 
 
-def _derive(shares: Sequence[_Share], month: date, min_play_ms: int) -> _Derived:
+def _derive(shares: Sequence[_Share], aside: Aside, min_play_ms: int) -> _Derived:
     with ThreadPoolExecutor(len(shares), thread_name_prefix="derive") as pool:
-        parts = list(pool.map(lambda share: _derive_share(share, month, min_play_ms), shares))
+        parts = list(pool.map(lambda share: _derive_share(share, aside, min_play_ms), shares))
     outcomes = {user_id: outcome for part in parts for user_id, outcome in part.outcomes.items()}
     return _Derived(outcomes, [mark for part in parts for mark in part.marks])
 
 
-def _derive_share(share: _Share, month: date, min_play_ms: int) -> _Derived:
-    """Fill the workspace. Slices that wait for something, or of which an event may leave the month, are left out."""
+def _derive_share(share: _Share, aside: Aside, min_play_ms: int) -> _Derived:
+    """Write the slices that change aside. Those that wait for something, or of which an event may leave the month, are
+    left out."""
     conn = share.conn
+    _open_workspace(conn)
     if not share.slices:
-        conn.execute("TRUNCATE month_slices, month_events, moved_events")
         return _Derived({}, [])
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        conn.execute("TRUNCATE month_slices, month_events, moved_events")
-        bounds = slice_bounds(share.slices[0], min_play_ms) | {"month": month}
+        commit_lazily(conn)
+        bounds = slice_bounds(share.slices[0], min_play_ms) | {"month": aside.month}
         user_ids = [one.user_id for one in share.slices]
         marks = conn.execute(statement("rebuild/seen_marks"), bounds | {"user_ids": user_ids}).fetchall()
         archived = {one.user_id for one in archived_around(conn, share.slices, with_neighbours=True)}
         present = [one for one in share.slices if one.user_id not in archived]
         chosen = {"user_ids": [one.user_id for one in present]}
         plain = {user_id for (user_id,) in conn.execute(statement("rebuild/plain_slices"), bounds | chosen)}
-        conn.execute(statement("rebuild/derive_plain"), bounds)
         mixed = {
             one.user_id
             for one in present
@@ -197,10 +212,22 @@ def _derive_share(share: _Share, month: date, min_play_ms: int) -> _Derived:
         conn.execute("SET LOCAL default_statistics_target = 10; ANALYZE month_slices, month_events")
         if mixed:
             conn.execute(statement("rebuild/moved_events"), bounds)
-        compare = statement("rebuild/compare").format(known=statement("rebuild/known_events"))
+        # Plays leave their index almost in the order of the events: to sort them is quicker than to hash them.
+        conn.execute("SET LOCAL enable_hashagg = off")
+        write = statement("rebuild/write").format(aside=aside.identifier, known=statement("rebuild/known_events"))
         outcomes = dict.fromkeys(plain | mixed, Conformed())
-        outcomes.update({user_id: Conformed(*counts) for user_id, *counts in conn.execute(compare, bounds)})
+        written = conn.execute(write, bounds | {"plain": list(plain)})
+        outcomes.update({user_id: Conformed(*counts) for user_id, *counts in written})
     return _Derived(outcomes, [(user_id, version) for user_id, version in marks])
+
+
+def _open_workspace(conn: Connection) -> None:
+    """Make the temporary tables in which slices are derived, and empty them."""
+    with conn.transaction():
+        commit_lazily(conn)
+        conn.execute(statement("rebuild/workspace"))
+        conn.execute("TRUNCATE month_slices, month_events, moved_events")
+        open_workspace(conn)
 
 
 def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
@@ -220,40 +247,21 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
 
 
 def _build_and_swap(conns: Sequence[Connection], aside: Aside, derived: _Derived) -> bool:
-    """Build the month aside, put it in its place and settle the marks. False when that could not be done."""
+    """Add what stays, put the month in its place and settle the marks. False when that could not be done."""
     conn = conns[0]
+    keep = statement("rebuild/keep").format(aside=aside.identifier)
     try:
-        _build(conns, aside, derived)
+        with conn.transaction():
+            commit_lazily(conn)
+            conn.execute(keep, _bounds(aside.month) | {"user_ids": derived.changed})
+        asides.finish(conns, aside)
         with asides.swapped_in(conn, aside):
             changed = {"month": aside.month, "user_ids": derived.changed}
             conn.execute(statement("rebuild/mark_changed"), changed)
             _clear_marks(conn, aside.month, derived, list(derived.outcomes))
-    except (NotSwapped, psycopg.Error) as error:
-        with suppress(psycopg.Error):
-            asides.drop_leftovers(conn)
-        if not isinstance(error, NotSwapped | errors.ForeignKeyViolation):
-            raise
+    except (NotSwapped, errors.ForeignKeyViolation):
         return False
     return True
-
-
-def _build(conns: Sequence[Connection], aside: Aside, derived: _Derived) -> None:
-    bounds = _bounds(aside.month) | {"user_ids": list(derived.outcomes)}
-    fill = statement("rebuild/fill").format(aside=aside.identifier, known=statement("rebuild/known_events"))
-    keep = statement("rebuild/keep").format(aside=aside.identifier)
-
-    def write(conn: Connection) -> None:
-        with conn.transaction():
-            commit_lazily(conn)
-            conn.execute(fill, bounds)
-            if conn is conns[0]:
-                conn.execute(keep, bounds)
-
-    with conns[0].transaction():
-        asides.create(conns[0], aside)
-    with ThreadPoolExecutor(len(conns), thread_name_prefix="build") as pool:
-        list(pool.map(write, conns))
-    asides.finish(conns, aside)
 
 
 def _clear_marks(conn: Connection, month: date, derived: _Derived, user_ids: Sequence[int]) -> None:

@@ -434,3 +434,26 @@ def test_a_few_listeners_months_are_merged(warehouse: Swapping, monkeypatch: pyt
     swaps.clear()
     warehouse.conform(mark_all(warehouse))
     assert not swaps
+
+
+@pytest.mark.parametrize(("share", "is_swapped"), [(0.3, True), (0.9, False)])
+def test_a_month_is_not_looked_at_for_a_small_part_of_it(
+    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: float, is_swapped: bool
+) -> None:
+    user_ids = prepare(warehouse, LISTENERS)
+    looked_at: list[date] = []
+    real = asides.create
+
+    def create(conn: psycopg.Connection, aside: asides.Aside) -> None:
+        looked_at.append(aside.month)
+        real(conn, aside)
+
+    monkeypatch.setattr(asides, "create", create)
+    warehouse.conn.execute("ANALYZE imported_plays, polled_plays")
+    warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1")
+    some = mark_all(warehouse)[::2]
+    monkeypatch.setattr(rebuild, "SHARE_TO_WRITE", share)
+    swaps.clear()
+    warehouse.conform(some)
+    assert bool(swaps) == bool(looked_at) == is_swapped
+    assert_whole(warehouse, user_ids)

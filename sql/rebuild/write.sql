@@ -1,0 +1,46 @@
+-- The month aside: one row per event of the slices that change, with the id and created_at that it has if it is known.
+-- Returns one row per slice with events, old or new: what becomes of them.
+WITH told AS (
+    SELECT p.user_id, link.track_id, p.played_at, max(p.ms_played) AS ms_played, -- of plain slices, as in events/desired
+           'IMPORT'::source AS source, false AS is_estimated
+    FROM imported_plays AS p
+    JOIN export_track_links AS link USING (export_track_id)
+    WHERE p.user_id = ANY (%(plain)s) AND p.context_id IS NOT NULL
+      AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
+      AND p.ms_played >= %(min_play_ms)s
+    GROUP BY p.user_id, p.played_at, link.track_id
+    UNION ALL
+    SELECT user_id, track_id, played_at, ms_played, source, is_estimated FROM month_events
+), compared AS MATERIALIZED (
+    SELECT user_id, track_id, played_at, known.id, known.created_at, told.ms_played, told.source, told.is_estimated,
+           CASE WHEN known.id IS NULL THEN 'added'
+                WHEN told.user_id IS NULL THEN 'removed'
+                WHEN known.is_moved THEN 'upgraded'
+                WHEN (known.ms_played, known.source, known.is_estimated)
+                     IS NOT DISTINCT FROM (told.ms_played, told.source, told.is_estimated) THEN 'unchanged'
+                WHEN known.source = 'API' AND told.source = 'IMPORT' THEN 'upgraded'
+                ELSE 'updated'
+           END AS outcome
+    FROM told
+    FULL JOIN ({known}) AS known USING (user_id, track_id, played_at)
+), outcomes AS MATERIALIZED (
+    SELECT user_id,
+           count(*) FILTER (WHERE outcome = 'added')     AS added,
+           count(*) FILTER (WHERE outcome = 'upgraded')  AS upgraded,
+           count(*) FILTER (WHERE outcome = 'updated')   AS updated,
+           count(*) FILTER (WHERE outcome = 'removed')   AS removed,
+           count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged
+    FROM compared
+    GROUP BY user_id
+), written AS (
+    INSERT INTO {aside} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip)
+    SELECT coalesce(id, nextval('listening_events_id_seq')), user_id, track_id, played_at, coalesce(created_at, now()),
+           ms_played, source, is_estimated, ms_played < 30000
+    FROM (SELECT compared.*
+          FROM compared
+          JOIN outcomes USING (user_id)
+          WHERE outcomes.added + outcomes.upgraded + outcomes.updated + outcomes.removed > 0
+            AND compared.outcome <> 'removed'
+          ORDER BY user_id, played_at, track_id) AS events
+)
+SELECT user_id, added, upgraded, updated, removed, unchanged FROM outcomes
