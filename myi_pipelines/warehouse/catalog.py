@@ -111,7 +111,8 @@ def _credit(conn: Connection, *, has_payloads: bool) -> int:
         conn.execute(statement("stats/workspace"))
         conn.execute("TRUNCATE touched_artists")
         conn.execute(statement("catalog/recredit"))
-        conn.execute(statement("stats/artists"))
+        conn.execute("ANALYZE touched_artists")
+        conn.execute(statement("stats/artists"), {"user_id": None})
     if has_payloads:
         conn.execute(statement("catalog/forget"))
     return credited + changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg.rows import dict_row
@@ -23,6 +23,10 @@ from myi_pipelines.warehouse.slices import Slice, Stage, stale_slices
 
 RUN_GAP = 3
 """Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
+
+ONE_DAY = timedelta(days=1)
+CLOCKS_DIFFER = 2 * ONE_DAY
+"""No local day begins or ends farther from the UTC day of its name."""
 
 
 class Refreshed(NamedTuple):
@@ -115,7 +119,16 @@ def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> di
     with conn.cursor(row_factory=dict_row) as cursor:
         days = cursor.execute(statement("stats/local_range"), run | bounds).fetchone()
     assert days is not None
-    return bounds | days
+    # Constants, unlike what a statement works out of days: the planner looks at the partitions between them only.
+    reach = {
+        "days_from": _midnight(days["first_day"]) - CLOCKS_DIFFER,
+        "days_to": _midnight(days["last_day"]) + ONE_DAY + CLOCKS_DIFFER,
+    }
+    return bounds | days | reach
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
 class _LocalClock(NamedTuple):
@@ -155,7 +168,8 @@ def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
 def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
     share_catalog_links(conn)
     conn.execute(statement("stats/touched_artists"), run)
-    return conn.execute(statement("stats/artists")).rowcount
+    conn.execute("ANALYZE touched_artists")
+    return conn.execute(statement("stats/artists"), run).rowcount
 
 
 def _write_buckets(

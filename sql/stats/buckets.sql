@@ -10,8 +10,7 @@ WITH local_plays AS (
           FROM (SELECT track_id, played_at AT TIME ZONE %(timezone)s AS local_at, ms_played
                 FROM listening_events
                 WHERE user_id = %(user_id)s
-                  AND played_at >= %(first_day)s::timestamptz - interval '2 days'
-                  AND played_at < %(last_day)s::timestamptz + interval '3 days') AS events) AS followed
+                  AND played_at >= %(days_from)s AND played_at < %(days_to)s) AS events) AS followed
 ), days AS MATERIALIZED (
     SELECT day, count(*) AS play_count, sum(ms_played) AS total_ms,
            count(*) FILTER (WHERE is_new_of_day) AS new_of_day,
