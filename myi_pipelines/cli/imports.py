@@ -47,7 +47,8 @@ def import_(
     except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None
-    _show(output(), summary, user)
+    if summary.has_done_something:
+        _show(output(), summary, user)
     for problem in summary.problems:
         complain(problem)
     raise typer.Exit(summary.exit_code)

@@ -50,6 +50,11 @@ class ImportSummary(NamedTuple):
         return round((self.added + self.upgraded) / self.seconds) if self.seconds else 0
 
     @property
+    def has_done_something(self) -> bool:
+        """Whether a file is in the warehouse, or plays of earlier ones became events."""
+        return len(self.problems) < self.files or self.added + self.upgraded > 0
+
+    @property
     def exit_code(self) -> int:
         """0 when every file is in the warehouse."""
         return 1 if self.problems else 0

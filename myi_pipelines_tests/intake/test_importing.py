@@ -109,6 +109,15 @@ def test_a_bad_file_is_the_reason_and_the_good_one_is_imported(myi: Myi, conn: C
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
 
 
+def test_a_bad_file_alone_is_one_line_and_no_figures(myi: Myi, conn: Connection, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text(export(60)[:-50])
+    done = myi("bad.json", "--user", "anna")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("myi: bad.json: ")
+    assert count(conn, "SELECT count(*) FROM imported_plays") == 0
+
+
 def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: Path) -> None:
     folder = tmp_path / "my_data"
     folder.mkdir()
