@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from myi_pipelines.history import Play, Track
@@ -87,3 +88,37 @@ def test_readers_see_tables_that_agree_while_an_import_runs(warehouse: Warehouse
         importing.result()
     assert invariants.check(warehouse.conn) == []
     assert looks > 3
+
+
+def test_statistics_of_several_listeners_are_recomputed_at_once_and_one_in_trouble_holds_up_no_other(
+    warehouse: Warehouse,
+) -> None:
+    landed = {name: history(seed) for seed, name in enumerate(LISTENERS)}
+    user_ids = {name: warehouse.user(name, landing.timezone) for name, landing in landed.items()}
+    for name, user_id in user_ids.items():
+        warehouse.land(user_id, landed[name].plays, batch_rows=500)
+        warehouse.poll(user_id, landed[name].polled)
+    warehouse.sync()
+    stale = slices.stale_slices(warehouse.conn, Stage.EVENTS)
+    for _ in events.conform_slices(warehouse.conn, stale, min_play_ms=5_000):
+        pass
+    bad = user_ids["bela"]
+    warehouse.conn.execute(f"ALTER TABLE user_hour_stats ADD CONSTRAINT bad CHECK (user_id <> {bad})")
+    troubles: list[tuple[int, psycopg.Error]] = []
+    refreshed = stats.refresh_listeners(
+        [warehouse.conn, warehouse.status_conn],
+        dict.fromkeys(user_ids.values(), ()),
+        on_trouble=lambda user_id, error: troubles.append((user_id, error)),
+    )
+    assert [user_id for user_id, _ in refreshed] == [user_id for user_id in user_ids.values() if user_id != bad]
+    [(in_trouble, why)] = troubles
+    assert (in_trouble, type(why)) == (bad, psycopg.errors.CheckViolation)
+    assert {name for name, user_id in user_ids.items() if warehouse.stale(user_id, Stage.STATS)} == {"bela"}
+
+    warehouse.conn.execute("ALTER TABLE user_hour_stats DROP CONSTRAINT bad")
+    for _ in stats.refresh_listeners(
+        [warehouse.conn, warehouse.status_conn], {bad: ()}, on_trouble=lambda *trouble: pytest.fail(str(trouble))
+    ):
+        pass
+    expected = reference.derive(landed)
+    assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == expected

@@ -25,7 +25,7 @@ from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS
 from myi_pipelines.warehouse.slices import Stage
-from myi_pipelines.warehouse.stats import refresh_stats
+from myi_pipelines.warehouse.stats import refresh_listeners
 
 AGREE = "stats_agree_with_events"
 LISTENERS_SHOWN = 3
@@ -91,16 +91,17 @@ def stats(
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
         problems: list[str] = []
-        for done, user_id in enumerate(listeners, start=1):
-            chosen = [] if config.only_stale else [one.month for one in slices if one.user_id == user_id]
-            try:
-                refreshed = refresh_stats(conn, user_id, chosen, helper=helper, bring_back=archive.bring_back)
-            except psycopg.OperationalError:
-                raise
-            except psycopg.Error as error:
-                problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
-                context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
-                continue
+
+        def note(user_id: int, error: psycopg.Error) -> None:
+            problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
+            context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
+
+        chosen = {
+            user_id: [] if config.only_stale else [one.month for one in slices if one.user_id == user_id]
+            for user_id in listeners
+        }
+        refreshing = refresh_listeners([conn, helper], chosen, bring_back=archive.bring_back, on_trouble=note)
+        for done, (_, refreshed) in enumerate(refreshing, start=1):
             months.update(refreshed.months)
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "months"})
             context.log.info(f"{done:,} of {len(listeners):,} listeners: {len(refreshed.months):,} months recomputed")

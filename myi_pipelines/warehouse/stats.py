@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
+from queue import SimpleQueue
 from typing import Any, LiteralString, NamedTuple
 
+import psycopg
 from psycopg.rows import dict_row
 
 from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
@@ -39,6 +41,50 @@ class Refreshed(NamedTuple):
     user_time_bucket_stats: int
     user_hour_stats: int
     users: int
+
+
+OnTrouble = Callable[[int, psycopg.Error], None]
+"""Is told of a listener whose statistics cannot be recomputed, and why."""
+
+
+def refresh_listeners(
+    conns: Sequence[Connection],
+    months: Mapping[int, Sequence[date]],
+    *,
+    bring_back: BringBack | None = None,
+    on_trouble: OnTrouble,
+) -> Iterator[tuple[int, Refreshed]]:
+    """``refresh_stats`` for each listener and the months given for them, in order; what changed.
+
+    As many listeners at once as there are connections; a single one has two of them.
+    A listener whose statistics the server refuses to recompute stays marked; the others go on.
+    """
+    free: SimpleQueue[Connection] = SimpleQueue()
+    for conn in conns:
+        free.put(conn)
+    helper = conns[1] if len(months) == 1 and len(conns) > 1 else None
+
+    def refresh(user_id: int) -> Refreshed:
+        mine = free.get()
+        try:
+            return refresh_stats(mine, user_id, months[user_id], helper=helper, bring_back=bring_back)
+        finally:
+            free.put(mine)
+
+    with ThreadPoolExecutor(len(conns), thread_name_prefix="listener") as pool:
+        refreshing = [pool.submit(refresh, user_id) for user_id in months]
+        try:
+            for user_id, refreshed in zip(months, refreshing, strict=True):
+                try:
+                    result = refreshed.result()
+                except psycopg.OperationalError:
+                    raise
+                except psycopg.Error as error:
+                    on_trouble(user_id, error)
+                else:
+                    yield user_id, result
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def refresh_stats(
