@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from myi_pipelines.warehouse.database import Connection
 
 PACKAGE = "myi_pipelines"
+DISK_FULL = "53100"
+"""PostgreSQL's code of it."""
 
 HELP = """
 [bold]MYI[/bold]: your Spotify history as a PostgreSQL warehouse, run by Dagster.
@@ -92,13 +94,23 @@ def message_for_user(error: Exception) -> str | None:
     if type(error).__module__.partition(".")[0] == PACKAGE:
         return one_line(str(error))
     loaded = sys.modules  # An error of a library that was never imported cannot have happened.
+    if "sqlalchemy" in loaded and isinstance(error, loaded["sqlalchemy"].exc.OperationalError):
+        return _of_postgres(error.orig)  # Dagster's own tables.
     if "psycopg" in loaded and isinstance(error, loaded["psycopg"].OperationalError):
-        return f"PostgreSQL: {one_line(str(error))}; check MYI_DATABASE_URL, and `myi doctor`"
+        return _of_postgres(error)
     if "redis" in loaded and isinstance(error, loaded["redis"].ConnectionError):
         return f"Redis: {one_line(str(error))}; check MYI_REDIS_URL, and `myi doctor`"
     if isinstance(error, OSError) and error.filename and not isinstance(error, BrokenPipeError):
         return f"{error.filename}: {error.strerror}"
     return None
+
+
+def _of_postgres(error: Any) -> str:
+    """What to tell of an error of psycopg, or of psycopg2, which Dagster uses."""
+    reason = one_line(error.diag.message_primary or str(error))
+    if DISK_FULL in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
+        return f"PostgreSQL: {reason}; make room on its disk and run the same command again"
+    return f"PostgreSQL: {reason}; check MYI_DATABASE_URL, and `myi doctor`"
 
 
 def one_line(text: str) -> str:

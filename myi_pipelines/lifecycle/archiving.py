@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,10 +70,7 @@ def archive_months(conn: Connection, store: Store, *, before: date, now: datetim
     with _alone(conn):
         sweep(conn, store, now)
         for month in archive.archivable_months(conn, before, now):
-            try:
-                yield _archive(conn, store, month, now)
-            except (archive.MonthChanged, archive.MonthIsBusy, ArchiveDamaged, OSError) as error:
-                yield Left(month, 0, 0, " ".join(str(error).split()))
+            yield _archive_or_keep(conn, store, month, now)
 
 
 def bring_back(store: Store, conn: Connection, slices: Sequence[Slice]) -> int:
@@ -133,9 +130,23 @@ def sweep(conn: Connection, store: Store, now: datetime) -> int:
     return len(folders)
 
 
-def _archive(conn: Connection, store: Store, month: date, now: datetime) -> Left:
+def _archive_or_keep(conn: Connection, store: Store, month: date, now: datetime) -> Left:
+    """Of a month that has to stay, nothing is left in the archive: on a full disk it would keep the next ones out."""
     part = archive.next_part(conn, month)
     folder = _new_folder(conn, month, part, now)
+    try:
+        return _archive(conn, store, month, part, folder, now)
+    except (archive.MonthChanged, archive.MonthIsBusy, ArchiveDamaged) as error:
+        reason = " ".join(str(error).split())
+    except OSError as error:
+        why = error.strerror or " ".join(str(error).split())
+        reason = f"{month:%Y-%m} cannot be written to {store.url}: {why}; it stays, and the next run tries again"
+    with suppress(OSError):  # The next run sweeps.
+        _remove(conn, store, folder)
+    return Left(month, 0, 0, reason)
+
+
+def _archive(conn: Connection, store: Store, month: date, part: int, folder: str, now: datetime) -> Left:
     contents, sealed = _export(conn, store, month, part, folder)
     rows = sum(contents.state.rows.values())
     if rows == 0:

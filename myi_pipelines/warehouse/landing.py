@@ -12,6 +12,7 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import psycopg
 from psycopg import Copy
 
 from myi_pipelines.warehouse import import_jobs
@@ -143,7 +144,7 @@ def land_upload(
         except Exception as error:
             pool.shutdown()
             if not status_conn.closed:
-                import_jobs.fail_job(status_conn, job_id, str(error) or type(error).__name__)
+                import_jobs.fail_job(status_conn, job_id, _reason(error))
             raise
         finally:
             pool.shutdown()
@@ -155,6 +156,12 @@ def land_upload(
         job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
         time.monotonic() - began,
     )  # fmt: skip
+
+
+def _reason(error: Exception) -> str:
+    """Why a file was not landed: one line, of the server's errors without its hints and where it was."""
+    told = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((told or str(error)).split()) or type(error).__name__
 
 
 def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> int:

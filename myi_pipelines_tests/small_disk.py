@@ -1,0 +1,84 @@
+"""A disk of a few megabytes, to be filled up and emptied, and a PostgreSQL server on it. No expectations here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from myi_pipelines import embedded
+from myi_pipelines.warehouse.migrations import migrate
+
+MEBIBYTE = 1024 * 1024
+
+
+class SmallDisk(NamedTuple):
+    """A file system in memory, of its own."""
+
+    folder: Path
+
+    @contextmanager
+    def full(self, *, but: int = 0) -> Iterator[None]:
+        """Within the block all room but some bytes is taken."""
+        ballast = self.folder / "ballast"
+        try:
+            with ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(self.folder).free - but, 1))
+            yield
+        finally:
+            ballast.unlink()
+
+
+@contextmanager
+def small_disk(folder: Path, mebibytes: int) -> Iterator[SmallDisk]:
+    """A new disk in a folder. Skips the test where nobody may mount one, as on most people's machines."""
+    mount = shutil.which("mount")
+    if mount is None:
+        pytest.skip("a full disk needs a disk of its own, and there is no `mount` here")
+    folder.mkdir()
+    asked = [mount, "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=755", "myi-small-disk", str(folder)]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if said.returncode != 0:
+        pytest.skip(f"a full disk needs a disk of its own, and this user may not mount one: {said.stderr.strip()}")
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def server_in(folder: Path) -> Iterator[embedded.Cluster]:
+    """A durable server with a migrated database, that keeps little of its log."""
+    server = embedded.Cluster(folder, databases=(DATABASE,))
+    server.start()
+    try:
+        with psycopg.connect(server.url(DATABASE), autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
+            conn.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
+            conn.execute("SELECT pg_reload_conf()")
+        migrate(server.url(DATABASE))
+        yield server
+    finally:
+        embedded.discard(folder)
+
+
+def move_log(server: embedded.Cluster, folder: Path) -> None:
+    """Have a server write its log (WAL) into another folder, from its next start on; it is stopped for that."""
+    server.stop()
+    log = server.folder / "pg_wal"
+    owner = log.stat()
+    shutil.move(log, folder)
+    log.symlink_to(folder)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    server.start()
+
+
+DATABASE = "one"
