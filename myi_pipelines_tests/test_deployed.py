@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,17 +90,18 @@ class Deployment(Processes):
         return found
 
 
-@pytest.fixture
-def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Deployment]:
+@contextmanager
+def deployed(folder: Path, database_url: str, redis_url: str) -> Iterator[Deployment]:
+    """The services on some servers, none of them started."""
     code_port, ui_port, metrics_port = free_port(), free_port(), free_port()
-    home, uploads = tmp_path / "home", tmp_path / "uploads"
+    home, uploads = folder / "home", folder / "uploads"
     settings = load_settings(home=home, uploads=uploads, database_url=database_url, redis_url=redis_url)
     servers = {
         name: dagster_environment(settings)[name] for name in ("DAGSTER_PG_URL", "MYI_DATABASE_URL", "MYI_REDIS_URL")
     }
     processes = Deployment(
         compose.read({"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"}),
-        tmp_path,
+        folder,
         here={
             "/opt/myi": str(PROJECT),
             "/var/lib/myi": str(home),
@@ -109,12 +111,19 @@ def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[De
             "3000": str(ui_port),
             "9464": str(metrics_port),
         },
-        environment={name: dagster_environment(settings)[name] for name in servers}
-        | {"DAGSTER_GRPC_HOST": "127.0.0.1"},
+        environment=servers | {"DAGSTER_GRPC_HOST": "127.0.0.1"},
     )
     processes.code_port, processes.ui_port, processes.metrics_port = code_port, ui_port, metrics_port
-    yield processes
-    processes.stop()
+    try:
+        yield processes
+    finally:
+        processes.stop()
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Deployment]:
+    with deployed(tmp_path, database_url, redis_url) as processes:
+        yield processes
 
 
 @pytest.mark.long
