@@ -41,6 +41,7 @@ class Warehouse(dg.ConfigurableResource[Any]):
             connection_class=psycopg.Connection[tuple[Any, ...]],
             kwargs={"autocommit": True, "application_name": _name(context)},
             configure=database.prepare,
+            check=ConnectionPool.check_connection,  # else every retry would meet another one that the server has ended
             min_size=1,  # one stays, so that pg_stat_activity tells that the run is alive
             max_size=6,  # five polls at once, and the step's own
             open=True,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import psycopg
 import pytest
 
 from myi_pipelines.resources.warehouse import Warehouse
@@ -37,3 +38,12 @@ def test_a_lost_server_is_tried_again(opened: Warehouse) -> None:
 
     with pytest.raises(dg.RetryRequested):
         losing_it()
+
+
+def test_after_a_server_was_lost_the_next_connections_are_new_ones(opened: Warehouse, conn: psycopg.Connection) -> None:
+    with opened.connection() as one, opened.connection() as two, opened.connection() as three:
+        lost = [each.info.backend_pid for each in (one, two, three)]
+    conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::int[]) AS pid", [lost])
+    with opened.connection() as one, opened.connection() as two:
+        one.execute("SELECT 1")
+        two.execute("SELECT 1")
