@@ -1,4 +1,6 @@
-"""The process that the crash test kills: `python -m myi_pipelines_tests.crash_driver URL TAG [halt]` imports an upload.
+"""The process that the crash test kills: `python -m myi_pipelines_tests.crash_driver URL TAG [DOING]`.
+
+It imports an upload. DOING is `halt` for an import that stops half way, or `backfill` for deriving every month again.
 
 It does what a run of the assets does, on connections that a test can tell by their name. The history is always the
 same but for the tag in its names, so that every victim has tracks and artists of its own.
@@ -16,6 +18,7 @@ from functools import cache
 from myi_pipelines.history import Batch, Play, Track
 from myi_pipelines.warehouse import database
 from myi_pipelines.warehouse.landing import Landed
+from myi_pipelines.warehouse.slices import Stage, mark_stale
 from myi_pipelines_tests.driver import Warehouse, batches
 from myi_pipelines_tests.reference import Landing, Polled, minute
 from myi_pipelines_tests.strategies import ACCOUNT, CONTEXT, OFFLINE, Listener
@@ -72,6 +75,16 @@ def import_upload(warehouse: Warehouse, tag: str) -> Landed:
     return landed
 
 
+def backfill(warehouse: Warehouse, tag: str) -> None:
+    """Every month of the listener from landing again, marked first."""
+    user_id = warehouse.user(tag, TIMEZONE)
+    slices = warehouse.slices_of(user_id)
+    with warehouse.conn.transaction():
+        mark_stale(warehouse.conn, slices, Stage.EVENTS)
+    warehouse.conform(slices)
+    warehouse.refresh(user_id, [one.month for one in slices])
+
+
 def landing(tag: str) -> Landing:
     return listener(tag).landing
 
@@ -85,14 +98,17 @@ def halting(plays: Sequence[Play]) -> Iterator[Batch]:
         yield batch
 
 
-def main(url: str, tag: str, halt: str = "") -> None:
+def main(url: str, tag: str, doing: str = "import") -> None:
     with (
         database.connect(url, application_name=APPLICATION) as conn,
         database.connect(url, application_name=APPLICATION) as status_conn,
     ):
         print("ready", flush=True)
         warehouse = Warehouse(conn, status_conn)
-        if halt:
+        if doing == "backfill":
+            backfill(warehouse, tag)
+            return
+        if doing == "halt":
             plays = listener(tag).files[1]
             warehouse.land(warehouse.user(tag, TIMEZONE), plays, source=halting(plays))
         import_upload(warehouse, tag)

@@ -1,4 +1,4 @@
-"""A disk of a few megabytes, to be filled up and emptied, and a PostgreSQL server on it. No expectations here."""
+"""A disk of a few megabytes, to be filled up and emptied. No expectations here."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import psycopg
 import pytest
 
 from myi_pipelines import embedded
-from myi_pipelines.warehouse.migrations import migrate
 
 MEBIBYTE = 1024 * 1024
 
@@ -53,22 +51,6 @@ def small_disk(folder: Path, mebibytes: int) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@contextmanager
-def server_in(folder: Path) -> Iterator[embedded.Cluster]:
-    """A durable server with a migrated database, that keeps little of its log."""
-    server = embedded.Cluster(folder, databases=(DATABASE,))
-    server.start()
-    try:
-        with psycopg.connect(server.url(DATABASE), autocommit=True) as conn:
-            conn.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
-            conn.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
-            conn.execute("SELECT pg_reload_conf()")
-        migrate(server.url(DATABASE))
-        yield server
-    finally:
-        embedded.discard(folder)
-
-
 def move_log(server: embedded.Cluster, folder: Path) -> None:
     """Have a server write its log (WAL) into another folder, from its next start on; it is stopped for that."""
     server.stop()
@@ -79,6 +61,3 @@ def move_log(server: embedded.Cluster, folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner.st_uid, owner.st_gid)
     server.start()
-
-
-DATABASE = "one"

@@ -6,16 +6,25 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse import invariants, verifying
 from myi_pipelines.warehouse.import_jobs import ImportJob, JobInProgress, list_jobs
 from myi_pipelines_tests import crash_driver, reference
 from myi_pipelines_tests.driver import Warehouse, open_warehouse, sha256_of
 from myi_pipelines_tests.reference import Tables
-from myi_pipelines_tests.victims import Victim, sessions, start_victim, wait_until_gone
+from myi_pipelines_tests.victims import (
+    DATABASE,
+    Victim,
+    durable_server,
+    kill_server,
+    sessions,
+    start_victim,
+    wait_until_gone,
+)
 
 VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 KILLS_EACH = 4
@@ -71,6 +80,46 @@ def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, datab
         unfinished = [job for job in list_jobs(warehouse.conn, user=tag) if job.status in ("PENDING", "PROCESSING")]
         assert unfinished == []
     assert sum(deaths) >= len(deaths) // 4, "most victims were done before they were killed"
+
+
+@pytest.mark.parametrize("doing", ["import", "backfill"])
+def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path, doing: str) -> None:
+    tag = "victim000"
+    chance = random.Random(SEED)
+    deaths = 0
+    with durable_server(tmp_path / "postgres") as server:
+        url = server.url(DATABASE)
+        with open_warehouse(url) as warehouse:
+            user_id = crash_driver.prepare(warehouse, tag)
+            if doing == "backfill":
+                crash_driver.import_upload(warehouse, tag)
+        for _ in range(KILLS_EACH):
+            with open_warehouse(url) as warehouse:
+                if doing == "backfill":
+                    make_wrong(warehouse, user_id)
+                landed = warehouse.rows(user_id)["listening_events"]
+            with start_victim("crash_driver", url, tag, doing) as victim:
+                time.sleep(chance.uniform(0, 0.6))
+                kill_server(server)
+                victim.communicate(timeout=30)
+            deaths += victim.returncode != 0
+            server.start()
+            with open_warehouse(url) as warehouse:
+                assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
+                assert len(warehouse.rows(user_id)["listening_events"]) >= len(landed), f"seed {SEED}"
+        with open_warehouse(url) as warehouse:
+            crash_driver.import_upload(warehouse, tag)
+            assert invariants.check(warehouse.conn) == []
+            assert verifying.verify(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS).differences == []
+            assert warehouse.tables(user_id) == reference.derive({tag: crash_driver.landing(tag)})[tag]
+    assert deaths > 0, "every victim was done before its server was killed"
+
+
+def make_wrong(warehouse: Warehouse, user_id: int) -> None:
+    """Some events are missing and others are wrong, and the statistics agree with them."""
+    warehouse.conn.execute("DELETE FROM listening_events WHERE id % 3 = 0")
+    warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1 WHERE id % 3 = 1")
+    warehouse.refresh(user_id, [one.month for one in warehouse.slices_of(user_id)])
 
 
 def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, database_url: str) -> None:

@@ -15,8 +15,8 @@ from dagster import DagsterInstance
 
 from myi_pipelines.dagster_instance.home import dagster_environment
 from myi_pipelines.settings import PROJECT, load_settings
-from myi_pipelines.warehouse.database import lock_slice
-from myi_pipelines.warehouse.users import user_named
+from myi_pipelines.warehouse.database import lock_slice, lock_user
+from myi_pipelines.warehouse.users import ensure_user, user_named
 from myi_pipelines_tests import compose
 from myi_pipelines_tests.compose import Processes, free_port
 from myi_pipelines_tests.dagster_lab import Lab, count, export, months_of_export
@@ -150,10 +150,11 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         anna = user_named(conn, "anna")
         with psycopg.connect(database_url) as holder:
             lock_slice(holder, anna, months[len(months) // 2])
+            lock_user(holder, ensure_user(conn, "ben"))
             deployment.start("daemon")
-            deployment.wait_for("a run held up in the middle of its months", lambda: _waits_for(conn, holder))
+            deployment.wait_for("a run held up in the middle of its months", lambda: _waiting_for(conn, holder))
             deployment.wait_for("months that fill", lambda: _months_filled(conn, anna) > len(months) // 3)
-            deployment.wait_for("ben's import", lambda: (tmp_path / "uploads/ben/imported").exists())
+            deployment.wait_for("ben's import held up as well", lambda: _waiting_for(conn, holder) == 2)
             [cut_short] = deployment.runs_of(backfill)
             deployment.kill("code", "daemon")
         assert _months_filled(conn, anna) < len(months)
@@ -194,10 +195,13 @@ def _ended_well(deployment: Deployment, backfill: str, cut_short: dict[str, Any]
     return runs[cut_short["runId"]]["status"] == "FAILURE" and any(run["status"] == "SUCCESS" for run in heirs)
 
 
-def _waits_for(conn: psycopg.Connection, holder: psycopg.Connection) -> bool:
-    """Whether another connection waits for what ``holder`` holds."""
+def _waiting_for(conn: psycopg.Connection, holder: psycopg.Connection) -> int:
+    """How many runs wait for what ``holder`` holds."""
     pid = holder.info.backend_pid
-    return count(conn, f"SELECT count(*) FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))") > 0
+    return count(
+        conn,
+        f"SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))",
+    )
 
 
 def _months_filled(conn: psycopg.Connection, user_id: int) -> int:

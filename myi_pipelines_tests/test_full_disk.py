@@ -19,7 +19,8 @@ from myi_pipelines_tests.archive_lab import DERIVED, open_archiving_warehouse
 from myi_pipelines_tests.dagster_lab import export
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import MIN_PLAY_MS, derive
-from myi_pipelines_tests.small_disk import DATABASE, MEBIBYTE, SmallDisk, move_log, server_in, small_disk
+from myi_pipelines_tests.small_disk import MEBIBYTE, SmallDisk, move_log, small_disk
+from myi_pipelines_tests.victims import DATABASE, durable_server
 
 TAG = "victim000"
 ROOM = [0, *(32 * 1024 << power for power in range(10))]
@@ -35,7 +36,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 @pytest.fixture
 def server(disk: SmallDisk) -> Iterator[Cluster]:
     """A server whose disk it is."""
-    with server_in(disk.folder / "postgres") as running:
+    with durable_server(disk.folder / "postgres") as running:
         yield running
 
 
@@ -133,7 +134,7 @@ def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: Sma
     writes a mebibyte of log here."""
     room_left = {"victim000": 0.5, "victim001": 0.3, "victim002": 0.1}
     breakdowns = []
-    with server_in(tmp_path / "postgres") as server:
+    with durable_server(tmp_path / "postgres") as server:
         move_log(server, disk.folder / "log")
         with open_warehouse(server.url(DATABASE)) as warehouse:
             user_ids = {tag: crash_driver.prepare(warehouse, tag) for tag in room_left}

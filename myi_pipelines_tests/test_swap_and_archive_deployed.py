@@ -3,7 +3,6 @@ and daemon, the daemon alone, PostgreSQL. Nothing is lost, and all of it is done
 
 import os
 import random
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster_graphql.cli import execute_query
 
 from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
-from myi_pipelines.embedded import Cluster, discard
 from myi_pipelines.history import Play, Track
 from myi_pipelines.jobs import archive_config, archive_history
 from myi_pipelines.settings import load_settings
@@ -30,6 +28,7 @@ from myi_pipelines_tests.archive_lab import DERIVED, LANDED, ArchivingWarehouse,
 from myi_pipelines_tests.reference import MIN_PLAY_MS
 from myi_pipelines_tests.strategies import CONTEXT
 from myi_pipelines_tests.test_deployed import ASSETS, LAUNCH, SECONDS, Deployment, deployed
+from myi_pipelines_tests.victims import DATABASE, durable_server, kill_server
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dagster's graph and workspace use what Dagster has deprecated
 
@@ -56,10 +55,8 @@ def test_a_swap_and_an_archive_whose_daemon_code_server_and_database_are_killed_
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(SEED)
-    server = Cluster(tmp_path / "postgres", databases=("myi",))
-    server.start()
-    url, files = server.url("myi"), tmp_path / "home/archive"
-    try:
+    with durable_server(tmp_path / "postgres") as server:
+        url, files = server.url(DATABASE), tmp_path / "home/archive"
         with deployed(tmp_path, url, redis_url) as services:
             migration = services.start("migrate")
             assert migration.wait(SECONDS) == 0, services.said("migrate")
@@ -93,9 +90,7 @@ def test_a_swap_and_an_archive_whose_daemon_code_server_and_database_are_killed_
                 time.sleep(chance.uniform(0, 2))
                 services.kill("daemon")
                 time.sleep(chance.uniform(0, 1))
-                postmaster = server.pid()
-                assert postmaster is not None
-                os.kill(postmaster, signal.SIGKILL)
+                kill_server(server)
             reader.close()
             server.start()
             services.start("daemon")
@@ -107,8 +102,6 @@ def test_a_swap_and_an_archive_whose_daemon_code_server_and_database_are_killed_
                 warehouse.bring_back()
                 assert warehouse.everything(*LANDED) == right
                 assert {user_id: warehouse.tables(user_id) for user_id in user_ids} == tables
-    finally:
-        discard(tmp_path / "postgres")
 
 
 def fill(warehouse: ArchivingWarehouse) -> list[int]:
@@ -188,12 +181,13 @@ def partition(warehouse: ArchivingWarehouse) -> int:
 
 
 def is_done(warehouse: ArchivingWarehouse, old: int) -> bool:
-    """Whether the month is swapped and derived, and all others have left."""
-    [(stale, present)] = warehouse.conn.execute(
+    """Whether the month is swapped and derived, all others have left, and no run seems to be under way."""
+    [left] = warehouse.conn.execute(
         "SELECT (SELECT count(*) FROM stale_slices),"
-        " (SELECT count(*) FROM listening_events WHERE played_at < '2023-11-01')"
+        " (SELECT count(*) FROM listening_events WHERE played_at < '2023-11-01'),"
+        " (SELECT count(*) FROM dagster.runs WHERE status NOT IN ('SUCCESS', 'FAILURE'))"
     )
-    return (stale, present) == (0, 0) and partition(warehouse) != old
+    return left == (0, 0, 0) and partition(warehouse) != old
 
 
 def assert_all_is_well(warehouse: ArchivingWarehouse, files: Path) -> None:

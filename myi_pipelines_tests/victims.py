@@ -1,12 +1,24 @@
-"""Processes that a test starts in order to kill them, and what is left of their sessions. No expectations here."""
+"""Processes and servers that a test starts in order to kill them, and what is left of their sessions. No expectations
+here."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeAlias
 
-from myi_pipelines.warehouse.database import Connection
+import psycopg
 
+from myi_pipelines.embedded import Cluster, discard
+from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.warehouse.migrations import migrate
+
+DATABASE = "one"
+"""Of a server that is the test's own."""
 Victim: TypeAlias = subprocess.Popen[str]
 SECONDS_TO_GO = 10
 
@@ -49,3 +61,26 @@ def wait_until_gone(conn: Connection, application: str) -> None:
     while sessions(conn, application):
         assert time.monotonic() < deadline, "the victim's sessions live on"
         time.sleep(0.01)
+
+
+@contextmanager
+def durable_server(folder: Path) -> Iterator[Cluster]:
+    """A server of the test's own with a migrated database, that keeps little of its log."""
+    server = Cluster(folder, databases=(DATABASE,))
+    try:
+        server.start()
+        with psycopg.connect(server.url(DATABASE), autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
+            conn.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
+            conn.execute("SELECT pg_reload_conf()")
+        migrate(server.url(DATABASE))
+        yield server
+    finally:
+        discard(folder)
+
+
+def kill_server(server: Cluster) -> None:
+    """SIGKILL for the server; its sessions end when they notice, or when it is started again."""
+    postmaster = server.pid()
+    assert postmaster is not None
+    os.kill(postmaster, signal.SIGKILL)

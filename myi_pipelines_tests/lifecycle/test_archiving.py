@@ -6,7 +6,6 @@ import json
 import os
 import random
 import resource
-import signal
 import threading
 import time
 from collections import Counter
@@ -18,7 +17,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from myi_pipelines.embedded.postgres import Cluster
 from myi_pipelines.lifecycle import archiving
 from myi_pipelines.lifecycle.archive_files import SCHEMAS, ArchiveDamaged, ArchiveUnreachable, Store
 from myi_pipelines.lifecycle.archiving import ArchivingUnderWay
@@ -26,13 +24,12 @@ from myi_pipelines.warehouse import archive, database, invariants, users
 from myi_pipelines.warehouse.archive import SlicesAreArchived, first_kept_month
 from myi_pipelines.warehouse.events import conform_slices
 from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects
-from myi_pipelines.warehouse.migrations import migrate
 from myi_pipelines.warehouse.slices import Slice, Stage, mark_stale
 from myi_pipelines.warehouse.stats import refresh_stats
 from myi_pipelines_tests import archive_victim, crash_driver, reference
 from myi_pipelines_tests.archive_lab import DERIVED, LANDED, NOW, ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.driver import Warehouse
-from myi_pipelines_tests.victims import end_victim, start_victim
+from myi_pipelines_tests.victims import DATABASE, durable_server, end_victim, kill_server, start_victim
 
 KILLS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
@@ -270,11 +267,8 @@ def test_killed_at_any_point_every_play_is_here_or_there(
 
 
 def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path, folder: Path) -> None:
-    cluster = Cluster(tmp_path / "postgres", databases=("one",))
-    cluster.start()
-    try:
-        url = cluster.url("one")
-        migrate(url)
+    with durable_server(tmp_path / "postgres") as server:
+        url = server.url(DATABASE)
         with open_archiving_warehouse(url, folder) as warehouse:
             crash_driver.prepare(warehouse, TAG)
             before = warehouse.everything()
@@ -282,11 +276,9 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
         for doing in ("archive", "return", "archive"):
             with start_victim("archive_victim", url, str(folder), doing) as victim:
                 time.sleep(chance.uniform(0, 1.0))
-                server = cluster.pid()
-                assert server is not None
-                os.kill(server, signal.SIGKILL)
+                kill_server(server)
                 victim.communicate(timeout=60)
-            cluster.start()
+            server.start()
             with open_archiving_warehouse(url, folder) as warehouse:
                 assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
                 assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}, f"seed {SEED}"
@@ -295,8 +287,6 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
             assert warehouse.everything(*LANDED) == {table: [] for table in LANDED}
             warehouse.bring_back()
             assert warehouse.everything() == before, f"seed {SEED}"
-    finally:
-        cluster.stop()
 
 
 def test_a_full_disk_drops_nothing_and_leaves_nothing_behind(warehouse: ArchivingWarehouse) -> None:

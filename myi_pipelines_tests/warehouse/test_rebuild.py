@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,10 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myi_pipelines import embedded
 from myi_pipelines.warehouse import asides, catalog, invariants, partitions, rebuild
 from myi_pipelines.warehouse.database import connect
-from myi_pipelines.warehouse.migrations import migrate
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, partition_name
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests import reference, swapping
@@ -30,7 +26,7 @@ from myi_pipelines_tests.reference import Polled
 from myi_pipelines_tests.strategies import Listener, households, narrow_scenes
 from myi_pipelines_tests.swapping import MONTHS, Swapping, landing, mark_all, open_swapping, prepare, swaps
 from myi_pipelines_tests.test_properties import Arrival, Home, arrivals, bounded, take_and_check
-from myi_pipelines_tests.victims import end_victim, start_victim
+from myi_pipelines_tests.victims import DATABASE, durable_server, end_victim, kill_server, start_victim
 
 MAY = MONTHS[0]
 LISTENERS = 5
@@ -361,13 +357,8 @@ def test_a_full_disk_leaves_the_old_month_and_nothing_aside(warehouse: Swapping)
 
 
 def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_path: Path) -> None:
-    server = embedded.Cluster(tmp_path / "server")
-    server.start()
-    try:
-        with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-            admin.execute("CREATE DATABASE swapping")
-        url = server.url("swapping")
-        migrate(url)
+    with durable_server(tmp_path / "server") as server:
+        url = server.url(DATABASE)
         with open_swapping(url) as warehouse:
             user_ids = prepare(warehouse, LISTENERS)
             before = rows(warehouse)
@@ -375,9 +366,7 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_
         for _ in range(2):
             victim = start_victim("swapping", url)
             time.sleep(chance.uniform(0.1, 0.9))
-            postmaster = server.pid()
-            assert postmaster is not None
-            os.kill(postmaster, signal.SIGKILL)
+            kill_server(server)
             victim.communicate(timeout=30)
             server.start()
             with open_swapping(url) as warehouse:
@@ -386,8 +375,6 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_
                 assert rows(warehouse) == before
                 assert asides.leftovers(warehouse.conn) == []
                 assert_whole(warehouse, user_ids)
-    finally:
-        embedded.discard(tmp_path / "server")
 
 
 @pytest.mark.parametrize("victim_is", ["process", "session"])
