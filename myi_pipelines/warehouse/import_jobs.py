@@ -49,7 +49,7 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
 
     A file that failed before gets a new job. A job that is not finished is taken up again when its owner is gone:
     the owner holds a session-level advisory lock on the job, which dies with its connection. This connection holds
-    it until ``release_job`` or its own end.
+    it until ``release_job`` or its own end. So is one that was completed while rows were refused for their times.
     Raises JobInProgress when the owner lives.
     """
     upload = {"user_id": user_id, "file_name": file_name, "sha256": sha256, "total_bytes": total_bytes}
@@ -57,8 +57,8 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
     while row is None:  # once, unless another process fails the job between the two statements
         conn.execute(statement("import_jobs/open"), upload)
         row = conn.execute(statement("import_jobs/find"), upload).fetchone()
-    job_id, is_completed = row
-    if is_completed:
+    job_id, is_done = row
+    if is_done:
         return job_id, True
     locked = conn.execute("SELECT pg_try_advisory_lock(hashtextextended('myi:job:' || %s, 0))", [job_id]).fetchone()
     if locked != (True,):
