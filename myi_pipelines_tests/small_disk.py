@@ -28,10 +28,20 @@ class SmallDisk(NamedTuple):
         ballast = self.folder / "ballast"
         try:
             with ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(self.folder).free - but, 1))
+                while not self._is_taken(file.fileno(), but):
+                    pass  # somebody else took some of it meanwhile
             yield
         finally:
             ballast.unlink()
+
+    def _is_taken(self, descriptor: int, but: int) -> bool:
+        room = shutil.disk_usage(self.folder).free - but
+        if room > 0:
+            try:
+                os.posix_fallocate(descriptor, 0, room)
+            except OSError:
+                return False
+        return True
 
 
 @contextmanager

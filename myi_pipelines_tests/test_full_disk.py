@@ -20,6 +20,7 @@ from myi_pipelines_tests.dagster_lab import export
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import MIN_PLAY_MS, derive
 from myi_pipelines_tests.small_disk import MEBIBYTE, SmallDisk, move_log, small_disk
+from myi_pipelines_tests.test_crash import assert_whole_files
 from myi_pipelines_tests.victims import DATABASE, durable_server
 
 TAG = "victim000"
@@ -60,6 +61,7 @@ def test_an_import_lands_nothing_on_a_full_disk_and_all_of_it_with_room(disk: Sm
             troubles.append(type(error))
         server.start()
         with open_warehouse(url) as warehouse:
+            assert_whole_files(warehouse, TAG)
             assert_exact(warehouse)
     with open_warehouse(url) as warehouse:
         assert warehouse.tables(user_id) == derive({TAG: crash_driver.landing(TAG)})[TAG]
@@ -148,6 +150,7 @@ def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: Sma
                     breakdowns.append(tag)
             server.start()
             with open_warehouse(server.url(DATABASE)) as warehouse:
+                assert_whole_files(warehouse, tag)
                 assert_exact(warehouse)
         assert breakdowns == list(room_left)
         with open_warehouse(server.url(DATABASE)) as warehouse:

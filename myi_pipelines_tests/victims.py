@@ -65,11 +65,13 @@ def wait_until_gone(conn: Connection, application: str) -> None:
 
 @contextmanager
 def durable_server(folder: Path) -> Iterator[Cluster]:
-    """A server of the test's own with a migrated database, that keeps little of its log."""
+    """A server of the test's own with a migrated database, that keeps little of its log. Commits outlast its death; not
+    that of the machine, which would have every test wait for the disk."""
     server = Cluster(folder, databases=(DATABASE,))
     try:
         server.start()
         with psycopg.connect(server.url(DATABASE), autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM SET fsync = off")
             conn.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
             conn.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
             conn.execute("SELECT pg_reload_conf()")
