@@ -114,6 +114,38 @@ def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path
     assert deaths > 0, "every victim was done before its server was killed"
 
 
+def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tmp_path: Path) -> None:
+    tag = "victim000"
+    with durable_server(tmp_path / "postgres") as server:
+        url = server.url(DATABASE)
+        with open_warehouse(url) as warehouse:
+            user_id = crash_driver.prepare(warehouse, tag)
+            before = warehouse.rows(user_id)
+            with warehouse.status_conn.transaction(force_rollback=True):
+                warehouse.status_conn.execute("SELECT FROM users WHERE id = %s FOR NO KEY UPDATE", [user_id])
+                with start_victim("crash_driver", url, tag) as victim:
+                    wait_until_held(warehouse)
+                    kill_server(server)
+                    victim.communicate(timeout=30)
+                    server.start()
+                warehouse.status_conn.close()
+        with open_warehouse(url) as warehouse:
+            assert [job.status for job in list_jobs(warehouse.conn)] == ["PROCESSING", "COMPLETED"]
+            assert_whole_files(warehouse, tag)
+            assert warehouse.rows(user_id) == before
+            crash_driver.import_upload(warehouse, tag)
+            assert warehouse.tables(user_id) == reference.derive({tag: crash_driver.landing(tag)})[tag]
+
+
+def wait_until_held(warehouse: Warehouse) -> None:
+    """Wait until somebody waits for what the warehouse's second connection holds."""
+    waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+    deadline = time.monotonic() + 30
+    while not warehouse.conn.execute(waiting, [warehouse.status_conn.info.backend_pid]).fetchall():
+        assert time.monotonic() < deadline, "nobody came to wait"
+        time.sleep(0.01)
+
+
 def assert_whole_files(warehouse: Warehouse, tag: str) -> None:
     """The earlier export's plays are there, and all of the upload's or none."""
     [(landed,)] = warehouse.conn.execute(
