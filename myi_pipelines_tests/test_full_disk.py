@@ -162,12 +162,18 @@ def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: Sma
 
 def leave_log(warehouse: Warehouse, mebibytes: float) -> None:
     """Write the server's log until only so much is left of the files that it has."""
+    warehouse.conn.execute("CHECKPOINT")  # Files that it has done with are to be written anew.
+    while (messages := int((log_left(warehouse) - mebibytes * MEBIBYTE) // 65_536)) > 0:
+        for _ in range(messages):
+            warehouse.conn.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 65536))")
+
+
+def log_left(warehouse: Warehouse) -> int:
     [(left,)] = warehouse.conn.execute(
         "SELECT (count(*) + 1) * 16777216 - pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint % 16777216"
         " FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn())"
     )
-    for _ in range(int((left - mebibytes * MEBIBYTE) // 65_536)):
-        warehouse.conn.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 65536))")
+    return int(left)
 
 
 def test_whoever_imports_is_told_in_one_line_to_make_room(

@@ -72,7 +72,7 @@ def durable_server(folder: Path) -> Iterator[Cluster]:
         server.start()
         with psycopg.connect(server.url(DATABASE), autocommit=True) as conn:
             conn.execute("ALTER SYSTEM SET fsync = off")
-            conn.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
+            conn.execute("ALTER SYSTEM SET max_wal_size = '256MB'")
             conn.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
             conn.execute("SELECT pg_reload_conf()")
         migrate(server.url(DATABASE))
