@@ -113,7 +113,7 @@ def _raw(name: str, within: LiteralString, conn: Connection, listener: Listener)
 
 
 def _bounded(name: str, span: dict[str, Any], conn: Connection, listener: Listener) -> object:
-    row = conn.execute(statement("dashboard/local_span"), span | {"user_id": listener.user_id}).fetchone()
+    row = conn.execute(statement("scale/local_span"), span | {"user_id": listener.user_id}).fetchone()
     assert row is not None
     bounds = {"since": row[0], "until": row[1]}
     return _execute(conn, f"scale/{name}", "e.played_at >= %(since)s AND e.played_at < %(until)s", listener, bounds)
@@ -151,14 +151,14 @@ QUESTIONS = (
         lambda conn, listener: dashboard.top_tracks_of_month(conn, listener.user_id, MONTH),
         partial(_raw, "raw_top_tracks", _IN_MONTH),
         partial(_bounded, "raw_top_tracks", _MONTH),
-        needs=1 + 2,
+        needs=1,
     ),
     Question(
         "top 50 tracks of a year",
         lambda conn, listener: dashboard.top_tracks_of_year(conn, listener.user_id, YEAR),
         partial(_raw, "raw_top_tracks", _IN_YEAR),
         partial(_bounded, "raw_top_tracks", _YEAR),
-        needs=12 + 2,
+        needs=0,
     ),
     Question(
         "days of a year",

@@ -26,6 +26,7 @@ from myi_pipelines.warehouse.partitions import (
     USER_TRACK_MONTHS,
     MonthTable,
 )
+from myi_pipelines.warehouse.stats import TOP_TRACKS
 
 MONTHS = partitions.months_between(date(2017, 7, 1), date(2025, 10, 1))
 POLLED_MONTHS = 12
@@ -80,7 +81,7 @@ def build(url: str, *, plays: int, on_step: OnStep, months: Sequence[date] = MON
         on_step("gathering the planner's statistics")
         conn.execute("ANALYZE listening_events, user_track_months")
     batches = [
-        {"first": first, "last": first + _LISTENERS_AT_ONCE - 1}
+        {"first": first, "last": first + _LISTENERS_AT_ONCE - 1, "each": TOP_TRACKS}
         for first in range(1, listeners + 1, _LISTENERS_AT_ONCE)
     ]
     _in_parallel(url, "statistics", [partial(_statistics, batch=batch) for batch in batches], on_step)

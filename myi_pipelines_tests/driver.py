@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -19,16 +19,19 @@ from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests.reference import (
     MIN_PLAY_MS,
+    TOP_TRACKS,
     BucketStats,
     Event,
     EventKey,
     Polled,
     Shown,
     Tables,
+    TopTracks,
     Totals,
     TrackKey,
     TrackStats,
     key,
+    top_tracks,
 )
 
 
@@ -160,6 +163,7 @@ class Warehouse(NamedTuple):
                 artists[artist_id]: Totals(*counts)
                 for artist_id, *counts in self._of(user_id, "artist_id, play_count, total_ms", "user_artist_stats")
             },
+            year_top_tracks=self._year_top_tracks(user_id, tracks),
             bucket_stats={
                 (bucket_type, bucket_date): BucketStats(*counts)
                 for bucket_type, bucket_date, *counts in self._of(
@@ -174,6 +178,15 @@ class Warehouse(NamedTuple):
             },
             totals=Totals(*totals),
         )
+
+    def _year_top_tracks(self, user_id: int, tracks: Mapping[int, TrackKey]) -> dict[int, TopTracks]:
+        years: dict[int, dict[TrackKey, Totals]] = {}
+        for year, track_id, *counts in self._of(
+            user_id, "year, track_id, play_count, total_ms", "user_year_top_tracks"
+        ):
+            years.setdefault(year, {})[tracks[track_id]] = Totals(*counts)
+        assert all(len(kept) <= TOP_TRACKS for kept in years.values())
+        return {year: top_tracks(kept) for year, kept in years.items()}
 
     def identities(self, user_id: int) -> dict[EventKey, tuple[int, datetime]]:
         """Each event's id and created_at."""
@@ -193,6 +206,8 @@ class Warehouse(NamedTuple):
             "user_hour_months",
             "user_track_stats",
             "user_artist_stats",
+            "user_month_edges",
+            "user_year_top_tracks",
             "user_time_bucket_stats",
             "user_hour_stats",
             "stale_slices",

@@ -21,6 +21,7 @@ MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
 NEAR = timedelta(seconds=3)
 MINUTE = timedelta(minutes=1)
+TOP_TRACKS = 50
 
 
 class Polled(NamedTuple):
@@ -190,6 +191,14 @@ class TrackStats(NamedTuple):
     last_played_at: datetime
 
 
+class TopTracks(NamedTuple):
+    """The most played tracks of a year. Of those that were played as much as the last one, a surrogate id decides which
+    are among them; so where some may be left out, only their number is told."""
+
+    tracks: dict[TrackKey, Totals]
+    last: tuple[Totals, int] | None
+
+
 class BucketStats(NamedTuple):
     play_count: int
     total_ms: int
@@ -203,6 +212,7 @@ class Tables(NamedTuple):
     track_months: dict[tuple[date, TrackKey], Totals]
     track_stats: dict[TrackKey, TrackStats]
     artist_stats: dict[str, Totals]
+    year_top_tracks: dict[int, TopTracks]
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
     totals: Totals
@@ -447,12 +457,26 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         track_months=totals(events, lambda event: [(first_of_month(event.played_at, UTC), event.track)]),
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
         artist_stats=totals(events, lambda event: catalog.credits(event.track)),
+        year_top_tracks={
+            year: top_tracks(totals(plays, lambda play: [play.track]))
+            for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
+        },
         bucket_stats={
             bucket: BucketStats(*total(plays), unique_tracks=len({play.track for play in plays}))
             for bucket, plays in grouped(events, lambda event: buckets(event.played_at, zone)).items()
         },
         hour_stats=totals(events, lambda event: [event.played_at.astimezone(zone).hour]),
         totals=total(events),
+    )
+
+
+def top_tracks(played: Mapping[TrackKey, Totals]) -> TopTracks:
+    kept = dict(sorted(played.items(), key=lambda item: item[1], reverse=True)[:TOP_TRACKS])
+    if len(kept) < TOP_TRACKS:
+        return TopTracks(kept, None)
+    last = min(kept.values())
+    return TopTracks(
+        {track: counts for track, counts in kept.items() if counts != last}, (last, list(kept.values()).count(last))
     )
 
 

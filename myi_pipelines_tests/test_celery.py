@@ -41,6 +41,7 @@ ASSETS = [
         "listening_events",
         "user_track_stats",
         "user_artist_stats",
+        "user_year_top_tracks",
         "user_time_bucket_stats",
         "user_hour_stats",
     )

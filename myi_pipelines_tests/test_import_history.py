@@ -171,7 +171,14 @@ def test_materializations_say_what_was_done(lab: Lab, instance: DagsterInstance)
     summary = events[max(events)]
     assert (summary["run_added"], summary["run_unchanged"], summary["run_months"]) == (54, 0, 3)
     assert summary["plays_per_month"].startswith("![Plays per month](data:image/png;base64,")
-    for table in ("user_track_months", "user_track_stats", "user_artist_stats", "user_hour_stats", "users"):
+    for table in (
+        "user_track_months",
+        "user_track_stats",
+        "user_artist_stats",
+        "user_year_top_tracks",
+        "users",
+        "users",
+    ):
         told = metadata(result, "stats", table)
         assert told[max(told)]["rows_written"] > 0
         assert told[max(told)]["dagster/row_count"] > 0

@@ -9,7 +9,7 @@ from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.lifecycle.archiving import archive_months, bring_back_from
 from myi_pipelines.warehouse import archive, verifying
 from myi_pipelines.warehouse.verifying import Verified
-from myi_pipelines_tests.crash_driver import prepare
+from myi_pipelines_tests.crash_driver import import_upload, prepare
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import MIN_PLAY_MS
 
@@ -57,6 +57,33 @@ DAMAGES = {
         "INSERT INTO user_time_bucket_stats SELECT id, 'DAY', '2015-02-03', 1, 1, 1 FROM users",
         {"user_time_bucket_stats"},
     ),
+    "a year has too many top tracks": (
+        "WITH t AS (INSERT INTO tracks (spotify_id) VALUES ('y') RETURNING id) INSERT INTO user_year_top_tracks"
+        " (user_id, year, track_id, play_count, total_ms) SELECT users.id, 2011, t.id, 1, 1 FROM users, t",
+        {"user_year_top_tracks"},
+    ),
+    "a year counts wrongly": (
+        "UPDATE user_year_top_tracks SET total_ms = total_ms + 1"
+        " WHERE track_id = (SELECT max(track_id) FROM user_year_top_tracks WHERE year = 2011)",
+        {"user_year_top_tracks"},
+    ),
+    "a year was made up": (
+        "INSERT INTO user_year_top_tracks (user_id, year, track_id, play_count, total_ms)"
+        " SELECT users.id, 2015, tracks.id, 1, 1 FROM users, (SELECT min(id) AS id FROM tracks) AS tracks",
+        {"user_year_top_tracks"},
+    ),
+    "all years are gone": ("DELETE FROM user_year_top_tracks", {"user_year_top_tracks"}),
+    "beginnings of months are gone": ("DELETE FROM user_month_edges", {"user_month_edges", "user_year_top_tracks"}),
+    "the beginning of a month was made up": (
+        "INSERT INTO user_month_edges (user_id, month, track_id, play_count, total_ms)"
+        " SELECT users.id, '2015-03-01', tracks.id, 1, 60000 FROM users, (SELECT min(id) AS id FROM tracks) AS tracks",
+        {"user_month_edges"},
+    ),
+    "the beginning of a month counts wrongly": (
+        "UPDATE user_month_edges SET total_ms = total_ms + 1"
+        " WHERE (month, track_id) = (SELECT month, track_id FROM user_month_edges ORDER BY month, track_id LIMIT 1)",
+        {"user_month_edges"},
+    ),
     "the totals are wrong": ("UPDATE users SET total_listening_ms = 1", {"users"}),
     "names mean nothing": (
         "DELETE FROM export_track_links WHERE export_track_id = (SELECT min(id) FROM export_tracks)",
@@ -82,6 +109,7 @@ def found_in(warehouse: Warehouse) -> Verified:
 
 def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) -> None:
     user_id = prepare(warehouse, "anna")
+    import_upload(warehouse, "anna")
     sound = found_in(warehouse)
     assert (sound.differences, sound.users, sound.stale) == ([], 1, 0)
     assert sound.slices == len(warehouse.slices_of(user_id))

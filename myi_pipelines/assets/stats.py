@@ -53,6 +53,13 @@ STATS_SPECS = [
         about="A play counts for every artist who is credited on the track.",
     ),
     table_spec(
+        "user_year_top_tracks",
+        group=STATS,
+        deps=["user_track_months", "listening_events"],
+        about="Years of the listener's own time zone, summed from their months. The events tell which plays around New"
+        " Year are of another year at the listener's clock than in UTC.",
+    ),
+    table_spec(
         "user_time_bucket_stats",
         group=STATS,
         deps=["listening_events"],

@@ -65,12 +65,13 @@ def top_tracks(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]
 
 def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local month."""
-    return _top_of_months(conn, user_id, month, next_month(month), each)
+    asked = {"user_id": user_id, "month": month, "next_month": next_month(month), "each": each}
+    return _top(conn, "dashboard/top_tracks_of_month", asked)
 
 
 def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
-    """The most played tracks of a local year."""
-    return _top_of_months(conn, user_id, date(year, 1, 1), date(year + 1, 1, 1), each)
+    """The most played tracks of a local year; at most ``stats.TOP_TRACKS`` are kept."""
+    return _top(conn, "dashboard/top_tracks_of_year", {"user_id": user_id, "year": year, "each": each})
 
 
 def days_of_year(conn: Connection, user_id: int, year: int) -> list[Day]:
@@ -96,23 +97,6 @@ def _recent_plays(conn: Connection, user_id: int, each: int, since: datetime) ->
     asked = {"user_id": user_id, "each": each, "since": since, "until": until}
     with conn.cursor(row_factory=class_row(RecentPlay)) as cursor:
         return cursor.execute(statement("dashboard/recent_plays"), asked).fetchall()
-
-
-def _top_of_months(conn: Connection, user_id: int, first: date, end: date, each: int) -> list[Top]:
-    """Exact at the listener's clock, as soon as no slice around the months is stale.
-
-    Of archived months only the statistics are here: plays between the ends of a local and its UTC month then count
-    for the UTC month.
-    """
-    asked: dict[str, Any] = {"user_id": user_id, "first": first, "end": end, "each": each}
-    local = conn.execute(statement("dashboard/local_span"), asked).fetchone()
-    if local is None:
-        return []
-    (since, until), (begins, ends) = local, (starts_at(first), starts_at(end))
-    asked |= {"begin_from": min(since, begins), "begin_to": max(since, begins)}
-    asked |= {"end_from": min(until, ends), "end_to": max(until, ends)}
-    asked |= {"begins_early": 1 if since < begins else -1, "ends_late": 1 if until > ends else -1}
-    return _top(conn, "dashboard/top_tracks_of_months", asked)
 
 
 def _top(conn: Connection, name: str, asked: Mapping[str, Any]) -> list[Top]:

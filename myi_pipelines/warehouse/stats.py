@@ -30,6 +30,9 @@ ONE_DAY = timedelta(days=1)
 CLOCKS_DIFFER = 2 * ONE_DAY
 """No local day begins or ends farther from the UTC day of its name."""
 
+TOP_TRACKS = 50
+"""Tracks of a local year that are kept, or fewer if it has fewer."""
+
 
 class Refreshed(NamedTuple):
     """Rows written (new, changed or removed) by table, and the months that were recomputed."""
@@ -38,6 +41,7 @@ class Refreshed(NamedTuple):
     user_track_months: int
     user_track_stats: int
     user_artist_stats: int
+    user_year_top_tracks: int
     user_time_bucket_stats: int
     user_hour_stats: int
     users: int
@@ -130,13 +134,14 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
         )
         stale = sorted({month for (month,) in marked} | set(months))
         if not stale:
-            return Refreshed([], 0, 0, 0, 0, 0, 0)
+            return Refreshed([], 0, 0, 0, 0, 0, 0, 0)
         require_present(conn, [Slice(user_id, month) for month in stale], with_neighbours=True)
         ensure_partitions(conn, USER_TRACK_MONTHS, stale)
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
         run: dict[str, Any] = {"user_id": user_id, "months": stale, "timezone": row[0], "recount": bool(months)}
+        run |= {"edges": _edges(stale), "each": TOP_TRACKS}
         ranges = [run | _range(conn, run, first, last) for first, last in _runs(stale)]
         # The helper sees the same events: whoever changes this listener's waits for the lock that is held here.
         reading = pool.submit(_read_local_clock, helper, ranges) if helper is not None else None
@@ -149,6 +154,7 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
             user_track_months=track_months,
             user_track_stats=tracks,
             user_artist_stats=artists,
+            user_year_top_tracks=_write_year_top_tracks(conn, run, local.month_edges),
             user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
             user_hour_stats=_write_hours(conn, run, local.hour_months),
             users=conn.execute(statement("stats/totals"), run).rowcount,
@@ -157,10 +163,14 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
 
 def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:
     """A run of UTC months: those that are stale, its bounds, and the local days, weeks and months that overlap it."""
+    months = [month for month in run["months"] if first <= month <= last]
     bounds: dict[str, Any] = {
-        "months": [month for month in run["months"] if first <= month <= last],
+        "months": months,
+        "edges": _edges(months),
         "starts_at": starts_at(first),
         "ends_at": starts_at(next_month(last)),
+        "edges_from": starts_at(first) - ONE_DAY,
+        "edges_to": starts_at(next_month(last)) + ONE_DAY,
     }
     with conn.cursor(row_factory=dict_row) as cursor:
         days = cursor.execute(statement("stats/local_range"), run | bounds).fetchone()
@@ -177,6 +187,11 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
+def _edges(months: Sequence[date]) -> list[date]:
+    """The months that begin where some months begin or end."""
+    return sorted({edge for month in months for edge in (month, next_month(month))})
+
+
 class _LocalClock(NamedTuple):
     """What the events say at the listener's clock."""
 
@@ -184,12 +199,15 @@ class _LocalClock(NamedTuple):
     """By range: rows of user_time_bucket_stats."""
     hour_months: list[tuple[Any, ...]]
     """Rows of user_hour_months."""
+    month_edges: list[tuple[Any, ...]]
+    """Rows of user_month_edges."""
 
 
 def _read_local_clock(conn: Connection, ranges: Sequence[dict[str, Any]]) -> _LocalClock:
     return _LocalClock(
         [conn.execute(statement("stats/buckets"), bounds).fetchall() for bounds in ranges],
         [row for bounds in ranges for row in conn.execute(statement("stats/hour_months"), bounds)],
+        [row for bounds in ranges for row in conn.execute(statement("stats/month_edges"), bounds)],
     )
 
 
@@ -216,6 +234,16 @@ def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
     conn.execute(statement("stats/touched_artists"), run)
     conn.execute("ANALYZE touched_artists")
     return conn.execute(statement("stats/artists"), run).rowcount
+
+
+def _write_year_top_tracks(conn: Connection, run: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:
+    """Whole local years: the sums of their UTC months, with the edges where local and UTC years differ."""
+    _copy(conn, "COPY fresh_month_edges FROM STDIN", month_edges)
+    conn.execute(statement("stats/remove_month_edges"), run)
+    conn.execute(statement("stats/write_month_edges"), run)
+    years = sorted({day.year for edge in run["edges"] for day in (edge - ONE_DAY, edge)})
+    bounds = {"years": years, "first": date(years[0], 1, 1), "end": date(years[-1] + 1, 1, 1)}
+    return conn.execute(statement("stats/year_top_tracks"), run | bounds).rowcount
 
 
 def _write_buckets(

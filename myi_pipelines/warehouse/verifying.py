@@ -20,16 +20,18 @@ from myi_pipelines.warehouse.database import (
 )
 from myi_pipelines.warehouse.events import conform_slices, match_plays, open_workspace, slice_bounds
 from myi_pipelines.warehouse.slices import Slice, Stage, mark_stale, stale_slices
-from myi_pipelines.warehouse.stats import refresh_stats
+from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
 
 FROM_EVENTS = {
     "user_track_months": "track_months",
     "user_hour_months": "hour_months",
     "user_time_bucket_stats": "buckets",
+    "user_month_edges": "month_edges",
 }
 FROM_MONTHS = {
     "user_track_stats": "tracks",
     "user_artist_stats": "artists",
+    "user_year_top_tracks": "year_top_tracks",
     "user_hour_stats": "hours",
     "users": "totals",
 }
@@ -197,7 +199,7 @@ def _statistics(conn: Connection, user_id: int, name: str, timezone: str) -> lis
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         unknown = [month for (month,) in conn.execute(statement("verify/unknown"), {"user_id": user_id})]
-        parameters = {"user_id": user_id, "timezone": timezone, "unknown": unknown}
+        parameters = {"user_id": user_id, "timezone": timezone, "unknown": unknown, "each": TOP_TRACKS}
         return [
             Difference(table, what, name, user_id, month, Stage.STATS if table in FROM_EVENTS else None)
             for table, query in {**FROM_EVENTS, **FROM_MONTHS}.items()

@@ -20,7 +20,7 @@ import pytest
 from myi_pipelines.lifecycle import archiving
 from myi_pipelines.lifecycle.archive_files import SCHEMAS, ArchiveDamaged, ArchiveUnreachable, Store
 from myi_pipelines.lifecycle.archiving import ArchivingUnderWay
-from myi_pipelines.warehouse import archive, database, invariants, users
+from myi_pipelines.warehouse import archive, dashboard, database, invariants, users
 from myi_pipelines.warehouse.archive import SlicesAreArchived, first_kept_month
 from myi_pipelines.warehouse.events import conform_slices
 from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects
@@ -129,6 +129,32 @@ def test_a_new_time_zone_reaches_archived_months(warehouse: ArchivingWarehouse) 
     warehouse.archive()
     expected = reference.derive({TAG: crash_driver.landing(TAG)._replace(timezone="America/St_Johns")})[TAG]
     assert warehouse.tables(listener(warehouse))[1:] == expected[1:]
+
+
+def test_years_stay_exact_when_a_month_of_them_changes_after_new_year_has_left(warehouse: ArchivingWarehouse) -> None:
+    """Samoa's 2012 began fourteen hours before UTC's; which plays those were is not to be seen in the UTC months."""
+    user_id = listener(warehouse)
+    assert warehouse.conn.execute("SELECT FROM user_month_edges WHERE month = '2012-01-01'").rowcount >= 2
+    warehouse.archive()
+    landing = crash_driver.landing(TAG)
+    late = [
+        reference.Polled(row.spotify_id, month + timedelta(days=3, minutes=number), 200_000)
+        for month in (datetime(2011, 7, 1, tzinfo=UTC), datetime(2012, 4, 1, tzinfo=UTC))
+        for number, row in enumerate(landing.polled)
+    ]
+    warehouse.poll(user_id, late)
+    warehouse.settle([user_id])
+    assert {date(2011, 12, 1), date(2012, 1, 1)} <= set(warehouse.archived_months())
+    expected = reference.derive({TAG: landing._replace(polled=[*landing.polled, *late])})[TAG]
+    assert warehouse.tables(user_id)[1:] == expected[1:]
+
+
+def test_top_tracks_of_archived_months_are_the_local_months(warehouse: ArchivingWarehouse) -> None:
+    user_id = listener(warehouse)
+    months = warehouse.months_of([user_id])
+    before = [dashboard.top_tracks_of_month(warehouse.conn, user_id, month) for month in months]
+    warehouse.archive()
+    assert [dashboard.top_tracks_of_month(warehouse.conn, user_id, month) for month in months] == before
 
 
 def test_tracks_that_turn_out_to_be_one_are_one_in_archived_months_too(warehouse: ArchivingWarehouse) -> None:

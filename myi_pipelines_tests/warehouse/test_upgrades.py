@@ -5,8 +5,12 @@ from pathlib import Path
 
 import psycopg
 
-from myi_pipelines.warehouse import maintenance, partitions
+from myi_pipelines.warehouse import maintenance, partitions, slices, users
 from myi_pipelines.warehouse.database import SQL_FOLDER, Connection
+from myi_pipelines.warehouse.slices import Slice, Stage
+from myi_pipelines_tests import crash_driver
+from myi_pipelines_tests.archive_lab import open_archiving_warehouse
+from myi_pipelines_tests.driver import open_warehouse
 
 MIGRATIONS = sorted((SQL_FOLDER / "migrations").glob("*.sql"))
 ROWS = {
@@ -44,6 +48,47 @@ def test_narrowing_rows_keeps_them(empty_database_url: str) -> None:
         assert maintenance.drifts(conn) == []
 
 
+def test_years_are_summed_for_the_plays_that_are_there(database_url: str) -> None:
+    with open_warehouse(database_url) as warehouse:
+        zones = {"anna": crash_driver.TIMEZONE, "ben": "America/New_York", "cleo": "UTC"}
+        for name, timezone in zones.items():
+            crash_driver.prepare(warehouse, name)
+            crash_driver.import_upload(warehouse, name)
+            users.set_timezone(warehouse.conn, name, timezone)
+            warehouse.settle([users.user_named(warehouse.conn, name)])
+        told = years(warehouse.conn)
+        assert all(told.values())
+
+        warehouse.conn.execute("DROP TABLE user_year_top_tracks, user_month_edges")
+        _, [summing, *_] = split_at("0014")
+        apply(warehouse.conn, summing)
+
+        assert years(warehouse.conn) == told
+        assert slices.stale_slices(warehouse.conn, Stage.STATS) == []
+
+
+def test_plays_around_new_year_come_back_from_the_archive_for_the_sums_of_its_years(
+    database_url: str, tmp_path: Path
+) -> None:
+    with open_archiving_warehouse(database_url, tmp_path) as warehouse:
+        crash_driver.prepare(warehouse, "anna")
+        crash_driver.import_upload(warehouse, "anna")
+        user_id = users.user_named(warehouse.conn, "anna")
+        told = years(warehouse.conn)
+        warehouse.archive()
+
+        warehouse.conn.execute("DROP TABLE user_year_top_tracks, user_month_edges")
+        _, [summing, *_] = split_at("0014")
+        apply(warehouse.conn, summing)
+
+        assert warehouse.stale(user_id, Stage.STATS) == [Slice(user_id, date(2012, 1, 1))]
+        warehouse.settle([user_id])
+        assert years(warehouse.conn)["user_year_top_tracks"] == told["user_year_top_tracks"]
+        warehouse.bring_back()
+        warehouse.refresh(user_id, warehouse.months_of([user_id]))
+        assert years(warehouse.conn) == told
+
+
 def split_at(number: str) -> tuple[list[Path], list[Path]]:
     """The migrations before one, and those from it on."""
     [at] = [index for index, path in enumerate(MIGRATIONS) if path.name.startswith(number)]
@@ -64,3 +109,10 @@ def rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
 def names(conn: Connection) -> list[str]:
     found = conn.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
     return [name for (name,) in found]
+
+
+def years(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        table: conn.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 5".encode()).fetchall()
+        for table in ("user_year_top_tracks", "user_month_edges")
+    }

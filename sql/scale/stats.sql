@@ -71,3 +71,33 @@ JOIN track_artists USING (track_id)
 WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, artist_id
 ORDER BY user_id, artist_id;
+
+INSERT INTO user_month_edges (user_id, month, track_id, play_count, total_ms)
+SELECT user_id, greatest(local_month, utc_month) AS month, track_id,
+       sum(CASE WHEN local_month > utc_month THEN 1 ELSE -1 END),
+       sum(CASE WHEN local_month > utc_month THEN ms_played ELSE -ms_played END)
+FROM (SELECT user_id, track_id, ms_played, date_trunc('month', played_at AT TIME ZONE timezone)::date AS local_month,
+             date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS utc_month
+      FROM listening_events
+      JOIN user_settings USING (user_id)
+      WHERE user_id BETWEEN %(first)s AND %(last)s) AS plays
+WHERE local_month <> utc_month
+GROUP BY user_id, month, track_id
+ORDER BY user_id, month, track_id;
+
+INSERT INTO user_year_top_tracks (user_id, year, track_id, play_count, total_ms)
+SELECT user_id, year, track_id, play_count, total_ms
+FROM (SELECT user_id, year, track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms,
+             row_number() OVER (PARTITION BY user_id, year
+                                ORDER BY sum(play_count) DESC, sum(total_ms) DESC, track_id) AS rank
+      FROM (SELECT user_id, date_part('year', month) AS year, track_id, play_count, total_ms
+            FROM user_track_months
+            UNION ALL
+            SELECT user_id, date_part('year', month), track_id, play_count, total_ms FROM user_month_edges
+            UNION ALL
+            SELECT user_id, date_part('year', month - 1), track_id, -play_count, -total_ms FROM user_month_edges) AS counted
+      WHERE user_id BETWEEN %(first)s AND %(last)s
+      GROUP BY user_id, year, track_id
+      HAVING sum(play_count) > 0) AS ranked
+WHERE rank <= %(each)s
+ORDER BY user_id, year, track_id;

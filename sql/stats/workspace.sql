@@ -43,3 +43,11 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
     play_count integer NOT NULL,
     total_ms   bigint NOT NULL
 );
+
+-- One row per month that begins and track: what the events say.
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh_month_edges (
+    month      date NOT NULL,
+    track_id   bigint NOT NULL,
+    play_count integer NOT NULL,
+    total_ms   bigint NOT NULL
+);

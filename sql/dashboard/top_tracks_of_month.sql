@@ -1,17 +1,17 @@
--- One row per rank: the tracks most played in some local months, and their artists.
--- UTC months are counted already; plays between the ends of the local months and theirs come on top or go off.
+-- One row per rank: the tracks most played in a local month, and their artists.
+-- The UTC month is counted already; plays between the beginnings of a local and a UTC month come on top or go off.
 WITH counted AS (
     SELECT track_id, play_count, total_ms
     FROM user_track_months
-    WHERE user_id = %(user_id)s AND month >= %(first)s AND month < %(end)s
+    WHERE user_id = %(user_id)s AND month = %(month)s
     UNION ALL
-    SELECT track_id, %(begins_early)s::int, %(begins_early)s::int * ms_played
-    FROM listening_events
-    WHERE user_id = %(user_id)s AND played_at >= %(begin_from)s AND played_at < %(begin_to)s
+    SELECT track_id, play_count, total_ms
+    FROM user_month_edges
+    WHERE user_id = %(user_id)s AND month = %(month)s
     UNION ALL
-    SELECT track_id, %(ends_late)s::int, %(ends_late)s::int * ms_played
-    FROM listening_events
-    WHERE user_id = %(user_id)s AND played_at >= %(end_from)s AND played_at < %(end_to)s
+    SELECT track_id, -play_count, -total_ms
+    FROM user_month_edges
+    WHERE user_id = %(user_id)s AND month = %(next_month)s
 )
 SELECT coalesce(tracks.name, tracks.spotify_id) AS name,
        (SELECT string_agg(artists.name, ', ' ORDER BY track_artists.position, artists.name)
