@@ -224,7 +224,7 @@ def test_rows_that_stay_are_not_written(conn: Connection) -> None:
     assert len(before) == 2 * KEPT
     assert len(edges_before) == TRACKS
 
-    ada.plays([0], MIDSUMMERS[0] + timedelta(hours=1))
+    ada.plays([0], NEW_YEARS[1] - timedelta(days=9))
 
     assert ada.refresh().user_year_top_tracks == 1
     after = {row[3:]: row for row in conn.execute(tops, [ada.id])}
