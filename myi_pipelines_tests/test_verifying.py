@@ -1,6 +1,7 @@
 """Verification finds whatever is not as landing says, names it, and repairs it."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.lifecycle.archiving import archive_months, bring_back_from
 from myi_pipelines.warehouse import archive, verifying
 from myi_pipelines.warehouse.verifying import Verified
+from myi_pipelines_tests.archive_lab import open_archiving_warehouse
 from myi_pipelines_tests.crash_driver import import_upload, prepare
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import MIN_PLAY_MS
@@ -162,3 +164,14 @@ def test_archived_months_are_no_differences_and_what_is_left_is_verified(warehou
     with_all_plays = archive.archived_slices(warehouse.conn, months)
     bring_back_from(store)(warehouse.conn, with_all_plays)
     assert warehouse.tables(user_id) == expected
+
+
+@pytest.mark.parametrize("month", [date(2011, 8, 1), date(2012, 1, 1)])
+def test_edges_of_an_archived_month_are_no_differences(database_url: str, tmp_path: Path, month: date) -> None:
+    """Samoa's months began after UTC's until it skipped a day, and before them from then on."""
+    with open_archiving_warehouse(database_url, tmp_path) as warehouse:
+        prepare(warehouse, "anna")
+        import_upload(warehouse, "anna")
+        warehouse.archive(only=[month])
+        assert warehouse.archived_months() == [month]
+        assert found_in(warehouse).differences == []
