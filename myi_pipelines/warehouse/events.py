@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -34,6 +34,9 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
 )
 from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice, Stage, clear_mark, mark_stale
+
+LONGEST_OFFLINE = timedelta(days=31)
+"""A play is uploaded 30 days after its end at most, as ``history`` reads them; and a day more."""
 
 CLEAR_WORKSPACE = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
 
@@ -182,6 +185,7 @@ def slice_bounds(stale: Slice, min_play_ms: int) -> dict[str, Any]:
         "ends_at": last,
         "near_start": first - SURROUNDINGS,
         "near_end": last + SURROUNDINGS,
+        "uploaded_from": first - SURROUNDINGS - LONGEST_OFFLINE,
         "min_play_ms": min_play_ms,
     }
 

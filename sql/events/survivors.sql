@@ -16,7 +16,7 @@ WITH account_plays AS (
     JOIN export_tracks AS e ON e.id = p.export_track_id
     CROSS JOIN LATERAL (VALUES (p.played_at), (p.stopped_at)) AS told (instant)
     WHERE p.user_id = %(user_id)s AND p.context_id IS NOT NULL
-      AND p.played_at >= %(near_start)s - interval '31 days' AND p.played_at < %(near_end)s
+      AND p.played_at >= %(uploaded_from)s AND p.played_at < %(near_end)s
       AND p.ms_played >= %(min_play_ms)s
 )
 SELECT DISTINCT ON (a.track_id, a.played_at) a.track_id, a.track_key, a.artist_key, a.played_at, a.ms_played
