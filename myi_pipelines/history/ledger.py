@@ -11,12 +11,21 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from myi_pipelines.history.plays import BAD_TIMESTAMP, EARLIEST, MALFORMED, MAX_MS_PLAYED, UNIDENTIFIED, Batch, Play
+from myi_pipelines.history.plays import (
+    BAD_TIMESTAMP,
+    EARLIEST,
+    FUTURE,
+    MALFORMED,
+    MAX_MS_PLAYED,
+    UNIDENTIFIED,
+    Batch,
+    Play,
+)
 
 NOTES_OF_A_KIND: Final = 5
 
 _CLEANED: Final = "cleaned"
-_NOTED: Final = frozenset({BAD_TIMESTAMP, MALFORMED, UNIDENTIFIED, _CLEANED})
+_NOTED: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, UNIDENTIFIED, _CLEANED})
 _SHOWN: Final = 60
 _TO_THE_MINUTE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 
@@ -104,7 +113,8 @@ def utc_instant(key: str, value: object, end: datetime) -> datetime:
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     if not EARLIEST <= instant < end:
-        raise BadRow(BAD_TIMESTAMP, f"{key} is {shown(value)} (expected {EARLIEST:%Y-%m-%d} to tomorrow)")
+        reason = BAD_TIMESTAMP if instant < EARLIEST else FUTURE
+        raise BadRow(reason, f"{key} is {shown(value)} (expected {EARLIEST:%Y-%m-%d} to tomorrow)")
     return instant.astimezone(UTC)
 
 

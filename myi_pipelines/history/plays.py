@@ -16,6 +16,8 @@ VIDEO: Final = "video"
 LOCAL_FILE: Final = "local_file"
 UNIDENTIFIED: Final = "unidentified"
 BAD_TIMESTAMP: Final = "bad_timestamp"
+FUTURE: Final = "future"
+"""Later than tomorrow: by a clock that is behind, if not by the file's fault."""
 MALFORMED: Final = "malformed"
 
 

@@ -31,6 +31,7 @@ _REASONS = {
     "video": "videos without a track",
     "local_file": "local files",
     "bad_timestamp": "with an impossible time",
+    "future": "of the future",
     "malformed": "malformed",
 }
 # What would move the cursor or turn the line around if somebody had put it into a song's name.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from myi_pipelines.warehouse.asides import drop_leftovers
 from myi_pipelines.warehouse.database import (
     Connection,
+    commit_lazily,
     lock_catalog,
     lock_catalog_links,
     lock_user,
@@ -42,6 +43,7 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
 
 def _sync(conn: Connection) -> CatalogCounts:
     with conn.transaction():
+        commit_lazily(conn)
         lock_catalog(conn)
         share_archive(conn)
         conn.execute(statement("catalog/workspace"))

@@ -49,7 +49,7 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
 
     A file that failed before gets a new job. A job that is not finished is taken up again when its owner is gone:
     the owner holds a session-level advisory lock on the job, which dies with its connection. This connection holds
-    it until ``release_job`` or its own end. So is one that was completed while rows were refused for their times.
+    it until ``release_job`` or its own end. So is one that is completed, but had rows refused as being of the future.
     Raises JobInProgress when the owner lives.
     """
     upload = {"user_id": user_id, "file_name": file_name, "sha256": sha256, "total_bytes": total_bytes}

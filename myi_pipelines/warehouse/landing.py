@@ -18,7 +18,7 @@ from psycopg import Copy
 from myi_pipelines.warehouse import import_jobs
 from myi_pipelines.warehouse.archive import BringBack, archived_around
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, lock_user, share_archive, statement
+from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_archive, statement
 from myi_pipelines.warehouse.packing import (
     COPY_BEGINS,
     COPY_ENDS,
@@ -128,6 +128,7 @@ def land_upload(
                     pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)
                 ]
                 with conn.transaction():
+                    commit_lazily(conn)  # the plays' commit, which waits for the disk, comes after it
                     conn.execute(statement("landing/names"))
                 beside.append(pool.submit(sync_catalog, status_conn))
                 with conn.transaction():

@@ -42,8 +42,8 @@ TOO_LATE = "2101-01-01T00:00:00Z"
         ("bad_timestamp", extended(ts={"a": 1}), f"ts is an object ({A_TIME})"),
         ("bad_timestamp", extended(ts="1970-01-01T00:00:00Z"), f"ts is 1970-01-01 00:00:00+00:00 ({IN_RANGE})"),
         ("bad_timestamp", extended(ts="0001-01-01T00:00:00+14:00"), f"ts is 0001-01-01 00:00:00+14:00 ({IN_RANGE})"),
-        ("bad_timestamp", extended(ts="9999-12-31T23:59:59-14:00"), f"ts is 9999-12-31 23:59:59-14:00 ({IN_RANGE})"),
-        ("bad_timestamp", extended(ts=TOO_LATE), f"ts is {datetime.fromisoformat(TOO_LATE)} ({IN_RANGE})"),
+        ("future", extended(ts="9999-12-31T23:59:59-14:00"), f"ts is 9999-12-31 23:59:59-14:00 ({IN_RANGE})"),
+        ("future", extended(ts=TOO_LATE), f"ts is {datetime.fromisoformat(TOO_LATE)} ({IN_RANGE})"),
         (
             "malformed",
             extended(spotify_track_uri="spotify:track:short"),
