@@ -21,11 +21,11 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_archive, statement
 from myi_pipelines.warehouse.packing import (
     COPY_BEGINS,
+    COPY_CONTEXTS,
     COPY_ENDS,
     COPY_PLAYS,
+    COPY_TRACKS,
     PackedBatch,
-    PlayContext,
-    TrackNames,
 )
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
@@ -46,7 +46,7 @@ from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
 SECONDS_BETWEEN_PROGRESS = 0.1
 """Each time costs a commit."""
 
-NAMES_HELD_AT_MOST = 8_000
+NAMES_HELD_AT_MOST = 16_000
 """Names of tracks and contexts that wait for the end of a COPY of plays: what keeps memory flat."""
 
 
@@ -217,8 +217,9 @@ class _Staging:
         self.rejected: Counter[str] = Counter()
         self._copying = ExitStack()
         self._copy: Copy | None = None
-        self._tracks: list[tuple[int, TrackNames]] = []
-        self._contexts: list[tuple[int, PlayContext]] = []
+        self._tracks = bytearray()
+        self._contexts = bytearray()
+        self._names = 0
 
     def __enter__(self) -> Self:
         return self
@@ -236,12 +237,13 @@ class _Staging:
         self._copy.write(batch.copied)
         self._tracks += batch.tracks
         self._contexts += batch.contexts
+        self._names += batch.names
         self.rows += batch.rows
         self.plays += batch.plays
         self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
-        if len(self._tracks) + len(self._contexts) > NAMES_HELD_AT_MOST:
+        if self._names > NAMES_HELD_AT_MOST:
             self.settle()
 
     def settle(self) -> None:
@@ -251,11 +253,11 @@ class _Staging:
         self._copy.write(COPY_ENDS)
         self._copy = None
         self._copying.close()
-        for copying, numbered in (("copy_tracks", self._tracks), ("copy_contexts", self._contexts)):
-            with self.conn.cursor() as cursor, cursor.copy(statement(f"landing/{copying}")) as copy:
-                for number, names in numbered:
-                    copy.write_row((number, *names))
-            numbered.clear()
+        for copying, rows in ((COPY_TRACKS, self._tracks), (COPY_CONTEXTS, self._contexts)):
+            with self.conn.cursor() as cursor, cursor.copy(copying) as copy:
+                copy.write(COPY_BEGINS + rows + COPY_ENDS)
+            rows.clear()
+        self._names = 0
 
 
 def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:

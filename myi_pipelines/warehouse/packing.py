@@ -1,6 +1,7 @@
 """Plays as the rows of a binary COPY, their names and contexts as numbers. No database is needed: any process can pack.
 
-The layout is of `COPY … (FORMAT binary)` into ``staged_plays``: PostgreSQL's documentation of COPY, "Binary Format".
+The layout is of `COPY … (FORMAT binary)` into the tables of ``landing/staging.sql``: PostgreSQL's documentation of
+COPY, "Binary Format".
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from typing import NamedTuple, Protocol
 COPY_PLAYS = (
     "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms_played, month) FROM STDIN (FORMAT binary)"
 )
+COPY_TRACKS = (
+    "COPY staged_tracks (track_no, spotify_id, track_name, artist_name, album_name) FROM STDIN (FORMAT binary)"
+)
+COPY_CONTEXTS = (
+    "COPY staged_contexts (context_no, platform, country, reason_start, reason_end, shuffle, skipped, offline,"
+    " incognito) FROM STDIN (FORMAT binary)"
+)
 COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_ENDS = b"\xff\xff"
 
@@ -21,8 +29,13 @@ NUMBERED_AT_MOST = 20_000
 
 _PLAY = Struct("!h ii ii iq iq ii ii").pack
 """How many fields, and the length and value of each: track, context, both instants, milliseconds, month."""
+_NUMBERED = Struct("!h ii").pack
+"""How many fields, and the length and value of the number."""
+_LENGTH = Struct("!i").pack
 _PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii ii").pack
 _NULL = -1
+_NULL_FIELD = _LENGTH(_NULL)
+_FALSE, _TRUE = (_LENGTH(1) + bytes([value]) for value in (0, 1))
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -54,9 +67,12 @@ class PackedBatch(NamedTuple):
 
     copied: bytes
     """Rows for COPY_PLAYS, between COPY_BEGINS and COPY_ENDS."""
-    tracks: list[tuple[int, TrackNames]]
-    """Numbers that the plays use for the first time, and what they stand for. Equal names may have several."""
-    contexts: list[tuple[int, PlayContext]]
+    tracks: bytes
+    """Rows for COPY_TRACKS: numbers used for the first time, and their names. Equal names may have several."""
+    contexts: bytes
+    """Rows for COPY_CONTEXTS, likewise."""
+    names: int
+    """Rows of both."""
     plays: int
     months: set[date]
     """The UTC months in which the plays ended."""
@@ -81,8 +97,8 @@ class Packer:
         self._next_track = self._next_context = first_number
 
     def pack(self, batch: PlayBatch) -> PackedBatch:
-        new_tracks: list[tuple[int, TrackNames]] = []
-        new_contexts: list[tuple[int, PlayContext]] = []
+        new_tracks, new_contexts = bytearray(), bytearray()
+        first_numbers = self._next_track + self._next_context
         tracks, contexts, min_play_ms, too_short = self._tracks, self._contexts, self._min_play_ms, 0
         copied, months = bytearray(), self._months
         seen: set[int] = set()
@@ -91,7 +107,7 @@ class Packer:
             if track_no is None:
                 track_no = tracks[track] = self._next_track
                 self._next_track += 1
-                new_tracks.append((track_no, track[:]))
+                new_tracks += _row(track_no, track)
             stopped = (stopped_at - _EPOCH) // _MICROSECOND
             played = stopped if played_at is stopped_at else (played_at - _EPOCH) // _MICROSECOND
             day = played // _DAY
@@ -108,7 +124,7 @@ class Packer:
             if context_no is None:
                 context_no = contexts[context] = self._next_context
                 self._next_context += 1
-                new_contexts.append((context_no, context[:]))
+                new_contexts += _row(context_no, context)
             copied += _PLAY(6, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played, 4, month)
         if len(tracks) > NUMBERED_AT_MOST:
             tracks.clear()
@@ -116,8 +132,9 @@ class Packer:
             contexts.clear()
         return PackedBatch(
             copied=bytes(copied),
-            tracks=new_tracks,
-            contexts=new_contexts,
+            tracks=bytes(new_tracks),
+            contexts=bytes(new_contexts),
+            names=self._next_track + self._next_context - first_numbers,
             plays=len(batch.plays),
             months={_EPOCH.date() + timedelta(days=month) for month in seen},
             rows=batch.rows,
@@ -126,6 +143,19 @@ class Packer:
             cleaned=batch.cleaned,
             notes=batch.notes,
         )
+
+
+def _row(number: int, values: TrackNames | PlayContext) -> bytes:
+    fields = [_NUMBERED(1 + len(values), 4, number)]
+    for value in values:
+        if value is None:
+            fields.append(_NULL_FIELD)
+        elif isinstance(value, bool):
+            fields.append(_TRUE if value else _FALSE)
+        else:
+            text = value.encode()
+            fields += (_LENGTH(len(text)), text)
+    return b"".join(fields)
 
 
 def _month_of(day: int) -> int:

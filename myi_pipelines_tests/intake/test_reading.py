@@ -18,6 +18,7 @@ from myi_pipelines.intake import reading
 from myi_pipelines.intake.reading import ReaderDied, read_packed
 from myi_pipelines.warehouse.packing import PackedBatch
 from myi_pipelines_tests.history.exports import account, as_json, as_zip, extended, no_track
+from myi_pipelines_tests.warehouse.test_packing import numbered
 
 MIN_PLAY_MS: Final = 5_000
 EXTRA: Final = {"My Data/Userdata.json": b"{}"}
@@ -63,8 +64,8 @@ def batches_of(path: Path) -> list[PackedBatch]:
 def unpacked(batches: Iterable[PackedBatch]) -> Counter[tuple[object, ...]]:
     """Plays as (names, context, stopped_at, played_at, milliseconds, month), times as the server counts them."""
     batches = list(batches)
-    tracks = dict(numbered for batch in batches for numbered in batch.tracks)
-    contexts = dict(numbered for batch in batches for numbered in batch.contexts)
+    tracks = dict(one for batch in batches for one in numbered(batch.tracks))
+    contexts = dict(one for batch in batches for one in numbered(batch.contexts))
     plays: Counter[tuple[object, ...]] = Counter()
     for batch in batches:
         at = 0
@@ -113,7 +114,7 @@ def test_the_other_process_takes_a_part(tmp_path: Path) -> None:
         there = list(reader)
         upload.batches = mine  # type: ignore[method-assign]
     assert sum(batch.plays for batch in there) == 9 * 40 + 2
-    assert all(number >= 1 << 30 for batch in there for number, _ in batch.tracks)
+    assert all(number >= 1 << 30 for batch in there for number, _ in numbered(batch.tracks))
 
 
 @pytest.mark.parametrize("bad", range(0, 9, 2))

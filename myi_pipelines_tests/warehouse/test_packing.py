@@ -61,16 +61,38 @@ def test_plays_land_as_they_are_however_often_numbers_start_over(
     assert warehouse.land(user_id, plays(), salt="again").duplicate_rows == 120
 
 
+def numbered(rows: bytes) -> list[tuple[int, tuple[bytes | None, ...]]]:
+    """Numbers, and the fields that they stand for, of rows in the binary format."""
+    found, at = [], 0
+
+    def field() -> bytes | None:
+        nonlocal at
+        length = int.from_bytes(rows[at : at + 4], signed=True)
+        at += 4 + max(length, 0)
+        return rows[at - length : at] if length >= 0 else None
+
+    while at < len(rows):
+        count = int.from_bytes(rows[at : at + 2])
+        at += 2
+        number, *fields = (field() for _ in range(count))
+        assert number is not None
+        found.append((int.from_bytes(number), tuple(fields)))
+    return found
+
+
 def test_a_batch_tells_its_months_and_which_numbers_are_new() -> None:
     packer = Packer(5_000, first_number=7)
     first, second = (packer.pack(Batch(some, len(some), 1, Counter(), 0, [])) for some in (plays()[:4], plays()[2:6]))
     assert first.months == {date(2020, 1, 1), date(2020, 2, 1)}
-    assert [number for number, _ in first.tracks] == [7, 8, 9, 10]
-    assert [number for number, _ in second.tracks] == [11, 12]
-    assert [names for _, names in second.tracks] == [play.track[:] for play in plays()[4:6]]
+    assert [number for number, _ in numbered(first.tracks)] == [7, 8, 9, 10]
+    assert [number for number, _ in numbered(second.tracks)] == [11, 12]
+    names = [[name and name.decode() for name in fields] for _, fields in numbered(second.tracks)]
+    assert names == [[*play.track] for play in plays()[4:6]]
+    assert second.names == len(names) + len(numbered(second.contexts)) == 4
 
 
 def test_nothing_is_a_batch_too() -> None:
     batch = Packer(5_000).pack(Batch([], 3, 9, Counter(podcast=3), 0, ["a note"]))
-    assert (batch.copied, batch.plays, batch.months, batch.rows) == (b"", 0, set(), 3)
+    assert (batch.copied, batch.tracks, batch.contexts, batch.names) == (b"", b"", b"", 0)
+    assert (batch.plays, batch.months, batch.rows) == (0, set(), 3)
     assert (dict(batch.rejected), batch.notes) == ({"podcast": 3}, ["a note"])
