@@ -145,7 +145,7 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
         ranges = [run | _range(conn, run, first, last) for first, last in _runs(stale)]
         # The helper sees the same events: whoever changes this listener's waits for the lock that is held here.
         reading = pool.submit(_read_local_clock, helper, ranges) if helper is not None else None
-        track_months = _write_track_months(conn, run, ranges)
+        track_months = _write_track_months(conn, ranges)
         tracks = _write_tracks(conn, run)
         artists = _write_artists(conn, run)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
@@ -211,15 +211,18 @@ def _read_local_clock(conn: Connection, ranges: Sequence[dict[str, Any]]) -> _Lo
     )
 
 
-def _write_track_months(conn: Connection, run: dict[str, Any], ranges: Sequence[dict[str, Any]]) -> int:
-    changed = sum(conn.execute(statement("stats/changed_track_months"), bounds).rowcount for bounds in ranges)
-    for name in ("remove_track_months", "update_track_months", "insert_track_months"):
-        conn.execute(statement(f"stats/{name}"), run)
+def _write_track_months(conn: Connection, ranges: Sequence[dict[str, Any]]) -> int:
+    changed = 0
+    for bounds in ranges:
+        row = conn.execute(statement("stats/track_months"), bounds).fetchone()
+        assert row is not None
+        changed += row[0]
+    if len(ranges) > 1:
+        conn.execute(statement("stats/sum_tracks"))
     return changed
 
 
 def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
-    conn.execute(statement("stats/changed_tracks"))
     names = ["remove_tracks", "update_tracks", "insert_tracks"]
     if run["recount"]:
         names.append("recount_tracks")

@@ -1,1 +1,1 @@
-TRUNCATE changed_track_months, changed_tracks, touched_artists, fresh_buckets, fresh_hour_months, fresh_month_edges
+TRUNCATE changed_tracks, touched_artists, fresh_buckets, fresh_hour_months, fresh_month_edges

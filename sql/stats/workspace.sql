@@ -1,17 +1,5 @@
 -- Temporary tables in which one listener's statistics are recomputed; who fills them empties them first.
 
--- One row per UTC month and track that differs from user_track_months: old and new, NULL where there is none.
-CREATE TEMPORARY TABLE IF NOT EXISTS changed_track_months (
-    month              date NOT NULL,
-    track_id           bigint NOT NULL,
-    old_play_count     integer,
-    old_total_ms       bigint,
-    old_last_played_at timestamptz,
-    play_count         integer,
-    total_ms           bigint,
-    last_played_at     timestamptz
-);
-
 -- One row per track with a difference: by how much, the latest play now told, and whether the latest play may be gone.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
     track_id       bigint NOT NULL,
