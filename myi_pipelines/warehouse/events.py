@@ -29,6 +29,7 @@ from myi_pipelines.warehouse.partitions import (
     attach_month,
     existing_months,
     index_statements,
+    look_anew,
     month_of,
     next_month,
     starts_at,
@@ -119,6 +120,8 @@ def conform_slices(
                     yield stale, result
         finally:
             pool.shutdown(cancel_futures=True)
+    if any(stale.month not in present for stale in slices):
+        look_anew(conn, LISTENING_EVENTS)
 
 
 def _conform_when_ready(

@@ -37,6 +37,7 @@ from myi_pipelines.warehouse.partitions import (
     ensure_partitions,
     existing_months,
     index_statements,
+    look_anew,
     month_of,
     next_month,
     starts_at,
@@ -153,6 +154,7 @@ def land_upload(
                 import_jobs.release_job(status_conn, job_id)
     for step in beside:
         step.result()
+    look_anew(conn, IMPORTED_PLAYS)
     return Landed(
         job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
         time.monotonic() - began,

@@ -163,6 +163,18 @@ def attach_month(
     return rows
 
 
+def look_anew(conn: Connection, table: MonthTable) -> None:
+    """Have every session look up the table's partitions again; outside a transaction.
+
+    A session that looks them up in the very moment in which another one attaches one may never hear of it: attaching
+    does not wait for readers, and the news of it may arrive before the old list has been kept. Changing anything that
+    PostgreSQL remembers of the table sends the news once more.
+    """
+    conn.execute(
+        sql.SQL("ALTER TABLE ONLY {} ALTER COLUMN user_id SET STATISTICS -1").format(sql.Identifier(table.name))
+    )
+
+
 def create_like(table: MonthTable, name: sql.Identifier) -> sql.Composed:
     """The statement that makes an empty table which may become a partition, without indexes and foreign keys."""
     create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")

@@ -20,7 +20,14 @@ from myi_pipelines.warehouse.database import (
     share_catalog_links,
     statement,
 )
-from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, ensure_partitions, next_month, starts_at
+from myi_pipelines.warehouse.partitions import (
+    LISTENING_EVENTS,
+    USER_TRACK_MONTHS,
+    ensure_partitions,
+    look_anew,
+    next_month,
+    starts_at,
+)
 from myi_pipelines.warehouse.slices import Slice, Stage, stale_slices
 
 RUN_GAP = 3
@@ -32,6 +39,13 @@ CLOCKS_DIFFER = 2 * ONE_DAY
 
 TOP_TRACKS = 50
 """Tracks of a local year that are kept, or fewer if it has fewer."""
+
+
+ATTEMPTS = 3
+
+
+class TablesDisagree(Exception):
+    """Two looks at the same events differ: a session does not know of a partition yet. Nothing was written."""
 
 
 class Refreshed(NamedTuple):
@@ -108,6 +122,7 @@ def refresh_stats(
     With a ``helper``, a second connection, the listener's clock is read there at the same time.
     Plays that are needed and archived are brought back, or SlicesAreArchived is raised when nobody can.
     """
+    attempts = 0
     while True:
         try:
             return _refresh(conn, user_id, months, helper)
@@ -115,6 +130,11 @@ def refresh_stats(
             if bring_back is None:
                 raise
             bring_back(conn, needed.slices)
+        except TablesDisagree:
+            attempts += 1
+            if attempts == ATTEMPTS:
+                raise
+            look_anew(conn, LISTENING_EVENTS)
 
 
 def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
@@ -149,7 +169,7 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
         tracks = _write_tracks(conn, run)
         artists = _write_artists(conn, run)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
-        return Refreshed(
+        refreshed = Refreshed(
             months=stale,
             user_track_months=track_months,
             user_track_stats=tracks,
@@ -159,6 +179,10 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
             user_hour_stats=_write_hours(conn, run, local.hour_months),
             users=conn.execute(statement("stats/totals"), run).rowcount,
         )
+        disagreeing = conn.execute(statement("stats/disagreeing"), run).fetchall()
+        if disagreeing:
+            raise TablesDisagree(f"tracks and hours of {disagreeing[0][0]:%Y-%m} do not add up to the same")
+        return refreshed
 
 
 def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:
