@@ -19,7 +19,8 @@ from myi_pipelines.cli.app import app
 from myi_pipelines.history import Context, Play, Track
 from myi_pipelines.report import Report, charts, data, load_report, render_report
 from myi_pipelines.report.charts import bar, columns, spark
-from myi_pipelines.report.data import Day, Imports, ListenerReport, Streak, Top, months_of, streaks, years_of
+from myi_pipelines.report.data import Day, Imports, ListenerReport, Streak, months_of, streaks, years_of
+from myi_pipelines.warehouse.dashboard import Top
 from myi_pipelines.warehouse.partitions import ensure_months
 from myi_pipelines.warehouse.users import UnknownUser, ensure_user
 from myi_pipelines_tests.driver import Warehouse, open_warehouse

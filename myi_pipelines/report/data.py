@@ -1,6 +1,7 @@
 """What a report says, read from the warehouse: plain data, no drawing.
 
-All-time numbers come from the stats tables; those of one year from that year's events, in the listener's time zone.
+All-time numbers and a year's top tracks come from the stats tables; a year's other numbers from its days and events, in
+the listener's time zone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from psycopg import IsolationLevel
 from psycopg.rows import class_row
 
+from myi_pipelines.warehouse.dashboard import Top, top_tracks, top_tracks_of_year
 from myi_pipelines.warehouse.database import Connection, statement
 from myi_pipelines.warehouse.users import user_named
 
@@ -22,16 +24,6 @@ TOP = 10
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _ALWAYS = {"since": datetime(1900, 1, 1, tzinfo=UTC), "until": datetime(9999, 1, 1, tzinfo=UTC)}
-
-
-@dataclass(frozen=True)
-class Top:
-    """A track or an artist, and how often it was played."""
-
-    name: str
-    artist: str | None
-    play_count: int
-    total_ms: int
 
 
 @dataclass(frozen=True)
@@ -167,7 +159,9 @@ def _listener(conn: Connection, user_id: int, name: str, year: int | None) -> Li
         artists=artists,
         days=tuple(days),
         hours=tuple(hours.get(hour, 0) for hour in range(24)),
-        top_tracks=_top(conn, f"report/top_tracks{suffix}", asked),
+        top_tracks=tuple(
+            top_tracks(conn, user_id, each=TOP) if year is None else top_tracks_of_year(conn, user_id, year, each=TOP)
+        ),
         top_artists=_top(conn, f"report/top_artists{suffix}", asked),
         periods=months_of(days, year) if year is not None else years_of(days),
         first_play=_first_play(conn, asked),

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from myi_pipelines.report.charts import bar, columns, spark
-from myi_pipelines.report.data import MONTHS, ListenerReport, Period, Report, Top
+from myi_pipelines.report.data import MONTHS, ListenerReport, Period, Report
+from myi_pipelines.warehouse.dashboard import Top
 
 WIDEST = 120
 NARROWEST = 60

@@ -9,16 +9,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from itertools import chain, repeat
-from queue import SimpleQueue
 from typing import NamedTuple
 
 from psycopg import errors, sql
 
-from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.database import Connection, spread, statement
 from myi_pipelines.warehouse.partitions import (
     MonthTable,
     attachment,
@@ -81,22 +79,15 @@ def finish(conns: Sequence[Connection], aside: Aside) -> None:
     assert row is not None
     create_key, make_key = (sql.SQL(one).format(**names) for one in row)
     _, *others = index_statements(conn, aside.table)
-    free: SimpleQueue[Connection] = SimpleQueue()
-    for one in conns:
-        free.put(one)
 
-    def index(create: sql.Composed) -> None:
-        mine = free.get()
-        try:
-            with mine.transaction():
-                # Of a smaller table, workers cost more than they bring: the other connections are at work as well.
-                mine.execute("SET LOCAL min_parallel_table_scan_size = '64MB'")
-                mine.execute(create)
-        finally:
-            free.put(mine)
+    def index(mine: Connection, create: sql.Composed) -> None:
+        with mine.transaction():
+            # Of a smaller table, workers cost more than they bring: the other connections are at work as well.
+            mine.execute("SET LOCAL min_parallel_table_scan_size = '64MB'")
+            mine.execute(create)
 
-    with ThreadPoolExecutor(len(conns), thread_name_prefix="index") as pool:
-        list(pool.map(index, [*(one.format(**names) for one in others), create_key]))
+    for _ in spread(conns, [*(one.format(**names) for one in others), create_key], index):
+        pass
     conn.execute(make_key)
 
 

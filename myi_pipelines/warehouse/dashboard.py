@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from myi_pipelines.warehouse.database import Connection, statement
@@ -60,18 +61,18 @@ def recent_plays(conn: Connection, user_id: int, *, each: int = EACH) -> list[Re
 
 def top_tracks(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]:
     """The most played tracks of all time."""
-    return _top(conn, "report/top_tracks", {"user_id": user_id, "each": each})
+    return _top_tracks(conn, "top_tracks", {"user_id": user_id, "each": each})
 
 
 def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local month."""
     asked = {"user_id": user_id, "month": month, "next_month": next_month(month), "each": each}
-    return _top(conn, "dashboard/top_tracks_of_month", asked)
+    return _top_tracks(conn, "top_tracks_of_month", asked)
 
 
 def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local year; at most ``stats.TOP_TRACKS`` are kept."""
-    return _top(conn, "dashboard/top_tracks_of_year", {"user_id": user_id, "year": year, "each": each})
+    return _top_tracks(conn, "top_tracks_of_year", {"user_id": user_id, "year": year, "each": each})
 
 
 def days_of_year(conn: Connection, user_id: int, year: int) -> list[Day]:
@@ -88,7 +89,8 @@ def hours(conn: Connection, user_id: int) -> dict[int, int]:
 
 def artists_in_genre(conn: Connection, user_id: int, genre: str, *, each: int = EACH) -> list[Top]:
     """The most played artists of all time that Spotify counts to a genre."""
-    return _top(conn, "dashboard/artists_in_genre", {"user_id": user_id, "genre": genre, "each": each})
+    asked = {"user_id": user_id, "genre": genre, "each": each}
+    return _top(conn, statement("dashboard/artists_in_genre"), asked)
 
 
 def _recent_plays(conn: Connection, user_id: int, each: int, since: datetime) -> list[RecentPlay]:
@@ -99,6 +101,11 @@ def _recent_plays(conn: Connection, user_id: int, each: int, since: datetime) ->
         return cursor.execute(statement("dashboard/recent_plays"), asked).fetchall()
 
 
-def _top(conn: Connection, name: str, asked: Mapping[str, Any]) -> list[Top]:
+def _top_tracks(conn: Connection, ranking: str, asked: Mapping[str, Any]) -> list[Top]:
+    named = statement("dashboard/named_tracks").format(top=statement(f"dashboard/{ranking}"))
+    return _top(conn, named, asked)
+
+
+def _top(conn: Connection, query: sql.SQL | sql.Composed, asked: Mapping[str, Any]) -> list[Top]:
     with conn.cursor(row_factory=class_row(Top)) as cursor:
-        return cursor.execute(statement(name), asked).fetchall()
+        return cursor.execute(query, asked).fetchall()

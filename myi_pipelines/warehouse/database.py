@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from queue import SimpleQueue
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -15,6 +17,8 @@ from psycopg import sql
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @cache
@@ -46,6 +50,44 @@ def prepare(conn: Connection) -> None:
         "SET TIME ZONE 'UTC'; SET jit = off; SET work_mem = '64MB'; SET temp_buffers = '64MB';"
         " SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6"
     )
+
+
+def spread(
+    conns: Sequence[Connection],
+    items: Sequence[Item],
+    work: Callable[[Connection, Item], Result],
+    *,
+    on_trouble: Callable[[Item, psycopg.Error], None] | None = None,
+) -> Iterator[tuple[Item, Result]]:
+    """Work on as many items at once as there are connections; each item and what came of it, in order.
+
+    What the server refuses is told to ``on_trouble``, if there is one, and the others go on; a lost server is raised.
+    """
+    free: SimpleQueue[Connection] = SimpleQueue()
+    for conn in conns:
+        free.put(conn)
+
+    def with_a_connection(item: Item) -> Result:
+        mine = free.get()
+        try:
+            return work(mine, item)
+        finally:
+            free.put(mine)
+
+    with ThreadPoolExecutor(len(conns), thread_name_prefix="spread") as pool:
+        working = [pool.submit(with_a_connection, item) for item in items]
+        try:
+            for item, future in zip(items, working, strict=True):
+                try:
+                    result = future.result()
+                except psycopg.Error as error:
+                    if on_trouble is None or isinstance(error, psycopg.OperationalError):
+                        raise
+                    on_trouble(item, error)
+                else:
+                    yield item, result
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def commit_lazily(conn: Connection) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import psycopg
@@ -20,6 +18,7 @@ from myi_pipelines.warehouse.database import (
     lock_user,
     share_archive,
     share_month,
+    spread,
     statement,
 )
 from myi_pipelines.warehouse.partitions import (
@@ -90,36 +89,17 @@ def conform_slices(
     """
     slices = list(slices)
     conns = [conn, *helpers]
-    free: SimpleQueue[Connection] = SimpleQueue()
     for one in conns:
         open_workspace(one)
-        free.put(one)
     present = existing_months(conn, LISTENING_EVENTS)
     insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
     filling = Filling(insert, index_statements(conn, LISTENING_EVENTS))
 
-    def conform(stale: Slice) -> Conformed:
-        mine = free.get()
-        try:
-            how = filling if stale.month not in present else None
-            return _conform_when_ready(mine, stale, min_play_ms, bring_back, how)
-        finally:
-            free.put(mine)
+    def conform(mine: Connection, stale: Slice) -> Conformed:
+        how = filling if stale.month not in present else None
+        return _conform_when_ready(mine, stale, min_play_ms, bring_back, how)
 
-    with ThreadPoolExecutor(len(conns), thread_name_prefix="conform") as pool:
-        conforming = [pool.submit(conform, stale) for stale in slices]
-        try:
-            for stale, conformed in zip(slices, conforming, strict=True):
-                try:
-                    result = conformed.result()
-                except psycopg.Error as error:
-                    if on_trouble is None or isinstance(error, psycopg.OperationalError):
-                        raise
-                    on_trouble(stale, error)
-                else:
-                    yield stale, result
-        finally:
-            pool.shutdown(cancel_futures=True)
+    yield from spread(conns, slices, conform, on_trouble=on_trouble)
     if any(stale.month not in present for stale in slices):
         look_anew(conn, LISTENING_EVENTS)
 

@@ -111,14 +111,17 @@ def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
     Safe at any time and from several processes: one transaction and one lock a partition.
     """
     wanted = sorted(set(months))
-    created = []
+    created: list[str] = []
     for table in MONTH_TABLES:
         present = existing_months(conn, table)
+        before = len(created)
         for month in wanted:
             if month not in present:
                 with conn.transaction():
                     if attach_month(conn, table, month) is not None:
                         created.append(partition_name(table.name, month))
+        if len(created) > before:
+            look_anew(conn, table)
     return created
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
-from queue import SimpleQueue
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -18,6 +17,7 @@ from myi_pipelines.warehouse.database import (
     lock_user,
     share_archive,
     share_catalog_links,
+    spread,
     statement,
 )
 from myi_pipelines.warehouse.partitions import (
@@ -77,32 +77,12 @@ def refresh_listeners(
     As many listeners at once as there are connections; a single one has two of them.
     A listener whose statistics the server refuses to recompute stays marked; the others go on.
     """
-    free: SimpleQueue[Connection] = SimpleQueue()
-    for conn in conns:
-        free.put(conn)
     helper = conns[1] if len(months) == 1 and len(conns) > 1 else None
 
-    def refresh(user_id: int) -> Refreshed:
-        mine = free.get()
-        try:
-            return refresh_stats(mine, user_id, months[user_id], helper=helper, bring_back=bring_back)
-        finally:
-            free.put(mine)
+    def refresh(mine: Connection, user_id: int) -> Refreshed:
+        return refresh_stats(mine, user_id, months[user_id], helper=helper, bring_back=bring_back)
 
-    with ThreadPoolExecutor(len(conns), thread_name_prefix="listener") as pool:
-        refreshing = [pool.submit(refresh, user_id) for user_id in months]
-        try:
-            for user_id, refreshed in zip(months, refreshing, strict=True):
-                try:
-                    result = refreshed.result()
-                except psycopg.OperationalError:
-                    raise
-                except psycopg.Error as error:
-                    on_trouble(user_id, error)
-                else:
-                    yield user_id, result
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return spread(conns, list(months), refresh, on_trouble=on_trouble)
 
 
 def refresh_stats(
@@ -181,7 +161,9 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
         )
         disagreeing = conn.execute(statement("stats/disagreeing"), run).fetchall()
         if disagreeing:
-            raise TablesDisagree(f"tracks and hours of {disagreeing[0][0]:%Y-%m} do not add up to the same")
+            raise TablesDisagree(
+                f"tracks and hours of {disagreeing[0][0]:%Y-%m} do not add up to the same; run it again"
+            )
         return refreshed
 
 

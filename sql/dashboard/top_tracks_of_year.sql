@@ -1,13 +1,6 @@
--- One row per rank: the tracks most played in a local year, and their artists.
-SELECT coalesce(tracks.name, tracks.spotify_id) AS name,
-       (SELECT string_agg(artists.name, ', ' ORDER BY track_artists.position, artists.name)
-        FROM track_artists JOIN artists ON artists.id = track_artists.artist_id
-        WHERE track_artists.track_id = tracks.id) AS artist,
-       top.play_count, top.total_ms
-FROM (SELECT track_id, play_count, total_ms
-      FROM user_year_top_tracks
-      WHERE user_id = %(user_id)s AND year = %(year)s
-      ORDER BY play_count DESC, total_ms DESC, track_id
-      LIMIT %(each)s) AS top
-JOIN tracks ON tracks.id = top.track_id
-ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id
+-- One row per rank: the tracks most played in a local year.
+SELECT track_id, play_count, total_ms
+FROM user_year_top_tracks
+WHERE user_id = %(user_id)s AND year = %(year)s
+ORDER BY play_count DESC, total_ms DESC, track_id
+LIMIT %(each)s

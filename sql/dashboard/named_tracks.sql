@@ -1,14 +1,9 @@
--- One row per rank: the tracks most played between two instants, and their artists.
+-- One row per rank of "top", a statement that ranks tracks: their names, and their artists'.
 SELECT coalesce(tracks.name, tracks.spotify_id) AS name,
        (SELECT string_agg(artists.name, ', ' ORDER BY track_artists.position, artists.name)
         FROM track_artists JOIN artists ON artists.id = track_artists.artist_id
         WHERE track_artists.track_id = tracks.id) AS artist,
        top.play_count, top.total_ms
-FROM (SELECT track_id, count(*) AS play_count, sum(ms_played)::bigint AS total_ms
-      FROM listening_events
-      WHERE user_id = %(user_id)s AND played_at >= %(since)s AND played_at < %(until)s
-      GROUP BY track_id
-      ORDER BY play_count DESC, total_ms DESC, track_id
-      LIMIT %(each)s) AS top
+FROM ({top}) AS top
 JOIN tracks ON tracks.id = top.track_id
 ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id
