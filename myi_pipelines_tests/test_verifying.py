@@ -91,6 +91,10 @@ DAMAGES = {
         "DELETE FROM export_track_links WHERE export_track_id = (SELECT min(id) FROM export_tracks)",
         {"export_tracks"},
     ),
+    "a track has names that are not known": (
+        "INSERT INTO export_track_links SELECT max(id) + 1, (SELECT min(id) FROM tracks) FROM export_tracks",
+        {"export_track_links"},
+    ),
     "plays are nobody's": (
         "INSERT INTO imported_plays SELECT 999, played_at, stopped_at, export_track_id, ms_played, context_id"
         " FROM imported_plays LIMIT 5",

@@ -33,6 +33,7 @@ from myi_pipelines.history.uploads import (
     WrongEncoding,
     find_uploads,
     open_upload,
+    without_collections,
 )
 
 __all__ = [
@@ -70,4 +71,5 @@ __all__ = [
     "find_uploads",
     "open_upload",
     "printable",
+    "without_collections",
 ]

@@ -12,7 +12,7 @@ from datetime import date
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ from myi_pipelines.history.ledger import Ledger, Member
 from myi_pipelines.history.months import days_in, months_around
 from myi_pipelines.history.plays import Batch
 from myi_pipelines.history.recognition import Content, Recognized, recognize
+
+Item = TypeVar("Item")
 
 SUFFIXES: Final = (".zip", ".json")
 DEFAULT_LIMITS: Final = Limits()
@@ -131,7 +133,7 @@ class Upload:
         end, and ChangedWhileRead, at the latest before the last batch, when it is not the file that was opened: keep
         nothing then.
         """
-        return _without_collections(self._batches(batch_rows, range(len(self.members)) if members is None else members))
+        return without_collections(self._batches(batch_rows, range(len(self.members)) if members is None else members))
 
     def _batches(self, batch_rows: int, members: Iterable[int]) -> Iterator[Batch]:
         ledger = Ledger()
@@ -319,8 +321,8 @@ def _files_in(folder: Path) -> Iterator[Path]:
     return iter(sorted(file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()))
 
 
-def _without_collections(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, each made while Python's garbage collector rests.
+def without_collections(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made while Python's garbage collector rests.
 
     A batch grows by ten thousands of tuples that are in no cycle. Looking for cycles among them over and over was a
     fifth of the time.
@@ -329,13 +331,13 @@ def _without_collections(batches: Iterator[Batch]) -> Iterator[Batch]:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            batch = next(batches, None)
+            made = [next(items)]
+        except StopIteration:
+            return
         finally:
             if was_enabled:
                 gc.enable()
-        if batch is None:
-            return
-        yield batch
+        yield made.pop()  # nothing is kept here: it goes as soon as it is done with
 
 
 def _is_zip(file: BinaryIO) -> bool:

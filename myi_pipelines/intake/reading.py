@@ -19,7 +19,7 @@ from struct import Struct
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from myi_pipelines.history import HistoryError, Limits, Upload, open_upload
+from myi_pipelines.history import HistoryError, Limits, Upload, open_upload, without_collections
 from myi_pipelines.warehouse.packing import PackedBatch, Packer
 
 WORTH_SHARING: Final = 32 * 1024 * 1024
@@ -56,7 +56,7 @@ def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[P
     """
     packer = Packer(min_play_ms)
     if len(upload.members) == 1 or upload.total_bytes < WORTH_SHARING or os.cpu_count() == 1:
-        yield from map(packer.pack, upload.batches())
+        yield from without_collections(map(packer.pack, upload.batches()))
         return
     with tempfile.TemporaryFile() as queue:
         queue.write(b"".join(map(_MEMBER.pack, range(len(upload.members)))))
@@ -64,9 +64,10 @@ def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[P
         task = _Task(upload.path.absolute(), upload.sha256, limits, min_play_ms, queue.fileno(), os.getpid())
         bytes_here = 0
         with _OtherReader(task) as other:
-            for batch in upload.batches(members=_taken_from(queue.fileno())):
-                bytes_here = batch.bytes_read
-                for packed in (packer.pack(batch), *other.batches()):
+            batches = upload.batches(members=_taken_from(queue.fileno()))
+            for read_here in without_collections(map(packer.pack, batches)):
+                bytes_here = read_here.bytes_read
+                for packed in (read_here, *other.batches()):
                     yield packed._replace(bytes_read=bytes_here + other.bytes_read)
             other.wait()
             for packed in other.batches():
@@ -139,8 +140,9 @@ def _read_others(task: _Task) -> None:
         with open_upload(task.path, task.limits) as upload:
             upload.require_sha256(task.sha256)
             upload.notes = ()  # told already
-            for batch in upload.batches(members=_taken_from(task.queue)):
-                _send(packer.pack(batch))
+            batches = upload.batches(members=_taken_from(task.queue))
+            for packed in without_collections(map(packer.pack, batches)):
+                _send(packed)
                 if os.getppid() != task.parent:
                     return
     except HistoryError as error:

@@ -49,9 +49,9 @@ def _sync(conn: Connection) -> CatalogCounts:
         conn.execute(statement("catalog/workspace"))
         has_payloads = _write(conn, "take_stale_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
+        conn.execute(statement("catalog/take_stale_names"))
         for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
             lock_user(conn, user_id)
-        conn.execute(statement("catalog/take_stale_names"))
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0
         artists += _write(conn, "artists")
         albums = _take_in_payloads(conn, "albums") if has_payloads else 0

@@ -173,9 +173,11 @@ def look_anew(conn: Connection, table: MonthTable) -> None:
     does not wait for readers, and the news of it may arrive before the old list has been kept. Changing anything that
     PostgreSQL remembers of the table sends the news once more.
     """
-    conn.execute(
-        sql.SQL("ALTER TABLE ONLY {} ALTER COLUMN user_id SET STATISTICS -1").format(sql.Identifier(table.name))
-    )
+    with conn.transaction():
+        commit_lazily(conn)
+        conn.execute(
+            sql.SQL("ALTER TABLE ONLY {} ALTER COLUMN user_id SET STATISTICS -1").format(sql.Identifier(table.name))
+        )
 
 
 def create_like(table: MonthTable, name: sql.Identifier) -> sql.Composed:

@@ -220,7 +220,8 @@ def _read_local_clock(conn: Connection, ranges: Sequence[dict[str, Any]]) -> _Lo
 def _write_track_months(conn: Connection, ranges: Sequence[dict[str, Any]]) -> int:
     changed = 0
     for bounds in ranges:
-        row = conn.execute(statement("stats/track_months"), bounds).fetchone()
+        is_new = conn.execute(statement("stats/has_track_months"), bounds).fetchone() == (False,)
+        row = conn.execute(statement("stats/new_track_months" if is_new else "stats/track_months"), bounds).fetchone()
         assert row is not None
         changed += row[0]
     if len(ranges) > 1:

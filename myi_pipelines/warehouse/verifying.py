@@ -112,10 +112,11 @@ def repair(
 ) -> None:
     """Mark the slices that differ and derive them; make all-time counts the sums of their months.
 
-    Rows of nobody go, and names that mean no track are taken into the catalog again. Safe to break off and to repeat.
-    Plays that the work needs come back from the archive; without ``bring_back`` SlicesAreArchived is raised.
+    Rows of nobody and of no names go, and names that mean no track are taken into the catalog again. Safe to break off
+    and to repeat. Plays that the work needs come back from the archive; without ``bring_back`` SlicesAreArchived is
+    raised.
     """
-    if any(one.table == "export_tracks" for one in found.differences):
+    if any(one.table in ("export_tracks", "export_track_links") for one in found.differences):
         conn.execute(statement("verify/relink"))
     for user_id in {one.user_id for one in found.differences if one.user is None and one.user_id is not None}:
         personal.forget_user(conn, user_id)

@@ -4,9 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import psycopg
+import pytest
 
-from myi_pipelines.warehouse import maintenance, partitions, slices, users
-from myi_pipelines.warehouse.database import SQL_FOLDER, Connection
+from myi_pipelines.warehouse import catalog, maintenance, partitions, slices, users
+from myi_pipelines.warehouse.database import SQL_FOLDER, Connection, prepare
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests import crash_driver
 from myi_pipelines_tests.archive_lab import open_archiving_warehouse
@@ -87,6 +88,45 @@ def test_plays_around_new_year_come_back_from_the_archive_for_the_sums_of_its_ye
         warehouse.bring_back()
         warehouse.refresh(user_id, warehouse.months_of([user_id]))
         assert years(warehouse.conn) == told
+
+
+def test_names_that_waited_for_the_catalog_still_do(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        before, after = split_at("0015")
+        for migration in before:
+            apply(conn, migration)
+        conn.execute(
+            "INSERT INTO export_tracks (spotify_id, track_name, artist_name, last_played_at)"
+            " SELECT lpad(n::text, 22, '0'), 'Song ' || n, 'Band', now() FROM generate_series(1, 9) AS n"
+        )
+        conn.execute("INSERT INTO stale_export_tracks SELECT id FROM export_tracks WHERE id IN (2, 3, 7)")
+
+        for migration in after:
+            apply(conn, migration)
+
+        prepare(conn)
+        assert catalog.sync_catalog(conn).tracks == 3
+        linked = conn.execute("SELECT export_track_id FROM export_track_links ORDER BY 1").fetchall()
+        assert linked == [(2,), (3,), (7,)]
+        assert catalog.sync_catalog(conn) == catalog.CatalogCounts()
+
+
+def test_names_are_never_deleted(database_url: str) -> None:
+    with open_warehouse(database_url) as warehouse:
+        crash_driver.prepare(warehouse, "anna")
+        crash_driver.import_upload(warehouse, "anna")
+        for attempt in ("DELETE FROM export_tracks", "TRUNCATE export_tracks"):
+            with pytest.raises(psycopg.errors.RestrictViolation, match="rows of export_tracks are never deleted"):
+                warehouse.conn.execute(attempt.encode())
+
+
+def test_statistics_go_with_their_listener(database_url: str) -> None:
+    with open_warehouse(database_url) as warehouse:
+        crash_driver.prepare(warehouse, "anna")
+        crash_driver.import_upload(warehouse, "anna")
+        warehouse.conn.execute("DELETE FROM users")
+        for table in ("imported_plays", "user_track_months", "user_track_stats"):
+            assert warehouse.conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,), table
 
 
 def split_at(number: str) -> tuple[list[Path], list[Path]]:

@@ -6,12 +6,12 @@ WITH landed AS (
     SET spotify_id = coalesce(known.spotify_id, excluded.spotify_id), searched_at = excluded.searched_at
     RETURNING spotify_id
 ), marked AS (
-    INSERT INTO stale_export_tracks (export_track_id)
-    SELECT e.id
+    INSERT INTO stale_export_tracks (first_id, last_id)
+    SELECT e.id, e.id
     FROM export_tracks AS e, landed
     WHERE landed.spotify_id IS NOT NULL AND e.spotify_id IS NULL
       AND e.track_key = %(track_key)s AND e.artist_key = %(artist_key)s
     ORDER BY e.id
-    ON CONFLICT (export_track_id) DO UPDATE SET export_track_id = excluded.export_track_id
+    ON CONFLICT (first_id, last_id) DO UPDATE SET first_id = excluded.first_id
 )
 SELECT spotify_id IS NOT NULL FROM landed

@@ -19,7 +19,7 @@ SELECT spotify_id, track_name, artist_name, album_name, %(ends_at)s
 FROM scale.library
 ORDER BY number;
 
-INSERT INTO stale_export_tracks SELECT id FROM export_tracks;
+INSERT INTO stale_export_tracks SELECT min(id), max(id) FROM export_tracks;
 
 INSERT INTO spotify_objects (object_type, spotify_id, payload, is_full)
 SELECT 'track', spotify_id,

@@ -2,12 +2,16 @@
 SELECT 'export_tracks' AS relation, 'names ' || e.id || ' mean no track' AS what
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
-  AND NOT EXISTS (SELECT FROM stale_export_tracks AS waiting WHERE waiting.export_track_id = e.id)
+  AND NOT EXISTS (SELECT FROM stale_export_tracks WHERE e.id BETWEEN first_id AND last_id)
 UNION ALL
 SELECT 'export_track_links', 'names ' || link.export_track_id || ' mean track ' || t.id || ', which is merged away'
 FROM export_track_links AS link
 JOIN tracks AS t ON t.id = link.track_id
 WHERE t.merged_into IS NOT NULL
+UNION ALL
+SELECT 'export_track_links', 'names ' || link.export_track_id || ', which mean track ' || link.track_id || ', are not known'
+FROM export_track_links AS link
+WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id)
 UNION ALL
 SELECT 'track_aliases', 'the id ' || alias.spotify_id || ' leads to track ' || t.id || ', which is merged away'
 FROM track_aliases AS alias

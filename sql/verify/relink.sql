@@ -1,6 +1,9 @@
+-- Links of names that are not known lead from nowhere.
+DELETE FROM export_track_links AS link WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id);
+
 -- One row per names that mean no track, for the catalog to take in again.
-INSERT INTO stale_export_tracks (export_track_id)
-SELECT e.id
+INSERT INTO stale_export_tracks (first_id, last_id)
+SELECT e.id, e.id
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
 ORDER BY e.id
