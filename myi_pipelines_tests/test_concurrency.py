@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -89,40 +88,6 @@ def test_readers_see_tables_that_agree_while_an_import_runs(warehouse: Warehouse
         importing.result()
     assert invariants.check(warehouse.conn) == []
     assert looks > 3
-
-
-def test_statistics_that_were_read_without_a_partition_are_read_again(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As by a session that PostgreSQL has not told of a partition that was attached a moment ago."""
-    landing = history(0)
-    user_id = warehouse.user("ada", landing.timezone)
-    warehouse.land(user_id, landing.plays, batch_rows=500)
-    warehouse.poll(user_id, landing.polled)
-    warehouse.sync()
-    for _ in events.conform_slices(
-        warehouse.conn, slices.stale_slices(warehouse.conn, Stage.EVENTS), min_play_ms=5_000
-    ):
-        pass
-    real = stats._read_local_clock
-    looks = 0
-
-    def read(conn: psycopg.Connection, ranges: Sequence[dict[str, Any]]) -> Any:
-        nonlocal looks
-        looks += 1
-        clock = real(conn, ranges)
-        known = [row for row in clock.hour_months if row[0] != date(2019, 5, 1)]
-        return clock if looks == 3 else clock._replace(hour_months=known)
-
-    monkeypatch.setattr(stats, "_read_local_clock", read)
-    stats.refresh_stats(warehouse.conn, user_id)
-    assert looks == 3
-    assert warehouse.tables(user_id) == reference.derive({"ada": landing})["ada"]
-
-    looks = -10
-    with pytest.raises(stats.TablesDisagree, match="2019-05"):
-        stats.refresh_stats(warehouse.conn, user_id, [date(2019, 5, 1)])
-    assert warehouse.tables(user_id) == reference.derive({"ada": landing})["ada"]
 
 
 def test_statistics_of_several_listeners_are_recomputed_at_once_and_one_in_trouble_holds_up_no_other(

@@ -33,6 +33,7 @@ from myi_pipelines.warehouse.partitions import (
     existing_months,
     next_month,
     partition_name,
+    see_months,
     starts_at,
 )
 from myi_pipelines.warehouse.slices import Slice
@@ -205,6 +206,8 @@ def month_state(conn: Connection, month: date) -> MonthState:
 def month_contents(conn: Connection, month: date) -> Contents:
     """What is recorded of a month. To be read in the transaction, and so the snapshot, in which it is exported."""
     bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
+    for table in ARCHIVED_TABLES:
+        see_months(conn, table, [month])
     return Contents(
         month_state(conn, month),
         conn.execute(statement("archive/slices"), bounds).fetchall(),

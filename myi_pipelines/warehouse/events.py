@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,7 +22,9 @@ from myi_pipelines.warehouse.database import (
     statement,
 )
 from myi_pipelines.warehouse.partitions import (
+    IMPORTED_PLAYS,
     LISTENING_EVENTS,
+    POLLED_PLAYS,
     Filling,
     around,
     attach_month,
@@ -31,7 +33,9 @@ from myi_pipelines.warehouse.partitions import (
     look_anew,
     month_of,
     next_month,
+    see_months,
     starts_at,
+    with_neighbours,
 )
 from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice, Stage, clear_mark, mark_stale
 
@@ -90,7 +94,7 @@ def conform_slices(
     slices = list(slices)
     conns = [conn, *helpers]
     for one in conns:
-        open_workspace(one)
+        open_workspace(one, with_neighbours(stale.month for stale in slices))
     present = existing_months(conn, LISTENING_EVENTS)
     insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
     filling = Filling(insert, index_statements(conn, LISTENING_EVENTS))
@@ -173,10 +177,14 @@ def slice_bounds(stale: Slice, min_play_ms: int) -> dict[str, Any]:
     }
 
 
-def open_workspace(conn: Connection) -> None:
-    """Make the temporary tables in which one slice at a time is conformed, and empty them."""
+def open_workspace(conn: Connection, months: Collection[date] | None = None) -> None:
+    """Make ready to derive slices of the months (or of any): empty the temporary tables in which one at a time is
+    conformed, and have the session know every partition that is read.
+    """
     conn.execute(statement("events/workspace"))
     conn.execute(CLEAR_WORKSPACE)
+    for table in (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS):
+        see_months(conn, table, months)
 
 
 def match_plays(conn: Connection, bounds: dict[str, Any], *, has_account_data: bool, has_polled_plays: bool) -> None:

@@ -40,6 +40,7 @@ from myi_pipelines.warehouse.partitions import (
     look_anew,
     month_of,
     next_month,
+    see_months,
     starts_at,
 )
 from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
@@ -271,6 +272,7 @@ def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date,
         if rows is not None:
             added[month] = rows
     if known := sorted(set(months) - set(added)):
+        see_months(conn, IMPORTED_PLAYS, known)
         bounds = {"starts_at": starts_at(known[0]), "ends_at": starts_at(next_month(known[-1]))}
         landed = conn.execute(statement("landing/land"), {"user_id": user_id, "months": known, **bounds})
         added |= dict(landed.fetchall())

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from myi_pipelines.warehouse.asides import drop_leftovers, leftovers
 from myi_pipelines.warehouse.database import Connection, statement, trying
-from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, ensure_months
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, ensure_months, look_anew
 
 
 class Maintained(NamedTuple):
@@ -59,7 +59,10 @@ def maintain(conn: Connection, months: Sequence[date]) -> Maintained | None:
     with trying(conn, "maintenance") as is_mine:
         if not is_mine:
             return None
-        return Maintained(ensure_months(conn, months), _reset_settings(conn), _drop_asides(conn))
+        created = ensure_months(conn, months)
+        for table in MONTH_TABLES:
+            look_anew(conn, table)
+        return Maintained(created, _reset_settings(conn), _drop_asides(conn))
 
 
 def drifts(conn: Connection) -> list[Drift]:

@@ -11,6 +11,7 @@ from psycopg import sql
 from myi_pipelines.warehouse import asides
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_user, share_archive, statement
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
 
 CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
 """What rows of a listener refer to."""
@@ -114,9 +115,11 @@ def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, I
 
 
 def prepare_export(conn: Connection) -> None:
-    """Empty temporary tables, for the transaction that ``begin_export`` is part of."""
+    """Make ready for the transaction that ``begin_export`` is part of: empty temporary tables, know all partitions."""
     conn.execute(statement("archive/workspace"))
     conn.execute(statement("personal/workspace"))
+    for table in MONTH_TABLES:
+        see_months(conn, table)
 
 
 def read_table(conn: Connection, table: PersonalTable, user_id: int) -> ExportedRows:

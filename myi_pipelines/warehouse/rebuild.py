@@ -34,6 +34,7 @@ from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
     POLLED_PLAYS,
+    around,
     next_month,
     partition_name,
     starts_at,
@@ -191,7 +192,7 @@ def _derive_share(share: _Share, aside: Aside, min_play_ms: int) -> _Derived:
     """Write the slices that change aside. Those that wait for something, or of which an event may leave the month, are
     left out."""
     conn = share.conn
-    _open_workspace(conn)
+    _open_workspace(conn, aside.month)
     if not share.slices:
         return _Derived({}, [])
     with conn.transaction():
@@ -221,13 +222,13 @@ def _derive_share(share: _Share, aside: Aside, min_play_ms: int) -> _Derived:
     return _Derived(outcomes, [(user_id, version) for user_id, version in marks])
 
 
-def _open_workspace(conn: Connection) -> None:
-    """Make the temporary tables in which slices are derived, and empty them."""
+def _open_workspace(conn: Connection, month: date) -> None:
+    """Make ready to derive slices of the month."""
     with conn.transaction():
         commit_lazily(conn)
         conn.execute(statement("rebuild/workspace"))
         conn.execute("TRUNCATE month_slices, month_events, moved_events")
-        open_workspace(conn)
+        open_workspace(conn, around(month))
 
 
 def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:

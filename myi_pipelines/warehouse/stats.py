@@ -24,9 +24,10 @@ from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     USER_TRACK_MONTHS,
     ensure_partitions,
-    look_anew,
     next_month,
+    see_months,
     starts_at,
+    with_neighbours,
 )
 from myi_pipelines.warehouse.slices import Slice, Stage, stale_slices
 
@@ -39,13 +40,6 @@ CLOCKS_DIFFER = 2 * ONE_DAY
 
 TOP_TRACKS = 50
 """Tracks of a local year that are kept, or fewer if it has fewer."""
-
-
-ATTEMPTS = 3
-
-
-class TablesDisagree(Exception):
-    """Two looks at the same events differ: a session does not know of a partition yet. Nothing was written."""
 
 
 class Refreshed(NamedTuple):
@@ -102,7 +96,6 @@ def refresh_stats(
     With a ``helper``, a second connection, the listener's clock is read there at the same time.
     Plays that are needed and archived are brought back, or SlicesAreArchived is raised when nobody can.
     """
-    attempts = 0
     while True:
         try:
             return _refresh(conn, user_id, months, helper)
@@ -110,11 +103,6 @@ def refresh_stats(
             if bring_back is None:
                 raise
             bring_back(conn, needed.slices)
-        except TablesDisagree:
-            attempts += 1
-            if attempts == ATTEMPTS:
-                raise
-            look_anew(conn, LISTENING_EVENTS)
 
 
 def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
@@ -137,6 +125,9 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
             return Refreshed([], 0, 0, 0, 0, 0, 0, 0)
         require_present(conn, [Slice(user_id, month) for month in stale], with_neighbours=True)
         ensure_partitions(conn, USER_TRACK_MONTHS, stale)
+        see_months(conn, USER_TRACK_MONTHS, stale)
+        for one in filter(None, (conn, helper)):
+            see_months(one, LISTENING_EVENTS, with_neighbours(stale))
         conn.execute(statement("stats/clear"))
         row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
         assert row is not None
@@ -149,7 +140,7 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
         tracks = _write_tracks(conn, run)
         artists = _write_artists(conn, run)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
-        refreshed = Refreshed(
+        return Refreshed(
             months=stale,
             user_track_months=track_months,
             user_track_stats=tracks,
@@ -159,12 +150,6 @@ def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Con
             user_hour_stats=_write_hours(conn, run, local.hour_months),
             users=conn.execute(statement("stats/totals"), run).rowcount,
         )
-        disagreeing = conn.execute(statement("stats/disagreeing"), run).fetchall()
-        if disagreeing:
-            raise TablesDisagree(
-                f"tracks and hours of {disagreeing[0][0]:%Y-%m} do not add up to the same; run it again"
-            )
-        return refreshed
 
 
 def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from myi_pipelines.warehouse.database import (
     statement,
 )
 from myi_pipelines.warehouse.events import conform_slices, match_plays, open_workspace, slice_bounds
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
 from myi_pipelines.warehouse.slices import Slice, Stage, mark_stale, stale_slices
 from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
 
@@ -81,6 +82,8 @@ def verify(
         " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name",
         {"name": user},
     ).fetchall()
+    for table in MONTH_TABLES:
+        see_months(conn, table)
     differences: list[Difference] = []
     slices = 0
     for user_id, name, timezone in chosen:
@@ -158,7 +161,7 @@ def _repair(
 
 
 def _verify_events(conn: Connection, user_id: int, name: str, min_play_ms: int, differences: list[Difference]) -> int:
-    open_workspace(conn)
+    open_workspace(conn, ())
     months = [month for (month,) in conn.execute(statement("verify/slices"), {"user_id": user_id})]
     compared = 0
     for month in months:

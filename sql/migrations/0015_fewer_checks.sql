@@ -25,12 +25,14 @@ END $$;
 ALTER TABLE user_track_stats DROP CONSTRAINT user_track_stats_user_id_fkey;
 COMMENT ON COLUMN user_track_stats.user_id IS 'users.id; a trigger removes the rows of a user who is deleted';
 
-ALTER TABLE stale_export_tracks RENAME COLUMN export_track_id TO first_id;
-ALTER TABLE stale_export_tracks ADD COLUMN last_id bigint;
-UPDATE stale_export_tracks SET last_id = first_id;
-ALTER TABLE stale_export_tracks
-    ALTER COLUMN last_id SET NOT NULL,
-    ADD CHECK (first_id <= last_id),
-    DROP CONSTRAINT stale_export_tracks_pkey,
-    ADD PRIMARY KEY (first_id, last_id);
+ALTER TABLE stale_export_tracks RENAME TO single_stale_export_tracks;
+ALTER TABLE single_stale_export_tracks RENAME CONSTRAINT stale_export_tracks_pkey TO single_stale_export_tracks_pkey;
+CREATE TABLE stale_export_tracks (
+    first_id bigint NOT NULL,
+    last_id  bigint NOT NULL CHECK (last_id >= first_id),
+    PRIMARY KEY (first_id, last_id)
+);
 COMMENT ON TABLE stale_export_tracks IS 'One row per range of export_tracks.id that the catalog has yet to take in; ranges may overlap.';
+INSERT INTO stale_export_tracks (first_id, last_id)
+SELECT export_track_id, export_track_id FROM single_stale_export_tracks;
+DROP TABLE single_stale_export_tracks;

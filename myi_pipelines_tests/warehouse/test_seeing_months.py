@@ -1,0 +1,162 @@
+"""A session that was looking partitions up while another one attached one keeps the old list; whoever derives notices.
+
+That moment is made here: a session that has read which partitions there are, and then waits to learn what they are,
+hears of the attachment before it has made its list.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import psycopg
+import pytest
+
+from myi_pipelines.warehouse import archive, events, partitions, personal, slices, stats, verifying
+from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.warehouse.partitions import (
+    IMPORTED_PLAYS,
+    LISTENING_EVENTS,
+    MONTH_TABLES,
+    USER_TRACK_MONTHS,
+    MonthTable,
+    PartitionsUnknown,
+    attachment,
+    partition_name,
+    see_months,
+)
+from myi_pipelines.warehouse.slices import Slice, Stage
+from myi_pipelines_tests import crash_driver
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.reference import MIN_PLAY_MS
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        crash_driver.prepare(opened, "anna")
+        crash_driver.import_upload(opened, "anna")
+        yield opened
+
+
+@pytest.fixture
+def reader(warehouse: Warehouse, database_url: str) -> Iterator[Connection]:
+    with connect(database_url) as conn:
+        yield conn
+
+
+def attach_while_looked_up(conn: Connection, reader: Connection, table: MonthTable, month: date) -> None:
+    """Attach a month anew while ``reader``, which has used other tables only, looks up the table's partitions."""
+    conn.execute(f"ALTER TABLE {table.name} DETACH PARTITION {partition_name(table.name, month)}".encode())
+    for known in (
+        *(f"SELECT FROM {other.name}" for other in MONTH_TABLES if other != table),
+        f"SELECT FROM ONLY {table.name}",
+    ):
+        reader.execute(f"EXPLAIN {known}".encode())
+    with ThreadPoolExecutor(1) as pool:
+        with conn.transaction():
+            conn.execute(attachment(table, month))
+            conn.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
+            looking = pool.submit(reader.execute, f"EXPLAIN SELECT FROM {table.name}".encode())
+            until(lambda: is_waiting(conn, reader))
+        looking.result()
+
+
+def is_waiting(conn: Connection, other: Connection) -> bool:
+    row = conn.execute("SELECT cardinality(pg_blocking_pids(%s))", [other.info.backend_pid]).fetchone()
+    return row is not None and row[0] > 0
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def knows(conn: Connection, table: MonthTable, month: date) -> bool:
+    return partition_name(table.name, month) in partitions._known(conn, table, [month])
+
+
+def a_month(warehouse: Warehouse) -> Slice:
+    user_id = 1
+    return warehouse.slices_of(user_id)[3]
+
+
+@pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
+def test_a_session_that_kept_an_old_list_is_made_to_look_again(
+    warehouse: Warehouse, reader: Connection, table: MonthTable
+) -> None:
+    month = min(partitions.existing_months(warehouse.conn, table))
+    attach_while_looked_up(warehouse.conn, reader, table, month)
+    assert not knows(reader, table, month), "this PostgreSQL no longer forgets partitions: see_months can go"
+    time.sleep(0.1)
+    assert not knows(reader, table, month)
+
+    see_months(reader, table, [month])
+    assert knows(reader, table, month)
+
+
+def test_statistics_miss_nothing(warehouse: Warehouse, reader: Connection) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
+    stats.refresh_stats(reader, one.user_id, [one.month])
+    assert warehouse.tables(one.user_id) == expected
+
+
+def test_nor_does_what_the_second_connection_reads_for_them(warehouse: Warehouse, reader: Connection) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
+    stats.refresh_stats(warehouse.conn, one.user_id, [one.month], helper=reader)
+    assert warehouse.tables(one.user_id) == expected
+
+
+def test_nor_do_statistics_of_months_whose_counts_were_not_seen(warehouse: Warehouse, reader: Connection) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    attach_while_looked_up(warehouse.conn, reader, USER_TRACK_MONTHS, one.month)
+    stats.refresh_stats(reader, one.user_id, [one.month])
+    assert warehouse.tables(one.user_id) == expected
+
+
+def test_nor_do_events(warehouse: Warehouse, reader: Connection) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    attach_while_looked_up(warehouse.conn, reader, IMPORTED_PLAYS, one.month)
+    for _ in events.conform_slices(reader, [one], min_play_ms=MIN_PLAY_MS):
+        pass
+    assert slices.stale_slices(warehouse.conn, Stage.STATS) == []
+    assert warehouse.tables(one.user_id) == expected
+
+
+DERIVING: dict[str, Callable[[Connection, Slice], object]] = {
+    "events": lambda conn, one: list(events.conform_slices(conn, [one], min_play_ms=MIN_PLAY_MS)),
+    "statistics": lambda conn, one: stats.refresh_stats(conn, one.user_id, [one.month]),
+    "an archive": lambda conn, one: archive.month_contents(conn, one.month),
+    "an export": lambda conn, one: personal.prepare_export(conn),
+    "a verification": lambda conn, one: verifying.verify(conn, min_play_ms=MIN_PLAY_MS),
+}
+
+
+@pytest.mark.parametrize("what", DERIVING)
+def test_nothing_is_derived_by_a_session_that_goes_on_not_knowing(
+    warehouse: Warehouse, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    monkeypatch.setattr(partitions, "_known", lambda *asked: set())
+    with pytest.raises(PartitionsUnknown, match=r"does not find all partitions of .*; run it again"):
+        DERIVING[what](warehouse.conn, one)
+    monkeypatch.undo()
+    assert warehouse.tables(one.user_id) == expected
+
+
+def test_months_that_are_not_there_are_not_missed(warehouse: Warehouse) -> None:
+    for months in ([], [date(2008, 10, 1)], [date(2008, 10, 1), date(2009, 2, 1)]):
+        see_months(warehouse.conn, LISTENING_EVENTS, months)
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        see_months(warehouse.conn, MonthTable("no_table", True, LISTENING_EVENTS.storage))
