@@ -6,7 +6,7 @@ over the finished rows and readers of other months never wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -204,8 +204,15 @@ def _known(conn: Connection, table: MonthTable, months: Collection[date]) -> set
     explain = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {column} >= {first} AND {column} < {end}")
     row = conn.execute(explain.format(**asked)).fetchone()
     assert row is not None
-    [plan] = row[0]
-    return {part["Relation Name"] for part in (plan["Plan"], *plan["Plan"].get("Plans", ())) if "Relation Name" in part}
+    [explained] = row[0]
+    return set(_relations_in(explained["Plan"]))
+
+
+def _relations_in(plan: Mapping[str, Any]) -> Iterator[str]:
+    if "Relation Name" in plan:
+        yield plan["Relation Name"]
+    for part in plan.get("Plans", ()):
+        yield from _relations_in(part)
 
 
 def look_anew(conn: Connection, table: MonthTable) -> None:

@@ -155,6 +155,15 @@ def test_nothing_is_derived_by_a_session_that_goes_on_not_knowing(
     assert warehouse.tables(one.user_id) == expected
 
 
+def test_partitions_are_found_in_any_plan(warehouse: Warehouse) -> None:
+    warehouse.conn.execute(
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+    )
+    [(first, *_)] = warehouse.conn.execute("EXPLAIN SELECT FROM listening_events").fetchmany(1)
+    assert first.startswith("Gather")
+    see_months(warehouse.conn, LISTENING_EVENTS)
+
+
 def test_months_that_are_not_there_are_not_missed(warehouse: Warehouse) -> None:
     for months in ([], [date(2008, 10, 1)], [date(2008, 10, 1), date(2009, 2, 1)]):
         see_months(warehouse.conn, LISTENING_EVENTS, months)
