@@ -92,7 +92,7 @@ def conform_slices(
     go on.
     """
     slices = list(slices)
-    conns = [conn, *helpers]
+    conns = [conn, *helpers][: max(1, len(slices))]
     for one in conns:
         open_workspace(one, with_neighbours(stale.month for stale in slices))
     present = existing_months(conn, LISTENING_EVENTS)
