@@ -95,17 +95,22 @@ def conform_slices(
     conns = [conn, *helpers][: max(1, len(slices))]
     for one in conns:
         open_workspace(one, with_neighbours(stale.month for stale in slices))
-    present = existing_months(conn, LISTENING_EVENTS)
-    insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
-    filling = Filling(insert, index_statements(conn, LISTENING_EVENTS))
+    months = {stale.month for stale in slices}
+    missing = months - existing_months(conn, LISTENING_EVENTS, months)
+    filling = _filling(conn) if missing else None
 
     def conform(mine: Connection, stale: Slice) -> Conformed:
-        how = filling if stale.month not in present else None
+        how = filling if stale.month in missing else None
         return _conform_when_ready(mine, stale, min_play_ms, bring_back, how)
 
     yield from spread(conns, slices, conform, on_trouble=on_trouble)
-    if any(stale.month not in present for stale in slices):
+    if missing:
         look_anew(conn, LISTENING_EVENTS)
+
+
+def _filling(conn: Connection) -> Filling:
+    insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
+    return Filling(insert, index_statements(conn, LISTENING_EVENTS))
 
 
 def _conform_when_ready(

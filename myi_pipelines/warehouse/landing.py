@@ -267,7 +267,7 @@ def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date,
     """Arriving plays → imported_plays. Rows added by month."""
     added: dict[date, int] = {}
     filling = Filling(statement("landing/fill_month").format, index_statements(conn, IMPORTED_PLAYS))
-    for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS)):
+    for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS, months)):
         rows = attach_month(conn, IMPORTED_PLAYS, month, filling, {"user_id": user_id, "month": month})
         if rows is not None:
             added[month] = rows

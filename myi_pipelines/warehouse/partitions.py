@@ -111,9 +111,10 @@ def months_between(first: date, last: date) -> list[date]:
     return months
 
 
-def existing_months(conn: Connection, table: MonthTable) -> set[date]:
-    """The months for which a table has a partition attached."""
-    rows = conn.execute(statement("partitions/attached"), [table.name])
+def existing_months(conn: Connection, table: MonthTable, among: Iterable[date] | None = None) -> set[date]:
+    """The months (of all, or among some) for which a table has a partition attached."""
+    names = None if among is None else [partition_name(table.name, month) for month in among]
+    rows = conn.execute(statement("partitions/attached"), {"table": table.name, "names": names})
     return {date(int(name[-7:-3]), int(name[-2:]), 1) for (name,) in rows}
 
 
@@ -125,7 +126,7 @@ def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
     wanted = sorted(set(months))
     created: list[str] = []
     for table in MONTH_TABLES:
-        present = existing_months(conn, table)
+        present = existing_months(conn, table, wanted)
         for month in wanted:
             if month not in present:
                 with conn.transaction():
@@ -136,7 +137,8 @@ def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
 
 def ensure_partitions(conn: Connection, table: MonthTable, months: Iterable[date]) -> None:
     """Create the partitions that one table lacks, in one transaction (the caller's, if there is one)."""
-    missing = sorted(set(months) - existing_months(conn, table))
+    wanted = set(months)
+    missing = sorted(wanted - existing_months(conn, table, wanted))
     if missing:
         with conn.transaction():
             commit_lazily(conn)
@@ -183,10 +185,9 @@ def see_months(conn: Connection, table: MonthTable, months: Collection[date] | N
     error. (Seen with PostgreSQL 18.6, in 16 of 1,118 attachments.) Whoever derives anything from a table, or says what
     is in it, calls this first. The planner is asked which partitions it knows.
     """
+    among = months_between(min(months), max(months)) if months else months
     for _ in range(LOOKS):
-        attached = existing_months(conn, table)
-        if months is not None:
-            attached = {month for month in attached if months and min(months) <= month <= max(months)}
+        attached = existing_months(conn, table, among)
         if not attached or {partition_name(table.name, month) for month in attached} <= _known(conn, table, attached):
             return
         look_anew(conn, table)
