@@ -14,6 +14,7 @@ from myi_pipelines.warehouse.database import (
     share_archive,
     statement,
 )
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, see_months
 from myi_pipelines.warehouse.slices import SURROUNDINGS
 
 
@@ -42,6 +43,8 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
 
 
 def _sync(conn: Connection) -> CatalogCounts:
+    for table in (IMPORTED_PLAYS, POLLED_PLAYS):
+        see_months(conn, table)
     with conn.transaction():
         commit_lazily(conn)
         lock_catalog(conn)

@@ -14,7 +14,7 @@ from datetime import date
 import psycopg
 import pytest
 
-from myi_pipelines.warehouse import archive, events, partitions, personal, slices, stats, verifying
+from myi_pipelines.warehouse import archive, catalog, events, partitions, personal, slices, stats, verifying
 from myi_pipelines.warehouse.database import Connection, connect
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
@@ -99,15 +99,32 @@ def test_a_session_that_kept_an_old_list_is_made_to_look_again(
     assert knows(reader, table, month)
 
 
-def test_statistics_miss_nothing(warehouse: Warehouse, reader: Connection) -> None:
+def conform(conn: Connection, one: Slice) -> None:
+    for _ in events.conform_slices(conn, [one], min_play_ms=MIN_PLAY_MS):
+        pass
+
+
+def refresh(conn: Connection, one: Slice) -> None:
+    stats.refresh_stats(conn, one.user_id, [one.month])
+
+
+@pytest.mark.parametrize(
+    ("derive", "table"),
+    [(conform, IMPORTED_PLAYS), (refresh, LISTENING_EVENTS), (refresh, USER_TRACK_MONTHS)],
+    ids=["events", "statistics", "statistics of months whose counts were not seen"],
+)
+def test_nothing_is_missed(
+    warehouse: Warehouse, reader: Connection, derive: Callable[[Connection, Slice], None], table: MonthTable
+) -> None:
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
-    attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
-    stats.refresh_stats(reader, one.user_id, [one.month])
+    attach_while_looked_up(warehouse.conn, reader, table, one.month)
+    derive(reader, one)
+    assert slices.stale_slices(warehouse.conn, Stage.STATS) == []
     assert warehouse.tables(one.user_id) == expected
 
 
-def test_nor_does_what_the_second_connection_reads_for_them(warehouse: Warehouse, reader: Connection) -> None:
+def test_nor_by_the_second_connection_of_statistics(warehouse: Warehouse, reader: Connection) -> None:
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
     attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
@@ -115,27 +132,15 @@ def test_nor_does_what_the_second_connection_reads_for_them(warehouse: Warehouse
     assert warehouse.tables(one.user_id) == expected
 
 
-def test_nor_do_statistics_of_months_whose_counts_were_not_seen(warehouse: Warehouse, reader: Connection) -> None:
-    one = a_month(warehouse)
-    expected = warehouse.tables(one.user_id)
-    attach_while_looked_up(warehouse.conn, reader, USER_TRACK_MONTHS, one.month)
-    stats.refresh_stats(reader, one.user_id, [one.month])
-    assert warehouse.tables(one.user_id) == expected
-
-
-def test_nor_do_events(warehouse: Warehouse, reader: Connection) -> None:
-    one = a_month(warehouse)
-    expected = warehouse.tables(one.user_id)
-    attach_while_looked_up(warehouse.conn, reader, IMPORTED_PLAYS, one.month)
-    for _ in events.conform_slices(reader, [one], min_play_ms=MIN_PLAY_MS):
-        pass
-    assert slices.stale_slices(warehouse.conn, Stage.STATS) == []
-    assert warehouse.tables(one.user_id) == expected
+def sync_with_work(conn: Connection, one: Slice) -> None:
+    conn.execute("INSERT INTO stale_export_tracks SELECT min(id), max(id) FROM export_tracks")
+    catalog.sync_catalog(conn)
 
 
 DERIVING: dict[str, Callable[[Connection, Slice], object]] = {
-    "events": lambda conn, one: list(events.conform_slices(conn, [one], min_play_ms=MIN_PLAY_MS)),
-    "statistics": lambda conn, one: stats.refresh_stats(conn, one.user_id, [one.month]),
+    "the catalog": sync_with_work,
+    "events": conform,
+    "statistics": refresh,
     "an archive": lambda conn, one: archive.month_contents(conn, one.month),
     "an export": lambda conn, one: personal.prepare_export(conn),
     "a verification": lambda conn, one: verifying.verify(conn, min_play_ms=MIN_PLAY_MS),
