@@ -95,6 +95,16 @@ def empty_database_url(
 
 
 @pytest.fixture
+def dagster_database_url(
+    session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str
+) -> Iterator[str]:
+    """The URL of a database with the empty tables of Dagster's storages."""
+    name = servers.database_name(f"{request.node.nodeid}::dagster", worker_id)
+    with session_servers.database(name, template=servers.DAGSTER_TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
 def conn(database_url: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to this test's warehouse."""
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -112,7 +122,7 @@ def redis_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
 
 @pytest.fixture
 def project_instance(
-    tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str, dagster_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> "Iterator[DagsterInstance]":
     """A Dagster instance by the project's own dagster.yaml, on this test's servers."""
     from dagster import DagsterInstance
@@ -120,7 +130,9 @@ def project_instance(
     from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
     from myi_pipelines.settings import load_settings
 
-    settings = load_settings(home=tmp_path, database_url=database_url, redis_url=redis_url)
+    settings = load_settings(
+        home=tmp_path, database_url=database_url, dagster_database_url=dagster_database_url, redis_url=redis_url
+    )
     prepare_dagster_home(settings)
     for name, value in dagster_environment(settings).items():
         monkeypatch.setenv(name, value)

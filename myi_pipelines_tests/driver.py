@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import psycopg
+
 from myi_pipelines.history import Batch, Play
 from myi_pipelines.warehouse import catalog, database, events, landing, packing, partitions, slices, stats, users
 from myi_pipelines.warehouse.archive import BringBack
@@ -90,6 +92,17 @@ class Warehouse(NamedTuple):
 
     def refresh(self, user_id: int, months: Sequence[date]) -> None:
         stats.refresh_stats(self.conn, user_id, months, bring_back=self.bringing_back)
+
+    def refresh_together(self, chosen: Sequence[Slice], *, recount: bool) -> None:
+        """Where enough listeners share a month, in one transaction."""
+
+        def fail(user_id: int, error: psycopg.Error) -> None:
+            raise error
+
+        for _ in stats.refresh_slices(
+            [self.conn, self.status_conn], chosen, recount=recount, bring_back=self.bringing_back, on_trouble=fail
+        ):
+            pass
 
     def stale(self, user_id: int, stage: Stage) -> list[Slice]:
         return slices.stale_slices(self.conn, stage, user_id=user_id)

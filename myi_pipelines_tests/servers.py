@@ -19,6 +19,7 @@ from psycopg import sql
 from myi_pipelines import embedded
 
 TEMPLATE = "myi_template"
+DAGSTER_TEMPLATE = "myi_dagster_template"
 MEMORY_NEEDED = 4 * 1024**3
 """Bytes: several times what a session's databases and log take at their most."""
 
@@ -50,8 +51,9 @@ class SessionServers(NamedTuple):
                 return
             self.servers.postgres.start()
             self.servers.redis.start()
-            self._admin("CREATE DATABASE {}", TEMPLATE)
-            migrate(self.servers.postgres.url(TEMPLATE))
+            for template, make in ((TEMPLATE, migrate), (DAGSTER_TEMPLATE, make_dagster_tables)):
+                self._admin("CREATE DATABASE {}", template)
+                make(self.servers.postgres.url(template))
             ready.touch()
 
 
@@ -62,6 +64,15 @@ def migrate(url: str) -> None:
     except ImportError:
         return
     migrations.migrate(url)
+
+
+def make_dagster_tables(url: str) -> None:
+    """Make the tables of Dagster's storages, which takes longer than most tests that need them."""
+    from myi_pipelines.dagster_instance.storages import BatchingEventLog, ConnectedRunStorage, ConnectedScheduleStorage
+    from myi_pipelines.settings import sqlalchemy_url
+
+    for storage in (ConnectedRunStorage, BatchingEventLog, ConnectedScheduleStorage):
+        storage(postgres_url=sqlalchemy_url(url)).dispose()
 
 
 def sessions_folder() -> Path:

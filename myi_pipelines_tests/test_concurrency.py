@@ -90,9 +90,12 @@ def test_readers_see_tables_that_agree_while_an_import_runs(warehouse: Warehouse
     assert looks > 3
 
 
-def test_statistics_of_several_listeners_are_recomputed_at_once_and_one_in_trouble_holds_up_no_other(
-    warehouse: Warehouse,
+@pytest.mark.parametrize("together", [2, 1_000], ids=["together", "one after the other"])
+def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
+    monkeypatch.setattr(stats, "LISTENERS_AT_LEAST", together)
+    monkeypatch.setattr(stats, "MONTHS_AT_MOST", 1_000)
     landed = {name: history(seed) for seed, name in enumerate(LISTENERS)}
     user_ids = {name: warehouse.user(name, landing.timezone) for name, landing in landed.items()}
     for name, user_id in user_ids.items():
@@ -105,20 +108,20 @@ def test_statistics_of_several_listeners_are_recomputed_at_once_and_one_in_troub
     bad = user_ids["bela"]
     warehouse.conn.execute(f"ALTER TABLE user_hour_stats ADD CONSTRAINT bad CHECK (user_id <> {bad})")
     troubles: list[tuple[int, psycopg.Error]] = []
-    refreshed = stats.refresh_listeners(
-        [warehouse.conn, warehouse.status_conn],
-        dict.fromkeys(user_ids.values(), ()),
-        on_trouble=lambda user_id, error: troubles.append((user_id, error)),
+    refreshed = list(
+        stats.refresh_slices(
+            [warehouse.conn, warehouse.status_conn],
+            slices.stale_slices(warehouse.conn, Stage.STATS),
+            on_trouble=lambda user_id, error: troubles.append((user_id, error)),
+        )
     )
-    assert [user_id for user_id, _ in refreshed] == [user_id for user_id in user_ids.values() if user_id != bad]
+    done = {user_id for listeners, _ in refreshed for user_id in listeners}
+    assert done == {user_id for user_id in user_ids.values() if user_id != bad}
     [(in_trouble, why)] = troubles
     assert (in_trouble, type(why)) == (bad, psycopg.errors.CheckViolation)
     assert {name for name, user_id in user_ids.items() if warehouse.stale(user_id, Stage.STATS)} == {"bela"}
 
     warehouse.conn.execute("ALTER TABLE user_hour_stats DROP CONSTRAINT bad")
-    for _ in stats.refresh_listeners(
-        [warehouse.conn, warehouse.status_conn], {bad: ()}, on_trouble=lambda *trouble: pytest.fail(str(trouble))
-    ):
-        pass
+    warehouse.refresh_together(slices.stale_slices(warehouse.conn, Stage.STATS), recount=False)
     expected = reference.derive(landed)
     assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == expected

@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count, pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from myi_pipelines.history import Play, Track
-from myi_pipelines.warehouse import invariants, users
+from myi_pipelines.warehouse import invariants, stats, users
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests import reference
 from myi_pipelines_tests.driver import Warehouse, assert_ids_are_kept, open_warehouse
@@ -50,7 +51,9 @@ def bounded(examples: int) -> settings:
 
 
 @pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
+def warehouse(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    monkeypatch.setattr(stats, "LISTENERS_AT_LEAST", 1)
+    monkeypatch.setattr(stats, "MONTHS_AT_MOST", 1_000)
     with open_warehouse(database_url) as opened:
         yield opened
 
@@ -162,13 +165,20 @@ class Refresh(NamedTuple):
     dice: int
 
 
+class RefreshTogether(NamedTuple):
+    """Refresh the stats of some slices of all listeners, each month's together."""
+
+    only_stale: bool
+    dice: int
+
+
 class SetTimezone(NamedTuple):
     listener: int
     timezone: str
 
 
 Arrival: TypeAlias = Land | Poll
-Step: TypeAlias = Arrival | Sync | Conform | Refresh | SetTimezone
+Step: TypeAlias = Arrival | Sync | Conform | Refresh | RefreshTogether | SetTimezone
 
 
 @st.composite
@@ -191,6 +201,7 @@ def programs(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
         st.just(Sync()),
         st.builds(Conform, who, st.booleans(), dice),
         st.builds(Refresh, who, st.booleans(), dice),
+        st.builds(RefreshTogether, st.booleans(), dice),
         st.builds(SetTimezone, who, st.sampled_from(ZONES)),
     )
     steps: list[Step] = []
@@ -227,6 +238,10 @@ def take(home: Home, step: Step) -> None:
             user_id = home.ids[listener]
             slices = warehouse.stale(user_id, Stage.STATS) if only_stale else warehouse.slices_of(user_id)
             warehouse.refresh(user_id, [one.month for one in some(slices, dice)])
+        case RefreshTogether(only_stale, dice):
+            look = partial(warehouse.stale, stage=Stage.STATS) if only_stale else warehouse.slices_of
+            slices = [one for user_id in home.ids for one in look(user_id)]
+            warehouse.refresh_together(some(slices, dice), recount=not only_stale)
         case SetTimezone(listener, timezone):
             home.set_timezone(listener, timezone)
 

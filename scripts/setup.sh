@@ -60,6 +60,8 @@ pip() {
     .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet "$@" >"$log" 2>&1 ||
         fail "pip could not install the packages: $(grep -m 1 '^ERROR' "$log" || tail -n 1 "$log")"
 }
-pip --require-hashes --no-deps --only-binary :all: -r "$lock"
+pip --no-compile --require-hashes --no-deps --only-binary :all: -r "$lock"
 pip --no-deps --no-build-isolation --editable .
+# On all processors, where pip would use one. What a package brings for other versions of Python does not compile.
+.venv/bin/python -m compileall -q -j 0 .venv/lib myi_pipelines >"$log" 2>&1 || true
 stamp "$lock" >".venv/.stamp-$lock"

@@ -25,7 +25,7 @@ from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS
 from myi_pipelines.warehouse.slices import Stage
-from myi_pipelines.warehouse.stats import refresh_listeners
+from myi_pipelines.warehouse.stats import refresh_slices
 
 AGREE = "stats_agree_with_events"
 LISTENERS_SHOWN = 3
@@ -103,15 +103,13 @@ def stats(
             problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
             context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
 
-        chosen = {
-            user_id: [] if config.only_stale else [one.month for one in slices if one.user_id == user_id]
-            for user_id in listeners
-        }
-        refreshing = refresh_listeners([conn, helper], chosen, bring_back=archive.bring_back, on_trouble=note)
-        for done, (_, refreshed) in enumerate(refreshing, start=1):
-            months.update(refreshed.months)
+        refreshing = refresh_slices(
+            [conn, helper], slices, recount=not config.only_stale, bring_back=archive.bring_back, on_trouble=note
+        )
+        for together, refreshed in refreshing:
+            months.update({month: len(together) for month in refreshed.months})
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "months"})
-            context.log.info(f"{done:,} of {len(listeners):,} listeners: {len(refreshed.months):,} months recomputed")
+            context.log.info(f"{months.total():,} slices recomputed, now {len(together):,} listeners together")
         seconds = time.monotonic() - began
         tables = [spec.key.to_user_string() for spec in STATS_SPECS if spec.key in context.selected_asset_keys]
         for table in tables:

@@ -1,10 +1,13 @@
-"""Statistics of one listener, recomputed for stale slices and committed together, so that the tables always agree."""
+"""Statistics of stale slices, recomputed and committed together, for one or many listeners: the tables always agree."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from math import ceil
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -14,7 +17,7 @@ from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, requir
 from myi_pipelines.warehouse.database import (
     Connection,
     commit_lazily,
-    lock_user,
+    lock_users,
     share_archive,
     share_catalog_links,
     spread,
@@ -38,6 +41,13 @@ ONE_DAY = timedelta(days=1)
 CLOCKS_DIFFER = 2 * ONE_DAY
 """No local day begins or ends farther from the UTC day of its name."""
 
+LISTENERS_AT_LEAST = 4
+"""From so many on, listeners whose slices of a month are stale are recomputed together."""
+LISTENERS_AT_ONCE = 500
+"""So many in one transaction: each is a lock in the server's memory, and waits for the others."""
+MONTHS_AT_MOST = 6
+"""Of more months, all of a listener's in one transaction are recomputed faster than one month of many listeners."""
+
 TOP_TRACKS = 50
 """Tracks of a local year that are kept, or fewer if it has fewer."""
 
@@ -59,24 +69,61 @@ OnTrouble = Callable[[int, psycopg.Error], None]
 """Is told of a listener whose statistics cannot be recomputed, and why."""
 
 
-def refresh_listeners(
+def refresh_slices(
     conns: Sequence[Connection],
-    months: Mapping[int, Sequence[date]],
+    slices: Sequence[Slice],
     *,
+    recount: bool = False,
     bring_back: BringBack | None = None,
     on_trouble: OnTrouble,
-) -> Iterator[tuple[int, Refreshed]]:
-    """``refresh_stats`` for each listener and the months given for them, in order; what changed.
+) -> Iterator[tuple[list[int], Refreshed]]:
+    """Recompute the statistics of some slices; the listeners whose were recomputed together, and what changed.
 
-    As many listeners at once as there are connections; a single one has two of them.
+    A month of many listeners is recomputed for many of them in one transaction. What is left is ``refresh_stats`` for
+    one listener after the other, which takes along whatever else of them is stale. As much goes on at once as there are
+    connections; a single listener has two of them. With ``recount``, the all-time rows of the months are recounted too.
     A listener whose statistics the server refuses to recompute stays marked; the others go on.
     """
+    crowds = _crowds(slices, len(conns))
+    left = set(slices).difference(one for crowd in crowds for one in crowd)
+
+    def refresh_crowd(mine: Connection, crowd: list[Slice]) -> Refreshed | None:
+        try:
+            return _refresh_crowd(mine, crowd, recount)
+        except SlicesAreArchived:
+            return None
+
+    for crowd, refreshed in spread(conns, crowds, refresh_crowd, on_trouble=lambda crowd, _: left.update(crowd)):
+        if refreshed is None:
+            left.update(crowd)
+        else:
+            yield [one.user_id for one in crowd], refreshed
+
+    months = {
+        user_id: [one.month for one in group] for user_id, group in groupby(sorted(left), key=lambda one: one.user_id)
+    }
     helper = conns[1] if len(months) == 1 and len(conns) > 1 else None
 
     def refresh(mine: Connection, user_id: int) -> Refreshed:
-        return refresh_stats(mine, user_id, months[user_id], helper=helper, bring_back=bring_back)
+        return refresh_stats(mine, user_id, months[user_id] if recount else (), helper=helper, bring_back=bring_back)
 
-    return spread(conns, list(months), refresh, on_trouble=on_trouble)
+    for user_id, refreshed in spread(conns, list(months), refresh, on_trouble=on_trouble):
+        yield [user_id], refreshed
+
+
+def _crowds(slices: Sequence[Slice], at_once: int) -> list[list[Slice]]:
+    """The slices of months that so many listeners share that they are better recomputed together, in lists of one month
+    each. None where that is so of so many months that listener by listener is better."""
+    by_month = groupby(sorted(set(slices), key=lambda one: (one.month, one.user_id)), key=lambda one: one.month)
+    crowded = [crowd for crowd in (list(group) for _, group in by_month) if len(crowd) >= LISTENERS_AT_LEAST]
+    if len(crowded) > MONTHS_AT_MOST:
+        return []
+    return [
+        crowd[first : first + size]
+        for crowd in crowded
+        for size in [min(LISTENERS_AT_ONCE, ceil(len(crowd) / at_once))]
+        for first in range(0, len(crowd), size)
+    ]
 
 
 def refresh_stats(
@@ -98,58 +145,92 @@ def refresh_stats(
     """
     while True:
         try:
-            return _refresh(conn, user_id, months, helper)
+            return _refresh_listener(conn, user_id, months, helper)
         except SlicesAreArchived as needed:
             if bring_back is None:
                 raise
             bring_back(conn, needed.slices)
 
 
-def _refresh(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
-    conn.execute(statement("stats/workspace"))
+def _refresh_listener(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
     expected = {month for _, month in stale_slices(conn, Stage.STATS, user_id=user_id)} | set(months)
-    # In a transaction of its own: a statement that was planned before an attachment and runs after the commit of
-    # statistics would miss their rows.
-    ensure_partitions(conn, USER_TRACK_MONTHS, expected)
-    with conn.transaction(), ThreadPoolExecutor(1, thread_name_prefix="stats") as pool:
-        commit_lazily(conn)
-        share_archive(conn)
-        lock_user(conn, user_id)
-        # Events may be rebuilt at any time, but not between two looks at them: helper and this session see the same.
-        conn.execute("LOCK TABLE ONLY listening_events IN ACCESS SHARE MODE")
+    with _writing(conn, [user_id], expected):
         marked = conn.execute(
             "DELETE FROM stale_slices WHERE user_id = %s AND stage = %s RETURNING month", [user_id, Stage.STATS]
         )
         stale = sorted({month for (month,) in marked} | set(months))
-        if not stale:
-            return Refreshed([], 0, 0, 0, 0, 0, 0, 0)
-        require_present(conn, [Slice(user_id, month) for month in stale], with_neighbours=True)
-        ensure_partitions(conn, USER_TRACK_MONTHS, stale)
-        see_months(conn, USER_TRACK_MONTHS, stale)
-        for one in filter(None, (conn, helper)):
-            see_months(one, LISTENING_EVENTS, with_neighbours(stale))
-        conn.execute(statement("stats/clear"))
-        row = conn.execute("SELECT timezone FROM user_settings WHERE user_id = %s", [user_id]).fetchone()
-        assert row is not None
-        run: dict[str, Any] = {"user_id": user_id, "months": stale, "timezone": row[0], "recount": bool(months)}
-        run |= {"edges": _edges(stale), "each": TOP_TRACKS}
-        ranges = [run | _range(conn, run, first, last) for first, last in _runs(stale)]
-        # The helper sees the same events: whoever changes this listener's waits for the lock that is held here.
+        return _recompute(conn, [user_id], stale, recount=bool(months), helper=helper)
+
+
+def _refresh_crowd(conn: Connection, crowd: Sequence[Slice], recount: bool) -> Refreshed:
+    """Slices of one month: of all of them if they are to be recounted, or else of those that are still stale."""
+    [month] = {one.month for one in crowd}
+    with _writing(conn, [one.user_id for one in crowd], [month]):
+        marked = conn.execute(
+            "DELETE FROM stale_slices WHERE user_id = ANY (%s) AND month = %s AND stage = %s RETURNING user_id",
+            [[one.user_id for one in crowd], month, Stage.STATS],
+        )
+        is_stale = {user_id for (user_id,) in marked}
+        stale = [one.user_id for one in crowd if recount or one.user_id in is_stale]
+        return _recompute(conn, stale, [month], recount=recount)
+
+
+@contextmanager
+def _writing(conn: Connection, user_ids: Sequence[int], months: Iterable[date]) -> Iterator[None]:
+    """A transaction in which the statistics of the listeners, probably of these months, are the caller's to write."""
+    conn.execute(statement("stats/workspace"))
+    # In a transaction of its own: a statement that was planned before an attachment and runs after the commit of
+    # statistics would miss their rows.
+    ensure_partitions(conn, USER_TRACK_MONTHS, months)
+    with conn.transaction():
+        commit_lazily(conn)
+        share_archive(conn)
+        lock_users(conn, user_ids)
+        # Events may be rebuilt at any time, but not between two looks at them: helper and this session see the same.
+        conn.execute("LOCK TABLE ONLY listening_events IN ACCESS SHARE MODE")
+        yield
+
+
+def _recompute(
+    conn: Connection,
+    user_ids: Sequence[int],
+    months: Sequence[date],
+    *,
+    recount: bool,
+    helper: Connection | None = None,
+) -> Refreshed:
+    """Recompute months of some listeners whose locks are held."""
+    if not (user_ids and months):
+        return Refreshed([], 0, 0, 0, 0, 0, 0, 0)
+    require_present(conn, [Slice(user_id, month) for user_id in user_ids for month in months], with_neighbours=True)
+    ensure_partitions(conn, USER_TRACK_MONTHS, months)
+    see_months(conn, USER_TRACK_MONTHS, months)
+    for one in filter(None, (conn, helper)):
+        see_months(one, LISTENING_EVENTS, with_neighbours(months))
+    conn.execute(statement("stats/clear"))
+    listeners = conn.execute(
+        "SELECT user_id, timezone FROM user_settings WHERE user_id = ANY (%s) ORDER BY user_id", [user_ids]
+    ).fetchall()
+    run: dict[str, Any] = {"user_ids": [one for one, _ in listeners], "timezones": [zone for _, zone in listeners]}
+    run |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}
+    ranges = [run | _range(conn, run, first, last) for first, last in _runs(months)]
+    with ThreadPoolExecutor(1, thread_name_prefix="stats") as pool:
+        # The helper sees the same events: whoever changes these listeners' waits for the locks that are held here.
         reading = pool.submit(_read_local_clock, helper, ranges) if helper is not None else None
         track_months = _write_track_months(conn, ranges)
         tracks = _write_tracks(conn, run)
         artists = _write_artists(conn, run)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
-        return Refreshed(
-            months=stale,
-            user_track_months=track_months,
-            user_track_stats=tracks,
-            user_artist_stats=artists,
-            user_year_top_tracks=_write_year_top_tracks(conn, run, local.month_edges),
-            user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
-            user_hour_stats=_write_hours(conn, run, local.hour_months),
-            users=conn.execute(statement("stats/totals"), run).rowcount,
-        )
+    return Refreshed(
+        months=list(months),
+        user_track_months=track_months,
+        user_track_stats=tracks,
+        user_artist_stats=artists,
+        user_year_top_tracks=_write_year_top_tracks(conn, run, local.month_edges),
+        user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
+        user_hour_stats=_write_hours(conn, run, local.hour_months),
+        users=conn.execute(statement("stats/totals"), run).rowcount,
+    )
 
 
 def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def _repair(
         lock_user(conn, user_id)
         share_catalog_links(conn)
         for name in ("verify/rewrite_tracks", "verify/rewrite_artists", "stats/hours", "stats/totals"):
-            conn.execute(statement(name), {"user_id": user_id})
+            conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
             stale = {one.month for one in differences if one.stage is stage and one.month}
             mark_stale(conn, [Slice(user_id, month) for month in stale], stage)

@@ -21,13 +21,13 @@ Myi = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def environment(database_url: str, empty_database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
+def environment(database_url: str, dagster_database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
     return inherited | {
         "MYI_HOME": str(tmp_path / "home"),
         "MYI_UPLOADS": str(tmp_path / "uploads"),
         "MYI_DATABASE_URL": database_url,
-        "MYI_DAGSTER_DATABASE_URL": empty_database_url,
+        "MYI_DAGSTER_DATABASE_URL": dagster_database_url,
         "MYI_REDIS_URL": redis_url,
         "PYTHONPATH": str(PROJECT),
         "COLUMNS": "200",

@@ -38,16 +38,16 @@ ON CONFLICT (user_id) DO UPDATE SET next_poll_at = excluded.next_poll_at
 
 
 @pytest.fixture
-def settings(database_url: str, empty_database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+def settings(database_url: str, dagster_database_url: str, redis_url: str, tmp_path: Path) -> Settings:
     return Settings(
-        home=tmp_path, database_url=database_url, dagster_database_url=empty_database_url, redis_url=redis_url
+        home=tmp_path, database_url=database_url, dagster_database_url=dagster_database_url, redis_url=redis_url
     )
 
 
 @pytest.fixture
-def instance(empty_database_url: str, tmp_path: Path) -> Iterator[DagsterInstance]:
+def instance(dagster_database_url: str, tmp_path: Path) -> Iterator[DagsterInstance]:
     """A Dagster instance on Postgres, whose daemon has just been heard of."""
-    storage = {"postgres_url": sqlalchemy_url(empty_database_url)}
+    storage = {"postgres_url": sqlalchemy_url(dagster_database_url)}
     (tmp_path / "dagster.yaml").write_text(
         json.dumps({"storage": {"postgres": storage}, "telemetry": {"enabled": False}})
     )
@@ -102,8 +102,8 @@ def test_one_part_of_the_daemon_that_falls_silent_shows(
     assert level == Level.OK or "the sensor daemon has been silent for" in found.text
 
 
-def test_dagster_that_never_ran_is_broken(settings: Settings) -> None:
-    found = findings(settings)
+def test_dagster_that_never_ran_is_broken(settings: Settings, empty_database_url: str) -> None:
+    found = findings(settings.model_copy(update={"dagster_database_url": empty_database_url}))
     assert found["daemon"] == Finding("daemon", Level.BROKEN, "Dagster: has not run yet; start it with `myi up`")
 
 

@@ -1,15 +1,16 @@
--- One row per local hour that is new or has changed, summed from the months; hours without plays go.
+-- One row per listener and local hour that is new or has changed, summed from the months; hours without plays go.
 WITH summed AS (
-    SELECT hour, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+    SELECT user_id, hour, sum(play_count) AS play_count, sum(total_ms) AS total_ms
     FROM user_hour_months
-    WHERE user_id = %(user_id)s
-    GROUP BY hour
+    WHERE user_id = ANY (%(user_ids)s)
+    GROUP BY user_id, hour
 ), removed AS (
     DELETE FROM user_hour_stats AS old
-    WHERE old.user_id = %(user_id)s AND NOT EXISTS (SELECT FROM summed WHERE summed.hour = old.hour)
+    WHERE old.user_id = ANY (%(user_ids)s)
+      AND NOT EXISTS (SELECT FROM summed WHERE summed.user_id = old.user_id AND summed.hour = old.hour)
 )
 INSERT INTO user_hour_stats AS old (user_id, hour, play_count, total_ms)
-SELECT %(user_id)s, hour, play_count, total_ms
+SELECT user_id, hour, play_count, total_ms
 FROM summed
 ON CONFLICT (user_id, hour) DO UPDATE SET play_count = excluded.play_count, total_ms = excluded.total_ms
 WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (excluded.play_count, excluded.total_ms)

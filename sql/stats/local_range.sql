@@ -1,8 +1,9 @@
--- One row: the local days that may hold a play of these months, a day wider because clocks may be set back over
--- midnight, and the whole weeks and months around them.
+-- One row: the local days that may hold a play of these months for any of the listeners, a day wider because clocks may
+-- be set back over midnight, and the whole weeks and months around them.
 WITH days AS (
-    SELECT (%(starts_at)s::timestamptz AT TIME ZONE %(timezone)s)::date - 1 AS first_day,
-           (%(ends_at)s::timestamptz AT TIME ZONE %(timezone)s)::date + 1 AS last_day
+    SELECT min(%(starts_at)s::timestamptz AT TIME ZONE timezone)::date - 1 AS first_day,
+           max(%(ends_at)s::timestamptz AT TIME ZONE timezone)::date + 1 AS last_day
+    FROM unnest(%(timezones)s::text[]) AS timezone
 ), buckets AS (
     SELECT date_trunc('week', first_day)::date AS first_week, date_trunc('week', last_day)::date AS last_week,
            date_trunc('month', first_day)::date AS first_month, date_trunc('month', last_day)::date AS last_month

@@ -1,11 +1,12 @@
--- One row per track of the months whose all-time row was not the sum of its months, as after somebody dropped it.
+-- One row per listener and track of the months whose all-time row was not the sum of its months, as after somebody dropped it.
 INSERT INTO user_track_stats AS old (user_id, track_id, play_count, total_ms, last_played_at)
-SELECT %(user_id)s, track_id, sum(play_count), sum(total_ms), max(last_played_at)
+SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at)
 FROM user_track_months
-WHERE user_id = %(user_id)s
-  AND track_id IN (SELECT track_id FROM user_track_months WHERE user_id = %(user_id)s AND month = ANY (%(months)s))
-GROUP BY track_id
-ORDER BY track_id
+WHERE user_id = ANY (%(user_ids)s)
+  AND (user_id, track_id) IN (SELECT user_id, track_id FROM user_track_months
+                              WHERE user_id = ANY (%(user_ids)s) AND month = ANY (%(months)s))
+GROUP BY user_id, track_id
+ORDER BY user_id, track_id
 ON CONFLICT (user_id, track_id) DO UPDATE
 SET play_count = excluded.play_count, total_ms = excluded.total_ms, last_played_at = excluded.last_played_at
 WHERE (old.play_count, old.total_ms, old.last_played_at)

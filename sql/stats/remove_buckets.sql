@@ -1,10 +1,10 @@
--- One row per bucket that has no play any more.
+-- One row per listener and bucket that has no play any more.
 DELETE FROM user_time_bucket_stats AS old
-WHERE old.user_id = %(user_id)s
+WHERE old.user_id = ANY (%(user_ids)s)
   AND CASE old.bucket_type
       WHEN 'DAY' THEN old.bucket_date BETWEEN %(first_day)s AND %(last_day)s
       WHEN 'WEEK' THEN old.bucket_date BETWEEN %(first_week)s AND %(last_week)s
       WHEN 'MONTH' THEN old.bucket_date BETWEEN %(first_month)s AND %(last_month)s
       END
   AND NOT EXISTS (SELECT FROM fresh_buckets AS f
-                  WHERE f.bucket_type = old.bucket_type AND f.bucket_date = old.bucket_date)
+                  WHERE f.user_id = old.user_id AND f.bucket_type = old.bucket_type AND f.bucket_date = old.bucket_date)

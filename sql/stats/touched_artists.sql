@@ -1,8 +1,8 @@
--- One row per artist of a track that changed, or of any track of the months if they are recounted.
+-- One row per listener and artist of a track that changed, or of any track of the months if they are recounted.
 INSERT INTO touched_artists (user_id, artist_id)
-SELECT DISTINCT %(user_id)s::bigint, credit.artist_id
-FROM (SELECT track_id FROM changed_tracks
+SELECT DISTINCT user_id, credit.artist_id
+FROM (SELECT user_id, track_id FROM changed_tracks
       UNION
-      SELECT track_id FROM user_track_months
-      WHERE %(recount)s AND user_id = %(user_id)s AND month = ANY (%(months)s)) AS touched
+      SELECT user_id, track_id FROM user_track_months
+      WHERE %(recount)s AND user_id = ANY (%(user_ids)s) AND month = ANY (%(months)s)) AS touched
 JOIN track_artists AS credit USING (track_id)

@@ -1,17 +1,18 @@
 -- One row: how many rows of user_track_months were not what the events say, which all are now. Into changed_tracks: one row
--- per track whose counts or latest play change by that. Month by month, so that what is counted and compared stays small.
+-- per listener and track whose counts or latest play change by that. Month by month, so that what is counted and compared stays small.
 WITH changed AS MATERIALIZED (
-    SELECT stale.month, differing.*
-    FROM unnest(%(months)s::date[]) AS stale (month)
+    SELECT listener.user_id, stale.month, differing.*
+    FROM unnest(%(user_ids)s::bigint[]) AS listener (user_id)
+    CROSS JOIN unnest(%(months)s::date[]) AS stale (month)
     CROSS JOIN LATERAL (
         SELECT track_id, old.play_count AS old_play_count, old.total_ms AS old_total_ms, old.last_played_at AS old_last_played_at,
                new.play_count, new.total_ms, new.last_played_at
         FROM (SELECT track_id, play_count, total_ms, last_played_at
               FROM user_track_months
-              WHERE user_id = %(user_id)s AND month = stale.month AND month = ANY (%(months)s)) AS old
+              WHERE user_id = listener.user_id AND month = stale.month AND month = ANY (%(months)s)) AS old
         FULL JOIN (SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms, max(played_at) AS last_played_at
                    FROM listening_events
-                   WHERE user_id = %(user_id)s
+                   WHERE user_id = listener.user_id
                      AND played_at >= stale.month::timestamptz AND played_at < (stale.month + interval '1 month')::timestamptz
                      AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
                    GROUP BY track_id) AS new USING (track_id)
@@ -22,27 +23,27 @@ WITH changed AS MATERIALIZED (
 ), removed AS (
     DELETE FROM user_track_months AS old
     USING changed AS c
-    WHERE old.user_id = %(user_id)s AND old.month = ANY (%(months)s)
+    WHERE old.user_id = c.user_id AND old.month = ANY (%(months)s)
       AND old.month = c.month AND old.track_id = c.track_id AND c.play_count IS NULL
 ), updated AS (
     UPDATE user_track_months AS old
     SET play_count = c.play_count, total_ms = c.total_ms, last_played_at = c.last_played_at
     FROM changed AS c
-    WHERE old.user_id = %(user_id)s AND old.month = ANY (%(months)s)
+    WHERE old.user_id = c.user_id AND old.month = ANY (%(months)s)
       AND old.month = c.month AND old.track_id = c.track_id AND c.play_count IS NOT NULL AND c.old_play_count IS NOT NULL
 ), added AS (
     INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, last_played_at)
-    SELECT %(user_id)s, month, track_id, play_count, total_ms, last_played_at
+    SELECT user_id, month, track_id, play_count, total_ms, last_played_at
     FROM changed
     WHERE old_play_count IS NULL
 ), told AS (
     INSERT INTO changed_tracks
-    SELECT track_id,
+    SELECT user_id, track_id,
            sum(coalesce(play_count, 0) - coalesce(old_play_count, 0)),
            sum(coalesce(total_ms, 0) - coalesce(old_total_ms, 0)),
            max(last_played_at),
            coalesce(bool_or(old_last_played_at > coalesce(last_played_at, '-infinity')), false)
     FROM changed
-    GROUP BY track_id
+    GROUP BY user_id, track_id
 )
 SELECT count(*) FROM changed

@@ -1,7 +1,7 @@
--- One row per track whose difference is applied.
+-- One row per listener and track whose difference is applied.
 UPDATE user_track_stats AS old
 SET play_count = old.play_count + c.play_count,
     total_ms = old.total_ms + c.total_ms,
     last_played_at = greatest(old.last_played_at, c.last_played_at)
 FROM changed_tracks AS c
-WHERE old.user_id = %(user_id)s AND old.track_id = c.track_id
+WHERE old.user_id = c.user_id AND old.track_id = c.track_id

@@ -1,7 +1,8 @@
--- Temporary tables in which one listener's statistics are recomputed; who fills them empties them first.
+-- Temporary tables in which statistics of some listeners are recomputed; who fills them empties them first.
 
--- One row per track with a difference: by how much, the latest play now told, and whether the latest play may be gone.
+-- One row per listener and track with a difference: by how much, the latest play now told, and whether the latest play may be gone.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
+    user_id        bigint NOT NULL,
     track_id       bigint NOT NULL,
     play_count     bigint NOT NULL,
     total_ms       bigint NOT NULL,
@@ -15,8 +16,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
     artist_id bigint NOT NULL
 );
 
--- One row per local day, week or month that overlaps a stale slice: what the events say.
+-- One row per listener and local day, week or month that overlaps a stale slice: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
+    user_id       bigint NOT NULL,
     bucket_type   bucket_type NOT NULL,
     bucket_date   date NOT NULL,
     play_count    integer NOT NULL,
@@ -24,16 +26,18 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     unique_tracks integer NOT NULL
 );
 
--- One row per UTC month and local hour: what the events say.
+-- One row per listener, UTC month and local hour: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
+    user_id    bigint NOT NULL,
     month      date NOT NULL,
     hour       smallint NOT NULL,
     play_count integer NOT NULL,
     total_ms   bigint NOT NULL
 );
 
--- One row per month that begins and track: what the events say.
+-- One row per listener, month that begins and track: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_month_edges (
+    user_id    bigint NOT NULL,
     month      date NOT NULL,
     track_id   bigint NOT NULL,
     play_count integer NOT NULL,

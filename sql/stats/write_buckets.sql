@@ -1,6 +1,6 @@
--- One row per bucket that is new or has changed.
+-- One row per listener and bucket that is new or has changed.
 INSERT INTO user_time_bucket_stats AS old (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks)
-SELECT %(user_id)s, bucket_type, bucket_date, play_count, total_ms, unique_tracks
+SELECT user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks
 FROM fresh_buckets
 ON CONFLICT (user_id, bucket_type, bucket_date) DO UPDATE
 SET play_count = excluded.play_count, total_ms = excluded.total_ms, unique_tracks = excluded.unique_tracks

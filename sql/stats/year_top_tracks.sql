@@ -1,42 +1,44 @@
--- One row per local year and track that enters the most played ones of the year, changes among them, or leaves them.
+-- One row per listener, local year and track that enters the most played ones of the year, changes among them, or leaves them.
 -- Year by year, so that what is summed stays small.
 WITH top_tracks AS MATERIALIZED (
-    SELECT asked.year, top.track_id, top.play_count, top.total_ms
-    FROM unnest(%(years)s::integer[]) AS asked (year)
+    SELECT listener.user_id, asked.year, top.track_id, top.play_count, top.total_ms
+    FROM unnest(%(user_ids)s::bigint[]) AS listener (user_id)
+    CROSS JOIN unnest(%(years)s::integer[]) AS asked (year)
     CROSS JOIN LATERAL (
         SELECT track_id, sum(play_count) AS play_count, sum(total_ms)::bigint AS total_ms
         FROM (SELECT track_id, play_count, total_ms
               FROM user_track_months
-              WHERE user_id = %(user_id)s AND month >= make_date(asked.year, 1, 1) AND month <= make_date(asked.year, 12, 1)
+              WHERE user_id = listener.user_id AND month >= make_date(asked.year, 1, 1) AND month <= make_date(asked.year, 12, 1)
                 AND month >= %(first)s AND month < %(end)s
               UNION ALL
               SELECT track_id, play_count, total_ms
               FROM user_month_edges
-              WHERE user_id = %(user_id)s AND month = make_date(asked.year, 1, 1)
+              WHERE user_id = listener.user_id AND month = make_date(asked.year, 1, 1)
               UNION ALL
               SELECT track_id, -play_count, -total_ms
               FROM user_month_edges
-              WHERE user_id = %(user_id)s AND month = make_date(asked.year + 1, 1, 1)) AS counted
+              WHERE user_id = listener.user_id AND month = make_date(asked.year + 1, 1, 1)) AS counted
         GROUP BY track_id
         HAVING sum(play_count) > 0
         ORDER BY play_count DESC, total_ms DESC, track_id
         LIMIT %(each)s) AS top
 ), removed AS (
     DELETE FROM user_year_top_tracks AS old
-    WHERE old.user_id = %(user_id)s AND old.year = ANY (%(years)s)
-      AND NOT EXISTS (SELECT FROM top_tracks AS t WHERE t.year = old.year AND t.track_id = old.track_id)
-    RETURNING old.year, old.track_id
+    WHERE old.user_id = ANY (%(user_ids)s) AND old.year = ANY (%(years)s)
+      AND NOT EXISTS (SELECT FROM top_tracks AS t
+                      WHERE t.user_id = old.user_id AND t.year = old.year AND t.track_id = old.track_id)
+    RETURNING old.user_id, old.year, old.track_id
 ), written AS (
     INSERT INTO user_year_top_tracks (user_id, year, track_id, play_count, total_ms)
-    SELECT %(user_id)s, t.year, t.track_id, t.play_count, t.total_ms
+    SELECT t.user_id, t.year, t.track_id, t.play_count, t.total_ms
     FROM top_tracks AS t
     LEFT JOIN user_year_top_tracks AS old
-           ON old.user_id = %(user_id)s AND old.year = t.year AND old.track_id = t.track_id
+           ON old.user_id = t.user_id AND old.year = t.year AND old.track_id = t.track_id
     WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (t.play_count, t.total_ms)
-    ORDER BY t.year, t.track_id
+    ORDER BY t.user_id, t.year, t.track_id
     ON CONFLICT (user_id, year, track_id) DO UPDATE SET play_count = excluded.play_count, total_ms = excluded.total_ms
-    RETURNING year, track_id
+    RETURNING user_id, year, track_id
 )
-SELECT year, track_id FROM removed
+SELECT user_id, year, track_id FROM removed
 UNION ALL
-SELECT year, track_id FROM written
+SELECT user_id, year, track_id FROM written

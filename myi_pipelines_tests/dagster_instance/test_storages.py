@@ -11,24 +11,24 @@ from dagster import DagsterEventType, DagsterInstance
 from dagster._core.events.log import EventLogEntry
 from dagster._core.instance.ref import InstanceRef
 
-from myi_pipelines.dagster_instance.event_log import BatchingEventLog
+from myi_pipelines.dagster_instance.storages import BatchingEventLog
 from myi_pipelines.settings import sqlalchemy_url
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines_tests.dagster_lab import IMPORT_SELECTION, Lab, count, export, months_of_export, why
 
 STORAGE = {
-    "run_storage": ("dagster_postgres", "PostgresRunStorage"),
-    "event_log_storage": ("myi_pipelines.dagster_instance.event_log", "BatchingEventLog"),
-    "schedule_storage": ("dagster_postgres", "PostgresScheduleStorage"),
+    "run_storage": ("myi_pipelines.dagster_instance.storages", "ConnectedRunStorage"),
+    "event_log_storage": ("myi_pipelines.dagster_instance.storages", "BatchingEventLog"),
+    "schedule_storage": ("myi_pipelines.dagster_instance.storages", "ConnectedScheduleStorage"),
 }
 
 
 @pytest.fixture
-def instance(empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+def instance(dagster_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
     """A Dagster instance whose storage is a database of its own."""
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
     config = {
-        entry: {"module": module, "class": name, "config": {"postgres_url": sqlalchemy_url(empty_database_url)}}
+        entry: {"module": module, "class": name, "config": {"postgres_url": sqlalchemy_url(dagster_database_url)}}
         for entry, (module, name) in STORAGE.items()
     } | {"telemetry": {"enabled": False}}
     home = tmp_path / "dagster"
