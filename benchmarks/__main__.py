@@ -118,7 +118,7 @@ def main() -> None:
                 highlight=False,
             )
         if not options.skip_rebuild and not options.only_spotify:
-            rebuild.show(console, rebuild.measure(new_database, rounds=options.rounds, on_step=status.update))
+            rebuild.show(console, *rebuild.measure(new_database, rounds=options.rounds, on_step=status.update))
         if not options.skip_spotify and not options.only_rebuild:
             spotify.show(console, spotify.measure(new_database, folder, events=options.events, on_step=status.update))
 

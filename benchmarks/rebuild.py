@@ -1,4 +1,5 @@
-"""What rebuilding a month of many listeners costs: built aside and swapped in, against the row-by-row merge.
+"""What a month of many listeners costs: its events built aside and swapped in, against the row-by-row merge; and its
+statistics for all listeners together, against one after the other.
 
 Both run on two connections over the same landed plays, in turn, on one database. No other cost is measured here.
 """
@@ -14,12 +15,13 @@ from random import Random
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.pipeline import MIN_PLAY_MS, timed
-from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, users
-from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, stats, users
+from myi_pipelines.warehouse.database import Connection, connect, spread
 from myi_pipelines.warehouse.landing import land_upload
 from myi_pipelines.warehouse.packing import Packer, PlayContext, TrackNames
 from myi_pipelines.warehouse.slices import Slice, Stage
@@ -39,6 +41,26 @@ CASES = {
     "no event differs": "SELECT",
 }
 
+STATISTICS = (
+    "user_track_months", "user_track_stats", "user_artist_stats", "user_year_top_tracks", "user_month_edges",
+    "user_time_bucket_stats", "user_hour_months", "user_hour_stats",
+)  # fmt: skip
+STATISTICS_CASES = {
+    "none of its statistics are there": [f"TRUNCATE {', '.join(STATISTICS)}"],
+    "every row differs": [
+        f"UPDATE {table} SET total_ms = total_ms + 1" for table in STATISTICS if table != "user_month_edges"
+    ],
+    "no row differs": ["SELECT"],
+}
+
+
+class Recomputed(NamedTuple):
+    """Seconds that the statistics of the month took, one listener after the other and all together."""
+
+    what: str
+    one_by_one: float
+    together: float
+
 
 class Rebuilt(NamedTuple):
     """Seconds of each way from one state of the month, and whether the second one was a swap."""
@@ -55,16 +77,22 @@ class Rebuilt(NamedTuple):
         return self.merge / self.swap
 
 
-def measure(new_database: NewDatabase, *, rounds: int, on_step: Callable[[str], object]) -> list[Rebuilt]:
+def measure(
+    new_database: NewDatabase, *, rounds: int, on_step: Callable[[str], object]
+) -> tuple[list[Rebuilt], list[Recomputed]]:
     """Every case, medians of some rounds in which both ways take turns."""
     on_step(f"landing {LISTENERS * PLAYS:,} plays of {LISTENERS} listeners")
     url = new_database("rebuild")
     with connect(url) as conn, connect(url) as helper:
         _land(conn, helper)
-        return [_case(conn, helper, what, spoil, rounds, on_step) for what, spoil in CASES.items()]
+        rebuilt = [_case(conn, helper, what, spoil, rounds, on_step) for what, spoil in CASES.items()]
+        recomputed = [
+            _statistics_case(conn, helper, what, spoil, rounds, on_step) for what, spoil in STATISTICS_CASES.items()
+        ]
+    return rebuilt, recomputed
 
 
-def show(console: Console, rebuilt: list[Rebuilt]) -> None:
+def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed]) -> None:
     """One line a case; the target is for the month of which everything has to be written."""
     table = Table(title=f"What rebuilding a month of {LISTENERS} listeners costs", title_justify="left")
     table.add_column("of the month")
@@ -81,6 +109,56 @@ def show(console: Console, rebuilt: list[Rebuilt]) -> None:
             f"≥ {TARGET:.1f}" if has_target else "", met if has_target else "",
         )  # fmt: skip
     console.print(table)
+    table = Table(title=f"What the statistics of a month of {LISTENERS} listeners cost", title_justify="left")
+    table.add_column("of the month")
+    for name in ("plays", "one by one, s", "together, s", "plays/s", "times faster"):
+        table.add_column(name, justify="right")
+    for each in recomputed:
+        table.add_row(
+            each.what, f"{LISTENERS * PLAYS:,}", f"{each.one_by_one:.3f}", f"{each.together:.3f}",
+            f"{LISTENERS * PLAYS / each.together:,.0f}", f"{each.one_by_one / each.together:.1f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _statistics_case(
+    conn: Connection,
+    helper: Connection,
+    what: str,
+    spoil: Sequence[str],
+    rounds: int,
+    on_step: Callable[[str], object],
+) -> Recomputed:
+    chosen = slices.all_slices(conn, [MONTH])
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(rounds):
+        on_step(f"statistics of a month, {what}: {number + 1} of {rounds}")
+        for together in (False, True):
+            for change in spoil:
+                conn.execute(change.encode())
+            conn.execute("VACUUM ANALYZE")
+            conn.execute("CHECKPOINT")
+            with conn.transaction():
+                slices.mark_stale(conn, chosen, Stage.STATS)
+            refresh = _refresh_together if together else _refresh_one_by_one
+            seconds[together].append(timed(partial(refresh, [conn, helper], chosen))[1])
+    return Recomputed(what, statistics.median(seconds[False]), statistics.median(seconds[True]))
+
+
+def _refresh_together(conns: Sequence[Connection], chosen: Sequence[Slice]) -> None:
+    def fail(user_id: int, error: psycopg.Error) -> None:
+        raise error
+
+    for _ in stats.refresh_slices(conns, chosen, recount=True, on_trouble=fail):
+        pass
+
+
+def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[Slice]) -> None:
+    def refresh(mine: Connection, one: Slice) -> object:
+        return stats.refresh_stats(mine, one.user_id, [one.month])
+
+    for _ in spread(conns, chosen, refresh):
+        pass
 
 
 def _case(

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +41,9 @@ class SessionServers(NamedTuple):
             self._admin("DROP DATABASE {} WITH (FORCE)", name)
 
     def _admin(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self.servers.postgres.url("postgres"), autocommit=True) as conn:
-            conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        _administrator(self.servers.postgres.url("postgres")).execute(
+            sql.SQL(statement).format(*map(sql.Identifier, names))
+        )
 
     def prepare(self) -> None:
         """Start the servers and make the templates, unless another worker has."""
@@ -55,6 +57,12 @@ class SessionServers(NamedTuple):
                 self._admin("CREATE DATABASE {}", template)
                 make(self.servers.postgres.url(template))
             ready.touch()
+
+
+@cache
+def _administrator(url: str) -> psycopg.Connection:
+    """A connection of this process, for all its tests."""
+    return psycopg.connect(url, autocommit=True)
 
 
 def migrate(url: str) -> None:

@@ -3,7 +3,7 @@ the same work goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,7 @@ from myi_pipelines.embedded import Cluster
 from myi_pipelines.warehouse import archive, asides, invariants, rebuild, verifying
 from myi_pipelines.warehouse.import_jobs import list_jobs
 from myi_pipelines_tests import crash_driver, swapping
-from myi_pipelines_tests.archive_lab import DERIVED, open_archiving_warehouse
+from myi_pipelines_tests.archive_lab import DERIVED, ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.dagster_lab import export
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import MIN_PLAY_MS, derive
@@ -129,6 +129,50 @@ def test_the_archive_keeps_months_that_find_no_room_and_leaves_none_of_their_fil
         assert len(set(stayed)) >= 4, "some months found room, others none"
         warehouse.bring_back()
         assert warehouse.everything() == before
+
+
+def test_months_leave_and_come_back_whole_or_not_at_all_while_the_server_finds_no_room(
+    disk: SmallDisk, server: Cluster, tmp_path: Path
+) -> None:
+    """To leave, a month needs a page or none, for the record of it; to come back it needs all of its room."""
+    url, folder = server.url(DATABASE), tmp_path / "archive"
+    with open_archiving_warehouse(url, folder) as warehouse:
+        crash_driver.prepare(warehouse, TAG)
+        before = warehouse.everything()
+
+    def refused(work: Callable[[ArchivingWarehouse], object]) -> list[type[psycopg.Error]]:
+        """What the server said, again and again with more room, until the work was done."""
+        troubles: list[type[psycopg.Error]] = []
+        for room in ROOM:
+            with open_archiving_warehouse(url, folder) as warehouse:
+                try:
+                    with disk.full(but=room):
+                        work(warehouse)
+                    return troubles
+                except psycopg.OperationalError as error:
+                    troubles.append(type(error))
+            server.start()
+            with open_archiving_warehouse(url, folder) as warehouse:
+                assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}
+                assert_exact(warehouse)
+        raise AssertionError("there was never room enough")
+
+    def archive_all(warehouse: ArchivingWarehouse) -> None:
+        assert [one.error for one in warehouse.archive() if one.error is not None] == []
+
+    leaving = refused(archive_all)
+    with open_archiving_warehouse(url, folder) as warehouse:
+        assert warehouse.everything("imported_plays") == {"imported_plays": []}
+        parts = {part.folder for part in archive.archived_parts(warehouse.conn)}
+        folders = {str(path.relative_to(warehouse.store.url)) for path in folder.glob("month=*/*")}
+        assert folders == parts, "what was begun in vain is gone"
+    returning = refused(ArchivingWarehouse.bring_back)
+    assert set(leaving) | set(returning) >= {psycopg.errors.DiskFull}
+    assert len(returning) >= 3
+    with open_archiving_warehouse(url, folder) as warehouse:
+        assert warehouse.archived_months() == []
+        assert warehouse.everything() == before
+        assert_exact(warehouse)
 
 
 def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: SmallDisk, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The typer application, how its commands find settings and servers, and how errors become one line."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 PACKAGE = "myi_pipelines"
 DISK_FULL = "53100"
 """PostgreSQL's code of it."""
+COLLECT_AFTER = (20_000, 20, 50)
+"""So many objects more, and so many collections of the generation before, make Python look for garbage."""
 
 HELP = """
 [bold]MYI[/bold]: your Spotify history as a PostgreSQL warehouse, run by Dagster.
@@ -79,6 +82,8 @@ def _app() -> None:
 
 def main() -> None:
     """The entry point of the ``myi`` script."""
+    # Thousands of modules are loaded, and stay: looking through them for garbage is an eighth of a small import.
+    gc.set_threshold(*COLLECT_AFTER)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # A terminal without UTF-8 still gets its report.
