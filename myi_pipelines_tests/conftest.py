@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def session_servers(pytestconfig: pytest.Config) -> SessionServers:
+def session_servers(pytestconfig: pytest.Config) -> Iterator[SessionServers]:
     """The shared servers, running, with a migrated template database."""
     if hasattr(pytestconfig, "workerinput"):
         folder = Path(pytestconfig.workerinput[SESSION])
@@ -74,7 +75,8 @@ def session_servers(pytestconfig: pytest.Config) -> SessionServers:
         folder = pytestconfig.stash[folder_key]
     shared = servers.session_servers(folder)
     shared.prepare()
-    return shared
+    with closing(shared):
+        yield shared
 
 
 @pytest.fixture

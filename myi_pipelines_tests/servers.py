@@ -40,10 +40,16 @@ class SessionServers(NamedTuple):
         finally:
             self._admin("DROP DATABASE {} WITH (FORCE)", name)
 
+    def close(self) -> None:
+        """Close what this process has open of them."""
+        self._administrator.close()
+
+    @property
+    def _administrator(self) -> psycopg.Connection:
+        return _administrator(self.servers.postgres.url("postgres"))
+
     def _admin(self, statement: str, *names: str) -> None:
-        _administrator(self.servers.postgres.url("postgres")).execute(
-            sql.SQL(statement).format(*map(sql.Identifier, names))
-        )
+        self._administrator.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def prepare(self) -> None:
         """Start the servers and make the templates, unless another worker has."""

@@ -3,9 +3,8 @@ INSERT INTO user_track_stats AS old (user_id, track_id, play_count, total_ms, la
 SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at)
 FROM user_track_months
 WHERE user_id = ANY (%(user_ids)s)
-  AND (user_id, track_id) IN (SELECT user_id, track_id FROM user_track_months
-                              WHERE user_id = ANY (%(user_ids)s) AND month = ANY (%(months)s))
 GROUP BY user_id, track_id
+HAVING bool_or(month = ANY (%(months)s))
 ORDER BY user_id, track_id
 ON CONFLICT (user_id, track_id) DO UPDATE
 SET play_count = excluded.play_count, total_ms = excluded.total_ms, last_played_at = excluded.last_played_at
