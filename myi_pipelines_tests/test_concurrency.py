@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from myi_pipelines.history import Play, Track
-from myi_pipelines.warehouse import events, invariants, slices, stats
+from myi_pipelines.warehouse import events, invariants, slices, stats, users
 from myi_pipelines.warehouse.slices import Stage
 from myi_pipelines_tests import reference
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
@@ -122,6 +122,14 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
     assert {name for name, user_id in user_ids.items() if warehouse.stale(user_id, Stage.STATS)} == {"bela"}
 
     warehouse.conn.execute("ALTER TABLE user_hour_stats DROP CONSTRAINT bad")
+    warehouse.refresh_together(slices.stale_slices(warehouse.conn, Stage.STATS), recount=False)
+    expected = reference.derive(landed)
+    assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == expected
+
+    moved = dict(zip(LISTENERS, ("Asia/Kathmandu", "Pacific/Apia", "America/St_Johns"), strict=True))
+    for name, zone in moved.items():
+        users.set_timezone(warehouse.conn, name, zone)
+        landed[name] = landed[name]._replace(timezone=zone)
     warehouse.refresh_together(slices.stale_slices(warehouse.conn, Stage.STATS), recount=False)
     expected = reference.derive(landed)
     assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == expected
