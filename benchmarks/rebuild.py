@@ -15,12 +15,11 @@ from random import Random
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.pipeline import MIN_PLAY_MS, timed
-from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, stats, users
+from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, stats, users, verifying
 from myi_pipelines.warehouse.database import Connection, connect, spread
 from myi_pipelines.warehouse.landing import land_upload
 from myi_pipelines.warehouse.packing import Packer, PlayContext, TrackNames
@@ -41,16 +40,11 @@ CASES = {
     "no event differs": "SELECT",
 }
 
-STATISTICS = (
-    "user_track_months", "user_track_stats", "user_artist_stats", "user_year_top_tracks", "user_month_edges",
-    "user_time_bucket_stats", "user_hour_months", "user_hour_stats",
-)  # fmt: skip
+STATISTICS = sorted((verifying.FROM_EVENTS | verifying.FROM_MONTHS).keys() - {"users"})
 STATISTICS_CASES = {
-    "none of its statistics are there": [f"TRUNCATE {', '.join(STATISTICS)}"],
-    "every row differs": [
-        f"UPDATE {table} SET total_ms = total_ms + 1" for table in STATISTICS if table != "user_month_edges"
-    ],
-    "no row differs": ["SELECT"],
+    "none of its statistics are there": f"TRUNCATE {', '.join(STATISTICS)}",
+    "every row differs": "; ".join(f"UPDATE {table} SET total_ms = total_ms + 1" for table in STATISTICS),
+    "no row differs": "SELECT",
 }
 
 
@@ -122,34 +116,21 @@ def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed])
 
 
 def _statistics_case(
-    conn: Connection,
-    helper: Connection,
-    what: str,
-    spoil: Sequence[str],
-    rounds: int,
-    on_step: Callable[[str], object],
+    conn: Connection, helper: Connection, what: str, spoil: str, rounds: int, on_step: Callable[[str], object]
 ) -> Recomputed:
     chosen = slices.all_slices(conn, [MONTH])
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for number in range(rounds):
         on_step(f"statistics of a month, {what}: {number + 1} of {rounds}")
         for together in (False, True):
-            for change in spoil:
-                conn.execute(change.encode())
-            conn.execute("VACUUM ANALYZE")
-            conn.execute("CHECKPOINT")
-            with conn.transaction():
-                slices.mark_stale(conn, chosen, Stage.STATS)
+            _spoil(conn, chosen, spoil, Stage.STATS)
             refresh = _refresh_together if together else _refresh_one_by_one
             seconds[together].append(timed(partial(refresh, [conn, helper], chosen))[1])
     return Recomputed(what, statistics.median(seconds[False]), statistics.median(seconds[True]))
 
 
 def _refresh_together(conns: Sequence[Connection], chosen: Sequence[Slice]) -> None:
-    def fail(user_id: int, error: psycopg.Error) -> None:
-        raise error
-
-    for _ in stats.refresh_slices(conns, chosen, recount=True, on_trouble=fail):
+    for _ in stats.refresh_slices(conns, chosen, recount=True):
         pass
 
 
@@ -170,21 +151,21 @@ def _case(
     chosen = slices.all_slices(conn, [MONTH])
     for number in range(rounds):
         on_step(f"rebuilding a month, {what}: {number + 1} of {rounds}")
-        _spoil(conn, chosen, spoil)
+        _spoil(conn, chosen, spoil, Stage.EVENTS)
         merge = events.conform_slices(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper])
         merges.append(timed(partial(list, merge))[1])
-        _spoil(conn, chosen, spoil)
+        _spoil(conn, chosen, spoil, Stage.EVENTS)
         swap = rebuild.derive_slices(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper], on_swap=swapped.append)
         swaps.append(timed(partial(list, swap))[1])
     return Rebuilt(what, LISTENERS * PLAYS, statistics.median(merges), statistics.median(swaps), bool(swapped))
 
 
-def _spoil(conn: Connection, chosen: list[Slice], spoil: str) -> None:
+def _spoil(conn: Connection, chosen: Sequence[Slice], spoil: str, stage: Stage) -> None:
     conn.execute(spoil.encode())
-    conn.execute("VACUUM ANALYZE listening_events")
+    conn.execute("VACUUM ANALYZE")
     conn.execute("CHECKPOINT")
     with conn.transaction():
-        slices.mark_stale(conn, chosen, Stage.EVENTS)
+        slices.mark_stale(conn, chosen, stage)
 
 
 def _land(conn: Connection, helper: Connection) -> None:

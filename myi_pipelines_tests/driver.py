@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-import psycopg
-
 from myi_pipelines.history import Batch, Play
 from myi_pipelines.warehouse import catalog, database, events, landing, packing, partitions, slices, stats, users
 from myi_pipelines.warehouse.archive import BringBack
@@ -95,12 +93,8 @@ class Warehouse(NamedTuple):
 
     def refresh_together(self, chosen: Sequence[Slice], *, recount: bool) -> None:
         """Where enough listeners share a month, in one transaction."""
-
-        def fail(user_id: int, error: psycopg.Error) -> None:
-            raise error
-
         for _ in stats.refresh_slices(
-            [self.conn, self.status_conn], chosen, recount=recount, bring_back=self.bringing_back, on_trouble=fail
+            [self.conn, self.status_conn], chosen, recount=recount, bring_back=self.bringing_back
         ):
             pass
 

@@ -115,7 +115,7 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
             on_trouble=lambda user_id, error: troubles.append((user_id, error)),
         )
     )
-    done = {user_id for listeners, _ in refreshed for user_id in listeners}
+    done = {user_id for one in refreshed for user_id, _ in one.slices}
     assert done == {user_id for user_id in user_ids.values() if user_id != bad}
     [(in_trouble, why)] = troubles
     assert (in_trouble, type(why)) == (bad, psycopg.errors.CheckViolation)

@@ -106,10 +106,10 @@ def stats(
         refreshing = refresh_slices(
             [conn, helper], slices, recount=not config.only_stale, bring_back=archive.bring_back, on_trouble=note
         )
-        for together, refreshed in refreshing:
-            months.update({month: len(together) for month in refreshed.months})
-            rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "months"})
-            context.log.info(f"{months.total():,} slices recomputed, now {len(together):,} listeners together")
+        for refreshed in refreshing:
+            months.update(one.month for one in refreshed.slices)
+            rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "slices"})
+            context.log.info(f"{len(refreshed.slices):,} slices recomputed together, {months.total():,} in all")
         seconds = time.monotonic() - began
         tables = [spec.key.to_user_string() for spec in STATS_SPECS if spec.key in context.selected_asset_keys]
         for table in tables:

@@ -117,7 +117,7 @@ def _credit(conn: Connection, *, has_payloads: bool) -> int:
         conn.execute("TRUNCATE touched_artists")
         conn.execute(statement("catalog/recredit"))
         conn.execute("ANALYZE touched_artists")
-        conn.execute(statement("stats/artists"), {"user_ids": None})
+        conn.execute(statement("stats/artists"), {"user_id": None})
     if has_payloads:
         conn.execute(statement("catalog/forget"))
     return credited + changed

@@ -53,16 +53,16 @@ TOP_TRACKS = 50
 
 
 class Refreshed(NamedTuple):
-    """Rows written (new, changed or removed) by table, and the months that were recomputed."""
+    """The slices that were recomputed together, and the rows written (new, changed or removed) by table."""
 
-    months: list[date]
-    user_track_months: int
-    user_track_stats: int
-    user_artist_stats: int
-    user_year_top_tracks: int
-    user_time_bucket_stats: int
-    user_hour_stats: int
-    users: int
+    slices: list[Slice] = []  # noqa: RUF012  a tuple's default is not a class attribute that instances share
+    user_track_months: int = 0
+    user_track_stats: int = 0
+    user_artist_stats: int = 0
+    user_year_top_tracks: int = 0
+    user_time_bucket_stats: int = 0
+    user_hour_stats: int = 0
+    users: int = 0
 
 
 OnTrouble = Callable[[int, psycopg.Error], None]
@@ -75,14 +75,15 @@ def refresh_slices(
     *,
     recount: bool = False,
     bring_back: BringBack | None = None,
-    on_trouble: OnTrouble,
-) -> Iterator[tuple[list[int], Refreshed]]:
-    """Recompute the statistics of some slices; the listeners whose were recomputed together, and what changed.
+    on_trouble: OnTrouble | None = None,
+) -> Iterator[Refreshed]:
+    """Recompute the statistics of some slices; what was recomputed together, and what changed.
 
     A month of many listeners is recomputed for many of them in one transaction. What is left is ``refresh_stats`` for
     one listener after the other, which takes along whatever else of them is stale. As much goes on at once as there are
     connections; a single listener has two of them. With ``recount``, the all-time rows of the months are recounted too.
-    A listener whose statistics the server refuses to recompute stays marked; the others go on.
+    A listener whose statistics the server refuses to recompute is told to ``on_trouble``, if there is one, and stays
+    marked; the others go on.
     """
     crowds = _crowds(slices, len(conns))
     left = set(slices).difference(one for crowd in crowds for one in crowd)
@@ -97,7 +98,7 @@ def refresh_slices(
         if refreshed is None:
             left.update(crowd)
         else:
-            yield [one.user_id for one in crowd], refreshed
+            yield refreshed
 
     months = {
         user_id: [one.month for one in group] for user_id, group in groupby(sorted(left), key=lambda one: one.user_id)
@@ -107,8 +108,8 @@ def refresh_slices(
     def refresh(mine: Connection, user_id: int) -> Refreshed:
         return refresh_stats(mine, user_id, months[user_id] if recount else (), helper=helper, bring_back=bring_back)
 
-    for user_id, refreshed in spread(conns, list(months), refresh, on_trouble=on_trouble):
-        yield [user_id], refreshed
+    for _, refreshed in spread(conns, list(months), refresh, on_trouble=on_trouble):
+        yield refreshed
 
 
 def _crowds(slices: Sequence[Slice], at_once: int) -> list[list[Slice]]:
@@ -199,18 +200,19 @@ def _recompute(
     recount: bool,
     helper: Connection | None = None,
 ) -> Refreshed:
-    """Recompute months of some listeners whose locks are held."""
-    if not (user_ids and months):
-        return Refreshed([], 0, 0, 0, 0, 0, 0, 0)
-    require_present(conn, [Slice(user_id, month) for user_id in user_ids for month in months], with_neighbours=True)
+    """Recompute months of some listeners whose locks are held, unless they have been forgotten meanwhile."""
+    listeners = conn.execute(
+        "SELECT user_id, timezone FROM user_settings WHERE user_id = ANY (%s) ORDER BY user_id", [list(user_ids)]
+    ).fetchall()
+    slices = [Slice(user_id, month) for user_id, _ in listeners for month in months]
+    if not slices:
+        return Refreshed()
+    require_present(conn, slices, with_neighbours=True)
     ensure_partitions(conn, USER_TRACK_MONTHS, months)
     see_months(conn, USER_TRACK_MONTHS, months)
     for one in filter(None, (conn, helper)):
         see_months(one, LISTENING_EVENTS, with_neighbours(months))
     conn.execute(statement("stats/clear"))
-    listeners = conn.execute(
-        "SELECT user_id, timezone FROM user_settings WHERE user_id = ANY (%s) ORDER BY user_id", [user_ids]
-    ).fetchall()
     run: dict[str, Any] = {"user_ids": [one for one, _ in listeners], "timezones": [zone for _, zone in listeners]}
     run |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}
     ranges = [run | _range(conn, run, first, last) for first, last in _runs(months)]
@@ -222,7 +224,7 @@ def _recompute(
         artists = _write_artists(conn, run)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
     return Refreshed(
-        months=list(months),
+        slices=slices,
         user_track_months=track_months,
         user_track_stats=tracks,
         user_artist_stats=artists,
@@ -309,7 +311,8 @@ def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
     share_catalog_links(conn)
     conn.execute(statement("stats/touched_artists"), run)
     conn.execute("ANALYZE touched_artists")
-    return conn.execute(statement("stats/artists"), run).rowcount
+    [user_id, *others] = run["user_ids"]
+    return conn.execute(statement("stats/artists"), {"user_id": None if others else user_id}).rowcount
 
 
 def _write_year_top_tracks(conn: Connection, run: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:

@@ -1,5 +1,6 @@
 -- One row per listener and artist of touched_artists, recomputed from the listener's tracks; those without plays go.
--- Whose artists are touched may be told: the planner then knows how few tracks that are.
+-- If one listener alone is touched, whom is told: the planner then knows how few tracks that are. For many its reckoning
+-- would be too small where most of them came after the table was last analyzed, and it would join their rows in a loop.
 WITH credits AS MATERIALIZED (
     SELECT touched.user_id, touched.artist_id, credit.track_id
     FROM touched_artists AS touched
@@ -8,14 +9,14 @@ WITH credits AS MATERIALIZED (
     SELECT credits.user_id, credits.artist_id, sum(s.play_count) AS play_count, sum(s.total_ms) AS total_ms
     FROM credits
     JOIN user_track_stats AS s USING (user_id, track_id)
-    WHERE %(user_ids)s::bigint[] IS NULL OR s.user_id = ANY (%(user_ids)s)
+    WHERE %(user_id)s::bigint IS NULL OR s.user_id = %(user_id)s
     GROUP BY credits.user_id, credits.artist_id
 ), removed AS (
     DELETE FROM user_artist_stats AS old
     USING touched_artists AS touched
     WHERE old.user_id = touched.user_id AND old.artist_id = touched.artist_id
-      AND (%(user_ids)s::bigint[] IS NULL OR old.user_id = ANY (%(user_ids)s))
-      AND NOT EXISTS (SELECT FROM recomputed AS r WHERE r.user_id = old.user_id AND r.artist_id = old.artist_id)
+      AND (%(user_id)s::bigint IS NULL OR old.user_id = %(user_id)s)
+      AND (old.user_id, old.artist_id) NOT IN (SELECT user_id, artist_id FROM recomputed)
 )
 INSERT INTO user_artist_stats AS old (user_id, artist_id, play_count, total_ms)
 SELECT user_id, artist_id, play_count, total_ms FROM recomputed

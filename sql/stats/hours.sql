@@ -7,7 +7,7 @@ WITH summed AS (
 ), removed AS (
     DELETE FROM user_hour_stats AS old
     WHERE old.user_id = ANY (%(user_ids)s)
-      AND NOT EXISTS (SELECT FROM summed WHERE summed.user_id = old.user_id AND summed.hour = old.hour)
+      AND (old.user_id, old.hour) NOT IN (SELECT user_id, hour FROM summed)
 )
 INSERT INTO user_hour_stats AS old (user_id, hour, play_count, total_ms)
 SELECT user_id, hour, play_count, total_ms

@@ -6,5 +6,4 @@ WHERE old.user_id = ANY (%(user_ids)s)
       WHEN 'WEEK' THEN old.bucket_date BETWEEN %(first_week)s AND %(last_week)s
       WHEN 'MONTH' THEN old.bucket_date BETWEEN %(first_month)s AND %(last_month)s
       END
-  AND NOT EXISTS (SELECT FROM fresh_buckets AS f
-                  WHERE f.user_id = old.user_id AND f.bucket_type = old.bucket_type AND f.bucket_date = old.bucket_date)
+  AND (old.user_id, old.bucket_type, old.bucket_date) NOT IN (SELECT user_id, bucket_type, bucket_date FROM fresh_buckets)

@@ -25,8 +25,7 @@ WITH top_tracks AS MATERIALIZED (
 ), removed AS (
     DELETE FROM user_year_top_tracks AS old
     WHERE old.user_id = ANY (%(user_ids)s) AND old.year = ANY (%(years)s)
-      AND NOT EXISTS (SELECT FROM top_tracks AS t
-                      WHERE t.user_id = old.user_id AND t.year = old.year AND t.track_id = old.track_id)
+      AND (old.user_id, old.year, old.track_id) NOT IN (SELECT user_id, year, track_id FROM top_tracks)
     RETURNING old.user_id, old.year, old.track_id
 ), written AS (
     INSERT INTO user_year_top_tracks (user_id, year, track_id, play_count, total_ms)

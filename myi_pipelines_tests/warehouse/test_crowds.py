@@ -1,0 +1,116 @@
+"""Statistics of a month of many listeners at once: who is left out, and how much the server does for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+
+from myi_pipelines.history import Play, Track
+from myi_pipelines.warehouse import invariants, slices, stats
+from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.warehouse.slices import Slice, Stage
+from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.strategies import CONTEXT
+
+MONTH = date(2023, 5, 1)
+LISTENERS, PLAYS, TRACKS = 40, 150, 200
+STATISTICS = (
+    "user_track_stats",
+    "user_artist_stats",
+    "user_year_top_tracks",
+    "user_time_bucket_stats",
+    "user_hour_stats",
+    "user_hour_months",
+)
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        yield opened
+
+
+def conformed(warehouse: Warehouse, listeners: int) -> list[Slice]:
+    """Slices of listeners, each with plays in one month, whose statistics are stale."""
+    for number in range(listeners):
+        chance = Random(number)
+        began = datetime(2023, 5, 2, tzinfo=UTC)
+        ends = [began + timedelta(seconds=at) for at in sorted(chance.sample(range(26 * 86_400), PLAYS))]
+        plays = [Play(_track(chance.randrange(TRACKS)), CONTEXT, ended, ended, 100_000) for ended in ends]
+        warehouse.land(warehouse.user(f"listener{number}", "UTC"), plays, batch_rows=PLAYS)
+    warehouse.sync()
+    warehouse.conform(slices.stale_slices(warehouse.conn, Stage.EVENTS))
+    return slices.stale_slices(warehouse.conn, Stage.STATS)
+
+
+def _track(number: int) -> Track:
+    return Track(f"{number:022}", f"Song {number}", f"Artist {number}", f"Album {number}")
+
+
+@pytest.mark.parametrize("others", [0, stats.LISTENERS_AT_LEAST], ids=["alone", "among others"])
+def test_somebody_who_was_forgotten_since_is_left_out(warehouse: Warehouse, others: int) -> None:
+    stale = conformed(warehouse, others)
+    forgotten = Slice(warehouse.user("forgotten", "UTC"), MONTH)
+    warehouse.conn.execute("DELETE FROM users WHERE id = %s", [forgotten.user_id])
+    refreshed = stats.refresh_slices([warehouse.conn, warehouse.status_conn], [*stale, forgotten], recount=True)
+    assert sorted(one for each in refreshed for one in each.slices) == sorted(stale)
+    assert slices.stale_slices(warehouse.conn, Stage.STATS) == []
+    assert invariants.check(warehouse.conn) == []
+
+
+def test_no_row_is_compared_with_every_other_when_the_planner_knows_few_of_the_listeners(warehouse: Warehouse) -> None:
+    """Tables were last analyzed when two listeners were in them. The planner expects next to no row of the others, and
+    where a statement lets it, joins the rows of each with those of all in a loop: half a minute for 98 listeners."""
+    for table in STATISTICS:
+        warehouse.conn.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+    stale = conformed(warehouse, LISTENERS)
+    for one in stale[:2]:
+        warehouse.refresh(one.user_id, [one.month])
+    warehouse.conn.execute("ANALYZE")
+    conns = [warehouse.conn, warehouse.status_conn]
+    list(stats.refresh_slices(conns, stale[2:], recount=True))
+    plans = [_explain(conn) for conn in conns]
+    refreshed = list(stats.refresh_slices(conns, stale[2:], recount=True))
+    assert [len(one.slices) for one in refreshed] == [(LISTENERS - 2) / 2] * 2
+    nodes = [node for explained in plans for plan in explained for node in _nodes(plan["Plan"])]
+    assert any(node.get("Relation Name") == "user_artist_stats" for node in nodes)
+    assert max(map(_compared_in_vain, nodes)) < LISTENERS * PLAYS
+
+
+def _compared_in_vain(node: dict[str, Any]) -> int:
+    """Pairs of rows that a join looked at and left out; a plan that was only asked for did nothing."""
+    return int(node.get("Rows Removed by Join Filter", 0) * node.get("Actual Loops", 0))
+
+
+def _explain(conn: Connection) -> list[dict[str, Any]]:
+    """The plans of what the session executes from now on, with what each node did."""
+    plans: list[dict[str, Any]] = []
+
+    def take(notice: psycopg.errors.Diagnostic) -> None:
+        told = notice.message_primary or ""
+        if "plan:" in told:
+            plans.append(json.loads(told[told.index("{") :]))
+
+    conn.add_notice_handler(take)
+    conn.execute("LOAD 'auto_explain'")
+    for name, value in {
+        "auto_explain.log_min_duration": "0",
+        "auto_explain.log_analyze": "on",
+        "auto_explain.log_timing": "off",
+        "auto_explain.log_format": "json",
+        "client_min_messages": "log",
+    }.items():
+        conn.execute("SELECT set_config(%s, %s, false)", [name, value])
+    return plans
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from _nodes(part)
