@@ -48,7 +48,10 @@ class ConnectedRunStorage(_Connected, PostgresRunStorage):
 
 
 class ConnectedScheduleStorage(_Connected, PostgresScheduleStorage):
-    """PostgresScheduleStorage over one connection. ``dagster.yaml`` names it under ``schedule_storage``."""
+    """PostgresScheduleStorage over one connection. ``dagster.yaml`` names it under ``schedule_storage``.
+
+    Dagster disposes of an instance without its schedule storage, whose connection goes when that is collected.
+    """
 
 
 class BatchingEventLog(_Connected, PostgresEventLogStorage):

@@ -1,10 +1,12 @@
 """The import job on Dagster's Postgres storage, and the event log that makes it fit for many months."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 import pytest
 import yaml
 from dagster import DagsterEventType, DagsterInstance
@@ -58,6 +60,40 @@ def test_the_import_job_runs_on_postgres_storage(lab: Lab, instance: DagsterInst
         latest = instance.get_latest_materialization_event(key)
         assert latest is not None
         assert latest.run_id == result.run_id
+
+
+def test_each_storage_keeps_one_connection_and_replaces_a_lost_one(
+    dagster_database_url: str, instance: DagsterInstance, conn: Connection
+) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(dagster_database_url)["dbname"]
+
+    def connected() -> set[int]:
+        rows = conn.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [database])
+        return {pid for (pid,) in rows}
+
+    def ask() -> None:
+        assert instance.get_run_records() == []
+        assert list(instance.event_log_storage.get_asset_records()) == []
+        assert list(instance.all_instigator_state()) == []
+
+    ask()
+    kept = connected()
+    assert len(kept) == 3
+    ask()
+    assert connected() == kept
+    conn.execute("SELECT pg_terminate_backend(pid, 10000) FROM unnest(%s::int[]) AS pid", [list(kept)])
+    ask()
+    replaced = connected()
+    assert len(replaced) == 3
+    assert not replaced & kept
+    instance.dispose()
+    assert instance.schedule_storage is not None
+    instance.schedule_storage.dispose()
+    for _ in range(200):
+        if not connected():
+            break
+        time.sleep(0.05)  # a server process ends some time after its connection
+    assert connected() == set()
 
 
 def test_every_month_is_announced_and_reported(lab: Lab, instance: DagsterInstance) -> None:
