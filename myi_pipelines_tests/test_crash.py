@@ -130,7 +130,10 @@ def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tm
                     server.start()
                 warehouse.status_conn.close()
         with open_warehouse(url) as warehouse:
-            assert [job.status for job in list_jobs(warehouse.conn)] == ["PROCESSING", "COMPLETED"]
+            cut_short, earlier = list_jobs(warehouse.conn)
+            assert earlier.status == "COMPLETED"
+            # The victim's other session may notice last that the server is gone, and still write the failure down.
+            assert cut_short.status in ("PROCESSING", "FAILED")
             assert_whole_files(warehouse, tag)
             assert warehouse.rows(user_id) == before
             crash_driver.import_upload(warehouse, tag)
