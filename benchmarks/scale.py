@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="imports and polls to take medians of (default: 5)")
     parser.add_argument("--import-rows", type=int, default=20_000, help="rows of the export imported (default: 20,000)")
     parser.add_argument(
-        "--times", type=int, default=5, help="times that each question is asked about a listener (default: 5)"
+        "--times", type=int, default=15, help="times that each question is asked about a listener (default: 15)"
     )
     options = parser.parse_args()
     console = open_console()
@@ -102,7 +102,7 @@ def main() -> None:
             show_sizes(console, *sizes(conn))
             status.update("asking what a dashboard asks")
             listeners = many_listeners.some_listeners(conn, LISTENERS_ASKED_ABOUT)
-            show_dashboard(console, dashboard.measure(conn, listeners, times=options.times))
+            show_dashboard(console, dashboard.measure(urls[-1], listeners, times=options.times))
         exports.write_export(folder / "export.zip", rows=options.import_rows, seed=SEED, years=6)
         show_costs(console, costs(urls, folder / "export.zip", rounds=options.rounds, on_step=status.update))
         status.update("polling linked listeners")

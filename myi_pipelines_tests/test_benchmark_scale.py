@@ -64,7 +64,8 @@ def test_a_question_opens_no_more_partitions_than_it_needs(
         seen = dashboard.touches(many, question.from_stats, listener)
         assert question.needs is None or len(seen.partitions) <= question.needs
         assert seen.buffers > 0
-        assert len(dashboard.touches(many, question.from_raw, listener).partitions) >= len(BUILT)
+        if question.is_over_stats:
+            assert len(dashboard.touches(many, question.from_raw, listener).partitions) >= len(BUILT)
 
 
 def test_the_latest_plays_open_the_months_since_the_earliest_of_them(
@@ -73,9 +74,8 @@ def test_the_latest_plays_open_the_months_since_the_earliest_of_them(
     [question] = [one for one in dashboard.QUESTIONS if one.needs is None]
     for listener in listeners:
         plays = questions.recent_plays(many, listener.user_id)
-        day_began = plays[-1].played_at - timedelta(days=1)
         months = {partition_name("listening_events", month) for month in [*BUILT, next_month(BUILT[-1])]
-                  if month >= month_of(day_began)}  # fmt: skip
+                  if month >= month_of(plays[-1].played_at)}  # fmt: skip
         assert dashboard.touches(many, question.from_stats, listener).partitions <= months
 
 
@@ -135,13 +135,15 @@ def test_nobody_has_no_answers(conn: Connection) -> None:
     assert not any(question.from_stats(conn, nobody) for question in dashboard.QUESTIONS)
 
 
-def test_sizes_and_answers_are_measured_and_shown(many: Connection, listeners: Sequence[Listener]) -> None:
+def test_sizes_and_answers_are_measured_and_shown(
+    many: Connection, many_url: str, listeners: Sequence[Listener]
+) -> None:
     events_count, found = scale.sizes(many)
     relations = {one.relation for one in found}
     assert {"listening_events", "listening_events_identity", "user_track_stats_top"} <= relations
     assert not any("_y20" in relation for relation in relations)
     assert many.execute(_TABLE_BYTES).fetchone() == (sum(one.size for one in found),)
-    measured = dashboard.measure(many, listeners[:2], times=1)
+    measured = dashboard.measure(many_url, listeners[:2], times=1)
     assert all(0 < one.stats.p50_ms <= one.stats.p99_ms for one in measured)
     console = Console(quiet=True)
     scale.show_sizes(console, events_count, found)

@@ -1,23 +1,28 @@
 """What a dashboard asks while somebody waits: small answers about one listener, from statistics and few partitions.
 
-Every function is told constants, never an expression over a partitioned column, so that the planner opens the
-partitions that are needed and no other. The report, which reads whole histories, has its own statements.
+Lists of tracks are functions of the database, which plans them once a session. Every other statement is told
+constants, never an expression over a partitioned column, so that the planner opens the partitions that are needed and
+no other. The report, which reads whole histories, has its own statements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from psycopg import sql
 from psycopg.rows import class_row
 
 from myi_pipelines.warehouse.database import Connection, statement
-from myi_pipelines.warehouse.partitions import FIRST_MONTH, next_month, starts_at
 
 EACH = 50
 """Rows of a list."""
+
+_RECENT = sql.SQL("SELECT * FROM recent_plays(%(user_id)s, %(each)s)")
+_ALL_TIME = sql.SQL("SELECT * FROM top_tracks(%(user_id)s, %(each)s)")
+_OF_MONTH = sql.SQL("SELECT * FROM top_tracks_of_month(%(user_id)s, %(month)s, %(each)s)")
+_OF_YEAR = sql.SQL("SELECT * FROM top_tracks_of_year(%(user_id)s, %(year)s, %(each)s)")
 
 
 class RecentPlay(NamedTuple):
@@ -48,31 +53,24 @@ class Day(NamedTuple):
 
 
 def recent_plays(conn: Connection, user_id: int, *, each: int = EACH) -> list[RecentPlay]:
-    """The latest plays, the latest first; those that the statistics do not count yet included.
-
-    Statistics tell how far back so many plays reach, and so how many months have to be read.
-    """
-    row = conn.execute(statement("dashboard/recent_since"), {"user_id": user_id, "each": each}).fetchone()
-    if row is None:
-        return []
-    plays = _recent_plays(conn, user_id, each, row[0]) if row[0] is not None else []
-    return plays if len(plays) == each else _recent_plays(conn, user_id, each, starts_at(FIRST_MONTH))
+    """The latest plays, the latest first; those that the statistics do not count yet included."""
+    with conn.cursor(row_factory=class_row(RecentPlay)) as cursor:
+        return cursor.execute(_RECENT, {"user_id": user_id, "each": each}).fetchall()
 
 
 def top_tracks(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]:
     """The most played tracks of all time."""
-    return _top_tracks(conn, "top_tracks", {"user_id": user_id, "each": each})
+    return _top(conn, _ALL_TIME, {"user_id": user_id, "each": each})
 
 
 def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local month."""
-    asked = {"user_id": user_id, "month": month, "next_month": next_month(month), "each": each}
-    return _top_tracks(conn, "top_tracks_of_month", asked)
+    return _top(conn, _OF_MONTH, {"user_id": user_id, "month": month, "each": each})
 
 
 def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local year; at most ``stats.TOP_TRACKS`` are kept."""
-    return _top_tracks(conn, "top_tracks_of_year", {"user_id": user_id, "year": year, "each": each})
+    return _top(conn, _OF_YEAR, {"user_id": user_id, "year": year, "each": each})
 
 
 def days_of_year(conn: Connection, user_id: int, year: int) -> list[Day]:
@@ -93,19 +91,6 @@ def artists_in_genre(conn: Connection, user_id: int, genre: str, *, each: int = 
     return _top(conn, statement("dashboard/artists_in_genre"), asked)
 
 
-def _recent_plays(conn: Connection, user_id: int, each: int, since: datetime) -> list[RecentPlay]:
-    # No play is later than tomorrow: partitions made ahead stay closed.
-    until = datetime.now(UTC) + timedelta(days=1)
-    asked = {"user_id": user_id, "each": each, "since": since, "until": until}
-    with conn.cursor(row_factory=class_row(RecentPlay)) as cursor:
-        return cursor.execute(statement("dashboard/recent_plays"), asked).fetchall()
-
-
-def _top_tracks(conn: Connection, ranking: str, asked: Mapping[str, Any]) -> list[Top]:
-    named = statement("dashboard/named_tracks").format(top=statement(f"dashboard/{ranking}"))
-    return _top(conn, named, asked)
-
-
-def _top(conn: Connection, query: sql.SQL | sql.Composed, asked: Mapping[str, Any]) -> list[Top]:
+def _top(conn: Connection, query: sql.SQL, asked: Mapping[str, Any]) -> list[Top]:
     with conn.cursor(row_factory=class_row(Top)) as cursor:
         return cursor.execute(query, asked).fetchall()

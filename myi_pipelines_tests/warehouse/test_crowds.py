@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import Any
 
-import psycopg
 import pytest
 
+from benchmarks.plans import Plan, executed, nodes
 from myi_pipelines.history import Play, Track
 from myi_pipelines.warehouse import invariants, slices, stats
-from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.strategies import CONTEXT
@@ -75,42 +72,14 @@ def test_no_row_is_compared_with_every_other_when_the_planner_knows_few_of_the_l
     warehouse.conn.execute("ANALYZE")
     conns = [warehouse.conn, warehouse.status_conn]
     list(stats.refresh_slices(conns, stale[2:], recount=True))
-    plans = [_explain(conn) for conn in conns]
-    refreshed = list(stats.refresh_slices(conns, stale[2:], recount=True))
+    with executed(warehouse.conn) as plans, executed(warehouse.status_conn) as more_plans:
+        refreshed = list(stats.refresh_slices(conns, stale[2:], recount=True))
     assert [len(one.slices) for one in refreshed] == [(LISTENERS - 2) / 2] * 2
-    nodes = [node for explained in plans for plan in explained for node in _nodes(plan["Plan"])]
-    assert any(node.get("Relation Name") == "user_artist_stats" for node in nodes)
-    assert max(map(_compared_in_vain, nodes)) < LISTENERS * PLAYS
+    ran = [node for plan in plans + more_plans for node in nodes(plan)]
+    assert any(node.get("Relation Name") == "user_artist_stats" for node in ran)
+    assert max(map(_compared_in_vain, ran)) < LISTENERS * PLAYS
 
 
-def _compared_in_vain(node: dict[str, Any]) -> int:
+def _compared_in_vain(node: Plan) -> int:
     """Pairs of rows that a join looked at and left out; a plan that was only asked for did nothing."""
     return int(node.get("Rows Removed by Join Filter", 0) * node.get("Actual Loops", 0))
-
-
-def _explain(conn: Connection) -> list[dict[str, Any]]:
-    """The plans of what the session executes from now on, with what each node did."""
-    plans: list[dict[str, Any]] = []
-
-    def take(notice: psycopg.errors.Diagnostic) -> None:
-        told = notice.message_primary or ""
-        if "plan:" in told:
-            plans.append(json.loads(told[told.index("{") :]))
-
-    conn.add_notice_handler(take)
-    conn.execute("LOAD 'auto_explain'")
-    for name, value in {
-        "auto_explain.log_min_duration": "0",
-        "auto_explain.log_analyze": "on",
-        "auto_explain.log_timing": "off",
-        "auto_explain.log_format": "json",
-        "client_min_messages": "log",
-    }.items():
-        conn.execute("SELECT set_config(%s, %s, false)", [name, value])
-    return plans
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from _nodes(part)

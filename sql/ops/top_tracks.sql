@@ -1,8 +1,5 @@
 -- One row per listener and rank.
-SELECT users.name AS listener, coalesce(tracks.name, tracks.spotify_id) AS track,
-       coalesce((SELECT string_agg(artists.name, ', ' ORDER BY ta.position, artists.name)
-                 FROM track_artists AS ta JOIN artists ON artists.id = ta.artist_id
-                 WHERE ta.track_id = tracks.id), '') AS artists,
+SELECT users.name AS listener, named.name AS track, coalesce(named.artist, '') AS artists,
        top.play_count, round(top.total_ms / 3600000.0, 1)::float8 AS hours
 FROM users
 CROSS JOIN LATERAL (SELECT track_id, play_count, total_ms
@@ -10,6 +7,6 @@ CROSS JOIN LATERAL (SELECT track_id, play_count, total_ms
                     WHERE user_id = users.id
                     ORDER BY play_count DESC, total_ms DESC, track_id
                     LIMIT %(each)s) AS top
-JOIN tracks ON tracks.id = top.track_id
+JOIN named_tracks AS named ON named.id = top.track_id
 WHERE users.id = ANY (%(user_ids)s::bigint[])
 ORDER BY users.name, top.play_count DESC, top.total_ms DESC, top.track_id
