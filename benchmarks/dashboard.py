@@ -61,6 +61,7 @@ class Measured(NamedTuple):
     question: Question
     stats: Answered
     raw: Answered
+    prepared_raw: Answered
     bounded_raw: Answered | None
 
     @property
@@ -71,23 +72,29 @@ class Measured(NamedTuple):
 def measure(url: str, listeners: Sequence[Listener], *, times: int) -> list[Measured]:
     """Every question about each of the listeners so many times, in every way.
 
-    Raw events are asked with prepared statements, which the server plans once where that is better: so it does with the
-    functions that answer from statistics.
+    Raw events are asked as most tools do, and with prepared statements too, which the server plans once where that is
+    better: so it does with the functions that answer from statistics.
     """
     with connect(url) as conn, connect(url) as preparing:
         preparing.prepare_threshold = 0
-        return [_measure([conn, preparing, preparing], question, listeners, times) for question in QUESTIONS]
+        return [_measure(conn, preparing, question, listeners, times) for question in QUESTIONS]
 
 
-def _measure(conns: Sequence[Connection], question: Question, listeners: Sequence[Listener], times: int) -> Measured:
-    ways = [(conn, way) for conn, way in zip(conns, question[1:4], strict=True) if callable(way)]
+def _measure(
+    conn: Connection, preparing: Connection, question: Question, listeners: Sequence[Listener], times: int
+) -> Measured:
+    ways = [(conn, question.from_stats), (conn, question.from_raw), (preparing, question.from_raw)]
+    if question.from_bounded_raw is not None:
+        ways.append((preparing, question.from_bounded_raw))
     took: list[list[float]] = [[] for _ in ways]
     for listener in listeners:
-        for (conn, way), medians in zip(ways, took, strict=True):
-            way(conn, listener)  # warms up
-            medians.append(statistics.median(_milliseconds(way, conn, listener) for _ in range(times)))
-    answered = [_answered(conn, way, listeners, medians) for (conn, way), medians in zip(ways, took, strict=True)]
-    return Measured(question, answered[0], answered[1], answered[2] if len(answered) > 2 else None)
+        for (mine, way), medians in zip(ways, took, strict=True):
+            way(mine, listener)  # warms up
+            medians.append(statistics.median(_milliseconds(way, mine, listener) for _ in range(times)))
+    stats, raw, prepared, *bounded = (
+        _answered(mine, way, listeners, medians) for (mine, way), medians in zip(ways, took, strict=True)
+    )
+    return Measured(question, stats, raw, prepared, bounded[0] if bounded else None)
 
 
 def _milliseconds(way: Ask, conn: Connection, listener: Listener) -> float:
