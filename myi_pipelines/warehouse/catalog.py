@@ -53,8 +53,12 @@ def _sync(conn: Connection) -> CatalogCounts:
         has_payloads = _write(conn, "take_stale_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
         conn.execute(statement("catalog/take_stale_names"))
-        for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
-            lock_user(conn, user_id)
+        reach = conn.execute(statement("catalog/reach")).fetchone()
+        assert reach is not None
+        has_account_data, has_archive = reach
+        if has_relinks or has_account_data:  # to plan this alone takes half of what a poll costs
+            for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
+                lock_user(conn, user_id)
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0
         artists += _write(conn, "artists")
         albums = _take_in_payloads(conn, "albums") if has_payloads else 0
@@ -67,7 +71,8 @@ def _sync(conn: Connection) -> CatalogCounts:
         conn.execute(statement("catalog/current_names"))
         renamed = conn.execute(statement("catalog/rename"), {"surroundings": SURROUNDINGS}).fetchone()
         assert renamed is not None
-        conn.execute(statement("archive/mark_renamed"))
+        if has_archive:
+            conn.execute(statement("archive/mark_renamed"))
         credited = _credit(conn, has_payloads=has_payloads)
         return CatalogCounts(tracks + renamed[0], artists, albums, credited)
 
