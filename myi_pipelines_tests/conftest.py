@@ -19,6 +19,8 @@ from myi_pipelines_tests.simulator_fixtures import simulator as simulator
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from myi_pipelines_tests.driver import Warehouse
+
 SESSION = "myi_session"
 
 
@@ -111,6 +113,15 @@ def conn(database_url: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to this test's warehouse."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> "Iterator[Warehouse]":
+    """This test's warehouse, driven as the assets do."""
+    from myi_pipelines_tests.driver import open_warehouse
+
+    with open_warehouse(database_url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_a_warehouse_that_was_built_at_once_is_what_its_landed_plays_lead_to(
         assert [one.written for one in conformed] == [0] * len(BUILT)
         assert all(one.unchanged for one in conformed)
         refreshed = stats.refresh_stats(many, listener.user_id, BUILT)
-        assert refreshed == stats.Refreshed(slices)
+        assert refreshed == stats.Refreshed(tuple(slices))
 
 
 @pytest.mark.parametrize("question", dashboard.QUESTIONS, ids=lambda question: question.name)

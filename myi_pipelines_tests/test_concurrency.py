@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -20,12 +19,6 @@ from myi_pipelines_tests.strategies import CONTEXT
 
 LISTENERS = {"ada": "America/St_Johns", "bela": "Europe/Budapest", "chandra": "Asia/Kathmandu"}
 BEGAN = datetime(2019, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 def history(seed: int) -> Landing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,6 +24,7 @@ from myi_pipelines_tests.victims import (
     sessions,
     start_victim,
     wait_until_gone,
+    wait_until_held,
 )
 
 VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
@@ -31,12 +32,6 @@ KILLS_EACH = 4
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 
 Kill: TypeAlias = Callable[[Warehouse, Victim, random.Random], None]
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 def kill_process(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
@@ -124,7 +119,7 @@ def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tm
             with warehouse.status_conn.transaction(force_rollback=True):
                 warehouse.status_conn.execute("SELECT FROM users WHERE id = %s FOR NO KEY UPDATE", [user_id])
                 with start_victim("crash_driver", url, tag) as victim:
-                    wait_until_held(warehouse)
+                    wait_until_held(warehouse.conn, warehouse.status_conn)
                     kill_server(server)
                     victim.communicate(timeout=30)
                     server.start()
@@ -138,15 +133,6 @@ def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tm
             assert warehouse.rows(user_id) == before
             crash_driver.import_upload(warehouse, tag)
             assert warehouse.tables(user_id) == reference.derive({tag: crash_driver.landing(tag)})[tag]
-
-
-def wait_until_held(warehouse: Warehouse) -> None:
-    """Wait until somebody waits for what the warehouse's second connection holds."""
-    waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-    deadline = time.monotonic() + 30
-    while not warehouse.conn.execute(waiting, [warehouse.status_conn.info.backend_pid]).fetchall():
-        assert time.monotonic() < deadline, "nobody came to wait"
-        time.sleep(0.01)
 
 
 def assert_whole_files(warehouse: Warehouse, tag: str) -> None:

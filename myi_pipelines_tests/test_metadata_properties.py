@@ -3,7 +3,7 @@ reference says. Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES sear
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects, land_search
 from myi_pipelines_tests import reference
-from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.driver import Warehouse
 from myi_pipelines_tests.reference import Landing, Metadata, Reply, Tables
 from myi_pipelines_tests.strategies import Listener, households, narrow_scenes, renamed_id, spotify_id
 from myi_pipelines_tests.test_properties import bounded
@@ -28,12 +28,6 @@ ARTISTS = tuple(
 """Three share a name."""
 SONG_NAMES = ("Song", "Song - Remastered", "A Dance", "Études")
 ALBUM_NAMES = {spotify_id("v"): "Album", spotify_id("w"): "ALBUM", spotify_id("x"): "Best Of"}
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 # ── Replies ──────────────────────────────────────────────────────────────────────────────────────────────────────────

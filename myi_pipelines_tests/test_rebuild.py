@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from myi_pipelines.warehouse import invariants
 from myi_pipelines_tests import crash_driver, reference
-from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.driver import Warehouse
 
 STATISTICS = (
     "user_track_months",
@@ -20,12 +18,6 @@ STATISTICS = (
     "user_time_bucket_stats",
     "user_hour_stats",
 )
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("dropped", [["listening_events"], *[[table] for table in STATISTICS], list(STATISTICS)])

@@ -2,7 +2,6 @@
 
 import doctest
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from types import ModuleType
@@ -23,7 +22,7 @@ from myi_pipelines.report.data import Day, Imports, ListenerReport, Streak, mont
 from myi_pipelines.warehouse.dashboard import Top
 from myi_pipelines.warehouse.partitions import ensure_months
 from myi_pipelines.warehouse.users import UnknownUser, ensure_user
-from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.driver import Warehouse
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -131,12 +130,6 @@ def test_a_listener_without_any_row_is_left_out_of_everyones_report(conn: Connec
     insert_stats(conn)
     ensure_user(conn, "nobody-yet")
     assert [one.name for one in load_report(conn).listeners] == ["ada"]
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("timezone", ["Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "UTC"])

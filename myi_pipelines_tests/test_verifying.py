@@ -1,6 +1,5 @@
 """Verification finds whatever is not as landing says, names it, and repairs it."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from myi_pipelines.warehouse import archive, verifying
 from myi_pipelines.warehouse.verifying import Verified
 from myi_pipelines_tests.archive_lab import open_archiving_warehouse
 from myi_pipelines_tests.crash_driver import import_upload, prepare
-from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.driver import Warehouse
 from myi_pipelines_tests.reference import MIN_PLAY_MS
 
 DAMAGES = {
@@ -101,12 +100,6 @@ DAMAGES = {
         {"imported_plays"},
     ),
 }
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 def found_in(warehouse: Warehouse) -> Verified:

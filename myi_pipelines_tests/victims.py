@@ -63,6 +63,15 @@ def wait_until_gone(conn: Connection, application: str) -> None:
         time.sleep(0.01)
 
 
+def wait_until_held(conn: Connection, holder: Connection) -> None:
+    """Wait until somebody waits for what the holder has locked."""
+    waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+    deadline = time.monotonic() + 30
+    while not conn.execute(waiting, [holder.info.backend_pid]).fetchall():
+        assert time.monotonic() < deadline, "nobody came to wait"
+        time.sleep(0.01)
+
+
 @contextmanager
 def durable_server(folder: Path) -> Iterator[Cluster]:
     """A server of the test's own with a migrated database, that keeps little of its log. Commits outlast its death; not

@@ -56,7 +56,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         reach = conn.execute(statement("catalog/reach")).fetchone()
         assert reach is not None
         has_account_data, has_archive = reach
-        if has_relinks or has_account_data:  # to plan this alone takes half of what a poll costs
+        if has_relinks or has_account_data:  # over all months: to plan it takes longer than all else here
             for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
                 lock_user(conn, user_id)
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0

@@ -55,7 +55,7 @@ TOP_TRACKS = 50
 class Refreshed(NamedTuple):
     """The slices that were recomputed together, and the rows written (new, changed or removed) by table."""
 
-    slices: list[Slice] = []  # noqa: RUF012  a tuple's default is not a class attribute that instances share
+    slices: tuple[Slice, ...] = ()
     user_track_months: int = 0
     user_track_stats: int = 0
     user_artist_stats: int = 0
@@ -204,7 +204,7 @@ def _recompute(
     listeners = conn.execute(
         "SELECT user_id, timezone FROM user_settings WHERE user_id = ANY (%s) ORDER BY user_id", [list(user_ids)]
     ).fetchall()
-    slices = [Slice(user_id, month) for user_id, _ in listeners for month in months]
+    slices = tuple(Slice(user_id, month) for user_id, _ in listeners for month in months)
     if not slices:
         return Refreshed()
     require_present(conn, slices, with_neighbours=True)

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -36,12 +35,6 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path / "home", encryption_key=KEY)
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 def everything(url: str) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -14,15 +12,10 @@ from myi_pipelines.warehouse.database import lock_user
 from myi_pipelines_tests.driver import Warehouse, open_warehouse
 from myi_pipelines_tests.reference import Polled
 from myi_pipelines_tests.strategies import ACCOUNT, CONTEXT
+from myi_pipelines_tests.victims import wait_until_held
 
 ENDED = datetime(2024, 5, 3, 12, 30, tzinfo=UTC)
 SPOTIFY_ID = f"{7:022}"
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("has_account_data", [True, False])
@@ -41,19 +34,13 @@ def test_listeners_whose_account_data_may_meet_a_polled_track_are_waited_for(
             mine.sync()
 
     with ThreadPoolExecutor(1) as pool:
-        with warehouse.conn.transaction():
-            lock_user(warehouse.conn, polling)
+        with warehouse.status_conn.transaction():
+            lock_user(warehouse.status_conn, polling)
             taking = pool.submit(take_names_in)
-            deadline = time.monotonic() + 20
-            while not (taking.done() or _is_waited_for(warehouse)):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            assert taking.done() != has_account_data
-        taking.result(timeout=20)
+            if has_account_data:
+                wait_until_held(warehouse.conn, warehouse.status_conn)
+            else:
+                taking.result(timeout=30)
+        taking.result(timeout=30)
     warehouse.settle([polling, importing])
     assert len(warehouse.tables(polling).events) == 1
-
-
-def _is_waited_for(warehouse: Warehouse) -> bool:
-    waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-    return bool(warehouse.status_conn.execute(waiting, [warehouse.conn.info.backend_pid]).fetchall())

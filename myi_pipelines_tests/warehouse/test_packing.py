@@ -1,7 +1,6 @@
 """What is packed lands as it was, however often numbers and names start over."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,16 +9,10 @@ import pytest
 from myi_pipelines.history import Batch, Context, Play, Track
 from myi_pipelines.warehouse import landing, packing
 from myi_pipelines.warehouse.packing import Packer
-from myi_pipelines_tests.driver import Warehouse, open_warehouse
+from myi_pipelines_tests.driver import Warehouse
 
 BEGAN = datetime(2020, 1, 31, 21, 59, 59, 123_456, tzinfo=UTC)
 NO_CONTEXT = Context(*[None] * 8)
-
-
-@pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        yield opened
 
 
 def plays() -> list[Play]:
