@@ -2,8 +2,8 @@
 
 Raw events are asked as the question reads, at the listener's clock, by a statement planned each time and by a prepared
 one; and where it is about a month or a year, with the instants worked out beforehand as well, so that the planner
-leaves the other partitions out. Percentiles are over listeners; a listener's time is the median of several, so that they
-tell of big and small histories and not of a busy machine. Nothing is printed here.
+leaves the other partitions out. Percentiles are over listeners; a listener's time is the median of several, so that
+they tell of big and small histories and not of a busy machine. Nothing is printed here.
 """
 
 from __future__ import annotations
