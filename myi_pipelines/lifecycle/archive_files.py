@@ -56,7 +56,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         [
             _LISTENER,
             _PLAYED_AT,
-            _column("stopped_at", _INSTANT, "the export's own ts or endTime (UTC)"),
+            _column(
+                "stopped_at", _INSTANT, "the export's own ts (UTC); null where that is played_at", is_nullable=True
+            ),
             _column("export_track_id", pa.int64(), "export_tracks.id"),
             _column("ms_played", pa.int32(), "milliseconds heard"),
             _column("context_id", pa.int32(), "play_contexts.id; null marks account data", is_nullable=True),

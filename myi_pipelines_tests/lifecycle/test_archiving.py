@@ -71,6 +71,17 @@ def test_archived_months_come_back_equal_row_for_row(warehouse: ArchivingWarehou
     assert invariants.check(warehouse.conn) == []
 
 
+def test_files_that_hold_every_stop_come_back_as_others_do(warehouse: ArchivingWarehouse) -> None:
+    before = warehouse.everything()
+    warehouse.conn.execute("ALTER TABLE imported_plays DROP CONSTRAINT stopped_at_differs")
+    warehouse.conn.execute("UPDATE imported_plays SET stopped_at = played_at WHERE stopped_at IS NULL")
+    warehouse.archive()
+
+    warehouse.bring_back()
+
+    assert warehouse.everything() == before
+
+
 def test_a_month_that_left_twice_comes_back_from_both_parts(warehouse: ArchivingWarehouse) -> None:
     other = warehouse.user("other0000", "UTC")
     warehouse.archive()

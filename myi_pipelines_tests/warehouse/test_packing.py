@@ -34,7 +34,8 @@ def plays() -> list[Play]:
 def landed(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     return warehouse.conn.execute(
         "SELECT t.spotify_id, t.track_name, t.artist_name, t.album_name, c.platform, c.country, c.reason_start,"
-        "       c.reason_end, c.shuffle, c.skipped, c.offline, c.incognito, p.stopped_at, p.played_at, p.ms_played"
+        "       c.reason_end, c.shuffle, c.skipped, c.offline, c.incognito,"
+        "       coalesce(p.stopped_at, p.played_at), p.played_at, p.ms_played"
         " FROM imported_plays AS p JOIN export_tracks AS t ON t.id = p.export_track_id"
         " LEFT JOIN play_contexts AS c ON c.id = p.context_id ORDER BY p.played_at"
     ).fetchall()

@@ -111,6 +111,28 @@ def test_names_that_waited_for_the_catalog_still_do(empty_database_url: str) -> 
         assert catalog.sync_catalog(conn) == catalog.CatalogCounts()
 
 
+def test_stops_are_kept_where_they_differ(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        before, [dropping, *_] = split_at("0018")
+        for migration in before:
+            apply(conn, migration)
+        with conn.transaction():
+            partitions.attach_month(conn, partitions.IMPORTED_PLAYS, date(2024, 1, 1))
+        conn.execute(
+            "INSERT INTO imported_plays VALUES (1, '2024-01-05', '2024-01-05', 7, 200000, 3),"
+            " (1, '2024-01-05', '2024-01-06', 7, 200000, 3), (2, '2024-01-05', '2024-01-05', 7, 200000, NULL)"
+        )
+
+        apply(conn, dropping)
+
+        stops = conn.execute("SELECT user_id, stopped_at::date FROM imported_plays ORDER BY 1, 2").fetchall()
+        assert stops == [(1, date(2024, 1, 6)), (1, None), (2, None)]
+        for again in ("NULL", "'2024-01-06'"):
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                conn.execute(f"INSERT INTO imported_plays VALUES (1, '2024-01-05', {again}, 7, 200000, 3)".encode())
+        assert maintenance.drifts(conn) == []
+
+
 def test_names_are_never_deleted(database_url: str) -> None:
     with open_warehouse(database_url) as warehouse:
         crash_driver.prepare(warehouse, "anna")

@@ -1,6 +1,6 @@
--- One row per imported play that comes back. What an archived row tells was told first.
+-- One row per imported play that comes back. What an archived row tells was told first. Older archives hold every stopped_at.
 INSERT INTO imported_plays AS known (user_id, played_at, stopped_at, export_track_id, ms_played, context_id)
-SELECT user_id, played_at, stopped_at, export_track_id, ms_played, context_id
+SELECT user_id, played_at, nullif(stopped_at, played_at), export_track_id, ms_played, context_id
 FROM returning_imported_plays
 ORDER BY played_at
 ON CONFLICT (user_id, played_at, export_track_id, ms_played, stopped_at)

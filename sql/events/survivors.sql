@@ -17,7 +17,7 @@ WITH account_plays AS (
     CROSS JOIN LATERAL (VALUES (p.played_at), (p.stopped_at)) AS told (instant)
     WHERE p.user_id = %(user_id)s AND p.context_id IS NOT NULL
       AND p.played_at >= %(uploaded_from)s AND p.played_at < %(near_end)s
-      AND p.ms_played >= %(min_play_ms)s
+      AND p.ms_played >= %(min_play_ms)s AND told.instant IS NOT NULL
 )
 SELECT DISTINCT ON (a.track_id, a.played_at) a.track_id, a.track_key, a.artist_key, a.played_at, a.ms_played
 FROM account_plays AS a

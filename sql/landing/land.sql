@@ -14,7 +14,8 @@ WITH landed AS (
                             AND known.played_at < (arriving.month + interval '1 month')::timestamptz
                             AND known.played_at >= %(starts_at)s AND known.played_at < %(ends_at)s
                             AND known.played_at = a.played_at AND known.export_track_id = a.export_track_id
-                            AND known.ms_played = a.ms_played AND known.stopped_at = a.stopped_at)
+                            AND known.ms_played = a.ms_played
+                            AND known.stopped_at IS NOT DISTINCT FROM a.stopped_at)
     ) AS fresh
     RETURNING played_at
 )

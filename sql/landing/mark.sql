@@ -16,7 +16,7 @@ WITH near AS (
     CROSS JOIN LATERAL (VALUES (a.played_at), (a.stopped_at)) AS told (instant)
     CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
     WHERE EXISTS (SELECT FROM matchable) AND a.month = ANY (%(months)s)
-      AND (a.stopped_at <> a.played_at
+      AND (a.stopped_at IS NOT NULL
            OR a.played_at < a.month::timestamptz + %(surroundings)s
            OR a.played_at >= (a.month + interval '1 month')::timestamptz - %(surroundings)s)
 )
