@@ -3,7 +3,8 @@
 Raw events are asked as the question reads, at the listener's clock, by a statement planned each time and by a prepared
 one; and where it is about a month or a year, with the instants worked out beforehand as well, so that the planner
 leaves the other partitions out. Percentiles are over listeners; a listener's time is the median of several, so that
-they tell of big and small histories and not of a busy machine. Nothing is printed here.
+they tell of big and small histories and not of a busy machine. Between two of them all other listeners are asked about,
+so that no answer is still in the processor's caches; each way has its turn alone. Nothing is printed here.
 """
 
 from __future__ import annotations
@@ -86,13 +87,18 @@ def _measure(
     ways = [(conn, question.from_stats), (conn, question.from_raw), (preparing, question.from_raw)]
     if question.from_bounded_raw is not None:
         ways.append((preparing, question.from_bounded_raw))
-    took: list[list[float]] = [[] for _ in ways]
-    for listener in listeners:
-        for (mine, way), medians in zip(ways, took, strict=True):
+    took: list[dict[Listener, list[float]]] = []
+    for mine, way in ways:
+        samples: dict[Listener, list[float]] = {listener: [] for listener in listeners}
+        for listener in listeners:
             way(mine, listener)  # warms up
-            medians.append(statistics.median(_milliseconds(way, mine, listener) for _ in range(times)))
+        for _ in range(times):
+            for listener in listeners:
+                samples[listener].append(_milliseconds(way, mine, listener))
+        took.append(samples)
     stats, raw, prepared, *bounded = (
-        _answered(mine, way, listeners, medians) for (mine, way), medians in zip(ways, took, strict=True)
+        _answered(mine, way, listeners, [statistics.median(samples[listener]) for listener in listeners])
+        for (mine, way), samples in zip(ways, took, strict=True)
     )
     return Measured(question, stats, raw, prepared, bounded[0] if bounded else None)
 
