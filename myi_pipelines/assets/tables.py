@@ -5,7 +5,7 @@ with a real one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -62,25 +62,15 @@ def tables() -> Mapping[str, Table]:
     """Every table that the migrations create, by name."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((SQL_FOLDER / "migrations").glob("*.sql")))
     comments = {target: comment.replace("''", "'") for target, comment in _COMMENT.findall(text)}
-    added: dict[str, list[Column]] = {}
-    types: dict[tuple[str, str], str] = {}
-    for name, changes in _ALTER_TABLE.findall(text):
-        types |= {(name, column): type_ for column, type_ in _RETYPED_COLUMN.findall(changes)}
-        added.setdefault(name, []).extend(
-            Column(column, type_, "NOT NULL" not in rest, False, comments.get(f"{name}.{column}"))
-            for column, type_, rest in _ADDED_COLUMN.findall(changes)
-        )
-    columns = {
-        name: [*_columns(name, body, comments), *added.get(name, ())] for name, body in _CREATE_TABLE.findall(text)
-    }
-    return {
-        name: Table(
-            name,
-            comments.get(name, ""),
-            tuple(column._replace(type=types.get((name, column.name), column.type)) for column in found),
-        )
-        for name, found in columns.items()
-    }
+    changes: dict[str, str] = {}
+    for name, change in _ALTER_TABLE.findall(text):
+        changes[name] = f"{changes.get(name, '')}{change}\n"
+    found: dict[str, Table] = {}
+    for name, body in _CREATE_TABLE.findall(text):
+        changed = changes.get(name, "")
+        columns = [*_columns(name, body, comments), *_added(name, changed, comments)]
+        found[name] = Table(name, comments.get(name, ""), tuple(_altered(column, name, changed) for column in columns))
+    return found
 
 
 def _columns(table: str, body: str, comments: Mapping[str, str]) -> tuple[Column, ...]:
@@ -91,3 +81,19 @@ def _columns(table: str, body: str, comments: Mapping[str, str]) -> tuple[Column
         is_nullable = not in_key and "NOT NULL" not in rest
         columns.append(Column(name, type_, is_nullable, in_key, comments.get(f"{table}.{name}")))
     return tuple(columns)
+
+
+def _added(table: str, changes: str, comments: Mapping[str, str]) -> Iterator[Column]:
+    """The columns that migrations added to a table."""
+    for name, type_, rest in _ADDED_COLUMN.findall(changes):
+        yield Column(name, type_, "NOT NULL" not in rest, False, comments.get(f"{table}.{name}"))
+
+
+def _altered(column: Column, table: str, changes: str) -> Column:
+    """A column as migrations left it."""
+    types = dict(_RETYPED_COLUMN.findall(changes))
+    return column._replace(
+        type=types.get(column.name, column.type),
+        is_nullable=column.is_nullable or f"ALTER COLUMN {column.name} DROP NOT NULL" in changes,
+        in_primary_key=column.in_primary_key and f"DROP CONSTRAINT {table}_pkey" not in changes,
+    )
