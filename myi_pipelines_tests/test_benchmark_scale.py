@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks import dashboard, exports, many_accounts, many_listeners, pipeline, scale
 from benchmarks.many_listeners import MONTHS, Listener
+from benchmarks.plans import executed, nodes
 from myi_pipelines.warehouse import dashboard as questions
 from myi_pipelines.warehouse import events, invariants, stats, users
 from myi_pipelines.warehouse.database import Connection, connect
@@ -77,6 +78,15 @@ def test_the_latest_plays_open_the_months_since_the_earliest_of_them(
         months = {partition_name("listening_events", month) for month in [*BUILT, next_month(BUILT[-1])]
                   if month >= month_of(plays[-1].played_at)}  # fmt: skip
         assert dashboard.touches(many, question.from_stats, listener).partitions <= months
+
+
+def test_the_latest_plays_come_from_the_index_in_order(many: Connection, listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        with executed(many) as plans:
+            plays = questions.recent_plays(many, listener.user_id)
+        scans = [one for plan in plans for one in nodes(plan) if "listening_events" in one.get("Relation Name", "")]
+        assert {one["Node Type"] for one in scans} == {"Index Scan"}
+        assert sum(one["Actual Rows"] * one["Actual Loops"] for one in scans) == len(plays)
 
 
 def test_a_month_opens_itself_alone_whatever_the_listeners_clock(
