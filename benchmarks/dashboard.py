@@ -87,19 +87,7 @@ def _measure(
     ways = [(conn, question.from_stats), (conn, question.from_raw), (preparing, question.from_raw)]
     if question.from_bounded_raw is not None:
         ways.append((preparing, question.from_bounded_raw))
-    took: list[dict[Listener, list[float]]] = []
-    for mine, way in ways:
-        samples: dict[Listener, list[float]] = {listener: [] for listener in listeners}
-        for listener in listeners:
-            way(mine, listener)  # warms up
-        for _ in range(times):
-            for listener in listeners:
-                samples[listener].append(_milliseconds(way, mine, listener))
-        took.append(samples)
-    stats, raw, prepared, *bounded = (
-        _answered(mine, way, listeners, [statistics.median(samples[listener]) for listener in listeners])
-        for (mine, way), samples in zip(ways, took, strict=True)
-    )
+    stats, raw, prepared, *bounded = (_answered(mine, way, listeners, times) for mine, way in ways)
     return Measured(question, stats, raw, prepared, bounded[0] if bounded else None)
 
 
@@ -109,8 +97,10 @@ def _milliseconds(way: Ask, conn: Connection, listener: Listener) -> float:
     return (time.perf_counter() - began) * 1_000
 
 
-def _answered(conn: Connection, way: Ask, listeners: Sequence[Listener], medians: list[float]) -> Answered:
-    seen = [touches(conn, way, listener) for listener in listeners]
+def _answered(conn: Connection, way: Ask, listeners: Sequence[Listener], times: int) -> Answered:
+    seen = [touches(conn, way, listener) for listener in listeners]  # warms up
+    rounds = [[_milliseconds(way, conn, listener) for listener in listeners] for _ in range(times)]
+    medians = [statistics.median(took) for took in zip(*rounds, strict=True)]
     percentiles = statistics.quantiles(medians, n=100, method="inclusive")
     return Answered(
         p50_ms=percentiles[49],
