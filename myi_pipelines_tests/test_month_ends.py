@@ -24,8 +24,9 @@ SONG = Track(SONG_ID, "Song", "Artist", "Album")
 
 
 def at(text: str) -> datetime:
+    """A time of the two days around the month's end, or of a day that is told."""
     day = "2021-02-28" if text >= "12" else "2021-03-01"
-    return datetime.fromisoformat(f"{day}T{text}").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text if "T" in text else f"{day}T{text}").replace(tzinfo=UTC)
 
 
 def extended(ended: str, ms: int = 6_000, told: str | None = None) -> Play:
@@ -86,6 +87,10 @@ STORIES: dict[str, list[Arrival]] = {
     "a play heard offline in one month beats account data of the next that lands later": [
         [extended("20:00:00", told="02:00:30")],
         [account("02:00:00")],
+    ],
+    "a play heard offline amid one month beats account data amid the next": [
+        [account("2021-03-09T02:00:00")],
+        [extended("2021-02-10T20:00:00", told="2021-03-09T02:00:30")],
     ],
     "account data beaten by an offline play gives its poll back": [
         NAMED,
