@@ -130,7 +130,10 @@ def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tm
             # The victim's other session may notice last that the server is gone, and still write the failure down.
             assert cut_short.status in ("PROCESSING", "FAILED")
             assert_whole_files(warehouse, tag)
-            assert warehouse.rows(user_id) == before
+            after = warehouse.rows(user_id)
+            # Names land before the plays; of a track that was polled they may have told the artist.
+            assert {**after, "user_artist_stats": []} == {**before, "user_artist_stats": []}
+            assert invariants.check(warehouse.conn) == []
             crash_driver.import_upload(warehouse, tag)
             assert warehouse.tables(user_id) == reference.derive({tag: crash_driver.landing(tag)})[tag]
 
