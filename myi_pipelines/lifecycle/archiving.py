@@ -19,7 +19,7 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import archive
 from myi_pipelines.warehouse.archive import ArchivedMonth, BringBack, Contents
 from myi_pipelines.warehouse.database import Connection
-from myi_pipelines.warehouse.partitions import MonthTable
+from myi_pipelines.warehouse.partitions import MonthTable, snapshot
 from myi_pipelines.warehouse.slices import Slice
 
 LISTENERS_AT_ONCE = 200
@@ -160,8 +160,7 @@ def _archive(conn: Connection, store: Store, month: date, part: int, folder: str
 def _export(conn: Connection, store: Store, month: date, part: int, folder: str) -> tuple[Contents, Sealed]:
     """Write a month and compare what can be read back with the snapshot that it was written from."""
     tables = archive.ARCHIVED_TABLES
-    with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    with snapshot(conn, tables, [month]):
         contents = archive.month_contents(conn, month)
         for table in tables:
             store.write_table(folder, table.name, archive.month_rows(conn, table, month))

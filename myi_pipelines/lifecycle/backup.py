@@ -24,6 +24,7 @@ from myi_pipelines.warehouse import archive, invariants
 from myi_pipelines.warehouse.asides import SCHEMA as ASIDES
 from myi_pipelines.warehouse.database import SQL_FOLDER, Connection, connect, prepare, statement
 from myi_pipelines.warehouse.migrations import SET_ASIDE, migrate
+from myi_pipelines.warehouse.partitions import snapshot
 
 FORMAT = 1
 DUMP = "warehouse.dump"
@@ -94,19 +95,18 @@ def back_up(conn: Connection, url: str, settings: Settings, folder: Path) -> Bac
     instant. Raises FolderNotEmpty, ProgramNotFound and ProgramFailed."""
     program = find_program("pg_dump", conn.info.server_version)
     with new_folder(folder) as unfinished:
-        with conn.transaction():
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with snapshot(conn, months=()):  # others read the plays
             schema = _schema(conn)
-            snapshot = _value(conn, "SELECT pg_export_snapshot()")
+            exported = _value(conn, "SELECT pg_export_snapshot()")
             with connect(url, application_name="myi backup") as counting:
-                rows = _count_rows(counting, schema, snapshot)
+                rows = _count_rows(counting, schema, exported)
             archived = len(archive.archived_parts(conn))
             run_program(
                 program,
                 [
                     *("--format=custom", "--compress=gzip:3", "--no-owner", "--no-privileges"),
                     *(f'--schema="{schema}"', f'--schema="{ASIDES}"', f'--exclude-table="{ASIDES}".*'),
-                    *(f"--snapshot={snapshot}", "--lock-wait-timeout=120s", f"--file={unfinished / DUMP}"),
+                    *(f"--snapshot={exported}", "--lock-wait-timeout=120s", f"--file={unfinished / DUMP}"),
                 ],
                 url,
             )
@@ -279,7 +279,7 @@ def _schema(conn: Connection) -> str:
 # What is in a warehouse
 
 
-def _count_rows(conn: Connection, schema: str, snapshot: str | None = None) -> dict[str, int]:
+def _count_rows(conn: Connection, schema: str, exported: str | None = None) -> dict[str, int]:
     """Rows of every table of a schema, of a partitioned one in all its partitions; as an exported snapshot sees them.
 
     Each in a transaction of its own: all partitions at once would need more locks than a server has.
@@ -288,9 +288,9 @@ def _count_rows(conn: Connection, schema: str, snapshot: str | None = None) -> d
     rows = {}
     for (name,) in tables:
         with conn.transaction():
-            if snapshot is not None:
+            if exported is not None:
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+                conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(exported)))
             rows[name] = int(_value(conn, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))))
     return rows
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.warehouse import archive, personal
 from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.warehouse.partitions import snapshot
 from myi_pipelines.warehouse.personal import ExportedRows
 from myi_pipelines.warehouse.slices import Slice
 from myi_pipelines.warehouse.users import user_named
@@ -95,8 +96,7 @@ def export_user(conn: Connection, store: Store, name: str, folder: Path, form: E
     user_id = user_named(conn, name)
     with new_folder(folder) as unfinished:
         personal.prepare_export(conn)
-        with conn.transaction():
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with snapshot(conn):
             personal.begin_export(conn, user_id, _archived_rows(conn, store, user_id))
             writing = _Export(conn, unfinished, form)
             account: dict[str, list[dict[str, Any]]] = {}

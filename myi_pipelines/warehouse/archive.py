@@ -18,7 +18,9 @@ from psycopg import sql
 
 from myi_pipelines.warehouse.database import (
     Connection,
+    TablesInUse,
     lock_archive,
+    lock_tables,
     lock_user,
     share_archive,
     share_catalog,
@@ -33,7 +35,7 @@ from myi_pipelines.warehouse.partitions import (
     existing_months,
     next_month,
     partition_name,
-    see_months,
+    referenced_by,
     starts_at,
 )
 from myi_pipelines.warehouse.slices import Slice
@@ -47,7 +49,9 @@ the month before this one."""
 
 ROWS_AT_ONCE = 50_000
 LOCK_TIMEOUT = "2s"
-"""Readers who come meanwhile wait as long as the lock is waited for."""
+"""Writers who come meanwhile wait as long as their locks are waited for."""
+SECONDS_TO_LOCK = 2.0
+"""For the locks that readers would wait for; see ``lock_tables``."""
 ATTEMPTS = 6
 KEEP_RETURNED = timedelta(days=30)
 """How long the files of plays that came back are kept: backups made before refer to them."""
@@ -204,10 +208,8 @@ def month_state(conn: Connection, month: date) -> MonthState:
 
 
 def month_contents(conn: Connection, month: date) -> Contents:
-    """What is recorded of a month. To be read in the transaction, and so the snapshot, in which it is exported."""
+    """What is recorded of a month. To be read in the snapshot in which it is exported."""
     bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
-    for table in ARCHIVED_TABLES:
-        see_months(conn, table, [month])
     return Contents(
         month_state(conn, month),
         conn.execute(statement("archive/slices"), bounds).fetchall(),
@@ -244,7 +246,7 @@ def drop_month(
             with conn.transaction():
                 _drop(conn, month, contents, now, exported)
             return
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        except (TablesInUse, psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if attempt == ATTEMPTS:
                 raise MonthIsBusy(f"{month:%Y-%m} is in use and stays for now; the next run archives it") from None
             time.sleep(0.2 * attempt)
@@ -274,10 +276,13 @@ def _drop(conn: Connection, month: date, contents: Contents, now: datetime, expo
             ((*name, month) for name in contents.names),
         )
         conn.execute("DELETE FROM archive_leftovers WHERE folder = %s", [exported["folder"]])
-    for table in tables:
-        parent = sql.Identifier(table.name)
-        conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, table.partition(month)))
-        conn.execute(sql.SQL("DROP TABLE {}").format(table.partition(month)))
+    parents = [sql.Identifier(table.name) for table in tables]
+    referenced = [one for partition in partitions for one in referenced_by(conn, partition)]
+    if partitions:
+        lock_tables(conn, [*parents, *partitions, *referenced], within=SECONDS_TO_LOCK)
+    for parent, partition in zip(parents, partitions, strict=True):
+        conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, partition))
+        conn.execute(sql.SQL("DROP TABLE {}").format(partition))
 
 
 def _present(conn: Connection, month: date) -> list[MonthTable]:

@@ -6,17 +6,15 @@ finds under that lock is left over. What is written into the table is the caller
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from itertools import chain, repeat
 from typing import NamedTuple
 
-from psycopg import errors, sql
+from psycopg import sql
 
-from myi_pipelines.warehouse.database import Connection, spread, statement
+from myi_pipelines.warehouse.database import Connection, TablesInUse, lock_tables, spread, statement
 from myi_pipelines.warehouse.partitions import (
     MonthTable,
     attachment,
@@ -25,21 +23,14 @@ from myi_pipelines.warehouse.partitions import (
     existing_months,
     index_statements,
     partition_name,
+    referenced_by,
 )
 
 SCHEMA = "asides"
 _IN_MONTH = sql.Identifier("in_month")
-_EXCLUSIVE = sql.SQL("ACCESS EXCLUSIVE")
 
-LOCK_MILLISECONDS = (5, 10, 20, 40)
-"""How long attempts wait for each lock, the last again and again. Readers that come later wait with them."""
-PAUSE_SECONDS = (0.05, 0.25)
 SECONDS_TO_SWAP = 30.0
 SECONDS_FOR_OLD_READERS = 10.0
-
-
-class NotSwapped(Exception):
-    """The month could not take the partition's place in good time, and nothing has changed."""
 
 
 class Aside(NamedTuple):
@@ -97,7 +88,7 @@ def swapped_in(conn: Connection, aside: Aside) -> Iterator[None]:
 
     Readers wait from when the locks are there until the block has ended, so it is to be short. To be entered outside
     a transaction, when the one that built the table has ended.
-    Raises NotSwapped when other sessions leave no gap, and ``psycopg.errors.ForeignKeyViolation`` when somebody or
+    Raises TablesInUse when other sessions leave no gap, and ``psycopg.errors.ForeignKeyViolation`` when somebody or
     something that a row refers to was deleted meanwhile.
     """
     _wait_for_old_readers(conn)
@@ -105,7 +96,7 @@ def swapped_in(conn: Connection, aside: Aside) -> Iterator[None]:
     with conn.transaction():
         parent, partition = sql.Identifier(aside.table.name), aside.table.partition(aside.month)
         is_known = aside.month in existing_months(conn, aside.table)
-        _lock(conn, [parent, *([partition] if is_known else []), *referenced])
+        lock_tables(conn, [parent, *([partition] if is_known else []), *referenced], within=SECONDS_TO_SWAP)
         if is_known:
             conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, partition))
             conn.execute(sql.SQL("DROP TABLE {}").format(partition))
@@ -130,9 +121,9 @@ def drop_leftovers(conn: Connection) -> bool:
         aside = sql.Identifier(SCHEMA, name)
         try:
             with conn.transaction():
-                _lock(conn, [aside, *_referenced(conn, aside)])
+                lock_tables(conn, [aside, *referenced_by(conn, aside)], within=SECONDS_TO_SWAP)
                 conn.execute(sql.SQL("DROP TABLE {}").format(aside))
-        except NotSwapped:
+        except TablesInUse:
             return False
     return True
 
@@ -143,7 +134,7 @@ def _wait_for_old_readers(conn: Connection) -> None:
     deadline = time.monotonic() + SECONDS_FOR_OLD_READERS
     while old:
         if time.monotonic() > deadline:
-            raise NotSwapped(f"{len(old)} sessions have been reading for too long")
+            raise TablesInUse(f"{len(old)} sessions have been reading for too long")
         time.sleep(0.01)
         old &= set(conn.execute(statement("partitions/snapshots")))
 
@@ -154,33 +145,9 @@ def _add_references(conn: Connection, aside: Aside) -> list[sql.Identifier]:
     keys = conn.execute(statement("partitions/reference_statements"), names).fetchall()
     referenced = [sql.Identifier(table) for _, _, table in keys]
     with conn.transaction():
-        _lock(conn, referenced, mode=sql.SQL("SHARE ROW EXCLUSIVE"))
+        lock_tables(conn, referenced, within=SECONDS_TO_SWAP, mode=sql.SQL("SHARE ROW EXCLUSIVE"))
         for add, _, _ in keys:
             conn.execute(add)
     for _, validate, _ in keys:
         conn.execute(validate)
     return referenced
-
-
-def _referenced(conn: Connection, table: sql.Identifier) -> list[sql.Identifier]:
-    rows = conn.execute(statement("partitions/referenced"), [table.as_string(conn)])
-    return [sql.Identifier(name) for (name,) in rows]
-
-
-def _lock(conn: Connection, tables: Sequence[sql.Identifier], *, mode: sql.SQL = _EXCLUSIVE) -> None:
-    """Take the locks of some tables, until the transaction ends, in attempts too short for anybody to notice."""
-    lock = sql.SQL("LOCK TABLE {} IN {} MODE").format(
-        sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables), mode
-    )
-    waits = chain(LOCK_MILLISECONDS, repeat(LOCK_MILLISECONDS[-1]))
-    deadline = time.monotonic() + SECONDS_TO_SWAP
-    for milliseconds in waits:
-        try:
-            with conn.transaction():
-                conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(milliseconds))
-                conn.execute(lock)
-                return
-        except (errors.LockNotAvailable, errors.DeadlockDetected):
-            if time.monotonic() > deadline:
-                raise NotSwapped("other sessions leave no gap between them") from None
-            time.sleep(random.uniform(*PAUSE_SECONDS))

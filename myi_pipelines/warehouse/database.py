@@ -1,24 +1,36 @@
-"""Connections, the named statements under ``sql/`` and the advisory locks that writers take. No table is named here."""
+"""Connections, the named statements under ``sql/`` and the locks that writers take. No table is named here."""
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+EXCLUSIVE = sql.SQL("ACCESS EXCLUSIVE")
+LOCK_MILLISECONDS = (5, 10, 20, 40)
+"""How long attempts wait for each table's lock, the last again and again. Readers that come later wait with them."""
+PAUSE_SECONDS = (0.05, 0.25)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class TablesInUse(Exception):
+    """Other sessions left no gap in good time, and nothing has changed."""
 
 
 @cache
@@ -185,6 +197,31 @@ def trying(conn: Connection, name: Literal["catalog", "maintenance"]) -> Iterato
 def lock_partition(conn: Connection, name: str) -> None:
     """One creator of a partition at a time."""
     _lock(conn, f"myi:partition:{name}")
+
+
+def lock_tables(
+    conn: Connection, tables: Sequence[sql.Identifier], *, within: float, mode: sql.SQL = EXCLUSIVE
+) -> None:
+    """Take the locks of some tables, until the transaction ends, in attempts too short for anybody to notice.
+
+    A reader may hold one of them and wait for another that this session has got already: the attempt is given up long
+    before PostgreSQL, which looks for that after a second, would end either. Raises TablesInUse when no attempt within
+    some seconds succeeds.
+    """
+    lock = sql.SQL("LOCK TABLE {} IN {} MODE").format(
+        sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables), mode
+    )
+    deadline = time.monotonic() + within
+    for milliseconds in chain(LOCK_MILLISECONDS, repeat(LOCK_MILLISECONDS[-1])):
+        try:
+            with conn.transaction():
+                conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(milliseconds))
+                conn.execute(lock)
+                return
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            if time.monotonic() > deadline:
+                raise TablesInUse("other sessions leave no gap between them") from None
+            time.sleep(random.uniform(*PAUSE_SECONDS))
 
 
 def _user(user_id: int) -> str:

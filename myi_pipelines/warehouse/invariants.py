@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, USER_TRACK_MONTHS, snapshot
 
 
 class Violation(NamedTuple):
@@ -25,9 +26,8 @@ def check(conn: Connection, user_ids: Sequence[int] | None = None) -> list[Viola
     """Sums that disagree; an empty list when all invariants hold.
 
     The statistics must agree with one another always, and with ``listening_events`` unless a slice of the listener is
-    marked stale for statistics, which says that they are about to be recomputed.
+    marked stale for statistics, which says that they are about to be recomputed. Not to be called inside a transaction.
     """
-    rows = conn.execute(
-        statement("invariants/violations"), {"user_ids": list(user_ids) if user_ids is not None else None}
-    )
-    return [Violation(*row) for row in rows]
+    asked_for = {"user_ids": list(user_ids) if user_ids is not None else None}
+    with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):
+        return [Violation(*row) for row in conn.execute(statement("invariants/violations"), asked_for)]

@@ -7,6 +7,7 @@ over the finished rows and readers of other months never wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -185,13 +186,47 @@ def see_months(conn: Connection, table: MonthTable, months: Collection[date] | N
     error. (Seen with PostgreSQL 18.6, in 16 of 1,118 attachments.) Whoever derives anything from a table, or says what
     is in it, calls this first. The planner is asked which partitions it knows.
     """
-    among = months_between(min(months), max(months)) if months else months
     for _ in range(LOOKS):
-        attached = existing_months(conn, table, among)
-        if not attached or {partition_name(table.name, month) for month in attached} <= _known(conn, table, attached):
+        if _knows(conn, table, months):
             return
         look_anew(conn, table)
-    raise PartitionsUnknown(f"the database does not find all partitions of {table.name}; run it again")
+    raise _unknown(table)
+
+
+@contextmanager
+def snapshot(
+    conn: Connection, tables: Sequence[MonthTable] = MONTH_TABLES, months: Collection[date] | None = None
+) -> Iterator[None]:
+    """A transaction that sees everything as it is at one instant, all rows of the tables from the first to the last
+    month (None: of every month) among it. Not to be called inside a transaction.
+
+    The isolation level alone does not see to that: a month that leaves, or is swapped, after the snapshot was taken is
+    missed by the first statement that reads the table after it. So the tables are locked before, in ACCESS SHARE mode:
+    nothing is detached from them until the end, while others read, write and attach. Raises PartitionsUnknown.
+    """
+    locked = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(table.name)) for table in tables)
+    for _ in range(LOOKS):
+        with conn.transaction():
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(locked))
+            unknown = [table for table in tables if not _knows(conn, table, months)]
+            if not unknown:
+                yield
+                return
+        for table in unknown:
+            look_anew(conn, table)
+    raise _unknown(*unknown)
+
+
+def _unknown(*tables: MonthTable) -> PartitionsUnknown:
+    names = ", ".join(table.name for table in tables)
+    return PartitionsUnknown(f"the database does not find all partitions of {names}; run it again")
+
+
+def _knows(conn: Connection, table: MonthTable, months: Collection[date] | None) -> bool:
+    """Whether a statement of this session would read every partition from the first to the last month."""
+    attached = existing_months(conn, table, months_between(min(months), max(months)) if months else months)
+    return not attached or {partition_name(table.name, month) for month in attached} <= _known(conn, table, attached)
 
 
 def _known(conn: Connection, table: MonthTable, months: Collection[date]) -> set[str]:
@@ -249,6 +284,12 @@ def attachment(table: MonthTable, month: date) -> sql.Composed:
     return sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
         sql.Identifier(table.name), table.partition(month), lower, upper
     )
+
+
+def referenced_by(conn: Connection, table: sql.Identifier) -> list[sql.Identifier]:
+    """The tables that a table's foreign keys refer to. Whoever drops it needs their locks too."""
+    rows = conn.execute(statement("partitions/referenced"), [table.as_string(conn)])
+    return [sql.Identifier(name) for (name,) in rows]
 
 
 def _one_after_another(*statements: sql.Composed) -> sql.Composed:

@@ -11,7 +11,6 @@ from psycopg import sql
 from myi_pipelines.warehouse import asides
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_user, share_archive, statement
-from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
 
 CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
 """What rows of a listener refer to."""
@@ -100,7 +99,7 @@ def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[st
 
 def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, Iterable[tuple[Any, ...]]]]) -> None:
     """Make ready to read all of a listener's rows as they are at one instant; part of the caller's transaction, which
-    must be REPEATABLE READ and in which ``prepare_export`` was not called.
+    must be a ``snapshot`` and in which ``prepare_export`` was not called.
 
     ``archived`` yields tables and rows of the listener that lie in the archive, in the order of the table's columns.
     """
@@ -115,11 +114,9 @@ def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, I
 
 
 def prepare_export(conn: Connection) -> None:
-    """Make ready for the transaction that ``begin_export`` is part of: empty temporary tables, know all partitions."""
+    """Make ready for the transaction that ``begin_export`` is part of: empty temporary tables."""
     conn.execute(statement("archive/workspace"))
     conn.execute(statement("personal/workspace"))
-    for table in MONTH_TABLES:
-        see_months(conn, table)
 
 
 def read_table(conn: Connection, table: PersonalTable, user_id: int) -> ExportedRows:

@@ -18,9 +18,9 @@ from psycopg import errors
 
 from myi_pipelines.warehouse import asides
 from myi_pipelines.warehouse.archive import BringBack, archived_around
-from myi_pipelines.warehouse.asides import Aside, NotSwapped
+from myi_pipelines.warehouse.asides import Aside
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, commit_lazily, holding_month, statement
+from myi_pipelines.warehouse.database import Connection, TablesInUse, commit_lazily, holding_month, statement
 from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
     Conformed,
@@ -260,7 +260,7 @@ def _build_and_swap(conns: Sequence[Connection], aside: Aside, derived: _Derived
             changed = {"month": aside.month, "user_ids": derived.changed}
             conn.execute(statement("rebuild/mark_changed"), changed)
             _clear_marks(conn, aside.month, derived, list(derived.outcomes))
-    except (NotSwapped, errors.ForeignKeyViolation):
+    except (TablesInUse, errors.ForeignKeyViolation):
         return False
     return True
 

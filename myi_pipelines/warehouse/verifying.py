@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal
-from myi_pipelines.warehouse.archive import BringBack
+from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, BringBack
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database import (
     Connection,
@@ -19,7 +19,14 @@ from myi_pipelines.warehouse.database import (
     statement,
 )
 from myi_pipelines.warehouse.events import conform_slices, match_plays, open_workspace, slice_bounds
-from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
+from myi_pipelines.warehouse.partitions import (
+    LISTENING_EVENTS,
+    MONTH_TABLES,
+    USER_TRACK_MONTHS,
+    around,
+    see_months,
+    snapshot,
+)
 from myi_pipelines.warehouse.slices import Slice, Stage, mark_stale, stale_slices
 from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
 
@@ -165,8 +172,7 @@ def _verify_events(conn: Connection, user_id: int, name: str, min_play_ms: int, 
     months = [month for (month,) in conn.execute(statement("verify/slices"), {"user_id": user_id})]
     compared = 0
     for month in months:
-        with conn.transaction(force_rollback=True):
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with snapshot(conn, ARCHIVED_TABLES, around(month)), conn.transaction(force_rollback=True):
             if (rows := _compared_events(conn, Slice(user_id, month), min_play_ms)) is None:
                 continue
         compared += 1
@@ -200,8 +206,7 @@ def _compared_events(conn: Connection, one: Slice, min_play_ms: int) -> list[tup
 
 def _statistics(conn: Connection, user_id: int, name: str, timezone: str) -> list[Difference]:
     """Rows of a listener's statistics that are not what the rows below them say."""
-    with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):
         unknown = [month for (month,) in conn.execute(statement("verify/unknown"), {"user_id": user_id})]
         parameters = {"user_id": user_id, "timezone": timezone, "unknown": unknown, "each": TOP_TRACKS}
         return [

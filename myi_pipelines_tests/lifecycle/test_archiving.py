@@ -20,7 +20,8 @@ import pytest
 from myi_pipelines.lifecycle import archiving
 from myi_pipelines.lifecycle.archive_files import SCHEMAS, ArchiveDamaged, ArchiveUnreachable, Store
 from myi_pipelines.lifecycle.archiving import ArchivingUnderWay
-from myi_pipelines.warehouse import archive, dashboard, database, invariants, users
+from myi_pipelines.lifecycle.exporting import ExportFormat, export_user
+from myi_pipelines.warehouse import archive, dashboard, database, invariants, personal, users
 from myi_pipelines.warehouse.archive import SlicesAreArchived, first_kept_month
 from myi_pipelines.warehouse.events import conform_slices
 from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects
@@ -226,7 +227,7 @@ def test_plays_that_arrive_during_the_export_keep_the_month(warehouse: Archiving
 
 def test_a_table_in_use_keeps_its_month_and_readers_go_on(warehouse: ArchivingWarehouse) -> None:
     with database.connect(warehouse.conn.info.dsn) as reader, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "LOCK_TIMEOUT", "20ms")
+        patch.setattr(archive, "SECONDS_TO_LOCK", 0.1)
         patch.setattr(archive, "ATTEMPTS", 2)
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM listening_events").fetchall()
@@ -236,6 +237,27 @@ def test_a_table_in_use_keeps_its_month_and_readers_go_on(warehouse: ArchivingWa
     assert [one.error for one in left] == ["2012-03 is in use and stays for now; the next run archives it"]
     assert [one.error for one in warehouse.archive(only=[MARCH])] == [None]
     assert len(folders(warehouse)) == 1, "what the first attempt wrote is removed by the second"
+
+
+def test_a_month_that_would_leave_amid_an_export_stays_and_is_in_it(
+    warehouse: ArchivingWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "SECONDS_TO_LOCK", 0.1)
+    monkeypatch.setattr(archive, "ATTEMPTS", 2)
+    [(before,)] = warehouse.conn.execute("SELECT count(*) FROM listening_events")
+    begin_export = personal.begin_export
+    left: list[archiving.Left] = []
+
+    def begin_late(conn: database.Connection, *rest: Any) -> None:
+        conn.execute("SELECT")  # takes the snapshot
+        left.extend(warehouse.archive(only=[MARCH]))
+        begin_export(conn, *rest)
+
+    monkeypatch.setattr(personal, "begin_export", begin_late)
+    with database.connect(warehouse.conn.info.dsn) as conn:
+        export_user(conn, warehouse.store, TAG, tmp_path / "export", ExportFormat.PARQUET)
+    assert pq.ParquetFile(tmp_path / "export" / "tables" / "listening_events.parquet").metadata.num_rows == before
+    assert [one.error for one in left] == ["2012-03 is in use and stays for now; the next run archives it"]
 
 
 def test_two_processes_never_archive_at_once(warehouse: ArchivingWarehouse) -> None:

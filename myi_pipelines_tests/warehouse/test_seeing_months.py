@@ -10,11 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
-from myi_pipelines.warehouse import archive, catalog, events, partitions, personal, slices, stats, verifying
+from myi_pipelines.lifecycle.archive_files import Store
+from myi_pipelines.lifecycle.archiving import archive_months
+from myi_pipelines.lifecycle.exporting import ExportFormat, export_user
+from myi_pipelines.warehouse import catalog, events, invariants, partitions, slices, stats, verifying
 from myi_pipelines.warehouse.database import Connection, connect
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
@@ -26,6 +31,7 @@ from myi_pipelines.warehouse.partitions import (
     attachment,
     partition_name,
     see_months,
+    snapshot,
 )
 from myi_pipelines.warehouse.slices import Slice, Stage
 from myi_pipelines_tests import crash_driver
@@ -132,17 +138,51 @@ def test_nor_by_the_second_connection_of_statistics(warehouse: Warehouse, reader
     assert warehouse.tables(one.user_id) == expected
 
 
+@pytest.mark.parametrize("table", [LISTENING_EVENTS, USER_TRACK_MONTHS], ids=lambda table: table.name)
+def test_nor_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
+    attach_while_looked_up(warehouse.conn, reader, table, a_month(warehouse).month)
+    assert invariants.check(reader) == []
+
+
+def test_while_a_snapshot_is_read_no_month_leaves_and_others_come(warehouse: Warehouse, reader: Connection) -> None:
+    leave = (
+        f"ALTER TABLE listening_events DETACH PARTITION {partition_name('listening_events', a_month(warehouse).month)}"
+    )
+    count = "SELECT count(*) FROM listening_events"
+    [before] = warehouse.conn.execute(count)
+    warehouse.conn.execute("SET lock_timeout = '50ms'")
+    with snapshot(reader):
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            warehouse.conn.execute(leave.encode())
+        assert len(partitions.ensure_months(warehouse.conn, [date(2008, 10, 1)])) == len(MONTH_TABLES)
+        assert reader.execute(count).fetchall() == [before]
+    warehouse.conn.execute(leave.encode())
+    [after] = reader.execute(count)
+    assert after < before
+
+
 def sync_with_work(conn: Connection, one: Slice) -> None:
     conn.execute("INSERT INTO stale_export_tracks SELECT min(id), max(id) FROM export_tracks")
     catalog.sync_catalog(conn)
+
+
+def archive_all(conn: Connection, one: Slice) -> None:
+    with TemporaryDirectory() as folder:
+        list(archive_months(conn, Store(folder), before=date(2026, 1, 1)))
+
+
+def export(conn: Connection, one: Slice) -> None:
+    with TemporaryDirectory() as folder:
+        export_user(conn, Store(folder), "anna", Path(folder, "export"), ExportFormat.PARQUET)
 
 
 DERIVING: dict[str, Callable[[Connection, Slice], object]] = {
     "the catalog": sync_with_work,
     "events": conform,
     "statistics": refresh,
-    "an archive": lambda conn, one: archive.month_contents(conn, one.month),
-    "an export": lambda conn, one: personal.prepare_export(conn),
+    "an archive": archive_all,
+    "an export": export,
+    "the check of all sums": lambda conn, one: invariants.check(conn),
     "a verification": lambda conn, one: verifying.verify(conn, min_play_ms=MIN_PLAY_MS),
 }
 
