@@ -11,6 +11,7 @@ from psycopg import sql
 from myi_pipelines.warehouse import asides
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.database import Connection, lock_catalog, lock_user, share_archive, statement
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
 
 CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
 """What rows of a listener refer to."""
@@ -89,10 +90,12 @@ def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[st
         lock_catalog(conn)  # nobody builds a month aside meanwhile, with this listener's rows in it
         share_archive(conn)
         lock_user(conn, user_id)
+        for table in MONTH_TABLES:
+            see_months(conn, table)
         before = count_rows(conn, user_id)
         conn.execute("DELETE FROM users WHERE id = %s", [user_id])
-        for table in personal_tables(conn):  # what no key leads to
-            query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
+        for holding in personal_tables(conn):  # what no key leads to
+            query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(holding.identifier, sql.Identifier(holding.owner))
             conn.execute(query, [user_id])
     return before, count_rows(conn, user_id)
 

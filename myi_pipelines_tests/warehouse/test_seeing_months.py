@@ -19,7 +19,7 @@ import pytest
 from myi_pipelines.lifecycle.archive_files import Store
 from myi_pipelines.lifecycle.archiving import archive_months
 from myi_pipelines.lifecycle.exporting import ExportFormat, export_user
-from myi_pipelines.warehouse import catalog, events, invariants, partitions, slices, stats, verifying
+from myi_pipelines.warehouse import catalog, events, invariants, partitions, personal, slices, stats, verifying
 from myi_pipelines.warehouse.database import Connection, connect
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
@@ -144,6 +144,14 @@ def test_nor_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection, 
     assert invariants.check(reader) == []
 
 
+@pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
+def test_nor_by_forgetting(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
+    one = a_month(warehouse)
+    attach_while_looked_up(warehouse.conn, reader, table, one.month)
+    personal.forget_user(reader, one.user_id)
+    assert set(personal.count_rows(warehouse.conn, one.user_id).values()) == {0}
+
+
 def test_while_a_snapshot_is_read_no_month_leaves_and_others_come(warehouse: Warehouse, reader: Connection) -> None:
     leave = (
         f"ALTER TABLE listening_events DETACH PARTITION {partition_name('listening_events', a_month(warehouse).month)}"
@@ -182,6 +190,7 @@ DERIVING: dict[str, Callable[[Connection, Slice], object]] = {
     "statistics": refresh,
     "an archive": archive_all,
     "an export": export,
+    "forgetting": lambda conn, one: personal.forget_user(conn, one.user_id),
     "the check of all sums": lambda conn, one: invariants.check(conn),
     "a verification": lambda conn, one: verifying.verify(conn, min_play_ms=MIN_PLAY_MS),
 }
