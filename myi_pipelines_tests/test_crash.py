@@ -88,7 +88,7 @@ def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path
             user_id = crash_driver.prepare(warehouse, tag)
             if doing == "backfill":
                 crash_driver.import_upload(warehouse, tag)
-        for _ in range(3):
+        for _ in range(VICTIMS):
             if doing == "backfill":
                 with open_warehouse(url) as warehouse:
                     make_wrong(warehouse, user_id)
