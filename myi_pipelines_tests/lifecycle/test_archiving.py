@@ -9,19 +9,21 @@ import resource
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from myi_pipelines.lifecycle import archiving
+from myi_pipelines.lifecycle import archiving, backup
 from myi_pipelines.lifecycle.archive_files import SCHEMAS, ArchiveDamaged, ArchiveUnreachable, Store
 from myi_pipelines.lifecycle.archiving import ArchivingUnderWay
 from myi_pipelines.lifecycle.exporting import ExportFormat, export_user
-from myi_pipelines.warehouse import archive, dashboard, database, invariants, personal, users
+from myi_pipelines.settings import load_settings
+from myi_pipelines.warehouse import archive, dashboard, database, invariants, personal, users, verifying
 from myi_pipelines.warehouse.archive import SlicesAreArchived, first_kept_month
 from myi_pipelines.warehouse.events import conform_slices
 from myi_pipelines.warehouse.metadata import SpotifyObject, land_objects
@@ -239,24 +241,55 @@ def test_a_table_in_use_keeps_its_month_and_readers_go_on(warehouse: ArchivingWa
     assert len(folders(warehouse)) == 1, "what the first attempt wrote is removed by the second"
 
 
-def test_a_month_that_would_leave_amid_an_export_stays_and_is_in_it(
-    warehouse: ArchivingWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def exported_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
+    export_user(warehouse.conn, warehouse.store, TAG, folder, ExportFormat.PARQUET)
+    return int(pq.ParquetFile(folder / "tables" / "listening_events.parquet").metadata.num_rows)
+
+
+def verified_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
+    assert verifying.verify(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS).differences == []
+    [(events,)] = warehouse.conn.execute("SELECT count(*) FROM listening_events")
+    return int(events)
+
+
+def backed_up_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
+    return backup.back_up(warehouse.conn, warehouse.conn.info.dsn, load_settings(home=folder), folder).rows[
+        "listening_events"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("look", "module", "step", "is_amid"),
+    [
+        (exported_events, personal, "begin_export", lambda conn, *_: conn.execute("SELECT")),  # takes the snapshot
+        (verified_events, verifying, "statement", lambda name: name == "verify/track_months"),
+        (backed_up_events, backup, "_count_rows", lambda *_: True),
+    ],
+    ids=["an export", "a verification", "a backup"],
+)
+def test_a_month_that_would_leave_while_somebody_looks_at_everything_stays(
+    warehouse: ArchivingWarehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[ArchivingWarehouse, Path], int],
+    module: ModuleType,
+    step: str,
+    is_amid: Callable[..., object],
 ) -> None:
     monkeypatch.setattr(archive, "SECONDS_TO_LOCK", 0.1)
     monkeypatch.setattr(archive, "ATTEMPTS", 2)
     [(before,)] = warehouse.conn.execute("SELECT count(*) FROM listening_events")
-    begin_export = personal.begin_export
+    go_on = getattr(module, step)
     left: list[archiving.Left] = []
 
-    def begin_late(conn: database.Connection, *rest: Any) -> None:
-        conn.execute("SELECT")  # takes the snapshot
-        left.extend(warehouse.archive(only=[MARCH]))
-        begin_export(conn, *rest)
+    def archive_first(*arguments: Any) -> Any:
+        if is_amid(*arguments) and not left:
+            with open_archiving_warehouse(warehouse.conn.info.dsn, warehouse.store.url) as other:
+                left.extend(other.archive(only=[MARCH]))
+        return go_on(*arguments)
 
-    monkeypatch.setattr(personal, "begin_export", begin_late)
-    with database.connect(warehouse.conn.info.dsn) as conn:
-        export_user(conn, warehouse.store, TAG, tmp_path / "export", ExportFormat.PARQUET)
-    assert pq.ParquetFile(tmp_path / "export" / "tables" / "listening_events.parquet").metadata.num_rows == before
+    monkeypatch.setattr(module, step, archive_first)
+    assert look(warehouse, tmp_path / "folder") == before
     assert [one.error for one in left] == ["2012-03 is in use and stays for now; the next run archives it"]
 
 
