@@ -10,15 +10,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
 from myi_pipelines import embedded
 from myi_pipelines.demo import launches
+from myi_pipelines.demo.arrivals import Arrivals, FromSpotify
 from myi_pipelines.demo.offer import Offer
 from myi_pipelines.demo.spotify import nobody_stays_linked, plan_spotify, simulated_ids
+from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines.warehouse import invariants
@@ -39,6 +43,19 @@ def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess
         timeout=SECONDS,
         check=False,
     )
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_terminal_cuts_what_is_long_and_nothing_else(width: int) -> None:
+    track, artist = "Letter – Live at the Cistern and far beyond the hills", "Small Hours Society of the South Bank"
+    listener = FromSpotify("chandra", "Chandra", 50, track, "Blue Cistern Orchestra of the North", artist)
+    printed = StringIO()
+    print_spotify(Arrivals((listener,), (), ()), {"me": 1}, Console(width=width, file=printed))
+    [title, line] = (one for one in printed.getvalue().splitlines() if "polled" in one or "chandra" in one)
+    assert title.split()[:5] == ["linked", "polled", "top", "track", "of"]
+    assert line.split()[:3] == ["chandra", "50", "plays"]
+    assert "Letter – Live a" in line
+    assert "Small Hours Soc" in line
 
 
 def free_port() -> int:

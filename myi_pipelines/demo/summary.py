@@ -24,20 +24,23 @@ def _listeners(arrivals: Arrivals) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
-    table.add_row(
-        Text("linked", NOTE), Text("polled", NOTE), Text("top track of four weeks", NOTE), Text("top artist", NOTE)
-    )
+    table.add_column()
+    table.add_column()
+    table.add_row(*(_cut((title, NOTE)) for title in ("linked", "polled", "top track of four weeks", "top artist")))
     for one in arrivals.listeners:
-        table.add_row(Text(one.name), f"{one.polled_plays:,} plays", _track(one), Text(one.first_artist or "–"))
+        table.add_row(Text(one.name), f"{one.polled_plays:,} plays", _track(one), _cut(one.first_artist or "–"))
     return table
 
 
 def _track(one: FromSpotify) -> Text:
     if one.first_track is None:
         return Text("–")
-    return Text.assemble(one.first_track, (f"  {one.first_track_artist or ''}", NOTE))
+    return _cut(one.first_track, (f"  {one.first_track_artist or ''}", NOTE))
+
+
+def _cut(*parts: str | tuple[str, str]) -> Text:
+    """One line, the end of which gives way where the terminal is narrow: only columns that may wrap shrink alone."""
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
 def _metadata(arrivals: Arrivals) -> RenderableType:
