@@ -9,7 +9,7 @@ import pytest
 from myi_pipelines.warehouse import catalog, partition_maintenance, partitions, user_months, users
 from myi_pipelines.warehouse.database.connections import Connection, prepare
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
 from myi_pipelines_tests.support.warehouse_harness import open_warehouse
@@ -66,7 +66,7 @@ def test_years_are_summed_for_the_plays_that_are_there(database_url: str) -> Non
         apply(warehouse.conn, summing)
 
         assert years(warehouse.conn) == told
-        assert user_months.stale_slices(warehouse.conn, Stage.STATS) == []
+        assert user_months.invalidated_user_months(warehouse.conn, Stage.STATS) == []
 
 
 def test_plays_around_new_year_come_back_from_the_archive_for_the_sums_of_its_years(
@@ -83,10 +83,10 @@ def test_plays_around_new_year_come_back_from_the_archive_for_the_sums_of_its_ye
         _, [summing, *_] = split_at("0014")
         apply(warehouse.conn, summing)
 
-        assert warehouse.stale(user_id, Stage.STATS) == [Slice(user_id, date(2012, 1, 1))]
+        assert warehouse.stale(user_id, Stage.STATS) == [UserMonth(user_id, date(2012, 1, 1))]
         warehouse.settle([user_id])
         assert years(warehouse.conn)["user_year_top_tracks"] == told["user_year_top_tracks"]
-        warehouse.bring_back()
+        warehouse.restore_archived()
         warehouse.refresh(user_id, warehouse.months_of([user_id]))
         assert years(warehouse.conn) == told
 
@@ -100,7 +100,7 @@ def test_names_that_waited_for_the_catalog_still_do(empty_database_url: str) -> 
             "INSERT INTO export_tracks (spotify_id, track_name, artist_name, last_played_at)"
             " SELECT lpad(n::text, 22, '0'), 'Song ' || n, 'Band', now() FROM generate_series(1, 9) AS n"
         )
-        conn.execute("INSERT INTO stale_export_tracks SELECT id FROM export_tracks WHERE id IN (2, 3, 7)")
+        conn.execute("INSERT INTO pending_export_tracks SELECT id FROM export_tracks WHERE id IN (2, 3, 7)")
 
         for migration in after:
             apply(conn, migration)
