@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 from yoyo import get_backend, read_migrations
 
+from myi_pipelines.errors import BusyError, ConfigurationError
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
 
@@ -15,11 +16,11 @@ SET_ASIDE = "before_restore"
 """What a schema that a restore is replacing is called meanwhile, with its own name after it."""
 
 
-class UnsupportedPostgres(Exception):
+class UnsupportedPostgres(ConfigurationError):
     """The server is older than the warehouse needs."""
 
 
-class RestoreNotEnded(Exception):
+class RestoreNotEnded(BusyError):
     """What is in the warehouse's place is what a restore has written so far."""
 
 
