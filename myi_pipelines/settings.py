@@ -12,6 +12,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from myi_pipelines.package_files import package_path
+
 PREFIX = "MYI_"
 ENV_FILE = ".env"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     dagster_database_url: str = ""
     redis_url: str = ""
+    dagster_yaml: Folder = package_path("dagster.yaml")
     port: Port = 3000
     min_play_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5_000
     spotify_client_id: str = ""

@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from itertools import chain, repeat
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import errors, sql
 
-SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
+from myi_pipelines.package_files import package_path
+
+SQL_FOLDER = package_path("sql")
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 EXCLUSIVE = sql.SQL("ACCESS EXCLUSIVE")
