@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 import psycopg
 from dagster import InitResourceContext
-from dagster._utils.interrupts import raise_interrupts_as
 from psycopg_pool import ConnectionPool
 from pydantic import Field, PrivateAttr
 
 from myi_pipelines.orchestration.instance.active_runs import application_name
+from myi_pipelines.orchestration.instance.dagster_internals import raise_interrupts_as
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database import connections
