@@ -24,10 +24,10 @@ from rich.table import Table
 from benchmarks import databases, exports, pipeline, rebuild, spotify
 from benchmarks.cores import cores_to_be_had
 from benchmarks.output import open_console
-from myi_pipelines import embedded
-from myi_pipelines.history import open_upload
+from myi_pipelines.runtime import embedded
+from myi_pipelines.sources.exports import open_upload
 from myi_pipelines.warehouse import partitions
-from myi_pipelines.warehouse.database import connect
+from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.landing import PolledPlay
 
 SEED = 1

@@ -20,8 +20,9 @@ from psycopg import sql
 
 from benchmarks.many_listeners import GENRE, MONTHS, Listener
 from benchmarks.plans import Touched, executed, touched
-from myi_pipelines.warehouse import dashboard
-from myi_pipelines.warehouse.database import Connection, connect, statement
+from myi_pipelines.serving import dashboards
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
 
 MONTH = MONTHS[-4]
@@ -142,7 +143,7 @@ _YEAR = {"first": date(YEAR, 1, 1), "end": date(YEAR + 1, 1, 1)}
 QUESTIONS = (
     Question(
         "last 50 plays",
-        lambda conn, listener: dashboard.recent_plays(conn, listener.user_id),
+        lambda conn, listener: dashboards.recent_plays(conn, listener.user_id),
         partial(_raw, "raw_recent_plays", "true"),
         None,
         needs=None,
@@ -150,42 +151,42 @@ QUESTIONS = (
     ),
     Question(
         "top 50 tracks of all time",
-        lambda conn, listener: dashboard.top_tracks(conn, listener.user_id),
+        lambda conn, listener: dashboards.top_tracks(conn, listener.user_id),
         partial(_raw, "raw_top_tracks", "true"),
         None,
         needs=0,
     ),
     Question(
         "top 50 tracks of a month",
-        lambda conn, listener: dashboard.top_tracks_of_month(conn, listener.user_id, MONTH),
+        lambda conn, listener: dashboards.top_tracks_of_month(conn, listener.user_id, MONTH),
         partial(_raw, "raw_top_tracks", _IN_MONTH),
         partial(_bounded, "raw_top_tracks", _MONTH),
         needs=1,
     ),
     Question(
         "top 50 tracks of a year",
-        lambda conn, listener: dashboard.top_tracks_of_year(conn, listener.user_id, YEAR),
+        lambda conn, listener: dashboards.top_tracks_of_year(conn, listener.user_id, YEAR),
         partial(_raw, "raw_top_tracks", _IN_YEAR),
         partial(_bounded, "raw_top_tracks", _YEAR),
         needs=0,
     ),
     Question(
         "days of a year",
-        lambda conn, listener: dashboard.days_of_year(conn, listener.user_id, YEAR),
+        lambda conn, listener: dashboards.days_of_year(conn, listener.user_id, YEAR),
         partial(_raw, "raw_days", _IN_YEAR),
         partial(_bounded, "raw_days", _YEAR),
         needs=0,
     ),
     Question(
         "hours of the day",
-        lambda conn, listener: dashboard.hours(conn, listener.user_id),
+        lambda conn, listener: dashboards.hours(conn, listener.user_id),
         partial(_raw, "raw_hours", "true"),
         None,
         needs=0,
     ),
     Question(
         "top 50 artists of a genre",
-        lambda conn, listener: dashboard.artists_in_genre(conn, listener.user_id, GENRE),
+        lambda conn, listener: dashboards.artists_in_genre(conn, listener.user_id, GENRE),
         partial(_raw, "raw_artists_in_genre", "true"),
         None,
         needs=0,

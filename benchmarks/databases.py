@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from myi_pipelines import embedded
-from myi_pipelines.warehouse.database import Connection, prepare
-from myi_pipelines.warehouse.migrations import migrate
+from myi_pipelines.runtime import embedded
+from myi_pipelines.warehouse.database.connections import Connection, prepare
+from myi_pipelines.warehouse.schema.migrations import migrate
 
 _numbers = count()
 

@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from myi_pipelines.ingest.spotify import polling
+from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
+from myi_pipelines.ingest.spotify.login import begin_login, finish_login
+from myi_pipelines.ingest.spotify.polling import Polled
 from myi_pipelines.simulator import Control, Simulator
-from myi_pipelines.spotify import oauth
-from myi_pipelines.spotify.client import SpotifyClient
-from myi_pipelines.spotify.limits import Gate
-from myi_pipelines.sync import polling
-from myi_pipelines.sync.accounts import AccessTokens
-from myi_pipelines.sync.keys import TokenKeys
-from myi_pipelines.sync.login import begin_login, finish_login
-from myi_pipelines.sync.polling import Polled
-from myi_pipelines.warehouse.accounts import LinkedUser
-from myi_pipelines.warehouse.database import connect
-from myi_pipelines.warehouse.pacing import Quota
+from myi_pipelines.sources.spotify import oauth
+from myi_pipelines.sources.spotify.client import SpotifyClient
+from myi_pipelines.sources.spotify.rate_limits import Gate
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.poll_pacing import Quota
+from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 
 TICK = timedelta(minutes=5)
 UNLIMITED = 1_000_000

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from benchmarks.databases import scripting
-from myi_pipelines.warehouse import polling
-from myi_pipelines.warehouse.database import statement
-from myi_pipelines.warehouse.pacing import Quota
+from myi_pipelines.warehouse import polls
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.poll_pacing import Quota
 
 QUOTA = Quota(600, timedelta(minutes=5))
 
@@ -33,18 +33,18 @@ def measure(url: str, *, accounts: int, times: int) -> Tick:
     now = datetime.now(UTC)
     with scripting(url) as conn:
         conn.execute(statement("scale/accounts"), {"accounts": accounts, "now": now})
-        due = polling.due_users(conn, now)
+        due = polls.due_users(conn, now)
         ids = [one.user_id for one in due] or [1]
 
-        everybody = polling.linked_crowd(conn, now, QUOTA)
+        everybody = polls.linked_crowd(conn, now, QUOTA)
 
         def record_poll(number: int) -> None:
-            polling.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, everybody=everybody)
+            polls.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, everybody=everybody)
 
         return Tick(
             accounts,
-            due=_median(lambda number: polling.due_users(conn, now), times),
-            crowd=_median(lambda number: polling.linked_crowd(conn, now, QUOTA), times),
+            due=_median(lambda number: polls.due_users(conn, now), times),
+            crowd=_median(lambda number: polls.linked_crowd(conn, now, QUOTA), times),
             poll=_median(record_poll, times),
         )
 

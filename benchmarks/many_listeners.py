@@ -18,7 +18,8 @@ from benchmarks.databases import scripting
 from benchmarks.exports import usual_distinct_tracks
 from myi_pipelines.warehouse import partitions
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, commit_lazily, statement
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
@@ -122,13 +123,13 @@ def _attach(conn: Connection, table: MonthTable, month: date, known: dict[str, A
     insert = partial(statement(f"scale/{table.name}").format, plays=statement("scale/plays"))
     filling = partitions.Filling(insert, partitions.index_statements(conn, table))
     with conn.transaction():
-        commit_lazily(conn)
+        asynchronous_commit(conn)
         partitions.attach_month(conn, table, month, filling, known)
 
 
 def _statistics(conn: Connection, *, batch: dict[str, int]) -> None:
     with conn.transaction():
-        commit_lazily(conn)
+        asynchronous_commit(conn)
         # Whom and what the rows refer to is known to be there: it was read from tables that refer to it.
         conn.execute("SET LOCAL session_replication_role = replica")
         conn.execute(statement("scale/stats"), batch)

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs
 
 from benchmarks import pipeline
 from benchmarks.linked import UNLIMITED, linked
-from myi_pipelines.sample import write_sample
+from myi_pipelines.ingest.spotify.metadata_fetch import enrich
 from myi_pipelines.simulator import LoggedRequest, Mode, Setup, Simulator
 from myi_pipelines.simulator.control import CatalogInfo
-from myi_pipelines.sync.enriching import enrich
-from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.simulator.sample import write_sample
+from myi_pipelines.warehouse.database.connections import Connection, connect
 
 HISTORY_ENDS = date(2025, 12, 31)
 CLOCK_STARTS = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from myi_pipelines.history import Limits
-from myi_pipelines.intake.files import land_file
-from myi_pipelines.warehouse import catalog, events, slices, stats, users
-from myi_pipelines.warehouse.database import Connection, connect
+from myi_pipelines.ingest.uploads.landing_files import land_file
+from myi_pipelines.sources.exports import Limits
+from myi_pipelines.warehouse import catalog, events, stats, user_months, users
+from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.landing import Landed, PolledPlay, land_polled_plays
 
 MIN_PLAY_MS = 5_000
@@ -75,7 +75,7 @@ def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -
 
 def derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
     _, catalog_seconds = timed(lambda: catalog.sync_catalog(conn))
-    stale = slices.stale_slices(conn, slices.Stage.EVENTS, user_id=user_id)
+    stale = user_months.stale_slices(conn, user_months.Stage.EVENTS, user_id=user_id)
     helpers = [second_conn]
     _, conform = timed(lambda: list(events.conform_slices(conn, stale, min_play_ms=MIN_PLAY_MS, helpers=helpers)))
     _, stats_seconds = timed(lambda: stats.refresh_stats(conn, user_id, helper=second_conn))

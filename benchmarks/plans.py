@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
 
-from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.warehouse.database.connections import Connection
 
 Plan: TypeAlias = dict[str, Any]
 """What EXPLAIN says of a node, those below it under ``Plans``."""

@@ -18,8 +18,8 @@ from benchmarks import pipeline
 from benchmarks.linked import CALLS_PER_DAY, TICK, Linked, linked
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import connect
-from myi_pipelines.warehouse.slices import Stage, stale_slices
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.user_months import Stage, stale_slices
 
 CLOCK_STARTS = datetime(2025, 10, 31, 14, tzinfo=UTC)
 """Soon after the end of the history that ``exports`` writes, so that the month has plays already."""

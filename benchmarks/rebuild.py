@@ -19,11 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.pipeline import MIN_PLAY_MS, timed
-from myi_pipelines.warehouse import catalog, events, partitions, rebuild, slices, stats, users, verifying
-from myi_pipelines.warehouse.database import Connection, connect, spread
+from myi_pipelines.operations import verify
+from myi_pipelines.warehouse import catalog, events, partitions, rebuild, stats, user_months, users
+from myi_pipelines.warehouse.binary_copy import Packer, PlayContext, TrackNames
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.landing import land_upload
-from myi_pipelines.warehouse.packing import Packer, PlayContext, TrackNames
-from myi_pipelines.warehouse.slices import Slice, Stage
+from myi_pipelines.warehouse.user_months import Slice, Stage
 
 NewDatabase: TypeAlias = Callable[[str], str]
 """A fresh, migrated database of a name; its URL."""
@@ -42,7 +44,7 @@ CASES = {
     "no event differs": "SELECT",
 }
 
-STATISTICS = sorted((verifying.FROM_EVENTS | verifying.FROM_MONTHS).keys() - {"users"})
+STATISTICS = sorted((verify.FROM_EVENTS | verify.FROM_MONTHS).keys() - {"users"})
 STATISTICS_CASES = {
     "none of its statistics are there": "TRUNCATE {}",
     "every row differs": "UPDATE {} SET total_ms = total_ms + 1",
@@ -123,7 +125,7 @@ def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed])
 def _statistics_case(
     conn: Connection, helper: Connection, what: str, spoil: str, rounds: int, on_step: Callable[[str], object]
 ) -> Recomputed:
-    chosen = slices.all_slices(conn, [MONTH])
+    chosen = user_months.all_slices(conn, [MONTH])
     ways: dict[Refresh, list[str]] = {
         _refresh_one_by_one: STATISTICS,
         _refresh_together: STATISTICS,
@@ -147,7 +149,7 @@ def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[Slice]) ->
     def refresh(mine: Connection, one: Slice) -> object:
         return stats.refresh_stats(mine, one.user_id, [one.month])
 
-    for _ in spread(conns, chosen, refresh):
+    for _ in map_on_connections(conns, chosen, refresh):
         pass
 
 
@@ -167,7 +169,7 @@ def _case(
     merges: list[float] = []
     swaps: list[float] = []
     swapped: list[date] = []
-    chosen = slices.all_slices(conn, [MONTH])
+    chosen = user_months.all_slices(conn, [MONTH])
     for number in range(rounds):
         on_step(f"rebuilding a month, {what}: {number + 1} of {rounds}")
         _spoil(conn, chosen, spoil, Stage.EVENTS)
@@ -184,7 +186,7 @@ def _spoil(conn: Connection, chosen: Sequence[Slice], spoil: str, stage: Stage) 
     conn.execute("VACUUM ANALYZE")
     conn.execute("CHECKPOINT")
     with conn.transaction():
-        slices.mark_stale(conn, chosen, stage)
+        user_months.mark_stale(conn, chosen, stage)
 
 
 def _land(conn: Connection, helper: Connection) -> None:
@@ -201,7 +203,9 @@ def _land(conn: Connection, helper: Connection) -> None:
             batches=[Packer(MIN_PLAY_MS).pack(_Upload(number))],
         )
     catalog.sync_catalog(conn)
-    for _ in events.conform_slices(conn, slices.all_slices(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]):
+    for _ in events.conform_slices(
+        conn, user_months.all_slices(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]
+    ):
         pass
     conn.execute("ANALYZE")
 

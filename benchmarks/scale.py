@@ -28,7 +28,8 @@ from benchmarks.databases import cluster, database
 from benchmarks.many_listeners import MONTHS
 from benchmarks.output import open_console
 from myi_pipelines.warehouse import invariants
-from myi_pipelines.warehouse.database import Connection, connect, statement
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.landing import PolledPlay
 from myi_pipelines.warehouse.partitions import next_month, starts_at
 

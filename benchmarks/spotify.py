@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks import exports, metadata, pipeline, polling
 from benchmarks.metadata import MOST_PLAYS, Spent
 from benchmarks.polling import TICKS_A_DAY, Followed, Poll
-from myi_pipelines.embedded import RedisServer
+from myi_pipelines.runtime.embedded import RedisServer
 from myi_pipelines.simulator import Mode
 
 NewDatabase: TypeAlias = Callable[[str], str]

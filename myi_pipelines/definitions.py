@@ -4,23 +4,23 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from myi_pipelines.assets.archive import archived_months
-from myi_pipelines.assets.catalog import catalog
-from myi_pipelines.assets.events import listening_events
-from myi_pipelines.assets.landing import imported_plays
-from myi_pipelines.assets.metadata import spotify_objects
-from myi_pipelines.assets.operations import listening_events_partitions
-from myi_pipelines.assets.polling import polled_plays
-from myi_pipelines.assets.snapshots import top_lists
-from myi_pipelines.assets.stats import stats
-from myi_pipelines.checks import CHECKS
-from myi_pipelines.jobs import JOBS
-from myi_pipelines.resources.archive import Archive
-from myi_pipelines.resources.spotify import Spotify
-from myi_pipelines.resources.uploads import UploadsFolder
-from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.schedules import SCHEDULES
-from myi_pipelines.sensors import SENSORS
+from myi_pipelines.orchestration.assets.archived_months import archived_months
+from myi_pipelines.orchestration.assets.catalog import catalog
+from myi_pipelines.orchestration.assets.imported_plays import imported_plays
+from myi_pipelines.orchestration.assets.listening_events import listening_events
+from myi_pipelines.orchestration.assets.listening_events_partitions import listening_events_partitions
+from myi_pipelines.orchestration.assets.polled_plays import polled_plays
+from myi_pipelines.orchestration.assets.spotify_objects import spotify_objects
+from myi_pipelines.orchestration.assets.stats import stats
+from myi_pipelines.orchestration.assets.top_lists import top_lists
+from myi_pipelines.orchestration.checks import CHECKS
+from myi_pipelines.orchestration.jobs import JOBS
+from myi_pipelines.orchestration.resources.archive_store import Archive
+from myi_pipelines.orchestration.resources.spotify_app import Spotify
+from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.orchestration.schedules import SCHEDULES
+from myi_pipelines.orchestration.sensors import SENSORS
 
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:

@@ -11,15 +11,15 @@ import psycopg
 import pytest
 import redis
 
-from myi_pipelines_tests import servers
-from myi_pipelines_tests.servers import SessionServers
-from myi_pipelines_tests.simulator_fixtures import extended_simulator as extended_simulator
-from myi_pipelines_tests.simulator_fixtures import simulator as simulator
+from myi_pipelines_tests.support import shared_servers
+from myi_pipelines_tests.support.shared_servers import SessionServers
+from myi_pipelines_tests.support.simulator_fixtures import extended_simulator as extended_simulator
+from myi_pipelines_tests.support.simulator_fixtures import simulator as simulator
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from myi_pipelines_tests.driver import Warehouse
+    from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 SESSION = "myi_session"
 
@@ -30,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     ):  # As in a shell's background: what tests start would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
-        servers.end_dead_sessions()
-        config.stash[folder_key] = servers.session_folder()
+        shared_servers.end_dead_sessions()
+        config.stash[folder_key] = shared_servers.session_folder()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -53,7 +53,7 @@ def pytest_configure_node(node: object) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if folder := config.stash.get(folder_key, None):
-        servers.end_session(folder)
+        shared_servers.end_session(folder)
 
 
 folder_key = pytest.StashKey[Path]()
@@ -75,7 +75,7 @@ def session_servers(pytestconfig: pytest.Config) -> Iterator[SessionServers]:
         folder = Path(pytestconfig.workerinput[SESSION])
     else:
         folder = pytestconfig.stash[folder_key]
-    shared = servers.session_servers(folder)
+    shared = shared_servers.session_servers(folder)
     shared.prepare()
     with closing(shared):
         yield shared
@@ -84,7 +84,7 @@ def session_servers(pytestconfig: pytest.Config) -> Iterator[SessionServers]:
 @pytest.fixture
 def database_url(session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str) -> Iterator[str]:
     """The URL of an empty, migrated warehouse that belongs to this test alone."""
-    with session_servers.database(servers.database_name(request.node.nodeid, worker_id)) as url:
+    with session_servers.database(shared_servers.database_name(request.node.nodeid, worker_id)) as url:
         yield url
 
 
@@ -93,7 +93,7 @@ def empty_database_url(
     session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str
 ) -> Iterator[str]:
     """The URL of a database without any table."""
-    name = servers.database_name(f"{request.node.nodeid}::empty", worker_id)
+    name = shared_servers.database_name(f"{request.node.nodeid}::empty", worker_id)
     with session_servers.database(name, template="template0") as url:
         yield url
 
@@ -103,8 +103,8 @@ def dagster_database_url(
     session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str
 ) -> Iterator[str]:
     """The URL of a database with the empty tables of Dagster's storages."""
-    name = servers.database_name(f"{request.node.nodeid}::dagster", worker_id)
-    with session_servers.database(name, template=servers.DAGSTER_TEMPLATE) as url:
+    name = shared_servers.database_name(f"{request.node.nodeid}::dagster", worker_id)
+    with session_servers.database(name, template=shared_servers.DAGSTER_TEMPLATE) as url:
         yield url
 
 
@@ -118,7 +118,7 @@ def conn(database_url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def warehouse(database_url: str) -> "Iterator[Warehouse]":
     """This test's warehouse, driven as the assets do."""
-    from myi_pipelines_tests.driver import open_warehouse
+    from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 
     with open_warehouse(database_url) as opened:
         yield opened
@@ -127,7 +127,7 @@ def warehouse(database_url: str) -> "Iterator[Warehouse]":
 @pytest.fixture
 def redis_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
     """The URL of an empty Redis database that belongs to this test alone."""
-    url = session_servers.servers.redis.url(servers.worker_number(worker_id))
+    url = session_servers.servers.redis.url(shared_servers.worker_number(worker_id))
     yield url
     with redis.Redis.from_url(url) as client:
         client.flushdb()
@@ -140,7 +140,7 @@ def project_instance(
     """A Dagster instance by the project's own dagster.yaml, on this test's servers."""
     from dagster import DagsterInstance
 
-    from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
     from myi_pipelines.settings import load_settings
 
     settings = load_settings(

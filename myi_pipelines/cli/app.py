@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
-    from myi_pipelines.warehouse.database import Connection
+    from myi_pipelines.warehouse.database.connections import Connection
 
 PACKAGE = "myi_pipelines"
 DISK_FULL = "53100"
@@ -150,7 +150,7 @@ def read_settings() -> "Settings":
 
 def ready_servers(settings: "Settings", *, redis: bool) -> None:
     """Start the embedded PostgreSQL, and Redis for whoever needs it, when they do not run."""
-    from myi_pipelines.servers import ALL, POSTGRES, start_servers
+    from myi_pipelines.runtime.servers import ALL, POSTGRES, start_servers
 
     started = start_servers(settings, ALL if redis else [POSTGRES])
     if started:
@@ -160,9 +160,9 @@ def ready_servers(settings: "Settings", *, redis: bool) -> None:
 @contextmanager
 def warehouse_connection(settings: "Settings") -> "Iterator[Connection]":
     """A connection to the warehouse, its server running and its schema current."""
-    from myi_pipelines.servers import servers_of
-    from myi_pipelines.warehouse.database import connect
-    from myi_pipelines.warehouse.migrations import migrate
+    from myi_pipelines.runtime.servers import servers_of
+    from myi_pipelines.warehouse.database.connections import connect
+    from myi_pipelines.warehouse.schema.migrations import migrate
 
     ready_servers(settings, redis=False)
     url = servers_of(settings).database_url

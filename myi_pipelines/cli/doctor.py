@@ -102,9 +102,9 @@ def _disk(path: Path) -> Check:
 
 
 def _postgres(settings: "Settings") -> Check:
-    from myi_pipelines.monitoring.probes import probe_postgres
-    from myi_pipelines.servers import POSTGRES, embedded_servers, hide_password, servers_of
-    from myi_pipelines.warehouse.migrations import MINIMUM_POSTGRES
+    from myi_pipelines.operations.monitoring.probes import probe_postgres
+    from myi_pipelines.runtime.servers import POSTGRES, embedded_servers, hide_password, servers_of
+    from myi_pipelines.warehouse.schema.migrations import MINIMUM_POSTGRES
 
     server = embedded_servers(settings).get(POSTGRES)
     if server:
@@ -122,8 +122,8 @@ def _postgres(settings: "Settings") -> Check:
 
 
 def _redis(settings: "Settings") -> Check:
-    from myi_pipelines.monitoring.probes import probe_redis
-    from myi_pipelines.servers import REDIS, embedded_servers, hide_password, servers_of
+    from myi_pipelines.operations.monitoring.probes import probe_redis
+    from myi_pipelines.runtime.servers import REDIS, embedded_servers, hide_password, servers_of
 
     server = embedded_servers(settings).get(REDIS)
     if server:
@@ -136,8 +136,8 @@ def _redis(settings: "Settings") -> Check:
 
 
 def _schema(settings: "Settings") -> Check:
-    from myi_pipelines.servers import servers_of
-    from myi_pipelines.warehouse.migrations import migrate
+    from myi_pipelines.runtime.servers import servers_of
+    from myi_pipelines.warehouse.schema.migrations import migrate
 
     applied = migrate(servers_of(settings).database_url)
     return Check(
@@ -148,7 +148,7 @@ def _schema(settings: "Settings") -> Check:
 def _dagster(settings: "Settings") -> Check:
     from dagster import DagsterInstance
 
-    from myi_pipelines.dagster_instance.home import dagster_environment, prepare_dagster_home
+    from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 
     prepare_dagster_home(settings)
     os.environ.update(dagster_environment(settings))
@@ -173,7 +173,7 @@ def _definitions(settings: "Settings") -> Check:
 
 
 def _port(settings: "Settings") -> Check:
-    from myi_pipelines.stack import PortInUse, answers, owner_of, require_free_port
+    from myi_pipelines.runtime.stack import PortInUse, answers, owner_of, require_free_port
 
     if owner_of(settings) is not None and answers(settings.ui_url):
         return Check("port", True, f"{settings.port}: our own UI at {settings.ui_url}")

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from psycopg.rows import class_row
 
-from myi_pipelines.inventory import Coverage, metadata_coverage
-from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
 
 
 class FromSpotify(NamedTuple):

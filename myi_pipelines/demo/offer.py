@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from myi_pipelines.sample import SampleListener, write_sample
-from myi_pipelines.sample.listening import PROFILES
-from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.simulator.sample import SampleListener, write_sample
+from myi_pipelines.simulator.sample.made_up_plays import PROFILES
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
 from myi_pipelines.warehouse.users import ensure_user
 

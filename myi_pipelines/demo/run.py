@@ -8,17 +8,23 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from myi_pipelines.demo.arrivals import Arrivals, load_from_spotify
+from myi_pipelines.demo.linked_listeners import (
+    SpotifyPlan,
+    calls_by_family,
+    link_accounts,
+    nobody_stays_linked,
+    plan_spotify,
+)
 from myi_pipelines.demo.offer import offer_sample
-from myi_pipelines.demo.spotify import SpotifyPlan, calls_by_family, link_accounts, nobody_stays_linked, plan_spotify
+from myi_pipelines.demo.screen import Screen, next_steps, offered, screen
 from myi_pipelines.demo.summary import print_spotify
-from myi_pipelines.demo.view import Screen, next_steps, offered, screen
 from myi_pipelines.demo.watch import Watch
-from myi_pipelines.report import load_report, render_report
-from myi_pipelines.servers import servers_of
+from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.runtime.stack import Stack, running_warehouse, starting_dagster
+from myi_pipelines.serving.report import load_report, render_report
 from myi_pipelines.settings import Settings
-from myi_pipelines.stack import Stack, running_warehouse, starting_dagster
-from myi_pipelines.warehouse.database import Connection, connect
-from myi_pipelines.warehouse.polling import poll_states
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.polls import poll_states
 
 SECONDS_BETWEEN_LOOKS = 5
 

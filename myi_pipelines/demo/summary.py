@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from myi_pipelines.demo.arrivals import Arrivals, FromSpotify
-from myi_pipelines.demo.view import GREEN, NOTE, QUIET
-from myi_pipelines.report import render_section
+from myi_pipelines.demo.screen import GREEN, NOTE, QUIET
+from myi_pipelines.serving.report import render_section
 
 BAR = 20
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from myi_pipelines.demo.arrivals import Arrivals, load_arrivals
 from myi_pipelines.demo.launches import Launch, metadata, polls, top_lists
 from myi_pipelines.demo.offer import JOBS_AT_MOST, Offer, SampleFile
-from myi_pipelines.demo.runs import Run, launch, runs_since
-from myi_pipelines.inventory import Coverage, metadata_coverage
+from myi_pipelines.demo.ui_runs import Run, launch, runs_since
+from myi_pipelines.runtime.stack import Stack
 from myi_pipelines.settings import Settings
-from myi_pipelines.stack import Stack
-from myi_pipelines.warehouse.database import Connection
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
-from myi_pipelines.warehouse.slices import Slice, Stage, stale_slices
+from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
+from myi_pipelines.warehouse.user_months import Slice, Stage, stale_slices
 
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_BETWEEN_QUESTIONS = 0.8

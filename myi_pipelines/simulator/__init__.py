@@ -7,6 +7,6 @@ keep listening as a simulated clock moves. Faults on demand. Knows nothing of th
 from myi_pipelines.simulator.control import Control, ControlRefused, TruePlay
 from myi_pipelines.simulator.request_log import LoggedRequest
 from myi_pipelines.simulator.server import NotStarted, Simulator
-from myi_pipelines.simulator.spotify import Mode, Setup
+from myi_pipelines.simulator.simulated_spotify import Mode, Setup
 
 __all__ = ["Control", "ControlRefused", "LoggedRequest", "Mode", "NotStarted", "Setup", "Simulator", "TruePlay"]

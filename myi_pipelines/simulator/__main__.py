@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 from myi_pipelines.simulator.listeners import MOST
 from myi_pipelines.simulator.server import NotStarted, listening_socket, make_server
-from myi_pipelines.simulator.spotify import Mode, Setup, Spotify
+from myi_pipelines.simulator.simulated_spotify import Mode, Setup, Spotify
 
 
 def _time(text: str) -> datetime:

@@ -12,9 +12,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from myi_pipelines.simulator import authorize_page
-from myi_pipelines.simulator.accounts import AuthorizationRefused, AuthorizationRequest, IssuedTokens, TokenRefused
-from myi_pipelines.simulator.api import spotify_of
+from myi_pipelines.simulator.authorizations import (
+    AuthorizationRefused,
+    AuthorizationRequest,
+    IssuedTokens,
+    TokenRefused,
+)
 from myi_pipelines.simulator.faults import Kind, json_response, token_error
+from myi_pipelines.simulator.web_api import spotify_of
 
 
 def _authorization(request: Request) -> AuthorizationRequest:

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from myi_pipelines.simulator.api import spotify_of
 from myi_pipelines.simulator.clock import iso_ms
 from myi_pipelines.simulator.faults import BadFault, json_response
 from myi_pipelines.simulator.listening import Delay, Play
-from myi_pipelines.simulator.spotify import Spotify
+from myi_pipelines.simulator.simulated_spotify import Spotify
+from myi_pipelines.simulator.web_api import spotify_of
 
 Answer = Any
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from html import escape
 
-from myi_pipelines.simulator.accounts import AuthorizationRequest
+from myi_pipelines.simulator.authorizations import AuthorizationRequest
 from myi_pipelines.simulator.listeners import Listener
 
 SCOPES = {

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from myi_pipelines.simulator.api import bearer
 from myi_pipelines.simulator.connections import Connections
 from myi_pipelines.simulator.faults import SEVERING, Asked, Kind, Rule, Verdict, reply
 from myi_pipelines.simulator.request_log import Entry, LoggedRequest, family_of
-from myi_pipelines.simulator.spotify import Spotify
+from myi_pipelines.simulator.simulated_spotify import Spotify
+from myi_pipelines.simulator.web_api import bearer
 
 
 class Gateway:

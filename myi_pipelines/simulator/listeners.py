@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from myi_pipelines.sample.names import BASE62, STYLES
+from myi_pipelines.simulator.sample.names import BASE62, STYLES
 
 _DIGITS_AND_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 

@@ -12,11 +12,11 @@ from types import TracebackType
 from starlette.applications import Starlette
 from uvicorn import Config, Server
 
-from myi_pipelines.simulator import accounts_api, admin, api
+from myi_pipelines.simulator import accounts_api, admin, web_api
 from myi_pipelines.simulator.connections import Connections
 from myi_pipelines.simulator.control import Control
 from myi_pipelines.simulator.gateway import Gateway
-from myi_pipelines.simulator.spotify import Setup, Spotify
+from myi_pipelines.simulator.simulated_spotify import Setup, Spotify
 
 STARTS_WITHIN = 10.0
 
@@ -39,7 +39,9 @@ class _Server(Server):
 
 def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None) -> Server:
     """A uvicorn server for one simulated Spotify, which calls ``on_start`` once it answers."""
-    inner = Starlette(routes=[*api.ROUTES, *accounts_api.ROUTES, *admin.ROUTES], exception_handlers=api.HANDLERS)
+    inner = Starlette(
+        routes=[*web_api.ROUTES, *accounts_api.ROUTES, *admin.ROUTES], exception_handlers=web_api.HANDLERS
+    )
     inner.state.spotify = spotify
     connections = Connections()
     config = Config(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from myi_pipelines.sample import names
+from myi_pipelines.simulator.sample import names
 
 HISTORY_SEED = 7
 HISTORY_YEARS = 6

@@ -16,16 +16,9 @@ from typing import Any, NamedTuple, TypeAlias
 import psycopg
 from psycopg import sql
 
-from myi_pipelines.warehouse.database import (
-    Connection,
-    TablesInUse,
-    lock_archive,
-    lock_tables,
-    lock_user,
-    share_archive,
-    share_catalog,
-    statement,
-)
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, acquire, exclusive, lock_tables, shared
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
@@ -38,7 +31,7 @@ from myi_pipelines.warehouse.partitions import (
     referenced_by,
     starts_at,
 )
-from myi_pipelines.warehouse.slices import Slice
+from myi_pipelines.warehouse.user_months import Slice
 
 ARCHIVED_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
 """What leaves. ``user_track_months`` stays: all-time statistics are its sums."""
@@ -254,7 +247,7 @@ def drop_month(
 
 def _drop(conn: Connection, month: date, contents: Contents, now: datetime, exported: Mapping[str, Any] | None) -> None:
     conn.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-    lock_archive(conn)
+    acquire(conn, exclusive(Lock.ARCHIVE))
     tables = _present(conn, month)
     partitions = [table.partition(month) for table in tables]
     if partitions:  # Whoever writes without the lock above waits, readers do not.
@@ -310,10 +303,10 @@ def return_slices(
     """
     conn.execute(statement("archive/workspace"))
     with conn.transaction():
-        share_catalog(conn)
-        share_archive(conn)
+        acquire(conn, shared(Lock.CATALOG))
+        acquire(conn, shared(Lock.ARCHIVE))
         for user_id in sorted(user_ids):
-            lock_user(conn, user_id)
+            acquire(conn, exclusive(Lock.USER, user_id))
         archived = conn.execute(
             "SELECT user_id FROM archived_slices WHERE month = %s AND part = %s AND user_id = ANY (%s)",
             [part.month, part.part, list(user_ids)],

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from myi_pipelines.warehouse.asides import drop_leftovers
-from myi_pipelines.warehouse.database import (
-    Connection,
-    commit_lazily,
-    lock_catalog,
-    lock_catalog_links,
-    lock_user,
-    share_archive,
-    statement,
-)
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, see_months
-from myi_pipelines.warehouse.slices import SURROUNDINGS
+from myi_pipelines.warehouse.shadow_partitions import drop_leftovers
+from myi_pipelines.warehouse.user_months import SURROUNDINGS
 
 
 class CatalogCounts(NamedTuple):
@@ -46,9 +40,9 @@ def _sync(conn: Connection) -> CatalogCounts:
     for table in (IMPORTED_PLAYS, POLLED_PLAYS):
         see_months(conn, table)
     with conn.transaction():
-        commit_lazily(conn)
-        lock_catalog(conn)
-        share_archive(conn)
+        asynchronous_commit(conn)
+        acquire(conn, exclusive(Lock.CATALOG))
+        acquire(conn, shared(Lock.ARCHIVE))
         conn.execute(statement("catalog/workspace"))
         has_payloads = _write(conn, "take_stale_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
@@ -58,7 +52,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         has_account_data, has_archive = reach
         if has_relinks or has_account_data:  # over all months: to plan it takes longer than all else here
             for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
-                lock_user(conn, user_id)
+                acquire(conn, exclusive(Lock.USER, user_id))
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0
         artists += _write(conn, "artists")
         albums = _take_in_payloads(conn, "albums") if has_payloads else 0
@@ -116,7 +110,7 @@ def _credit(conn: Connection, *, has_payloads: bool) -> int:
     credited = _write(conn, "credits")
     changed = _write(conn, "changed_credits")
     if changed or has_payloads:
-        lock_catalog_links(conn)
+        acquire(conn, exclusive(Lock.CATALOG_LINKS))
     if changed:
         conn.execute(statement("stats/workspace"))
         conn.execute("TRUNCATE touched_artists")
@@ -133,7 +127,7 @@ def _remove_merged(conn: Connection) -> None:
     if not _is(conn, "catalog/has_merged"):
         return
     with conn.transaction():
-        lock_catalog(conn)
+        acquire(conn, exclusive(Lock.CATALOG))
         # A month that was left aside may refer to a merged track, and would never let go of it.
         if drop_leftovers(conn) and _is(conn, "catalog/try_lock_users"):
             conn.execute(statement("catalog/remove_merged"))

@@ -11,16 +11,10 @@ import psycopg
 
 from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import (
-    Connection,
-    commit_lazily,
-    lock_slice,
-    lock_user,
-    share_archive,
-    share_month,
-    spread,
-    statement,
-)
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
+from myi_pipelines.warehouse.database.parallel import map_on_connections
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
@@ -37,7 +31,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
     with_neighbours,
 )
-from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice, Stage, clear_mark, mark_stale
+from myi_pipelines.warehouse.user_months import SURROUNDINGS, Slice, Stage, clear_mark, lock_user_month, mark_stale
 
 LONGEST_OFFLINE = timedelta(days=31)
 """A play is uploaded 30 days after its end at most, as ``history`` reads them; and a day more."""
@@ -103,7 +97,7 @@ def conform_slices(
         how = filling if stale.month in missing else None
         return _conform_when_ready(mine, stale, min_play_ms, bring_back, how)
 
-    yield from spread(conns, slices, conform, on_trouble=on_trouble)
+    yield from map_on_connections(conns, slices, conform, on_error=on_trouble)
     if missing:
         look_anew(conn, LISTENING_EVENTS)
 
@@ -134,14 +128,12 @@ def _conform_when_ready(
 
 def _conform(conn: Connection, stale: Slice, min_play_ms: int, filling: Filling | None, *, alone: bool) -> Conformed:
     """With a ``filling``, the month is one that has no partition yet."""
+    asynchronous_commit(conn)
     if alone:
-        commit_lazily(conn)
-        share_archive(conn)
-        for month in around(stale.month):
-            share_month(conn, month)
-        lock_user(conn, stale.user_id)
+        months = [shared(Lock.MONTH, month) for month in around(stale.month)]
+        acquire(conn, shared(Lock.ARCHIVE), *months, exclusive(Lock.USER, stale.user_id))
     else:
-        lock_slice(conn, *stale)
+        lock_user_month(conn, stale)
     bounds = slice_bounds(stale, min_play_ms)
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None

@@ -9,7 +9,9 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.locks import Lock, exclusive, release, try_until_released
+from myi_pipelines.warehouse.database.statements import statement
 
 
 class ImportJob(NamedTuple):
@@ -60,8 +62,7 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
     job_id, is_done = row
     if is_done:
         return job_id, True
-    locked = conn.execute("SELECT pg_try_advisory_lock(hashtextextended('myi:job:' || %s, 0))", [job_id]).fetchone()
-    if locked != (True,):
+    if not try_until_released(conn, exclusive(Lock.IMPORT_JOB, job_id)):
         raise JobInProgress(f"{file_name}: is being imported by another process at this moment; see `myi jobs`")
     row = conn.execute(statement("import_jobs/start"), upload | {"job_id": job_id}).fetchone()
     return job_id, row is None
@@ -69,7 +70,7 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
 
 def release_job(conn: Connection, job_id: int) -> None:
     """Let go of the lock that ``open_job`` took."""
-    conn.execute("SELECT pg_advisory_unlock(hashtextextended('myi:job:' || %s, 0))", [job_id])
+    release(conn, exclusive(Lock.IMPORT_JOB, job_id))
 
 
 def report_progress(conn: Connection, job_id: int, *, rows: int, bytes_read: int, rejected: Mapping[str, int]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from myi_pipelines.warehouse.database import Connection, statement
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, USER_TRACK_MONTHS, snapshot
 
 

@@ -17,9 +17,7 @@ from psycopg import Copy
 
 from myi_pipelines.warehouse import import_jobs
 from myi_pipelines.warehouse.archive import BringBack, archived_around
-from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_user, share_archive, statement
-from myi_pipelines.warehouse.packing import (
+from myi_pipelines.warehouse.binary_copy import (
     COPY_BEGINS,
     COPY_CONTEXTS,
     COPY_ENDS,
@@ -27,6 +25,10 @@ from myi_pipelines.warehouse.packing import (
     COPY_TRACKS,
     PackedBatch,
 )
+from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
@@ -43,7 +45,7 @@ from myi_pipelines.warehouse.partitions import (
     see_months,
     starts_at,
 )
-from myi_pipelines.warehouse.slices import SURROUNDINGS, Slice
+from myi_pipelines.warehouse.user_months import SURROUNDINGS, Slice
 
 SECONDS_BETWEEN_PROGRESS = 0.1
 """Each time costs a commit."""
@@ -130,12 +132,12 @@ def land_upload(
                     pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)
                 ]
                 with conn.transaction():
-                    commit_lazily(conn)  # the plays' commit, which waits for the disk, comes after it
+                    asynchronous_commit(conn)  # the plays' commit, which waits for the disk, comes after it
                     conn.execute(statement("landing/names"))
                 beside.append(pool.submit(sync_catalog, status_conn))
                 with conn.transaction():
-                    share_archive(conn)
-                    lock_user(conn, user_id)
+                    acquire(conn, shared(Lock.ARCHIVE))
+                    acquire(conn, exclusive(Lock.USER, user_id))
                     conn.execute(statement("landing/arrive"))
                     months = _merge(conn, user_id, arriving)
                     added = sum(months.values())
@@ -175,8 +177,8 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
         return 0
     ensure_months(conn, {month_of(play.played_at) for play in plays})
     with conn.transaction():
-        share_archive(conn)
-        lock_user(conn, user_id)
+        acquire(conn, shared(Lock.ARCHIVE))
+        acquire(conn, exclusive(Lock.USER, user_id))
         columns = {
             "user_id": user_id,
             "played_at": [play.played_at for play in plays],

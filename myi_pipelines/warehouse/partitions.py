@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from myi_pipelines.warehouse.database import Connection, commit_lazily, lock_partition, statement
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
+from myi_pipelines.warehouse.database.statements import statement
 
 FIRST_MONTH = date(2008, 10, 1)
 """The month in which Spotify opened: no play is older."""
@@ -142,7 +144,7 @@ def ensure_partitions(conn: Connection, table: MonthTable, months: Iterable[date
     missing = sorted(wanted - existing_months(conn, table, wanted))
     if missing:
         with conn.transaction():
-            commit_lazily(conn)
+            asynchronous_commit(conn)
             for month in missing:
                 attach_month(conn, table, month)
 
@@ -163,7 +165,7 @@ def attach_month(
     the other months go on, and SHARE ROW EXCLUSIVE on the tables that it references.
     """
     name = partition_name(table.name, month)
-    lock_partition(conn, name)
+    acquire(conn, exclusive(Lock.PARTITION, name))
     if conn.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,):
         return None
     partition = table.partition(month)
@@ -258,7 +260,7 @@ def look_anew(conn: Connection, table: MonthTable) -> None:
     read and do not ask.
     """
     with conn.transaction():
-        commit_lazily(conn)
+        asynchronous_commit(conn)
         conn.execute(
             sql.SQL("ALTER TABLE ONLY {} ALTER COLUMN user_id SET STATISTICS -1").format(sql.Identifier(table.name))
         )

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import errors
 
-from myi_pipelines.warehouse import asides
+from myi_pipelines.warehouse import shadow_partitions
 from myi_pipelines.warehouse.archive import BringBack, archived_around
-from myi_pipelines.warehouse.asides import Aside
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database import Connection, TablesInUse, commit_lazily, holding_month, statement
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
     Conformed,
@@ -39,7 +40,8 @@ from myi_pipelines.warehouse.partitions import (
     partition_name,
     starts_at,
 )
-from myi_pipelines.warehouse.slices import Slice
+from myi_pipelines.warehouse.shadow_partitions import Aside
+from myi_pipelines.warehouse.user_months import Slice
 
 SLICES_AT_LEAST = 4
 """Of fewer listeners a month is merged without a look at its size."""
@@ -145,21 +147,21 @@ def _rebuild(conns: Sequence[Connection], month: date, asked: Sequence[Slice], m
     conn = conns[0]
     sync_catalog(conn)
     aside = Aside(LISTENING_EVENTS, month)
-    with holding_month(conn, month):
-        if not asides.drop_leftovers(conn):
+    with holding(conn, exclusive(Lock.CATALOG), shared(Lock.ARCHIVE), exclusive(Lock.MONTH, month)):
+        if not shadow_partitions.drop_leftovers(conn):
             return _Rebuilt({}, list(asked))
         shares = [_Share(one, list(asked[number :: len(conns)])) for number, one in enumerate(conns)]
         try:
-            asides.create(conn, aside)
+            shadow_partitions.create(conn, aside)
             derived = _derive(shares, aside, min_play_ms)
             is_swapped = derived.is_worth_a_swap(_rows(conn, month)) and _build_and_swap(conns, aside, derived)
         finally:
             with suppress(psycopg.Error):
-                asides.drop_leftovers(conn)
+                shadow_partitions.drop_leftovers(conn)
         done = sorted(set(derived.outcomes).difference([] if is_swapped else derived.changed))
         if not is_swapped:
             with conn.transaction():
-                commit_lazily(conn)
+                asynchronous_commit(conn)
                 _clear_marks(conn, month, derived, done)
     return _Rebuilt(
         {Slice(user_id, month): derived.outcomes[user_id] for user_id in done},
@@ -197,7 +199,7 @@ def _derive_share(share: _Share, aside: Aside, min_play_ms: int) -> _Derived:
         return _Derived({}, [])
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        commit_lazily(conn)
+        asynchronous_commit(conn)
         bounds = slice_bounds(share.slices[0], min_play_ms) | {"month": aside.month}
         user_ids = [one.user_id for one in share.slices]
         marks = conn.execute(statement("rebuild/seen_marks"), bounds | {"user_ids": user_ids}).fetchall()
@@ -225,7 +227,7 @@ def _derive_share(share: _Share, aside: Aside, min_play_ms: int) -> _Derived:
 def _open_workspace(conn: Connection, month: date) -> None:
     """Make ready to derive slices of the month."""
     with conn.transaction():
-        commit_lazily(conn)
+        asynchronous_commit(conn)
         conn.execute(statement("rebuild/workspace"))
         conn.execute("TRUNCATE month_slices, month_events, moved_events")
         open_workspace(conn, around(month))
@@ -253,10 +255,10 @@ def _build_and_swap(conns: Sequence[Connection], aside: Aside, derived: _Derived
     keep = statement("rebuild/keep").format(aside=aside.identifier)
     try:
         with conn.transaction():
-            commit_lazily(conn)
+            asynchronous_commit(conn)
             conn.execute(keep, _bounds(aside.month) | {"user_ids": derived.changed})
-        asides.finish(conns, aside)
-        with asides.swapped_in(conn, aside):
+        shadow_partitions.finish(conns, aside)
+        with shadow_partitions.swapped_in(conn, aside):
             changed = {"month": aside.month, "user_ids": derived.changed}
             conn.execute(statement("rebuild/mark_changed"), changed)
             _clear_marks(conn, aside.month, derived, list(derived.outcomes))

@@ -14,15 +14,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
-from myi_pipelines.warehouse.database import (
-    Connection,
-    commit_lazily,
-    lock_users,
-    share_archive,
-    share_catalog_links,
-    spread,
-    statement,
-)
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
+from myi_pipelines.warehouse.database.parallel import map_on_connections
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     USER_TRACK_MONTHS,
@@ -32,7 +27,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
     with_neighbours,
 )
-from myi_pipelines.warehouse.slices import Slice, Stage, stale_slices
+from myi_pipelines.warehouse.user_months import Slice, Stage, stale_slices
 
 RUN_GAP = 3
 """Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
@@ -94,7 +89,9 @@ def refresh_slices(
         except SlicesAreArchived:
             return None
 
-    for crowd, refreshed in spread(conns, crowds, refresh_crowd, on_trouble=lambda crowd, _: left.update(crowd)):
+    for crowd, refreshed in map_on_connections(
+        conns, crowds, refresh_crowd, on_error=lambda crowd, _: left.update(crowd)
+    ):
         if refreshed is None:
             left.update(crowd)
         else:
@@ -108,7 +105,7 @@ def refresh_slices(
     def refresh(mine: Connection, user_id: int) -> Refreshed:
         return refresh_stats(mine, user_id, months[user_id] if recount else (), helper=helper, bring_back=bring_back)
 
-    for _, refreshed in spread(conns, list(months), refresh, on_trouble=on_trouble):
+    for _, refreshed in map_on_connections(conns, list(months), refresh, on_error=on_trouble):
         yield refreshed
 
 
@@ -184,9 +181,9 @@ def _writing(conn: Connection, user_ids: Sequence[int], months: Iterable[date]) 
     # statistics would miss their rows.
     ensure_partitions(conn, USER_TRACK_MONTHS, months)
     with conn.transaction():
-        commit_lazily(conn)
-        share_archive(conn)
-        lock_users(conn, user_ids)
+        asynchronous_commit(conn)
+        acquire(conn, shared(Lock.ARCHIVE))
+        acquire(conn, *(exclusive(Lock.USER, user_id) for user_id in sorted(user_ids)))
         # Events may be rebuilt at any time, but not between two looks at them: helper and this session see the same.
         conn.execute("LOCK TABLE ONLY listening_events IN ACCESS SHARE MODE")
         yield
@@ -308,7 +305,7 @@ def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
 
 
 def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
-    share_catalog_links(conn)
+    acquire(conn, shared(Lock.CATALOG_LINKS))
     conn.execute(statement("stats/touched_artists"), run)
     conn.execute("ANALYZE touched_artists")
     [user_id, *others] = run["user_ids"]

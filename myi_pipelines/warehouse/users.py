@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from psycopg.rows import class_row
 
-from myi_pipelines.warehouse.database import Connection, lock_user, statement
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
+from myi_pipelines.warehouse.database.statements import statement
 
 _NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,63}")
 
@@ -83,7 +85,7 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
     user_id = user_named(conn, name)
     _require_timezone(conn, timezone)
     with conn.transaction():
-        lock_user(conn, user_id)
+        acquire(conn, exclusive(Lock.USER, user_id))
         changed = conn.execute(
             "UPDATE user_settings SET timezone = %(zone)s WHERE user_id = %(user_id)s AND timezone <> %(zone)s",
             {"zone": timezone, "user_id": user_id},

@@ -1,0 +1,119 @@
+"""The archive at the terminal: ``myi archive`` and ``myi unarchive``."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+
+if TYPE_CHECKING:
+    from myi_pipelines.settings import Settings
+
+PANEL = "Operations"
+INTERRUPTED = 130
+HOLD_DAYS = 7
+
+
+@app.command(rich_help_panel=PANEL)
+def archive(
+    keep_months: Annotated[
+        int | None,
+        typer.Option(min=1, help="Whole months before this one that stay; MYI_RETENTION_MONTHS when not given."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Only show what the archive holds.")] = False,
+) -> None:
+    """Move plays of old months into Parquet files, verified before they are dropped. Statistics stay exact.
+
+    `myi up` does it every night when MYI_RETENTION_MONTHS is set. Three months stay in any case.
+
+    Examples:
+
+      myi archive --keep-months 24
+
+      myi archive --list
+    """
+    settings = read_settings()
+    if show:
+        _list(settings)
+        return
+    if keep_months is None and not settings.retention_months:
+        complain("MYI_RETENTION_MONTHS is not set, so everything stays; say `myi archive --keep-months 24`")
+        raise typer.Exit(1)
+    from myi_pipelines.orchestration.instance.foreground import RunInterrupted, run_here
+    from myi_pipelines.orchestration.jobs import archive_config, archive_history
+
+    ready_servers(settings, redis=False)
+    with warehouse_connection(settings):
+        pass
+    try:
+        done = run_here(settings, archive_history.name, config=archive_config(keep_months), tags={}, doing="archiving")
+    except RunInterrupted as error:
+        complain(str(error))
+        raise typer.Exit(INTERRUPTED) from None
+    told = done.told("archived_months")
+    output().print(
+        f"[bold]{told['run_months']:,} months archived[/bold], {told['run_rows']:,} rows in "
+        f"{told['run_bytes']:,} bytes, {done.seconds:.1f} s",
+        highlight=False,
+    )
+    problems = [one.description for one in done.result.get_asset_check_evaluations() if not one.passed]
+    for problem in problems:
+        complain(problem or "some months could not leave")
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command(rich_help_panel=PANEL)
+def unarchive(
+    months: Annotated[list[str], typer.Argument(help="Months like 2019-03.")],
+    hold_days: Annotated[int, typer.Option(min=0, help="Days before the months may leave again.")] = HOLD_DAYS,
+) -> None:
+    """Bring archived months back, equal row for row.
+
+    Plays that work needs come back by themselves; this is for looking at them.
+
+    Example:
+
+      myi unarchive 2019-03 2019-04
+    """
+    from myi_pipelines.operations.archiving import bring_back, store_of
+    from myi_pipelines.warehouse.archive import archived_slices, hold_months
+
+    chosen = [_month(text) for text in months]
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        hold_months(conn, chosen, datetime.now(UTC) + timedelta(days=hold_days))
+        came = bring_back(store_of(settings), conn, archived_slices(conn, chosen))
+    if not came:
+        note("nothing of these months is in the archive; `myi archive --list` shows what is")
+        return
+    output().print(f"plays of {came:,} listeners and months are back", highlight=False)
+
+
+def _list(settings: "Settings") -> None:
+    from rich.table import Table
+
+    from myi_pipelines.warehouse.archive import archived_parts
+
+    with warehouse_connection(settings) as conn:
+        parts = archived_parts(conn)
+    if not parts:
+        note("the archive is empty")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("month", "folder"):
+        table.add_column(name)
+    for name in ("listeners", "events", "bytes"):
+        table.add_column(name, justify="right")
+    for part in parts:
+        table.add_row(
+            f"{part.month:%Y-%m}", part.folder, f"{part.listeners:,}", f"{part.listening_events:,}", f"{part.bytes:,}"
+        )
+    output().print(table)
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text[:7]}-01")
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no month; say it like 2019-03") from None

@@ -1,0 +1,86 @@
+"""``myi import``: files and folders into the warehouse, right here and now."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from myi_pipelines.cli.app import app, complain, output, read_settings, warehouse_connection
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from myi_pipelines.cli.import_run import ImportSummary
+
+INTERRUPTED = 130
+
+
+@app.command("import", rich_help_panel="Start here")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="ZIP or JSON files from Spotify, or folders of them.")],
+    user: Annotated[str, typer.Option(help="Whose history it is. A new name makes a new listener.")],
+    timezone: Annotated[
+        str | None, typer.Option(help="An IANA time zone: days and hours are counted in it. Kept until changed.")
+    ] = None,
+) -> None:
+    """Import a listening history and bring catalog, events and statistics up to date.
+
+    A file is imported completely or not at all, and the same plays never twice: importing again, or a newer export
+    that overlaps, is always safe. Ctrl-C leaves nothing half done. Exit code 1: a file could not be imported.
+
+    Examples:
+
+      myi import my_spotify_data.zip --user anna --timezone Europe/Berlin
+
+      myi import ~/Downloads/MyData/ --user anna
+    """
+    from rich.console import Console
+
+    from myi_pipelines.cli.import_run import import_files
+    from myi_pipelines.orchestration.instance.foreground import RunInterrupted
+
+    settings = read_settings()
+    with warehouse_connection(settings):
+        pass  # its server runs and its schema is current
+    try:
+        summary = import_files(settings, paths, user, timezone, Console(stderr=True))
+    except RunInterrupted as error:
+        complain(str(error))
+        raise typer.Exit(INTERRUPTED) from None
+    if summary.has_done_something:
+        _show(output(), summary, user)
+    for problem in summary.problems:
+        complain(problem)
+    raise typer.Exit(summary.exit_code)
+
+
+def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    imported = summary.files - len(summary.problems)
+    remarks = [f"of {summary.files:,}"] if summary.problems else []
+    remarks += [f"{summary.known_files:,} imported before"] if summary.known_files else []
+    for name, value, remark in (
+        ("files", f"{imported:,}", ", ".join(remarks)),
+        ("rows read", f"{summary.total_rows:,}", ""),
+        ("landed", f"{summary.landed:,}", "new plays of any length"),
+        ("duplicate", f"{summary.duplicate:,}", "landed before"),
+        ("added", f"{summary.added:,}", "listening events"),
+        ("upgraded", f"{summary.upgraded:,}", "events known by an estimate until now"),
+        ("rejected", f"{sum(summary.rejected.values()):,}", _reasons(summary)),
+        ("months", f"{summary.months:,}", "touched"),
+        ("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"),
+    ):
+        table.add_row(name, value, remark)
+    console.print(
+        f"[bold]{(len(summary.problems) and 'Partly imported') or 'Imported'}[/bold] for {user}", highlight=False
+    )
+    console.print(table)
+
+
+def _reasons(summary: "ImportSummary") -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in summary.rejected.items())

@@ -1,0 +1,36 @@
+"""``myi report``: listening statistics as a page in the terminal."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from myi_pipelines.cli.app import app, read_settings, warehouse_connection
+
+
+@app.command(rich_help_panel="Your history")
+def report(
+    user: Annotated[str | None, typer.Option(help="Only this listener, as `myi users` names them.")] = None,
+    year: Annotated[
+        int | None, typer.Option(min=2008, max=9998, help="Only this year, in the listener's time zone.")
+    ] = None,
+) -> None:
+    """Show what was listened to: totals, top tracks and artists, year by year, by hour and by weekday.
+
+    Examples:
+
+      myi report
+
+      myi report --user anna --year 2024
+    """
+    from rich.console import Console
+
+    from myi_pipelines.serving.report import load_report, render_report
+    from myi_pipelines.warehouse.top_list_history import mark_active
+    from myi_pipelines.warehouse.users import user_named
+
+    with warehouse_connection(read_settings()) as conn:
+        found = load_report(conn, user, year)
+        if user is not None:
+            mark_active(conn, user_named(conn, user), datetime.now(UTC))
+    render_report(found, Console())

@@ -1,0 +1,178 @@
+"""Asking Spotify right here and now: ``myi sync``, ``enrich`` and ``quota``."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+
+if TYPE_CHECKING:
+    from myi_pipelines.orchestration.instance.foreground import Done
+    from myi_pipelines.settings import Settings
+
+PANEL = "Your Spotify account"
+INTERRUPTED = 130
+
+
+@app.command(rich_help_panel=PANEL)
+def sync(
+    user: Annotated[str | None, typer.Option(help="Only this listener, as `myi accounts` names them.")] = None,
+    top_lists: Annotated[bool, typer.Option("--top-lists", help="Refresh Spotify's top lists as well.")] = False,
+) -> None:
+    """Fetch new plays from Spotify now, and bring catalog, events and statistics up to date.
+
+    `myi up` does this by itself whenever a listener is due. Nobody is asked for twice within five minutes.
+    Exit code 1: Spotify did not answer for somebody.
+
+    Examples:
+
+      myi sync
+
+      myi sync --user anna --top-lists
+    """
+    from myi_pipelines.warehouse.spotify_accounts import linked_users
+    from myi_pipelines.warehouse.top_list_history import mark_active
+
+    settings = _ready()
+    with warehouse_connection(settings) as conn:
+        linked = [linked.name for linked in linked_users(conn)]
+        for one in linked_users(conn):
+            if one.name == user:
+                mark_active(conn, one.user_id, datetime.now(UTC))
+    chosen = [user] if user is not None else linked
+    if not chosen:
+        complain("no Spotify account is linked; run `myi login`")
+        raise typer.Exit(1)
+    failed = _sync_plays(settings, chosen)
+    if top_lists:
+        failed += _sync_top_lists(settings, chosen)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _sync_plays(settings: "Settings", users: list[str]) -> int:
+    """How many listeners Spotify did not answer for."""
+    from myi_pipelines.orchestration.jobs import poll_config, poll_plays
+
+    done = _run(settings, poll_plays.name, poll_config(users), "the synchronization")
+    told = done.told("polled_plays")
+    events = done.told("listening_events")
+    console = output()
+    left_out = len(users) - told["run_users"]
+    console.print(
+        f"[bold]{told['run_added']:,} new plays[/bold] of {told['run_users']:,} listeners, "
+        f"{events['run_added']:,} events added, {told['run_calls']:,} calls, {done.seconds:.1f} s",
+        highlight=False,
+    )
+    if left_out > 0:
+        note(f"{left_out} of {len(users)} were asked for less than five minutes ago, or are just being asked for")
+    for check in done.result.get_asset_check_evaluations():
+        if not check.passed and check.asset_key.to_user_string() == "polled_plays":
+            complain(check.description or "Spotify did not answer")
+    return int(told["run_failed_users"])
+
+
+def _sync_top_lists(settings: "Settings", users: list[str]) -> int:
+    """How many listeners' lists stay as they were."""
+    from myi_pipelines.orchestration.jobs import refresh_top_lists, top_list_config
+
+    done = _run(settings, refresh_top_lists.name, top_list_config(users), "the refresh of top lists", months=False)
+    told = done.told("top_lists")
+    output().print(
+        f"top lists of {told['run_users'] - told['run_failed_users']:,} listeners, {told['run_calls']:,} calls"
+    )
+    if "problems" in told:
+        complain(_cells(told["problems"]))
+    return int(told["run_failed_users"])
+
+
+@app.command(rich_help_panel=PANEL)
+def enrich(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Calls at most.")] = 100,
+) -> None:
+    """Fetch metadata that is missing from Spotify now: artists, albums, genres, images, lengths.
+
+    The most played comes first. `myi up` does this by itself as far as the quota allows; `myi quota` shows what is
+    left of it.
+
+    Example:
+
+      myi enrich --limit 50
+    """
+    from myi_pipelines.orchestration.jobs import metadata_config, refresh_metadata
+
+    done = _run(_ready(), refresh_metadata.name, metadata_config(limit), "the enrichment")
+    told = done.told("spotify_objects")
+    output().print(
+        f"[bold]{told['run_tracks']:,} tracks, {told['run_albums']:,} albums, {told['run_artists']:,} artists[/bold] "
+        f"in {told['run_calls']:,} calls and {done.seconds:.1f} s; {told['run_resolved']:,} names without an id found, "
+        f"{told['run_gone']:,} ids gone, {told['run_failed']:,} failed",
+        highlight=False,
+    )
+    if "stopped" in told:
+        note(f"stopped: {told['stopped']}")
+
+
+@app.command(rich_help_panel=PANEL)
+def quota() -> None:
+    """Show the calls that were made to Spotify in the last 24 hours, what is left, and what is blocked until when."""
+    from contextlib import closing
+
+    from rich.table import Table
+
+    from myi_pipelines.runtime.servers import servers_of
+    from myi_pipelines.sources.spotify.rate_limits import Gate
+
+    settings = read_settings()
+    ready_servers(settings, redis=True)
+    with closing(Gate(servers_of(settings).redis_url, settings.calls_per_minute, settings.calls_per_day)) as gate:
+        usage = gate.usage()
+    if not usage:
+        complain("Redis does not answer, so nobody knows what was called; see `myi doctor`")
+        raise typer.Exit(1)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("endpoints")
+    for name in ("last minute", "24 hours", "of", "left"):
+        table.add_column(name, justify="right")
+    table.add_column("blocked until")
+    for one in usage:
+        table.add_row(
+            escape(one.family.value),
+            f"{one.calls_last_minute:,}",
+            f"{one.calls_last_day:,}",
+            f"{one.budget:,}",
+            f"{max(0, one.budget - one.calls_last_day):,}",
+            f"{one.blocked_until.astimezone():%Y-%m-%d %H:%M}" if one.blocked_until else "",
+        )
+    output().print(table)
+
+
+def _ready() -> "Settings":
+    """The settings, which name an app, with servers that run and a schema that is current."""
+    from myi_pipelines.ingest.spotify.app_settings import app_of
+
+    settings = read_settings()
+    app_of(settings)
+    ready_servers(settings, redis=True)
+    with warehouse_connection(settings):
+        pass
+    return settings
+
+
+def _run(settings: "Settings", job: str, config: Any, doing: str, *, months: bool = True) -> "Done":
+    from myi_pipelines.orchestration.instance.foreground import RunInterrupted, run_here
+    from myi_pipelines.orchestration.partitions import recent_months
+
+    tags = recent_months(datetime.now(UTC)) if months else {}
+    try:
+        return run_here(settings, job, config=config, tags=tags, doing=doing)
+    except RunInterrupted as error:
+        complain(str(error))
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _cells(markdown: str) -> str:
+    """The rows of a Markdown table, for a line."""
+    rows = [line.strip("| ").replace(" | ", ": ") for line in markdown.splitlines()[2:]]
+    return "; ".join(rows).replace("\\", "")

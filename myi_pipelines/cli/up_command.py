@@ -1,0 +1,26 @@
+"""``myi up``: the whole stack, until Ctrl-C."""
+
+import time
+
+import typer
+
+from myi_pipelines.cli.app import app, note, read_settings
+
+
+@app.command(rich_help_panel="Start here")
+def up() -> None:
+    """Run everything: the servers, Dagster's UI and its daemon, which imports what you put into uploads/<your name>/.
+
+    Ctrl-C stops all that was started. Choose another port with MYI_PORT=3010 myi up.
+    """
+    from myi_pipelines.runtime.stack import running_stack, stopping_on_signals
+
+    settings = read_settings()
+    try:
+        with stopping_on_signals(), running_stack(settings, progress=note) as stack:
+            typer.echo(f"MYI is up: {stack.url} (uploads go into {settings.uploads}/<your name>/; Ctrl-C stops it)")
+            while True:
+                stack.raise_if_ended()
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        note("stopped")

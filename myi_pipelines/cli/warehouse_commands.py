@@ -1,0 +1,177 @@
+"""Looking into the warehouse: ``myi users``, ``settings``, ``jobs`` and ``sql``."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.table import Table
+
+    from myi_pipelines.warehouse.import_jobs import ImportJob
+
+PANEL = "Your history"
+
+
+@app.command(rich_help_panel=PANEL)
+def users() -> None:
+    """List the listeners: plays, hours, first and last play, time zone."""
+    from myi_pipelines.warehouse.users import list_users
+
+    with warehouse_connection(read_settings()) as conn:
+        found = list_users(conn)
+    if not found:
+        note("no listener yet: `myi import PATH --user NAME`, or put an export into uploads/NAME/ under `myi up`")
+        return
+    table = _table(
+        "name", "time zone", ">plays", ">hours", "first play", "last play", "last import", ">months to recompute"
+    )
+    for user in found:
+        table.add_row(
+            escape(user.name),
+            escape(user.timezone),
+            f"{user.total_play_count:,}",
+            f"{user.total_listening_ms / 3_600_000:,.1f}",
+            str(user.first_played_on or "–"),
+            _when(user.last_played_at),
+            _when(user.last_ingested_at),
+            str(user.stale_slices or ""),
+        )
+    output().print(table)
+
+
+@app.command("settings", rich_help_panel=PANEL)
+def user_settings(
+    name: Annotated[str, typer.Argument(help="The listener, as `myi users` names them.")],
+    timezone: Annotated[str | None, typer.Option(help="An IANA time zone: days and hours are counted in it.")] = None,
+) -> None:
+    """Show or change a listener's settings.
+
+    Example:
+
+      myi settings anna --timezone America/St_Johns
+    """
+    from myi_pipelines.warehouse.users import list_users, set_timezone, user_named
+
+    with warehouse_connection(read_settings()) as conn:
+        user_named(conn, name)
+        if timezone is not None:
+            marked = set_timezone(conn, name, timezone)
+            if marked:
+                note(f"{marked} months will be recomputed in {timezone} by `myi up`, or by the next import of {name}")
+        [zone] = [user.timezone for user in list_users(conn) if user.name == name]
+    output().print(f"timezone  {zone}", highlight=False)
+
+
+@app.command(rich_help_panel=PANEL)
+def jobs(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing, until Ctrl-C.")] = False,
+    user: Annotated[str | None, typer.Option(help="Only this listener's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> None:
+    """Show import jobs: what was read, added, already there, rejected and why.
+
+    Examples:
+
+      myi jobs --watch
+
+      myi jobs --user anna --limit 5
+    """
+    from rich.live import Live
+
+    from myi_pipelines.warehouse.import_jobs import list_jobs
+
+    with warehouse_connection(read_settings()) as conn:
+        if not watch:
+            found = list_jobs(conn, user=user, limit=limit)
+            output().print(_jobs_table(found)) if found else note("no import yet")
+            return
+        try:
+            with Live(console=output(), auto_refresh=False) as live:
+                while True:
+                    live.update(_jobs_table(list_jobs(conn, user=user, limit=limit)), refresh=True)
+                    time.sleep(0.5)
+        except KeyboardInterrupt:
+            return
+
+
+def _jobs_table(found: "list[ImportJob]") -> "Table":
+    table = _table("file", "user", "status", ">rows", ">added", ">known", "rejected", "started", ">took")
+    for job in found:
+        table.add_row(
+            escape(job.file_name),
+            escape(job.user),
+            _status(job),
+            f"{job.processed_rows if job.total_rows is None else job.total_rows:,}",
+            f"{job.added_rows:,}",
+            f"{job.duplicate_rows:,}",
+            escape(job.error_message or _reasons(job.rejected)),
+            _when(job.started_at or job.created_at),
+            f"{(job.completed_at - job.started_at).total_seconds():.1f} s"
+            if job.completed_at and job.started_at
+            else "",
+        )
+    return table
+
+
+def _reasons(rejected: dict[str, int]) -> str:
+    return ", ".join(f"{rows:,} {reason}" for reason, rows in sorted(rejected.items()) if rows)
+
+
+def _status(job: "ImportJob") -> str:
+    colour = {"COMPLETED": "green", "FAILED": "red", "PROCESSING": "yellow"}.get(job.status, "dim")
+    share = f" {job.processed_bytes / job.total_bytes:4.0%}" if job.status == "PROCESSING" and job.total_bytes else ""
+    return f"[{colour}]{job.status.lower()}{share}[/{colour}]"
+
+
+@app.command(rich_help_panel=PANEL)
+def sql(
+    query: Annotated[str, typer.Argument(help="One SQL statement, or - to read it from standard input.")],
+    format: Annotated[Literal["table", "csv", "json"], typer.Option(help="How to print the rows.")] = "table",  # noqa: A002
+    timeout: Annotated[float, typer.Option(min=0.001, help="Give up after this many seconds.")] = 60.0,
+) -> None:
+    """Run a query. It cannot change anything: the transaction is read-only.
+
+    Examples:
+
+      myi sql "SELECT name, total_play_count FROM users"
+
+      myi sql --format csv "SELECT * FROM user_hour_stats" > hours.csv
+
+      myi sql - --timeout 600 < question.sql
+    """
+    import psycopg
+
+    from myi_pipelines.cli.rows import write_csv, write_json, write_table
+    from myi_pipelines.serving.sql_console import explain_error, read_only_query
+
+    text = sys.stdin.read() if query == "-" else query
+    with warehouse_connection(read_settings()) as conn:
+        try:
+            columns, rows = read_only_query(conn, text, timeout_seconds=timeout)
+        except psycopg.Error as error:
+            complain(explain_error(error, text))
+            raise typer.Exit(1) from None
+    write = {"table": write_table, "csv": write_csv, "json": write_json}[format]
+    write(columns, rows)
+
+
+def _table(*columns: str) -> "Table":
+    """A plain table; a column's name that starts with > is right-aligned."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    return table
+
+
+def _when(moment: "datetime | None") -> str:
+    """A moment in this machine's time zone."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "–"

@@ -1,0 +1,126 @@
+"""Which key encrypts the stored tokens at this moment, and changing it. What encryption is made of is
+``spotify.cipher``'s business."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from myi_pipelines.settings import Settings
+from myi_pipelines.sources.spotify.token_cipher import (
+    DecryptionFailed,
+    TokenCipher,
+    TokenKind,
+    load_or_create_key,
+    read_key,
+    write_key,
+)
+from myi_pipelines.warehouse import spotify_accounts
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.spotify_accounts import StoredTokens
+
+
+class KeyNotChanged(Exception):
+    """The key stays what it was, and so does every stored token; the message says why."""
+
+
+class TokenKeys:
+    """The key of the settings, or else that of the key file, read anew for each use: another process may change it."""
+
+    def __init__(self, setting: str, file: Path) -> None:
+        self._setting = setting
+        self._file = file
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> TokenKeys:
+        """MYI_ENCRYPTION_KEY, or the file in MYI_HOME, which is made when there is none."""
+        return cls(settings.encryption_key, settings.key_file)
+
+    @property
+    def missing_file(self) -> Path | None:
+        """The key file, where it is needed and not there."""
+        return None if self._setting or self._file.exists() else self._file
+
+    def cipher(self) -> TokenCipher:
+        """The cipher of this moment: to be used within ``accounts.encryption_key_kept``. Raises KeyNotUsable.
+
+        Where a change of the key file was cut off, the new key lies beside the old one and either may be needed.
+        """
+        key = load_or_create_key(self._setting, self._file)
+        pending = pending_key_file(self._file)
+        older = [read_key(pending)] if not self._setting and pending.exists() else []
+        return TokenCipher(key, older=older)
+
+
+def unopened(conn: Connection, keys: TokenKeys) -> dict[int, str]:
+    """Why, by user id, a refresh token is not opened by the key of this moment. Makes no key. Raises KeyNotUsable."""
+    with spotify_accounts.encryption_key_kept(conn):
+        stored = spotify_accounts.all_stored_tokens(conn)
+        if keys.missing_file is not None:
+            reason = f"the encryption key is missing: restore {keys.missing_file}, or run `myi login`"
+            return dict.fromkeys((tokens.user_id for tokens in stored), reason)
+        cipher = keys.cipher()
+        return {tokens.user_id: reason for tokens in stored if (reason := _trouble(cipher, tokens))}
+
+
+def _trouble(cipher: TokenCipher, tokens: StoredTokens) -> str:
+    try:
+        cipher.decrypt(tokens.refresh_token, user_id=tokens.user_id)
+    except DecryptionFailed as error:
+        return str(error)
+    return ""
+
+
+def pending_key_file(file: Path) -> Path:
+    """Where the new key lies until every token is encrypted with it."""
+    return file.with_name(f"{file.name}.new")
+
+
+def replace_key_file(conn: Connection, file: Path) -> int:
+    """Encrypt every stored token with a new key, which then takes the key file's place; return how many accounts.
+
+    The new key is on the disk before the first token is encrypted with it, the tokens change in one transaction, and
+    the old key goes only after that. So whenever the process dies, both keys that may be needed are there, and running
+    this again finishes the change. Raises KeyNotChanged or KeyNotUsable.
+    """
+    pending = pending_key_file(file)
+    with spotify_accounts.changing_encryption_key(conn):
+        old = load_or_create_key("", file)
+        new = load_or_create_key("", pending)
+        changed = _encrypt_anew(conn, TokenCipher(new, older=[old]))
+        write_key(file, new)
+        pending.unlink()
+    return changed
+
+
+def take_up_key(conn: Connection, setting: str, old_file: Path) -> int:
+    """Encrypt every stored token with the key of the settings instead of the one in ``old_file``; return how many.
+
+    One transaction; running it again changes nothing. Raises KeyNotChanged or KeyNotUsable.
+    """
+    with spotify_accounts.changing_encryption_key(conn):
+        cipher = TokenCipher(load_or_create_key(setting, old_file), older=[read_key(old_file)])
+        return _encrypt_anew(conn, cipher)
+
+
+def _encrypt_anew(conn: Connection, cipher: TokenCipher) -> int:
+    with conn.transaction():
+        stored = spotify_accounts.all_stored_tokens(conn)
+        for tokens in stored:
+            spotify_accounts.replace_tokens(conn, _encrypted_anew(tokens, cipher))
+    return len(stored)
+
+
+def _encrypted_anew(tokens: StoredTokens, cipher: TokenCipher) -> StoredTokens:
+    def anew(stored: bytes, kind: TokenKind) -> bytes:
+        plain = cipher.decrypt(stored, user_id=tokens.user_id, kind=kind)
+        return cipher.encrypt(plain, user_id=tokens.user_id, kind=kind)
+
+    try:
+        return tokens._replace(
+            refresh_token=anew(tokens.refresh_token, TokenKind.REFRESH),
+            access_token=tokens.access_token and anew(tokens.access_token, TokenKind.ACCESS),
+        )
+    except DecryptionFailed as error:
+        raise KeyNotChanged(
+            f"the key was not changed: {error}; `myi logout {tokens.name}` gives up what cannot be read"
+        ) from None

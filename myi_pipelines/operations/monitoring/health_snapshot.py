@@ -1,0 +1,228 @@
+"""The numbers that tell how a deployment is, read from outside: PostgreSQL, Redis, Dagster's own tables, the disk.
+
+Judging them is ``health``'s business, publishing them ``metrics``'. Starts nothing, writes nothing, and imports no
+Dagster, which would take seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import class_row
+
+from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis
+from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.settings import Settings
+from myi_pipelines.sources.spotify.rate_limits import FamilyUsage, Gate
+from myi_pipelines.warehouse import polls, reporting, spotify_accounts
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, existing_months, months_between, next_month
+from myi_pipelines.warehouse.polls import PollState
+from myi_pipelines.warehouse.reporting import StaleRange
+from myi_pipelines.warehouse.spotify_accounts import Account
+
+OF_LATE = timedelta(hours=24)
+QUERY_SECONDS = 10
+
+
+class Disk(NamedTuple):
+    """The disk that holds MYI_HOME."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class Summary(NamedTuple):
+    """What one query tells of the warehouse."""
+
+    listeners: int
+    plays: int
+    last_ingested_at: datetime | None
+    failed_imports: int
+    """Of the last 24 hours, except for files that were imported after all."""
+    database_bytes: int
+
+
+class Listener(NamedTuple):
+    """One listener's numbers, for whoever asks for names."""
+
+    name: str
+    plays: int
+    last_success_at: datetime | None
+
+
+class WarehouseVitals(NamedTuple):
+    """How the warehouse is."""
+
+    summary: Summary
+    stale: StaleRange
+    accounts: list[Account]
+    polls: list[PollState]
+    missing_partitions: list[str]
+    """Of the current month and those that are made ahead."""
+    months_ahead: int
+    """After the current one, without a hole, in every table."""
+    import_jobs: dict[str, int]
+    """By status."""
+
+
+class DaemonPart(NamedTuple):
+    """A part of Dagster's daemon."""
+
+    name: str
+    heard_at: datetime
+    has_errors: bool
+
+
+class JobRuns(NamedTuple):
+    """A job's runs: those under way, and those that ended within 24 hours."""
+
+    job: str
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    failed_last: bool
+
+
+class DagsterVitals(NamedTuple):
+    """How Dagster is."""
+
+    daemons: list[DaemonPart]
+    runs: list[JobRuns]
+
+
+class Vitals(NamedTuple):
+    """Everything that was read at one moment. What could not be read is the reason, in one line."""
+
+    at: datetime
+    postgres: Probe
+    redis: Probe
+    warehouse: WarehouseVitals | str
+    dagster: DagsterVitals | str
+    spotify: list[FamilyUsage]
+    """Calls by family of endpoints; empty while Redis does not answer."""
+    disk: Disk
+
+
+def read_vitals(settings: Settings) -> Vitals:
+    """Look at everything once. What does not answer within seconds is told as such, and raises nothing."""
+    now = datetime.now(UTC)
+    urls = servers_of(settings)
+    postgres, redis = probe_postgres(urls.database_url), probe_redis(urls.redis_url)
+    return Vitals(
+        at=now,
+        postgres=postgres,
+        redis=redis,
+        warehouse=_read_warehouse(urls.database_url, now) if postgres.running else "PostgreSQL does not answer",
+        dagster=_read_dagster(urls.dagster_url, now),
+        spotify=_read_calls(settings, urls.redis_url) if redis.running else [],
+        disk=_read_disk(settings.home),
+    )
+
+
+def plays_by_source(settings: Settings) -> dict[str, int] | None:
+    """Listening events by source, which takes a look at every one of them; None where that takes too long."""
+    try:
+        with _reading(servers_of(settings).database_url) as conn:
+            return dict(conn.execute(statement("health_snapshot/sources")).fetchall())
+    except psycopg.Error:
+        return None
+
+
+def listeners(settings: Settings) -> list[Listener]:
+    """Every listener by name; nobody where the warehouse does not answer."""
+    try:
+        with (
+            _reading(servers_of(settings).database_url) as conn,
+            conn.cursor(row_factory=class_row(Listener)) as cursor,
+        ):
+            return cursor.execute(statement("health_snapshot/listeners")).fetchall()
+    except psycopg.Error:
+        return []
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[Connection]:
+    """A connection that cannot change anything, and gives up soon."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="myi status") as conn:
+        conn.execute(
+            f"SET default_transaction_read_only = on; SET statement_timeout = '{QUERY_SECONDS}s'; SET jit = off"
+        )
+        conn.execute("SET TIME ZONE 'UTC'")
+        yield conn
+
+
+def _read_warehouse(url: str, now: datetime) -> WarehouseVitals | str:
+    months = months_to_have(now)
+    try:
+        with _reading(url) as conn:
+            with conn.cursor(row_factory=class_row(Summary)) as cursor:
+                summary = cursor.execute(statement("health_snapshot/warehouse"), {"since": now - OF_LATE}).fetchone()
+            assert summary is not None
+            return WarehouseVitals(
+                summary=summary,
+                stale=reporting.stale_range(conn),
+                accounts=spotify_accounts.list_accounts(conn),
+                polls=polls.poll_states(conn),
+                missing_partitions=reporting.missing_partitions(conn, months),
+                months_ahead=_months_ahead(conn, months[0]),
+                import_jobs=dict(conn.execute(statement("health_snapshot/import_jobs")).fetchall()),
+            )
+    except psycopg.errors.UndefinedTable:
+        return "the warehouse's tables are not there; run `myi migrate`"
+    except psycopg.Error as error:
+        return _line(error)
+
+
+def months_to_have(now: datetime) -> list[date]:
+    """The current month and those that are made ahead of it."""
+    months = [now.date().replace(day=1)]
+    for _ in range(PREMADE_MONTHS):
+        months.append(next_month(months[-1]))
+    return months_between(months[0], months[-1])
+
+
+def _months_ahead(conn: Connection, current: date) -> int:
+    everywhere = set.intersection(*(existing_months(conn, table) for table in MONTH_TABLES))
+    ahead, month = 0, next_month(current)
+    while month in everywhere:
+        ahead, month = ahead + 1, next_month(month)
+    return ahead
+
+
+def _read_dagster(url: str, now: datetime) -> DagsterVitals | str:
+    try:
+        with _reading(url) as conn:
+            with conn.cursor(row_factory=class_row(DaemonPart)) as cursor:
+                daemons = cursor.execute(statement("health_snapshot/daemons")).fetchall()
+            with conn.cursor(row_factory=class_row(JobRuns)) as cursor:
+                runs = cursor.execute(
+                    statement("health_snapshot/runs"), {"since": (now - OF_LATE).timestamp()}
+                ).fetchall()
+        return DagsterVitals(daemons, runs)
+    except psycopg.errors.UndefinedTable:
+        return "has not run yet; start it with `myi up`"
+    except psycopg.Error as error:
+        return _line(error)
+
+
+def _read_calls(settings: Settings, redis_url: str) -> list[FamilyUsage]:
+    with closing(Gate(redis_url, settings.calls_per_minute, settings.calls_per_day)) as gate:
+        return gate.usage()
+
+
+def _read_disk(home: Path) -> Disk:
+    usage = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.is_dir()))
+    return Disk(usage.free, usage.total)
+
+
+def _line(error: psycopg.Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

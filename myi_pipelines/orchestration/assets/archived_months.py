@@ -1,0 +1,94 @@
+"""The archive as an asset: months past the retention leave for Parquet files, verified before anything is dropped."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from myi_pipelines.orchestration.assets.metadata import markdown_table
+from myi_pipelines.orchestration.assets.specs import OPERATIONS, table_spec
+from myi_pipelines.orchestration.resources.archive_store import Archive
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.archive import first_kept_month
+
+LEFT = "months_could_leave"
+LINES_SHOWN = 12
+
+ARCHIVED_MONTHS_SPEC = table_spec(
+    "archived_months",
+    group=OPERATIONS,
+    deps=["imported_plays", "polled_plays", "listening_events"],
+    kinds=("postgres", "parquet"),
+    is_partitioned=False,
+    about=(
+        "Plays and events of months past `MYI_RETENTION_MONTHS` go to `MYI_ARCHIVE_URL`: one folder a month, checksums "
+        "in its manifest, compared with the tables row for row before those are dropped. Statistics stay. "
+        "Materializing `listening_events` of an archived month brings it back as it was; so does whatever changes it."
+    ),
+)
+
+
+class ArchiveConfig(dg.Config):
+    """Which months leave."""
+
+    keep_months: int | None = Field(
+        default=None, ge=1, description="Whole months before the current one that stay; the settings' own when empty."
+    )
+
+
+@dg.multi_asset(
+    name="archived_months",
+    pool="archive",
+    specs=[ARCHIVED_MONTHS_SPEC],
+    check_specs=[
+        dg.AssetCheckSpec(
+            LEFT,
+            asset="archived_months",
+            description="Every month past the retention that was looked at has left, verified.",
+        )
+    ],
+)
+def archived_months(
+    context: AssetExecutionContext, config: ArchiveConfig, warehouse: Warehouse, archive: Archive
+) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.operations.archiving import archive_months
+
+    began = time.monotonic()
+    keep = archive.retention_months if config.keep_months is None else config.keep_months
+    left = []
+    with warehouse.connection() as conn:
+        if keep:
+            now = datetime.now(UTC)
+            for one in archive_months(conn, archive.store(), before=first_kept_month(now, keep), now=now):
+                context.log.info(f"{one.month:%Y-%m}: {one.error or f'{one.rows:,} rows in {one.bytes:,} bytes'}")
+                left.append(one)
+        else:
+            context.log.info("MYI_RETENTION_MONTHS is 0: everything stays")
+        total = reporting.row_count(conn, "archived_months")
+    problems = [one for one in left if one.error is not None]
+    lines = [(f"{one.month:%Y-%m}", one.rows, one.bytes, one.error or "") for one in [*problems, *left][:LINES_SHOWN]]
+    yield dg.MaterializeResult(
+        asset_key="archived_months",
+        metadata={
+            "dagster/row_count": total,
+            "run_months": len(left) - len(problems),
+            "run_failed_months": len(problems),
+            "run_rows": sum(one.rows for one in left),
+            "run_bytes": sum(one.bytes for one in left),
+            "run_seconds": round(time.monotonic() - began, 2),
+            **({"months": markdown_table(("month", "rows", "bytes", "problem"), lines)} if lines else {}),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=LEFT,
+                passed=not problems,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="; ".join(one.error or "" for one in problems[:3]) or "Every month that was due has left.",
+                metadata={"failed_months": len(problems)},
+            )
+        ],
+    )

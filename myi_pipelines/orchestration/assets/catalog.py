@@ -1,0 +1,68 @@
+"""The catalog as assets: tracks, artists, albums and who is credited on what.
+
+One transaction writes all four, whichever of them a run selects.
+"""
+
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster import AssetExecutionContext
+
+from myi_pipelines.orchestration.assets.specs import CATALOG, table_spec
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.catalog import sync_catalog
+
+_PROVISIONAL = "Exports name them without an id, so they are provisional until Spotify's metadata arrives."
+
+CATALOG_SPECS = [
+    table_spec(
+        "artists",
+        group=CATALOG,
+        deps=["imported_plays", "spotify_objects"],
+        is_partitioned=False,
+        about=f"Known by their normalized name. {_PROVISIONAL}",
+    ),
+    table_spec(
+        "albums",
+        group=CATALOG,
+        deps=["imported_plays", "spotify_objects"],
+        is_partitioned=False,
+        about=f"Known by their normalized name and artist. {_PROVISIONAL}",
+    ),
+    table_spec(
+        "tracks",
+        group=CATALOG,
+        deps=["imported_plays", "polled_plays", "spotify_objects"],
+        is_partitioned=False,
+        about="A track shows the names under which it was last played, whatever the order of imports.",
+    ),
+    table_spec(
+        "track_artists",
+        group=CATALOG,
+        deps=["imported_plays", "polled_plays", "spotify_objects"],
+        is_partitioned=False,
+        about="Exports name only the album's artist; Spotify's metadata names everyone.",
+    ),
+]
+
+
+@dg.multi_asset(name="catalog", specs=CATALOG_SPECS, can_subset=True)
+def catalog(context: AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+    began = time.monotonic()
+    with warehouse.connection() as conn:
+        written = sync_catalog(conn)._asdict()
+        seconds = round(time.monotonic() - began, 2)
+        metadata = {
+            table: {
+                "dagster/row_count": reporting.row_count(conn, table),
+                "rows_written": written[table],
+                "bytes": reporting.table_bytes(conn, table),
+                "seconds": seconds,
+            }
+            for table in written
+        }
+    for spec in CATALOG_SPECS:
+        if spec.key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key.to_user_string()])

@@ -1,0 +1,155 @@
+"""The event log as an asset: each slice's landed plays, of whatever source, conformed into listening events."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import psycopg
+from dagster import AssetExecutionContext
+
+from myi_pipelines.orchestration.assets.charts import bar_chart
+from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
+from myi_pipelines.orchestration.assets.specs import EVENTS, table_spec
+from myi_pipelines.orchestration.assets.user_month_selection import SliceConfig, slices_of_run
+from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
+from myi_pipelines.orchestration.resources.archive_store import Archive
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.archive import archived_around, hold_months
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS
+from myi_pipelines.warehouse.rebuild import derive_slices
+from myi_pipelines.warehouse.reporting import MonthSize
+from myi_pipelines.warehouse.user_months import Slice, Stage
+
+DERIVED = "every_slice_derived"
+SECONDS_BETWEEN_PROGRESS = 5
+HELD = timedelta(days=7)
+"""How long a month that was materialized on purpose stays before it may leave for the archive again."""
+
+PROBLEMS_SHOWN = 20
+COUNTS = ("added", "upgraded", "updated", "removed", "unchanged")
+
+LISTENING_EVENTS_SPEC = table_spec(
+    "listening_events",
+    group=EVENTS,
+    deps=["imported_plays", "polled_plays", "tracks"],
+    about=(
+        "A pure function of the landing layer: materializing a month derives it again and writes only the rows that "
+        "differ. An export's row beats a polled one of the same play, an extended history beats account data. "
+        "A month of many listeners of which much has to be written is built aside and swapped in, so that readers wait "
+        "for milliseconds. A backfill over any number of months is one run that commits month by month or slice by "
+        "slice; a retry of it does the rest, and a slice that cannot be derived holds up no other."
+    ),
+)
+
+
+@dg.multi_asset(
+    name="listening_events",
+    specs=[LISTENING_EVENTS_SPEC],
+    check_specs=[
+        dg.AssetCheckSpec(
+            DERIVED,
+            asset="listening_events",
+            description="Every slice of the latest run could be derived. Those that could not stay marked.",
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def listening_events(
+    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse, archive: Archive
+) -> Iterator[dg.MaterializeResult[None]]:
+    began = time.monotonic()
+    months = months_of(context)
+    with warehouse.connection() as conn, warehouse.connection() as helper:
+        slices = slices_of_run(context, conn, config, Stage.EVENTS, months)
+        if archived := archived_around(conn, slices, with_neighbours=False):
+            if not config.only_stale:
+                hold_months(conn, months, datetime.now(UTC) + HELD)
+            back = archive.bring_back(conn, archived)
+            context.log.info(f"{back:,} slices came back from the archive")
+        context.log.info(f"{len(slices):,} slices to conform")
+        counts: dict[date, Counter[str]] = {}
+        swapped: list[date] = []
+        problems: list[str] = []
+
+        def note_trouble(one: Slice, error: psycopg.Error) -> None:
+            reason = error.diag.message_primary or type(error).__name__
+            problems.append(f"{one.month:%Y-%m} of listener {one.user_id}: {reason}")
+            context.log.error(f"{problems[-1]}; the slice stays marked, the others go on")
+
+        derived = derive_slices(
+            conn,
+            slices,
+            min_play_ms=warehouse.shortest_play_ms,
+            helpers=[helper],
+            bring_back=archive.bring_back,
+            on_trouble=note_trouble,
+            on_swap=swapped.append,
+        )
+        last = began
+        for done, (one, conformed) in enumerate(derived, start=1):
+            counts.setdefault(one.month, Counter()).update(conformed._asdict())
+            if time.monotonic() - last >= SECONDS_BETWEEN_PROGRESS:
+                last = time.monotonic()
+                context.log.info(f"{done:,} of {len(slices):,} slices conformed, now at {one.month:%Y-%m}")
+        seconds = time.monotonic() - began
+        sizes = reporting.month_sizes(conn, LISTENING_EVENTS, months)
+    report_months(
+        context,
+        "listening_events",
+        by_month={month: _of_month(size, counts.get(month)) for month, size in sizes.items()},
+        summary={**_summary(len(slices), counts, sizes, seconds), "run_months_swapped": len(swapped)},
+    )
+    yield dg.MaterializeResult(check_results=[_all_derived(problems)])
+
+
+def _all_derived(problems: Sequence[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=DERIVED,
+        passed=not problems,
+        description="; ".join(problems[:PROBLEMS_SHOWN]) or "Every slice was derived.",
+        metadata={"slices_not_derived": len(problems)}
+        | ({"problems": markdown_list(problems[:PROBLEMS_SHOWN])} if problems else {}),
+    )
+
+
+def _of_month(size: MonthSize, counts: Counter[str] | None) -> Metadata:
+    """A month's own numbers; what became of its rows only where the run looked at them."""
+    changes = {name: counts[name] for name in COUNTS} if counts is not None else {}
+    return {"dagster/partition_row_count": size.rows, "bytes": size.bytes, **changes}
+
+
+def _summary(slices: int, counts: dict[date, Counter[str]], sizes: dict[date, MonthSize], seconds: float) -> Metadata:
+    total = sum(counts.values(), Counter())
+    summary: dict[str, Any] = {f"run_{name}": total[name] for name in COUNTS}
+    summary |= {
+        "run_slices": slices,
+        "run_months": len(counts),
+        "run_seconds": round(seconds, 2),
+        "run_events_per_second": per_second(sum(total.values()), seconds),
+    }
+    if chart := _plays_per_month(sizes):
+        summary["plays_per_month"] = chart
+    return summary
+
+
+def _plays_per_month(sizes: dict[date, MonthSize]) -> dg.MarkdownMetadataValue | None:
+    months: Sequence[date] = sorted(month for month, size in sizes.items() if size.rows)
+    if len(months) < 2:
+        return None
+    shown = [month for month in sorted(sizes) if months[0] <= month <= months[-1]]
+    return bar_chart(
+        "Plays per month",
+        [_label(month, len(shown)) for month in shown],
+        [sizes[month].rows for month in shown],
+    )
+
+
+def _label(month: date, months: int) -> str:
+    """Months by name while there are few of them, then only their years."""
+    if months <= 12:
+        return f"{month:%Y-%m}"
+    return f"{month.year}" if month.month == 1 and month.year % (1 + months // 144) == 0 else ""

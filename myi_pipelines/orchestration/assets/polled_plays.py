@@ -1,0 +1,154 @@
+"""Polled plays as an asset: who is due is asked for their recently played tracks. Asking is ``sync.polling``'s work."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from myi_pipelines.ingest.spotify.polling import Polled, poll_due, poll_now
+from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table, report_months
+from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
+from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
+from myi_pipelines.orchestration.resources.spotify_app import Access, Spotify
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.partitions import POLLED_PLAYS, ensure_months, months_between
+from myi_pipelines.warehouse.spotify_accounts import LinkedUser, linked_users
+
+ANSWERED = "accounts_answer"
+LONGEST_START = timedelta(minutes=1)
+
+POLLED_PLAYS_SPEC = table_spec(
+    "polled_plays",
+    group=LANDING,
+    kinds=("postgres", "spotify"),
+    about=(
+        "Plays that Spotify's API showed before an export told of them; an export row of the same play beats them. "
+        "A materialization, whichever months it is for, polls the listeners who are due: each as often as their pace "
+        "and the app's quota ask for, because only the last 50 plays are ever visible."
+    ),
+)
+
+
+class PollConfig(dg.Config):
+    """Whom a run polls."""
+
+    users: list[str] = Field(
+        default_factory=list, description="These listeners, due or not. Whoever is due when empty."
+    )
+    tick: str = Field(
+        default="",
+        description="When the schedule asked for the run (ISO 8601). Polls count as made then, so that a run which "
+        "starts a little sooner or later keeps everybody's rhythm.",
+    )
+
+
+@dg.multi_asset(
+    name="polled_plays",
+    specs=[POLLED_PLAYS_SPEC],
+    check_specs=[
+        dg.AssetCheckSpec(
+            ANSWERED,
+            asset="polled_plays",
+            description="Spotify answered for everybody whom the latest run polled, and no play may be missing.",
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def polled_plays(
+    context: AssetExecutionContext, config: PollConfig, warehouse: Warehouse, spotify: Spotify
+) -> Iterator[dg.MaterializeResult[None]]:
+    began = time.monotonic()
+    with spotify.access() as access, spending(access.client.gate) as spent:
+        with warehouse.connection() as conn:
+            ensure_months(conn, months_between(datetime.now(UTC).date(), last_month()))
+            chosen = chosen_users(conn, config.users)
+        polls = _poll(warehouse, access, chosen, _moment(config.tick))
+        for poll in polls:
+            context.log.info(_outcome(poll))
+    with warehouse.connection() as conn:
+        sizes = reporting.month_sizes(conn, POLLED_PLAYS, months_of(context))
+    report_months(
+        context,
+        "polled_plays",
+        by_month={
+            month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes} for month, size in sizes.items()
+        },
+        summary={**_summary(polls, time.monotonic() - began), **calls_spent(spent)},
+    )
+    yield dg.MaterializeResult(check_results=[_answered(polls)])
+
+
+def chosen_users(conn: Connection, names: Sequence[str]) -> list[LinkedUser] | None:
+    """The listeners of these names; None for whoever is due. Raises ``dagster.Failure`` for one who has no account."""
+    if not names:
+        return None
+    linked = {user.name: user for user in linked_users(conn)}
+    if strangers := [name for name in names if name not in linked]:
+        known = f"linked: {', '.join(linked)}" if linked else "nobody is"
+        raise dg.Failure(
+            f"{', '.join(strangers)}: no valid Spotify account is linked ({known}); run `myi login --user NAME`",
+            allow_retries=False,
+        )
+    return [linked[name] for name in names]
+
+
+def _moment(tick: str) -> datetime:
+    """The tick, unless the run had to wait for long."""
+    now = datetime.now(UTC)
+    asked = datetime.fromisoformat(tick) if tick else now
+    return asked if now - LONGEST_START <= asked <= now else now
+
+
+def _poll(warehouse: Warehouse, access: Access, chosen: list[LinkedUser] | None, now: datetime) -> list[Polled]:
+    if chosen is None:
+        return poll_due(warehouse.connection, access.client, access.tokens, now=now, quota=access.quota)
+    return poll_now(warehouse.connection, access.client, access.tokens, chosen, now=now, quota=access.quota)
+
+
+def _outcome(poll: Polled) -> str:
+    if poll.error is not None:
+        return f"{poll.user}: {poll.error}; tried again from {poll.next_poll_at:%H:%M:%S} UTC"
+    gap = f"; plays may be missing between {poll.gap.after} and {poll.gap.before}" if poll.gap else ""
+    return f"{poll.user}: {poll.added} new plays of {poll.seen}, due again at {poll.next_poll_at:%H:%M:%S} UTC{gap}"
+
+
+def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
+    rows = [
+        (
+            poll.user,
+            poll.seen,
+            poll.added,
+            f"{poll.next_poll_at:%Y-%m-%d %H:%M}",
+            f"{poll.gap.after:%Y-%m-%d %H:%M} to {poll.gap.before:%Y-%m-%d %H:%M}" if poll.gap else "",
+            poll.error or "",
+        )
+        for poll in polls
+    ]
+    summary: Metadata = {
+        "run_added": sum(poll.added for poll in polls),
+        "run_users": len(polls),
+        "run_failed_users": sum(poll.error is not None for poll in polls),
+        "run_possible_gaps": sum(poll.gap is not None for poll in polls),
+        "run_seconds": round(seconds, 2),
+    }
+    if not rows:
+        return summary
+    columns = ("listener", "plays seen", "new", "due again (UTC)", "plays may be missing", "error")
+    return {**summary, "run_polls": markdown_table(columns, rows)}
+
+
+def _answered(polls: Sequence[Polled]) -> dg.AssetCheckResult:
+    errors = [f"{poll.user}: {poll.error}" for poll in polls if poll.error is not None]
+    gaps = [f"{poll.user}: plays may be missing before {poll.gap.before:%Y-%m-%d %H:%M}" for poll in polls if poll.gap]
+    return dg.AssetCheckResult(
+        check_name=ANSWERED,
+        passed=not errors and not gaps,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join([*errors, *gaps]) or f"{len(polls)} listeners were polled.",
+    )

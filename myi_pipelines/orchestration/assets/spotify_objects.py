@@ -1,0 +1,77 @@
+"""Metadata from Spotify's API as an asset: what is missing is fetched, the most played first, as the quota allows."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from myi_pipelines.ingest.spotify.metadata_fetch import enrich
+from myi_pipelines.orchestration.assets.metadata import markdown_table
+from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
+from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.resources.spotify_app import Spotify
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.database.connections import Connection
+
+CALLS_A_RUN = 100
+
+SPOTIFY_OBJECTS_SPEC = table_spec(
+    "spotify_objects",
+    group=LANDING,
+    deps=["polled_plays"],
+    kinds=("postgres", "spotify"),
+    is_partitioned=False,
+    about=(
+        "Payloads of tracks, albums and artists, kept so that a rebuild spends no quota. What comes with polls and "
+        "top lists are free; a materialization fetches the rest, the most played first, and stops where a limit does."
+    ),
+)
+
+
+class MetadataConfig(dg.Config):
+    """How much a run may spend."""
+
+    limit: int = Field(default=CALLS_A_RUN, ge=0, description="Calls at most.")
+
+
+@dg.multi_asset(name="spotify_objects", specs=[SPOTIFY_OBJECTS_SPEC], pool="metadata")
+def spotify_objects(
+    context: AssetExecutionContext, config: MetadataConfig, warehouse: Warehouse, spotify: Spotify
+) -> Iterator[dg.MaterializeResult[None]]:
+    began = time.monotonic()
+    with warehouse.connection() as conn, spotify.access() as access:
+        with spending(access.client.gate) as spent:
+            enriched = enrich(conn, access.client, access.tokens, access.redis_url, limit=config.limit)
+        context.log.info(
+            f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists told, "
+            f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; "
+            f"{enriched.stopped or 'nothing is left to fetch now'}"
+        )
+        metadata: dict[str, Any] = {
+            "dagster/row_count": reporting.row_count(conn, "spotify_objects"),
+            "bytes": reporting.table_bytes(conn, "spotify_objects"),
+            "run_tracks": enriched.tracks,
+            "run_albums": enriched.albums,
+            "run_artists": enriched.artists,
+            "run_resolved": enriched.resolved,
+            "run_gone": enriched.gone,
+            "run_failed": enriched.failed,
+            "run_seconds": round(time.monotonic() - began, 2),
+            "coverage": _coverage(conn),
+            **calls_spent(spent),
+        }
+        if enriched.stopped:
+            metadata["stopped"] = enriched.stopped
+    yield dg.MaterializeResult(metadata=metadata)
+
+
+def _coverage(conn: Connection) -> dg.MarkdownMetadataValue:
+    told = reporting.metadata_coverage(conn)
+    return markdown_table(
+        ("", "known", "with metadata"),
+        [(one.kind, one.known, f"{one.told:,} ({one.share:.0%})") for one in told],
+    )

@@ -1,0 +1,179 @@
+"""The statistics as assets: one step, one transaction a listener, each table an asset of its own in the lineage.
+
+The tables always agree with one another, so a run that selects one of them recomputes them all.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import psycopg
+from dagster import AssetExecutionContext
+
+from myi_pipelines.orchestration.assets.charts import bar_chart
+from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, markdown_table, report_months
+from myi_pipelines.orchestration.assets.specs import STATS, table_spec
+from myi_pipelines.orchestration.assets.user_month_selection import SliceConfig, slices_of_run
+from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
+from myi_pipelines.orchestration.resources.archive_store import Archive
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import invariants, reporting
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS
+from myi_pipelines.warehouse.stats import refresh_slices
+from myi_pipelines.warehouse.user_months import Stage
+
+AGREE = "stats_agree_with_events"
+LISTENERS_SHOWN = 3
+PROBLEMS_SHOWN = 20
+LINES_SHOWN = 6
+"""Longer tables the UI hides behind a link."""
+
+_MONTHS = (
+    "What a month contributed is kept in `user_track_months`, so a slice that changes is taken out and put in again."
+)
+
+# In the order in which one is derived from another.
+STATS_SPECS = [
+    table_spec(
+        "user_track_months",
+        group=STATS,
+        deps=["listening_events"],
+        about="Partitioned like the events. The all-time tables are sums over it, reports read single years from it.",
+    ),
+    table_spec("user_track_stats", group=STATS, deps=["user_track_months"], about=_MONTHS),
+    table_spec(
+        "user_artist_stats",
+        group=STATS,
+        deps=["user_track_stats", "track_artists"],
+        about="A play counts for every artist who is credited on the track.",
+    ),
+    table_spec(
+        "user_year_top_tracks",
+        group=STATS,
+        deps=["user_track_months", "listening_events"],
+        about="Years of the listener's own time zone, summed from their months. The events tell which plays around New"
+        " Year are of another year at the listener's clock than in UTC.",
+    ),
+    table_spec(
+        "user_time_bucket_stats",
+        group=STATS,
+        deps=["listening_events"],
+        about="Days, ISO weeks and months of the listener's own time zone, each recomputed from all of its events.",
+    ),
+    table_spec("user_hour_stats", group=STATS, deps=["listening_events"], about="When in the day somebody listens."),
+    table_spec(
+        "users",
+        group=STATS,
+        deps=["user_track_months"],
+        about="The totals are derived; name, time zone and Spotify account are not and survive any rebuild.",
+    ),
+]
+
+
+@dg.multi_asset(
+    name="stats",
+    specs=STATS_SPECS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            AGREE,
+            asset="users",
+            description="For the latest run's listeners, all sums of plays and milliseconds equal those of the events.",
+        )
+    ],
+    can_subset=True,
+    backfill_policy=SINGLE_RUN,
+)
+def stats(
+    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse, archive: Archive
+) -> Iterator[dg.MaterializeResult[None]]:
+    began = time.monotonic()
+    with warehouse.connection() as conn, warehouse.connection() as helper:
+        slices = slices_of_run(context, conn, config, Stage.STATS, months_of(context))
+        listeners = sorted({one.user_id for one in slices})
+        rows_written: Counter[str] = Counter()
+        months: Counter[date] = Counter()
+        problems: list[str] = []
+
+        def note(user_id: int, error: psycopg.Error) -> None:
+            problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
+            context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
+
+        refreshing = refresh_slices(
+            [conn, helper], slices, recount=not config.only_stale, bring_back=archive.bring_back, on_trouble=note
+        )
+        for refreshed in refreshing:
+            months.update(one.month for one in refreshed.slices)
+            rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "slices"})
+            context.log.info(f"{len(refreshed.slices):,} slices recomputed together, {months.total():,} in all")
+        seconds = time.monotonic() - began
+        tables = [spec.key.to_user_string() for spec in STATS_SPECS if spec.key in context.selected_asset_keys]
+        for table in tables:
+            summary = {
+                "dagster/row_count": reporting.row_count(conn, table),
+                "rows_written": rows_written[table],
+                "bytes": reporting.table_bytes(conn, table),
+                "run_slices": months.total(),
+                "run_listeners": len(listeners),
+                "run_seconds": round(seconds, 2),
+                **_picture(conn, table, listeners[:LISTENERS_SHOWN]),
+            }
+            by_month = _track_months(conn, months_of(context), months) if table == "user_track_months" else {}
+            report_months(context, table, by_month=by_month, summary=summary)
+        checks = {"users": [agreement(invariants.check(conn, listeners), len(listeners), check_name=AGREE)]}
+    for table in tables:
+        yield dg.MaterializeResult(asset_key=table, check_results=checks.get(table, []))
+    if problems:
+        raise dg.Failure(
+            f"statistics of {len(problems):,} of {len(listeners):,} listeners could not be recomputed and stay marked: "
+            + "; ".join(problems[:PROBLEMS_SHOWN]),
+            allow_retries=False,
+        )
+
+
+def _track_months(conn: Connection, months: Sequence[date], slices: Counter[date]) -> dict[date, Metadata]:
+    return {
+        month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes, "slices_recomputed": slices[month]}
+        for month, size in reporting.month_sizes(conn, USER_TRACK_MONTHS, months).items()
+    }
+
+
+def _picture(conn: Connection, table: str, listeners: Sequence[int]) -> Metadata:
+    """What shows a table best, of a few listeners whose numbers have just changed."""
+    if not listeners:
+        return {}
+    each = LINES_SHOWN // len(listeners)
+    match table:
+        case "user_track_stats":
+            tracks = reporting.top_tracks(conn, listeners, each=each)
+            return {"top_tracks": markdown_table(("Listener", "Track", "Artists", "Plays", "Hours"), tracks)}
+        case "user_artist_stats":
+            artists = reporting.top_artists(conn, listeners, each=each)
+            return {"top_artists": markdown_table(("Listener", "Artist", "Plays", "Hours"), artists)}
+        case "user_hour_stats":
+            plays = reporting.plays_by_hour(conn, listeners)
+            return {
+                "plays_per_hour": bar_chart("Plays per hour of the day", [f"{hour:02d}" for hour in range(24)], plays)
+            }
+        case "users":
+            totals = reporting.totals(conn, listeners)
+            return {"totals": markdown_table(("Listener", "Time zone", "Plays", "Hours"), totals)}
+    return {}
+
+
+def agreement(
+    violations: Sequence[invariants.Violation], listeners: int, *, check_name: str | None = None
+) -> dg.AssetCheckResult:
+    """The outcome of looking whether all sums agree, for the listeners of a run or for everyone."""
+    metadata: dict[str, Any] = {"listeners": listeners, "violations": len(violations)}
+    if violations:
+        metadata["sums_that_disagree"] = markdown_list(str(violation) for violation in violations[:20])
+    return dg.AssetCheckResult(
+        check_name=check_name,
+        passed=not violations,
+        description=str(violations[0]) if violations else "All sums agree.",
+        metadata=metadata,
+    )

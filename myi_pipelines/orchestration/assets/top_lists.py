@@ -1,0 +1,100 @@
+"""Spotify's own top lists as assets: one step, both tables of a listener swapped together."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster import AssetExecutionContext
+from pydantic import Field
+
+from myi_pipelines.ingest.spotify.top_lists_fetch import Refreshed, refresh_due, refresh_now
+from myi_pipelines.orchestration.assets.metadata import markdown_table
+from myi_pipelines.orchestration.assets.polled_plays import chosen_users
+from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
+from myi_pipelines.orchestration.assets.specs import SNAPSHOTS, table_spec
+from myi_pipelines.orchestration.resources.spotify_app import Spotify
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.top_list_history import listed_users, show_top_lists
+
+LINES_SHOWN = 5
+
+_ABOUT = (
+    "Spotify's own ranking over four weeks, six months and about a year. All of a listener's lists are swapped at "
+    "once; what was on them on which day is kept in `{history}`."
+)
+
+SNAPSHOT_SPECS = [
+    table_spec(
+        "spotify_top_tracks",
+        group=SNAPSHOTS,
+        deps=["tracks"],
+        kinds=("postgres", "spotify"),
+        is_partitioned=False,
+        about=_ABOUT.format(history="spotify_top_track_history"),
+    ),
+    table_spec(
+        "spotify_top_artists",
+        group=SNAPSHOTS,
+        deps=["artists"],
+        kinds=("postgres", "spotify"),
+        is_partitioned=False,
+        about=_ABOUT.format(history="spotify_top_artist_history"),
+    ),
+]
+
+
+class TopListConfig(dg.Config):
+    """Whose lists a run refreshes."""
+
+    users: list[str] = Field(
+        default_factory=list, description="These listeners', due or not. Those that are due when empty."
+    )
+
+
+@dg.multi_asset(name="top_lists", specs=SNAPSHOT_SPECS)
+def top_lists(
+    context: AssetExecutionContext, config: TopListConfig, warehouse: Warehouse, spotify: Spotify
+) -> Iterator[dg.MaterializeResult[None]]:
+    began = time.monotonic()
+    now = datetime.now(UTC)
+    with warehouse.connection() as conn, spotify.access() as access:
+        chosen = chosen_users(conn, config.users)
+        with spending(access.client.gate) as spent:
+            if chosen is None:
+                done = refresh_due(conn, access.client, access.tokens, now=now)
+            else:
+                done = refresh_now(conn, access.client, access.tokens, chosen, now=now)
+        for user_id in set(listed_users(conn)) - {one.user_id for one in done if one.error is None}:
+            show_top_lists(conn, user_id)  # the catalog may know more, or other keys, than when they were listed
+        for one in done:
+            context.log.info(f"{one.user}: {one.error or f'{one.tracks} tracks and {one.artists} artists listed'}")
+        said = {
+            "run_users": len(done),
+            "run_failed_users": sum(one.error is not None for one in done),
+            "run_seconds": round(time.monotonic() - began, 2),
+            **calls_spent(spent),
+        }
+        if problems := [one for one in done if one.error is not None]:
+            said["problems"] = markdown_table(("listener", "error"), [(one.user, one.error) for one in problems])
+        metadata = {
+            spec.key.to_user_string(): said | _picture(conn, spec.key.to_user_string(), done) for spec in SNAPSHOT_SPECS
+        }
+    for spec in SNAPSHOT_SPECS:
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key.to_user_string()])
+
+
+def _picture(conn: Connection, table: str, done: Sequence[Refreshed]) -> dict[str, Any]:
+    picture: dict[str, Any] = {
+        "dagster/row_count": reporting.row_count(conn, table),
+        "bytes": reporting.table_bytes(conn, table),
+    }
+    users = [one.user_id for one in done if one.error is None]
+    list_top = reporting.spotify_top_tracks if table == "spotify_top_tracks" else reporting.spotify_top_artists
+    lines = [(one.listener, one.rank, one.name) for one in list_top(conn, users, each=LINES_SHOWN)]
+    if lines:
+        picture["four_weeks"] = markdown_table(("listener", "rank", "name"), lines)
+    return picture

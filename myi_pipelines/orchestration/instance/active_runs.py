@@ -1,0 +1,62 @@
+"""Which runs are under way, and which only seem to be. Launching runs is for sensors, jobs and the command line."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.storage.dagster_run import RunRecord
+from dagster._core.storage.tags import WILL_RETRY_TAG
+from dagster._time import get_current_timestamp
+
+from myi_pipelines.warehouse.database.connections import Connection
+
+SECONDS_UNTIL_SILENT = 60
+SECONDS_TO_BEGIN = 300
+
+_BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_UNFINISHED = [*_BEGUN, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING]
+
+
+def application_name(run_id: str) -> str:
+    """The name under which a run's connections show in ``pg_stat_activity``: they live as long as its process."""
+    return f"myi run {run_id}"
+
+
+def under_way(instance: DagsterInstance) -> Sequence[RunRecord]:
+    """The runs that are queued, starting or at work. A run that was made and never handed over is none of them."""
+    now = get_current_timestamp()
+    return [
+        record
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+        if record.dagster_run.status != DagsterRunStatus.NOT_STARTED
+        or now - record.create_timestamp.timestamp() < SECONDS_TO_BEGIN
+    ]
+
+
+def end_dead_runs(instance: DagsterInstance, conn: Connection) -> list[str]:
+    """Mark as failed the runs whose process was killed; return their ids.
+
+    Such a run never says that it ended, so it would keep its place in the queue and hold back all that waits for it.
+    Dead is a run that has been silent for a while and has no connection to the warehouse.
+    """
+    connected = {name for (name,) in conn.execute("SELECT DISTINCT application_name FROM pg_stat_activity")}
+    dead = [
+        record.dagster_run
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_BEGUN))
+        if application_name(record.dagster_run.run_id) not in connected and _is_silent(instance, record)
+    ]
+    for run in dead:
+        if instance.run_retries_enabled:
+            instance.add_run_tags(run.run_id, {WILL_RETRY_TAG: "true"})  # before a backfill can take it for final
+        instance.report_run_failed(
+            run,
+            "The run's process is gone: it neither said anything for a minute nor holds a connection to the warehouse. "
+            "What it had not finished is taken up again.",
+        )
+    return [run.run_id for run in dead]
+
+
+def _is_silent(instance: DagsterInstance, record: RunRecord) -> bool:
+    latest = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False).records
+    last = latest[0].event_log_entry.timestamp if latest else record.update_timestamp.timestamp()
+    return get_current_timestamp() - last > SECONDS_UNTIL_SILENT

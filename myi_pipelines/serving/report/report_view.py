@@ -1,0 +1,314 @@
+"""Draws a report in the terminal with rich: at 80 columns or more, with colours or without. Reads no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+from myi_pipelines.serving.dashboards import Top
+from myi_pipelines.serving.report.bars import bar, columns, spark
+from myi_pipelines.serving.report.report_data import MONTHS, ListenerReport, Period, Report
+
+WIDEST = 120
+NARROWEST = 60
+SIDE_BY_SIDE = 118  # columns from which on lists and charts stand next to one another
+
+_SHADES = ("#17803d", "#189247", "#1aa550", "#1cbb5a", "#1ed760")  # from quiet to loud
+_QUIET = _SHADES[0]
+_TITLE, _NAME, _NOTE = "bold", f"bold {_SHADES[2]}", "dim"
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_REASONS = {
+    "too_short": "too short",
+    "podcast": "podcasts",
+    "audiobook": "audiobooks",
+    "video": "videos without a track",
+    "local_file": "local files",
+    "bad_timestamp": "with an impossible time",
+    "future": "of the future",
+    "malformed": "malformed",
+}
+# What would move the cursor or turn the line around if somebody had put it into a song's name.
+_UNSAFE = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+
+
+def render_report(report: Report, console: Console) -> None:
+    """Print a report: never wider than 120 columns, and made for 80 or more."""
+    width = _width(console)
+    _print(_parts(report, width), width, console)
+
+
+def render_section(title: str, note: str, content: RenderableType, console: Console) -> None:
+    """Print something else in a report's frame."""
+    width = _width(console)
+    _print([_headline(title, note, width), _block(content), ""], width, console)
+
+
+def _width(console: Console) -> int:
+    return max(NARROWEST, min(console.width, WIDEST))
+
+
+def _print(parts: Iterable[RenderableType], width: int, console: Console) -> None:
+    options = console.options.update(width=width, highlight=False)
+    for part in parts:
+        for line in console.render_lines(part, options, pad=False):
+            console.print(Segments([*_trimmed(line), Segment.line()]), end="")
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    """A line without the spaces at its end, which would show in a file and in whatever is copied from the terminal."""
+    while line and not line[-1].text.rstrip():
+        line = line[:-1]
+    return line and [*line[:-1], Segment(line[-1].text.rstrip(), line[-1].style)]
+
+
+def _parts(report: Report, width: int) -> Iterator[RenderableType]:
+    if not report.listeners:
+        yield Text("There is no listening history yet. Import the ZIP that Spotify sent you:")
+        yield Text("  myi import my_spotify_data.zip --user NAME", _TITLE)
+        return
+    if len(report.listeners) > 1:
+        yield from _overview(report, width)
+    for listener in report.listeners:
+        yield from _listener(listener, report.year, width)
+    yield ""
+
+
+def _overview(report: Report, width: int) -> Iterator[RenderableType]:
+    yield _headline("Everyone", str(report.year or ""), width)
+    table = Table.grid(padding=(0, 3, 0, 0))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 4)
+    for _ in range(4):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_row("", *(Text(title, _NOTE) for title in ("plays", "hours", "tracks", "artists")), "")
+    for one in report.listeners:
+        years = "–".join(str(year) for year in sorted(set(one.years or ()))) if report.year is None else ""
+        table.add_row(
+            Text(_plain(one.name), _TITLE),
+            Text(f"{one.play_count:,}"),
+            Text(f"{one.total_ms / 3_600_000:,.0f}"),
+            Text(f"{one.tracks:,}"),
+            Text(f"{one.artists:,}"),
+            _sparkline([period.play_count for period in one.periods]) + Text(f"  {years}", _NOTE),
+        )
+    yield _block(table)
+
+
+def _listener(one: ListenerReport, year: int | None, width: int) -> Iterator[RenderableType]:
+    yield _headline(_plain(one.name) + (f" in {year}" if year else ""), one.timezone, width)
+    if not one.play_count:
+        yield _block(_facts(_emptiness(one, year) | _imported(one, year)))
+        return
+    inner = width - 2
+    calendar = "Year by year" if year is None else "Month by month"
+    yield _block(_totals(one))
+    yield _block(_facts(_story(one, year)))
+    if width < SIDE_BY_SIDE:
+        yield _block(_top_list("Top tracks", one.top_tracks, inner, 16))
+        yield _block(_top_list("Top artists", one.top_artists, inner, 16))
+        yield _block(_calendar(calendar, one.periods, inner))
+        hour_width = 2 if inner >= 76 else 1
+        yield _block(_beside(4, _clock(one.hours, hour_width), _week(one.weekdays, inner - 24 * hour_width - 4)))
+    else:
+        artists = inner * 2 // 5
+        yield _block(
+            _beside(
+                4,
+                _top_list("Top tracks", one.top_tracks, inner - artists - 4, 12),
+                _top_list("Top artists", one.top_artists, artists, 12),
+            )
+        )
+        hour_width = 2 if year is None else 1
+        charts = 24 * hour_width + 4 + 22
+        yield _block(
+            _beside(
+                4,
+                _calendar(calendar, one.periods, inner - charts - 4),
+                _beside(4, _clock(one.hours, hour_width), _week(one.weekdays, 22)),
+            )
+        )
+    if facts := _imported(one, year):
+        yield _block(_facts(facts))
+
+
+# Pieces
+
+
+def _headline(title: str, note: str, width: int) -> RenderableType:
+    title_text = Text(title, _NAME)
+    title_text.truncate(width - cell_len(note) - 12, overflow="ellipsis")
+    line = Text.assemble("\n", ("━━ ", _QUIET), title_text, " ")
+    line.append("━" * (width - title_text.cell_len - 4 - (cell_len(note) + 4 if note else 0)), _QUIET)
+    if note:
+        line.append(f" {note} ", _NOTE).append("━━", _QUIET)
+    return line
+
+
+def _block(content: RenderableType) -> RenderableType:
+    """A piece of a report: indented, with a line of air above."""
+    return Padding(content, (1, 0, 0, 2))
+
+
+def _beside(gap: int, *pieces: RenderableType) -> Table:
+    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+    table.add_row(*pieces)
+    return table
+
+
+def _lines(title: str, lines: Sequence[Text], width: int) -> RenderableType:
+    """A title and lines that are cut at `width` and filled up to it, so that what stands beside them stays in place."""
+    text = Text(no_wrap=True)
+    for line in (Text(title, _TITLE), *lines):
+        line.truncate(width, overflow="ellipsis", pad=True)
+        text.append_text(line).append("\n")
+    text.right_crop(1)
+    return text
+
+
+def _totals(one: ListenerReport) -> RenderableType:
+    table = Table.grid(padding=(0, 5, 0, 0))
+    numbers = {
+        "plays": one.play_count,
+        "hours": round(one.total_ms / 3_600_000),
+        "tracks": one.tracks,
+        "artists": one.artists,
+        "days with music": len(one.days),
+    }
+    table.add_row(*(Text(f"{number:,}", _NAME) for number in numbers.values()))
+    table.add_row(*(Text(name, _NOTE) for name in numbers))
+    return table
+
+
+def _facts(facts: Mapping[str, str | Text]) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style=_NOTE, no_wrap=True)
+    table.add_column()
+    for name, fact in facts.items():
+        table.add_row(name, fact if isinstance(fact, Text) else Text(fact))
+    return table
+
+
+def _story(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
+    facts: dict[str, str | Text] = {}
+    if one.first_play:
+        song = f"{_day(one.first_play.played_at.date())}, “{_plain(one.first_play.name)}”"
+        facts["first play"] = song + (f" by {_plain(one.first_play.artist)}" if one.first_play.artist else "")
+    if streak := one.longest_streak:
+        days = "1 day" if streak.days == 1 else f"{streak.days:,} days in a row"
+        facts["best streak"] = f"{days}, from {_day(streak.first)}"
+    weekday, hour = (numbers.index(max(numbers)) for numbers in (one.weekdays, one.hours))
+    facts["busiest"] = f"on {_WEEKDAYS[weekday]}s, and between {hour:02}:00 and {(hour + 1) % 24:02}:00"
+    return facts
+
+
+def _top_list(title: str, tops: Sequence[Top], width: int, bar_width: int) -> RenderableType:
+    """Names come last in their line: terminals disagree about how wide some scripts are."""
+    most = max((top.play_count for top in tops), default=0)
+    digits = len(f"{most:,}")
+    lines = []
+    for rank, top in enumerate(tops, 1):
+        filled = bar(top.play_count, most, bar_width)
+        line = Text.assemble((f"{rank:>2}  ", _NOTE), f"{top.play_count:>{digits},} ")
+        line.append(filled, _shade(top.play_count, most)).append(" " * (bar_width - len(filled) + 2))
+        line.append(_plain(top.name), _TITLE if rank == 1 else "")
+        if top.artist:
+            line.append(f"  {_plain(top.artist)}", _NOTE)
+        lines.append(line)
+    return _lines(title, lines, width)
+
+
+def _calendar(title: str, periods: Sequence[Period], width: int) -> RenderableType:
+    """A line for each period: its parts as a sparkline, all to one scale, and its sum as a bar."""
+    busiest = max((cell for period in periods for cell in period.cells), default=0)
+    most = max((period.play_count for period in periods), default=0)
+    cells = max((len(period.cells) for period in periods), default=0)
+    digits = len(f"{most:,}")
+    hours = [f"{period.total_ms / 3_600_000:,.0f} h" for period in periods]
+    hour_digits = max(map(len, hours), default=0)
+    bar_width = min(40, width - 6 - cells - 2 - digits - 2 - hour_digits - 1)
+    lines = []
+    for period, heard in zip(periods, hours, strict=True):
+        filled = bar(period.play_count, most, bar_width)
+        line = Text.assemble((f"{period.label:<6}", _NOTE))
+        line.append_text(_sparkline(period.cells, busiest)).append(" " * (cells - len(period.cells) + 1))
+        line.append(f"{period.play_count:>{digits},} ")
+        line.append(filled, _shade(period.play_count, most)).append(" " * (bar_width - len(filled) + 1))
+        line.append(f"{heard:>{hour_digits}}", _NOTE)
+        lines.append(line)
+    return _lines(title, lines, width)
+
+
+def _clock(hours: Sequence[int], hour_width: int) -> RenderableType:
+    most = max(hours)
+    lines = []
+    for row in columns(hours, 6, hour_width):
+        line = Text()
+        for cell, plays in zip(row, hours, strict=True):
+            line.append(cell, _shade(plays, most))
+        lines.append(line)
+    lines.append(Text("".join(f"{hour:02}".ljust(6 * hour_width) for hour in (0, 6, 12, 18)), _NOTE))
+    return _lines("Hour of the day", lines, 24 * hour_width)
+
+
+def _week(weekdays: Sequence[int], width: int) -> RenderableType:
+    most = max(weekdays)
+    digits = len(f"{most:,}")
+    lines = []
+    for name, plays in zip(_WEEKDAYS, weekdays, strict=True):
+        filled = bar(plays, most, width - 6 - digits)
+        lines.append(Text.assemble((f"{name[:3]}  ", _NOTE), f"{plays:>{digits},} ", (filled, _shade(plays, most))))
+    return _lines("Day of the week", lines, width)
+
+
+def _sparkline(values: Sequence[int], most: int | None = None) -> Text:
+    most = max(values, default=0) if most is None else most
+    text = Text()
+    for value in values:
+        text.append(spark([value], most), _shade(value, most) if value else _NOTE)
+    return text
+
+
+def _imported(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
+    """Where it all came from, and what of it does not count; files are not of one year."""
+    facts: dict[str, str | Text] = {}
+    imports = one.imports
+    if year is None and imports.files:
+        files = "1 file" if imports.files == 1 else f"{imports.files:,} files"
+        again = f", {imports.duplicate_rows:,} of them repeated" if imports.duplicate_rows else ""
+        facts["imported"] = f"{files} with {imports.rows:,} rows{again}"
+        by_size = sorted(imports.rejected.items(), key=lambda item: (-item[1], item[0]))
+        if reasons := [
+            f"{rows:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, rows in by_size if rows
+        ]:
+            facts["not counted"] = ", ".join(reasons)
+    if one.stale_slices:
+        months = "1 month is" if one.stale_slices == 1 else f"{one.stale_slices:,} months are"
+        facts["unfinished"] = f"{months} still to be computed: numbers will change"
+    return facts
+
+
+def _emptiness(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
+    if one.years is None:
+        return {} if one.stale_slices else {"no plays": "nothing that was imported counts as a listening event"}
+    first, last = one.years
+    return {"no plays": f"in {year}; the history goes from {first} to {last}"}
+
+
+def _shade(value: float, most: float) -> str:
+    return _SHADES[min(len(_SHADES) - 1, int(value / most * len(_SHADES)))] if most else _QUIET
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def _plain(name: str) -> str:
+    return name.translate(_UNSAFE)

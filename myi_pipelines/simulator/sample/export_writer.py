@@ -1,0 +1,254 @@
+"""Packs a listener's plays the way Spotify does: rows in each era's keys, members, folders, ZIPs.
+
+Formats only; what was played and when is decided in `listening`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from json.encoder import encode_basestring
+from pathlib import Path
+from random import Random
+from typing import NamedTuple, TypeAlias
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from myi_pipelines.simulator.sample.made_up_plays import Heard, LocalFile, Profile
+from myi_pipelines.simulator.sample.names import Chapter, Episode, Song
+
+Value: TypeAlias = str | int | bool | None
+Row: TypeAlias = dict[str, Value]
+
+MEMBER_ROWS = 15_000  # about 12 MB, where Spotify begins the next member
+ACCOUNT_MEMBER_ROWS = 10_000
+REPEATED_ROWS = 12  # that a member repeats of the one before
+PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
+    b"trailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
+
+class Era(NamedTuple):
+    """What an extended export looked like when it was asked for."""
+
+    folder: str
+    audio: str  # of the form in which members are named
+    video: str
+    address_key: str
+    has_identity: bool  # user name and user agent in every row
+    has_audiobooks: bool
+    clock_unit: int  # of offline_timestamp, in milliseconds
+    indent: str
+
+
+OLD = Era("MyData", "endsong_{n}.json", "endvideo.json", "ip_addr_decrypted", True, False, 1, "  ")
+NEW = Era(
+    "Spotify Extended Streaming History", "Streaming_History_Audio_{years}_{n}.json",
+    "Streaming_History_Video_{years}.json", "ip_addr", False, True, 1000, "  ",
+)  # fmt: skip
+TERSE = NEW._replace(has_audiobooks=False, indent="")  # 2024: no audiobook keys yet, one line
+
+
+class Zip:
+    """A ZIP whose bytes depend on nothing but what is written: every member carries the same date."""
+
+    def __init__(self, path: Path, made: date) -> None:
+        self._stamp = (made.year, made.month, made.day, 12, 0, 0)
+        self._file = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
+
+    def __enter__(self) -> Zip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        member = ZipInfo(name, self._stamp)
+        member.compress_type, member.create_system, member.external_attr = ZIP_DEFLATED, 3, 0o600 << 16
+        with self._file.open(member, "w") as out:
+            for part in parts:
+                out.write(part)
+
+
+def _years(plays: Sequence[Heard]) -> str:
+    first, last = (datetime.fromtimestamp(play.logged_at, UTC).year for play in (plays[0], plays[-1]))
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _offline_timestamp(play: Heard, era: Era) -> int | None:
+    """Where Spotify kept the device's clock: always for offline plays, of late for all; junk and nulls elsewhere."""
+    if play.offline:
+        return play.started_ms // era.clock_unit if play.knows_start else 0
+    if era.clock_unit == 1:
+        return 0
+    return play.started_ms // era.clock_unit if play.logged_at % 3 else (None if play.logged_at % 2 else 1)
+
+
+def _row(play: Heard, era: Era, profile: Profile, skips_known: tuple[int, int]) -> Row:
+    thing = play.thing
+    song = thing if isinstance(thing, Song) else None
+    local = thing if isinstance(thing, LocalFile) else None
+    episode = thing if isinstance(thing, Episode) else None
+    chapter = thing if isinstance(thing, Chapter) else None
+    row: Row = {"ts": _iso(play.logged_at)}
+    if era.has_identity:
+        row["username"] = f"sample-{profile.name}"
+    row |= {
+        "platform": play.platform,
+        "ms_played": play.ms_played,
+        "conn_country": play.country,
+        era.address_key: play.address,
+    }
+    if era.has_identity:
+        row |= {"user_agent_decrypted": "unknown", "city": None, "region": None}
+    row |= {
+        "master_metadata_track_name": song.title if song else local.title if local else None,
+        "master_metadata_album_artist_name": song.artist if song else local.artist if local else None,
+        "master_metadata_album_album_name": song.album if song else None,
+        "spotify_track_uri": f"spotify:track:{play.track_id}" if song else None,
+        "episode_name": episode.title if episode else None,
+        "episode_show_name": episode.show if episode else None,
+        "spotify_episode_uri": episode.uri if episode else None,
+    }
+    if local:
+        row["spotify_track_uri"] = f"spotify:local:my+own+tapes::{local.title.replace(' ', '+')}:{local.seconds}"
+    if era.has_audiobooks:
+        row |= {
+            "audiobook_title": chapter.book if chapter else None,
+            "audiobook_uri": chapter.book_uri if chapter else None,
+            "audiobook_chapter_uri": chapter.uri if chapter else None,
+            "audiobook_chapter_title": chapter.title if chapter else None,
+        }
+    unknown_until, false_until = skips_known
+    skipped = None if play.logged_at < unknown_until else play.skipped and play.logged_at >= false_until
+    return row | {
+        "reason_start": play.reason_start,
+        "reason_end": play.reason_end,
+        "shuffle": play.shuffle,
+        "skipped": skipped,
+        "offline": play.offline,
+        "offline_timestamp": _offline_timestamp(play, era),
+        "incognito_mode": play.incognito,
+    }
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _array(rows: Iterable[Row], indent: str) -> Iterator[bytes]:
+    """A JSON array, row by row: pretty-printed, or on one line where there is no indent."""
+    newline, colon = ("\n", ": ") if indent else ("", ":")
+    before, between = newline + indent, f",{newline}{indent * 2}"
+    yield b"["
+    for n, row in enumerate(rows):
+        pairs = between.join(f'"{key}"{colon}{_literal(value)}' for key, value in row.items())
+        yield f"{',' if n else ''}{before}{{{newline}{indent * 2}{pairs}{before}}}".encode()
+    yield f"{newline}]".encode()
+
+
+def _write_extended(path: Path, profile: Profile, plays: Sequence[Heard], era: Era, made: date) -> None:
+    begun, ended = plays[0].logged_at, plays[-1].logged_at
+    skips_known = begun + (ended - begun) // 6, begun + (ended - begun) // 2
+
+    def rows(some: Sequence[Heard]) -> Iterator[bytes]:
+        return _array((_row(play, era, profile, skips_known) for play in some), era.indent)
+
+    audio = [p for p in plays if not p.is_video and (era.has_audiobooks or not isinstance(p.thing, Chapter))]
+    videos = [p for p in plays if p.is_video]
+    with Zip(path, made) as out:
+        out.write(f"{era.folder}/ReadMeFirst_ExtendedStreamingHistory.pdf", [PDF])
+        for n, first in enumerate(range(0, len(audio), MEMBER_ROWS)):
+            some = audio[max(0, first - REPEATED_ROWS) : first + MEMBER_ROWS]
+            name = era.audio.format(years=_years(some), n=n)
+            if era.has_identity:  # the old exports were in no order
+                some = Random(n).sample(some, len(some))
+            out.write(f"{era.folder}/{name}", rows(some))
+        if videos:
+            out.write(f"{era.folder}/{era.video.format(years=_years(videos))}", rows(videos))
+
+
+def _account_row(play: Heard) -> tuple[str, Row] | None:
+    ended = datetime.fromtimestamp(play.logged_at, UTC).strftime("%Y-%m-%d %H:%M")
+    match play.thing:
+        case Song() as song:
+            named: Row = {"artistName": song.artist, "trackName": song.title}
+            return "music", {"endTime": ended, **named, "msPlayed": play.ms_played}
+        case Episode() as episode:
+            named = {"podcastName": episode.show, "episodeName": episode.title}
+            return "podcast", {"endTime": ended, **named, "msPlayed": play.ms_played}
+    return None
+
+
+def _unrelated(profile: Profile, plays: Sequence[Heard]) -> dict[str, object]:
+    """The other JSON that comes with account data; none of it is history."""
+    songs = sorted({play.thing for play in plays[-400:] if isinstance(play.thing, Song)})[:40]
+    tracks = [
+        {"artist": s.artist, "album": s.album, "track": s.title, "uri": f"spotify:track:{s.spotify_id}"} for s in songs
+    ]
+    return {
+        "Playlist1.json": {"playlists": [{"name": "on repeat", "items": tracks, "numberOfFollowers": 0}]},
+        "YourLibrary.json": {"tracks": tracks, "albums": [], "shows": [], "artists": [], "bannedTracks": []},
+        "SearchQueries.json": [{"platform": "ANDROID", "searchTime": "2024-01-01", "searchQuery": "rain"}],
+        "Inferences.json": {"inferences": ["Has_Good_Taste", "Sample_Listener"]},
+        "Follow.json": {"userIsFollowing": [], "userIsFollowedBy": []},
+        "Userdata.json": {"username": f"sample-{profile.name}", "country": profile.country},
+    }
+
+
+def _write_account(path: Path, profile: Profile, plays: Sequence[Heard], made: date) -> None:
+    kinds: dict[str, list[Row]] = {"music": [], "podcast": []}
+    for found in filter(None, map(_account_row, plays)):
+        kinds[found[0]].append(found[1])
+    with Zip(path, made) as out:
+        out.write("Spotify Account Data/Read_Me_First.pdf", [PDF])
+        for kind, rows in kinds.items():
+            for n, first in enumerate(range(0, len(rows), ACCOUNT_MEMBER_ROWS)):
+                some = rows[first : first + ACCOUNT_MEMBER_ROWS]
+                out.write(f"Spotify Account Data/StreamingHistory_{kind}_{n}.json", _array(some, "  "))
+        for name, value in _unrelated(profile, plays).items():
+            out.write(f"Spotify Account Data/{name}", [json.dumps(value, ensure_ascii=False, indent=2).encode()])
+
+
+def _pack_new(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Path]:
+    """One extended export of everything."""
+    path = folder / "my_spotify_data.zip"
+    _write_extended(path, profile, plays, NEW, end)
+    return [path]
+
+
+def _pack_old_and_new(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Path]:
+    """An export asked for years ago, in the keys of its time, and today's, which has all of its plays again."""
+    cut = plays[len(plays) * 2 // 5].logged_at
+    before = [play for play in plays if play.logged_at <= cut]
+    path = folder / "my_spotify_data_old.zip"
+    _write_extended(path, profile, before, OLD, datetime.fromtimestamp(cut, UTC).date())
+    return [path, *_pack_new(folder, profile, plays, end)]
+
+
+def _pack_with_account_data(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Path]:
+    """An extended export that ends weeks ago, and the account data of the last year, which is quicker to get."""
+    last = plays[-1].logged_at
+    extended, account = folder / "my_spotify_data.zip", folder / "my_spotify_data (1).zip"
+    _write_extended(extended, profile, [play for play in plays if play.logged_at < last - 24 * 86_400], TERSE, end)
+    _write_account(account, profile, [play for play in plays if play.logged_at >= last - 365 * 86_400], end)
+    return [extended, account]
+
+
+Pack: TypeAlias = Callable[[Path, Profile, Sequence[Heard], date], list[Path]]
+PACKINGS: dict[str, Pack] = {
+    "new": _pack_new,
+    "old and new": _pack_old_and_new,
+    "with account data": _pack_with_account_data,
+}

@@ -1,0 +1,269 @@
+"""Rows of the extended streaming history, which Spotify sends on request: what the keys mean, and when a row is a play.
+
+The keys are described in Spotify's ReadMeFirst_ExtendedStreamingHistory.pdf, which lies in the same ZIP. They come and
+go by year, so none is required to be there. Those that identify a person (user name, IP address, user agent) are not
+even decoded.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from myi_pipelines.sources.exports.batches import BadRow, Ledger, Member, plays_end, shown, utc_instant, whole_ms
+from myi_pipelines.sources.exports.cleaning import CONTEXT_LIMIT, NAME_LIMIT, clean, is_clean
+from myi_pipelines.sources.exports.plays import (
+    AUDIOBOOK,
+    EARLIEST,
+    LOCAL_FILE,
+    MALFORMED,
+    MAX_MS_PLAYED,
+    PODCAST,
+    UNIDENTIFIED,
+    VIDEO,
+    Context,
+    Play,
+    Track,
+)
+
+_TRACK_URI: Final = re.compile(r"spotify:track:([0-9A-Za-z]{22})")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS_FROM: Final = 100_000_000_000  # seconds reach it in the year 5138, milliseconds did in 1973
+_LONGEST_OFFLINE: Final = timedelta(days=30)
+
+_TRACKS_KEPT: Final = 16_384
+_CONTEXTS_KEPT: Final = 8_192
+
+_KnownTrack = tuple[str | None, str | None, str | None, Track]
+"""The names as a row gives them, and the track that they make with the row's URI."""
+_How = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
+"""A context as a row gives it."""
+
+
+class ExtendedRow(msgspec.Struct, gc=False):
+    """The keys that are read, in the order in which Spotify writes them, which is the order that decodes fastest."""
+
+    ts: datetime | None = None
+    platform: str | None = None
+    ms_played: int | None = None
+    conn_country: str | None = None
+    master_metadata_track_name: str | None = None
+    master_metadata_album_artist_name: str | None = None
+    master_metadata_album_album_name: str | None = None
+    spotify_track_uri: str | None = None
+    episode_name: str | None = None
+    episode_show_name: str | None = None
+    spotify_episode_uri: str | None = None
+    audiobook_title: str | None = None
+    audiobook_uri: str | None = None
+    audiobook_chapter_uri: str | None = None
+    audiobook_chapter_title: str | None = None
+    reason_start: str | None = None
+    reason_end: str | None = None
+    shuffle: bool | None = None
+    skipped: bool | None = None
+    offline: bool | None = None
+    offline_timestamp: int | float | None = None
+    incognito_mode: bool | None = None
+
+
+class ExtendedReader:
+    """Enters rows into a ledger.
+
+    Tracks and contexts repeat endlessly, so a row whose texts were all seen before, and clean, is taken by `read`
+    itself; any other goes through `_play`, which checks everything and trusts no type. What is remembered is bounded.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._end = plays_end()
+        self._tracks: dict[str | None, _KnownTrack] = {}
+        self._contexts: dict[_How, Context] = {}
+        self.decode = msgspec.json.Decoder(list[ExtendedRow]).decode
+
+    def read(self, rows: Sequence[ExtendedRow], member: Member, first_row: int) -> None:
+        """Enter decoded rows, the first of which has the number `first_row`."""
+        self._forget_some()
+        ledger, plays, entered_before = self._ledger, self._ledger.plays, self._ledger.rows
+        tracks, contexts, end, earliest, longest = self._tracks, self._contexts, self._end, EARLIEST, MAX_MS_PLAYED
+        new_play = tuple.__new__  # in half the time of Play(…)
+        for row in rows:
+            known = tracks.get(row.spotify_track_uri)
+            if (
+                known is None
+                or known[0] != row.master_metadata_track_name
+                or known[1] != row.master_metadata_album_artist_name
+                or known[2] != row.master_metadata_album_album_name
+            ):
+                known = self._remember_track(row)
+            how = (
+                row.platform,
+                row.conn_country,
+                row.reason_start,
+                row.reason_end,
+                row.shuffle,
+                row.skipped,
+                row.offline,
+                row.incognito_mode,
+            )
+            context = contexts.get(how)
+            if context is None:
+                context = self._remember_context(how)
+            stopped_at = row.ts
+            ms_played = row.ms_played
+            if (
+                known is None
+                or context is None
+                or stopped_at is None
+                or stopped_at.tzinfo is not UTC
+                or not earliest <= stopped_at < end
+                or ms_played is None
+                or not 0 <= ms_played <= longest
+            ):
+                self._enter(row, member, first_row + ledger.rows - entered_before)
+                continue
+            played_at = stopped_at
+            if row.offline and row.offline_timestamp:
+                played_at = end_of_play(stopped_at, ms_played, row.offline_timestamp)
+            plays.append(new_play(Play, (known[3], context, stopped_at, played_at, ms_played)))
+
+    def read_loose(self, rows: Sequence[object], member: Member, first_row: int) -> None:
+        """Enter rows as plain values of any type."""
+        self._forget_some()
+        for number, row in enumerate(rows, first_row):
+            if isinstance(row, dict):
+                self._enter(ExtendedRow(**{key: row[key] for key in _KEYS if key in row}), member, number)
+            else:
+                self._ledger.reject(BadRow(MALFORMED, "is not an object with keys"), member, number)
+
+    def _forget_some(self) -> None:
+        if len(self._tracks) > _TRACKS_KEPT:
+            self._tracks.clear()
+        if len(self._contexts) > _CONTEXTS_KEPT:
+            self._contexts.clear()
+
+    def _remember_track(self, row: ExtendedRow) -> _KnownTrack | None:
+        """What to know a decoded row's track by; None when it has none or its names must be cleaned."""
+        name = row.master_metadata_track_name
+        artist = row.master_metadata_album_artist_name
+        album = row.master_metadata_album_album_name
+        uri = _TRACK_URI.fullmatch(row.spotify_track_uri or "")
+        if (
+            uri is None
+            or not is_clean(name, NAME_LIMIT)
+            or not is_clean(artist, NAME_LIMIT)
+            or not is_clean(album, NAME_LIMIT)
+        ):
+            return None
+        known = name, artist, album, Track(uri[1], name or None, artist or None, album or None)
+        self._tracks[uri[0]] = known
+        return known
+
+    def _remember_context(self, how: _How) -> Context | None:
+        """A decoded row's context; None when its texts must be cleaned."""
+        if not all(is_clean(text, CONTEXT_LIMIT) for text in how[:4]):
+            return None
+        platform, country, reason_start, reason_end, *flags = how
+        context = Context(platform or None, country or None, reason_start or None, reason_end or None, *flags)
+        self._contexts[how] = context
+        return context
+
+    def _enter(self, row: ExtendedRow, member: Member, number: int) -> None:
+        try:
+            play, is_as_given = self._play(row, member)
+        except BadRow as bad:
+            self._ledger.reject(bad, member, number)
+            return
+        if not is_as_given:
+            self._ledger.clean(member, number)
+        self._ledger.plays.append(play)
+
+    def _play(self, row: ExtendedRow, member: Member) -> tuple[Play, bool]:
+        """The play that a row is, and whether it could be kept as it is. Raises BadRow."""
+        track, track_is_clean = _track(row, _spotify_id(row, member))
+        stopped_at = utc_instant("ts", row.ts, self._end)
+        ms_played = whole_ms("ms_played", row.ms_played)
+        context, context_is_clean = _context(row)
+        played_at = stopped_at
+        if context.offline and _is_number(row.offline_timestamp):
+            played_at = end_of_play(stopped_at, ms_played, row.offline_timestamp or 0)
+        return Play(track, context, stopped_at, played_at, ms_played), track_is_clean and context_is_clean
+
+
+_KEYS: Final = ExtendedRow.__struct_fields__
+_NAME_KEYS: Final = tuple(key for key in _KEYS if key.startswith("master_metadata_"))
+
+
+def end_of_play(stopped_at: datetime, ms_played: int, offline_timestamp: float) -> datetime:
+    """When a play without a connection ended.
+
+    Spotify receives such plays later, and `ts` may then be the time of that. `offline_timestamp` is the device's clock
+    at the START of the play, in seconds or (in 2021) milliseconds, and junk in some years. It is believed when it lies
+    before `ts`, by 30 days at most; where it says that the play ended after `ts`, or before 2008-10-01, `ts` stands.
+    Only its whole seconds count: an old export gives the milliseconds of a play that a new one gives in seconds.
+
+    >>> end_of_play(datetime(2023, 1, 30, 19, tzinfo=UTC), 60_000, 1675076400).isoformat()
+    '2023-01-30T11:01:00+00:00'
+    """
+    scale = 1 if offline_timestamp >= _MILLISECONDS_FROM else 1_000
+    if not 0 < offline_timestamp < 1_000 * _MILLISECONDS_FROM:
+        return stopped_at
+    started_at = _EPOCH + timedelta(seconds=int(offline_timestamp * scale) // 1_000)
+    if not started_at < stopped_at <= started_at + _LONGEST_OFFLINE:
+        return stopped_at
+    ended_at = started_at + timedelta(milliseconds=ms_played)
+    return ended_at if EARLIEST <= ended_at <= stopped_at else stopped_at
+
+
+def _spotify_id(row: ExtendedRow, member: Member) -> str:
+    """The id of the track that a row played. Raises BadRow with the kind of thing that it played instead."""
+    uri: object = row.spotify_track_uri
+    if isinstance(uri, str) and (track := _TRACK_URI.fullmatch(uri)):
+        return track[1]
+    if isinstance(uri, str) and uri.startswith("spotify:local:"):
+        raise BadRow(LOCAL_FILE)
+    if row.spotify_episode_uri or row.episode_name or row.episode_show_name:
+        raise BadRow(PODCAST)
+    if row.audiobook_uri or row.audiobook_title or row.audiobook_chapter_uri or row.audiobook_chapter_title:
+        raise BadRow(AUDIOBOOK)
+    if uri:
+        # A URI of another kind may name a person, so it is not shown.
+        what = shown(uri) if isinstance(uri, str) and uri.startswith("spotify:track:") else "something else"
+        raise BadRow(MALFORMED, f"spotify_track_uri is {what} (expected spotify:track: and 22 letters and digits)")
+    if member.is_video:
+        raise BadRow(VIDEO)
+    if row.master_metadata_track_name:
+        raise BadRow(LOCAL_FILE)
+    raise BadRow(UNIDENTIFIED, "names no track, episode or audiobook")
+
+
+def _track(row: ExtendedRow, spotify_id: str) -> tuple[Track, bool]:
+    """What a row names, and whether the names could be kept as they are. Raises BadRow."""
+    given = row.master_metadata_track_name, row.master_metadata_album_artist_name, row.master_metadata_album_album_name
+    for key, name in zip(_NAME_KEYS, given, strict=True):
+        if not isinstance(name, str | None):
+            raise BadRow(MALFORMED, f"{key} is {shown(name)} (expected a text)")
+    track = Track(spotify_id, *(clean(name or "", NAME_LIMIT) for name in given))
+    return track, track[1:] == tuple(name or None for name in given)
+
+
+def _context(row: ExtendedRow) -> tuple[Context, bool]:
+    """How a row was played, and whether that could be kept as it is.
+
+    What is of a wrong type is left out: no play is lost over it.
+    """
+    texts = row.platform, row.conn_country, row.reason_start, row.reason_end
+    flags = row.shuffle, row.skipped, row.offline, row.incognito_mode
+    platform, country, reason_start, reason_end = (
+        clean(text, CONTEXT_LIMIT) if isinstance(text, str) else None for text in texts
+    )
+    shuffle, skipped, offline, incognito = (flag if isinstance(flag, bool) else None for flag in flags)
+    context = Context(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
+    given = *(text or None for text in texts), *flags
+    return context, all(type(kept) is type(value) and kept == value for kept, value in zip(context, given, strict=True))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,109 @@
+"""What a JSON file holds, told from its first bytes: one of the two histories, or something else.
+
+Names of files are never looked at, and no row is judged.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from io import BytesIO
+from typing import Final, NamedTuple
+
+import msgspec
+
+from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, row_chunks
+from myi_pipelines.sources.exports.zip_members import Stream
+
+_HEAD_BYTES: Final = 16 * 1024
+_MOST_BYTES: Final = 1024 * 1024
+_MOST_ROWS: Final = 100
+_ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+_KEY: Final = re.compile(rb'"(\w{1,64})"\s*:')
+_DECODE: Final = msgspec.json.Decoder(list[object]).decode
+
+_EXTENDED_TIMES: Final = frozenset({"ts", "ms_played"})
+_EXTENDED_KEYS: Final = _EXTENDED_TIMES | {"spotify_track_uri", "master_metadata_track_name", "conn_country"}
+_ACCOUNT_TIMES: Final = frozenset({"endTime", "msPlayed"})
+_ACCOUNT_KEYS: Final = _ACCOUNT_TIMES | {"trackName", "artistName", "podcastName", "episodeName", "audiobookName"}
+
+
+class Content(Enum):
+    """What a file holds."""
+
+    EXTENDED = "extended"
+    ACCOUNT = "account"
+    OTHER = "an array of something else"
+    NOT_AN_ARRAY = "JSON, but no array"
+    NOT_JSON = "no JSON, or broken in its first rows"
+    EMPTY = "nothing"
+    ZIP = "a ZIP"
+
+
+class Recognized(NamedTuple):
+    content: Content
+    encoding: str
+    """As Python names it: utf-8 or utf-8-sig; or a UTF-16 or UTF-32, which is not read."""
+
+    @property
+    def is_history(self) -> bool:
+        return self.content in (Content.EXTENDED, Content.ACCOUNT)
+
+    @property
+    def is_utf8(self) -> bool:
+        return self.encoding.startswith("utf-8")
+
+
+def recognize(stream: Stream) -> Recognized:
+    """Read as little of `stream` as tells what it holds."""
+    head = stream.read(_HEAD_BYTES)
+    encoding = json.detect_encoding(head)
+    if head.startswith(b"PK\x03\x04"):
+        return Recognized(Content.ZIP, encoding)
+    if not encoding.startswith("utf-8"):
+        head, stream = head.decode(encoding, "ignore").encode(), BytesIO()
+    return Recognized(_content(head, stream), encoding)
+
+
+def _content(head: bytes, stream: Stream) -> Content:
+    try:
+        for number, row in enumerate(_first_rows(head, stream)):
+            if history := _history(row.keys() if isinstance(row, dict) else ()):
+                return history
+            if number == _MOST_ROWS:
+                break
+    except EmptyFile:
+        return Content.EMPTY
+    except NotAnArray:
+        return Content.NOT_AN_ARRAY
+    except NotJson:
+        # The first row is broken or enormous. Its keys tell what it was meant to be, and reading it, what is wrong.
+        keys = {key.decode() for key in _KEY.findall(head)} if _ARRAY.match(head) else set()
+        return _history(keys) or Content.NOT_JSON
+    return Content.OTHER
+
+
+def _first_rows(head: bytes, stream: Stream) -> Iterator[object]:
+    """The rows of the array that starts with `head` and goes on in `stream`, as plain values, as far as is looked."""
+    left = _MOST_BYTES
+
+    def read(size: int) -> bytes:
+        nonlocal head, left
+        piece, head = head, b""
+        if not piece and left > 0:
+            piece = stream.read(min(size, left))
+            left -= len(piece)
+        return piece
+
+    for chunk in row_chunks(read, _DECODE, "", chunk_bytes=_HEAD_BYTES):
+        yield from chunk.rows or chunk.loose
+
+
+def _history(keys: Iterable[str]) -> Content | None:
+    """The history whose rows have such keys. Any may be missing, but not all that tell it."""
+    keys = set(keys)
+    if keys & _EXTENDED_TIMES and len(keys & _EXTENDED_KEYS) > 1:
+        return Content.EXTENDED
+    if keys & _ACCOUNT_TIMES and len(keys & _ACCOUNT_KEYS) > 1:
+        return Content.ACCOUNT
+    return None

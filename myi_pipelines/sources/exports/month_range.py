@@ -1,0 +1,50 @@
+"""Which months a history can touch, from a look at its bytes that decodes nothing.
+
+For those who must know before the reading starts. What the rows really hold is none of its business.
+"""
+
+import re
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from myi_pipelines.sources.exports.plays import EARLIEST
+from myi_pipelines.sources.exports.zip_members import Stream
+
+_CHUNK_BYTES: Final = 256 * 1024
+_OVERLAP_BYTES: Final = 256
+_EXTENDED_DAY: Final = re.compile(rb'"ts"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
+_ACCOUNT_DAY: Final = re.compile(rb'"endTime"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
+_BEFORE: Final = timedelta(days=31)
+"""An offline play ended up to 30 days before its `ts`, and a `ts` may have an offset from UTC."""
+_AFTER: Final = timedelta(days=1)
+
+
+def days_in(stream: Stream, *, is_account_data: bool) -> set[bytes]:
+    """The days, as `2023-01-30`, that the rows of a file name: all of them, and perhaps others."""
+    pattern = _ACCOUNT_DAY if is_account_data else _EXTENDED_DAY
+    days: set[bytes] = set()
+    overlap = b""
+    while piece := stream.read(_CHUNK_BYTES):
+        text = overlap + piece
+        days.update(pattern.findall(text))
+        overlap = text[-_OVERLAP_BYTES:]
+    return days
+
+
+def months_around(days: set[bytes]) -> tuple[date, date] | None:
+    """The first and the last month that plays of rows with these days can fall in; None when no day is possible."""
+    tomorrow = datetime.now(UTC).date() + _AFTER
+    first, last = str(EARLIEST.date() - _AFTER).encode(), str(tomorrow + _AFTER).encode()
+    possible = [day for day in days if first <= day <= last]
+    if not possible:
+        return None
+    earliest = max(_day(min(possible)) - _BEFORE, EARLIEST.date())
+    latest = max(min(_day(max(possible)) + _AFTER, tomorrow), EARLIEST.date())
+    return earliest.replace(day=1), latest.replace(day=1)
+
+
+def _day(text: bytes) -> date:
+    """A day, or the nearest of its month when that has no such day."""
+    year, month, day = map(int, text.split(b"-"))
+    return date(year, month, min(max(day, 1), monthrange(year, month)[1]))

@@ -1,0 +1,409 @@
+"""The Web API: one method an endpoint, through the gate, with spotipy as transport. Replies come back as Spotify sent
+them; errors as ``errors`` names them. Stores nothing and refreshes no token."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+import requests
+import spotipy  # type: ignore[import-untyped]
+from requests.auth import AuthBase
+from spotipy.exceptions import SpotifyException  # type: ignore[import-untyped]
+
+from myi_pipelines.sources.spotify.api_errors import (
+    Forbidden,
+    ForbiddenKind,
+    Gone,
+    MalformedReply,
+    SpotifyError,
+    Unauthenticated,
+    Unavailable,
+)
+from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.transport import NO_RETRIES, json_of, no_answer, pause_of, short_retries
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+Term = Literal["short_term", "medium_term", "long_term"]
+
+#: The most ids that one batch call takes.
+TRACKS_A_CALL = 50
+ARTISTS_A_CALL = 50
+ALBUMS_A_CALL = 20
+
+_PAGE = 50
+_SEARCH_RESULTS = 10
+_MOST_PAGES = 40
+_PHRASE = 100
+#: The 30-second limit never asks for longer: a 429 that does is a quota, whether it says so or not.
+_LONGEST_RATE_PAUSE = timedelta(minutes=10)
+
+# spotipy logs headers, whole replies and every error. A logger that nobody can find can be switched on by nobody.
+_silent = logging.Logger("spotipy", logging.CRITICAL)
+_silent.disabled = True
+spotipy.client.logger = _silent
+
+
+@dataclass(frozen=True)
+class Me:
+    """Whose token it is. ``account_id`` is immutable, and missing in replies from before May 2026."""
+
+    spotify_id: str
+    account_id: str | None
+    display_name: str | None
+
+
+@dataclass(frozen=True)
+class RecentPlay:
+    """One play of the 50 that are visible: when it ended, and the full track object."""
+
+    played_at: datetime
+    track: Json
+
+
+class _Asked(StrEnum):
+    """What a call asks for decides what some refusals mean."""
+
+    ONE = "one object by its id"
+    BATCH = "several objects by their ids"
+    OTHER = "something else"
+
+
+class SpotifyClient:
+    """The Web API for any number of listeners: every method takes the access token. Safe to share between threads.
+
+    Every method raises the errors of ``errors``; 5xx and broken connections are tried three times within two seconds,
+    a 429 never. No method sleeps longer.
+    """
+
+    def __init__(self, gate: Gate, api_url: str = "https://api.spotify.com", timeout_seconds: float = 10) -> None:
+        self.gate = gate
+        self._api_url = api_url.rstrip("/")
+        self._timeout_seconds = timeout_seconds
+        self._connections = _LentAdapter(pool_maxsize=16, max_retries=NO_RETRIES)
+
+    def __repr__(self) -> str:
+        return f"SpotifyClient({self._api_url})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.shut()
+
+    # The listener
+
+    def me(self, token: str, *, purpose: Purpose = Purpose.LOGIN) -> Me:
+        """Whose token it is."""
+        reply = _object(self._call(token, Family.ME, purpose, _Asked.OTHER, lambda api: api.me()))
+        spotify_id = reply.get("id")
+        if not isinstance(spotify_id, str) or not spotify_id:
+            raise MalformedReply("Spotify does not say whose token it is")
+        return Me(spotify_id, _text(reply.get("account_id")), _text(reply.get("display_name")))
+
+    def recently_played(self, token: str, *, purpose: Purpose = Purpose.POLL) -> list[RecentPlay]:
+        """The last 50 plays, in Spotify's order: newest first, but for late ones. One call."""
+        reply = self._call(
+            token,
+            Family.RECENTLY_PLAYED,
+            purpose,
+            _Asked.OTHER,
+            lambda api: api.current_user_recently_played(limit=_PAGE),
+        )
+        items = _objects(reply, "items")
+        plays = [play for item in items if (play := _recent_play(item))]
+        if len(plays) < len(items):
+            logger.info("%d recently played items have no track or time and are left out", len(items) - len(plays))
+        return plays
+
+    def top_tracks(self, token: str, term: Term, *, purpose: Purpose = Purpose.TOP_LISTS) -> list[Json]:
+        """Up to 50 full track objects, the most played first."""
+        return _objects(
+            self._call(
+                token,
+                Family.TOP,
+                purpose,
+                _Asked.OTHER,
+                lambda api: api.current_user_top_tracks(limit=_PAGE, time_range=term),
+            ),
+            "items",
+        )
+
+    def top_artists(self, token: str, term: Term, *, purpose: Purpose = Purpose.TOP_LISTS) -> list[Json]:
+        """Up to 50 full artist objects, the most played first."""
+        return _objects(
+            self._call(
+                token,
+                Family.TOP,
+                purpose,
+                _Asked.OTHER,
+                lambda api: api.current_user_top_artists(limit=_PAGE, time_range=term),
+            ),
+            "items",
+        )
+
+    # The catalog, one object a call
+
+    def track(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
+        """A track; its ``id`` may be another than the one asked for. Raises Gone."""
+        return _known_by_id(self._one(token, Family.TRACKS, purpose, spotify_id, lambda api: api.track(spotify_id)))
+
+    def artist(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
+        """An artist; raises Gone."""
+        return _known_by_id(self._one(token, Family.ARTISTS, purpose, spotify_id, lambda api: api.artist(spotify_id)))
+
+    def album(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
+        """An album with its first 50 tracks, simplified; raises Gone."""
+        return _known_by_id(self._one(token, Family.ALBUMS, purpose, spotify_id, lambda api: api.album(spotify_id)))
+
+    def album_tracks(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> list[Json]:
+        """All tracks of an album, simplified: a call for every 50. Raises Gone."""
+        tracks: list[Json] = []
+        for page in range(_MOST_PAGES):
+            reply = self._album_page(token, spotify_id, page * _PAGE, purpose)
+            tracks += _objects(reply, "items")
+            if not reply.get("next"):
+                break
+        return tracks
+
+    def _album_page(self, token: str, spotify_id: str, offset: int, purpose: Purpose) -> Json:
+        return self._one(
+            token,
+            Family.ALBUMS,
+            purpose,
+            spotify_id,
+            lambda api: api.album_tracks(spotify_id, limit=_PAGE, offset=offset),
+        )
+
+    # The catalog, several objects a call: extended quota only
+
+    def tracks(self, token: str, spotify_ids: Sequence[str], *, purpose: Purpose = Purpose.ENRICH) -> list[Json | None]:
+        """Up to 50 tracks, in the order asked for; None for a gone one. Raises Forbidden (BATCH_NOT_ALLOWED)."""
+        return self._batch(token, Family.TRACKS, purpose, spotify_ids, TRACKS_A_CALL, spotipy.Spotify.tracks)
+
+    def artists(
+        self, token: str, spotify_ids: Sequence[str], *, purpose: Purpose = Purpose.ENRICH
+    ) -> list[Json | None]:
+        """Up to 50 artists, like ``tracks``."""
+        return self._batch(token, Family.ARTISTS, purpose, spotify_ids, ARTISTS_A_CALL, spotipy.Spotify.artists)
+
+    def albums(self, token: str, spotify_ids: Sequence[str], *, purpose: Purpose = Purpose.ENRICH) -> list[Json | None]:
+        """Up to 20 albums, like ``tracks``."""
+        return self._batch(token, Family.ALBUMS, purpose, spotify_ids, ALBUMS_A_CALL, spotipy.Spotify.albums)
+
+    def search_track(self, token: str, name: str, artist: str, *, purpose: Purpose = Purpose.ENRICH) -> list[Json]:
+        """Up to 10 tracks that Spotify finds for a name and an artist, the best first."""
+        query = f"track:{_phrase(name)} artist:{_phrase(artist)}"
+        reply = _object(
+            self._call(
+                token,
+                Family.SEARCH,
+                purpose,
+                _Asked.OTHER,
+                lambda api: api.search(query, limit=_SEARCH_RESULTS, type="track"),
+            )
+        )
+        return _objects(reply.get("tracks"), "items")
+
+    # One call
+
+    def _one(
+        self,
+        token: str,
+        family: Family,
+        purpose: Purpose,
+        spotify_id: str,
+        request: Callable[[spotipy.Spotify], Any],
+    ) -> Json:
+        if not _is_id(spotify_id):
+            raise Gone(f"no id of Spotify's ({family})")
+        return _object(self._call(token, family, purpose, _Asked.ONE, request))
+
+    def _batch(
+        self,
+        token: str,
+        family: Family,
+        purpose: Purpose,
+        spotify_ids: Sequence[str],
+        most: int,
+        request: Callable[[spotipy.Spotify, Sequence[str]], Any],
+    ) -> list[Json | None]:
+        if len(spotify_ids) > most:
+            raise ValueError(f"{len(spotify_ids)} {family} in one call; Spotify takes {most}")
+        asked = list(dict.fromkeys(filter(_is_id, spotify_ids)))
+        if not asked:
+            return [None] * len(spotify_ids)
+        reply = _object(self._call(token, family, purpose, _Asked.BATCH, lambda api: request(api, asked)))
+        entries = reply.get(family.value)
+        if not isinstance(entries, list) or len(entries) != len(asked):
+            raise MalformedReply(f"Spotify did not answer one entry for each of {len(asked)} {family}")
+        found = dict(zip(asked, entries, strict=True))
+        return [_known_by_id(entry) if isinstance(entry := found.get(one), dict) else None for one in spotify_ids]
+
+    def _call(
+        self,
+        token: str,
+        family: Family,
+        purpose: Purpose,
+        asked: _Asked,
+        request: Callable[[spotipy.Spotify], Any],
+    ) -> Any:
+        self.gate.enter(family, purpose)
+        with self.gate.guarding():
+            for attempt in short_retries():
+                with attempt:
+                    if attempt.retry_state.attempt_number > 1:
+                        self.gate.enter(family, purpose)
+                    result, error = self._attempt(token, family, asked, request)
+                    if error is not None:
+                        raise error
+        self.gate.answered(family)
+        return result
+
+    def _attempt(
+        self, token: str, family: Family, asked: _Asked, request: Callable[[spotipy.Spotify], Any]
+    ) -> tuple[Any, SpotifyError | None]:
+        """One HTTP call. Errors are returned, not raised, so that they keep no hold of the request and its token."""
+        heard: list[requests.Response] = []
+        with requests.Session() as session:
+            session.mount("http://", self._connections)
+            session.mount("https://", self._connections)
+            session.auth = _Bearer(token)
+            session.hooks["response"].append(lambda reply, **_: heard.append(reply))
+            # No token for spotipy: it would log the header.
+            api = spotipy.Spotify(requests_session=session, requests_timeout=self._timeout_seconds)
+            api.prefix = f"{self._api_url}/v1/"
+            try:
+                result = request(api)
+            except requests.RequestException as error:
+                return None, no_answer(error, "Spotify")
+            except (SpotifyException, AttributeError):
+                # An AttributeError is spotipy's answer to an error body that is a string or a list.
+                if not heard:
+                    raise
+                return None, self._refusal(heard[-1], family, asked)
+        if result is None:
+            return None, MalformedReply(f"Spotify answered {family} with something that is not JSON")
+        return result, None
+
+    def _refusal(self, reply: requests.Response, family: Family, asked: _Asked) -> SpotifyError:
+        """What an error status means. Only fixed words go into the error: a body could hold anything."""
+        status = reply.status_code
+        message, reason = _said(reply)
+        if status < 500 and status != 429:
+            self.gate.answered(family)
+        if status == 401:
+            return Unauthenticated("Spotify does not accept the access token")
+        if status == 403:
+            return Forbidden(_kind_of(message, asked))
+        if status == 429:
+            pause = pause_of(reply)
+            if reason == "QUOTA_EXCEEDED" or (pause is not None and pause > _LONGEST_RATE_PAUSE):
+                return self.gate.quota_exceeded(family, pause)
+            return self.gate.rate_limited(pause)
+        if status >= 500:
+            return Unavailable(f"Spotify answered {family} with {status}")
+        if asked is _Asked.ONE and _says_gone(reply, message):
+            return Gone(f"Spotify has no such object ({family}, {status})")
+        return MalformedReply(f"Spotify answered {family} with {status}")
+
+
+class _Bearer(AuthBase):
+    """Puts the token on a request after everybody who logs requests has seen it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _LentAdapter(requests.adapters.HTTPAdapter):
+    """Connections that outlive the session of one call, and with it one listener's token and cookies."""
+
+    def close(self) -> None:
+        """A session that ends does not end them."""
+
+    def shut(self) -> None:
+        """Close the connections."""
+        super().close()
+
+
+# Reading replies
+
+
+def _said(reply: requests.Response) -> tuple[str, object]:
+    """An error's message in lower case and its reason, from a body that may be an object, a string, a list or text."""
+    body = json_of(reply)
+    error = body.get("error") if isinstance(body, dict) else body
+    if isinstance(error, dict):
+        return str(error.get("message") or "").lower(), error.get("reason")
+    return (str(error) if error else reply.text[:1000]).strip().lower(), None
+
+
+def _says_gone(reply: requests.Response, message: str) -> bool:
+    """Whether it is the API that knows no such id, and not a proxy that knows no such page."""
+    if reply.status_code == 404:
+        return isinstance(json_of(reply), dict)
+    return reply.status_code == 400 and re.search(r"invalid (base62 )?id\b", message) is not None
+
+
+def _kind_of(message: str, asked: _Asked) -> ForbiddenKind:
+    if "premium" in message:
+        return ForbiddenKind.PREMIUM_NEEDED
+    if "registered" in message:
+        return ForbiddenKind.NOT_REGISTERED
+    if asked is _Asked.BATCH and message == "forbidden":
+        return ForbiddenKind.BATCH_NOT_ALLOWED
+    return ForbiddenKind.OTHER
+
+
+def _is_id(spotify_id: str) -> bool:
+    """Whether Spotify would look it up. What is none (a local file, a URL) costs no call."""
+    return re.fullmatch("[0-9A-Za-z]+", spotify_id) is not None
+
+
+def _object(reply: Any) -> Json:
+    if not isinstance(reply, dict):
+        raise MalformedReply(f"Spotify answered a {type(reply).__name__} where an object belongs")
+    return reply
+
+
+def _known_by_id(thing: Json) -> Json:
+    """A track, album or artist: whatever else a reply lacks, it says the id."""
+    if not isinstance(thing.get("id"), str):
+        raise MalformedReply("Spotify answered an object without an id")
+    return thing
+
+
+def _objects(reply: Any, key: str) -> list[Json]:
+    """The objects in a list of the reply; null entries are left out."""
+    entries = _object(reply).get(key)
+    if not isinstance(entries, list):
+        raise MalformedReply(f"Spotify answered without {key}")
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _recent_play(item: Json) -> RecentPlay | None:
+    track, played_at = item.get("track"), item.get("played_at")
+    if not isinstance(track, dict) or not isinstance(played_at, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(played_at)
+    except ValueError:
+        return None
+    return RecentPlay(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), track)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _phrase(words: str) -> str:
+    """Words for a search field: what Spotify's query language reads as syntax becomes a space, and no query is longer
+    than it takes."""
+    return '"' + " ".join(words.replace('"', " ").replace(":", " ").split())[:_PHRASE].strip() + '"'

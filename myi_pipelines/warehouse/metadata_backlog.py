@@ -1,0 +1,139 @@
+"""Which metadata is missing or due, the most played first, and what became of asking for it. Asks nobody itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.spotify_payloads import (
+    NameKeys,
+    ObjectType,
+    Payload,
+    SpotifyObject,
+    land_objects,
+    land_search,
+)
+
+REFRESH_AFTER = {"track": timedelta(days=180), "album": timedelta(days=180), "artist": timedelta(days=60)}
+"""When metadata that was fetched is due again; what is gone as well, for it may come back."""
+
+SEARCH_AFTER = timedelta(days=90)
+"""When to search again for names of which no track was found."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+"""After a failure, and after many in a row."""
+
+
+class Wanted(NamedTuple):
+    """A catalog entity whose metadata is missing or due."""
+
+    object_type: ObjectType
+    entity_id: int
+    spotify_id: str
+    album_id: int | None = None
+    album_spotify_id: str | None = None
+    on_album: int = 1
+    """How many missing tracks one call for the album may tell of; the album's id may be unknown still."""
+
+    @property
+    def album(self) -> Wanted | None:
+        """The album to ask for instead, where that may save calls."""
+        if self.on_album < 2 or self.album_id is None or self.album_spotify_id is None:
+            return None
+        return Wanted("album", self.album_id, self.album_spotify_id)
+
+
+class Unresolved(NamedTuple):
+    """A provisional track: account data names it, and nobody has searched for its id."""
+
+    entity_id: int
+    name: str
+    artist: str
+    track_key: UUID
+    artist_key: UUID
+
+    @property
+    def keys(self) -> NameKeys:
+        return self.track_key, self.artist_key
+
+
+def wanted(conn: Connection, now: datetime, limit: int) -> list[Wanted]:
+    """The tracks and artists to ask for: what is missing before what is due again, the most played first."""
+    rows = conn.execute(statement("metadata/wanted"), {"now": now, "limit": limit})
+    return [Wanted(*row) for row in rows]
+
+
+def land_answers(conn: Connection, answered: Sequence[Wanted], objects: Sequence[SpotifyObject], now: datetime) -> None:
+    """Land what Spotify said and log that these entities are up to date, in one transaction."""
+    columns = {
+        "now": now,
+        "entity_type": [one.object_type for one in answered],
+        "entity_id": [one.entity_id for one in answered],
+        "next_refresh_at": [now + REFRESH_AFTER[one.object_type] for one in answered],
+    }
+    with conn.transaction():
+        land_objects(conn, objects)
+        conn.execute(statement("metadata/log_success"), columns)
+
+
+def unresolved(conn: Connection, now: datetime, limit: int) -> list[Unresolved]:
+    """The names of account data to search for, the most played first."""
+    values = {"now": now, "since": now - SEARCH_AFTER, "limit": limit}
+    return [Unresolved(*row) for row in conn.execute(statement("metadata/unresolved"), values)]
+
+
+def land_found(conn: Connection, searched: Unresolved, found: Sequence[Payload], now: datetime) -> bool:
+    """Land what a search found, if it is the one track of these names beyond doubt; return whether it is.
+
+    Beyond doubt: its name and one of its artists' are the very names, and whatever else was found under them is the
+    same recording.
+    """
+    candidates = [
+        (payload, artist["name"], _isrc(payload))
+        for payload in found
+        if isinstance(payload.get("id"), str) and isinstance(payload.get("name"), str)
+        for artist in payload.get("artists") or ()
+        if isinstance(artist, dict) and isinstance(artist.get("name"), str)
+    ]
+    values = {
+        "track_key": searched.track_key,
+        "artist_key": searched.artist_key,
+        "spotify_id": [payload["id"] for payload, _, _ in candidates],
+        "name": [payload["name"] for payload, _, _ in candidates],
+        "artist": [artist for _, artist, _ in candidates],
+        "isrc": [isrc for _, _, isrc in candidates],
+    }
+    matching = conn.execute(statement("metadata/matching_tracks"), values).fetchall()
+    recordings = {isrc or spotify_id for spotify_id, isrc in matching}
+    if len(recordings) != 1:
+        land_search(conn, searched.keys, None, now)
+        return False
+    spotify_id = matching[0][0]
+    payload = next(payload for payload, _, _ in candidates if payload["id"] == spotify_id)
+    return land_search(conn, searched.keys, SpotifyObject("track", spotify_id, payload), now)
+
+
+def _isrc(payload: Payload) -> str | None:
+    ids = payload.get("external_ids")
+    isrc = ids.get("isrc") if isinstance(ids, dict) else None
+    return isrc if isinstance(isrc, str) else None
+
+
+def record_failure(conn: Connection, failed: Wanted | Unresolved, error: str, now: datetime) -> timedelta:
+    """Log why an entity could not be fetched; return the pause until it is due again, which grows."""
+    values = {
+        "entity_type": failed.object_type if isinstance(failed, Wanted) else "track",
+        "entity_id": failed.entity_id,
+        "error": error,
+        "now": now,
+        "pause": FIRST_PAUSE,
+        "longest": LONGEST_PAUSE,
+    }
+    row = conn.execute(statement("metadata/log_failure"), values).fetchone()
+    assert row is not None
+    pause: timedelta = row[0]
+    return pause

@@ -1,0 +1,115 @@
+"""Upkeep of month partitions: those ahead are made, settings that drifted are set again, what was left over is dropped.
+
+Safe at any time, from anywhere and twice, whatever the clock says: nothing that holds a row is ever touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from psycopg import errors, sql
+from psycopg.rows import class_row
+
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.locks import Lock, exclusive, trying
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, ensure_months, look_anew
+from myi_pipelines.warehouse.shadow_partitions import drop_leftovers, leftovers
+
+
+class Maintained(NamedTuple):
+    """What was done: names of partitions and tables."""
+
+    created: list[str]
+    reset: list[str]
+    """Their settings were not those that they should have."""
+    dropped: list[str]
+    """Months that a rebuild which died had left aside."""
+
+
+class Drift(NamedTuple):
+    """A partition whose storage settings are not those of its table's partitions."""
+
+    partition: str
+    found: list[str]
+    wanted: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.partition} has {', '.join(self.found) or 'no settings'}, expected {', '.join(self.wanted)}"
+
+
+class Partition(NamedTuple):
+    """A partition of the event log."""
+
+    name: str
+    range: str
+    rows: int
+    bytes: int
+    index_bytes: int
+    oldest: datetime | None
+    newest: datetime | None
+    dead_rows: int
+
+
+def maintain(conn: Connection, months: Sequence[date]) -> Maintained | None:
+    """Make the partitions that some months lack, and put right what else is not as it should be.
+
+    Returns None, having done nothing, while somebody else is at it.
+    """
+    with trying(conn, exclusive(Lock.MAINTENANCE)) as is_mine:
+        if not is_mine:
+            return None
+        created = ensure_months(conn, months)
+        for table in MONTH_TABLES:
+            look_anew(conn, table)
+        return Maintained(created, _reset_settings(conn), _drop_asides(conn))
+
+
+def drifts(conn: Connection) -> list[Drift]:
+    """Partitions whose storage settings are not as they were made."""
+    return [drift for table in MONTH_TABLES for drift in _drifts(conn, table)]
+
+
+def partition_report(conn: Connection) -> list[Partition]:
+    """What is in each partition of the event log, oldest first. Reads all of it."""
+    with conn.cursor(row_factory=class_row(Partition)) as cursor:
+        return cursor.execute(statement("partitions/report")).fetchall()
+
+
+def _drifts(conn: Connection, table: MonthTable) -> list[Drift]:
+    wanted = table.settings
+    rows = conn.execute(statement("partitions/storage"), {"table": table.name, "settings": wanted})
+    return [Drift(name, found, wanted) for name, found in rows]
+
+
+def _reset_settings(conn: Connection) -> list[str]:
+    """Readers and writers go on meanwhile. A partition that somebody is altering has to wait for the next time."""
+    reset = []
+    for table in MONTH_TABLES:
+        for drift in _drifts(conn, table):
+            partition = sql.Identifier(drift.partition)
+            too_many = {setting.partition("=")[0] for setting in drift.found}
+            alter = [sql.SQL("SET ({})").format(table.storage)]
+            if too_many:
+                names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(too_many))
+                alter.insert(0, sql.SQL("RESET ({})").format(names))
+            try:
+                with conn.transaction():
+                    conn.execute("SET LOCAL lock_timeout = '1s'")
+                    conn.execute(sql.SQL("ALTER TABLE {} {}").format(partition, sql.SQL(", ").join(alter)))
+            except errors.LockNotAvailable:
+                continue
+            reset.append(drift.partition)
+    return reset
+
+
+def _drop_asides(conn: Connection) -> list[str]:
+    """Whoever builds a month aside holds the catalog's lock: while that is taken, nothing is left over for sure."""
+    with trying(conn, exclusive(Lock.CATALOG)) as is_still:
+        if not is_still:
+            return []
+        before = leftovers(conn)
+        drop_leftovers(conn)
+        return sorted(set(before) - set(leftovers(conn)))

@@ -1,0 +1,161 @@
+"""Whose rows are whose: every table that holds rows of a listener, found in the database's own catalog, counted, read
+for an export, and emptied of one listener. Files, in uploads, exports or the archive, are for the modules above."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from myi_pipelines.warehouse import shadow_partitions
+from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
+
+CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
+"""What rows of a listener refer to."""
+
+ROWS_AT_ONCE = 20_000
+
+
+class PersonalTable(NamedTuple):
+    """A table with rows of listeners, and the column that says whose each is."""
+
+    schema: str
+    name: str
+    owner: str
+    is_keyed: bool
+    """A key to ``users`` sees to it that each row has an owner."""
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The table's qualified name."""
+        return sql.Identifier(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.is_aside else self.name
+
+    @property
+    def is_aside(self) -> bool:
+        """A month under construction, which holds what its partition holds."""
+        return self.schema == shadow_partitions.SCHEMA
+
+
+class ExportedRows(NamedTuple):
+    """The result of one query of an export, as it comes."""
+
+    columns: list[str]
+    types: list[int]
+    """Of each column, the type's number in the database."""
+    batches: Iterator[list[tuple[Any, ...]]]
+
+
+def personal_tables(conn: Connection) -> list[PersonalTable]:
+    """Every table that holds rows of listeners, ``users`` first."""
+    row = conn.execute("SELECT current_schema()").fetchone()
+    assert row is not None
+    found = [PersonalTable(*table) for table in conn.execute(statement("personal_data/tables"))]
+    return [PersonalTable(row[0], "users", "id", True), *found]
+
+
+def count_rows(conn: Connection, user_id: int) -> dict[str, int]:
+    """How many rows of a listener each table holds; tables without any are told too."""
+    counts: dict[str, int] = {}
+    for table in personal_tables(conn):
+        query = sql.SQL("SELECT count(*) FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
+        row = conn.execute(query, [user_id]).fetchone()
+        assert row is not None
+        counts[str(table)] = counts.get(str(table), 0) + int(row[0])
+    return counts
+
+
+def ownerless(conn: Connection) -> list[tuple[str, int, int]]:
+    """Rows of listeners who do not exist: the table, the listener's number and how many."""
+    found = []
+    for table in personal_tables(conn):
+        if not table.is_keyed:
+            owner = sql.Identifier(table.owner)
+            query = statement("personal_data/ownerless").format(table=table.identifier, owner=owner)
+            found += [(str(table), int(user_id), int(rows)) for user_id, rows in conn.execute(query)]
+    return found
+
+
+def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Delete every row of a listener in one transaction; return how many each table held before and holds after it.
+
+    The catalog stays: what tracks are called is nobody's own. Waits for whoever writes this listener's rows.
+    """
+    with conn.transaction():
+        acquire(conn, exclusive(Lock.CATALOG))  # nobody builds a month aside meanwhile, with this listener's rows in it
+        acquire(conn, shared(Lock.ARCHIVE))
+        acquire(conn, exclusive(Lock.USER, user_id))
+        for table in MONTH_TABLES:
+            see_months(conn, table)
+        before = count_rows(conn, user_id)
+        conn.execute("DELETE FROM users WHERE id = %s", [user_id])
+        for holding in personal_tables(conn):  # what no key leads to
+            query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(holding.identifier, sql.Identifier(holding.owner))
+            conn.execute(query, [user_id])
+    return before, count_rows(conn, user_id)
+
+
+def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, Iterable[tuple[Any, ...]]]]) -> None:
+    """Make ready to read all of a listener's rows as they are at one instant; part of the caller's transaction, which
+    must be a ``snapshot`` and in which ``prepare_export`` was not called.
+
+    ``archived`` yields tables and rows of the listener that lie in the archive, in the order of the table's columns.
+    """
+    for table, rows in archived:
+        with conn.cursor() as cursor:
+            target = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(f"returning_{table}"))
+            with cursor.copy(target) as copy:
+                for row in rows:
+                    copy.write_row(row)
+    for name in ("referenced_tracks", "referenced_artists"):
+        conn.execute(statement(f"personal_data/{name}"), {"user_id": user_id})
+
+
+def prepare_export(conn: Connection) -> None:
+    """Make ready for the transaction that ``begin_export`` is part of: empty temporary tables."""
+    conn.execute(statement("archive/workspace"))
+    conn.execute(statement("personal_data/workspace"))
+
+
+def read_table(conn: Connection, table: PersonalTable, user_id: int) -> ExportedRows:
+    """A listener's rows of a table, those in the archive too; what is encrypted is left out."""
+    found = conn.execute(statement("personal_data/columns"), [table.identifier.as_string(conn)])
+    columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in found)
+    query = sql.SQL("SELECT {} FROM {} WHERE {} = %(user_id)s").format(
+        columns, table.identifier, sql.Identifier(table.owner)
+    )
+    if not table.is_aside and table.name in {archived.name for archived in ARCHIVED_TABLES}:
+        query += sql.SQL(" UNION ALL SELECT {} FROM {}").format(columns, sql.Identifier(f"returning_{table.name}"))
+    return _read(conn, query, {"user_id": user_id})
+
+
+def read_plays(conn: Connection, user_id: int) -> ExportedRows:
+    """A listener's plays with names, oldest first."""
+    return _read(conn, statement("personal_data/plays"), {"user_id": user_id})
+
+
+def read_catalog(conn: Connection, table: str, user_id: int) -> ExportedRows:
+    """The rows of a table of ``CATALOG`` that a listener's rows refer to."""
+    return _read(conn, statement(f"personal_data/catalog_{table}"), {"user_id": user_id})
+
+
+def _read(conn: Connection, query: sql.SQL | sql.Composed, parameters: Mapping[str, Any]) -> ExportedRows:
+    cursor = conn.cursor(name="personal_export")
+    cursor.execute(query, parameters)
+    assert cursor.description is not None
+
+    def batches() -> Iterator[list[tuple[Any, ...]]]:
+        with cursor:
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield rows
+
+    return ExportedRows(
+        [column.name for column in cursor.description], [column.type_code for column in cursor.description], batches()
+    )

@@ -1,0 +1,87 @@
+"""Brings a database to the current schema: plain SQL files under ``sql/migrations``, applied in order by yoyo."""
+
+from __future__ import annotations
+
+import psycopg
+from yoyo import get_backend, read_migrations
+
+from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
+from myi_pipelines.warehouse.database.statements import SQL_FOLDER
+
+MINIMUM_POSTGRES = 17
+
+
+SET_ASIDE = "before_restore"
+"""What a schema that a restore is replacing is called meanwhile, with its own name after it."""
+
+
+class UnsupportedPostgres(Exception):
+    """The server is older than the warehouse needs."""
+
+
+class RestoreNotEnded(Exception):
+    """What is in the warehouse's place is what a restore has written so far."""
+
+
+def migrate(url: str, *, restoring: bool = False) -> list[str]:
+    """Apply the migrations that the database lacks and return their names, oldest first.
+
+    Safe at any time, twice and from several processes at once: an advisory lock lets one of them work while the
+    others wait. A lock row that a killed process left in yoyo's own table is removed, because holding the advisory
+    lock proves that its owner is gone.
+    Raises UnsupportedPostgres below PostgreSQL 17, RestoreNotEnded while somebody else is ``restoring`` or was killed
+    doing so, and ``psycopg.Error`` when a migration fails.
+    """
+    with psycopg.connect(url, autocommit=True, application_name="myi migrate") as guard:
+        _require_version(guard.info.server_version)
+        if not restoring:
+            _require_no_restore(guard)
+        with holding(guard, exclusive(Lock.MIGRATE)):
+            return _apply_pending(url)
+
+
+def _apply_pending(url: str) -> list[str]:
+    backend = get_backend(_yoyo_url(url))
+    try:
+        backend.break_lock()
+        pending = backend.to_apply(read_migrations(str(SQL_FOLDER / "migrations")))
+        with backend.lock():
+            backend.apply_migrations(pending)
+        return [migration.id for migration in pending]
+    finally:
+        backend.connection.close()
+
+
+def pending_migrations(url: str) -> list[str]:
+    """Names of the migrations that the database lacks."""
+    backend = get_backend(_yoyo_url(url))
+    try:
+        return [migration.id for migration in backend.to_apply(read_migrations(str(SQL_FOLDER / "migrations")))]
+    finally:
+        backend.connection.close()
+
+
+def _require_version(server_version: int) -> None:
+    if server_version < MINIMUM_POSTGRES * 10_000:
+        raise UnsupportedPostgres(
+            f"PostgreSQL {server_version // 10_000} is too old: MYI needs {MINIMUM_POSTGRES} or newer; "
+            "upgrade the server or leave MYI_DATABASE_URL empty to use the embedded one"
+        )
+
+
+def _require_no_restore(conn: psycopg.Connection) -> None:
+    replaced = conn.execute(
+        "SELECT FROM pg_namespace WHERE starts_with(nspname, %(aside)s || '_')"
+        " AND NOT starts_with(nspname, %(aside)s || '_done_')",
+        {"aside": SET_ASIDE},
+    )
+    if replaced.rowcount:
+        raise RestoreNotEnded(
+            "a restore of this warehouse has not ended: wait for it, or, if it was killed, "
+            "run the same `myi restore` again"
+        )
+
+
+def _yoyo_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url

@@ -1,0 +1,246 @@
+"""``myi demo --exit`` from nothing to the report, with the servers, the daemon, the sensor and the simulated Spotify
+that users have."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from io import StringIO
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from myi_pipelines.demo import launches
+from myi_pipelines.demo.arrivals import Arrivals, FromSpotify
+from myi_pipelines.demo.linked_listeners import nobody_stays_linked, plan_spotify, simulated_ids
+from myi_pipelines.demo.offer import Offer
+from myi_pipelines.demo.summary import print_spotify
+from myi_pipelines.runtime import embedded
+from myi_pipelines.settings import Settings, load_settings
+from myi_pipelines.simulator.world import build_world
+from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.spotify_accounts import link_account, list_accounts, save_authorization
+
+SECONDS = 300
+WHO = ("ada", "bela", "chandra")
+
+
+def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess[str]:
+    own = {"MYI_HOME": str(folder / "home"), "MYI_UPLOADS": str(folder / "uploads"), "MYI_PORT": str(port), **changes}
+    return subprocess.run(
+        [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "demo", "--exit", "--plays", "2000"],
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))} | own,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_terminal_cuts_what_is_long_and_nothing_else(width: int) -> None:
+    track, artist = "Letter – Live at the Cistern and far beyond the hills", "Small Hours Society of the South Bank"
+    listener = FromSpotify("chandra", "Chandra", 50, track, "Blue Cistern Orchestra of the North", artist)
+    printed = StringIO()
+    print_spotify(Arrivals((listener,), (), ()), {"me": 1}, Console(width=width, file=printed))
+    [title, line] = (one for one in printed.getvalue().splitlines() if "polled" in one or "chandra" in one)
+    assert title.split()[:5] == ["linked", "polled", "top", "track", "of"]
+    assert line.split()[:3] == ["chandra", "50", "plays"]
+    assert "Letter – Live a" in line
+    assert "Small Hours Soc" in line
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_of(folder: Path) -> list[list[str]]:
+    """Those that name the folder, in their command or their environment."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        try:
+            home = process.environ().get("MYI_HOME", "")
+        except psutil.Error:
+            home = ""
+        if home.startswith(str(folder)) or any(str(folder) in word for word in words):
+            found.append(words)
+    return found
+
+
+@contextmanager
+def warehouse_of(folder: Path) -> Iterator[Connection]:
+    cluster = embedded.postgres_of(folder / "home")
+    cluster.start()
+    try:
+        with connect(cluster.url(embedded.WAREHOUSE_DATABASE)) as conn:
+            yield conn
+    finally:
+        cluster.stop()
+
+
+def assert_spotify_came(conn: Connection) -> None:
+    for name, polled, events in conn.execute(
+        "SELECT users.name, count(polled.user_id), count(event.id) FROM users"
+        " LEFT JOIN polled_plays AS polled ON polled.user_id = users.id"
+        " LEFT JOIN listening_events AS event ON event.user_id = users.id AND event.played_at = polled.played_at"
+        " AND event.source = 'API' GROUP BY 1"
+    ):
+        assert polled >= 50, name
+        assert events == polled, name
+    for table in ("spotify_top_tracks", "spotify_top_artists"):
+        listed = conn.execute(f"SELECT user_id, term FROM {table} WHERE rank = 1").fetchall()
+        assert len(set(listed)) == 9
+    told: dict[str, int] = dict(
+        conn.execute("SELECT object_type, count(*) FROM spotify_objects WHERE is_full GROUP BY 1").fetchall()
+    )
+    assert told["track"] >= 150
+    assert told["album"] > 0
+    assert told["artist"] > 0
+    assert list_accounts(conn) == []
+    assert conn.execute("SELECT count(*) FROM stale_slices").fetchone() == (0,)
+    assert invariants.check(conn) == []
+
+
+@pytest.mark.long
+def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) -> None:
+    nowhere = {"MYI_SPOTIFY_API_URL": "http://127.0.0.1:9", "MYI_SPOTIFY_CLIENT_ID": "a-real-app"}
+    first = demo(tmp_path, free_port(), **nowhere)
+    assert first.returncode == 0, first.stderr
+    assert "Traceback" not in first.stdout + first.stderr
+    for listener in WHO:
+        assert listener in first.stdout
+        assert list((tmp_path / "uploads" / listener / "imported").glob("*.zip"))
+        assert not list((tmp_path / "uploads" / listener).glob("*.zip"))
+        assert not (tmp_path / "uploads" / listener / "failed").exists()
+        assert f"polled {listener}: 50 plays" in first.stderr
+    assert "Top tracks" in first.stdout
+    assert "top track of four weeks" in first.stdout
+    assert processes_of(tmp_path) == []
+    with warehouse_of(tmp_path) as conn:
+        assert_spotify_came(conn)
+        world = build_world(end=last_day_of_sample())
+        polled = {spotify_id for (spotify_id,) in conn.execute("SELECT spotify_id FROM polled_plays")}
+        assert polled <= world.tracks.keys() | world.aliases.keys()
+        full = told_tracks(conn)
+
+    second = demo(tmp_path, free_port())
+    assert second.returncode == 0, second.stderr
+    assert "Traceback" not in second.stdout + second.stderr
+    assert "the sample is imported already" in second.stderr
+    assert "top track of four weeks" in second.stdout
+    assert processes_of(tmp_path) == []
+    with warehouse_of(tmp_path) as conn:
+        assert_spotify_came(conn)
+        assert told_tracks(conn) > full
+        assert conn.execute("SELECT status::text, count(*) FROM import_jobs GROUP BY 1").fetchall() == [
+            ("COMPLETED", 5)
+        ]
+
+
+def told_tracks(conn: Connection) -> int:
+    row = conn.execute("SELECT count(*) FROM spotify_objects WHERE object_type = 'track' AND is_full").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def last_day_of_sample() -> date:
+    first = datetime.now(UTC).date().replace(day=1)
+    return date.fromordinal(first.toordinal() - 1)
+
+
+def test_the_demo_asks_dagster_for_the_runs_that_the_schedules_would() -> None:
+    from myi_pipelines.orchestration.assets.spotify_objects import CALLS_A_RUN
+    from myi_pipelines.orchestration.jobs import (
+        metadata_config,
+        poll_config,
+        poll_plays,
+        refresh_metadata,
+        refresh_top_lists,
+        top_list_config,
+    )
+    from myi_pipelines.orchestration.partitions import recent_months
+
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    months = dict(recent_months(now))
+    assert launches.polls(WHO, now.date()) == (poll_plays.name, poll_config(WHO), months)
+    assert launches.top_lists(WHO) == (refresh_top_lists.name, top_list_config(WHO), {})
+    assert launches.metadata(now.date()) == (refresh_metadata.name, metadata_config(CALLS_A_RUN), months)
+    assert launches.CALLS == CALLS_A_RUN
+
+
+# Whose accounts are the demo's
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return load_settings(
+        home=tmp_path,
+        database_url=database_url,
+        redis_url="",
+        spotify_client_id="a-real-app",
+        spotify_client_secret="s",
+    )
+
+
+def an_offer(*strangers: str) -> Offer:
+    return Offer((), (), strangers, frozenset(), date(2025, 12, 31))
+
+
+def link(conn: Connection, name: str, spotify_id: str) -> None:
+    user = link_account(conn, name=name, spotify_id=spotify_id, account_id=None, display_name=None)
+    save_authorization(
+        conn,
+        user.user_id,
+        refresh_token=b"kept",
+        access_token=b"kept",
+        expires_at=datetime.now(UTC),
+        scopes=[],
+        now=datetime.now(UTC),
+    )
+
+
+def test_the_demo_asks_its_simulator_whatever_the_settings_name(conn: Connection, settings: Settings) -> None:
+    plan = plan_spotify(conn, settings, an_offer("bela"))
+    assert plan.listeners == ("ada", "chandra")
+    assert plan.settings.spotify_api_url == plan.settings.spotify_accounts_url
+    assert plan.settings.spotify_api_url.startswith("http://127.0.0.1:")
+    assert (plan.settings.spotify_client_id, plan.settings.spotify_client_secret) == ("demo", "")
+    assert plan.settings.redis_url != embedded.redis_of(settings.home).url()
+    [simulator] = plan.companions
+    assert "2025-12-31" in simulator.arguments
+
+
+def test_accounts_that_are_really_linked_are_left_alone_and_never_shown_to_the_simulator(
+    conn: Connection, settings: Settings
+) -> None:
+    link(conn, "anna", "anna-on-spotify")
+    plan = plan_spotify(conn, settings, an_offer())
+    assert (plan.companions, plan.listeners) == ((), ())
+    assert plan.settings.spotify_client_id == ""
+    assert "anna" in (plan.refusal or "")
+
+
+def test_what_a_killed_demo_left_linked_is_unlinked_by_the_next(conn: Connection, settings: Settings) -> None:
+    link(conn, "anna", "anna-on-spotify")
+    link(conn, "ada", min(simulated_ids()))
+    with nobody_stays_linked(settings):
+        assert [account.name for account in list_accounts(conn)] == ["anna"]
+        link(conn, "ada", min(simulated_ids()))
+    assert [account.name for account in list_accounts(conn)] == ["anna"]
+
+
+def test_nobody_is_linked_whose_history_is_not_the_samples(conn: Connection, settings: Settings) -> None:
+    plan = plan_spotify(conn, settings, an_offer(*WHO))
+    assert plan.companions == ()
+    assert "nobody to link" in (plan.refusal or "")

@@ -1,0 +1,142 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+
+from myi_pipelines.runtime import servers
+from myi_pipelines.runtime.stack import (
+    AlreadyUp,
+    PortInUse,
+    answers,
+    end_stale_stack,
+    owner_of,
+    require_free_port,
+    running_stack,
+)
+from myi_pipelines.settings import PROJECT, Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = load_settings(home=tmp_path / "home", uploads=tmp_path / "uploads", port=port)
+    yield made
+    end_stale_stack(made)
+    servers.stop_servers(made)
+
+
+def test_a_port_in_use_is_one_line_that_names_the_process(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", settings.port))
+        taken.listen()
+        with pytest.raises(PortInUse) as caught:
+            require_free_port(settings.port)
+        assert f"(pid {os.getpid()})" in str(caught.value)
+        assert f"MYI_PORT={settings.port + 10}" in str(caught.value)
+        with pytest.raises(PortInUse), running_stack(settings):
+            pass
+    assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+
+def test_a_second_stack_in_one_home_is_refused(settings: Settings) -> None:
+    settings.home.mkdir()
+    assert owner_of(settings) is None
+    with (
+        FileLock(settings.home / "stack.lock"),
+        pytest.raises(AlreadyUp, match="already runs"),
+        running_stack(settings),
+    ):
+        pass
+
+
+def test_definitions_that_do_not_load_end_the_start_with_a_line_that_names_the_log(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("myi_pipelines.runtime.stack.DEFINITIONS", "no_such_module")
+    with (
+        pytest.raises(Exception, match=r"Dagster ended by itself .*no_such_module.*dagster\.log"),
+        running_stack(settings),
+    ):
+        pass
+    assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+
+class Up:
+    """``myi up`` in a process of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
+        environment |= {"MYI_HOME": str(settings.home), "MYI_UPLOADS": str(settings.uploads)}
+        environment |= {"MYI_PORT": str(settings.port), "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "up"],
+            cwd=settings.uploads.parent,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def wait_until_up(self) -> list[str]:
+        """What it said until it was up."""
+        said: list[str] = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            said.append(line.strip())
+            if line.startswith("MYI is up"):
+                return said
+        pytest.fail("\n".join(said))
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: int) -> str:
+        self.process.send_signal(number)
+        return self.process.communicate(timeout=90)[0]
+
+
+@pytest.mark.long
+def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(settings: Settings) -> None:
+    killed = Up(settings)
+    said = killed.wait_until_up()
+    assert said[-1].startswith(f"MYI is up: {settings.ui_url} ")
+    assert answers(settings.ui_url)
+    assert owner_of(settings) == killed.process.pid
+
+    second = Up(settings)
+    assert "already runs" in second.process.communicate(timeout=60)[0]
+    assert second.process.returncode == 1
+
+    orphans = killed.family()
+    assert len(orphans) == 3
+    killed.end(signal.SIGKILL)
+    assert all(orphan.is_running() for orphan in orphans)
+
+    heir = Up(settings)
+    heir.wait_until_up()
+    assert not any(_lives(orphan) for orphan in orphans)
+    family = heir.family()
+    assert "stopped" in heir.end(signal.SIGINT)
+    assert heir.process.returncode == 0
+    assert not any(_lives(process) for process in family)
+    assert not answers(settings.ui_url)
+    assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+
+def _lives(process: psutil.Process) -> bool:
+    deadline = time.monotonic() + 5
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,1 +1,0 @@
-"""Tests of the embedded servers; each makes its own."""

@@ -1,0 +1,207 @@
+"""Killed at any point and run again: the final tables are those of a run that nobody killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from myi_pipelines.operations import verify
+from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.import_jobs import ImportJob, JobInProgress, list_jobs
+from myi_pipelines_tests.support import killable_import, reference
+from myi_pipelines_tests.support.killable_processes import (
+    DATABASE,
+    Victim,
+    durable_server,
+    kill_server,
+    sessions,
+    start_victim,
+    wait_until_gone,
+    wait_until_held,
+)
+from myi_pipelines_tests.support.reference import Tables
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse, sha256_of
+
+VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
+KILLS_EACH = 4
+SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
+
+Kill: TypeAlias = Callable[[Warehouse, Victim, random.Random], None]
+
+
+def kill_process(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
+    victim.kill()
+
+
+def kill_backend(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
+    """End one or both of the victim's sessions on the server; the victim finds out by itself."""
+    backends = sessions(warehouse.conn, killable_import.APPLICATION)
+    for pid in chance.sample(backends, min(len(backends), chance.randint(1, 2))):
+        warehouse.conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+@pytest.mark.parametrize("kill", [kill_process, kill_backend])
+def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, database_url: str, kill: Kill) -> None:
+    seconds, clean_job, expected = clean_run(warehouse, database_url)
+    chance = random.Random(SEED)
+    deaths = []
+    for number in range(VICTIMS):
+        tag = f"victim{number:03}"
+        user_id = killable_import.prepare(warehouse, tag)
+        for _ in range(KILLS_EACH):
+            delay = chance.uniform(0, seconds)
+            with start_victim("killable_import", database_url, tag) as victim:
+                time.sleep(delay)
+                kill(warehouse, victim, chance)
+                _, said = victim.communicate(timeout=30)
+            wait_until_gone(warehouse.conn, killable_import.APPLICATION)
+            deaths.append(victim.returncode != 0)
+            found = [str(violation) for violation in invariants.check(warehouse.conn, [user_id])]
+            assert found == [], f"{tag} killed after {delay:.3f} s (seed {SEED}); it said {said}"
+
+        killable_import.import_upload(warehouse, tag)
+
+        assert invariants.check(warehouse.conn, [user_id]) == []
+        assert comparable(warehouse.tables(user_id), tag) == expected, f"{tag} (seed {SEED})"
+        [job] = [
+            job for job in list_jobs(warehouse.conn, user=tag) if job.status == "COMPLETED" and is_upload(job, tag)
+        ]
+        assert counts(job) == counts(clean_job)
+        unfinished = [job for job in list_jobs(warehouse.conn, user=tag) if job.status in ("PENDING", "PROCESSING")]
+        assert unfinished == []
+    assert sum(deaths) >= len(deaths) // 4, "most victims were done before they were killed"
+
+
+@pytest.mark.parametrize("doing", ["import", "backfill"])
+def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path, doing: str) -> None:
+    tag = "victim000"
+    chance = random.Random(SEED)
+    deaths = 0
+    with durable_server(tmp_path / "postgres") as server:
+        url = server.url(DATABASE)
+        with open_warehouse(url) as warehouse:
+            user_id = killable_import.prepare(warehouse, tag)
+            if doing == "backfill":
+                killable_import.import_upload(warehouse, tag)
+        for _ in range(VICTIMS):
+            if doing == "backfill":
+                with open_warehouse(url) as warehouse:
+                    make_wrong(warehouse, user_id)
+            with start_victim("killable_import", url, tag, doing) as victim:
+                time.sleep(chance.uniform(0, 0.6))
+                kill_server(server)
+                victim.communicate(timeout=30)
+            deaths += victim.returncode != 0
+            server.start()
+            with open_warehouse(url) as warehouse:
+                assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
+                assert_whole_files(warehouse, tag)
+        with open_warehouse(url) as warehouse:
+            killable_import.import_upload(warehouse, tag)
+            assert invariants.check(warehouse.conn) == []
+            assert verify.verify(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS).differences == []
+            assert warehouse.tables(user_id) == reference.derive({tag: killable_import.landing(tag)})[tag]
+    assert deaths > 0, "every victim was done before its server was killed"
+
+
+def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tmp_path: Path) -> None:
+    tag = "victim000"
+    with durable_server(tmp_path / "postgres") as server:
+        url = server.url(DATABASE)
+        with open_warehouse(url) as warehouse:
+            user_id = killable_import.prepare(warehouse, tag)
+            before = warehouse.rows(user_id)
+            with warehouse.status_conn.transaction(force_rollback=True):
+                warehouse.status_conn.execute("SELECT FROM users WHERE id = %s FOR NO KEY UPDATE", [user_id])
+                with start_victim("killable_import", url, tag) as victim:
+                    wait_until_held(warehouse.conn, warehouse.status_conn)
+                    kill_server(server)
+                    victim.communicate(timeout=30)
+                    server.start()
+                warehouse.status_conn.close()
+        with open_warehouse(url) as warehouse:
+            cut_short, earlier = list_jobs(warehouse.conn)
+            assert earlier.status == "COMPLETED"
+            # The victim's other session may notice last that the server is gone, and still write the failure down.
+            assert cut_short.status in ("PROCESSING", "FAILED")
+            assert_whole_files(warehouse, tag)
+            after = warehouse.rows(user_id)
+            # Names land before the plays; of a track that was polled they may have told the artist.
+            assert {**after, "user_artist_stats": []} == {**before, "user_artist_stats": []}
+            assert invariants.check(warehouse.conn) == []
+            killable_import.import_upload(warehouse, tag)
+            assert warehouse.tables(user_id) == reference.derive({tag: killable_import.landing(tag)})[tag]
+
+
+def assert_whole_files(warehouse: Warehouse, tag: str) -> None:
+    """The earlier export's plays are there, and all of the upload's or none."""
+    [(landed,)] = warehouse.conn.execute(
+        "SELECT count(*) FROM imported_plays JOIN users ON users.id = user_id WHERE name = %s", [tag]
+    )
+    done = any(job.status == "COMPLETED" and is_upload(job, tag) for job in list_jobs(warehouse.conn, user=tag))
+    earlier, upload = killable_import.listener(tag).files
+    assert landed == len({*earlier, *(upload if done else ())}), f"seed {SEED}"
+
+
+def make_wrong(warehouse: Warehouse, user_id: int) -> None:
+    """Some events are missing and others are wrong, and the statistics agree with them."""
+    warehouse.conn.execute("DELETE FROM listening_events WHERE id % 3 = 0")
+    warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1 WHERE id % 3 = 1")
+    warehouse.refresh(user_id, [one.month for one in warehouse.slices_of(user_id)])
+
+
+def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, database_url: str) -> None:
+    user_id = warehouse.user("victim000", killable_import.TIMEZONE)
+    with start_victim("killable_import", database_url, "victim000", "halt") as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "half way\n"
+        [dying] = list_jobs(warehouse.conn)
+        with pytest.raises(JobInProgress):
+            killable_import.import_upload(warehouse, "victim000")
+        victim.kill()
+    wait_until_gone(warehouse.conn, killable_import.APPLICATION)
+    [dead] = list_jobs(warehouse.conn)
+    assert warehouse.rows(user_id)["listening_events"] == []
+
+    landed = killable_import.import_upload(warehouse, "victim000")
+
+    [done] = list_jobs(warehouse.conn)
+    assert (dying.id, dying.status) == (dead.id, dead.status) == (landed.job_id, "PROCESSING")
+    assert 0 < dead.processed_rows < landed.total_rows
+    assert (done.id, done.status, done.total_rows) == (landed.job_id, "COMPLETED", landed.total_rows)
+
+
+def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob, str]:
+    """How long an import takes that nobody kills, its job, and the tables after it: those of the reference."""
+    tag = "nobody000"
+    user_id = killable_import.prepare(warehouse, tag)
+    with start_victim("killable_import", database_url, tag) as process:
+        began = time.monotonic()
+        _, said = process.communicate(timeout=60)
+        seconds = time.monotonic() - began
+    assert process.returncode == 0, said
+    tables = warehouse.tables(user_id)
+    assert tables == reference.derive({tag: killable_import.landing(tag)})[tag]
+    [job] = [job for job in list_jobs(warehouse.conn, user=tag) if is_upload(job, tag)]
+    return seconds, job, comparable(tables, tag)
+
+
+def comparable(tables: Tables, tag: str) -> str:
+    """The tables as text in which no victim's own names remain; all tags are of one length, so the order is one too."""
+    return "\n".join(repr(sorted(rows.items(), key=repr)) for rows in tables[:-1]).replace(tag, "") + repr(
+        tables.totals
+    )
+
+
+def is_upload(job: ImportJob, tag: str) -> bool:
+    return job.sha256 == sha256_of(killable_import.listener(tag).files[1])
+
+
+def counts(job: ImportJob) -> tuple[int | None, ...]:
+    return job.total_rows, job.processed_rows, job.added_rows, job.duplicate_rows, *sorted(job.rejected.values())

@@ -1,0 +1,156 @@
+"""Limits shared by real processes: together they make as many calls as one may, and what one learns all heed."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from functools import partial
+from multiprocessing import get_context
+from typing import TypeVar
+
+import pytest
+from redis import Redis
+
+from myi_pipelines.runtime.embedded import RedisServer
+from myi_pipelines.simulator import Simulator
+from myi_pipelines.sources.spotify.api_errors import RateLimited, SpotifyError, Unavailable
+from myi_pipelines.sources.spotify.client import SpotifyClient
+from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose, utc_now
+
+PROCESSES = 4
+
+
+T = TypeVar("T")
+
+
+def process_pool() -> ProcessPoolExecutor:
+    """Processes that begin quickly, and share nothing with this one."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(PROCESSES, mp_context=context)
+
+
+def in_processes(work: Callable[[int], T]) -> list[T]:
+    """What ``work`` returns in each of several processes that began together."""
+    with process_pool() as pool:
+        return list(pool.map(work, range(PROCESSES)))
+
+
+def gather(redis_url: str) -> None:
+    """Wait until all processes have come this far."""
+    with Redis.from_url(redis_url) as client:
+        client.incr("here")
+        give_up = time.monotonic() + 20
+        while int(client.get("here") or 0) < PROCESSES and time.monotonic() < give_up:
+            time.sleep(0.005)
+
+
+def enter_often(
+    redis_url: str, family: Family, purpose: Purpose, calls_per_minute: int, calls_per_day: int, number: int
+) -> int:
+    gate = Gate(redis_url, calls_per_minute, calls_per_day)
+    gather(redis_url)
+    entered = 0
+    for _ in range(60):
+        try:
+            gate.enter(family, purpose)
+        except SpotifyError:
+            continue
+        entered += 1
+    gate.close()
+    return entered
+
+
+@pytest.mark.parametrize(
+    ("family", "purpose", "calls_per_minute", "calls_per_day", "allowed"),
+    [
+        (Family.TRACKS, Purpose.ENRICH, 100, 1_000, 80),
+        (Family.RECENTLY_PLAYED, Purpose.POLL, 100, 1_000, 100),
+        (Family.TRACKS, Purpose.ENRICH, 1_000, 50, 50),
+    ],
+)
+def test_together_processes_make_exactly_as_many_calls_as_are_allowed(
+    family: Family, purpose: Purpose, calls_per_minute: int, calls_per_day: int, allowed: int, redis_url: str
+) -> None:
+    entered = in_processes(partial(enter_often, redis_url, family, purpose, calls_per_minute, calls_per_day))
+    assert sum(entered) == allowed
+
+
+def hammer(redis_url: str, url: str, number: int) -> int:
+    """Ask many times, and say how often we were told to wait."""
+    client = SpotifyClient(Gate(redis_url), url)
+    gather(redis_url)
+    refused = 0
+    for _ in range(25):
+        try:
+            client.track("no token is needed to be limited", "0" * 22)
+        except RateLimited:
+            refused += 1
+        except SpotifyError:
+            continue
+    return refused
+
+
+def test_one_process_s_429_stops_all(redis_url: str, simulator: Simulator) -> None:
+    simulator.control.fault("window", calls=10, clock="real", path_prefix="/v1")
+    refused = in_processes(partial(hammer, redis_url, simulator.url))
+    statuses = [one.status for one in simulator.control.requests("/v1")]
+    assert statuses.count(429) <= PROCESSES, "only calls that were on their way already"
+    assert len(statuses) - statuses.count(429) == 10
+    assert sum(refused) == PROCESSES * 25 - 10
+
+
+def block_and_die(redis_url: str, number: int) -> None:
+    if number == 0:
+        Gate(redis_url).quota_exceeded(Family.TRACKS, timedelta(hours=5))
+
+
+def test_a_block_outlives_the_process_that_met_it(redis_url: str, make_gate: Callable[..., Gate]) -> None:
+    in_processes(partial(block_and_die, redis_url))
+    with pytest.raises(RateLimited):
+        make_gate(now=utc_now).enter(Family.TRACKS, Purpose.ENRICH)
+
+
+def fail_twice(redis_url: str, number: int) -> None:
+    gate = Gate(redis_url)
+    for _ in range(2):
+        try:
+            with gate.guarding():
+                raise Unavailable("down")
+        except Unavailable:
+            continue
+
+
+def test_failures_of_several_processes_open_one_circuit(redis_url: str, make_gate: Callable[..., Gate]) -> None:
+    in_processes(partial(fail_twice, redis_url))
+    assert isinstance(make_gate().refusal(Family.TOP, Purpose.POLL), Unavailable)
+
+
+def poll_on(redis_url: str, url: str, number: int) -> tuple[int, int]:
+    """Polls and enrichment for four seconds; how many of each came through."""
+    client = SpotifyClient(
+        Gate(redis_url, calls_per_minute=100_000, calls_per_day=100_000, redis_pause_seconds=0.2), url
+    )
+    end, polled, enriched = time.monotonic() + 4, 0, 0
+    while time.monotonic() < end:
+        for purpose in (Purpose.POLL, Purpose.ENRICH):
+            try:
+                client.gate.enter(Family.TRACKS, purpose)
+            except RateLimited:
+                continue
+            polled, enriched = polled + (purpose is Purpose.POLL), enriched + (purpose is Purpose.ENRICH)
+        time.sleep(0.01)
+    return polled, enriched
+
+
+def test_a_restart_of_redis_under_load_ends_no_process(own_redis: RedisServer, simulator: Simulator) -> None:
+    with process_pool() as pool:
+        working = [pool.submit(poll_on, own_redis.url(), simulator.url, number) for number in range(PROCESSES)]
+        time.sleep(1.5)
+        for _ in range(2):
+            own_redis.stop()
+            own_redis.start()
+        done = [one.result() for one in working]
+    assert all(polled > 0 and enriched > 0 for polled, enriched in done)
+    with Redis.from_url(own_redis.url()) as client:
+        assert client.llen("myi:spotify:calls:tracks") > 0

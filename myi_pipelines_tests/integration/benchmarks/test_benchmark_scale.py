@@ -1,0 +1,209 @@
+"""The benchmark of many listeners, tiny: what it builds is a warehouse, and a dashboard reads no more than it must."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks import dashboard, exports, many_accounts, many_listeners, pipeline, scale
+from benchmarks.many_listeners import MONTHS, Listener
+from benchmarks.plans import executed, nodes
+from myi_pipelines.serving import dashboards as questions
+from myi_pipelines.warehouse import events, invariants, stats, users
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.partitions import ensure_months, month_of, next_month, partition_name
+from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines_tests.support import shared_servers
+from myi_pipelines_tests.support.shared_servers import SessionServers
+
+BUILT = MONTHS[-24:]
+PLAYS = 12_000
+
+
+@pytest.fixture(scope="module")
+def many_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
+    """A warehouse of eight listeners, which no test of this module changes."""
+    with session_servers.database(shared_servers.database_name(__name__, worker_id)) as url:
+        many_listeners.build(url, plays=PLAYS, months=BUILT, on_step=lambda step: None)
+        yield url
+
+
+@pytest.fixture
+def many(many_url: str) -> Iterator[Connection]:
+    with connect(many_url) as conn:
+        yield conn
+
+
+@pytest.fixture
+def listeners(many: Connection) -> list[Listener]:
+    """One in each time zone."""
+    return list({one.timezone: one for one in many_listeners.some_listeners(many, 8)}.values())
+
+
+def test_a_warehouse_that_was_built_at_once_is_what_its_landed_plays_lead_to(
+    many: Connection, listeners: Sequence[Listener]
+) -> None:
+    assert len({listener.timezone for listener in listeners}) == 4
+    assert abs(scale.sizes(many)[0] - PLAYS) < PLAYS / 8  # half of the months were polled, here
+    assert invariants.check(many) == []
+    for listener in listeners:
+        slices = [Slice(listener.user_id, month) for month in BUILT]
+        conformed = [one for _, one in events.conform_slices(many, slices, min_play_ms=pipeline.MIN_PLAY_MS)]
+        assert [one.written for one in conformed] == [0] * len(BUILT)
+        assert all(one.unchanged for one in conformed)
+        refreshed = stats.refresh_stats(many, listener.user_id, BUILT)
+        assert refreshed == stats.Refreshed(tuple(slices))
+
+
+@pytest.mark.parametrize("question", dashboard.QUESTIONS, ids=lambda question: question.name)
+def test_a_question_opens_no_more_partitions_than_it_needs(
+    many: Connection, listeners: Sequence[Listener], question: dashboard.Question
+) -> None:
+    for listener in listeners:
+        seen = dashboard.touches(many, question.from_stats, listener)
+        assert question.needs is None or len(seen.partitions) <= question.needs
+        assert seen.buffers > 0
+        if question.is_over_stats:
+            assert len(dashboard.touches(many, question.from_raw, listener).partitions) >= len(BUILT)
+
+
+def test_the_latest_plays_open_the_months_since_the_earliest_of_them(
+    many: Connection, listeners: Sequence[Listener]
+) -> None:
+    [question] = [one for one in dashboard.QUESTIONS if one.needs is None]
+    for listener in listeners:
+        plays = questions.recent_plays(many, listener.user_id)
+        months = {partition_name("listening_events", month) for month in [*BUILT, next_month(BUILT[-1])]
+                  if month >= month_of(plays[-1].played_at)}  # fmt: skip
+        assert dashboard.touches(many, question.from_stats, listener).partitions <= months
+
+
+def test_the_latest_plays_come_from_the_index_in_order(many: Connection, listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        with executed(many) as plans:
+            plays = questions.recent_plays(many, listener.user_id)
+        scans = [one for plan in plans for one in nodes(plan) if "listening_events" in one.get("Relation Name", "")]
+        assert {one["Node Type"] for one in scans} == {"Index Scan"}
+        assert sum(one["Actual Rows"] * one["Actual Loops"] for one in scans) == len(plays)
+
+
+def test_a_month_opens_itself_alone_whatever_the_listeners_clock(
+    many: Connection, listeners: Sequence[Listener]
+) -> None:
+    [question] = [one for one in dashboard.QUESTIONS if one.name == "top 50 tracks of a month"]
+    for listener in listeners:
+        opened = dashboard.touches(many, question.from_stats, listener).partitions
+        assert opened == {"user_track_months_y2025m07"}, listener.timezone
+
+
+@pytest.mark.parametrize("question", dashboard.QUESTIONS, ids=lambda question: question.name)
+def test_the_ways_of_answering_agree(
+    many: Connection, listeners: Sequence[Listener], question: dashboard.Question
+) -> None:
+    for listener in listeners:
+        answers = [
+            _rows(way(many, listener))
+            for way in (question.from_stats, question.from_raw, question.from_bounded_raw)
+            if way is not None
+        ]
+        assert answers[0]
+        assert all(answer == answers[0] for answer in answers)
+
+
+def _rows(answer: object) -> list[tuple[object, ...]]:
+    rows = sorted(answer.items()) if isinstance(answer, dict) else answer
+    assert isinstance(rows, list)
+    return [tuple(row) for row in rows]
+
+
+def test_recent_plays_include_those_that_no_statistic_counts_yet(conn: Connection) -> None:
+    user_id = _listener(conn)
+    now = datetime.now(UTC).replace(microsecond=0)
+    assert questions.recent_plays(conn, user_id) == []
+    _events(conn, user_id, [now - timedelta(days=day) for day in range(70)])
+    stats.refresh_stats(conn, user_id, sorted({(now - timedelta(days=day)).date().replace(day=1) for day in range(70)}))
+    _events(conn, user_id, [now - timedelta(minutes=5)])
+    plays = questions.recent_plays(conn, user_id)
+    assert len(plays) == questions.EACH
+    assert [play.played_at for play in plays[:3]] == [now, now - timedelta(minutes=5), now - timedelta(days=1)]
+
+
+def test_recent_plays_reach_back_as_far_as_needed_when_events_are_gone(conn: Connection) -> None:
+    user_id = _listener(conn)
+    now = datetime.now(UTC).replace(microsecond=0)
+    days = [now - timedelta(days=day) for day in range(70)]
+    _events(conn, user_id, days)
+    stats.refresh_stats(conn, user_id, sorted({day.date().replace(day=1) for day in days}))
+    conn.execute("DELETE FROM listening_events WHERE played_at > %s", [days[10]])
+    assert [play.played_at for play in questions.recent_plays(conn, user_id)] == days[10:60]
+
+
+def test_nobody_has_no_answers(conn: Connection) -> None:
+    nobody = Listener(404, "nobody", "UTC")
+    assert not any(question.from_stats(conn, nobody) for question in dashboard.QUESTIONS)
+
+
+def test_sizes_and_answers_are_measured_and_shown(
+    many: Connection, many_url: str, listeners: Sequence[Listener]
+) -> None:
+    events_count, found = scale.sizes(many)
+    relations = {one.relation for one in found}
+    assert {"listening_events", "listening_events_identity", "user_track_stats_top"} <= relations
+    assert not any("_y20" in relation for relation in relations)
+    assert many.execute(_TABLE_BYTES).fetchone() == (sum(one.size for one in found),)
+    measured = dashboard.measure(many_url, listeners[:2], times=1)
+    assert all(0 < one.stats.p50_ms <= one.stats.p99_ms for one in measured)
+    console = Console(quiet=True)
+    scale.show_sizes(console, events_count, found)
+    scale.show_dashboard(console, measured)
+
+
+def test_costs_are_compared_between_warehouses(database_url: str, tmp_path: Path) -> None:
+    many_listeners.build(database_url, plays=1_000, months=BUILT, on_step=lambda step: None)
+    exports.write_export(tmp_path / "export.zip", rows=200, seed=1, years=1)
+    costs = scale.costs([database_url, database_url], tmp_path / "export.zip", rounds=1, on_step=lambda step: None)
+    assert [cost.events for cost in costs] == [costs[0].events] * 4
+    assert all(cost.seconds > 0 for cost in costs)
+    with connect(database_url) as conn:
+        assert invariants.check(conn) == []
+    scale.show_costs(Console(quiet=True), costs)
+
+
+def test_ticks_are_measured_with_many_linked_listeners(database_url: str) -> None:
+    tick = many_accounts.measure(database_url, accounts=500, times=1)
+    assert tick.accounts == 500
+    assert min(tick.due, tick.crowd, tick.poll) > 0
+    scale.show_ticks(Console(quiet=True), [tick])
+
+
+def test_statistics_that_disagree_with_the_events_stop_the_benchmark(database_url: str) -> None:
+    many_listeners.build(database_url, plays=1_000, months=BUILT[-13:], on_step=lambda step: None)
+    with connect(database_url) as conn:
+        conn.execute("UPDATE user_hour_stats SET play_count = play_count + 1 WHERE user_id = 1 AND hour = 12")
+        with pytest.raises(scale.InvariantsBroken, match="listener-1: user_hour_stats"):
+            scale.check(conn)
+
+
+_TABLE_BYTES = """
+SELECT sum(pg_total_relation_size(oid))::bigint
+FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+"""
+
+
+def _listener(conn: Connection) -> int:
+    conn.execute("INSERT INTO tracks (spotify_id, name) VALUES ('a track', 'A Song')")
+    return users.ensure_user(conn, "ada", "Europe/Berlin")
+
+
+def _events(conn: Connection, user_id: int, played_at: Sequence[datetime]) -> None:
+    """Plays of the one track, of which nothing but the event log knows."""
+    ensure_months(conn, {month_of(instant) for instant in played_at})
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO listening_events (user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)"
+            " SELECT %s, id, %s, 60000, 'IMPORT', false, false FROM tracks",
+            [(user_id, instant) for instant in played_at],
+        )

@@ -1,0 +1,54 @@
+import psycopg
+
+from myi_pipelines_tests.support.cli_fixtures import Myi
+
+JOB = """
+INSERT INTO import_jobs (user_id, file_name, sha256, status, total_bytes, processed_bytes, rejected,
+    error_message, started_at, completed_at)
+SELECT id, %s, %s, %s::job_status, 200, 50, '{"podcast": 3, "malformed": 0}', %s, now(), %s::timestamptz
+FROM users WHERE name = 'anna'
+"""
+
+
+def add_anna(conn: psycopg.Connection) -> None:
+    conn.execute("INSERT INTO users (name, total_play_count, total_listening_ms) VALUES ('anna', 1234, 7200000)")
+    conn.execute("INSERT INTO user_settings (user_id, timezone) SELECT id, 'Asia/Kathmandu' FROM users")
+
+
+def test_users_are_listed_with_their_totals(myi: Myi, conn: psycopg.Connection) -> None:
+    assert "no listener yet" in myi("users").stderr
+    add_anna(conn)
+    line = myi("users").stdout.splitlines()[1]
+    assert line.split()[:4] == ["anna", "Asia/Kathmandu", "1,234", "2.0"]
+
+
+def test_a_time_zone_is_shown_and_changed(myi: Myi, conn: psycopg.Connection) -> None:
+    add_anna(conn)
+    assert myi("settings", "anna").stdout.split() == ["timezone", "Asia/Kathmandu"]
+    assert myi("settings", "anna", "--timezone", "Pacific/Apia").stdout.split() == ["timezone", "Pacific/Apia"]
+
+
+def test_a_wrong_time_zone_and_a_stranger_are_one_clear_line(myi: Myi, conn: psycopg.Connection) -> None:
+    add_anna(conn)
+    result = myi("settings", "anna", "--timezone", "Europe/Berln")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "myi: time zone 'Europe/Berln' is not known; use an IANA name such as Europe/Berlin"
+    )
+    result = myi("settings", "bob")
+    assert (result.exit_code, result.stderr) == (1, "myi: no user is named 'bob'; known users: anna\n")
+
+
+def test_jobs_show_how_far_each_import_is_and_why_it_failed(myi: Myi, conn: psycopg.Connection) -> None:
+    assert "no import yet" in myi("jobs").stderr
+    add_anna(conn)
+    conn.execute(JOB, ["one.zip", "1" * 64, "PROCESSING", None, None])
+    conn.execute(JOB, ["two[/red].zip", "2" * 64, "FAILED", "two.zip: is truncated", "now"])
+    shown = myi("jobs").stdout
+    assert "one.zip" in shown
+    assert "processing  25%" in shown
+    assert "3 podcast" in shown
+    assert "two[/red].zip" in shown
+    assert "two.zip: is truncated" in shown
+    assert "malformed" not in shown
+    assert "one.zip" not in myi("jobs", "--limit", "1").stdout

@@ -1,0 +1,172 @@
+"""A login against a simulated Spotify: PKCE, state, and nothing stored unless all went well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from myi_pipelines.ingest.spotify.login import (
+    LoginAttempt,
+    LoginDenied,
+    LoginFailed,
+    NotAnAnswer,
+    WrongState,
+    begin_login,
+    code_in,
+    finish_login,
+)
+from myi_pipelines.sources.spotify.api_errors import InvalidClient, RateLimited, SpotifyError, Unavailable
+from myi_pipelines.warehouse import spotify_accounts
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.users import ensure_user
+from myi_pipelines_tests.support.account_fixtures import Lab, open_lab
+
+ATTEMPT = LoginAttempt("https://accounts.example/authorize", "right-state", "verifier")
+
+
+@pytest.fixture
+def lab(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Lab]:
+    with open_lab(database_url, redis_url, tmp_path) as opened:
+        yield opened
+
+
+def finish(lab: Lab, attempt: LoginAttempt, answer: str) -> None:
+    finish_login(lab.conn, lab.client, lab.app, lab.keys, attempt, answer, now=lab.control.now)
+
+
+def nothing_is_stored(lab: Lab) -> bool:
+    row = lab.conn.execute("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM spotify_auth)").fetchone()
+    return row == (0,)
+
+
+def test_every_attempt_has_a_state_and_a_challenge_of_its_own(lab: Lab) -> None:
+    attempts = [begin_login(lab.app) for _ in range(2)]
+    queries = [{name: values[0] for name, values in parse_qs(urlsplit(one.url).query).items()} for one in attempts]
+    for attempt, query in zip(attempts, queries, strict=True):
+        assert query["state"] == attempt.state
+        assert query["code_challenge_method"] == "S256"
+        assert attempt.verifier not in attempt.url
+        assert re.fullmatch(r"LoginAttempt\(\)", repr(attempt))
+    assert queries[0]["state"] != queries[1]["state"]
+    assert queries[0]["code_challenge"] != queries[1]["code_challenge"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("http://127.0.0.1:3001/auth/callback?code=abc&state=right-state", "abc"),
+        ("  'http://127.0.0.1:3001/auth/callback?state=right-state&code=a%2Fb#_=_'\r\n", "a/b"),
+        ("<http://elsewhere/?code=abc&code=def&state=right-state>", "abc"),
+    ],
+)
+def test_the_code_is_found_in_what_people_paste(answer: str, code: str) -> None:
+    assert code_in(ATTEMPT, answer) == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        ("", NotAnAnswer),
+        ("hello", NotAnAnswer),
+        ("abc", NotAnAnswer),
+        ("http://[::1", NotAnAnswer),
+        ("http://127.0.0.1:3001/auth/callback?code=abc", NotAnAnswer),
+        ("http://127.0.0.1:3001/auth/callback?state=right-state", NotAnAnswer),
+        ("http://127.0.0.1:3001/auth/callback?code=abc&state=wrong", WrongState),
+        ("http://127.0.0.1:3001/auth/callback?code=abc&state=übel", WrongState),
+        ("http://127.0.0.1:3001/auth/callback?error=access_denied&state=wrong", WrongState),
+        ("http://127.0.0.1:3001/auth/callback?error=access_denied&state=right-state", LoginDenied),
+        ("http://127.0.0.1:3001/auth/callback?error=server_error&state=right-state", LoginDenied),
+    ],
+)
+def test_anything_else_is_one_clear_line(answer: str, raised: type[Exception]) -> None:
+    with pytest.raises(raised) as error:
+        code_in(ATTEMPT, answer)
+    assert "\n" not in str(error.value)
+    assert "abc" not in str(error.value)
+
+
+def test_a_login_stores_what_was_granted_until_when(lab: Lab) -> None:
+    linked = lab.login()
+    account = lab.account(linked.user_id)
+    assert sorted(account.scopes) == ["user-read-recently-played", "user-top-read"]
+    assert account.authorized_at == lab.control.now()
+    assert account.authorization_ends_at - account.authorized_at > timedelta(days=180)
+    assert [request.path for request in lab.control.requests() if request.method != "GET"][-1] == "/api/token"
+
+
+def test_a_login_links_a_local_listener_and_finds_it_again(lab: Lab) -> None:
+    user_id = ensure_user(lab.conn, "anna")
+    assert lab.login(name="anna").user_id == user_id
+    assert lab.login().user_id == user_id
+    spotify_accounts.unlink(lab.conn, user_id)
+    assert lab.login().user_id == user_id
+
+
+def test_accounts_are_told_apart_without_account_ids_too(lab: Lab) -> None:
+    lab.control.fault("omit_account_id", times=None)
+    [one, two] = [lab.login(listener.name).user_id for listener in lab.control.listeners()]
+    assert one != two
+    lab.control.clear_faults()
+    assert [lab.login(listener.name).user_id for listener in lab.control.listeners()] == [one, two]
+
+
+def test_two_logins_at_once_make_one_listener(lab: Lab) -> None:
+    with ThreadPoolExecutor(2) as pool, connect(lab.database_url) as second:
+        labs = [lab, replace(lab, conn=second)]
+        linked = list(pool.map(lambda one: one.login().user_id, labs))
+    assert linked[0] == linked[1]
+    assert len(spotify_accounts.list_accounts(lab.conn)) == 1
+
+
+def test_a_code_is_of_no_use_without_its_verifier_or_twice(lab: Lab) -> None:
+    attempt = begin_login(lab.app)
+    answer = lab.control.approve(attempt.url, "ada")
+    with pytest.raises(LoginFailed):
+        finish(lab, replace(attempt, verifier=begin_login(lab.app).verifier), answer)
+    with pytest.raises(LoginFailed, match="run `myi login` again"):
+        finish(lab, attempt, answer)
+    assert nothing_is_stored(lab)
+
+
+def test_a_denial_asks_spotify_nothing(lab: Lab) -> None:
+    attempt = begin_login(lab.app)
+    answer = lab.control.approve(attempt.url, "ada", deny=True)
+    lab.control.clear_requests()
+    with pytest.raises(LoginDenied):
+        finish(lab, attempt, answer)
+    assert lab.control.requests() == []
+    assert nothing_is_stored(lab)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "raised"),
+    [
+        ("omit_refresh_token", "/api/token", LoginFailed),
+        ("empty_refresh_token", "/api/token", LoginFailed),
+        ("invalid_client", "/api/token", InvalidClient),
+        ("server_error", "/api/token", Unavailable),
+        ("rate_limited", "/v1/me", RateLimited),
+        ("server_error", "/v1/me", Unavailable),
+        ("forbidden_not_registered", "/v1/me", SpotifyError),
+        ("html_200", "/v1/me", SpotifyError),
+    ],
+)
+def test_a_login_that_fails_half_way_stores_nothing(lab: Lab, kind: str, path: str, raised: type[Exception]) -> None:
+    lab.control.fault(kind, path_prefix=path, times=None)
+    attempt = begin_login(lab.app)
+    with pytest.raises(raised):
+        finish(lab, attempt, lab.control.approve(attempt.url, "ada"))
+    assert nothing_is_stored(lab)
+
+
+def test_a_reply_without_scopes_grants_what_was_asked_for(lab: Lab) -> None:
+    lab.control.fault("omit_scope")
+    assert sorted(lab.account(lab.login().user_id).scopes) == ["user-read-recently-played", "user-top-read"]

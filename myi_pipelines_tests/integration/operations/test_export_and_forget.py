@@ -1,0 +1,267 @@
+"""What belongs to a listener: all of it is exported, all of it is forgotten, and nobody else's."""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+
+from myi_pipelines.operations.archiving import archive_months
+from myi_pipelines.operations.export import ExportFormat, FolderNotEmpty, export_user
+from myi_pipelines.operations.forget import ImportUnderWay, forget_user, name_pattern
+from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.settings import Settings, load_settings
+from myi_pipelines.warehouse import personal_data
+from myi_pipelines.warehouse.users import UnknownUser
+from myi_pipelines_tests.support.killable_import import prepare
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+
+TOKEN = b"a token that must not leave"
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    """Anna's and Bob's histories, with months in the archive of either."""
+    with open_warehouse(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
+    return load_settings(
+        home=tmp_path / "home", uploads=tmp_path / "uploads", database_url=database_url, redis_url=redis_url
+    )
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    return Store(str(settings.home / "archive"))
+
+
+def fill(warehouse: Warehouse, store: Store) -> tuple[int, int, dict[str, list[tuple[Any, ...]]]]:
+    """Two listeners, with everything a listener can have; their ids, and Anna's rows before months were archived."""
+    anna, bob = prepare(warehouse, "anna"), prepare(warehouse, "bob")
+    warehouse.conn.execute(
+        "INSERT INTO spotify_auth (user_id, refresh_token_encrypted, authorized_at) VALUES (%s, %s, now())",
+        [anna, TOKEN],
+    )
+    warehouse.conn.execute(
+        "INSERT INTO spotify_top_tracks (user_id, term, rank, track_id)"
+        " SELECT %s, 'SHORT_TERM', 1, min(id) FROM tracks",
+        [anna],
+    )
+    landed = {
+        table: warehouse.conn.execute(f"SELECT * FROM {table} WHERE user_id = %s".encode(), [anna]).fetchall()
+        for table in ("listening_events", "imported_plays", "polled_plays")
+    }
+    months = sorted(month for _, month in warehouse.slices_of(anna))
+    assert any(left.rows for left in archive_months(warehouse.conn, store, before=months[4]))
+    return anna, bob, landed
+
+
+def rows_of(conn: psycopg.Connection, user_id: int) -> dict[str, list[Any]]:
+    """Every row of a listener, as text."""
+    return {
+        str(table): sorted(
+            row
+            for (row,) in conn.execute(
+                psycopg.sql.SQL("SELECT t::text FROM {} AS t WHERE {} = %s").format(
+                    table.identifier, psycopg.sql.Identifier(table.owner)
+                ),
+                [user_id],
+            )
+        )
+        for table in personal_data.personal_tables(conn)
+    }
+
+
+@pytest.mark.parametrize("form", list(ExportFormat))
+def test_an_export_holds_every_row_of_one_listener_and_no_token(
+    warehouse: Warehouse, store: Store, tmp_path: Path, form: ExportFormat
+) -> None:
+    _, bob, landed = fill(warehouse, store)
+    folder = tmp_path / "export"
+    export_user(warehouse.conn, store, "anna", folder, form)
+
+    def read(name: str) -> list[dict[str, Any]]:
+        path = folder / f"{name}.{form}"
+        if form is ExportFormat.PARQUET:
+            return pq.ParquetFile(path).read().to_pylist()  # type: ignore[no-any-return]
+        with path.open(encoding="utf-8", newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    for table, rows in landed.items():
+        assert len(read(f"tables/{table}")) == len(rows)
+    events = read("tables/listening_events")
+    assert {int(event["id"]) for event in events} == {row[0] for row in landed["listening_events"]}
+    plays = read("plays")
+    assert len(plays) == len(events)
+    named = [play for play in plays if play["track"]]  # Of a track that was only polled, no name is known yet.
+    assert len(named) > 0.9 * len(plays)
+    assert all(play["track"].endswith(" anna") and play["artists"] for play in named)
+    tracks = {int(track["track_id"]) for track in read("catalog/tracks")}
+    assert {int(event["track_id"]) for event in events} <= tracks
+    credited = {int(credit["artist_id"]) for credit in read("catalog/track_artists")}
+    assert credited <= {int(artist["artist_id"]) for artist in read("catalog/artists")}
+    names_told = {int(names["export_track_id"]) for names in read("catalog/export_tracks")}
+    assert names_told == {int(play["export_track_id"]) for play in read("tables/imported_plays")}
+    exported = {path.stem for path in (folder / "tables").iterdir()}
+    account = json.loads((folder / "account.json").read_text())
+    own = {str(table) for table in personal_data.personal_tables(warehouse.conn) if not table.is_aside}
+    assert exported | set(account) == own
+    assert "refresh_token_encrypted" not in account["spotify_auth"][0]
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {file["file"] for file in manifest["files"]} == {
+        str(path.relative_to(folder)) for path in files if path.name != "manifest.json"
+    }
+    for file in manifest["files"]:
+        assert hashlib.sha256((folder / file["file"]).read_bytes()).hexdigest() == file["sha256"]
+    for path in files:
+        assert TOKEN not in path.read_bytes()
+        assert TOKEN.hex().encode() not in path.read_bytes()
+    assert folder.stat().st_mode & 0o077 == 0
+    assert all(int(row["user_id"]) != bob for path in exported for row in read(f"tables/{path}"))
+
+
+def test_an_export_that_breaks_off_leaves_no_folder(
+    warehouse: Warehouse, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(warehouse, "anna")
+    folder = tmp_path / "export"
+    monkeypatch.setattr("myi_pipelines.operations.export.README", "{nothing of this name}")
+    with pytest.raises(KeyError):
+        export_user(warehouse.conn, store, "anna", folder, ExportFormat.CSV)
+    assert list(tmp_path.glob("*export*")) == []
+    monkeypatch.undo()
+    export_user(warehouse.conn, store, "anna", folder, ExportFormat.CSV)
+    with pytest.raises(FolderNotEmpty, match="is there already"):
+        export_user(warehouse.conn, store, "anna", folder, ExportFormat.CSV)
+
+
+def test_whose_rows_a_table_holds_is_found_in_the_database(warehouse: Warehouse) -> None:
+    conn = warehouse.conn
+    user_id = warehouse.user("anna", "UTC")
+    conn.execute("CREATE TABLE of_tomorrow (user_id bigint NOT NULL, told text)")
+    conn.execute("CREATE TABLE of_others (listener bigint REFERENCES users ON DELETE CASCADE)")
+    conn.execute("CREATE TABLE asides.unfinished (user_id bigint)")
+    for table in ("of_tomorrow", "of_others", "asides.unfinished"):
+        conn.execute(f"INSERT INTO {table} VALUES (%s)".encode(), [user_id])
+    tables = {str(table) for table in personal_data.personal_tables(conn)}
+    told = conn.execute(
+        "SELECT table_name FROM information_schema.columns JOIN pg_class ON relname = table_name"
+        " WHERE column_name = 'user_id' AND table_schema = 'public' AND NOT relispartition"
+    )
+    assert {name for (name,) in told} < tables
+    assert {"users", "of_tomorrow", "of_others", "asides.unfinished"} <= tables
+    before, after = personal_data.forget_user(conn, user_id)
+    assert before["of_tomorrow"] == before["of_others"] == before["asides.unfinished"] == before["users"] == 1
+    assert set(after.values()) == {0}
+
+
+def test_forgetting_leaves_nothing_of_one_listener_and_everything_of_the_others(
+    warehouse: Warehouse, settings: Settings, store: Store
+) -> None:
+    anna, bob, _ = fill(warehouse, store)
+    uploads = settings.uploads / "anna"
+    for place in ("waiting.zip", "imported/a.zip", "failed/b.json"):
+        (uploads / place).parent.mkdir(parents=True, exist_ok=True)
+        (uploads / place).write_bytes(b"x")
+    (settings.uploads / "bob").mkdir()
+    kept = rows_of(warehouse.conn, bob)
+    forgotten = forget_user(warehouse.conn, settings, store, "anna")
+    before, after = forgotten
+    assert before.archived_rows > 0
+    assert before.uploads == 3
+    assert before.rows["listening_events"] > 0
+    assert before.rows["archived_slices"] > 0
+    assert after.nonzero() == []
+    assert not uploads.exists()
+    assert (settings.uploads / "bob").exists()
+    assert {table: rows for table, rows in rows_of(warehouse.conn, anna).items() if rows} == {}
+    assert rows_of(warehouse.conn, bob) == kept
+    for path in (settings.home / "archive").rglob("*.parquet"):
+        assert anna not in pq.ParquetFile(path).read(columns=["user_id"])["user_id"].to_pylist()
+    with pytest.raises(UnknownUser):
+        forget_user(warehouse.conn, settings, store, "anna")
+
+
+def test_forgetting_that_was_cut_off_is_finished_by_the_next(
+    warehouse: Warehouse, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, _, _ = fill(warehouse, store)
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(personal_data, "forget_user", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            forget_user(warehouse.conn, settings, store, "anna")
+    assert forget_user(warehouse.conn, settings, store, "anna").after.nonzero() == []
+    assert set(personal_data.count_rows(warehouse.conn, anna).values()) == {0}
+
+
+def test_of_an_uploads_folder_that_is_a_link_only_the_link_goes(
+    warehouse: Warehouse, settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    warehouse.user("anna", "UTC")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "history.zip").write_bytes(b"x")
+    settings.uploads.mkdir()
+    (settings.uploads / "anna").symlink_to(elsewhere)
+    assert forget_user(warehouse.conn, settings, store, "anna").before.uploads == 1
+    assert (elsewhere / "history.zip").exists()
+    assert not (settings.uploads / "anna").is_symlink()
+
+
+def test_runs_that_name_a_listener_go_and_those_that_do_not_stay(
+    warehouse: Warehouse, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dagster as dg
+
+    from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
+
+    @dg.op(name="nothing")
+    def nothing(context: dg.OpExecutionContext) -> None:
+        context.log.info(context.run.tags.get("told", ""))
+
+    @dg.job(name="nothing_at_all")
+    def nothing_at_all() -> None:
+        nothing()
+
+    warehouse.user("anna", "UTC")
+    prepare_dagster_home(settings)
+    for name, value in dagster_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.get() as instance:
+        runs = [
+            nothing_at_all.execute_in_process(instance=instance, tags=tags).run_id
+            for tags in ({"myi/user": "anna"}, {"told": "| anna | 3 |"}, {"myi/user": "annabel"}, {"told": "Hanna"})
+        ]
+        assert forget_user(warehouse.conn, settings, store, "anna").before.runs == 2
+        assert [instance.has_run(run) for run in runs] == [False, False, True, True]
+        warehouse.user("anna", "UTC")
+        instance.add_run_tags(runs[2], {"myi/user": "anna"})
+        with psycopg.connect(os.environ["MYI_DAGSTER_DATABASE_URL"]) as dagster:
+            dagster.execute("UPDATE runs SET status = 'STARTED' WHERE run_id = %s", [runs[2]])
+        with pytest.raises(ImportUnderWay, match="imports for anna at this moment"):
+            forget_user(warehouse.conn, settings, store, "anna")
+
+
+@pytest.mark.parametrize("name", ["anna", "Zoë", 'a "b" c', "ann.a+b (1)", "林", "🎧", "o'x"])
+def test_a_name_is_found_however_json_escapes_it(conn: psycopg.Connection, name: str) -> None:
+    once = json.dumps({"listener": name, "table": f"a\n{name}: 3"})
+    texts = [name, f"| {name} |", once, json.dumps(once), json.dumps({"x": json.dumps(once)}, ensure_ascii=False)]
+    for text in texts:
+        assert conn.execute("SELECT %s ~ %s", [text, name_pattern(name)]).fetchone() == (True,), text
+    for text in (f"x{name}", f"{name}x", json.dumps(f"{name}-2")):
+        assert conn.execute("SELECT %s ~ %s", [text, name_pattern(name)]).fetchone() == (False,), text

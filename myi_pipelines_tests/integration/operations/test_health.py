@@ -1,0 +1,207 @@
+"""What is told to be wrong: on a real warehouse, a real Redis and Dagster's real tables."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
+from dagster._daemon.types import DaemonHeartbeat
+from prometheus_client.parser import text_string_to_metric_families
+
+from myi_pipelines.operations.monitoring.health import DAEMON_PARTS, Finding, Level, judge, worst
+from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_have, read_vitals
+from myi_pipelines.operations.monitoring.prometheus import CannotListen, exposition, serving
+from myi_pipelines.settings import Settings, sqlalchemy_url
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
+from myi_pipelines.warehouse.users import ensure_user
+from myi_pipelines_tests.integration.orchestration.test_failure_notices import breaking
+
+JOB = """
+INSERT INTO import_jobs (user_id, file_name, sha256, status, error_message, started_at, completed_at)
+VALUES (%s, 'two.zip', %s, %s::job_status, %s, now(), now())
+"""
+LINK = """
+INSERT INTO spotify_auth (user_id, refresh_token_encrypted, authorized_at)
+VALUES (%s, '', now())
+"""
+POLLED = """
+INSERT INTO poll_states (user_id, last_polled_at, next_poll_at, last_success_at)
+VALUES (%(user)s, now() - interval '6 minutes', now() - %(overdue)s, now() - interval '6 minutes')
+ON CONFLICT (user_id) DO UPDATE SET next_poll_at = excluded.next_poll_at
+"""
+
+
+@pytest.fixture
+def settings(database_url: str, dagster_database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        home=tmp_path, database_url=database_url, dagster_database_url=dagster_database_url, redis_url=redis_url
+    )
+
+
+@pytest.fixture
+def instance(dagster_database_url: str, tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A Dagster instance on Postgres, whose daemon has just been heard of."""
+    storage = {"postgres_url": sqlalchemy_url(dagster_database_url)}
+    (tmp_path / "dagster.yaml").write_text(
+        json.dumps({"storage": {"postgres": storage}, "telemetry": {"enabled": False}})
+    )
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as persistent:
+        beat(persistent)
+        yield persistent
+
+
+def beat(instance: DagsterInstance, *, ago: float = 0, parts: tuple[str, ...] = DAEMON_PARTS) -> None:
+    for part in parts:
+        instance.run_storage.add_daemon_heartbeat(DaemonHeartbeat(time.time() - ago, part, "it", []))
+
+
+def findings(settings: Settings) -> dict[str, Finding]:
+    return {finding.name: finding for finding in judge(read_vitals(settings))}
+
+
+def levels(settings: Settings) -> dict[str, Level]:
+    return {name: finding.level for name, finding in findings(settings).items()}
+
+
+def make_ahead(conn: psycopg.Connection) -> None:
+    ensure_months(conn, months_to_have(datetime.now(UTC)))
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_all_is_well(settings: Settings, instance: DagsterInstance, conn: psycopg.Connection) -> None:
+    make_ahead(conn)
+    found = findings(settings)
+    assert worst(list(found.values())) == Level.OK, found
+    assert list(found) == [
+        *("PostgreSQL", "Redis", "daemon", "runs", "sync", "slices", "imports", "partitions", "database"),
+        *("Spotify", "disk"),
+    ]
+    assert found["partitions"].text == f"{PREMADE_MONTHS} months ahead (at least {PREMADE_MONTHS})"
+
+
+@pytest.mark.parametrize(("ago", "level"), [(60, Level.OK), (200, Level.WARNING), (400, Level.BROKEN)])
+def test_one_part_of_the_daemon_that_falls_silent_shows(
+    settings: Settings, instance: DagsterInstance, ago: float, level: Level
+) -> None:
+    beat(instance, ago=ago, parts=("SENSOR",))
+    found = findings(settings)["daemon"]
+    assert found.level == level
+    assert level == Level.OK or "the sensor daemon has been silent for" in found.text
+
+
+def test_dagster_that_never_ran_is_broken(settings: Settings, empty_database_url: str) -> None:
+    found = findings(settings.model_copy(update={"dagster_database_url": empty_database_url}))
+    assert found["daemon"] == Finding("daemon", Level.BROKEN, "Dagster: has not run yet; start it with `myi up`")
+
+
+def test_a_job_whose_last_run_failed_shows(settings: Settings, instance: DagsterInstance) -> None:
+    breaking.execute_in_process(instance=instance, raise_on_error=False)
+    found = findings(settings)["runs"]
+    assert found.level == Level.WARNING
+    assert found.text == "the last run failed of breaking (1 failed); 0 under way; in 24 hours 0 succeeded, 1 failed"
+
+
+def test_slices_that_wait_for_long_show_with_their_age(settings: Settings, conn: psycopg.Connection) -> None:
+    anna = ensure_user(conn, "anna")
+    mark = "INSERT INTO stale_slices VALUES (%s, '2024-05-01', 'STATS', now() - %s) ON CONFLICT (user_id, month, stage)"
+    for ago, level in [(5, Level.OK), (40, Level.WARNING), (60 * 25, Level.BROKEN)]:
+        update = " DO UPDATE SET marked_at = excluded.marked_at"
+        conn.execute(mark.encode() + update.encode(), [anna, timedelta(minutes=ago)])
+        assert levels(settings)["slices"] == level
+    assert findings(settings)["slices"].text.startswith("1 slice is stale (2024-05 to 2024-05), for 25 h at most")
+
+
+def test_a_failed_import_shows_until_the_file_is_imported(settings: Settings, conn: psycopg.Connection) -> None:
+    anna = ensure_user(conn, "anna")
+    conn.execute(JOB, [anna, "2" * 64, "FAILED", "is truncated"])
+    assert levels(settings)["imports"] == Level.WARNING
+    conn.execute(JOB, [anna, "2" * 64, "COMPLETED", None])
+    assert levels(settings)["imports"] == Level.OK
+
+
+def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, conn: psycopg.Connection) -> None:
+    anna = ensure_user(conn, "anna")
+    conn.execute(LINK, [anna])
+    conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=1)})
+    assert findings(settings)["sync"] == Finding("sync", Level.OK, "1 account, last 6 min ago")
+    conn.execute(POLLED, {"user": anna, "overdue": timedelta(hours=3)})
+    assert "anna should have been polled 3 h ago" in findings(settings)["sync"].text
+    conn.execute("UPDATE spotify_auth SET is_valid = false, last_failure_reason = 'Refresh token revoked'")
+    assert findings(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
+
+
+def test_a_missing_month_ahead_shows(settings: Settings, conn: psycopg.Connection) -> None:
+    make_ahead(conn)
+    last = LISTENING_EVENTS.partition(months_to_have(datetime.now(UTC))[-1])
+    conn.execute(psycopg.sql.SQL("DROP TABLE {}").format(last))
+    found = findings(settings)["partitions"]
+    assert (found.level, found.text.startswith("1 missing, listening_events_y")) == (Level.WARNING, True)
+
+
+def test_a_disk_that_fills_up_shows(settings: Settings) -> None:
+    vitals = read_vitals(settings)
+    gigabyte = 1024**3
+    for free, level in [(gigabyte // 4, Level.BROKEN), (gigabyte, Level.WARNING), (9 * gigabyte, Level.OK)]:
+        judged = judge(vitals._replace(disk=Disk(free, 10 * gigabyte)))
+        assert next(one.level for one in judged if one.name == "disk") == level
+
+
+def test_servers_out_of_reach_are_findings_not_errors(settings: Settings) -> None:
+    away = settings.model_copy(
+        update={"database_url": "postgresql://127.0.0.1:9/myi", "redis_url": "redis://127.0.0.1:9/0"}
+    )
+    found = levels(away)
+    assert (found["PostgreSQL"], found["Redis"], found["warehouse"]) == (Level.BROKEN, Level.WARNING, Level.BROKEN)
+    assert not {"Spotify", "runs"} & set(findings(away.model_copy(update={"dagster_database_url": away.database_url})))
+    assert samples(exposition(away))["myi_server_up", "postgresql"] == 0
+
+
+def test_a_database_without_tables_is_told_to_be_migrated(settings: Settings, empty_database_url: str) -> None:
+    empty = settings.model_copy(update={"database_url": empty_database_url})
+    assert findings(empty)["warehouse"].text == "the warehouse's tables are not there; run `myi migrate`"
+
+
+def test_metrics_tell_the_numbers_and_nobodys_name(
+    settings: Settings, instance: DagsterInstance, conn: psycopg.Connection
+) -> None:
+    make_ahead(conn)
+    anna = ensure_user(conn, "anna")
+    conn.execute("UPDATE users SET total_play_count = 7")
+    conn.execute(LINK, [anna])
+    conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=1)})
+    conn.execute("INSERT INTO stale_slices VALUES (%s, '2024-05-01', 'STATS', now() - interval '1 hour')", [anna])
+    text = exposition(settings)
+    told = samples(text)
+    assert "anna" not in text
+    assert told["myi_listening_events",] == 7
+    assert told["myi_plays_total", "IMPORT"] == 0
+    assert told["myi_stale_slices",] == 1
+    assert told["myi_stale_slices_oldest_age_seconds",] == pytest.approx(3600, abs=60)
+    assert told["myi_last_poll_timestamp_seconds",] == pytest.approx(time.time() - 360, abs=60)
+    assert told["myi_spotify_calls_24h", "recently-played"] == 0
+    assert told["myi_partition_months_ahead",] == PREMADE_MONTHS
+    assert told["myi_daemon_heartbeat_timestamp_seconds", "sensor"] == pytest.approx(time.time(), abs=60)
+    assert told["myi_health_status",] == Level.WARNING
+    assert samples(exposition(settings, with_users=True))["myi_user_plays", "anna"] == 7
+
+
+def test_metrics_are_served_over_http(settings: Settings) -> None:
+    with serving(settings, "127.0.0.1", 0) as port:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as response:
+            assert response.headers["Content-Type"].startswith("text/plain")
+            assert samples(response.read().decode())["myi_server_up", "redis"] == 1
+        with pytest.raises(CannotListen, match="choose another port"), serving(settings, "127.0.0.1", port):
+            pass

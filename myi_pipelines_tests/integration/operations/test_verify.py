@@ -1,0 +1,175 @@
+"""Verification finds whatever is not as landing says, names it, and repairs it."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from myi_pipelines.operations import verify
+from myi_pipelines.operations.archiving import archive_months, bring_back_from
+from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.operations.verify import Verified
+from myi_pipelines.warehouse import archive
+from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
+from myi_pipelines_tests.support.killable_import import import_upload, prepare
+from myi_pipelines_tests.support.reference import MIN_PLAY_MS
+from myi_pipelines_tests.support.warehouse_harness import Warehouse
+
+DAMAGES = {
+    "events are gone": (
+        "DELETE FROM listening_events WHERE id IN (SELECT id FROM listening_events ORDER BY id LIMIT 3)",
+        {"listening_events", "user_track_months"},
+    ),
+    "an event was made up": (
+        "INSERT INTO listening_events (user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)"
+        " SELECT user_id, track_id, played_at + interval '7 seconds', 60000, 'API', true, false"
+        " FROM listening_events LIMIT 1",
+        {"listening_events", "user_time_bucket_stats"},
+    ),
+    "an event was changed": (
+        "UPDATE listening_events SET ms_played = ms_played + 1 WHERE id = (SELECT min(id) FROM listening_events)",
+        {"listening_events", "user_hour_months"},
+    ),
+    "a skip is not marked": (
+        "UPDATE listening_events SET is_skip = NOT is_skip WHERE id = (SELECT min(id) FROM listening_events)",
+        {"listening_events"},
+    ),
+    "a month counts wrongly": (
+        "UPDATE user_track_months SET play_count = play_count + 1"
+        " WHERE (month, track_id) = (SELECT month, track_id FROM user_track_months LIMIT 1)",
+        {"user_track_months", "user_track_stats"},
+    ),
+    "a track and an artist were made up": (
+        "WITH t AS (INSERT INTO tracks (spotify_id) VALUES ('x') RETURNING id),"
+        " a AS (INSERT INTO artists (name) VALUES ('x') RETURNING id), s AS (INSERT INTO user_track_stats"
+        " SELECT users.id, t.id, 1, 1, now() FROM users, t)"
+        " INSERT INTO user_artist_stats SELECT users.id, a.id, 1, 1 FROM users, a",
+        {"user_track_stats", "user_artist_stats"},
+    ),
+    "all-time rows are gone": (
+        "WITH t AS (DELETE FROM user_track_stats), a AS (DELETE FROM user_artist_stats) DELETE FROM user_hour_stats",
+        {"user_track_stats", "user_artist_stats", "user_hour_stats"},
+    ),
+    "a week has too many tracks": (
+        "UPDATE user_time_bucket_stats SET unique_tracks = unique_tracks + 1 WHERE bucket_type = 'WEEK'"
+        " AND bucket_date = (SELECT min(bucket_date) FROM user_time_bucket_stats WHERE bucket_type = 'WEEK')",
+        {"user_time_bucket_stats"},
+    ),
+    "a day was made up": (
+        "INSERT INTO user_time_bucket_stats SELECT id, 'DAY', '2015-02-03', 1, 1, 1 FROM users",
+        {"user_time_bucket_stats"},
+    ),
+    "a year has too many top tracks": (
+        "WITH t AS (INSERT INTO tracks (spotify_id) VALUES ('y') RETURNING id) INSERT INTO user_year_top_tracks"
+        " (user_id, year, track_id, play_count, total_ms) SELECT users.id, 2011, t.id, 1, 1 FROM users, t",
+        {"user_year_top_tracks"},
+    ),
+    "a year counts wrongly": (
+        "UPDATE user_year_top_tracks SET total_ms = total_ms + 1"
+        " WHERE track_id = (SELECT max(track_id) FROM user_year_top_tracks WHERE year = 2011)",
+        {"user_year_top_tracks"},
+    ),
+    "a year was made up": (
+        "INSERT INTO user_year_top_tracks (user_id, year, track_id, play_count, total_ms)"
+        " SELECT users.id, 2015, tracks.id, 1, 1 FROM users, (SELECT min(id) AS id FROM tracks) AS tracks",
+        {"user_year_top_tracks"},
+    ),
+    "all years are gone": ("DELETE FROM user_year_top_tracks", {"user_year_top_tracks"}),
+    "beginnings of months are gone": ("DELETE FROM user_month_edges", {"user_month_edges", "user_year_top_tracks"}),
+    "the beginning of a month was made up": (
+        "INSERT INTO user_month_edges (user_id, month, track_id, play_count, total_ms)"
+        " SELECT users.id, '2015-03-01', tracks.id, 1, 60000 FROM users, (SELECT min(id) AS id FROM tracks) AS tracks",
+        {"user_month_edges"},
+    ),
+    "the beginning of a month counts wrongly": (
+        "UPDATE user_month_edges SET total_ms = total_ms + 1"
+        " WHERE (month, track_id) = (SELECT month, track_id FROM user_month_edges ORDER BY month, track_id LIMIT 1)",
+        {"user_month_edges"},
+    ),
+    "the totals are wrong": ("UPDATE users SET total_listening_ms = 1", {"users"}),
+    "names mean nothing": (
+        "DELETE FROM export_track_links WHERE export_track_id = (SELECT min(id) FROM export_tracks)",
+        {"export_tracks"},
+    ),
+    "a track has names that are not known": (
+        "INSERT INTO export_track_links SELECT max(id) + 1, (SELECT min(id) FROM tracks) FROM export_tracks",
+        {"export_track_links"},
+    ),
+    "plays are nobody's": (
+        "INSERT INTO imported_plays SELECT 999, played_at, stopped_at, export_track_id, ms_played, context_id"
+        " FROM imported_plays LIMIT 5",
+        {"imported_plays"},
+    ),
+}
+
+
+def found_in(warehouse: Warehouse) -> Verified:
+    return verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS)
+
+
+def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) -> None:
+    user_id = prepare(warehouse, "anna")
+    import_upload(warehouse, "anna")
+    sound = found_in(warehouse)
+    assert (sound.differences, sound.users, sound.stale) == ([], 1, 0)
+    assert sound.slices == len(warehouse.slices_of(user_id))
+    expected = warehouse.tables(user_id)
+    for damage, (change, tables) in DAMAGES.items():
+        warehouse.conn.execute(change.encode())
+        found = found_in(warehouse)
+        assert tables <= {one.table for one in found.differences}, damage
+        assert all("anna: " in str(one) for one in found.differences if one.user), damage
+        verify.repair(warehouse.conn, found, min_play_ms=MIN_PLAY_MS)
+        assert found_in(warehouse).differences == [], damage
+        assert warehouse.tables(user_id) == expected, damage
+
+
+def test_verifying_writes_nothing(warehouse: Warehouse) -> None:
+    user_id = prepare(warehouse, "anna")
+    warehouse.conn.execute(DAMAGES["events are gone"][0].encode())
+    before = warehouse.rows(user_id)
+    assert found_in(warehouse).differences
+    assert warehouse.rows(user_id) == before
+
+
+def test_what_waits_to_be_derived_is_no_difference(warehouse: Warehouse) -> None:
+    user_id = prepare(warehouse, "anna")
+    warehouse.conn.execute(DAMAGES["events are gone"][0].encode())
+    warehouse.conn.execute(
+        "INSERT INTO stale_slices (user_id, month, stage) SELECT DISTINCT user_id, month, stage"
+        " FROM user_track_months, unnest(enum_range(NULL::slice_stage)) AS stage"
+    )
+    found = found_in(warehouse)
+    assert found.differences == []
+    assert found.stale > 0
+    warehouse.settle([user_id])
+    assert found_in(warehouse).differences == []
+
+
+def test_archived_months_are_no_differences_and_what_is_left_is_verified(warehouse: Warehouse, tmp_path: Path) -> None:
+    user_id = prepare(warehouse, "anna")
+    store = Store(str(tmp_path))
+    expected = warehouse.tables(user_id)
+    months = sorted(month for _, month in warehouse.slices_of(user_id))
+    assert any(left.rows for left in archive_months(warehouse.conn, store, before=months[3]))
+    assert found_in(warehouse).differences == []
+    warehouse.conn.execute(DAMAGES["all-time rows are gone"][0].encode())
+    warehouse.conn.execute(b"DELETE FROM listening_events WHERE played_at > %s", [max(months)])
+    found = found_in(warehouse)
+    assert {"listening_events", "user_track_stats"} <= {one.table for one in found.differences}
+    verify.repair(warehouse.conn, found, min_play_ms=MIN_PLAY_MS, bring_back=bring_back_from(store))
+    assert found_in(warehouse).differences == []
+    with_all_plays = archive.archived_slices(warehouse.conn, months)
+    bring_back_from(store)(warehouse.conn, with_all_plays)
+    assert warehouse.tables(user_id) == expected
+
+
+@pytest.mark.parametrize("month", [date(2011, 8, 1), date(2012, 1, 1)])
+def test_edges_of_an_archived_month_are_no_differences(database_url: str, tmp_path: Path, month: date) -> None:
+    """Samoa's months began after UTC's until it skipped a day, and before them from then on."""
+    with open_archiving_warehouse(database_url, tmp_path) as warehouse:
+        prepare(warehouse, "anna")
+        import_upload(warehouse, "anna")
+        warehouse.archive(only=[month])
+        assert warehouse.archived_months() == [month]
+        assert found_in(warehouse).differences == []

@@ -1,0 +1,82 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterInstance, ExecuteInProcessResult
+
+from myi_pipelines.orchestration.instance.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
+
+MONTHS = dg.MonthlyPartitionsDefinition("2024-01-01", end_date="2024-04-01")
+NOW = datetime.now(UTC)
+
+
+@dg.asset(partitions_def=MONTHS)
+def plays() -> None:
+    print("said by a step")
+
+
+@dg.op
+def fails() -> None:
+    raise dg.Failure("no", allow_retries=False)
+
+
+@dg.job
+def check_warehouse() -> None:
+    fails()
+
+
+DEFS = dg.Definitions(assets=[plays], jobs=[dg.define_asset_job("poll_plays", [plays]), check_warehouse])
+
+
+def test_routine_goes_after_days_and_what_is_the_latest_of_a_month_never(
+    project_instance: DagsterInstance, tmp_path: Path
+) -> None:
+    first, second, third = (
+        _poll(project_instance, "2024-01-01"),
+        _poll(project_instance, "2024-02-01"),
+        _poll(project_instance, "2024-01-01"),
+    )
+    assert _logs(tmp_path, first)
+    assert _logs(tmp_path, third)
+    before = project_instance.get_materialized_partitions(plays.key)
+
+    assert remove_old_runs(project_instance, NOW + timedelta(days=DAYS_OF_ROUTINE - 1)) == (0, 0)
+    assert remove_old_runs(project_instance, NOW + timedelta(days=DAYS_OF_ROUTINE + 1)) == (1, 2)
+    assert _ids(project_instance) == {second.run_id, third.run_id}
+    assert not _logs(tmp_path, first)
+    assert _logs(tmp_path, third)
+    assert project_instance.all_logs(first.run_id) == []
+    assert project_instance.get_materialized_partitions(plays.key) == before == {"2024-01-01", "2024-02-01"}
+
+    assert remove_old_runs(project_instance, NOW + timedelta(days=10 * DAYS)) == (0, 4), (
+        "each is met as routine and as old"
+    )
+    assert _ids(project_instance) == {second.run_id, third.run_id}
+
+
+def test_what_failed_is_remembered_for_months(project_instance: DagsterInstance) -> None:
+    failed = DEFS.resolve_job_def("check_warehouse").execute_in_process(instance=project_instance, raise_on_error=False)
+    assert not failed.success
+    assert remove_old_runs(project_instance, NOW + timedelta(days=DAYS - 1)).runs == 0
+    assert remove_old_runs(project_instance, NOW + timedelta(days=DAYS + 1)).runs == 1
+    assert _ids(project_instance) == set()
+
+
+def test_a_run_under_way_is_not_touched(project_instance: DagsterInstance) -> None:
+    run = project_instance.create_run_for_job(DEFS.resolve_job_def("poll_plays"), status=dg.DagsterRunStatus.STARTED)
+    assert remove_old_runs(project_instance, NOW + timedelta(days=10 * DAYS)) == (0, 0)
+    assert _ids(project_instance) == {run.run_id}
+
+
+def _poll(project_instance: DagsterInstance, month: str) -> ExecuteInProcessResult:
+    result = DEFS.resolve_job_def("poll_plays").execute_in_process(instance=project_instance, partition_key=month)
+    assert result.success
+    return result
+
+
+def _ids(project_instance: DagsterInstance) -> set[str]:
+    return {run.run_id for run in project_instance.get_runs()}
+
+
+def _logs(home: Path, result: ExecuteInProcessResult) -> list[Path]:
+    return [path for path in (home / "dagster/storage").rglob("*") if result.run_id in str(path) and path.is_file()]

@@ -1,0 +1,153 @@
+"""The import job on Dagster's Postgres storage, and the event log that makes it fit for many months."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+import yaml
+from dagster import DagsterEventType, DagsterInstance
+from dagster._core.events.log import EventLogEntry
+from dagster._core.instance.ref import InstanceRef
+
+from myi_pipelines.orchestration.instance.storages import BatchingEventLog
+from myi_pipelines.settings import sqlalchemy_url
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines_tests.support.dagster_harness import IMPORT_SELECTION, Lab, count, export, months_of_export, why
+
+STORAGE = {
+    "run_storage": ("myi_pipelines.orchestration.instance.storages", "ConnectedRunStorage"),
+    "event_log_storage": ("myi_pipelines.orchestration.instance.storages", "BatchingEventLog"),
+    "schedule_storage": ("myi_pipelines.orchestration.instance.storages", "ConnectedScheduleStorage"),
+}
+
+
+@pytest.fixture
+def instance(dagster_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    """A Dagster instance whose storage is a database of its own."""
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
+    config = {
+        entry: {"module": module, "class": name, "config": {"postgres_url": sqlalchemy_url(dagster_database_url)}}
+        for entry, (module, name) in STORAGE.items()
+    } | {"telemetry": {"enabled": False}}
+    home = tmp_path / "dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as persistent:
+        yield persistent
+
+
+@pytest.fixture
+def lab(database_url: str, tmp_path: Path) -> Lab:
+    return Lab(database_url, tmp_path / "uploads")
+
+
+def test_the_import_job_runs_on_postgres_storage(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
+    assert isinstance(instance.event_log_storage, BatchingEventLog)
+    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+    assert result.success, why(result)
+    assert count(conn, "SELECT count(*) FROM listening_events") == 54
+    record = instance.get_run_record_by_id(result.run_id)
+    assert record is not None
+    assert record.dagster_run.status == dg.DagsterRunStatus.SUCCESS
+    months = {month.isoformat() for month in months_of_export()}
+    for table in IMPORT_SELECTION:
+        key = dg.AssetKey(table)
+        assert months <= set(instance.get_materialized_partitions(key))
+        latest = instance.get_latest_materialization_event(key)
+        assert latest is not None
+        assert latest.run_id == result.run_id
+
+
+def test_each_storage_keeps_one_connection_and_replaces_a_lost_one(
+    dagster_database_url: str, instance: DagsterInstance, conn: Connection
+) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(dagster_database_url)["dbname"]
+
+    def connected() -> set[int]:
+        rows = conn.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [database])
+        return {pid for (pid,) in rows}
+
+    def ask() -> None:
+        assert instance.get_run_records() == []
+        assert list(instance.event_log_storage.get_asset_records()) == []
+        assert list(instance.all_instigator_state()) == []
+
+    ask()
+    kept = connected()
+    assert len(kept) == 3
+    ask()
+    assert connected() == kept
+    conn.execute("SELECT pg_terminate_backend(pid, 10000) FROM unnest(%s::int[]) AS pid", [list(kept)])
+    ask()
+    replaced = connected()
+    assert len(replaced) == 3
+    assert not replaced & kept
+    instance.dispose()
+    assert instance.schedule_storage is not None
+    instance.schedule_storage.dispose()
+    for _ in range(200):
+        if not connected():
+            break
+        time.sleep(0.05)  # a server process ends some time after its connection
+    assert connected() == set()
+
+
+def test_every_month_is_announced_and_reported(lab: Lab, instance: DagsterInstance) -> None:
+    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+
+    def stored(type_: DagsterEventType) -> list[tuple[str, str]]:
+        """The partitioned assets' events. Dagster announces months of the others too, and reports them without."""
+        records = instance.get_records_for_run(result.run_id, of_type=type_).records
+        events = [record.event_log_entry.get_dagster_event() for record in records]
+        told = [(event.asset_key.to_user_string(), event.partition or "") for event in events if event.asset_key]
+        return sorted(one for one in told if one[0] not in ("tracks", "artists", "albums", "track_artists"))
+
+    reported = stored(DagsterEventType.ASSET_MATERIALIZATION)
+    assert len(reported) > 8 * 3
+    assert stored(DagsterEventType.ASSET_MATERIALIZATION_PLANNED) == reported
+    planned = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+        dg.AssetKey("listening_events")
+    )
+    assert planned == {}
+
+
+def test_months_are_announced_and_reported_in_batches(
+    lab: Lab, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """133 months of 8 assets: 2,100 events. Stored one by one they took half a minute."""
+    alone: Counter[DagsterEventType | None] = Counter()
+    store_event = BatchingEventLog.store_event
+
+    def counted(self: BatchingEventLog, event: EventLogEntry) -> None:
+        alone[event.dagster_event_type] += 1
+        store_event(self, event)
+
+    monkeypatch.setattr(BatchingEventLog, "store_event", counted)
+    result = lab.run(
+        "import_history", instance, months=[months_of_export()[0].replace(year=2012), months_of_export()[0]]
+    )
+    assert result.success, why(result)
+    assert len(instance.get_materialized_partitions(dg.AssetKey("users"))) == 133
+    assert alone.total() > 0
+    assert alone[DagsterEventType.ASSET_MATERIALIZATION_PLANNED] == 0
+    assert alone[DagsterEventType.ASSET_MATERIALIZATION] < 133
+
+
+def test_a_failed_run_leaves_its_months_failed(
+    lab: Lab, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("myi_pipelines.orchestration.assets.catalog.sync_catalog", fails)
+    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+    assert not result.success
+    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+        dg.AssetKey("listening_events")
+    )
+    assert {month.isoformat() for month in months_of_export()} <= attempts.keys()
+    assert {run_id for run_id, _ in attempts.values()} == {result.run_id}

@@ -1,0 +1,149 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from myi_pipelines.runtime.embedded.postgres import Cluster, IncompatibleCluster, PostgresFailed
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    made = Cluster(tmp_path / "postgres", databases=("one",), throwaway=True)
+    yield made
+    made.stop()
+
+
+def write(cluster: Cluster, number: int) -> None:
+    with psycopg.connect(cluster.url("one")) as conn:
+        conn.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
+        conn.execute("INSERT INTO kept VALUES (%s)", [number])
+
+
+def read(cluster: Cluster) -> list[int]:
+    with psycopg.connect(cluster.url("one")) as conn:
+        return [number for (number,) in conn.execute("SELECT number FROM kept ORDER BY number")]
+
+
+def test_data_outlives_the_server(cluster: Cluster) -> None:
+    assert cluster.start()
+    assert not cluster.start()
+    write(cluster, 1)
+    assert cluster.stop()
+    assert not cluster.stop()
+    assert cluster.pid() is None
+    assert cluster.start()
+    assert read(cluster) == [1]
+
+
+def test_a_database_sorts_the_same_on_every_machine_and_keeps_time_in_utc(cluster: Cluster) -> None:
+    cluster.start()
+    with psycopg.connect(cluster.url("one")) as conn:
+        found = conn.execute(
+            "SELECT pg_encoding_to_char(encoding), datlocprovider, datlocale, current_setting('timezone'),"
+            " current_setting('jit') FROM pg_database WHERE datname = 'one'"
+        ).fetchone()
+    assert found == ("UTF8", "b", "C.UTF-8", "UTC", "off")
+
+
+def test_a_killed_server_is_started_again_with_its_data(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "postgres", databases=("one",))  # Durable, as users have it.
+    cluster.start()
+    write(cluster, 1)
+    with psycopg.connect(cluster.url("one")) as conn:  # A backend that its dead parent leaves behind.
+        pid = cluster.pid()
+        assert pid is not None
+        psutil.Process(pid).kill()
+        assert cluster.start()
+        assert cluster.pid() != pid
+        assert read(cluster) == [1]
+        with pytest.raises(psycopg.OperationalError):
+            conn.execute("SELECT 1")
+    cluster.stop()
+
+
+@pytest.mark.parametrize("pid", ["mine", "1", "999999999", "", "x"])
+def test_a_pid_file_that_names_a_stranger_is_not_believed(cluster: Cluster, pid: str) -> None:
+    cluster.start()
+    left = (cluster.folder / "postmaster.pid").read_text()
+    cluster.stop()
+    (cluster.folder / "postmaster.pid").write_text(
+        "\n".join([pid.replace("mine", str(os.getpid())), *left.splitlines()[1:]])
+    )
+    assert cluster.pid() is None
+    assert cluster.start()
+
+
+def test_a_killed_initdb_leaves_nothing_behind(cluster: Cluster) -> None:
+    unfinished = cluster.folder.with_name("postgres.unfinished")
+    unfinished.mkdir()
+    (unfinished / "PG_VERSION").write_text("18\n")
+    cluster.start()
+    assert not unfinished.exists()
+
+
+def test_two_processes_may_start_it_at_once(cluster: Cluster) -> None:
+    code = f"""
+from pathlib import Path
+from myi_pipelines.runtime.embedded.postgres import Cluster
+print(Cluster(Path({str(cluster.folder)!r}), databases=("one",), throwaway=True).start())
+"""
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate(timeout=60)[0].strip() for process in both) == ["False", "True"]
+    write(cluster, 1)
+
+
+def test_a_path_too_long_for_a_socket_is_fine(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / ("x" * 100) / "postgres", databases=("one",), throwaway=True)
+    try:
+        cluster.start()
+        write(cluster, 1)
+    finally:
+        cluster.stop()
+
+
+def test_a_folder_removed_under_a_running_server_does_not_stop_the_next(cluster: Cluster) -> None:
+    cluster.start()
+    before = cluster.pid()
+    assert before is not None
+    cluster.folder.rename(cluster.folder.with_name("gone"))
+    assert cluster.start()
+    assert not psutil.pid_exists(before) or psutil.Process(before).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_cluster_of_another_version_is_refused_in_one_line(cluster: Cluster) -> None:
+    cluster.folder.mkdir()
+    (cluster.folder / "PG_VERSION").write_text("17\n")
+    with pytest.raises(IncompatibleCluster, match="made by PostgreSQL 17, and this version of MYI carries 18"):
+        cluster.start()
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(cluster: Cluster) -> None:
+    cluster.folder.mkdir()
+    (cluster.folder / "thesis.txt").write_text("mine")
+    with pytest.raises(PostgresFailed, match="neither empty nor a PostgreSQL cluster"):
+        cluster.start()
+    assert (cluster.folder / "thesis.txt").read_text() == "mine"
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(cluster: Cluster) -> None:
+    cluster.start()
+    cluster.stop()
+    (cluster.folder / "postgresql.local.conf").write_text("work_mem = 'plenty'\n")
+    with pytest.raises(PostgresFailed) as caught:
+        cluster.start()
+    assert "work_mem" in str(caught.value) or "configuration file" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_of_the_user_are_kept(cluster: Cluster) -> None:
+    cluster.start()
+    cluster.stop()
+    (cluster.folder / "postgresql.local.conf").write_text("work_mem = '5MB'\n")
+    cluster.start()
+    with psycopg.connect(cluster.url("one")) as conn:
+        assert conn.execute("SHOW work_mem").fetchone() == ("5MB",)

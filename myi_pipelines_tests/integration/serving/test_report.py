@@ -1,0 +1,318 @@
+"""The listening report: its numbers, and that it can be read in any terminal."""
+
+import doctest
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from types import ModuleType
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+from rich.cells import cell_len
+from rich.console import Console
+from typer.testing import CliRunner
+
+import myi_pipelines.cli.report_command  # noqa: F401 - registers the command
+from myi_pipelines.cli.app import app
+from myi_pipelines.serving.dashboards import Top
+from myi_pipelines.serving.report import Report, bars, load_report, render_report, report_data
+from myi_pipelines.serving.report.bars import bar, columns, spark
+from myi_pipelines.serving.report.report_data import Day, Imports, ListenerReport, Streak, months_of, streaks, years_of
+from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.warehouse.partitions import ensure_months
+from myi_pipelines.warehouse.users import UnknownUser, ensure_user
+from myi_pipelines_tests.support.warehouse_harness import Warehouse
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def shown(report: Report, width: int = 80, *, colours: bool = False) -> str:
+    console = Console(
+        file=StringIO(), width=width, force_terminal=colours, color_system="truecolor" if colours else None
+    )
+    render_report(report, console)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def a_listener(name: str = "ada", **changes: object) -> ListenerReport:
+    """A report made by hand: 60 days of 2023 and 2024, and one song for each rank."""
+    days = [Day(date(2023, 12, 2) + timedelta(days=n), n % 7 + 1, 60_000 * (n % 7 + 1)) for n in range(60)]
+    values: dict[str, object] = {
+        "name": name,
+        "timezone": "America/St_Johns",
+        "play_count": sum(day.play_count for day in days),
+        "total_ms": sum(day.total_ms for day in days),
+        "tracks": 1_234,
+        "artists": 99,
+        "days": tuple(days),
+        "hours": tuple(range(24)),
+        "top_tracks": tuple(Top(f"Song {n}", f"Artist {n}", 100 - n, 1) for n in range(10)),
+        "top_artists": tuple(Top(f"Artist {n}", None, 100 - n, 1) for n in range(10)),
+        "periods": years_of(days),
+        "first_play": None,
+        "years": (2023, 2024),
+        "imports": Imports(2, 5_000, 17, {"podcast": 12, "too_short": 345, "malformed": 0}),
+        "stale_slices": 0,
+    }
+    return ListenerReport(**(values | changes))  # type: ignore[arg-type]
+
+
+# Numbers
+
+
+def insert_stats(conn: Connection, name: str = "ada", timezone: str = "Europe/Budapest") -> int:
+    """Two tracks of two artists, heard on three days; statistics only, and one event to begin with."""
+    user_id = ensure_user(conn, name, timezone)
+    conn.execute("UPDATE users SET total_play_count = 9, total_listening_ms = 5400000 WHERE id = %s", [user_id])
+    track_ids = []
+    for title, artist, plays in (("Köd", "Ködös Erdő", 6), ("Reel", "Eider & Wren", 3)):
+        [(track_id,)] = conn.execute(
+            "INSERT INTO tracks (name, name_key, artist_key) VALUES (%s, name_key(%s), name_key(%s)) RETURNING id",
+            [title, title, artist],
+        )
+        [(artist_id,)] = conn.execute("INSERT INTO artists (name) VALUES (%s) RETURNING id", [artist])
+        conn.execute("INSERT INTO track_artists (track_id, artist_id) VALUES (%s, %s)", [track_id, artist_id])
+        conn.execute("INSERT INTO user_track_stats VALUES (%s, %s, %s, %s, now())", [user_id, track_id, plays, plays])
+        conn.execute("INSERT INTO user_artist_stats VALUES (%s, %s, %s, %s)", [user_id, artist_id, plays, plays])
+        track_ids.append(track_id)
+    for day, plays in ((date(2022, 12, 31), 2), (date(2023, 1, 1), 3), (date(2023, 1, 9), 4)):
+        conn.execute(
+            "INSERT INTO user_time_bucket_stats VALUES (%s, 'DAY', %s, %s, %s, 1)", [user_id, day, plays, plays]
+        )
+    conn.execute("INSERT INTO user_hour_stats VALUES (%s, 7, 4, 1), (%s, 23, 5, 1)", [user_id, user_id])
+    ensure_months(conn, [date(2022, 12, 1)])
+    conn.execute(
+        "INSERT INTO listening_events (user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)"
+        " VALUES (%s, %s, '2022-12-31T22:30Z', 200000, 'IMPORT', false, false)",
+        [user_id, track_ids[0]],
+    )
+    return user_id
+
+
+def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
+    user_id = insert_stats(conn)
+    for sha256, rejected, status in (
+        ("a", {"podcast": 3, "too_short": 1}, "COMPLETED"),
+        ("b", {"podcast": 4}, "COMPLETED"),
+        ("c", {"podcast": 100}, "FAILED"),
+    ):
+        conn.execute(
+            "INSERT INTO import_jobs (user_id, file_name, sha256, status, error_message, completed_at, total_rows,"
+            " duplicate_rows, rejected) VALUES (%s, 'x.zip', %s, %s, %s, now(), 10, 2, %s)",
+            [user_id, sha256 * 64, status, "no" if status == "FAILED" else None, Jsonb(rejected)],
+        )
+    [one] = load_report(conn, "ada").listeners
+    assert (one.play_count, one.total_ms, one.tracks, one.artists) == (9, 5_400_000, 2, 2)
+    assert [(top.name, top.artist, top.play_count) for top in one.top_tracks] == [
+        ("Köd", "Ködös Erdő", 6),
+        ("Reel", "Eider & Wren", 3),
+    ]
+    assert [(top.name, top.artist, top.play_count) for top in one.top_artists] == [
+        ("Ködös Erdő", None, 6),
+        ("Eider & Wren", None, 3),
+    ]
+    assert [(period.label, period.cells, period.play_count) for period in one.periods] == [
+        ("2022", (0,) * 11 + (2,), 2),
+        ("2023", (7,) + (0,) * 11, 7),
+    ]
+    assert {hour: plays for hour, plays in enumerate(one.hours) if plays} == {7: 4, 23: 5}
+    assert one.weekdays == (4, 0, 0, 0, 0, 2, 3)
+    assert one.longest_streak == Streak(date(2022, 12, 31), date(2023, 1, 1))
+    assert one.first_play is not None
+    assert one.first_play.played_at == datetime(2022, 12, 31, 23, 30)  # noqa: DTZ001 - local time
+    assert one.first_play.name == "Köd"
+    assert one.imports == Imports(2, 20, 4, {"podcast": 7, "too_short": 1})
+
+
+def test_a_listener_without_any_row_is_left_out_of_everyones_report(conn: Connection) -> None:
+    insert_stats(conn)
+    ensure_user(conn, "nobody-yet")
+    assert [one.name for one in load_report(conn).listeners] == ["ada"]
+
+
+@pytest.mark.parametrize("timezone", ["Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "UTC"])
+def test_a_year_is_the_listeners_own_year(warehouse: Warehouse, timezone: str) -> None:
+    def play(title: str, ended: datetime) -> Play:
+        context = Context("android", "WS", "trackdone", "trackdone", False, False, False, False)
+        return Play(Track(f"{title:0>22}", title, f"by {title}", "album"), context, ended, ended, 61_000)
+
+    ends = [datetime(2022, 12, 30, tzinfo=UTC) + timedelta(hours=2 * n, minutes=37) for n in range(36)]
+    plays = [play("abc"[n % 3], end) for n, end in enumerate(ends)]
+    user_id = warehouse.user("ada", timezone)
+    warehouse.land(user_id, plays)
+    warehouse.settle([user_id])
+    zone = load_report(warehouse.conn, "ada").listeners[0].timezone
+    [offsets] = [
+        [local for (local,) in warehouse.conn.execute(
+            "SELECT played_at AT TIME ZONE %s FROM listening_events ORDER BY played_at", [zone])]
+    ]  # fmt: skip
+    local = dict(zip(ends, offsets, strict=True))
+    for year in (2022, 2023):
+        mine = [one for one in plays if local[one.played_at].year == year]
+        [one] = load_report(warehouse.conn, "ada", year).listeners
+        assert one.play_count == len(mine) == sum(one.hours) == sum(one.weekdays)
+        assert one.play_count == sum(period.play_count for period in one.periods)
+        assert one.total_ms == 61_000 * len(mine)
+        assert (one.tracks, one.artists) == (3, 3)
+        heard = Counter(play.track.name for play in mine)
+        assert {top.name: top.play_count for top in one.top_tracks} == heard
+        assert {top.name: top.play_count for top in one.top_artists} == {f"by {name}": n for name, n in heard.items()}
+        assert Counter(local[play.played_at].hour for play in mine) == Counter(dict(enumerate(one.hours)))
+        assert one.first_play is not None
+        assert one.first_play.played_at == local[mine[0].played_at]
+        assert one.years == (2022, 2023)
+
+
+def test_reading_a_report_leaves_the_connection_as_it_was(conn: Connection) -> None:
+    insert_stats(conn)
+    load_report(conn)
+    assert conn.isolation_level is None
+    assert conn.autocommit
+    assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_streaks_and_periods() -> None:
+    days = [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2024, 3, 3)]
+    assert [(streak.first, streak.days) for streak in streaks(days)] == [(days[0], 3), (days[3], 1)]
+    assert streaks([]) == []
+    months = months_of([Day(day, 2, 10) for day in days], 2024)
+    assert [len(month.cells) for month in months] == [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    assert months[1].cells[-2:] == (2, 2)
+    assert (months[2].label, months[2].play_count, months[2].total_ms) == ("Mar", 4, 20)
+    assert [year.label for year in years_of([Day(date(2019, 5, 1), 1, 1), Day(date(2021, 5, 1), 1, 1)])] == [
+        "2019",
+        "2020",
+        "2021",
+    ]
+
+
+# Drawing
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+@pytest.mark.parametrize("year", [None, 2023])
+def test_a_report_fits_the_terminal_and_shows_everything(width: int, year: int | None) -> None:
+    one = a_listener(periods=months_of(a_listener().days, 2023) if year else years_of(a_listener().days))
+    text = shown(Report((one,), year), width)
+    lines = text.splitlines()
+    assert max(map(cell_len, lines)) <= min(width, 120)
+    assert all(line == line.rstrip() for line in lines)
+    for word in ("ada", "America/St_Johns", "1,234", "Song 9", "Artist 9", "Hour of the day", "Fri", "best streak"):
+        assert word in text
+    assert ("Month by month" if year else "Year by year") in text
+    assert ("345 too short, 12 podcasts" in text) == (year is None)
+    assert "malformed" not in text
+
+
+def test_without_colours_there_is_no_escape_sequence_and_with_them_the_same_text() -> None:
+    report = Report((a_listener(),))
+    plain, coloured = shown(report), shown(report, colours=True)
+    assert "\x1b" not in plain
+    assert "\x1b[" in coloured
+    console = Console(file=StringIO(), width=80, record=True, color_system="truecolor", force_terminal=True)
+    render_report(report, console)
+    assert console.export_text(clear=False) == plain
+    assert "<svg" in console.export_svg()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "夜行バスの真夜中の花火の手紙のレモンの海のプールの歌の灯りのメロディーの猫" * 3,
+        "मेरो घर " * 30,
+        "👩‍👩‍👧 family " * 12,
+        "x" * 10_000,
+    ],
+)
+@pytest.mark.parametrize("width", [80, 120])
+def test_long_and_wide_names_are_cut_where_the_line_ends(name: str, width: int) -> None:
+    one = a_listener(top_tracks=(Top(name, name, 3, 1), Top("after", "it", 2, 1)), top_artists=(Top(name, None, 3, 1),))
+    lines = shown(Report((one,)), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert sum("…" in line for line in lines) == (1 if width == 120 else 2)
+    assert len(lines) < 60
+
+
+def test_names_cannot_play_tricks_on_the_terminal() -> None:
+    text = shown(Report((a_listener(top_tracks=(Top("a\x1b[2Jb\nc\u202ed", "e\rf", 1, 1),)),)))
+    assert not any(sign in text for sign in ("\x1b", "\r", "\u202e"))
+    assert "a\ufffd[2Jb\ufffdc\ufffdd  e\ufffdf" in text
+
+
+def test_markup_in_names_is_text() -> None:
+    assert "[bold]x[/bold] :smile:" in shown(
+        Report((a_listener(top_tracks=(Top("[bold]x[/bold] :smile:", None, 1, 1),)),))
+    )
+
+
+def test_everyone_comes_first_and_then_each() -> None:
+    text = shown(Report((a_listener("ada"), a_listener("bela"))))
+    everyone, ada, bela = (text.index(f"━━ {title} ━") for title in ("Everyone", "ada", "bela"))
+    assert everyone < ada < bela
+    assert "2023–2024" in text[:ada]
+    assert "Everyone" not in shown(Report((a_listener(),)))
+
+
+def test_an_empty_warehouse_says_what_to_do(conn: Connection) -> None:
+    text = shown(load_report(conn))
+    assert "no listening history yet" in text
+    assert "myi import my_spotify_data.zip --user NAME" in text
+
+
+def test_a_listener_whose_files_held_nothing_that_counts(conn: Connection) -> None:
+    ensure_user(conn, "ada")
+    assert "nothing that was imported counts" in shown(load_report(conn, "ada"))
+
+
+def test_a_year_without_plays_names_the_years_that_have_some(conn: Connection) -> None:
+    insert_stats(conn)
+    assert "in 2015; the history goes from 2022 to 2023" in shown(load_report(conn, "ada", 2015))
+
+
+def test_unfinished_months_are_said(conn: Connection) -> None:
+    user_id = insert_stats(conn)
+    conn.execute("INSERT INTO stale_slices VALUES (%s, '2023-01-01', 'STATS')", [user_id])
+    assert "1 month is still to be computed" in shown(load_report(conn, "ada"))
+
+
+@pytest.mark.parametrize("module", [bars, report_data])
+def test_examples_in_docstrings_hold(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
+
+
+def test_charts() -> None:
+    assert [bar(n, 4, 4) for n in (0, 1, 4)] == ["", "━", "━━━━"]
+    assert spark([0, 1, 100], 100) == "·▁█"
+    assert columns([], 2, 1) == [[], []]
+    assert columns([0, 0], 1, 2) == [["  ", "  "]]
+
+
+# The command
+
+
+def test_the_command_prints_a_report(conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_stats(conn)
+    monkeypatch.setenv("MYI_DATABASE_URL", database_url)
+    result = CliRunner().invoke(app, ["report", "--user", "ada"])
+    assert result.exit_code == 0, result.output
+    assert "Ködös Erdő" in result.stdout
+    assert conn.execute("SELECT last_active_at IS NOT NULL FROM users WHERE name = 'ada'").fetchone() == (True,)
+    assert max(map(cell_len, result.stdout.splitlines())) <= 80
+
+
+def test_an_unknown_user_is_one_line_with_the_known_names(
+    conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_stats(conn)
+    ensure_user(conn, "bela")
+    with pytest.raises(UnknownUser):
+        load_report(conn, "adda")
+    monkeypatch.setenv("MYI_DATABASE_URL", database_url)
+    result = CliRunner().invoke(app, ["report", "--user", "adda"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "myi: no user is named 'adda'; known users: ada, bela\n"

@@ -1,0 +1,146 @@
+"""No token, name or address in any log at DEBUG, repr or exception, whatever Spotify answers."""
+
+import contextlib
+import gc
+import io
+import logging
+import logging.config
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from myi_pipelines.simulator import Simulator
+from myi_pipelines.sources.spotify import oauth
+from myi_pipelines.sources.spotify.api_errors import SpotifyError
+from myi_pipelines.sources.spotify.client import SpotifyClient
+from myi_pipelines.sources.spotify.oauth import App, TokenReply
+from myi_pipelines.sources.spotify.rate_limits import Gate
+
+PATIENT = {"calls_per_minute": 10_000, "calls_per_day": 10_000}
+FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("unauthorized", {}),
+    ("forbidden", {}),
+    ("server_error", {}),
+    ("drop", {}),
+    ("truncated", {}),
+    ("hang", {"seconds": 1}),
+    ("html_200", {}),
+    ("empty_204", {}),
+    ("garbage_json", {}),
+    ("error_body", {"status": 500, "body": "a string"}),
+    ("error_body", {"status": 404, "body": ["a list"]}),
+]
+TOKEN_FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("invalid_grant", {}),
+    ("invalid_client", {}),
+    ("server_error", {}),
+    ("drop", {}),
+    ("html_200", {}),
+    ("error_body", {"status": 400, "body": "a string"}),
+]
+
+
+@pytest.fixture
+def everything_logged() -> Iterator[io.StringIO]:
+    """All loggers of all libraries at DEBUG, as the most curious configuration would have them."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setLevel(logging.DEBUG)
+    names = ["", *logging.root.manager.loggerDict, "spotipy", "spotipy.client", "spotipy.util", "spotipy.oauth2"]
+    before = {name: (logging.getLogger(name).level, logging.getLogger(name).disabled) for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+        logging.getLogger(name).disabled = False
+    logging.getLogger().addHandler(handler)
+    yield written
+    logging.getLogger().removeHandler(handler)
+    for name, (level, disabled) in before.items():
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).disabled = disabled
+
+
+def told_by(error: BaseException) -> str:
+    """All that an error report could show, with the errors behind it and their attributes."""
+    behind: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None:
+        behind.append(one)
+        one = one.__cause__ or one.__context__
+    assert not any(isinstance(one, requests.RequestException) for one in behind)
+    return "".join(traceback.format_exception(error)) + repr([(one, vars(one)) for one in behind])
+
+
+def test_whatever_happens_no_token_is_told(
+    make_gate: Callable[..., Gate],
+    simulator: Simulator,
+    app: App,
+    tokens: TokenReply,
+    listener: str,
+    everything_logged: io.StringIO,
+) -> None:
+    refresh_token, app = tokens.refresh_token or "", replace(app, client_secret="the-app-secret")
+    secret = {tokens.access_token, refresh_token, "the-app-secret"}
+    told = [repr(tokens), str(tokens), repr(app)]
+
+    def attempt(action: Callable[[], object]) -> None:
+        with contextlib.suppress(StopIteration):
+            try:
+                action()
+            except SpotifyError as error:
+                told.append(told_by(error))
+
+    for kind, details in FAULTS:
+        client = SpotifyClient(make_gate(**PATIENT), simulator.url, timeout_seconds=0.4)
+        simulator.control.fault(kind, path_prefix="/v1", times=1 if kind == "hang" else 3, **details)
+        attempt(lambda client=client: client.recently_played(tokens.access_token))  # type: ignore[misc]
+        simulator.control.clear_faults()
+        attempt(lambda client=client: client.me(tokens.access_token))  # type: ignore[misc]
+        attempt(lambda client=client: client.track(tokens.access_token, "0" * 22))  # type: ignore[misc]
+        told += [repr(client), repr(vars(client)), repr(vars(client.gate))]
+        client.close()
+    for kind, details in TOKEN_FAULTS:
+        simulator.control.fault(kind, path_prefix="/api/token", times=3, **details)
+        attempt(lambda: oauth.refresh(app, refresh_token))
+        simulator.control.clear_faults()
+    plain = replace(app, client_secret="")
+    renewed = oauth.refresh(plain, refresh_token)
+    secret |= {renewed.access_token, renewed.refresh_token or renewed.access_token}
+
+    person = simulator.control.listener(listener)
+    logged = everything_logged.getvalue()
+    assert "connectionpool" in logged or "GET /v1" in logged, "the libraries were not listened to"
+    for word in secret:
+        assert word not in logged
+        assert not any(word in one for one in told)
+    for word in (person.spotify_id, person.account_id, person.display_name or person.account_id):
+        assert word not in logged
+        assert not any(word in one for one in told)
+
+
+def test_a_logging_configuration_does_not_wake_spotipy_s_logger(
+    client: SpotifyClient, token: str, everything_logged: io.StringIO
+) -> None:
+    loggers = {"spotipy": {"level": "DEBUG"}, "spotipy.client": {"level": "DEBUG"}}
+    logging.config.dictConfig(
+        {"version": 1, "disable_existing_loggers": False, "incremental": True, "loggers": loggers}
+    )
+    client.me(token)
+    assert "Sending" not in everything_logged.getvalue()
+    assert "RESULTS" not in everything_logged.getvalue()
+
+
+def test_an_answered_call_leaves_no_token_in_memory(client: SpotifyClient, simulator: Simulator) -> None:
+    """What a debugger or an error report with local variables finds later."""
+    marked = "a-token-that-nobody-else-has"
+    with contextlib.suppress(SpotifyError):
+        client.me(marked)
+    gc.collect()
+    bearer = f"Bearer {marked}"
+    said = {bearer, bearer.encode()}
+    dicts = [list(one.values()) for one in gc.get_objects() if type(one) is dict]
+    held = [values for values in dicts if any(isinstance(value, str | bytes) and value in said for value in values)]
+    assert held == []

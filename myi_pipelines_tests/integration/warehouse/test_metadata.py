@@ -1,0 +1,326 @@
+"""What Spotify tells of tracks, albums and artists: how it lands, and what the catalog makes of it, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.spotify_payloads import ObjectType, SpotifyObject, land_objects, land_search
+from myi_pipelines_tests.support.reference import Polled
+from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT, spotify_id
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+
+A, B, C = (spotify_id(letter) for letter in "abc")
+QUEEN, OTHER_QUEEN, BOWIE = (
+    {"id": letter * 22, "name": name} for letter, name in zip("stu", ("Queen", "QUEEN", "Bowie"), strict=True)
+)
+ALBUM: Mapping[str, Any] = {
+    "id": spotify_id("v"),
+    "name": "Album",
+    "artists": [QUEEN],
+    "images": [{"url": "https://i.example/large", "width": 640}, {"url": "https://i.example/small", "width": 64}],
+    "release_date": "1981-10-26",
+}
+ENDED = datetime(2021, 5, 5, 12, 0, tzinfo=UTC)
+
+
+def track(track_id: str, name: str = "Song", *artists: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "id": track_id,
+        "name": name,
+        "artists": list(artists or (QUEEN,)),
+        "album": ALBUM,
+        "duration_ms": 200_000,
+        "external_ids": {"isrc": "GBUM71029604"},
+        **fields,
+    }
+
+
+class Lab:
+    """One listener's warehouse, whose statistics agree whenever it is settled."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.conn = warehouse.conn
+        self.user_id = warehouse.user("ada", "UTC")
+
+    def tell(self, object_type: ObjectType, asked_id: str, payload: Mapping[str, Any] | None) -> int:
+        return land_objects(self.conn, [SpotifyObject(object_type, asked_id, payload)])
+
+    def play(self, track_id: str | None, name: str, artist: str, album: str | None = "Album", *, days: int = 0) -> None:
+        ended = ENDED + timedelta(days=days)
+        context = ACCOUNT if track_id is None else CONTEXT
+        play = Play(Track(track_id, name, artist, album), context, ended, ended, 60_000)
+        self.warehouse.land(self.user_id, [play])
+
+    def settle(self) -> None:
+        self.warehouse.settle([self.user_id])
+        self.warehouse.sync()
+        assert [str(violation) for violation in invariants.check(self.conn)] == []
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self.conn.execute(query.encode(), parameters).fetchall()
+
+    def artists(self) -> list[tuple[Any, ...]]:
+        """Each artist's name, id and plays."""
+        return self.rows(
+            "SELECT name, spotify_id, coalesce(play_count, 0)::integer FROM artists"
+            ' LEFT JOIN user_artist_stats ON artist_id = id ORDER BY name COLLATE "C", spotify_id'
+        )
+
+
+@pytest.fixture
+def lab(database_url: str) -> Iterator[Lab]:
+    with open_warehouse(database_url) as warehouse:
+        yield Lab(warehouse)
+
+
+# ── Landing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def payload_of(lab: Lab, object_type: str, one: str) -> Any:
+    [[payload]] = lab.rows(
+        "SELECT payload FROM spotify_objects WHERE (object_type, spotify_id) = (%s, %s)", object_type, one
+    )
+    return payload
+
+
+def test_what_a_payload_mentions_lands_as_well(lab: Lab) -> None:
+    assert lab.tell("track", A, track(A, "Song", QUEEN, BOWIE)) == 4
+    assert lab.rows("SELECT object_type, spotify_id, is_full FROM spotify_objects ORDER BY 1, 2") == [
+        ("album", ALBUM["id"], False),
+        ("artist", QUEEN["id"], False),
+        ("artist", BOWIE["id"], False),
+        ("track", A, True),
+    ]
+    assert payload_of(lab, "track", A)["album"] == ALBUM["id"]
+
+
+def test_telling_the_same_again_writes_nothing(lab: Lab) -> None:
+    lab.tell("track", A, track(A))
+    lab.settle()
+    assert lab.tell("track", A, track(A, popularity=77, available_markets=["NZ"])) == 0
+    assert lab.rows("SELECT count(*) FROM stale_spotify_objects") == [(0,)]
+
+
+def test_a_field_that_a_reply_lacks_erases_nothing(lab: Lab) -> None:
+    lab.tell("track", A, track(A, preview_url="https://p.example"))
+    lab.tell("track", A, track(A, external_ids=None, preview_url=None, duration_ms=201_000))
+    kept = payload_of(lab, "track", A)
+    assert (kept["external_ids"], kept["preview_url"], kept["duration_ms"]) == (
+        {"isrc": "GBUM71029604"}, "https://p.example", 201_000,
+    )  # fmt: skip
+
+
+def test_a_mention_replaces_nothing_that_the_whole_object_said(lab: Lab) -> None:
+    lab.tell("artist", QUEEN["id"], {**QUEEN, "images": [{"url": "https://i.example"}], "genres": ["rock"]})
+    lab.tell("track", A, track(A, "Song", {**QUEEN, "name": "Queen (mentioned)"}))
+    assert payload_of(lab, "artist", QUEEN["id"])["name"] == "Queen"
+    lab.settle()
+    assert lab.rows("SELECT name, genres, image_url FROM artists") == [("Queen", ["rock"], "https://i.example")]
+
+
+def test_what_is_gone_keeps_its_payload_until_it_is_told_again(lab: Lab) -> None:
+    lab.tell("track", A, track(A))
+    lab.tell("track", A, None)
+    gone = "SELECT is_gone, payload ->> 'name' FROM spotify_objects WHERE spotify_id = %s"
+    assert lab.rows(gone, A) == [(True, "Song")]
+    lab.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A)]}})
+    assert lab.rows(gone, A) == [(True, "Song")]
+    lab.tell("track", A, track(A))
+    assert lab.rows(gone, A) == [(False, "Song")]
+    lab.tell("track", B, None)
+    assert lab.rows(gone, B) == [(True, None)]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"name": None}, {"name": 7}, {"name": "nul \0 \ud800"},
+        {"artists": None}, {"artists": [None, 3, {"name": "No id", "id": None}]},
+        {"artists": [{"id": "x", "name": "X", "images": "no"}]},
+        {"album": None}, {"album": "text"}, {"album": {"id": None, "name": ""}},
+        {"album": {**ALBUM, "images": [None, {"url": 3}]}},
+        {"duration_ms": 0}, {"duration_ms": "x"}, {"duration_ms": 10**12}, {"duration_ms": True},
+        {"external_ids": []}, {"preview_url": 5}, {"tracks": {"items": 5}},
+    ],
+)  # fmt: skip
+def test_strange_fields_do_no_harm(lab: Lab, strange: dict[str, Any]) -> None:
+    lab.play(A, "Song", "Queen")
+    lab.tell("track", A, {**track(A), **strange})
+    lab.settle()
+    assert lab.rows("SELECT count(*) FROM tracks") == [(1,)]
+
+
+# ── Artists and albums ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_provisional_artist_takes_its_id_and_keeps_its_key(lab: Lab) -> None:
+    lab.play(A, "Song", "queen")
+    lab.play(B, "Other", "queen", days=1)
+    lab.settle()
+    before = lab.rows("SELECT id FROM artists")
+    lab.tell("track", A, track(A, "Song", QUEEN, BOWIE))
+    lab.settle()
+    assert lab.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 2)]
+    assert lab.rows("SELECT id FROM artists WHERE spotify_id = %s", QUEEN["id"]) == before
+    positions = "SELECT position FROM track_artists JOIN tracks ON id = track_id WHERE spotify_id = %s ORDER BY 1"
+    assert lab.rows(positions, A) == [(0,), (1,)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_artists_of_one_name_end_as_two(lab: Lab, first: int) -> None:
+    for days, one in enumerate((A, B, C)):
+        lab.play(one, f"Song {days}", "Queen", days=days)
+    lab.settle()
+    told = [(A, QUEEN), (B, OTHER_QUEEN)]
+    for one, artist in (told[first], told[1 - first]):
+        lab.tell("track", one, track(one, "Song", artist))
+        lab.settle()
+    # The third track, of which nothing is told, goes to the one with the least id, whoever came first.
+    assert lab.artists() == [("QUEEN", OTHER_QUEEN["id"], 1), ("Queen", QUEEN["id"], 2)]
+
+
+def test_an_artist_who_takes_another_name_leaves_the_old_one_to_a_provisional_one(lab: Lab) -> None:
+    lab.play(A, "Song", "Queen")
+    lab.play(B, "Other", "Queen", days=1)
+    lab.tell("track", A, track(A))
+    lab.settle()
+    lab.tell("artist", QUEEN["id"], {**QUEEN, "name": "Queen + Adam Lambert", "images": []})
+    lab.settle()
+    assert lab.artists() == [("Queen", None, 1), ("Queen + Adam Lambert", QUEEN["id"], 1)]
+
+
+def test_an_artist_who_takes_the_name_of_a_provisional_one_stands_in_for_it(lab: Lab) -> None:
+    lab.tell("artist", QUEEN["id"], {**QUEEN, "name": "Smile", "images": []})
+    lab.play(A, "Song", "Queen")
+    lab.settle()
+    assert lab.artists() == [("Queen", None, 1), ("Smile", QUEEN["id"], 0)]
+    lab.tell("artist", QUEEN["id"], {**QUEEN, "images": []})
+    lab.settle()
+    assert lab.artists() == [("Queen", QUEEN["id"], 1)]
+
+
+def test_a_provisional_album_takes_its_id_and_namesakes_stay_apart(lab: Lab) -> None:
+    for days, one in enumerate((A, B, C)):
+        lab.play(one, f"Song {days}", "Queen", "ALBUM", days=days)
+    lab.settle()
+    before = lab.rows("SELECT id FROM albums")
+    reissue = {**ALBUM, "id": spotify_id("w")}
+    lab.tell("track", B, track(B, album=reissue))
+    lab.settle()
+    assert lab.rows("SELECT id, spotify_id, image_url, release_date FROM albums") == [
+        (before[0][0], reissue["id"], "https://i.example/large", "1981-10-26")
+    ]
+    lab.tell("track", A, track(A))
+    lab.settle()
+    on = "SELECT t.spotify_id, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id ORDER BY t.spotify_id"
+    assert lab.rows(on) == [(A, ALBUM["id"]), (B, reissue["id"]), (C, ALBUM["id"])]
+
+
+# ── Tracks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_polled_track_is_named_by_its_payload_and_meets_account_data(lab: Lab) -> None:
+    lab.play(None, "Song", "Queen")
+    lab.warehouse.poll(lab.user_id, [Polled(A, ENDED + timedelta(seconds=30), 200_000)])
+    lab.settle()
+    assert lab.rows("SELECT total_play_count FROM users") == [(2,)]
+    lab.tell("track", A, track(A))
+    lab.settle()
+    assert lab.rows("SELECT total_play_count, total_listening_ms FROM users") == [(1, 60_000)]
+    assert lab.rows("SELECT name, duration_ms, isrc FROM tracks WHERE spotify_id = %s", A) == [
+        ("Song", 200_000, "GBUM71029604")
+    ]
+
+
+def test_relinked_ids_become_one_track_and_its_events_keep_their_ids(lab: Lab) -> None:
+    lab.play(A, "Song", "Queen")
+    lab.play(B, "Song", "Queen", days=40)
+    lab.warehouse.poll(lab.user_id, [Polled(C, ENDED + timedelta(days=80), 200_000)])
+    lab.settle()
+    events = lab.rows("SELECT id, created_at FROM listening_events ORDER BY id")
+    lab.tell("track", B, track(C))
+    lab.settle()
+    lab.tell("track", B, track(A))
+    lab.settle()
+    assert lab.rows("SELECT spotify_id FROM tracks") == [(B,)]
+    assert lab.rows("SELECT spotify_id FROM track_aliases ORDER BY 1") == [(A,), (C,)]
+    assert lab.rows("SELECT play_count FROM user_track_stats") == [(3,)]
+    assert lab.rows("SELECT id, created_at FROM listening_events ORDER BY id") == events
+
+
+def test_a_track_of_a_top_list_is_in_the_catalog_though_nobody_played_it(lab: Lab) -> None:
+    lab.tell("track", A, track(A))
+    lab.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(B, album=None)]}})
+    lab.warehouse.sync()
+    assert lab.rows("SELECT spotify_id FROM tracks") == [(A,)]  # but not all that an album has
+
+
+def test_an_album_tells_of_its_tracks(lab: Lab) -> None:
+    lab.play(A, "Song", "Queen")
+    lab.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A, "SONG!", BOWIE, album=None)]}})
+    lab.settle()
+    assert lab.rows("SELECT t.name, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id") == [
+        ("SONG!", ALBUM["id"])
+    ]
+    assert lab.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 0)]
+
+
+def test_a_search_gives_account_data_its_id(lab: Lab) -> None:
+    lab.play(None, "Song", "Queen")
+    lab.play(None, "Song (live)", "Queen", days=1)
+    lab.settle()
+    before = lab.rows("SELECT id FROM tracks WHERE name = 'Song'")
+    for name in ("Song", "Song (live)"):
+        [keys] = lab.conn.execute("SELECT name_key(%s), name_key('Queen')", [name]).fetchall()
+        assert land_search(lab.conn, keys, SpotifyObject("track", A, track(A)), ENDED)
+        assert land_search(lab.conn, keys, None, ENDED)
+    lab.settle()
+    assert lab.rows("SELECT id, spotify_id FROM tracks") == [(before[0][0], A)]
+    assert lab.rows("SELECT play_count FROM user_track_stats") == [(2,)]
+
+
+def test_payloads_plays_and_synchronizations_at_once_end_as_one_after_another(lab: Lab, database_url: str) -> None:
+    ids = [f"{number:022}" for number in range(40)]
+
+    def tell(share: int) -> None:
+        with open_warehouse(database_url) as mine:
+            for number, one in enumerate(ids):
+                if number % 4 == share:
+                    returned = ids[(number + 7) % 40] if number % 5 == 0 else one
+                    artist = (QUEEN, OTHER_QUEEN, BOWIE)[number % 3]
+                    land_objects(mine.conn, [SpotifyObject("track", one, track(returned, f"Song {number}", artist))])
+                    mine.sync()
+
+    def listen(share: int) -> None:
+        with open_warehouse(database_url) as mine:
+            user_id = mine.user(f"listener-{share}", "UTC")
+            for batch in range(6):
+                plays = []
+                for number, one in enumerate(ids):
+                    ended = ENDED + timedelta(days=11 * batch, minutes=5 * number)
+                    plays.append(Play(Track(one, f"Song {number}", "Queen", "Album"), CONTEXT, ended, ended, 60_000))
+                mine.land(user_id, plays)
+                mine.settle([user_id])
+
+    with ThreadPoolExecutor(6) as pool:
+        for one in [
+            *[pool.submit(tell, share) for share in range(4)],
+            *[pool.submit(listen, share) for share in range(2)],
+        ]:
+            one.result(timeout=120)
+    user_ids = [user_id for (user_id,) in lab.rows("SELECT id FROM users")]
+    lab.warehouse.settle(user_ids)
+    lab.warehouse.sync()
+    assert [str(violation) for violation in invariants.check(lab.conn)] == []
+    assert lab.rows("SELECT count(*) FROM tracks") == [(40 - lab.rows("SELECT count(*) FROM track_aliases")[0][0],)]
+    assert lab.rows("SELECT total_play_count FROM users WHERE name <> 'ada'") == [(240,), (240,)]
+    followed = "SELECT count(*) FROM track_artists JOIN artists ON id = artist_id WHERE spotify_id IS NULL"
+    assert lab.rows(followed) == [(0,)]

@@ -1,0 +1,127 @@
+"""Plays near the end of a month decide what the neighbouring month's events are, whichever of them arrives last.
+
+Each example is a story of arrivals that once left, or could leave, a neighbour as it was; all are compared with the
+reference after every arrival. February 2021 ends at the stroke of midnight: times from 12:00 on are its last day's.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import pytest
+
+from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines_tests.support import reference
+from myi_pipelines_tests.support.reference import Landing, Polled, derive
+from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT
+from myi_pipelines_tests.support.warehouse_harness import assert_ids_are_kept, open_warehouse
+
+Arrival: TypeAlias = list[Play] | list[Polled]
+
+SONG_ID = "a" * 22
+SONG = Track(SONG_ID, "Song", "Artist", "Album")
+
+
+def at(text: str) -> datetime:
+    """A time of the two days around the month's end, or of a day that is told."""
+    day = "2021-02-28" if text >= "12" else "2021-03-01"
+    return datetime.fromisoformat(text if "T" in text else f"{day}T{text}").replace(tzinfo=UTC)
+
+
+def extended(ended: str, ms: int = 6_000, told: str | None = None) -> Play:
+    return Play(SONG, CONTEXT, at(told or ended), at(ended), ms)
+
+
+def account(ended: str, ms: int = 6_000) -> Play:
+    return Play(Track(None, "Song", "Artist", None), ACCOUNT, at(ended), at(ended), ms)
+
+
+def polled(moment: str) -> Polled:
+    return Polled(SONG_ID, at(moment), 200_000)
+
+
+NAMED = [extended("12:00:00", ms=0)]  # tells that the id is this song
+
+STORIES: dict[str, list[Arrival]] = {
+    "an end polled later takes the export row from the start polled in the month before": [
+        [extended("00:05:00", ms=420_000)],
+        [polled("23:58:00")],
+        [polled("00:05:01")],
+    ],
+    "an end polled later takes the export row from an end polled in the month before": [
+        [extended("23:59:59")],
+        [polled("23:59:57")],
+        [polled("00:00:00")],
+    ],
+    "account data frees account data for a poll of the month before": [
+        NAMED,
+        [account("00:00:00")],
+        [polled("23:59:57.500"), polled("00:01:02")],
+        [account("00:01:00")],
+    ],
+    "an export row frees another for a poll of the month before": [
+        [extended("00:00:01")],
+        [polled("23:59:58.200"), polled("00:00:03.500")],
+        [extended("00:00:04")],
+    ],
+    "an export row frees a whole chain": [
+        [extended("00:00:01", ms=5_000), extended("00:00:06", ms=5_000)],
+        [polled("23:59:58.200"), polled("00:00:03.700"), polled("00:00:08.500")],
+        [extended("00:00:09", ms=5_000)],
+    ],
+    "an export row takes a poll from account data of the month before": [
+        NAMED,
+        [account("23:59:00")],
+        [polled("00:00:02")],
+        [extended("00:00:03")],
+    ],
+    "the start of a play lies in the month before": [
+        [polled("23:58:00")],
+        [extended("00:05:00", ms=420_000)],
+    ],
+    "a play heard offline in one month beats account data of the next": [
+        [account("02:00:00")],
+        [extended("20:00:00", told="02:00:30")],
+    ],
+    "a play heard offline in one month beats account data of the next that lands later": [
+        [extended("20:00:00", told="02:00:30")],
+        [account("02:00:00")],
+    ],
+    "a play heard offline amid one month beats account data amid the next": [
+        [account("2021-03-09T02:00:00")],
+        [extended("2021-02-10T20:00:00", told="2021-03-09T02:00:30")],
+    ],
+    "account data beaten by an offline play gives its poll back": [
+        NAMED,
+        [account("00:00:00")],
+        [polled("23:59:58")],
+        [extended("20:00:00", told="00:00:30")],
+    ],
+    "a poll that account data told is told better by its end": [
+        NAMED,
+        [polled("01:00:30")],
+        [account("01:00:00")],
+        [extended("01:00:32")],
+    ],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_neighbouring_months_agree(database_url: str, story: str) -> None:
+    landing = Landing("UTC", [], [])
+    with open_warehouse(database_url) as warehouse:
+        user_id = warehouse.user("anna", "UTC")
+        for arrival in STORIES[story]:
+            plays = [row for row in arrival if isinstance(row, Play)]
+            polls = [row for row in arrival if isinstance(row, Polled)]
+            before = warehouse.identities(user_id)
+            if plays:
+                warehouse.land(user_id, plays)
+            warehouse.poll(user_id, polls)
+            warehouse.settle([user_id])
+            landing = landing._replace(plays=[*landing.plays, *plays], polled=[*landing.polled, *polls])
+
+            assert warehouse.tables(user_id) == derive({"anna": landing})["anna"]
+            upgrades = reference.conform(landing, reference.catalog_of(landing.plays)).upgrades
+            assert_ids_are_kept(before, warehouse.identities(user_id), upgrades)

@@ -1,0 +1,226 @@
+"""A session that was looking partitions up while another one attached one keeps the old list; whoever derives notices.
+
+That moment is made here: a session that has read which partitions there are, and then waits to learn what they are,
+hears of the attachment before it has made its list.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+
+from myi_pipelines.operations import verify
+from myi_pipelines.operations.archiving import archive_months
+from myi_pipelines.operations.export import ExportFormat, export_user
+from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.warehouse import catalog, events, invariants, partitions, personal_data, stats, user_months
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.partitions import (
+    IMPORTED_PLAYS,
+    LISTENING_EVENTS,
+    MONTH_TABLES,
+    USER_TRACK_MONTHS,
+    MonthTable,
+    PartitionsUnknown,
+    attachment,
+    partition_name,
+    see_months,
+    snapshot,
+)
+from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines_tests.support import killable_import
+from myi_pipelines_tests.support.reference import MIN_PLAY_MS
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    with open_warehouse(database_url) as opened:
+        killable_import.prepare(opened, "anna")
+        killable_import.import_upload(opened, "anna")
+        yield opened
+
+
+@pytest.fixture
+def reader(warehouse: Warehouse, database_url: str) -> Iterator[Connection]:
+    with connect(database_url) as conn:
+        yield conn
+
+
+def attach_while_looked_up(conn: Connection, reader: Connection, table: MonthTable, month: date) -> None:
+    """Attach a month anew while ``reader``, which has used other tables only, looks up the table's partitions."""
+    conn.execute(f"ALTER TABLE {table.name} DETACH PARTITION {partition_name(table.name, month)}".encode())
+    for known in (
+        *(f"SELECT FROM {other.name}" for other in MONTH_TABLES if other != table),
+        f"SELECT FROM ONLY {table.name}",
+    ):
+        reader.execute(f"EXPLAIN {known}".encode())
+    with ThreadPoolExecutor(1) as pool:
+        with conn.transaction():
+            conn.execute(attachment(table, month))
+            conn.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
+            looking = pool.submit(reader.execute, f"EXPLAIN SELECT FROM {table.name}".encode())
+            until(lambda: is_waiting(conn, reader))
+        looking.result()
+
+
+def is_waiting(conn: Connection, other: Connection) -> bool:
+    row = conn.execute("SELECT cardinality(pg_blocking_pids(%s))", [other.info.backend_pid]).fetchone()
+    return row is not None and row[0] > 0
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def knows(conn: Connection, table: MonthTable, month: date) -> bool:
+    return partition_name(table.name, month) in partitions._known(conn, table, [month])
+
+
+def a_month(warehouse: Warehouse) -> Slice:
+    user_id = 1
+    return warehouse.slices_of(user_id)[3]
+
+
+@pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
+def test_a_session_that_kept_an_old_list_is_made_to_look_again(
+    warehouse: Warehouse, reader: Connection, table: MonthTable
+) -> None:
+    month = min(partitions.existing_months(warehouse.conn, table))
+    attach_while_looked_up(warehouse.conn, reader, table, month)
+    assert not knows(reader, table, month), "this PostgreSQL no longer forgets partitions: see_months can go"
+    time.sleep(0.1)
+    assert not knows(reader, table, month)
+
+    see_months(reader, table, [month])
+    assert knows(reader, table, month)
+
+
+def conform(conn: Connection, one: Slice) -> None:
+    for _ in events.conform_slices(conn, [one], min_play_ms=MIN_PLAY_MS):
+        pass
+
+
+def refresh(conn: Connection, one: Slice) -> None:
+    stats.refresh_stats(conn, one.user_id, [one.month])
+
+
+@pytest.mark.parametrize(
+    ("derive", "table"),
+    [(conform, IMPORTED_PLAYS), (refresh, LISTENING_EVENTS), (refresh, USER_TRACK_MONTHS)],
+    ids=["events", "statistics", "statistics of months whose counts were not seen"],
+)
+def test_nothing_is_missed(
+    warehouse: Warehouse, reader: Connection, derive: Callable[[Connection, Slice], None], table: MonthTable
+) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    attach_while_looked_up(warehouse.conn, reader, table, one.month)
+    derive(reader, one)
+    assert user_months.stale_slices(warehouse.conn, Stage.STATS) == []
+    assert warehouse.tables(one.user_id) == expected
+
+
+def test_nor_by_the_second_connection_of_statistics(warehouse: Warehouse, reader: Connection) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
+    stats.refresh_stats(warehouse.conn, one.user_id, [one.month], helper=reader)
+    assert warehouse.tables(one.user_id) == expected
+
+
+@pytest.mark.parametrize("table", [LISTENING_EVENTS, USER_TRACK_MONTHS], ids=lambda table: table.name)
+def test_nor_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
+    attach_while_looked_up(warehouse.conn, reader, table, a_month(warehouse).month)
+    assert invariants.check(reader) == []
+
+
+@pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
+def test_nor_by_forgetting(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
+    one = a_month(warehouse)
+    attach_while_looked_up(warehouse.conn, reader, table, one.month)
+    personal_data.forget_user(reader, one.user_id)
+    assert set(personal_data.count_rows(warehouse.conn, one.user_id).values()) == {0}
+
+
+def test_while_a_snapshot_is_read_no_month_leaves_and_others_come(warehouse: Warehouse, reader: Connection) -> None:
+    leave = (
+        f"ALTER TABLE listening_events DETACH PARTITION {partition_name('listening_events', a_month(warehouse).month)}"
+    )
+    count = "SELECT count(*) FROM listening_events"
+    [before] = warehouse.conn.execute(count)
+    warehouse.conn.execute("SET lock_timeout = '50ms'")
+    with snapshot(reader):
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            warehouse.conn.execute(leave.encode())
+        assert len(partitions.ensure_months(warehouse.conn, [date(2008, 10, 1)])) == len(MONTH_TABLES)
+        assert reader.execute(count).fetchall() == [before]
+    warehouse.conn.execute(leave.encode())
+    [after] = reader.execute(count)
+    assert after < before
+
+
+def sync_with_work(conn: Connection, one: Slice) -> None:
+    conn.execute("INSERT INTO stale_export_tracks SELECT min(id), max(id) FROM export_tracks")
+    catalog.sync_catalog(conn)
+
+
+def archive_all(conn: Connection, one: Slice) -> None:
+    with TemporaryDirectory() as folder:
+        list(archive_months(conn, Store(folder), before=date(2026, 1, 1)))
+
+
+def export(conn: Connection, one: Slice) -> None:
+    with TemporaryDirectory() as folder:
+        export_user(conn, Store(folder), "anna", Path(folder, "export"), ExportFormat.PARQUET)
+
+
+DERIVING: dict[str, Callable[[Connection, Slice], object]] = {
+    "the catalog": sync_with_work,
+    "events": conform,
+    "statistics": refresh,
+    "an archive": archive_all,
+    "an export": export,
+    "forgetting": lambda conn, one: personal_data.forget_user(conn, one.user_id),
+    "the check of all sums": lambda conn, one: invariants.check(conn),
+    "a verification": lambda conn, one: verify.verify(conn, min_play_ms=MIN_PLAY_MS),
+}
+
+
+@pytest.mark.parametrize("what", DERIVING)
+def test_nothing_is_derived_by_a_session_that_goes_on_not_knowing(
+    warehouse: Warehouse, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = a_month(warehouse)
+    expected = warehouse.tables(one.user_id)
+    monkeypatch.setattr(partitions, "_known", lambda *asked: set())
+    with pytest.raises(PartitionsUnknown, match=r"does not find all partitions of .*; run it again"):
+        DERIVING[what](warehouse.conn, one)
+    monkeypatch.undo()
+    assert warehouse.tables(one.user_id) == expected
+
+
+def test_partitions_are_found_in_any_plan(warehouse: Warehouse) -> None:
+    warehouse.conn.execute(
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+    )
+    [(first, *_)] = warehouse.conn.execute("EXPLAIN SELECT FROM listening_events").fetchmany(1)
+    assert first.startswith("Gather")
+    see_months(warehouse.conn, LISTENING_EVENTS)
+
+
+def test_months_that_are_not_there_are_not_missed(warehouse: Warehouse) -> None:
+    for months in ([], [date(2008, 10, 1)], [date(2008, 10, 1), date(2009, 2, 1)]):
+        see_months(warehouse.conn, LISTENING_EVENTS, months)
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        see_months(warehouse.conn, MonthTable("no_table", True, LISTENING_EVENTS.storage))

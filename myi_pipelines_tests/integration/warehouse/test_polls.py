@@ -1,0 +1,205 @@
+"""Polling in the warehouse: who is due, who may poll, what a page adds and where plays may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from myi_pipelines.warehouse import polls, spotify_accounts
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.landing import PolledPlay
+from myi_pipelines.warehouse.poll_pacing import COOLDOWN, Quota
+from myi_pipelines.warehouse.polls import Gap, Landed
+from myi_pipelines.warehouse.spotify_accounts import LinkedUser
+
+NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
+QUOTA = Quota(600, timedelta(minutes=5))
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+
+def link(conn: Connection, name: str, now: datetime = NOW - timedelta(days=1)) -> LinkedUser:
+    user = spotify_accounts.link_account(conn, name=name, spotify_id=f"{name}-id", account_id=name, display_name=name)
+    spotify_accounts.save_authorization(
+        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=now, scopes=[], now=now
+    )
+    return user
+
+
+def plays(count: int, *, until: datetime = NOW, step: timedelta = timedelta(minutes=3)) -> list[PolledPlay]:
+    return [PolledPlay(until - number * step, f"track{number:017}", 180_000) for number in range(count)]
+
+
+def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: datetime = NOW) -> Landed:
+    assert polls.claim(conn, user.user_id, now, on_demand=True)
+    tracks = {play.spotify_id: {"id": play.spotify_id, "name": f"Song {play.spotify_id}"} for play in page}
+    everybody = polls.linked_crowd(conn, now, QUOTA)
+    return polls.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, everybody=everybody)
+
+
+def count(conn: Connection, table: str) -> int:
+    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_who_was_never_polled_is_due_and_then_the_longest_overdue(conn: Connection) -> None:
+    ada, bela, chandra = (link(conn, name) for name in ("ada", "bela", "chandra"))
+    assert polls.due_users(conn, NOW) == [ada, bela, chandra]
+    assert polls.claim(conn, bela.user_id, NOW, on_demand=False)
+    assert polls.claim(conn, ada.user_id, NOW + SECOND, on_demand=False)
+    assert polls.due_users(conn, NOW + 2 * SECOND) == [chandra]
+    assert polls.due_users(conn, NOW + 2 * COOLDOWN) == [chandra, bela, ada]
+
+
+def test_nobody_polls_a_listener_whom_another_process_is_polling(conn: Connection, database_url: str) -> None:
+    user = link(conn, "ada")
+
+    def attempt(number: int) -> bool:
+        with connect(database_url) as mine:
+            return polls.claim(mine, user.user_id, NOW + number * SECOND, on_demand=number % 2 == 0)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(16))) == 1
+
+
+def test_a_poll_on_demand_does_not_break_the_cooldown(conn: Connection) -> None:
+    user = link(conn, "ada")
+    land(conn, user, plays(3, until=NOW - timedelta(hours=8)))
+    assert not polls.claim(conn, user.user_id, NOW + COOLDOWN - SECOND, on_demand=True)
+    assert not polls.claim(conn, user.user_id, NOW + COOLDOWN, on_demand=False)
+    assert polls.claim(conn, user.user_id, NOW + COOLDOWN, on_demand=True)
+
+
+def test_who_needs_a_login_is_not_due_and_is_due_again_after_it(conn: Connection) -> None:
+    user = link(conn, "ada")
+    assert polls.claim(conn, user.user_id, NOW, on_demand=False)
+    polls.record_failure(conn, user.user_id, "revoked", NOW + timedelta(days=1))
+    spotify_accounts.end_authorization(conn, user.user_id, "revoked", NOW)
+    later = NOW + timedelta(hours=2)
+    assert polls.due_users(conn, later) == []
+    link(conn, "ada", NOW + HOUR)
+    assert polls.due_users(conn, later) == [user]
+    assert polls.claim(conn, user.user_id, later, on_demand=False)
+    assert polls.due_users(conn, later + timedelta(minutes=1)) == []
+
+
+def test_a_page_lands_with_its_tracks_and_marks_its_slices(conn: Connection) -> None:
+    user = link(conn, "ada")
+    landed = land(conn, user, plays(20))
+    assert (landed.added, landed.gap) == (20, None)
+    assert landed.next_poll_at == NOW + COOLDOWN
+    assert (count(conn, "polled_plays"), count(conn, "spotify_objects")) == (20, 20)
+    assert conn.execute("SELECT month::text, stage FROM stale_slices").fetchall() == [("2026-08-01", "EVENTS")]
+    assert conn.execute("SELECT last_ingested_at IS NOT NULL FROM users").fetchone() == (True,)
+
+
+def test_a_page_that_tells_nothing_new_writes_nothing(conn: Connection) -> None:
+    user = link(conn, "ada")
+    page = plays(50)
+    land(conn, user, page)
+    before = conn.execute("SELECT last_ingested_at FROM users").fetchone()
+    conn.execute("DELETE FROM stale_slices; UPDATE spotify_objects SET fetched_at = '2000-01-01'")
+    landed = land(conn, user, page, NOW + COOLDOWN)
+    assert (landed.added, landed.gap) == (0, None)
+    assert conn.execute("SELECT last_ingested_at FROM users").fetchone() == before
+    assert count(conn, "stale_slices") == 0
+    assert conn.execute("SELECT DISTINCT fetched_at::date::text FROM spotify_objects").fetchall() == [("2000-01-01",)]
+
+
+def test_late_and_out_of_order_plays_are_caught(conn: Connection) -> None:
+    user = link(conn, "ada")
+    page = plays(30)
+    late, on_time = page[3:20:4], [play for number, play in enumerate(page) if number not in range(3, 20, 4)]
+    assert land(conn, user, on_time).added == len(on_time)
+    assert land(conn, user, [*late[::-1], *on_time], NOW + COOLDOWN).added == len(late)
+    assert count(conn, "polled_plays") == 30
+
+
+@pytest.mark.parametrize(("shift", "gap"), [(49, False), (50, True), (60, True)])
+def test_a_full_page_that_does_not_reach_known_plays_is_a_possible_gap(conn: Connection, shift: int, gap: bool) -> None:
+    user = link(conn, "ada")
+    step = timedelta(minutes=3)
+    first = plays(50, until=NOW - timedelta(hours=20))
+    second = plays(50, until=NOW - timedelta(hours=20) + shift * step)
+    rest_of_second = [play._replace(spotify_id=play.spotify_id.replace("track", "other")) for play in second[:shift]]
+    known = first[: len(second) - len(rest_of_second)]
+    assert land(conn, user, first).gap is None
+    calm = polls.poll_states(conn)[0].next_poll_at
+    assert calm is not None
+    landed = land(conn, user, [*rest_of_second, *known], NOW + HOUR)
+    assert (landed.gap is not None) is gap
+    if gap:
+        assert landed.gap == Gap(first[0].played_at, rest_of_second[-1].played_at)
+        assert conn.execute("SELECT user_id, found_at FROM possible_gaps").fetchall() == [(user.user_id, NOW + HOUR)]
+        assert landed.next_poll_at - (NOW + HOUR) < calm - NOW
+        assert polls.poll_states(conn)[0].possible_gaps == 1
+    else:
+        assert count(conn, "possible_gaps") == 0
+
+
+@pytest.mark.parametrize(("rows", "gap"), [(48, True), (20, False)])
+def test_a_page_with_a_few_unreadable_rows_is_still_full(conn: Connection, rows: int, gap: bool) -> None:
+    user = link(conn, "ada")
+    land(conn, user, plays(50, until=NOW - timedelta(hours=20)))
+    assert (land(conn, user, plays(rows), NOW + HOUR).gap is not None) is gap
+
+
+def test_a_first_full_page_is_no_gap(conn: Connection) -> None:
+    assert land(conn, link(conn, "ada"), plays(50)).gap is None
+
+
+def test_a_play_takes_its_length_when_it_is_told(conn: Connection) -> None:
+    user = link(conn, "ada")
+    page = plays(3)
+    assert land(conn, user, [play._replace(duration_ms=None) for play in page]).added == 3
+    assert land(conn, user, page, NOW + COOLDOWN).added == 0
+    assert conn.execute("SELECT DISTINCT duration_ms FROM polled_plays").fetchall() == [(180_000,)]
+
+
+def test_an_empty_page_and_ancient_plays_add_nothing(conn: Connection) -> None:
+    user = link(conn, "ada")
+    assert land(conn, user, []).added == 0
+    ancient = [PolledPlay(datetime(1970, 1, 1, tzinfo=UTC), "track", None)]
+    assert land(conn, user, ancient, NOW + COOLDOWN).added == 0
+    assert count(conn, "polled_plays") == 0
+
+
+def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
+    user = link(conn, "ada")
+    assert polls.claim(conn, user.user_id, NOW, on_demand=False)
+    conn.execute("ALTER TABLE spotify_objects ADD CHECK (spotify_id <> 'track00000000000000004')")
+    page = plays(10)
+    tracks = {play.spotify_id: {"id": play.spotify_id, "name": "Song"} for play in page}
+    everybody = polls.linked_crowd(conn, NOW, QUOTA)
+    with pytest.raises(Exception, match="violates check constraint"):
+        polls.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, everybody=everybody)
+    assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "stale_slices")) == (0, 0, 0)
+    assert conn.execute("SELECT last_ingested_at FROM users").fetchone() == (None,)
+    assert polls.due_users(conn, NOW + COOLDOWN) == [user]
+
+
+def test_failures_are_counted_until_a_poll_works(conn: Connection) -> None:
+    user = link(conn, "ada")
+    for failures in (1, 2):
+        assert polls.claim(conn, user.user_id, NOW + failures * COOLDOWN, on_demand=False)
+        polls.record_failure(conn, user.user_id, "Spotify answered 503", NOW + (failures + 1) * COOLDOWN)
+        assert polls.consecutive_failures(conn, user.user_id) == failures
+    [state] = polls.poll_states(conn)
+    assert (state.last_error, state.last_success_at) == ("Spotify answered 503", None)
+    land(conn, user, plays(3), NOW + 3 * COOLDOWN)
+    [state] = polls.poll_states(conn)
+    assert (state.consecutive_failures, state.last_error, state.last_played_at) == (0, None, NOW)
+    assert state.last_success_at == NOW + 3 * COOLDOWN
+
+
+def test_a_clock_that_was_set_back_does_not_keep_listeners_from_being_polled(conn: Connection) -> None:
+    user = link(conn, "ada")
+    assert polls.claim(conn, user.user_id, NOW + timedelta(days=1), on_demand=False)
+    assert polls.due_users(conn, NOW) == [user]
+    assert polls.claim(conn, user.user_id, NOW, on_demand=False)
+    assert polls.due_users(conn, NOW) == []
+    assert not polls.claim(conn, user.user_id, NOW, on_demand=True)

@@ -1,0 +1,269 @@
+"""Whatever the rows, their layout and the pieces they arrive in: the reader agrees with a plain `json.loads`.
+
+The rules are written down here a second time, slowly and plainly.
+"""
+
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports.account_data import AccountReader
+from myi_pipelines.sources.exports.batches import Ledger, Member
+from myi_pipelines.sources.exports.extended_history import ExtendedReader
+from myi_pipelines.sources.exports.json_stream import row_chunks
+from myi_pipelines_tests.support.export_rows import ID, account, extended
+
+EARLIEST = datetime(2008, 10, 1, tzinfo=UTC)
+MEMBER = Member("f", False)
+NASTY = [
+    "},{",
+    "}",
+    "]",
+    '"',
+    "\\",
+    '\\"',
+    "\\u0041",
+    "\ud800",
+    "\udc00",
+    "\0",
+    "\n",
+    "\x7f",
+    " ",
+    "🎵",
+    "é",
+    "\u2028",
+    "[{",
+]
+TIMES = {
+    "2023-01-30T19:46:52Z": datetime(2023, 1, 30, 19, 46, 52, tzinfo=UTC),
+    "2011-06-01T00:00:00Z": datetime(2011, 6, 1, tzinfo=UTC),
+    "2023-01-30T19:46:52.5Z": datetime(2023, 1, 30, 19, 46, 52, 500_000, tzinfo=UTC),
+    "2023-01-30T19:46:52+01:00": datetime(2023, 1, 30, 18, 46, 52, tzinfo=UTC),
+    "2023-01-30 19:46:52": datetime(2023, 1, 30, 19, 46, 52, tzinfo=UTC),
+    "2023-01-30 19:46": datetime(2023, 1, 30, 19, 46, tzinfo=UTC),
+}
+"""Everything else that is generated is no possible time."""
+
+texts = st.lists(st.sampled_from(NASTY) | st.text("ab ", min_size=1, max_size=4), max_size=6).map("".join)
+wrong = st.sampled_from([0, 7, -3, 1.5, True, False, [], ["},{"], {}, {"a": {"b": [None]}}, 10**30, "abc", "}"])
+odd = st.sampled_from([..., None, "", "x" * 1_001]) | wrong | texts
+texts_or_odd = st.sampled_from(["ios", "Song", "Band"]) | texts | odd
+flags = st.booleans() | st.none() | odd
+lengths = st.sampled_from([0, 214_000, 86_400_000]) | st.sampled_from([-1, 86_400_001, 2**63, 214_000.0]) | odd
+times = st.sampled_from(sorted(TIMES)) | st.sampled_from(["1999-01-01T00:00:00Z", "2023-02-30T00:00:00Z"]) | odd
+start = 1_675_076_400  # 2023-01-30 11:00:00 UTC
+device_clock = st.sampled_from([start, start * 1_000, start + 0.5, start + 86_400, start - 40 * 86_400, 50]) | odd
+uris = st.sampled_from([f"spotify:track:{ID}", f"spotify:track:{ID[::-1]}", "spotify:track:x", "spotify:local:a:b:c:1"])
+
+extended_rows = st.builds(
+    extended,
+    ts=times,
+    ms_played=lengths,
+    spotify_track_uri=uris | odd,
+    master_metadata_track_name=texts_or_odd,
+    master_metadata_album_artist_name=texts_or_odd,
+    master_metadata_album_album_name=texts_or_odd,
+    platform=texts_or_odd,
+    reason_start=texts_or_odd,
+    shuffle=flags,
+    skipped=flags,
+    offline=flags,
+    offline_timestamp=device_clock,
+    episode_name=st.none() | odd,
+    audiobook_title=st.none() | odd,
+    something_new=odd,
+)
+account_rows = st.builds(
+    account,
+    endTime=times,
+    artistName=texts_or_odd,
+    trackName=texts_or_odd,
+    msPlayed=lengths,
+    episodeName=st.just(...) | odd,
+    audiobookName=st.just(...) | odd,
+)
+no_objects = st.sampled_from([None, 5, "},{", [], [{"ts": 1}], True])
+
+
+class Found(NamedTuple):
+    plays: list[Play]
+    rejected: Counter[str]
+    cleaned: int
+    noted: list[int]
+    """The numbers of the rows with a note."""
+
+
+class NoPlay(Exception):
+    """Its reason is the argument."""
+
+
+def mended(text: str | None, limit: int) -> str | None:
+    """A text as it may be kept."""
+    kept = re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(r"[\x00-\x1f\x7f-\x9f]", "", text or ""))
+    return kept.strip()[:limit].strip() or None
+
+
+def names(given: list[Any]) -> list[str | None]:
+    if any(name is not None and type(name) is not str for name in given):
+        raise NoPlay("malformed")
+    return [mended(name, 1_000) for name in given]
+
+
+def instant(value: Any) -> datetime:
+    if type(value) is not str or value not in TIMES:
+        raise NoPlay("bad_timestamp")
+    return TIMES[value]
+
+
+def length(value: Any) -> int:
+    if type(value) not in (int, float) or value != value // 1 or not 0 <= value <= 86_400_000:
+        raise NoPlay("malformed")
+    return int(value)
+
+
+def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
+    uri = row.get("spotify_track_uri")
+    if not (type(uri) is str and re.fullmatch("spotify:track:[0-9A-Za-z]{22}", uri)):
+        if type(uri) is str and uri.startswith("spotify:local:"):
+            raise NoPlay("local_file")
+        if row.get("episode_name"):
+            raise NoPlay("podcast")
+        if row.get("audiobook_title"):
+            raise NoPlay("audiobook")
+        if uri:
+            raise NoPlay("malformed")
+        raise NoPlay("local_file" if row.get("master_metadata_track_name") else "unidentified")
+    given = [row.get(f"master_metadata_{key}") for key in ("track_name", "album_artist_name", "album_album_name")]
+    kept = names(given)
+    stopped_at = instant(row.get("ts"))
+    ms_played = length(row.get("ms_played"))
+    texts = [row.get(key) for key in ("platform", "conn_country", "reason_start", "reason_end")]
+    kept_texts = [mended(text, 200) if type(text) is str else None for text in texts]
+    flags = [row.get(key) for key in ("shuffle", "skipped", "offline", "incognito_mode")]
+    kept_flags = [flag if type(flag) is bool else None for flag in flags]
+    is_as_given = (
+        kept == [name or None for name in given]
+        and kept_texts == [text or None for text in texts]
+        and all(kept_flag is flag for kept_flag, flag in zip(kept_flags, flags, strict=True))
+    )
+    played_at = stopped_at
+    clock: Any = row.get("offline_timestamp")
+    if kept_flags[2] and type(clock) in (int, float) and 0 < clock < 10**14:
+        began = datetime.fromtimestamp(clock // 1_000 if clock >= 10**11 else clock // 1, UTC)
+        ended = began + timedelta(milliseconds=ms_played)
+        if began < stopped_at <= began + timedelta(days=30) and EARLIEST <= ended <= stopped_at:
+            played_at = ended
+    track = Track(uri.removeprefix("spotify:track:"), *kept)
+    return Play(track, Context(*kept_texts, *kept_flags), stopped_at, played_at, ms_played), is_as_given  # type: ignore[arg-type]
+
+
+def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
+    given = [row.get("trackName"), row.get("artistName")]
+    name, artist = names(given)
+    if name is None:
+        if row.get("episodeName"):
+            raise NoPlay("podcast")
+        raise NoPlay("audiobook" if row.get("audiobookName") else "malformed")
+    minute = instant(row.get("endTime")).replace(second=0, microsecond=0)
+    is_as_given = [name, artist] == [name or None for name in given]
+    play = Play(Track(None, name, artist, None), Context(*[None] * 8), minute, minute, length(row.get("msPlayed")))
+    return play, is_as_given
+
+
+def expected(text: bytes, play_of: Any) -> Found:
+    """What the reader should find, from the whole text at once."""
+    found = Found([], Counter(), 0, [])
+    noted: Counter[str] = Counter()
+    for number, row in enumerate(json.loads(text.decode("utf-8", "surrogateescape")), 1):
+        try:
+            if not isinstance(row, dict):
+                raise NoPlay("malformed")
+            play, is_as_given = play_of(row)
+        except NoPlay as no_play:
+            kind = str(no_play)
+            found.rejected[kind] += 1
+        else:
+            kind = "" if is_as_given else "cleaned"
+            found.plays.append(play)
+            found = found._replace(cleaned=found.cleaned + (not is_as_given))
+        noted[kind] += 1
+        if kind in ("malformed", "bad_timestamp", "unidentified", "cleaned") and noted[kind] <= 5:
+            found.noted.append(number)
+    return found
+
+
+def read(text: bytes, reader: Any, ledger: Ledger, sizes: list[int], chunk_bytes: int) -> Found:
+    """What the reader finds when the text arrives in pieces of these sizes, over and over."""
+    at = pieces = 0
+
+    def piece(_: int) -> bytes:
+        nonlocal at, pieces
+        start, at = at, at + sizes[pieces % len(sizes)]
+        pieces += 1
+        return text[start:at]
+
+    row = 1
+    for chunk in row_chunks(piece, reader.decode, "f", chunk_bytes=chunk_bytes):
+        (reader.read if chunk.rows else reader.read_loose)(chunk.rows or chunk.loose, MEMBER, row)
+        row += len(chunk.rows or chunk.loose)
+    batch = ledger.close_batch(0)
+    assert batch.rows == row - 1
+    noted = [int(note.split()[2].removesuffix(":")) for note in batch.notes]
+    return Found(batch.plays, batch.rejected, batch.cleaned, noted)
+
+
+layouts = st.sampled_from([{"indent": 2}, {"indent": 0}, {}, {"separators": (",", ":")}])
+sizes = st.lists(st.integers(1, 40) | st.integers(1, 4_000), min_size=1, max_size=5)
+
+
+def as_text(rows: list[Any], layout: dict[str, Any], escaped: bool) -> bytes:
+    return json.dumps(rows, ensure_ascii=escaped, **layout).encode("utf-8", "surrogatepass")
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(extended_rows | extended_rows | no_objects, max_size=12), layouts, st.booleans(), sizes)
+def test_extended_rows_are_read_as_the_rules_say(
+    rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
+) -> None:
+    text = as_text(rows, layout, escaped)
+    ledger = Ledger()
+    assert read(text, ExtendedReader(ledger), ledger, sizes, 64) == expected(text, extended_play)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(account_rows | account_rows | no_objects, max_size=12), layouts, st.booleans(), sizes)
+def test_account_rows_are_read_as_the_rules_say(
+    rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
+) -> None:
+    text = as_text(rows, layout, escaped)
+    ledger = Ledger()
+    assert read(text, AccountReader(ledger), ledger, sizes, 64) == expected(text, account_play)
+
+
+good_rows = st.builds(
+    extended,
+    master_metadata_track_name=texts,
+    platform=texts,
+    ts=st.sampled_from(sorted(TIMES)),
+    ms_played=st.integers(0, 86_400_000),
+    ip_addr=texts,
+    something_new=st.lists(texts, max_size=2) | st.dictionaries(texts, texts, max_size=2),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(good_rows, max_size=25), layouts, st.booleans(), sizes)
+def test_no_text_in_a_row_looks_like_the_end_of_one(
+    rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
+) -> None:
+    text = as_text(rows, layout, escaped)
+    ledger = Ledger()
+    found = read(text, ExtendedReader(ledger), ledger, sizes, 64)
+    assert [play.ms_played for play in found.plays] == [row["ms_played"] for row in rows]
+    assert found == expected(text, extended_play)

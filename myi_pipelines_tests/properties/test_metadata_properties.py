@@ -1,0 +1,208 @@
+"""Whatever Spotify tells of tracks, albums and artists, and whenever: the catalog, events and statistics say what the
+reference says. Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES searches among new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
+from myi_pipelines_tests.properties.test_listening_properties import bounded
+from myi_pipelines_tests.support import reference
+from myi_pipelines_tests.support.reference import Landing, Metadata, Reply, Tables
+from myi_pipelines_tests.support.strategies import Listener, households, narrow_scenes, renamed_id, spotify_id
+from myi_pipelines_tests.support.warehouse_harness import Warehouse
+
+TRACK_IDS = tuple(spotify_id(letter) for letter in "abcd")
+ARTISTS = tuple(
+    {"id": spotify_id(letter), "name": name}
+    for letter, name in zip("pqrs", ("Artist", "ARTIST", "artist", "Various Artists"), strict=True)
+)
+"""Three share a name."""
+SONG_NAMES = ("Song", "Song - Remastered", "A Dance", "Études")
+ALBUM_NAMES = {spotify_id("v"): "Album", spotify_id("w"): "ALBUM", spotify_id("x"): "Best Of"}
+
+
+# ── Replies ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+some_artists = st.lists(st.sampled_from(ARTISTS), min_size=1, max_size=3)
+
+
+@st.composite
+def simple_tracks(draw: st.DrawFn, returned_id: str) -> dict[str, Any]:
+    return {
+        "id": returned_id,
+        "name": draw(st.sampled_from(SONG_NAMES)),
+        "artists": draw(some_artists),
+        "duration_ms": draw(st.sampled_from((180_000, 200_000))),
+        "preview_url": None,
+    }
+
+
+@st.composite
+def simple_albums(draw: st.DrawFn) -> dict[str, Any]:
+    album_id = draw(st.sampled_from(sorted(ALBUM_NAMES)))
+    return {"id": album_id, "name": ALBUM_NAMES[album_id], "artists": draw(some_artists)[:1], "images": [{"url": "u"}]}
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> Reply:
+    """A whole track (now and then another than was asked for), album or artist, one that is gone, or a mere mention."""
+    kind = draw(
+        st.sampled_from(("track", "track", "mention", "relinked", "relinked", "album", "artist", "artist", "gone"))
+    )
+    asked = draw(st.sampled_from(TRACK_IDS))
+    if kind == "gone":
+        return Reply("track", asked, None)
+    if kind == "artist":
+        artist = draw(st.sampled_from(ARTISTS))
+        name = draw(st.sampled_from((artist["name"], artist["name"], "Artist", "Renamed")))
+        return Reply("artist", artist["id"], {**artist, "name": name, "images": [{"url": "u"}], "genres": ["pop"]})
+    if kind == "album":
+        tracks = [
+            draw(simple_tracks(one)) for one in draw(st.lists(st.sampled_from(TRACK_IDS), max_size=3, unique=True))
+        ]
+        album = draw(simple_albums())
+        return Reply("album", album["id"], {**album, "tracks": {"items": tracks}})
+    track = draw(simple_tracks(draw(st.sampled_from(TRACK_IDS)) if kind == "relinked" else asked))
+    if kind != "mention":
+        track |= {"album": draw(simple_albums()), "external_ids": {"isrc": draw(st.sampled_from(("ISRC1", "ISRC2")))}}
+    return Reply("track", asked, track)
+
+
+searches = st.tuples(
+    st.sampled_from(("Song", "Song - Remastered", "A Dance")),
+    st.sampled_from(("Artist", "Artist", "Various Artists")),
+    st.sampled_from(TRACK_IDS),
+)
+
+Step: TypeAlias = tuple[str, int] | tuple[str, str, str] | Reply
+
+
+@st.composite
+def stories(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
+    """Uploads, polls and replies in any order, with upkeep in between."""
+    arrivals: list[Step] = [*draw(st.lists(replies() | searches, min_size=2, max_size=9))]
+    for index, listener in enumerate(household):
+        arrivals += [(f"file {file}", index) for file in range(len(listener.files))]
+        arrivals.append(("poll", index))
+    steps: list[Step] = []
+    for arrival in draw(st.permutations(arrivals)):
+        steps += [arrival, *draw(st.sampled_from(([], [("sync", 0)], [("settle", 0)], [("settle", 0)])))]
+    return steps
+
+
+def tagged(value: Any, tag: str) -> Any:
+    """Ids and names that no other example has, as ``Listener.renamed`` makes them; albums keep their names."""
+    if isinstance(value, Mapping):
+        is_album = value.get("id", "")[-1:] in "vwx" and "name" in value
+        return {
+            field: one
+            if field in ("isrc", "url", "genres")
+            else f"{one} {tag}"
+            if field == "name" and not is_album
+            else renamed_id(one, tag)
+            if field == "id"
+            else tagged(one, tag)
+            for field, one in value.items()
+        }
+    return [tagged(one, tag) for one in value] if isinstance(value, list) else value
+
+
+class Home:
+    """The listeners of one example and what Spotify told so far, beside those of earlier examples."""
+
+    tags = count(1)
+
+    def __init__(self, warehouse: Warehouse, household: Sequence[Listener]) -> None:
+        self.warehouse = warehouse
+        self.tag = f"m{next(self.tags)}"
+        self.listeners = [listener.renamed(self.tag) for listener in household]
+        self.names = [f"listener-{self.tag}-{index}" for index in range(len(household))]
+        self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
+        self.arrived = [Landing(one.timezone, [], []) for one in household]
+        self.replies: list[Reply] = []
+        self.searches: dict[tuple[str, str], str] = {}
+
+    def take(self, step: Step) -> None:
+        match step:
+            case Reply(object_type, asked_id, payload):
+                reply = Reply(object_type, renamed_id(asked_id, self.tag), tagged(payload, self.tag))
+                land_objects(self.warehouse.conn, [SpotifyObject(*reply)])  # type: ignore[arg-type]
+                self.replies.append(reply)
+            case (str(name), artist, found):
+                self.search((name, artist), found)
+            case ("sync", _):
+                self.warehouse.sync()
+            case ("settle", _):
+                self.warehouse.settle(self.ids)
+            case ("poll", index):
+                rows = self.listeners[index].polled
+                self.warehouse.poll(self.ids[index], rows)
+                self.arrived[index] = self.arrived[index]._replace(polled=[*self.arrived[index].polled, *rows])
+            case (file, index):
+                plays = self.listeners[index].files[int(file.removeprefix("file "))]
+                self.warehouse.land(self.ids[index], plays)
+                self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
+        self.check_invariants()
+
+    def search(self, names: tuple[str, str], track_id: str) -> None:
+        """A search found a track for names of account data, which need not be the names that the track has."""
+        name, artist, found = f"{names[0]} {self.tag}", f"{names[1]} {self.tag}", renamed_id(track_id, self.tag)
+        [keys] = self.warehouse.conn.execute("SELECT name_key(%s), name_key(%s)", [name, artist]).fetchall()
+        album = {"id": renamed_id(spotify_id("v"), self.tag), "name": "Album"}
+        payload = {"id": found, "name": name, "artists": tagged([ARTISTS[0]], self.tag), "album": album}
+        land_search(self.warehouse.conn, keys, SpotifyObject("track", found, payload), datetime.now(UTC))
+        self.searches.setdefault((reference.key(name), reference.key(artist)), found)
+        self.replies.append(Reply("track", found, payload))
+
+    @property
+    def metadata(self) -> Metadata:
+        return reference.metadata_of(self.replies, self.searches)
+
+    def check_invariants(self) -> None:
+        assert [str(violation) for violation in invariants.check(self.warehouse.conn, self.ids)] == []
+
+    def settle(self) -> None:
+        self.warehouse.settle(self.ids)
+        self.warehouse.sync()
+        self.check_invariants()
+
+    def assert_as_the_reference_says(self) -> None:
+        expected = reference.derive(dict(zip(self.names, self.arrived, strict=True)), metadata=self.metadata)
+        for name, user_id in zip(self.names, self.ids, strict=True):
+            found = self.warehouse.tables(user_id)
+            for table in Tables._fields:
+                assert getattr(found, table) == getattr(expected[name], table), f"{table} of {name}"
+        metadata = self.metadata
+        landed = [one.relinked(metadata.aliases) for one in self.arrived]
+        catalog = reference.catalog_of((play for one in landed for play in one.plays), metadata)
+        tracks = {*catalog.tracks, *(row.spotify_id for one in landed for row in one.polled)}
+        tracks |= {metadata.aliases.get(one, one) for kind, one in metadata.full if kind == "track"}
+        shown = self.warehouse.shown_names()
+        assert {track: shown[track] for track in tracks} == {track: catalog.shown(track) for track in tracks}
+
+
+households_and_stories = households(narrow_scenes()) | households()
+
+
+@pytest.mark.long
+@bounded(39)
+@given(drawn=households_and_stories.flatmap(lambda household: st.tuples(st.just(household), stories(household))))
+def test_the_catalog_and_all_behind_it_say_what_the_reference_says(
+    warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
+) -> None:
+    household, story = drawn
+    home = Home(warehouse, household)
+    for step in story:
+        home.take(step)
+    home.settle()
+    home.assert_as_the_reference_says()
+    assert warehouse.conn.execute("SELECT count(*) FROM tracks WHERE merged_into IS NOT NULL").fetchone() == (0,)

@@ -1,0 +1,34 @@
+"""The process that the archive's crash test kills: `python -m ….support.killable_archiver URL FOLDER DOING`.
+
+DOING is `archive`, or `return` for bringing everything back.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from myi_pipelines.operations import archiving
+from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.warehouse import archive
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines_tests.support.archive_fixtures import ALL, NOW
+
+APPLICATION = "myi archive victim"
+
+
+def main(url: str, folder: str, doing: str) -> None:
+    with connect(url, application_name=APPLICATION) as conn:
+        store = Store(folder)
+        store.write_table("warm", "polled_plays", [[(0, NOW, "", None, NOW)]])
+        store.remove("warm")
+        print("ready", flush=True)
+        if doing == "archive":
+            for left in archiving.archive_months(conn, store, before=ALL, now=NOW):
+                assert left.error is None, left
+        else:
+            months = [part.month for part in archive.archived_parts(conn)]
+            archiving.bring_back(store, conn, archive.archived_slices(conn, months))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,300 @@
+"""Hypothesis strategies for listening histories that are as awkward as real ones, and then some.
+
+Generators only: no expectation and no database. The rules that these histories try to break are in `reference`.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import add
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines_tests.support.reference import Landing, Polled, minute
+
+ZONES = ("UTC", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "Europe/London", "America/New_York")
+YEARS = (2010, 2011, 2012, 2021)
+"""Few, for every month costs partitions; Samoa skipped a day between two of them, and the last begins in 2020-W53."""
+
+
+class Listener(NamedTuple):
+    """One user's sources: uploads that may overlap, and the rows that polling saw."""
+
+    timezone: str
+    files: tuple[tuple[Play, ...], ...]
+    polled: tuple[Polled, ...]
+
+    def __repr__(self) -> str:
+        """Short enough to read a failing example."""
+        files = [[described(play) for play in file] for file in self.files]
+        polled = [f"{row.spotify_id[-1]} {row.played_at:%F %T.%f} {row.duration_ms} ms" for row in self.polled]
+        return f"Listener({self.timezone}, {files=}, {polled=})"
+
+    @property
+    def landing(self) -> Landing:
+        return Landing(self.timezone, [play for file in self.files for play in file], self.polled)
+
+    def renamed(self, tag: str) -> "Listener":
+        """The same history of tracks and artists that nobody else ever played, so that examples share a database."""
+        files = tuple(tuple(play._replace(track=renamed(play.track, tag)) for play in file) for file in self.files)
+        polled = tuple(row._replace(spotify_id=renamed_id(row.spotify_id, tag)) for row in self.polled)
+        return Listener(self.timezone, files, polled)
+
+
+def described(play: Play) -> str:
+    told = f", told {play.stopped_at:%F %T}" if play.stopped_at != play.played_at else ""
+    track = f"{(play.track.spotify_id or '-')[-1]} {play.track.name!r} by {play.track.artist!r} on {play.track.album!r}"
+    return f"{track}: {play.played_at:%F %T} {play.ms_played} ms{told}"
+
+
+def renamed(track: Track, tag: str) -> Track:
+    name, artist = (text and f"{text} {tag}" for text in (track.name, track.artist))
+    return Track(track.spotify_id and renamed_id(track.spotify_id, tag), name, artist, track.album)
+
+
+def renamed_id(spotify_id: str, tag: str) -> str:
+    return tag.rjust(10, "0") + spotify_id[10:]
+
+
+# ── Tracks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def spotify_id(letter: str) -> str:
+    return letter * 22
+
+
+# One song under two ids, renamed under one of them; one artist in three spellings; an id that lost its names.
+TRACKS = (
+    Track(spotify_id("a"), "Song", "Artist", "Album"),
+    Track(spotify_id("b"), "Song", "Artist", "Album (Deluxe)"),
+    Track(spotify_id("a"), "Song - Remastered", "Artist", "Album"),
+    Track(spotify_id("a"), "Song", "Artist", None),
+    Track(spotify_id("c"), "Ａ  Dance", "ARTIST", "Best Of"),
+    Track(spotify_id("c"), "a dance", "Various Artists", "Best Of"),
+    Track(spotify_id("d"), "song", "artist ", None),
+    Track(spotify_id("e"), "Études", "Björk", "Vol. 1"),
+    Track(spotify_id("e"), None, None, None),
+)
+ACCOUNT_TRACKS = (
+    Track(None, "Song", "Artist", None),
+    Track(None, "SONG", "artist", None),
+    Track(None, "Song - Remastered", "Artist", None),
+    Track(None, "A Dance", "Artist", None),
+    Track(None, "A Dance", "Various Artists", None),
+    Track(None, "études", "BJÖRK", None),
+    Track(None, "Only Here", "Nobody Else", None),
+)
+POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
+
+CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
+OFFLINE = CONTEXT._replace(offline=True)
+ACCOUNT = Context(None, None, None, None, None, None, None, None)
+
+# ── Instants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def offset_changes(zone: ZoneInfo, year: int) -> Iterator[datetime]:
+    """The first second of every new UTC offset in that year: daylight saving, and the day that Samoa skipped."""
+    day, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    while day < end:
+        before, after = day, day + timedelta(days=1)
+        if offset(before, zone) != offset(after, zone):
+            while after - before > timedelta(seconds=1):
+                middle = before + timedelta(seconds=(after - before).total_seconds() // 2)
+                before, after = (middle, after) if offset(middle, zone) == offset(before, zone) else (before, middle)
+            yield after
+        day += timedelta(days=1)
+
+
+def offset(moment: datetime, zone: ZoneInfo) -> timedelta | None:
+    return moment.astimezone(zone).utcoffset()
+
+
+def interesting_instants() -> list[datetime]:
+    """Where days, weeks, months, years and offsets begin, in UTC and in the listeners' zones."""
+    instants = set()
+    for year in YEARS:
+        for name in ZONES:
+            zone = ZoneInfo(name)
+            instants |= set(offset_changes(zone, year))
+            instants |= {datetime(year, month, 1, tzinfo=zone).astimezone(UTC) for month in (1, 3)}
+            monday = datetime.fromisocalendar(year, 1, 1).replace(tzinfo=zone)
+            instants.add(monday.astimezone(UTC))
+    return sorted(instants)
+
+
+INSTANTS = interesting_instants()
+
+# ── Plays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Scene(NamedTuple):
+    """Where and of what plays are drawn. The fewer choices, the likelier they meet."""
+
+    instants: Sequence[datetime]
+    seconds_around: st.SearchStrategy[int]
+    lengths: st.SearchStrategy[int]
+    tracks: Sequence[Track]
+    account_tracks: Sequence[Track]
+    polled_ids: Sequence[str]
+
+    def moments(self) -> st.SearchStrategy[datetime]:
+        return st.builds(
+            lambda instant, off: instant + timedelta(seconds=off), st.sampled_from(self.instants), self.seconds_around
+        )
+
+
+@st.composite
+def wide_scenes(draw: st.DrawFn) -> Scene:
+    """Many tracks, days around one or two interesting instants."""
+    return Scene(
+        instants=draw(st.lists(st.sampled_from(INSTANTS), min_size=1, max_size=2, unique=True)),
+        seconds_around=st.one_of(
+            st.integers(-5, 5),
+            st.integers(-300, 300),
+            st.sampled_from((-60, 60, 59, -59, -3_600, 3_600)),
+            st.integers(-129_600, 129_600),
+        ),
+        lengths=st.one_of(
+            st.sampled_from((0, 4_999, 5_000, 29_999, 30_000, 60_000)),
+            st.integers(5_000, 9_000),
+            st.integers(30_000, 400_000),
+            st.just(7_200_000),
+        ),
+        tracks=TRACKS,
+        account_tracks=ACCOUNT_TRACKS,
+        polled_ids=POLLED_IDS,
+    )
+
+
+@st.composite
+def narrow_scenes(draw: st.DrawFn) -> Scene:
+    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's."""
+    return Scene(
+        instants=(draw(st.sampled_from([instant for instant in INSTANTS if instant.day == 1 and instant.hour == 0])),),
+        seconds_around=st.builds(add, st.sampled_from((0, 0, 0, -60, 60, 300)), st.integers(-9, 9)),
+        lengths=st.sampled_from((5_000, 6_000, 60_000, 300_000)),
+        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists")),
+        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2]),
+        polled_ids=POLLED_IDS[:2],
+    )
+
+
+gaps = st.one_of(st.integers(0, 4), st.integers(-5, 4), st.just(-400))  # seconds; the clocks of devices overlap
+delays = st.sampled_from(tuple(timedelta(seconds=s) for s in (1, 59, 3_600, 86_400, 20 * 86_400)))
+milliseconds_off = st.sampled_from((0, 1, -1, 2_999, 3_000, 3_001, -3_000, -3_001)) | st.integers(-4_000, 4_000)
+
+
+@st.composite
+def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
+    """A few plays in a row, often one track on loop."""
+    loop = draw(st.booleans())
+    track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
+    played_at = draw(scene.moments())
+    plays = []
+    for _ in range(draw(st.integers(1, 4))):
+        plays.append(Play(track, CONTEXT, played_at, played_at, ms))
+        if not loop:
+            track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
+        played_at += timedelta(seconds=max(ms // 1000 + gap, 1))
+    return plays
+
+
+@st.composite
+def extended_plays(draw: st.DrawFn, scene: Scene) -> list[Play]:
+    """Sessions, with plays heard offline and told later, another track at the same second, and corrected lengths."""
+    plays = [play for session in draw(st.lists(sessions(scene), max_size=4)) for play in session]
+    for play in draw(some_of(plays)):
+        kind = draw(st.sampled_from(("offline", "same second", "near duplicate")))
+        if kind == "offline":
+            plays.append(play._replace(context=OFFLINE, stopped_at=play.played_at + draw(delays)))
+        elif kind == "same second":
+            plays.append(play._replace(track=draw(st.sampled_from(scene.tracks))))
+        else:
+            plays.append(play._replace(ms_played=draw(scene.lengths)))
+    return plays
+
+
+def some_of(plays: Sequence[Play], at_most: int = 4) -> st.SearchStrategy[list[Play]]:
+    return st.lists(st.sampled_from(plays), max_size=at_most) if plays else st.just([])
+
+
+@st.composite
+def account_plays(draw: st.DrawFn, scene: Scene, extended: Sequence[Play]) -> list[Play]:
+    """Account data of the same plays (the minute is cut, the spelling may differ) and of others."""
+    plays = []
+    for play in draw(some_of(extended)):
+        if play.track.name is not None and play.track.artist is not None:
+            name = draw(st.sampled_from((play.track.name, play.track.name.upper())))
+            ended = minute(draw(st.sampled_from((play.stopped_at, play.played_at))))
+            plays.append(Play(Track(None, name, play.track.artist, None), ACCOUNT, ended, ended, play.ms_played))
+    for _ in range(draw(st.integers(0, 4))):
+        ended = minute(draw(scene.moments()))
+        plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, draw(scene.lengths)))
+    return plays
+
+
+@st.composite
+def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list[Polled]:
+    """Polls of the same plays, a little off, by their ends or (some devices) their starts, and of others."""
+    rows = []
+    for play in draw(some_of(exported, at_most=8)):
+        spotify_id = play.track.spotify_id or draw(st.sampled_from(scene.polled_ids))
+        if play.track.spotify_id is None:
+            moment = play.played_at + timedelta(seconds=draw(st.sampled_from((-1, 0, 30, 59, 60, 61, 62))))
+        elif draw(st.booleans()):
+            moment = play.played_at
+        else:
+            moment = play.played_at - timedelta(milliseconds=play.ms_played)
+        moment += timedelta(milliseconds=draw(milliseconds_off))
+        rows.append(Polled(spotify_id, moment, draw(durations(play.ms_played))))
+    for _ in range(draw(st.integers(0, 4))):
+        moment = draw(scene.moments()) + timedelta(milliseconds=draw(milliseconds_off))
+        rows.append(Polled(draw(st.sampled_from(scene.polled_ids)), moment, draw(durations(180_000))))
+    twins = draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []
+    rows += [row._replace(spotify_id=draw(st.sampled_from(scene.polled_ids))) for row in twins]
+    return list({(row.spotify_id, row.played_at): row for row in rows}.values())  # its landing key
+
+
+def durations(ms_played: int) -> st.SearchStrategy[int | None]:
+    return st.sampled_from((max(ms_played, 1), max(ms_played, 1), 200_000, 200_000, 4_999, 5_000, None))
+
+
+@st.composite
+def listeners(draw: st.DrawFn, scene: Scene) -> Listener:
+    extended = draw(extended_plays(scene))
+    account = draw(account_plays(scene, extended))
+    polled = draw(polled_rows(scene, [*extended, *account]))
+    some_time_ago = scene.instants[0] - timedelta(days=2)
+    named = Play(scene.tracks[0], CONTEXT, some_time_ago, some_time_ago, 0)
+    uploads = draw(st.sampled_from(([], [[named]])))
+    uploads += draw(overlapping(extended)) + draw(overlapping(account, at_most=2))
+    return Listener(
+        draw(st.sampled_from(ZONES)),
+        tuple(tuple(plays) for plays in uploads if plays),
+        tuple(draw(st.permutations(polled))),
+    )
+
+
+@st.composite
+def overlapping(draw: st.DrawFn, plays: Sequence[Play], at_most: int = 3) -> list[list[Play]]:
+    """The plays as a few uploads, shuffled; each play is in one or several of them, now and then twice in one."""
+    files: list[list[Play]] = [[] for _ in range(draw(st.integers(1, at_most)))]
+    for play in draw(st.permutations(plays)):
+        for index in draw(st.lists(st.integers(0, len(files) - 1), min_size=1, max_size=2)):
+            files[index].append(play)
+    return files
+
+
+any_scenes = wide_scenes() | narrow_scenes()
+
+
+@st.composite
+def households(
+    draw: st.DrawFn, scenes: st.SearchStrategy[Scene] = any_scenes, at_most: int = 2
+) -> tuple[Listener, ...]:
+    """Listeners of one warehouse: what one of them plays may rename a track for the others."""
+    scene = draw(scenes)
+    return tuple(draw(st.lists(listeners(scene), min_size=1, max_size=at_most)))

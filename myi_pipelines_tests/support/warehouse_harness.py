@@ -1,0 +1,264 @@
+"""Drives the warehouse as the assets do (land, take names in, conform, refresh) and reads it back by natural identity.
+
+Shared by the property and crash tests. No expectations and no generators here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from myi_pipelines.sources.exports import Batch, Play
+from myi_pipelines.warehouse import (
+    binary_copy,
+    catalog,
+    events,
+    landing,
+    partitions,
+    stats,
+    user_months,
+    users,
+)
+from myi_pipelines.warehouse.archive import BringBack
+from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines_tests.support.reference import (
+    MIN_PLAY_MS,
+    TOP_TRACKS,
+    BucketStats,
+    Event,
+    EventKey,
+    Polled,
+    Shown,
+    Tables,
+    TopTracks,
+    Totals,
+    TrackKey,
+    TrackStats,
+    key,
+    top_tracks,
+)
+
+
+class Warehouse(NamedTuple):
+    """A warehouse and the two connections that landing needs."""
+
+    conn: Connection
+    status_conn: Connection
+
+    @property
+    def bringing_back(self) -> BringBack | None:
+        """How archived slices come back when they are needed; None: not at all."""
+        return None
+
+    def user(self, name: str, timezone: str) -> int:
+        return users.ensure_user(self.conn, name, timezone)
+
+    def land(
+        self,
+        user_id: int,
+        plays: Sequence[Play],
+        *,
+        batch_rows: int = 7,
+        salt: str = "",
+        source: Iterable[Batch] | None = None,
+    ) -> landing.Landed:
+        """Land plays as one file, whose hash depends on the plays, their order and the salt."""
+        return landing.land_upload(
+            self.conn,
+            self.status_conn,
+            user_id=user_id,
+            file_name="history.json",
+            sha256=sha256_of(plays, salt),
+            total_bytes=len(plays),
+            batches=map(binary_copy.Packer(MIN_PLAY_MS).pack, batches(plays, batch_rows) if source is None else source),
+            bring_back=self.bringing_back,
+        )
+
+    def poll(self, user_id: int, rows: Iterable[Polled]) -> int:
+        seen = [landing.PolledPlay(row.played_at, row.spotify_id, row.duration_ms) for row in rows]
+        return landing.land_polled_plays(self.conn, user_id, seen)
+
+    def sync(self) -> None:
+        catalog.sync_catalog(self.conn)
+
+    def conform(self, chosen: Iterable[Slice], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
+        """Rows added, upgraded, updated, removed and unchanged."""
+        chosen = list(chosen)
+        partitions.ensure_months(self.conn, {one.month for one in chosen})
+        counts: Counter[str] = Counter()
+        for _, conformed in events.conform_slices(
+            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], bring_back=self.bringing_back
+        ):
+            counts.update(conformed._asdict())
+        return counts
+
+    def refresh(self, user_id: int, months: Sequence[date]) -> None:
+        stats.refresh_stats(self.conn, user_id, months, bring_back=self.bringing_back)
+
+    def refresh_together(self, chosen: Sequence[Slice], *, recount: bool) -> None:
+        """Where enough listeners share a month, in one transaction."""
+        for _ in stats.refresh_slices(
+            [self.conn, self.status_conn], chosen, recount=recount, bring_back=self.bringing_back
+        ):
+            pass
+
+    def stale(self, user_id: int, stage: Stage) -> list[Slice]:
+        return user_months.stale_slices(self.conn, stage, user_id=user_id)
+
+    def settle(self, user_ids: Iterable[int]) -> None:
+        """Do what the marks ask for, until none is left."""
+        for user_id in user_ids:
+            for _ in range(5):
+                self.sync()
+                self.conform(self.stale(user_id, Stage.EVENTS))
+                self.refresh(user_id, [one.month for one in self.stale(user_id, Stage.STATS)])
+                if not self.stale(user_id, Stage.EVENTS) and not self.stale(user_id, Stage.STATS):
+                    break
+            else:
+                raise AssertionError(f"user {user_id}: slices are still stale after 5 rounds")
+
+    def slices_of(self, user_id: int) -> list[Slice]:
+        """Every slice of the user that has anything in it."""
+        months = partitions.existing_months(self.conn, partitions.LISTENING_EVENTS)
+        return [one for one in user_months.all_slices(self.conn, sorted(months)) if one.user_id == user_id]
+
+    def track_keys(self) -> dict[int, TrackKey]:
+        rows = self.conn.execute(
+            "SELECT t.id, t.spotify_id, t.name, a.name FROM tracks t"
+            " LEFT JOIN track_artists l ON l.track_id = t.id LEFT JOIN artists a ON a.id = l.artist_id"
+            " WHERE t.merged_into IS NULL"
+        )
+        return {track_id: spotify_id or (key(name), key(artist)) for track_id, spotify_id, name, artist in rows}
+
+    def shown_names(self) -> dict[TrackKey, Shown]:
+        """What each track shows: its name, its artists', its album's and so on."""
+        rows = self.conn.execute(
+            "SELECT t.id, t.name, ARRAY(SELECT a.name FROM track_artists l JOIN artists a ON a.id = l.artist_id"
+            " WHERE l.track_id = t.id ORDER BY l.position), albums.name, t.duration_ms, t.isrc"
+            " FROM tracks t LEFT JOIN albums ON albums.id = t.album_id WHERE t.merged_into IS NULL"
+        )
+        keys = self.track_keys()
+        return {keys[track_id]: Shown(*shown) for track_id, *shown in rows}
+
+    def tables(self, user_id: int) -> Tables:
+        """What the warehouse says of a user, to be compared with the reference."""
+        tracks = self.track_keys()
+        found = {
+            (tracks[track_id], played_at): (Event(tracks[track_id], played_at, ms, source), is_estimated, is_skip)
+            for track_id, played_at, ms, source, is_estimated, is_skip in self._of(
+                user_id, "track_id, played_at, ms_played, source::text, is_estimated, is_skip", "listening_events"
+            )
+        }
+        for event, is_estimated, is_skip in found.values():
+            assert (event.is_estimated, event.is_skip) == (is_estimated, is_skip), event
+        artists = {
+            artist_id: spotify_id or key(name)
+            for artist_id, spotify_id, name in self.conn.execute("SELECT id, spotify_id, name FROM artists")
+        }
+        [totals] = self.conn.execute("SELECT total_play_count, total_listening_ms FROM users WHERE id = %s", [user_id])
+        return Tables(
+            events={identity: event for identity, (event, _, _) in found.items()},
+            track_months={
+                (month, tracks[track_id]): Totals(*counts)
+                for month, track_id, *counts in self._of(
+                    user_id, "month, track_id, play_count, total_ms", "user_track_months"
+                )
+            },
+            track_stats={
+                tracks[track_id]: TrackStats(*counts)
+                for track_id, *counts in self._of(
+                    user_id, "track_id, play_count, total_ms, last_played_at", "user_track_stats"
+                )
+            },
+            artist_stats={
+                artists[artist_id]: Totals(*counts)
+                for artist_id, *counts in self._of(user_id, "artist_id, play_count, total_ms", "user_artist_stats")
+            },
+            year_top_tracks=self._year_top_tracks(user_id, tracks),
+            bucket_stats={
+                (bucket_type, bucket_date): BucketStats(*counts)
+                for bucket_type, bucket_date, *counts in self._of(
+                    user_id,
+                    "bucket_type::text, bucket_date, play_count, total_ms, unique_tracks",
+                    "user_time_bucket_stats",
+                )
+            },
+            hour_stats={
+                hour: Totals(*counts)
+                for hour, *counts in self._of(user_id, "hour, play_count, total_ms", "user_hour_stats")
+            },
+            totals=Totals(*totals),
+        )
+
+    def _year_top_tracks(self, user_id: int, tracks: Mapping[int, TrackKey]) -> dict[int, TopTracks]:
+        years: dict[int, dict[TrackKey, Totals]] = {}
+        for year, track_id, *counts in self._of(
+            user_id, "year, track_id, play_count, total_ms", "user_year_top_tracks"
+        ):
+            years.setdefault(year, {})[tracks[track_id]] = Totals(*counts)
+        assert all(len(kept) <= TOP_TRACKS for kept in years.values())
+        return {year: top_tracks(kept) for year, kept in years.items()}
+
+    def identities(self, user_id: int) -> dict[EventKey, tuple[int, datetime]]:
+        """Each event's id and created_at."""
+        tracks = self.track_keys()
+        return {
+            (tracks[track_id], played_at): (event_id, created_at)
+            for track_id, played_at, event_id, created_at in self._of(
+                user_id, "track_id, played_at, id, created_at", "listening_events"
+            )
+        }
+
+    def rows(self, user_id: int) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of the user in every derived table, ids and times of creation too."""
+        tables = (
+            "listening_events",
+            "user_track_months",
+            "user_hour_months",
+            "user_track_stats",
+            "user_artist_stats",
+            "user_month_edges",
+            "user_year_top_tracks",
+            "user_time_bucket_stats",
+            "user_hour_stats",
+            "stale_slices",
+        )
+        return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}
+
+    def _of(self, user_id: int, columns: str, table: str) -> list[tuple[Any, ...]]:
+        query = f"SELECT {columns} FROM {table} WHERE user_id = %s"
+        return self.conn.execute(query.encode(), [user_id]).fetchall()
+
+
+@contextmanager
+def open_warehouse(url: str) -> Iterator[Warehouse]:
+    with connect(url) as conn, connect(url) as status_conn:
+        yield Warehouse(conn, status_conn)
+
+
+def assert_ids_are_kept(
+    before: dict[EventKey, tuple[int, datetime]],
+    after: dict[EventKey, tuple[int, datetime]],
+    upgrades: dict[EventKey, EventKey],
+) -> None:
+    """An event that stays keeps its id and created_at; so does a polled one that becomes an extended row's event."""
+    for event, identity in before.items():
+        if event in after:
+            assert after[event] == identity, f"{event} was written anew"
+        elif event in upgrades and upgrades[event] not in before:
+            assert after[upgrades[event]] == identity, f"{event} lost its id to {upgrades[event]}"
+
+
+def sha256_of(plays: Sequence[Play], salt: str = "") -> str:
+    return hashlib.sha256((salt + repr(plays)).encode()).hexdigest()
+
+
+def batches(plays: Sequence[Play], batch_rows: int) -> Iterator[Batch]:
+    for start in range(0, max(len(plays), 1), batch_rows):
+        some = list(plays[start : start + batch_rows])
+        yield Batch(some, len(some), start + len(some), Counter(), 0, [])

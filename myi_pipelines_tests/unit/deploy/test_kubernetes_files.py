@@ -1,0 +1,64 @@
+from typing import Any
+
+import pytest
+import yaml
+
+from myi_pipelines.settings import PROJECT
+from myi_pipelines_tests.support import compose
+
+FOLDER = PROJECT / "deploy/kubernetes"
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    loaded = yaml.safe_load((FOLDER / "values.yaml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture
+def instance() -> dict[str, Any]:
+    loaded = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_the_code_server_is_started_as_compose_starts_it(values: dict[str, Any]) -> None:
+    [deployed] = values["dagster-user-deployments"]["deployments"]
+    composed = compose.service(compose.read({"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"}), "code")
+    assert composed.command[3 : 3 + len(deployed["dagsterApiGrpcArgs"])] == deployed["dagsterApiGrpcArgs"]
+    assert deployed["port"] == int(composed.environment["DAGSTER_GRPC_PORT"])
+    assert deployed["includeConfigInLaunchedRuns"]["enabled"], "runs would find neither servers nor uploads"
+    assert {mount["mountPath"] for mount in deployed["volumeMounts"]} == {
+        composed.environment["MYI_HOME"],
+        composed.environment["MYI_UPLOADS"],
+    }
+
+
+def test_dead_runs_retries_and_ticks_are_treated_as_everywhere(
+    values: dict[str, Any], instance: dict[str, Any]
+) -> None:
+    daemon = values["dagsterDaemon"]
+    monitoring, retries = instance["run_monitoring"], instance["run_retries"]
+    assert daemon["runMonitoring"]["maxRuntimeSeconds"] == monitoring["max_runtime_seconds"]
+    assert daemon["runMonitoring"]["freeSlotsAfterRunEndSeconds"] == monitoring["free_slots_after_run_end_seconds"]
+    assert daemon["runRetries"]["maxRetries"] == retries["max_retries"]
+    assert daemon["runRetries"]["retryOnAssetOrOpFailure"] == retries["retry_on_asset_or_op_failure"]
+    for kind, kept in instance["retention"].items():
+        assert values["retention"][kind]["purgeAfterDays"].items() >= kept["purge_after_days"].items()
+    queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert queue["tagConcurrencyLimits"] == instance["concurrency"]["runs"]["tag_concurrency_limits"]
+
+
+def test_dagsters_storage_is_told_to_use_psycopg2(values: dict[str, Any]) -> None:
+    assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
+    assert values["postgresql"]["postgresqlParams"] == {"options": "-csearch_path=dagster"}
+
+
+def test_one_image_migrates_and_runs(values: dict[str, Any]) -> None:
+    claim, job = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    [deployed] = values["dagster-user-deployments"]["deployments"]
+    assert container["image"] == f"{deployed['image']['repository']}:{deployed['image']['tag']}"
+    assert container["command"] == ["myi", "migrate"]
+    assert claim["metadata"]["name"] == deployed["volumes"][0]["persistentVolumeClaim"]["claimName"]

@@ -1,0 +1,228 @@
+"""The demo's sample history: the same bytes for the same seed, and everything in it that real exports hold."""
+
+import doctest
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from myi_pipelines.simulator import sample as sample_package
+from myi_pipelines.simulator.sample import SampleListener, write_sample
+from myi_pipelines.simulator.sample.made_up_plays import clock_changes
+
+END = date(2025, 10, 31)
+Row = dict[str, Any]
+
+IDENTITY = {"username", "user_agent_decrypted", "ip_addr_decrypted"}
+AUDIOBOOK = {"audiobook_title", "audiobook_uri", "audiobook_chapter_uri", "audiobook_chapter_title"}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleListener]:
+    return {listener.name: listener for listener in write_sample(tmp_path_factory.mktemp("sample"), end=END)}
+
+
+def members(path: Path, part: str = "") -> dict[str, Any]:
+    with ZipFile(path) as file:
+        return {
+            name: json.loads(file.read(name)) for name in file.namelist() if part in name and name.endswith(".json")
+        }
+
+
+def rows(path: Path, part: str = "") -> list[Row]:
+    return [row for member in members(path, part).values() for row in member]
+
+
+def plays(listener: SampleListener) -> Iterator[Row]:
+    """Rows of the listener's newest extended export, those that two members share once."""
+    newest = next(file for file in listener.files if file.name == "my_spotify_data.zip")
+    yield from {tuple(row.values()): row for row in rows(newest)}.values()
+
+
+def ends_at(row: Row) -> datetime:
+    return datetime.fromisoformat(row["ts"])
+
+
+def digests(listeners: list[SampleListener]) -> list[str]:
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for listener in listeners for file in listener.files]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
+    first, again, other = (
+        digests(write_sample(tmp_path / name, seed=seed, years=2, plays=3_000, end=END))
+        for name, seed in (("first", 3), ("again", 3), ("other", 4))
+    )
+    assert first == again
+    assert not set(first) & set(other)
+
+
+def test_about_sixty_thousand_plays_over_six_years_end_on_the_last_day(sample: dict[str, SampleListener]) -> None:
+    account_only = 0
+    ends: list[datetime] = []
+    total = 0
+    for listener in sample.values():
+        found = list(plays(listener))
+        total += len(found)
+        ends += (ends_at(row) for row in found)
+        last = max(ends_at(row) for row in found)
+        for file in listener.files:
+            for row in rows(file, "StreamingHistory_"):
+                ended = datetime.strptime(row["endTime"], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+                ends.append(ended)
+                account_only += ended > last
+    assert 57_000 < total + account_only < 63_000
+    assert account_only > 20
+    assert datetime(2019, 10, 31, tzinfo=UTC) <= min(ends) < datetime(2019, 11, 15, tzinfo=UTC)
+    assert datetime(2025, 10, 30, tzinfo=UTC) < max(ends) < datetime(2025, 11, 1, tzinfo=UTC)
+
+
+def test_three_listeners_live_in_three_time_zones_and_have_folders_of_their_own(
+    sample: dict[str, SampleListener],
+) -> None:
+    zones = {name: listener.timezone for name, listener in sample.items()}
+    assert zones == {"ada": "America/St_Johns", "bela": "Europe/Budapest", "chandra": "Asia/Kathmandu"}
+    for listener in sample.values():
+        assert all(file.parent.name == listener.name and file.suffix == ".zip" for file in listener.files)
+
+
+def test_zips_are_laid_out_like_spotifys(sample: dict[str, SampleListener]) -> None:
+    with ZipFile(sample["ada"].files[0]) as file:
+        assert file.namelist() == [
+            "Spotify Extended Streaming History/ReadMeFirst_ExtendedStreamingHistory.pdf",
+            "Spotify Extended Streaming History/Streaming_History_Audio_2019-2023_0.json",
+            "Spotify Extended Streaming History/Streaming_History_Audio_2023-2025_1.json",
+            "Spotify Extended Streaming History/Streaming_History_Video_2019-2025.json",
+        ]
+        assert max(info.file_size for info in file.infolist()) < 14_000_000
+    assert list(members(sample["bela"].files[0])) == ["MyData/endsong_0.json", "MyData/endvideo.json"]
+    account = list(members(sample["chandra"].files[1]))
+    assert "Spotify Account Data/StreamingHistory_music_0.json" in account
+    assert "Spotify Account Data/StreamingHistory_podcast_0.json" in account
+    assert "Spotify Account Data/YourLibrary.json" in account
+
+
+def test_every_eras_keys_are_there(sample: dict[str, SampleListener]) -> None:
+    old, new = (set(rows(file)[0]) for file in sample["bela"].files)
+    terse = set(rows(sample["chandra"].files[0])[0])
+    assert old >= IDENTITY
+    assert not new & IDENTITY
+    assert new >= AUDIOBOOK
+    assert not (old | terse) & AUDIOBOOK
+    assert "ip_addr" in new & terse
+    assert "ip_addr" not in old
+    addresses = {row[key] for file in sample["bela"].files for row in rows(file)
+                 for key in ("ip_addr", "ip_addr_decrypted") if key in row}  # fmt: skip
+    assert all(one.startswith(("192.0.2.", "198.51.100.", "203.0.113.")) for one in addresses)
+
+
+def test_exports_of_one_listener_overlap(sample: dict[str, SampleListener]) -> None:
+    def identities(file: Path) -> set[tuple[str, str, int]]:
+        return {
+            (row["ts"], row["spotify_track_uri"], row["ms_played"]) for row in rows(file) if row["spotify_track_uri"]
+        }
+
+    old, new = map(identities, sample["bela"].files)
+    assert old < new
+    extended, account = sample["chandra"].files
+    minutes = {
+        (ends_at(row).strftime("%Y-%m-%d %H:%M"), row["master_metadata_track_name"], row["ms_played"])
+        for row in rows(extended)
+    }
+    in_both = [(row["endTime"], row["trackName"], row["msPlayed"]) in minutes for row in rows(account, "_music_")]
+    assert 0.8 < sum(in_both) / len(in_both) < 1
+    first, second = members(sample["ada"].files[0], "Audio").values()
+    assert second[0] in first[-20:]
+
+
+def test_everything_that_is_not_a_song_is_there_too(sample: dict[str, SampleListener]) -> None:
+    found = [row for listener in sample.values() for row in plays(listener)]
+    assert sum(row["episode_name"] is not None for row in found) > 300
+    assert sum(row.get("audiobook_title") is not None for row in found) > 10
+    assert sum(str(row["spotify_track_uri"]).startswith("spotify:local:") for row in found) > 50
+    assert sum(row["master_metadata_track_name"] is row["episode_name"] is None for row in found) > 20
+    videos = rows(sample["ada"].files[0], "Video") + rows(sample["bela"].files[1], "Video")
+    assert any(row["spotify_track_uri"] for row in videos)
+    assert any(row["episode_name"] for row in videos)
+    counts = Counter((flag, row[flag]) for row in found for flag in ("offline", "incognito_mode", "shuffle", "skipped"))
+    assert min(counts.values()) > 100
+    assert {key for key, _ in counts} == {"offline", "incognito_mode", "shuffle", "skipped"}
+    assert ("skipped", None) in counts
+
+
+def test_skips_and_silence_are_as_common_as_in_real_exports(sample: dict[str, SampleListener]) -> None:
+    found = [row["ms_played"] for listener in sample.values() for row in plays(listener)]
+    assert 0.005 < sum(ms == 0 for ms in found) / len(found) < 0.02
+    assert 0.15 < sum(ms < 30_000 for ms in found) / len(found) < 0.4
+    assert 0.9 < sum(ms >= 5_000 for ms in found) / len(found) < 0.97
+
+
+def test_offline_plays_reach_spotify_hours_later_and_keep_the_devices_clock_in_either_unit(
+    sample: dict[str, SampleListener],
+) -> None:
+    old, new = ([row for row in rows(file) if row["offline"]] for file in sample["bela"].files)
+    assert {len(str(row["offline_timestamp"])) for row in old} == {1, 13}
+    assert {len(str(row["offline_timestamp"])) for row in new} == {1, 10}
+    delays = [
+        ends_at(row) - datetime.fromtimestamp(row["offline_timestamp"], UTC) - timedelta(milliseconds=row["ms_played"])
+        for row in new
+        if row["offline_timestamp"]
+    ]
+    assert min(delays) >= timedelta(0)
+    assert sum(delay > timedelta(hours=1) for delay in delays) > 300
+    assert max(delays) > timedelta(days=2)
+
+
+@pytest.mark.parametrize("name", ["ada", "bela"])
+def test_there_is_music_in_the_hour_when_clocks_change(sample: dict[str, SampleListener], name: str) -> None:
+    zone = ZoneInfo(sample[name].timezone)
+    ends = [ends_at(row).astimezone(zone) for row in plays(sample[name])]
+    heard_on = Counter(end.date() for end in ends if end.hour < 5)
+    changes = clock_changes(zone, END - timedelta(days=6 * 365), END)
+    assert len(changes) == 12
+    assert sum(heard_on[day] >= 5 for day in changes) >= 8
+
+
+def test_favourites_change_and_plays_are_skewed(sample: dict[str, SampleListener]) -> None:
+    found = [row for row in plays(sample["ada"]) if row["spotify_track_uri"] and row["ms_played"] >= 5_000]
+    by_track = Counter(row["spotify_track_uri"] for row in found)
+    assert sum(sorted(by_track.values())[-len(by_track) // 10 :]) > 0.35 * len(found)
+    assert by_track.most_common(1)[0][1] < 0.02 * len(found)
+
+    def top(year: int) -> set[str]:
+        heard = Counter(row["master_metadata_album_artist_name"] for row in found if ends_at(row).year == year)
+        return {artist for artist, _ in heard.most_common(10)}
+
+    assert len(top(2020) & top(2025)) < 6
+
+
+def test_names_are_as_awkward_as_real_ones(sample: dict[str, SampleListener]) -> None:
+    found = {
+        (row["master_metadata_track_name"], row["master_metadata_album_artist_name"], row["spotify_track_uri"])
+        for listener in sample.values()
+        for row in plays(listener)
+        if row["spotify_track_uri"]
+    }
+    artists_of_title = Counter(title for title, _ in {(title, artist) for title, artist, _ in found})
+    ids_of_song = Counter((title, artist) for title, artist, _ in found)
+    assert artists_of_title.most_common(1)[0][1] > 1
+    assert ids_of_song.most_common(1)[0][1] > 1
+    assert any("(feat. " in title for title, _, _ in found)
+    assert any(artist == "Various Artists" for _, artist, _ in found)
+    assert any(not title.isascii() for title, _, _ in found)
+
+
+@pytest.mark.parametrize("wrong", [{"listeners": 0}, {"listeners": 99}, {"years": 0}, {"plays": 10}])
+def test_numbers_that_make_no_history_are_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="please"):
+        write_sample(tmp_path, end=END, **wrong)
+
+
+def test_the_example_in_the_docstring_holds() -> None:
+    assert doctest.testmod(sample_package) == (0, 2)

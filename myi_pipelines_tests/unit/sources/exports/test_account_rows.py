@@ -1,0 +1,74 @@
+"""What each kind of row of the account data becomes."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines_tests.support.export_rows import account, play_of, read_rows
+
+MINUTE = datetime(2024, 12, 22, 0, 7, tzinfo=UTC)
+
+
+def test_a_track_row_becomes_a_play_of_names_and_a_minute(tmp_path: Path) -> None:
+    assert play_of(tmp_path, account()) == Play(
+        Track(None, "Song", "Band", None), Context(*[None] * 8), MINUTE, MINUTE, 214_000
+    )
+
+
+def test_seconds_are_cut_off_so_that_equal_minutes_are_equal(tmp_path: Path) -> None:
+    assert play_of(tmp_path, account(endTime="2024-12-22T00:07:59Z")).played_at == MINUTE
+
+
+def test_a_row_without_an_artist_is_a_play(tmp_path: Path) -> None:
+    assert play_of(tmp_path, account(artistName=None)).track == Track(None, "Song", None, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "row"),
+    [
+        ("podcast", account(artistName=..., trackName=..., podcastName="P", episodeName="E")),
+        ("audiobook", account(artistName=..., trackName=..., audiobookName="B", authorName="W")),
+    ],
+)
+def test_podcasts_and_audiobooks_are_counted(tmp_path: Path, reason: str, row: dict[str, Any]) -> None:
+    read = read_rows(tmp_path, row, account())
+    assert dict(read.rejected) == {reason: 1}
+    assert (len(read.plays), read.notes) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("reason", "row", "detail"),
+    [
+        ("malformed", account(trackName=None), "trackName is missing or null (expected a name)"),
+        ("malformed", account(trackName="\0 "), 'trackName is "\\u0000 " (expected a name)'),
+        ("malformed", account(trackName=["x"]), "trackName is a list (expected a text)"),
+        ("malformed", account(artistName={}), "artistName is an object (expected a text)"),
+        ("malformed", account(msPlayed=-1), "msPlayed is -1 (expected 0 to 86,400,000)"),
+        ("malformed", account(msPlayed=...), "msPlayed is missing or null (expected a whole number)"),
+        (
+            "bad_timestamp",
+            account(endTime="22/12/2024"),
+            'endTime is "22/12/2024" (expected a time such as 2023-01-30T19:46:52Z)',
+        ),
+        (
+            "bad_timestamp",
+            account(endTime=None),
+            "endTime is missing or null (expected a time such as 2023-01-30T19:46:52Z)",
+        ),
+        (
+            "bad_timestamp",
+            account(endTime="1999-12-31 23:59"),
+            'endTime is "1999-12-31 23:59" (expected 2008-10-01 to tomorrow)',
+        ),
+        ("malformed", 7, "is not an object with keys"),
+    ],
+)
+def test_a_bad_row_is_rejected_with_its_number_and_the_rest_is_read(
+    tmp_path: Path, reason: str, row: object, detail: str
+) -> None:
+    read = read_rows(tmp_path, account(), row, account())
+    assert (len(read.plays), dict(read.rejected)) == (2, {reason: 1})
+    assert read.notes == [f"history.json: row 2: {detail}"]

@@ -1,0 +1,159 @@
+"""An upload as a whole: its identity, its batches, what it never tells, and that it notices when the file changes."""
+
+import doctest
+import hashlib
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from myi_pipelines.sources.exports import ChangedWhileRead, HistoryError, UnreadableFile, find_uploads, open_upload
+from myi_pipelines_tests.support.export_rows import account, as_json, as_zip, extended, read, read_rows
+
+MANY = as_json([extended(ms_played=number) for number in range(5_000)])
+PERSONAL = ("203.0.113.77", "198.51.100.9", "jane.doe", "Mozilla")
+
+
+def write(folder: Path, content: bytes, name: str = "history.json") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def test_an_upload_knows_its_hash_and_size(tmp_path: Path) -> None:
+    packed = as_zip({"h.json": MANY, "other.json": b"{}"})
+    with open_upload(write(tmp_path, packed, "e.zip")) as upload:
+        assert upload.sha256 == hashlib.sha256(packed).hexdigest()
+        assert upload.total_bytes == len(MANY)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 7, 1_000, 4_999, 5_000, 5_001])
+def test_batches_have_the_rows_that_were_asked_for(tmp_path: Path, batch_rows: int) -> None:
+    with open_upload(write(tmp_path, MANY)) as upload:
+        batches = list(upload.batches(batch_rows))
+    sizes = [batch.rows for batch in batches]
+    assert sizes == [batch_rows] * (5_000 // batch_rows) + [5_000 % batch_rows] * (5_000 % batch_rows > 0)
+    assert [play.ms_played for batch in batches for play in batch.plays] == list(range(5_000))
+    progress = [batch.bytes_read for batch in batches]
+    assert progress == sorted(progress)
+    assert progress[-1] == upload.total_bytes
+
+
+def test_rejected_rows_count_towards_a_batch(tmp_path: Path) -> None:
+    path = write(tmp_path, as_json([extended(ms_played="x"), extended()] * 10))
+    with open_upload(path) as upload:
+        assert [(batch.rows, len(batch.plays), batch.rejected.total()) for batch in upload.batches(8)] == [
+            (8, 4, 4), (8, 4, 4), (4, 2, 2),
+        ]  # fmt: skip
+
+
+def test_rows_may_be_read_again_and_side_by_side(tmp_path: Path) -> None:
+    for path in (write(tmp_path, MANY), write(tmp_path, as_zip({"h.json": MANY}), "h.zip")):
+        with open_upload(path) as upload:
+            pairs = list(zip(upload.batches(999), upload.batches(999), strict=True))
+            assert all(first == second for first, second in pairs)
+            assert sum(first.rows for first, _ in pairs) == 5_000
+            upload.month_range()
+            assert sum(batch.rows for batch in upload.batches()) == 5_000
+
+
+def test_nothing_personal_is_in_plays_or_notes_or_errors(tmp_path: Path) -> None:
+    address, other, user, agent = PERSONAL
+    person = {"ip_addr": address, "ip_addr_decrypted": other, "username": user, "user_agent_decrypted": agent}
+    rows = [
+        extended(**person),
+        extended(**person, ms_played="x"),
+        extended(**person, ts=None),
+        extended(**person, master_metadata_track_name="\0"),
+        extended(**person, spotify_track_uri=f"spotify:user:{user}:playlist:1"),
+        extended(**person, spotify_track_uri=None, master_metadata_track_name=None),
+        account(**person),
+        [person],
+    ]
+    found = read_rows(tmp_path, *rows)
+    assert len(found.notes) >= 5
+    assert not any(personal in repr(found) for personal in PERSONAL)
+    text = as_json(rows)
+    for end in (text.index(user.encode()) + 4, text.index(agent.encode()) + 7):
+        with pytest.raises(HistoryError) as refused:
+            read(write(tmp_path, text[:end]))
+        assert not any(personal in str(refused.value) for personal in PERSONAL)
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b" ")
+
+
+def overwrite(path: Path) -> None:
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.write(content[::-1])
+    os.utime(path, ns=(1, 1))
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("change", [replace, append, overwrite, cut, Path.unlink])
+@pytest.mark.parametrize("name", ["history.json", "history.zip"])
+def test_a_file_that_changes_while_it_is_read_is_noticed(
+    tmp_path: Path, change: Callable[[Path], None], name: str
+) -> None:
+    path = write(tmp_path, as_zip({"h.json": MANY}) if name.endswith("zip") else MANY, name)
+    with open_upload(path) as upload:
+        batches = upload.batches(1_000)
+        next(batches)
+        change(path)
+        with pytest.raises(ChangedWhileRead) as refused:
+            list(batches)
+    line = f"{name}: changed while it was being read; import it again when it is complete"
+    assert str(refused.value) == line
+
+
+def test_a_file_that_changes_before_the_last_batch_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path, as_json([extended()]))
+    with open_upload(path) as upload:
+        replace(path)
+        with pytest.raises(ChangedWhileRead):
+            next(upload.batches())
+
+
+def test_folders_are_walked_for_zips_and_jsons_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b/2.json", "b/1.ZIP", "a.json", "b/readme.pdf", "b/.hidden.json", ".git/x.json", "__MACOSX/y.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_uploads([tmp_path]) == [tmp_path / name for name in ("a.json", "b/1.ZIP", "b/2.json")]
+
+
+def test_files_are_taken_as_they_are_and_once(tmp_path: Path) -> None:
+    odd = write(tmp_path, b"", "odd.txt")
+    good = write(tmp_path, b"", "good.json")
+    missing = tmp_path / "missing.json"
+    assert find_uploads([odd, missing, good, tmp_path, odd]) == [odd, missing, good]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(UnreadableFile):
+            find_uploads([tmp_path])
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("module", ["cleaning", "extended_history", "batches"])
+def test_examples_in_the_docs_are_true(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"myi_pipelines.sources.exports.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,0 +1,69 @@
+"""Memory does not grow with the file."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from myi_pipelines_tests.support.export_rows import as_json
+
+BLOCK_ROWS: Final = 1_000
+READER: Final = """
+import re, sys
+from pathlib import Path
+from myi_pipelines.sources.exports import open_upload
+
+with open_upload(Path(sys.argv[1])) as upload:
+    upload.month_range()
+    print(sum(batch.rows for batch in upload.batches()))
+print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def write_history(path: Path, rows: int) -> None:
+    """Rows whose tracks and platforms go on being new, so that nothing that is remembered of them is enough for all,
+    and with bad ones among them, for those are read in another way."""
+    block = as_json(
+        [
+            {
+                "ts": "2023-01-30T19:46:52Z",
+                "platform": f"Windows @BLOCK@ {number // 50}",
+                "ms_played": number if number % 100 else "@LENGTH@",
+                "master_metadata_track_name": f"Song @BLOCK@ {number // 5}",
+                "spotify_track_uri": f"spotify:track:@BLOCK@{number // 5:017}",
+                "ip_addr": "203.0.113.77",
+                "reason_start": "trackdone",
+                "reason_end": "fwdbtn",
+                "shuffle": False,
+            }
+            for number in range(BLOCK_ROWS)
+        ],
+        indent=None,
+    )[1:-1]
+    with path.open("wb") as file:
+        for number in range(rows // BLOCK_ROWS):
+            length = b"7" if number % 3 else b'"bad"'
+            file.write(b"," if number else b"[")
+            file.write(block.replace(b"@BLOCK@", b"%05d" % number).replace(b'"@LENGTH@"', length))
+        file.write(b"]")
+
+
+def peak_of_reading(path: Path, rows: int) -> int:
+    """The most KiB that a process had while it read all rows."""
+    done = subprocess.run([sys.executable, "-c", READER, str(path)], check=True, capture_output=True, text=True)
+    read, peak = done.stdout.split()
+    assert int(read) == rows
+    return int(peak)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of a process")
+def test_reading_a_hundred_times_as_much_takes_little_more_memory(tmp_path: Path) -> None:
+    peaks = []
+    for rows in (3_000, 300_000):
+        path = tmp_path / f"{rows}.json"
+        write_history(path, rows)
+        peaks.append(peak_of_reading(path, rows))
+        path.unlink()
+    assert peaks[1] - peaks[0] < 40 * 1024

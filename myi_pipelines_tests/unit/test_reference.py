@@ -1,0 +1,412 @@
+"""The reference is trusted because these examples were worked out by hand. No database, no generated data."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines_tests.support.reference import (
+    BucketStats,
+    Event,
+    EventKey,
+    Landing,
+    Polled,
+    Tables,
+    Totals,
+    TrackKey,
+    TrackStats,
+    catalog_of,
+    conform,
+    derive,
+    key,
+)
+
+A, B = "a" * 22, "b" * 22
+SONG, TWIN = Track(A, "Song", "Artist", "Album"), Track(B, "Song", "Artist", "Other Album")
+ACCOUNT_SONG = Track(None, "SONG", "artist", None)
+SONG_NAMES = ("song", "artist")
+CONTEXT = Context(None, None, None, None, None, None, None, None)
+
+
+def at(text: str) -> datetime:
+    """'12:00:01' on an uneventful day, or a whole instant."""
+    return datetime.fromisoformat(text if "T" in text else f"2020-05-05T{text}").replace(tzinfo=UTC)
+
+
+def play(ended: str, ms: int = 180_000, track: Track = SONG, told: str | None = None) -> Play:
+    return Play(track, CONTEXT, at(told or ended), at(ended), ms)
+
+
+def account(ended: str, ms: int = 180_000, track: Track = ACCOUNT_SONG) -> Play:
+    return play(ended, ms, track)
+
+
+def polled(moment: str, spotify_id: str = A, ms: int | None = 200_000) -> Polled:
+    return Polled(spotify_id, at(moment), ms)
+
+
+def imported(ended: str, ms: int = 180_000, track: TrackKey = A) -> Event:
+    return Event(track, at(ended), ms, "IMPORT")
+
+
+def api(ended: str, ms: int = 200_000, track: TrackKey = A) -> Event:
+    return Event(track, at(ended), ms, "API")
+
+
+def events(*rows: Play | Polled) -> list[Event]:
+    return sorted(conformed(*rows).values(), key=lambda event: (event.played_at, str(event.track)))
+
+
+def conformed(*rows: Play | Polled) -> dict[EventKey, Event]:
+    return tables("UTC", *rows).events
+
+
+def upgrades(*rows: Play | Polled) -> dict[str, str]:
+    """Which polled row gave way to which export row, by the time of day."""
+    landing = Landing("UTC", plays(rows), polls(rows))
+    pairs = conform(landing, catalog_of(landing.plays)).upgrades
+    return {f"{row:%T.%f}"[:-3]: f"{export:%T}" for (_, row), (_, export) in pairs.items()}
+
+
+def tables(zone: str, *rows: Play | Polled) -> Tables:
+    return derive({"anna": Landing(zone, plays(rows), polls(rows))})["anna"]
+
+
+def plays(rows: tuple[Play | Polled, ...]) -> list[Play]:
+    return [row for row in rows if isinstance(row, Play)]
+
+
+def polls(rows: tuple[Play | Polled, ...]) -> list[Polled]:
+    return [row for row in rows if isinstance(row, Polled)]
+
+
+# ── Identity within one source ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_name_key_forgives_case_width_and_whitespace() -> None:
+    assert key(" Ａ \t Dance ") == key("a dance") == "a dance"
+    assert key("É") == key("e\N{COMBINING ACUTE ACCENT}") == "é"
+
+
+def test_plays_under_five_seconds_are_no_events() -> None:
+    assert events(play("12:00:00", ms=4_999), play("13:00:00", ms=5_000)) == [imported("13:00:00", ms=5_000)]
+
+
+def test_skips_are_events() -> None:
+    short, long = events(play("12:00:00", ms=29_999), play("13:00:00", ms=30_000))
+    assert (short.is_skip, long.is_skip) == (True, False)
+
+
+def test_of_one_track_at_one_instant_the_longest_wins() -> None:
+    assert events(play("12:00:00", ms=60_000), play("12:00:00", ms=90_000), play("12:00:00", ms=70_000)) == [
+        imported("12:00:00", ms=90_000)
+    ]
+
+
+def test_two_tracks_at_one_instant_are_two_plays() -> None:
+    assert events(play("12:00:00"), play("12:00:00", track=TWIN)) == [
+        imported("12:00:00"),
+        imported("12:00:00", track=B),
+    ]
+
+
+def test_there_is_no_time_window_within_one_source() -> None:
+    assert len(events(play("12:00:00", ms=6_000), play("12:00:01", ms=6_000), play("12:00:02", ms=6_000))) == 3
+    assert len(events(account("12:00:00"), account("12:01:00"))) == 2
+    assert len(events(polled("12:00:00.000"), polled("12:00:00.001"))) == 2
+
+
+def test_account_data_of_one_minute_is_one_play() -> None:
+    assert events(account("12:00:00", ms=20_000), account("12:00:00", ms=25_000)) == [
+        imported("12:00:00", ms=25_000, track=SONG_NAMES)
+    ]
+
+
+# ── Extended over account data ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_extended_row_beats_the_account_row_of_its_minute() -> None:
+    assert events(play("12:00:59"), account("12:00:00")) == [imported("12:00:59")]
+    assert events(play("12:01:00"), account("12:00:00")) == [
+        imported("12:00:00", track=SONG_NAMES),
+        imported("12:01:00"),
+    ]
+
+
+def test_an_offline_row_beats_the_account_row_of_the_minute_it_was_told_in() -> None:
+    offline = play("12:00:59", told="18:30:05")
+    assert events(offline, account("18:30:00")) == events(offline, account("12:00:00")) == [imported("12:00:59")]
+
+
+def test_an_extended_row_beats_no_account_row_of_another_artist() -> None:
+    assert len(events(play("12:00:59"), account("12:00:00", track=ACCOUNT_SONG._replace(artist="Someone")))) == 2
+
+
+def test_an_extended_row_that_does_not_count_beats_nothing() -> None:
+    assert events(play("12:00:59", ms=4_999), account("12:00:00", ms=5_000)) == [
+        imported("12:00:00", ms=5_000, track=SONG_NAMES)
+    ]
+
+
+def test_a_shorter_duplicate_beats_account_rows_too() -> None:
+    longest, shorter = play("12:00:59", ms=90_000), play("12:00:59", ms=80_000, told="18:30:05")
+    assert events(longest, shorter, account("18:30:00")) == [imported("12:00:59", ms=90_000)]
+
+
+def test_one_extended_row_can_beat_two_account_rows() -> None:
+    assert events(play("12:00:59", told="18:30:05"), account("12:00:00"), account("18:30:00")) == [imported("12:00:59")]
+
+
+# ── Exports over polls ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_polled_play_alone_is_an_estimated_event() -> None:
+    assert events(polled("12:00:00.250")) == [api("12:00:00.250")]
+    assert events(polled("12:00:00.250"))[0].is_estimated
+
+
+def test_a_polled_play_of_unknown_length_waits() -> None:
+    assert events(polled("12:00:00.250", ms=None)) == []
+
+
+def test_an_export_row_beats_the_poll_of_its_end_up_to_three_seconds_away() -> None:
+    assert events(play("12:00:00"), polled("12:00:03.000")) == [imported("12:00:00")]
+    assert events(play("12:00:00"), polled("11:59:57.000")) == [imported("12:00:00")]
+    assert events(play("12:00:00"), polled("12:00:03.001")) == [imported("12:00:00"), api("12:00:03.001")]
+    assert events(play("12:00:00"), polled("11:59:56.999")) == [api("11:59:56.999"), imported("12:00:00")]
+
+
+def test_an_export_row_beats_the_poll_of_its_start() -> None:
+    assert events(play("12:03:00", ms=180_000), polled("12:00:02.900")) == [imported("12:03:00")]
+    assert events(play("12:03:00", ms=170_000), polled("12:00:02.900")) == [
+        api("12:00:02.900"),
+        imported("12:03:00", ms=170_000),
+    ]
+
+
+def test_another_track_is_another_play() -> None:
+    assert len(events(play("12:00:00"), polled("12:00:00.000", B))) == 2
+
+
+def test_nearest_first_and_one_to_one() -> None:
+    # 2.0 s, 0.5 s and 2.5 s apart: the middle pair is nearest and leaves the outer two alone.
+    one, two = play("12:00:00", ms=6_000), play("12:00:02", ms=6_000)
+    assert upgrades(one, two, polled("12:00:02.500")) == {"12:00:02.500": "12:00:02"}
+    assert upgrades(one, two, polled("12:00:02.500"), polled("12:00:02.000")) == {
+        "12:00:02.000": "12:00:02",
+        "12:00:02.500": "12:00:00",
+    }
+
+
+def test_of_two_equally_near_the_earlier_is_taken() -> None:
+    assert upgrades(play("12:00:00", ms=6_000), play("12:00:02", ms=6_000), polled("12:00:01.000")) == {
+        "12:00:01.000": "12:00:00"
+    }
+    assert upgrades(play("12:00:01"), polled("12:00:00.000"), polled("12:00:02.000")) == {"12:00:00.000": "12:00:01"}
+
+
+def test_a_loop_of_one_track_polled_by_its_ends() -> None:
+    loop = [play("12:03:00"), play("12:06:00"), play("12:09:00")]
+    ends = [polled("12:03:00.400"), polled("12:06:00.900"), polled("12:08:59.700")]
+    assert events(*loop, *ends) == [imported("12:03:00"), imported("12:06:00"), imported("12:09:00")]
+    assert upgrades(*loop, *ends) == {
+        "12:03:00.400": "12:03:00",
+        "12:06:00.900": "12:06:00",
+        "12:08:59.700": "12:09:00",
+    }
+
+
+def test_a_loop_polled_by_its_starts_is_one_play_too_long() -> None:
+    # Ends go first, and every start but the first looks like the end of the play before: the rule's known price.
+    loop = [play("12:03:00"), play("12:06:00"), play("12:09:00")]
+    starts = [polled("12:00:00.400"), polled("12:03:00.400"), polled("12:06:00.400")]
+    assert upgrades(*loop, *starts) == {"12:03:00.400": "12:03:00", "12:06:00.400": "12:06:00"}
+    assert events(*loop, *starts) == [
+        api("12:00:00.400"),
+        imported("12:03:00"),
+        imported("12:06:00"),
+        imported("12:09:00"),
+    ]
+
+
+def test_starts_are_tried_only_among_what_ends_have_left() -> None:
+    # The poll at 12:03:01 is 1 s after one play's end and exactly at the other's start.
+    first, second = play("12:03:00"), play("12:06:01")
+    assert upgrades(first, second, polled("12:03:01.000")) == {"12:03:01.000": "12:03:00"}
+    assert upgrades(first, second, polled("12:03:00.000"), polled("12:03:01.000")) == {
+        "12:03:00.000": "12:03:00",
+        "12:03:01.000": "12:06:01",
+    }
+
+
+def test_account_data_tells_the_length_of_a_play_polled_in_its_minute() -> None:
+    names = play("2020-01-01T00:00:00", ms=0)  # tells that this id is this song
+    for moment in ("12:00:00.000", "12:00:59.999", "12:01:03.000", "11:59:57.000"):
+        assert events(names, account("12:00:00"), polled(moment)) == [imported(moment)]
+    assert events(names, account("12:00:00"), polled("12:01:03.001")) == [
+        imported("12:00:00", track=SONG_NAMES),
+        api("12:01:03.001"),
+    ]
+    assert events(names, account("12:00:00"), polled("11:59:56.999")) == [
+        api("11:59:56.999"),
+        imported("12:00:00", track=SONG_NAMES),
+    ]
+
+
+def test_account_data_meets_polls_by_the_names_that_the_track_was_last_played_under() -> None:
+    names = play("2020-01-01T00:00:00", ms=0)
+    renamed = play("2020-02-01T00:00:00", ms=0, track=SONG._replace(name="Song - Remastered"))
+    rows = (account("12:00:00"), polled("12:00:30"))
+    apart = [imported("12:00:00", track=SONG_NAMES), api("12:00:30")]
+    assert events(*rows) == apart
+    assert events(names, *rows) == [imported("12:00:30")]
+    assert events(names, renamed, *rows) == apart
+
+
+def test_extended_rows_go_before_account_data() -> None:
+    # The renamed row does not beat the account row, and ends 3 s from the poll in the account row's minute.
+    renamed = play("12:00:33", track=SONG._replace(name="Song - Live"))
+    names = play("2020-06-01T00:00:00", ms=0)
+    assert events(names, renamed, account("12:00:00"), polled("12:00:30")) == [
+        imported("12:00:00", track=SONG_NAMES),
+        imported("12:00:33"),
+    ]
+
+
+def test_polls_in_the_minute_go_before_polls_beside_it() -> None:
+    names = play("2020-01-01T00:00:00", ms=0)
+    rows = (names, account("12:00:00", ms=10_000), account("12:01:00", ms=20_000))
+    unmatched = imported("12:00:00", ms=10_000, track=SONG_NAMES)
+    assert events(*rows, polled("12:01:02")) == [unmatched, imported("12:01:02", ms=20_000)]
+    assert events(*rows, polled("12:01:02"), polled("12:01:30")) == [
+        unmatched,
+        imported(
+            "12:01:02", ms=20_000
+        ),  # both are inside 12:01: the earlier takes it, and 12:01:30 is too far from 12:00
+        api("12:01:30"),
+    ]
+    assert events(*rows, polled("12:00:10"), polled("12:00:59")) == [
+        imported("12:00:10", ms=10_000),
+        imported("12:00:59", ms=20_000),
+    ]
+
+
+def test_a_poll_at_the_turn_of_the_minute_goes_to_the_earlier_minute() -> None:
+    names = play("2020-01-01T00:00:00", ms=0)
+    assert events(names, account("12:00:00", ms=10_000), account("12:01:00", ms=20_000), polled("12:01:00")) == [
+        imported("12:01:00", ms=20_000, track=SONG_NAMES),
+        imported("12:01:00", ms=10_000),
+    ]
+
+
+def test_of_two_ids_with_one_name_polled_at_once_the_lower_id_meets_account_data() -> None:
+    names = (play("2020-01-01T00:00:00", ms=0), play("2020-01-01T00:00:00", ms=0, track=TWIN))
+    rows = (account("12:00:00"), polled("12:00:30", B), polled("12:00:30", A))
+    assert events(*names, *rows) == [imported("12:00:30"), api("12:00:30", track=B)]
+
+
+# ── Catalog ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_names_that_were_played_last_win() -> None:
+    new = Track(A, "Song - Remastered", "ARTIST", "Album")
+    catalog = catalog_of([play("12:00:00"), play("13:00:00", track=new), account("14:00:00")])
+    assert catalog.tracks == {A: new, SONG_NAMES: ACCOUNT_SONG}
+    assert catalog.artists == {"artist": "artist"}
+    assert catalog.albums == {("album", "artist"): "Album"}
+
+
+def test_of_names_played_at_the_same_time_the_greatest_wins() -> None:
+    upper, lower = SONG._replace(artist="ARTIST"), SONG._replace(name="song", artist="Artist")
+    catalog = catalog_of([play("12:00:00", track=lower), play("12:00:00", track=upper)])
+    assert catalog.tracks == {A: lower}  # "song" > "Song"
+    assert catalog.artists == {"artist": "Artist"}  # "Artist" > "ARTIST"
+
+
+# ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_stats_of_a_small_history() -> None:
+    stats = tables(
+        "UTC",
+        play("2021-01-31T23:30:00", ms=100_000),
+        play("2021-02-01T00:00:00", ms=20_000),
+        play("2021-02-01T00:10:00", ms=50_000, track=TWIN._replace(artist="ARTIST")),
+        account("2021-02-01T23:00:00", ms=10_000),
+        polled("2021-02-02T00:00:00.500", "c" * 22, ms=1_000_000),
+    )
+    january, february = date(2021, 1, 1), date(2021, 2, 1)
+    assert stats.totals == Totals(5, 1_180_000)
+    assert stats.track_months == {
+        (january, A): Totals(1, 100_000),
+        (february, A): Totals(1, 20_000),
+        (february, B): Totals(1, 50_000),
+        (february, SONG_NAMES): Totals(1, 10_000),
+        (february, "c" * 22): Totals(1, 1_000_000),
+    }
+    assert stats.track_stats == {
+        A: TrackStats(2, 120_000, at("2021-02-01T00:00:00")),
+        B: TrackStats(1, 50_000, at("2021-02-01T00:10:00")),
+        SONG_NAMES: TrackStats(1, 10_000, at("2021-02-01T23:00:00")),
+        "c" * 22: TrackStats(1, 1_000_000, at("2021-02-02T00:00:00") + timedelta(milliseconds=500)),
+    }
+    assert stats.artist_stats == {"artist": Totals(4, 180_000)}
+    assert stats.hour_stats == {23: Totals(2, 110_000), 0: Totals(3, 1_070_000)}
+    assert stats.bucket_stats == {
+        ("DAY", date(2021, 1, 31)): BucketStats(1, 100_000, 1),
+        ("DAY", date(2021, 2, 1)): BucketStats(3, 80_000, 3),
+        ("DAY", date(2021, 2, 2)): BucketStats(1, 1_000_000, 1),
+        ("WEEK", date(2021, 1, 25)): BucketStats(1, 100_000, 1),
+        ("WEEK", date(2021, 2, 1)): BucketStats(4, 1_080_000, 4),
+        ("MONTH", january): BucketStats(1, 100_000, 1),
+        ("MONTH", february): BucketStats(4, 1_080_000, 4),
+    }
+
+
+def test_a_week_and_a_month_count_a_track_once_however_often_it_was_played() -> None:
+    stats = tables("UTC", play("2021-01-01T12:00:00"), play("2020-12-31T12:00:00"), play("2020-12-28T12:00:00"))
+    assert stats.bucket_stats["WEEK", date(2020, 12, 28)] == BucketStats(3, 540_000, 1)  # 2020-W53 reaches into 2021
+    assert stats.bucket_stats["MONTH", date(2020, 12, 1)] == BucketStats(2, 360_000, 1)
+    assert stats.bucket_stats["MONTH", date(2021, 1, 1)] == BucketStats(1, 180_000, 1)
+
+
+def test_apia_has_no_thirtieth_of_december_2011() -> None:
+    # At 2011-12-30 10:00 UTC Samoa went from UTC-10 to UTC+14: Thursday the 29th was followed by Saturday the 31st.
+    stats = tables(
+        "Pacific/Apia",
+        play("2011-12-30T09:59:59", ms=10_000),
+        play("2011-12-30T10:00:00", ms=20_000),
+        play("2011-12-31T10:00:00", ms=40_000),
+    )
+    assert stats.bucket_stats == {
+        ("DAY", date(2011, 12, 29)): BucketStats(1, 10_000, 1),
+        ("DAY", date(2011, 12, 31)): BucketStats(1, 20_000, 1),
+        ("DAY", date(2012, 1, 1)): BucketStats(1, 40_000, 1),
+        ("WEEK", date(2011, 12, 26)): BucketStats(3, 70_000, 1),
+        ("MONTH", date(2011, 12, 1)): BucketStats(2, 30_000, 1),
+        ("MONTH", date(2012, 1, 1)): BucketStats(1, 40_000, 1),
+    }
+    assert stats.hour_stats == {23: Totals(1, 10_000), 0: Totals(2, 60_000)}
+    assert stats.track_months == {(date(2011, 12, 1), A): Totals(3, 70_000)}  # in UTC all of it is December
+
+
+def test_st_johns_falls_back_into_yesterday() -> None:
+    # At 2010-11-07 00:01 local time (02:31 UTC) clocks went back to 23:01 of the 6th, from UTC-2:30 to UTC-3:30.
+    stats = tables(
+        "America/St_Johns",
+        play("2010-11-07T02:30:59", ms=10_000),
+        play("2010-11-07T02:31:00", ms=20_000),
+        play("2010-11-07T03:30:00", ms=40_000),
+    )
+    assert stats.bucket_stats == {
+        ("DAY", date(2010, 11, 6)): BucketStats(1, 20_000, 1),
+        ("DAY", date(2010, 11, 7)): BucketStats(2, 50_000, 1),
+        ("WEEK", date(2010, 11, 1)): BucketStats(3, 70_000, 1),
+        ("MONTH", date(2010, 11, 1)): BucketStats(3, 70_000, 1),
+    }
+    assert stats.hour_stats == {0: Totals(2, 50_000), 23: Totals(1, 20_000)}
+
+
+def test_kathmandu_begins_its_month_at_a_quarter_past_six_in_the_evening() -> None:
+    stats = tables("Asia/Kathmandu", play("2021-02-28T18:14:59"), play("2021-02-28T18:15:00"))
+    assert stats.bucket_stats["MONTH", date(2021, 2, 1)] == BucketStats(1, 180_000, 1)
+    assert stats.bucket_stats["MONTH", date(2021, 3, 1)] == BucketStats(1, 180_000, 1)
+    assert stats.hour_stats == {23: Totals(1, 180_000), 0: Totals(1, 180_000)}

@@ -1,0 +1,177 @@
+"""When listeners are polled: no play lost while the quota allows it, neither the cooldown nor the quota broken."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from myi_pipelines.warehouse.poll_pacing import COOLDOWN, VISIBLE_PLAYS, Listening, Quota, crowd, next_interval, pace
+
+BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+TICK = timedelta(minutes=5)
+WORST_CASE_CALLS = 72
+"""A day, of one account that is polled every 20 minutes: enough even for 30 s plays without a pause."""
+
+
+class Habit(NamedTuple):
+    """Sessions of ``plays`` plays, ``pause`` apart, each play ``seconds`` long."""
+
+    seconds: float
+    plays: int
+    pause: float
+    first: float
+
+
+class Polls(NamedTuple):
+    """What became of one listener: when they were polled, and when how many plays had left the window unseen."""
+
+    at: list[datetime]
+    lost: list[tuple[datetime, int]]
+
+
+habits = st.builds(
+    Habit,
+    seconds=st.sampled_from([30.0, 31.0, 45.0, 90.0, 180.0, 240.0, 600.0]),
+    plays=st.sampled_from([1, 5, 20, 60, 400, 20_000]),
+    pause=st.sampled_from([60.0, 1_200.0, 3_600.0, 30_000.0, 86_400.0, 604_800.0]),
+    first=st.floats(0, 86_400),
+)
+NONSTOP = Habit(30.0, 20_000, 60.0, 0.0)
+ONCE_A_WEEK = Habit(180.0, 1, 604_800.0, 4_000.0)
+
+
+def plays_of(habit: Habit, days: int) -> list[datetime]:
+    ends, at = [], habit.first
+    while at < days * 86_400:
+        for _ in range(habit.plays):
+            at += habit.seconds
+            if at >= days * 86_400:
+                break
+            ends.append(BEGAN + timedelta(seconds=at))
+        at += habit.pause
+    return ends
+
+
+def simulate(listeners: Sequence[Habit], quota: Quota, *, days: int = 2, seed: int = 0) -> list[Polls]:
+    """Ticks go by, each a few seconds late; whoever is due is polled and told when next."""
+    chance = random.Random(seed)
+    ends = [plays_of(habit, days) for habit in listeners]
+    polls = [Polls([], []) for _ in listeners]
+    known = [Listening() for _ in listeners]
+    due = [BEGAN] * len(listeners)
+    seen = [0] * len(listeners)
+    for tick in range(int(days * DAY / quota.tick)):
+        now = BEGAN + tick * quota.tick + timedelta(seconds=chance.uniform(0, 20))
+        everybody, before = crowd(known, now, quota), list(known)
+        for one in range(len(listeners)):
+            if due[one] > now:
+                continue
+            over = bisect_right(ends[one], now)
+            if polls[one].at and over - seen[one] > VISIBLE_PLAYS:
+                polls[one].lost.append((now, over - seen[one] - VISIBLE_PLAYS))
+            gap = now if polls[one].lost and polls[one].lost[-1][0] == now else known[one].last_gap_at
+            seen[one] = over
+            page = ends[one][max(0, over - VISIBLE_PLAYS) : over]
+            known[one] = Listening(page[-1] if page else None, pace(page, now), gap)
+            polls[one].at.append(now)
+            due[one] = now + next_interval(known[one], everybody.without(before[one]), now)
+    return polls
+
+
+def most_in_a_day(polls: Sequence[Polls]) -> int:
+    times = sorted(at for one in polls for at in one.at)
+    return max(bisect_right(times, at + DAY) - index for index, at in enumerate(times))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(habits, min_size=1, max_size=8), st.integers(0, 3_000), st.integers(0, 9))
+@example([NONSTOP], 0, 0)
+@example([NONSTOP] * 7, 0, 0)
+@example([ONCE_A_WEEK, NONSTOP], 0, 0)
+def test_no_play_is_lost_while_the_quota_allows_it(listeners: list[Habit], spare: int, seed: int) -> None:
+    enough = int((len(listeners) * (WORST_CASE_CALLS + 2)) / 0.95) + 1 + spare
+    polls = simulate(listeners, Quota(enough, TICK), seed=seed)
+    assert [one.lost for one in polls] == [[]] * len(listeners)
+    assert most_in_a_day(polls) <= enough
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(habits, min_size=1, max_size=15), st.integers(4, 100), st.integers(0, 9))
+def test_all_together_stay_within_the_quota(listeners: list[Habit], calls_each: int, seed: int) -> None:
+    quota = Quota(len(listeners) * calls_each, TICK)
+    assert most_in_a_day(simulate(listeners, quota, seed=seed)) <= quota.calls_per_day
+
+
+def test_a_hundred_accounts_share_a_small_quota() -> None:
+    chance = random.Random(1)
+    listeners = [
+        Habit(
+            seconds=chance.choice([30, 60, 180, 240]),
+            plays=chance.choice([1, 10, 60, 500]),
+            pause=chance.uniform(600, 200_000),
+            first=chance.uniform(0, 86_400),
+        )
+        for _ in range(100)
+    ]
+    polls = simulate(listeners, Quota(600, TICK))
+    assert 400 <= most_in_a_day(polls) <= 600
+    assert all(len(one.at) >= 2 for one in polls)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(habits, min_size=1, max_size=8),
+    st.integers(1, 100_000),
+    st.sampled_from([1, 2, 3, 5, 7, 15, 30, 59]),
+    st.integers(0, 9),
+)
+def test_nobody_is_polled_within_the_cooldown(listeners: list[Habit], calls: int, minutes: int, seed: int) -> None:
+    for one in simulate(listeners, Quota(calls, timedelta(minutes=minutes)), days=1, seed=seed):
+        assert all(after - before >= COOLDOWN for before, after in pairwise(one.at))
+
+
+def test_a_tight_quota_goes_to_those_who_listen() -> None:
+    """A hundred accounts and 600 calls: 6 each would lose plays of whoever never pauses."""
+    busy = [NONSTOP, Habit(60.0, 20_000, 60.0, 0.0), Habit(200.0, 20_000, 60.0, 0.0)]
+    polls = simulate([*busy, *[ONCE_A_WEEK] * 97], Quota(600, TICK))
+    noticed = BEGAN + DAY / 2
+    for one in polls[:3]:
+        assert [lost for lost in one.lost if lost[0] > noticed] == []
+    assert most_in_a_day(polls) <= 600
+
+
+def test_an_active_listener_is_polled_every_few_minutes_and_an_idle_one_seldom() -> None:
+    now, quota = BEGAN, Quota(600, TICK)
+    active = Listening(now - timedelta(minutes=4), 200.0)
+    idle = Listening(now - timedelta(hours=5), 200.0)
+    assert next_interval(active, crowd([idle], now, quota), now) == COOLDOWN
+    assert next_interval(idle, crowd([active], now, quota), now) == timedelta(minutes=19)
+    assert next_interval(idle, crowd([idle] * 99, now, quota), now) > timedelta(hours=4)
+
+
+def test_a_possible_gap_shortens_the_interval_for_a_day() -> None:
+    now, quota = BEGAN, Quota(600, TICK)
+    idle = Listening(now - timedelta(hours=5), 200.0)
+    gap = idle._replace(last_gap_at=now)
+    for number in (0, 20, 99):
+        others = crowd([idle] * number, now, quota)
+        assert next_interval(gap, others, now) < next_interval(idle, others, now)
+    nobody = crowd([], now, quota)
+    assert next_interval(idle._replace(last_gap_at=now - DAY), nobody, now) == next_interval(idle, nobody, now)
+
+
+def test_pace_is_that_of_the_fastest_stretch_of_the_last_days() -> None:
+    slow = [BEGAN - timedelta(minutes=10 * play) for play in range(20)]
+    fast = [BEGAN - timedelta(hours=9, seconds=40 * play) for play in range(15)]
+    long_ago = [BEGAN - timedelta(days=20, seconds=31 * play) for play in range(15)]
+    assert pace(slow + fast + long_ago, BEGAN) == 40.0
+    assert pace(slow[:5], BEGAN) is None
+    assert pace([BEGAN - timedelta(seconds=second) for second in range(20)], BEGAN) == 30.0

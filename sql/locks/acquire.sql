@@ -1,0 +1,8 @@
+-- One row per lock: each is held until the transaction ends, taken in the order given.
+SELECT taken.position
+FROM unnest(%(names)s::text[], %(shared)s::boolean[]) WITH ORDINALITY AS wanted (name, is_shared, position)
+CROSS JOIN LATERAL (
+    SELECT wanted.position, pg_advisory_xact_lock_shared(hashtextextended(wanted.name, 0)) WHERE wanted.is_shared
+    UNION ALL
+    SELECT wanted.position, pg_advisory_xact_lock(hashtextextended(wanted.name, 0)) WHERE NOT wanted.is_shared
+) AS taken
