@@ -12,7 +12,8 @@ from functools import cache
 
 import msgspec
 
-from myi_pipelines.warehouse.database import SQL_FOLDER, Connection, statement
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import SQL_FOLDER, statement
 
 
 @dataclass(frozen=True, slots=True)
