@@ -76,7 +76,7 @@ def test_it_goes_on_with_its_work(old_url: str, tmp_path: Path) -> None:
 def test_an_unreleased_warehouse_is_refused(empty_database_url: str, migrations: int) -> None:
     version_0_1.make_schema(empty_database_url, migrations)
     before = schema_sql(empty_database_url)
-    with pytest.raises(UnreleasedWarehouse, match=f"has {migrations} of the 18 .* run `myi migrate` with the last commit"):
+    with pytest.raises(UnreleasedWarehouse, match=f"has {migrations} of the 18 .* `myi migrate` with the last commit"):
         migrate(empty_database_url)
     assert schema_sql(empty_database_url) == before
 
