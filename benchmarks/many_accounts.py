@@ -22,7 +22,7 @@ class Tick(NamedTuple):
     accounts: int
     due: float
     """To find who is due, once a tick."""
-    crowd: float
+    aggregate_demand: float
     """To add up what everybody would like of the quota, once a tick."""
     poll: float
     """To record a poll that found nothing, and say when the next one is, once a poll."""
@@ -36,15 +36,15 @@ def measure(url: str, *, accounts: int, times: int) -> Tick:
         due = polls.due_users(conn, now)
         ids = [one.user_id for one in due] or [1]
 
-        everybody = polls.linked_crowd(conn, now, QUOTA)
+        total_demand = polls.linked_demand(conn, now, QUOTA)
 
         def record_poll(number: int) -> None:
-            polls.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, everybody=everybody)
+            polls.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, total_demand=total_demand)
 
         return Tick(
             accounts,
             due=_median(lambda number: polls.due_users(conn, now), times),
-            crowd=_median(lambda number: polls.linked_crowd(conn, now, QUOTA), times),
+            aggregate_demand=_median(lambda number: polls.linked_demand(conn, now, QUOTA), times),
             poll=_median(record_poll, times),
         )
 

@@ -121,10 +121,10 @@ def _month(conn: Connection, *, month: date, month_no: int, made_up: dict[str, A
 
 def _attach(conn: Connection, table: MonthTable, month: date, known: dict[str, Any]) -> None:
     insert = partial(statement(f"scale/{table.name}").format, plays=statement("scale/plays"))
-    filling = partitions.Filling(insert, partitions.index_statements(conn, table))
+    partition_load = partitions.PartitionLoad(insert, partitions.index_statements(conn, table))
     with conn.transaction():
         asynchronous_commit(conn)
-        partitions.attach_month(conn, table, month, filling, known)
+        partitions.attach_month(conn, table, month, partition_load, known)
 
 
 def _statistics(conn: Connection, *, batch: dict[str, int]) -> None:

@@ -95,7 +95,7 @@ def _spent(
         tracks=len(plays_of),
         albums=len({track.album_id for track in played}),
         artists=len({artist_id for track in played for artist_id in track.artist_ids}),
-        calls=Counter(one.family for one in requests),
+        calls=Counter(one.group for one in requests),
         calls_for_most_plays=_steps_until(most, _told_by_call(plays_of, catalog, requests)),
         naive_for_most_plays=_steps_until(most, iter(sorted(plays_of.values(), reverse=True))),
         plays_untold=plays_untold,

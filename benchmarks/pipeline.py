@@ -75,9 +75,9 @@ def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -
 
 def derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
     _, catalog_seconds = timed(lambda: catalog.sync_catalog(conn))
-    stale = user_months.stale_slices(conn, user_months.Stage.EVENTS, user_id=user_id)
+    stale = user_months.invalidated_user_months(conn, user_months.Stage.EVENTS, user_id=user_id)
     helpers = [second_conn]
-    _, conform = timed(lambda: list(events.conform_slices(conn, stale, min_play_ms=MIN_PLAY_MS, helpers=helpers)))
+    _, conform = timed(lambda: list(events.conform_user_months(conn, stale, min_play_ms=MIN_PLAY_MS, helpers=helpers)))
     _, stats_seconds = timed(lambda: stats.refresh_stats(conn, user_id, helper=second_conn))
     return catalog_seconds, conform, stats_seconds
 

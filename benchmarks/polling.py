@@ -19,7 +19,7 @@ from benchmarks.linked import CALLS_PER_DAY, TICK, Linked, linked
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines.warehouse.user_months import Stage, stale_slices
+from myi_pipelines.warehouse.user_months import Stage, invalidated_user_months
 
 CLOCK_STARTS = datetime(2025, 10, 31, 14, tzinfo=UTC)
 """Soon after the end of the history that ``exports`` writes, so that the month has plays already."""
@@ -109,7 +109,7 @@ def followed(
                 _derive(spotify)
         requests = spotify.control.requests()
         calls = Counter(one.listener for one in requests)
-        polled = Counter(one.listener for one in requests if one.family == "recently_played")
+        polled = Counter(one.listener for one in requests if one.group == "recently_played")
         ends = spotify.now
         spotify.advance(BETWEEN_POLLS)
         spotify.poll_now()
@@ -126,7 +126,7 @@ def _derive(spotify: Linked) -> None:
     """What a run does after its polls: nothing more than taking in the catalog for who has no stale slice."""
     with connect(spotify.database_url) as conn, connect(spotify.database_url) as second_conn:
         sync_catalog(conn)
-        stale = stale_slices(conn, Stage.EVENTS)
+        stale = invalidated_user_months(conn, Stage.EVENTS)
         for user_id in {user_id for user_id, _ in stale}:
             pipeline.derive(conn, second_conn, user_id)
 

@@ -25,11 +25,11 @@ from myi_pipelines.warehouse.binary_copy import Packer, PlayContext, TrackNames
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.landing import land_upload
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 
 NewDatabase: TypeAlias = Callable[[str], str]
 """A fresh, migrated database of a name; its URL."""
-Refresh: TypeAlias = Callable[[Sequence[Connection], Sequence[Slice]], None]
+Refresh: TypeAlias = Callable[[Sequence[Connection], Sequence[UserMonth]], None]
 """A way to recompute the statistics of slices on two connections."""
 
 LISTENERS, PLAYS, TRACKS = 100, 1_000, 5_000
@@ -69,7 +69,7 @@ class Rebuilt(NamedTuple):
     rows: int
     merge: float
     swap: float
-    is_swapped: bool
+    is_exchanged: bool
 
     @property
     def ratio(self) -> float:
@@ -105,7 +105,7 @@ def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed])
         met = "[green]met" if one.ratio >= TARGET else "[red]missed"
         table.add_row(
             one.what, f"{one.rows:,}", f"{one.merge:.3f}", f"{one.swap:.3f}", f"{one.rows / one.swap:,.0f}",
-            f"{one.ratio:.1f}", "swap" if one.is_swapped else "merge of what differs",
+            f"{one.ratio:.1f}", "swap" if one.is_exchanged else "merge of what differs",
             f"≥ {TARGET:.1f}" if has_target else "", met if has_target else "",
         )  # fmt: skip
     console.print(table)
@@ -125,7 +125,7 @@ def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed])
 def _statistics_case(
     conn: Connection, helper: Connection, what: str, spoil: str, rounds: int, on_step: Callable[[str], object]
 ) -> Recomputed:
-    chosen = user_months.all_slices(conn, [MONTH])
+    chosen = user_months.all_user_months(conn, [MONTH])
     ways: dict[Refresh, list[str]] = {
         _refresh_one_by_one: STATISTICS,
         _refresh_together: STATISTICS,
@@ -140,26 +140,26 @@ def _statistics_case(
     return Recomputed(what, *map(statistics.median, seconds.values()))
 
 
-def _refresh_together(conns: Sequence[Connection], chosen: Sequence[Slice]) -> None:
-    for _ in stats.refresh_slices(conns, chosen, recount=True):
+def _refresh_together(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
+    for _ in stats.refresh_user_months(conns, chosen, recount=True):
         pass
 
 
-def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[Slice]) -> None:
-    def refresh(mine: Connection, one: Slice) -> object:
+def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
+    def refresh(mine: Connection, one: UserMonth) -> object:
         return stats.refresh_stats(mine, one.user_id, [one.month])
 
     for _ in map_on_connections(conns, chosen, refresh):
         pass
 
 
-def _refresh_in_one_transaction(conns: Sequence[Connection], chosen: Sequence[Slice]) -> None:
+def _refresh_in_one_transaction(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
     """The listeners' tables change together, so a swap of one table would have them all in one transaction. The other
     connection can only read."""
     [conn, helper] = conns
     user_ids = [one.user_id for one in chosen]
     with stats._writing(conn, user_ids, [MONTH]):
-        conn.execute("DELETE FROM stale_slices")
+        conn.execute("DELETE FROM invalidated_user_months")
         stats._recompute(conn, user_ids, [MONTH], recount=True, helper=helper)
 
 
@@ -169,24 +169,26 @@ def _case(
     merges: list[float] = []
     swaps: list[float] = []
     swapped: list[date] = []
-    chosen = user_months.all_slices(conn, [MONTH])
+    chosen = user_months.all_user_months(conn, [MONTH])
     for number in range(rounds):
         on_step(f"rebuilding a month, {what}: {number + 1} of {rounds}")
         _spoil(conn, chosen, spoil, Stage.EVENTS)
-        merge = events.conform_slices(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper])
+        merge = events.conform_user_months(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper])
         merges.append(timed(partial(list, merge))[1])
         _spoil(conn, chosen, spoil, Stage.EVENTS)
-        swap = rebuild.derive_slices(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper], on_swap=swapped.append)
+        swap = rebuild.derive_user_months(
+            conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper], on_exchange=swapped.append
+        )
         swaps.append(timed(partial(list, swap))[1])
     return Rebuilt(what, LISTENERS * PLAYS, statistics.median(merges), statistics.median(swaps), bool(swapped))
 
 
-def _spoil(conn: Connection, chosen: Sequence[Slice], spoil: str, stage: Stage) -> None:
+def _spoil(conn: Connection, chosen: Sequence[UserMonth], spoil: str, stage: Stage) -> None:
     conn.execute(spoil.encode())
     conn.execute("VACUUM ANALYZE")
     conn.execute("CHECKPOINT")
     with conn.transaction():
-        user_months.mark_stale(conn, chosen, stage)
+        user_months.invalidate(conn, chosen, stage)
 
 
 def _land(conn: Connection, helper: Connection) -> None:
@@ -203,8 +205,8 @@ def _land(conn: Connection, helper: Connection) -> None:
             batches=[Packer(MIN_PLAY_MS).pack(_Upload(number))],
         )
     catalog.sync_catalog(conn)
-    for _ in events.conform_slices(
-        conn, user_months.all_slices(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]
+    for _ in events.conform_user_months(
+        conn, user_months.all_user_months(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]
     ):
         pass
     conn.execute("ANALYZE")

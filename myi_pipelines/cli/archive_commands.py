@@ -76,14 +76,14 @@ def unarchive(
 
       myi unarchive 2019-03 2019-04
     """
-    from myi_pipelines.operations.archiving import bring_back, store_of
-    from myi_pipelines.warehouse.archive import archived_slices, hold_months
+    from myi_pipelines.operations.archiving import restore_archived, store_of
+    from myi_pipelines.warehouse.archive import archived_user_months, hold_months
 
     chosen = [_month(text) for text in months]
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         hold_months(conn, chosen, datetime.now(UTC) + timedelta(days=hold_days))
-        came = bring_back(store_of(settings), conn, archived_slices(conn, chosen))
+        came = restore_archived(store_of(settings), conn, archived_user_months(conn, chosen))
     if not came:
         note("nothing of these months is in the archive; `myi archive --list` shows what is")
         return

@@ -163,7 +163,7 @@ def verify(
       myi verify --user anna --repair
     """
     from myi_pipelines.operations import verify
-    from myi_pipelines.operations.archiving import bring_back_from, store_of
+    from myi_pipelines.operations.archiving import restoring_from, store_of
     from myi_pipelines.warehouse.users import user_named
 
     settings = read_settings()
@@ -177,7 +177,7 @@ def verify(
                 conn,
                 found,
                 min_play_ms=settings.min_play_ms,
-                bring_back=bring_back_from(store_of(settings)),
+                restore_archived=restoring_from(store_of(settings)),
                 progress=note,
             )
             found = verify.verify(conn, min_play_ms=settings.min_play_ms, user=user, progress=note)

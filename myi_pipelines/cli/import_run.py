@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from myi_pipelines.cli.import_progress import shown
-from myi_pipelines.ingest.uploads.landing_files import STRANGERS
+from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS
 from myi_pipelines.orchestration.instance.foreground import Done, run_here
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
@@ -74,7 +74,7 @@ def import_files(
     files, months = _survey(paths, limits, console)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
         user_id = ensure_user(conn, user, timezone)
-        stale = reporting.stale_range(conn, user_id=user_id)
+        stale = reporting.invalidated_range(conn, user_id=user_id)
         months += [month for month in (stale.first, stale.last) if month]
         with shown(console, conn, user_id):
             done = _run(settings, files, user, months)
@@ -92,7 +92,7 @@ def _survey(paths: Sequence[Path], limits: Limits, console: Console) -> tuple[li
             try:
                 with open_upload(file, limits) as upload:
                     months += upload.month_range() or ()
-            except STRANGERS as error:
+            except NOT_EXPORTS as error:
                 if path.is_dir():
                     console.print(f"passed over: {error}", style="dim", markup=False, highlight=False)
                     continue

@@ -138,7 +138,7 @@ def quota() -> None:
     table.add_column("blocked until")
     for one in usage:
         table.add_row(
-            escape(one.family.value),
+            escape(one.group.value),
             f"{one.calls_last_minute:,}",
             f"{one.calls_last_day:,}",
             f"{one.budget:,}",

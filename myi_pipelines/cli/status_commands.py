@@ -9,7 +9,7 @@ import typer
 from myi_pipelines.cli.app import app, note, output, read_settings
 
 if TYPE_CHECKING:
-    from myi_pipelines.operations.monitoring.health import Finding
+    from myi_pipelines.operations.monitoring.health import CheckResult
 
 PANEL = "Watching over it"
 
@@ -33,48 +33,48 @@ def status(
     """
     from myi_pipelines.operations.monitoring.health import Level, worst
 
-    findings = _findings()
-    level = worst(findings)
+    results = _results()
+    level = worst(results)
     if as_json:
-        _write_json(findings)
+        _write_json(results)
     else:
-        _write_lines(findings)
+        _write_lines(results)
     raise typer.Exit(Level.BROKEN if strict and level == Level.WARNING else level)
 
 
-def _findings() -> "list[Finding]":
+def _results() -> "list[CheckResult]":
     """What was found; wrong settings are a finding too."""
-    from myi_pipelines.operations.monitoring.health import Finding, Level, judge
-    from myi_pipelines.operations.monitoring.health_snapshot import read_vitals
+    from myi_pipelines.operations.monitoring.health import CheckResult, Level, evaluate
+    from myi_pipelines.operations.monitoring.health_snapshot import read_health_snapshot
     from myi_pipelines.settings import SettingsError
 
     try:
         settings = read_settings()
     except SettingsError as error:
-        return [Finding("settings", Level.BROKEN, str(error))]
-    return judge(read_vitals(settings))
+        return [CheckResult("settings", Level.BROKEN, str(error))]
+    return evaluate(read_health_snapshot(settings))
 
 
-def _write_lines(findings: "list[Finding]") -> None:
+def _write_lines(results: "list[CheckResult]") -> None:
     from rich.text import Text
 
     from myi_pipelines.operations.monitoring.health import Level
 
     marks = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BROKEN: ("✗", "red")}
     console = output()
-    for finding in findings:
-        mark, color = marks[finding.level]
-        line = Text.assemble((mark, color), f" {finding.name:<11} ", (finding.text, "" if color == "green" else color))
+    for result in results:
+        mark, color = marks[result.level]
+        line = Text.assemble((mark, color), f" {result.name:<11} ", (result.text, "" if color == "green" else color))
         console.print(line, soft_wrap=True)
 
 
-def _write_json(findings: "list[Finding]") -> None:
+def _write_json(results: "list[CheckResult]") -> None:
     from myi_pipelines.operations.monitoring.health import worst
 
     answer = {
-        "level": worst(findings).name.lower(),
+        "level": worst(results).name.lower(),
         "checked_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "findings": [{"name": one.name, "level": one.level.name.lower(), "text": one.text} for one in findings],
+        "results": [{"name": one.name, "level": one.level.name.lower(), "text": one.text} for one in results],
     }
     typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
 

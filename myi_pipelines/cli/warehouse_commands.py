@@ -41,7 +41,7 @@ def users() -> None:
             str(user.first_played_on or "–"),
             _when(user.last_played_at),
             _when(user.last_ingested_at),
-            str(user.stale_slices or ""),
+            str(user.invalidated_user_months or ""),
         )
     output().print(table)
 

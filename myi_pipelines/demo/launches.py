@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 CALLS = 100
 """For metadata at most, as in a scheduled run."""
 
-_STALE = {"config": {"only_stale": True}}
+_STALE = {"config": {"only_invalidated": True}}
 
 
 class Launch(NamedTuple):

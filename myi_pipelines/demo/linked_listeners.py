@@ -51,11 +51,11 @@ def plan_spotify(conn: Connection, settings: Settings, offer: Offer) -> SpotifyP
     Where somebody's own account is linked there is no Spotify at all: the simulator would refuse its tokens, and it
     would take a login to get over that.
     """
-    strangers = [account.name for account in list_accounts(conn) if account.spotify_id not in simulated_ids()]
+    not_exports = [account.name for account in list_accounts(conn) if account.spotify_id not in simulated_ids()]
     refusal = None
-    if strangers:
+    if not_exports:
         refusal = (
-            f"{', '.join(strangers)} linked a Spotify account of their own: the demo shows the import only; "
+            f"{', '.join(not_exports)} linked a Spotify account of their own: the demo shows the import only; "
             "MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps it apart and shows Spotify too"
         )
     elif not offer.listeners:
@@ -133,6 +133,6 @@ def calls_by_family(plan: SpotifyPlan) -> dict[str, int]:
     """The calls that the simulator's Web API got, by kind of endpoint, the most called first."""
     calls: dict[str, int] = {}
     for request in Control(plan.settings.spotify_api_url).requests("/v1"):
-        family = request.family.replace("_", "-")
-        calls[family] = calls.get(family, 0) + 1
+        group = request.group.replace("_", "-")
+        calls[group] = calls.get(group, 0) + 1
     return dict(sorted(calls.items(), key=lambda one: -one[1]))

@@ -35,7 +35,7 @@ class Offer(NamedTuple):
     waiting: tuple[SampleFile, ...]
     known: tuple[SampleFile, ...]
     """Files that were imported before, as their hashes tell."""
-    strangers: tuple[str, ...]
+    not_exports: tuple[str, ...]
     """Listeners whose names are the sample's but whose history is not: it is left alone."""
     failed_before: frozenset[int]
     """Import jobs that had failed by then and tell nothing of this try."""
@@ -45,7 +45,7 @@ class Offer(NamedTuple):
     @property
     def listeners(self) -> tuple[str, ...]:
         """Those whose history is the sample's."""
-        return tuple(name for name in NAMES if name not in self.strangers)
+        return tuple(name for name in NAMES if name not in self.not_exports)
 
 
 def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
@@ -56,7 +56,7 @@ def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
     """
     waiting: list[SampleFile] = []
     known: list[SampleFile] = []
-    strangers: list[str] = []
+    not_exports: list[str] = []
     jobs = [job for name in NAMES for job in list_jobs(conn, user=name, limit=JOBS_AT_MOST)]
     end = last_day(jobs)
     with _workshop(uploads) as workshop:
@@ -64,7 +64,7 @@ def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
             made = {path: _sample_file(listener, path, uploads) for path in listener.files}
             imported = {job.sha256 for job in jobs if job.user == listener.name and job.status == "COMPLETED"}
             if imported - {file.sha256 for file in made.values()} or any(map(_is_taken, made.values())):
-                strangers.append(listener.name)
+                not_exports.append(listener.name)
                 continue
             for path, file in made.items():
                 if file.sha256 in imported and not file.path.exists():
@@ -75,7 +75,7 @@ def offer_sample(conn: Connection, uploads: Path, *, plays: int) -> Offer:
                 path.replace(file.path)
                 waiting.append(file)
     failed = frozenset(job.id for job in jobs if job.status == "FAILED")
-    return Offer(tuple(waiting), tuple(known), tuple(strangers), failed, end)
+    return Offer(tuple(waiting), tuple(known), tuple(not_exports), failed, end)
 
 
 def last_day(jobs: list[ImportJob]) -> date:

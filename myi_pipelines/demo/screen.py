@@ -192,7 +192,7 @@ def offered(offer: Offer, uploads: Path) -> list[str]:
         lines.append(f"put {files} of sample history into {_short(uploads)}/: {who.replace(' and ', ', ')}")
     if offer.known and not offer.waiting:
         lines.append(f"the sample is imported already: the hashes of its {len(offer.known)} files are known")
-    lines += [f"{name} has a history that is not the sample's: it is left alone" for name in offer.strangers]
+    lines += [f"{name} has a history that is not the sample's: it is left alone" for name in offer.not_exports]
     return lines
 
 

@@ -61,5 +61,5 @@ def _metadata(arrivals: Arrivals) -> RenderableType:
 
 
 def _cost(calls: Mapping[str, int]) -> RenderableType:
-    by_family = ", ".join(f"{count:,} {family}" for family, count in calls.items())
+    by_family = ", ".join(f"{count:,} {group}" for group, count in calls.items())
     return Text.assemble((f"{sum(calls.values()):,} calls", "bold"), (f"  {by_family}", NOTE))

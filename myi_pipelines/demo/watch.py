@@ -15,7 +15,7 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
 from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
-from myi_pipelines.warehouse.user_months import Slice, Stage, stale_slices
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidated_user_months
 
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_BETWEEN_QUESTIONS = 0.8
@@ -85,7 +85,7 @@ class Watch:
         self._stack = stack
         self._offer = offer
         self._since = since
-        self._known_stale: dict[Stage, set[Slice]] = {stage: set() for stage in Stage}
+        self._known_stale: dict[Stage, set[UserMonth]] = {stage: set() for stage in Stage}
         self._runs: tuple[Run, ...] | None = None
         self._linked: Sequence[str] = ()
         self._before: list[Coverage] = []
@@ -151,7 +151,7 @@ class Watch:
         return tuple((file, jobs.get((file.user, file.sha256))) for file in self._offer.waiting)
 
     def _work(self, stage: Stage) -> Work:
-        stale = stale_slices(self._conn, stage)
+        stale = invalidated_user_months(self._conn, stage)
         self._known_stale[stage].update(stale)
         return Work(len(self._known_stale[stage]) - len(stale), len(self._known_stale[stage]))
 

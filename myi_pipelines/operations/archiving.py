@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from myi_pipelines.operations.parquet_store import ArchiveDamaged, Sealed, Store
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import archive
-from myi_pipelines.warehouse.archive import ArchivedMonth, BringBack, Contents
+from myi_pipelines.warehouse.archive import ArchivedMonth, Contents, RestoreArchived
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, trying
 from myi_pipelines.warehouse.partitions import MonthTable, snapshot
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.user_months import UserMonth
 
 LISTENERS_AT_ONCE = 200
 
@@ -57,9 +57,9 @@ def store_of(settings: Settings) -> Store:
     return Store(settings.archive_url or str(settings.home / "archive"))
 
 
-def bring_back_from(store: Store) -> BringBack:
+def restoring_from(store: Store) -> RestoreArchived:
     """What the warehouse's work calls when plays that it needs are archived."""
-    return partial(bring_back, store)
+    return partial(restore_archived, store)
 
 
 def archive_months(conn: Connection, store: Store, *, before: date, now: datetime | None = None) -> Iterator[Left]:
@@ -74,7 +74,7 @@ def archive_months(conn: Connection, store: Store, *, before: date, now: datetim
             yield _archive_or_keep(conn, store, month, now)
 
 
-def bring_back(store: Store, conn: Connection, slices: Sequence[Slice]) -> int:
+def restore_archived(store: Store, conn: Connection, slices: Sequence[UserMonth]) -> int:
     """Bring archived slices back, equal row for row, and return how many came.
 
     Those that are not archived are passed over. Not to be called inside a transaction. Raises ArchiveDamaged before
@@ -82,7 +82,7 @@ def bring_back(store: Store, conn: Connection, slices: Sequence[Slice]) -> int:
     """
     parts = {(part.month, part.part): part for part in archive.archived_parts(conn, sorted({m for _, m in slices}))}
     came = 0
-    for key, user_ids in archive.parts_of_slices(conn, slices).items():
+    for key, user_ids in archive.parts_of_user_months(conn, slices).items():
         if key not in parts:  # Somebody else brought it back since.
             continue
         part = parts[key]
@@ -93,7 +93,7 @@ def bring_back(store: Store, conn: Connection, slices: Sequence[Slice]) -> int:
 
         for start in range(0, len(user_ids), LISTENERS_AT_ONCE):
             some = user_ids[start : start + LISTENERS_AT_ONCE]
-            came += archive.return_slices(conn, part, some, rows, now=datetime.now(UTC))
+            came += archive.restore_user_months(conn, part, some, rows, now=datetime.now(UTC))
     return came
 
 
@@ -107,9 +107,9 @@ def forget_user(conn: Connection, store: Store, user_id: int) -> list[Forgotten]
     now = datetime.now(UTC)
     forgotten = []
     with _alone(conn):
-        conn.execute("DELETE FROM archived_slices WHERE user_id = %s", [user_id])
+        conn.execute("DELETE FROM archived_user_months WHERE user_id = %s", [user_id])
         archive.retire_parts(conn, now)
-        for folder in archive.leftovers(conn):
+        for folder in archive.orphans(conn):
             _remove(conn, store, folder)
         for part in archive.archived_parts(conn):
             held = {table.name: store.count_rows(part.folder, table.name, user_id) for table in archive.ARCHIVED_TABLES}
@@ -125,7 +125,7 @@ def forget_user(conn: Connection, store: Store, user_id: int) -> list[Forgotten]
 def sweep(conn: Connection, store: Store, now: datetime) -> int:
     """Remove the folders that nothing needs any more; return how many there were."""
     archive.retire_parts(conn, now)
-    folders = archive.leftovers(conn, now)
+    folders = archive.orphans(conn, now)
     for folder in folders:
         _remove(conn, store, folder)
     return len(folders)
@@ -196,13 +196,13 @@ def _told(folder: str, sealed: Sealed) -> dict[str, Any]:
 
 def _new_folder(conn: Connection, month: date, part: int, now: datetime) -> str:
     folder = f"month={month:%Y-%m}/{part}-{secrets.token_hex(4)}"
-    archive.add_leftover(conn, folder, now)
+    archive.add_orphaned_folder(conn, folder, now)
     return folder
 
 
 def _remove(conn: Connection, store: Store, folder: str) -> None:
     store.remove(folder)
-    archive.forget_leftover(conn, folder)
+    archive.remove_orphaned_folder(conn, folder)
 
 
 @contextmanager

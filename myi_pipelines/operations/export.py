@@ -24,7 +24,7 @@ from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import snapshot
 from myi_pipelines.warehouse.personal_data import ExportedRows
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines.warehouse.users import user_named
 
 FORMAT = 1
@@ -166,8 +166,10 @@ def told(folder: Path, file: str, rows: int) -> ExportedFile:
 def _archived_rows(conn: Connection, store: Store, user_id: int) -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
     """The listener's rows that lie in the archive, by table and part."""
     parts = {(part.month, part.part): part for part in archive.archived_parts(conn)}
-    slices = [one for one in archive.archived_slices(conn, sorted({month for month, _ in parts})) if one[0] == user_id]
-    for key in archive.parts_of_slices(conn, [Slice(*one) for one in slices]):
+    slices = [
+        one for one in archive.archived_user_months(conn, sorted({month for month, _ in parts})) if one[0] == user_id
+    ]
+    for key in archive.parts_of_user_months(conn, [UserMonth(*one) for one in slices]):
         part = parts[key]
         store.check(part.folder, part.manifest_sha256)
         for table in archive.ARCHIVED_TABLES:

@@ -8,22 +8,22 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal_data
-from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, BringBack
+from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, RestoreArchived
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import conform_slices, match_plays, open_workspace, slice_bounds
+from myi_pipelines.warehouse.events import conform_user_months, match_plays, open_workspace, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
     USER_TRACK_MONTHS,
     around,
-    see_months,
+    ensure_partitions_visible,
     snapshot,
 )
 from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
-from myi_pipelines.warehouse.user_months import Slice, Stage, mark_stale, stale_slices
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, invalidated_user_months
 
 FROM_EVENTS = {
     "user_track_months": "track_months",
@@ -85,7 +85,7 @@ def verify(
         {"name": user},
     ).fetchall()
     for table in MONTH_TABLES:
-        see_months(conn, table)
+        ensure_partitions_visible(conn, table)
     differences: list[Difference] = []
     slices = 0
     for user_id, name, timezone in chosen:
@@ -103,7 +103,12 @@ def verify(
             Difference(table, f"{rows:,} rows of listener {user_id}, who does not exist", user_id=user_id)
             for table, user_id, rows in personal_data.ownerless(conn)
         ]
-    stale = [one for stage in Stage for user_id, _, _ in chosen for one in stale_slices(conn, stage, user_id=user_id)]
+    stale = [
+        one
+        for stage in Stage
+        for user_id, _, _ in chosen
+        for one in invalidated_user_months(conn, stage, user_id=user_id)
+    ]
     return Verified(differences, len(chosen), slices, len(set(stale)))
 
 
@@ -112,13 +117,13 @@ def repair(
     found: Verified,
     *,
     min_play_ms: int,
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
     progress: Progress = lambda line: None,
 ) -> None:
     """Mark the slices that differ and derive them; make all-time counts the sums of their months.
 
     Rows of nobody and of no names go, and names that mean no track are taken into the catalog again. Safe to break off
-    and to repeat. Plays that the work needs come back from the archive; without ``bring_back`` SlicesAreArchived is
+    and to repeat. Archived plays that the work needs are restored; without ``restore_archived``, UserMonthsArchived is
     raised.
     """
     if any(one.table in ("export_tracks", "export_track_links") for one in found.differences):
@@ -128,7 +133,9 @@ def repair(
     sync_catalog(conn)
     for user_id, name in sorted({(one.user_id, one.user) for one in found.differences if one.user and one.user_id}):
         progress(f"repairing {name}")
-        _repair(conn, user_id, [one for one in found.differences if one.user_id == user_id], min_play_ms, bring_back)
+        _repair(
+            conn, user_id, [one for one in found.differences if one.user_id == user_id], min_play_ms, restore_archived
+        )
 
 
 def _repair(
@@ -136,7 +143,7 @@ def _repair(
     user_id: int,
     differences: Sequence[Difference],
     min_play_ms: int,
-    bring_back: BringBack | None,
+    restore_archived: RestoreArchived | None,
 ) -> None:
     months = sorted({one.month for one in differences if one.month})
     with conn.transaction():
@@ -149,13 +156,13 @@ def _repair(
             conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
             stale = {one.month for one in differences if one.stage is stage and one.month}
-            mark_stale(conn, [Slice(user_id, month) for month in stale], stage)
+            invalidate(conn, [UserMonth(user_id, month) for month in stale], stage)
     for _ in range(ROUNDS):
-        waiting = stale_slices(conn, Stage.EVENTS, user_id=user_id)
-        for _ in conform_slices(conn, waiting, min_play_ms=min_play_ms, bring_back=bring_back):
+        waiting = invalidated_user_months(conn, Stage.EVENTS, user_id=user_id)
+        for _ in conform_user_months(conn, waiting, min_play_ms=min_play_ms, restore_archived=restore_archived):
             pass
-        refresh_stats(conn, user_id, months, bring_back=bring_back)
-        if not stale_slices(conn, Stage.EVENTS, user_id=user_id):
+        refresh_stats(conn, user_id, months, restore_archived=restore_archived)
+        if not invalidated_user_months(conn, Stage.EVENTS, user_id=user_id):
             break
 
 
@@ -168,7 +175,7 @@ def _verify_events(conn: Connection, user_id: int, name: str, min_play_ms: int, 
     compared = 0
     for month in months:
         with snapshot(conn, ARCHIVED_TABLES, around(month)), conn.transaction(force_rollback=True):
-            if (rows := _compared_events(conn, Slice(user_id, month), min_play_ms)) is None:
+            if (rows := _compared_events(conn, UserMonth(user_id, month), min_play_ms)) is None:
                 continue
         compared += 1
         differences += [
@@ -182,17 +189,17 @@ def _verify_events(conn: Connection, user_id: int, name: str, min_play_ms: int, 
     return compared
 
 
-def _compared_events(conn: Connection, one: Slice, min_play_ms: int) -> list[tuple[Any, ...]] | None:
+def _compared_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[Any, ...]] | None:
     """The events of a slice that are not what landing says; None where it is about to be derived anyway.
 
     What is derived lies in temporary tables until the caller's transaction is rolled back.
     """
-    bounds = slice_bounds(one, min_play_ms)
+    bounds = user_month_bounds(one, min_play_ms)
     conn.execute("TRUNCATE desired_events")
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None
     has_account_data, has_polled_plays, is_unlinked, _ = row
-    if is_unlinked or one in stale_slices(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
+    if is_unlinked or one in invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
         return None
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)

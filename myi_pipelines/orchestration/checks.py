@@ -33,13 +33,13 @@ def everyones_stats_agree(warehouse: Warehouse) -> dg.AssetCheckResult:
 )
 def slices_are_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as conn:
-        overdue = reporting.stale_range(conn, older_than_seconds=60 * MINUTES_UNTIL_OVERDUE)
+        overdue = reporting.invalidated_range(conn, older_than_seconds=60 * MINUTES_UNTIL_OVERDUE)
     return dg.AssetCheckResult(
         passed=overdue.slices == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=(
             f"{overdue.slices:,} slices from {overdue.first:%Y-%m} to {overdue.last:%Y-%m} have been stale for more "
-            f"than {MINUTES_UNTIL_OVERDUE} minutes; is the sensor stale_slices on?"
+            f"than {MINUTES_UNTIL_OVERDUE} minutes; is the sensor invalidated_user_months on?"
             if overdue.first and overdue.last
             else "Every slice is up to date."
         ),
@@ -147,8 +147,8 @@ def quota_is_left(spotify: Spotify) -> dg.AssetCheckResult:
         if isinstance(access, str):
             return dg.AssetCheckResult(passed=True, description=access)
         usage = access.client.gate.usage()
-    blocked = [f"{one.family.value} until {one.blocked_until:%Y-%m-%d %H:%M} UTC" for one in usage if one.blocked_until]
-    spent = [one.family.value for one in usage if one.calls_last_day >= one.budget]
+    blocked = [f"{one.group.value} until {one.blocked_until:%Y-%m-%d %H:%M} UTC" for one in usage if one.blocked_until]
+    spent = [one.group.value for one in usage if one.calls_last_day >= one.budget]
     problems = [f"blocked: {', '.join(blocked)}"] * bool(blocked) + [f"used up: {', '.join(spent)}"] * bool(spent)
     return dg.AssetCheckResult(
         passed=bool(usage) and not problems,

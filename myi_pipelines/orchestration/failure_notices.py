@@ -32,17 +32,17 @@ class Subject:
 
     title: str
     pause_seconds: float
-    told_at: float = 0.0
+    last_report_at: float = 0.0
     untold: int = 0
     text: str = ""
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is something to tell, and it may be told."""
-        return self.untold > 0 and now.timestamp() - self.told_at >= self.pause_seconds
+        return self.untold > 0 and now.timestamp() - self.last_report_at >= self.pause_seconds
 
 
 @dataclass
-class Notebook:
+class AlertState:
     """What the sensor remembers from tick to tick."""
 
     seen: dict[str, int]
@@ -50,7 +50,7 @@ class Notebook:
     subjects: dict[str, Subject] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, cursor: str) -> Notebook:
+    def read(cls, cursor: str) -> AlertState:
         """What an earlier tick wrote."""
         content = json.loads(cursor)
         return cls(content["seen"], {key: Subject(**one) for key, one in content["subjects"].items()})
@@ -70,7 +70,7 @@ class Notebook:
         self.subjects = {
             key: one
             for key, one in self.subjects.items()
-            if one.untold or now.timestamp() - one.told_at < one.pause_seconds
+            if one.untold or now.timestamp() - one.last_report_at < one.pause_seconds
         }
 
 
@@ -95,9 +95,9 @@ def failure_notices(context: SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         return dg.SkipReason(OFF)
     now = get_current_datetime()
     if context.cursor is None:
-        book = Notebook({kind.value: _latest(context.instance, kind) for kind in _WATCHED})
+        book = AlertState({kind.value: _latest(context.instance, kind) for kind in _WATCHED})
         return dg.SensorResult(skip_reason="Watching from now on.", cursor=book.written())
-    book = Notebook.read(context.cursor)
+    book = AlertState.read(context.cursor)
     for record in _new_events(context.instance, book):
         _note(context.instance, settings, book, record)
     said = _tell(settings, book, now)
@@ -105,7 +105,7 @@ def failure_notices(context: SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     return dg.SensorResult(skip_reason=" ".join(said) or "Nothing failed.", cursor=book.written())
 
 
-def _tell(settings: Settings, book: Notebook, now: datetime) -> list[str]:
+def _tell(settings: Settings, book: AlertState, now: datetime) -> list[str]:
     """Send what is due; what was sent, held back and not taken, for whoever looks at the tick."""
     said = []
     for subject in book.subjects.values():
@@ -121,7 +121,7 @@ def _tell(settings: Settings, book: Notebook, now: datetime) -> list[str]:
         except NotSent as error:
             said.append(f"{subject.title!r}: {error}; tried again at the next tick.")
             continue
-        subject.told_at, subject.untold, subject.text = now.timestamp(), 0, ""
+        subject.last_report_at, subject.untold, subject.text = now.timestamp(), 0, ""
         refused = f" Not taken by: {', '.join(sent.refused)}." if sent.refused else ""
         said.append(f"Sent: {subject.title!r} to {', '.join(sent.took)}.{refused}")
     return said
@@ -132,7 +132,7 @@ def _latest(instance: DagsterInstance, kind: DagsterEventType) -> int:
     return records[0].storage_id if records else 0
 
 
-def _new_events(instance: DagsterInstance, book: Notebook) -> Iterable[EventLogRecord]:
+def _new_events(instance: DagsterInstance, book: AlertState) -> Iterable[EventLogRecord]:
     """The events since the last tick, which count as seen from now on."""
     for kind in _WATCHED:
         wanted = dg.EventRecordsFilter(kind, after_cursor=book.seen.get(kind.value, 0))
@@ -141,7 +141,7 @@ def _new_events(instance: DagsterInstance, book: Notebook) -> Iterable[EventLogR
             yield record
 
 
-def _note(instance: DagsterInstance, settings: Settings, book: Notebook, record: EventLogRecord) -> None:
+def _note(instance: DagsterInstance, settings: Settings, book: AlertState, record: EventLogRecord) -> None:
     event, run_id = record.event_log_entry.dagster_event, record.run_id
     if event is None:
         return

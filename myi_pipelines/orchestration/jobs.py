@@ -23,7 +23,7 @@ USER_TAG = "myi/user"
 FILES_TAG = "myi/files"
 
 _ON_DEMAND = dg.AssetSelection.checks(*CHECKS)
-_STALE = {"config": {"only_stale": True}}
+_STALE = {"config": {"only_invalidated": True}}
 
 import_history = dg.define_asset_job(
     "import_history",
@@ -32,8 +32,8 @@ import_history = dg.define_asset_job(
     description="Exports in, statistics out: lands files, then brings catalog, events and statistics up to date.",
 )
 
-heal_slices = dg.define_asset_job(
-    "heal_slices",
+heal_user_months = dg.define_asset_job(
+    "heal_user_months",
     selection=dg.AssetSelection.assets(catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
     description="Derives again whatever was left stale: by a run that died, or by a change of time zone.",
@@ -101,7 +101,7 @@ JOBS: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     poll_plays,
     refresh_top_lists,
     refresh_metadata,
-    heal_slices,
+    heal_user_months,
     archive_history,
     maintain_partitions,
     prune_runs,
@@ -111,7 +111,7 @@ JOBS: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
 
 def import_config(user: str, files: list[str], timezone: str | None = None) -> Mapping[str, Any]:
     """Run config of ``import_history`` for some files of a listener: only what they make stale is derived again."""
-    slices = {"config": {"only_stale": True, "user": user}}
+    slices = {"config": {"only_invalidated": True, "user": user}}
     landing: dict[str, Any] = {"user": user, "files": files}
     if timezone is not None:
         landing["timezone"] = timezone
@@ -119,7 +119,7 @@ def import_config(user: str, files: list[str], timezone: str | None = None) -> M
 
 
 def heal_config() -> Mapping[str, Any]:
-    """Run config of ``heal_slices``: everyone's stale slices."""
+    """Run config of ``heal_user_months``: everyone's stale slices."""
     return {"ops": {"listening_events": _STALE, "stats": _STALE}}
 
 

@@ -28,9 +28,9 @@ from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.settings import tick_minutes
-from myi_pipelines.sources.spotify.rate_limits import Family, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Priority
 from myi_pipelines.warehouse import top_list_history
-from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, leftovers
+from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, orphans
 from myi_pipelines.warehouse.spotify_accounts import linked_users
 
 
@@ -92,7 +92,7 @@ def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest 
     with spotify.access_or_reason() as access:
         if isinstance(access, str):
             return dg.SkipReason(access)
-        refusal = access.client.gate.refusal(Family.TOP, Purpose.TOP_LISTS)
+        refusal = access.client.gate.refusal(EndpointGroup.TOP, Priority.TOP_LISTS)
     if refusal is not None:
         return dg.SkipReason(str(refusal))
     with warehouse.connection() as conn:
@@ -120,7 +120,7 @@ def retention_schedule(
         return busy
     now = datetime.now(UTC)
     with warehouse.connection() as conn:
-        has_work = archivable_months(conn, first_kept_month(now, archive.retention_months), now) or leftovers(conn, now)
+        has_work = archivable_months(conn, first_kept_month(now, archive.retention_months), now) or orphans(conn, now)
     return dg.RunRequest(run_config=archive_config()) if has_work else dg.SkipReason("no month is due to leave")
 
 

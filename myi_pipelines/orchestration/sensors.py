@@ -17,7 +17,7 @@ from myi_pipelines.orchestration.instance.active_runs import end_dead_runs, unde
 from myi_pipelines.orchestration.jobs import (
     USER_TAG,
     heal_config,
-    heal_slices,
+    heal_user_months,
     import_config,
     import_history,
     import_tags,
@@ -28,7 +28,7 @@ from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import FIRST_MONTH
-from myi_pipelines.warehouse.reporting import StaleRange
+from myi_pipelines.warehouse.reporting import InvalidatedRange
 from myi_pipelines.warehouse.users import InvalidUserName, ensure_user
 
 FILES_KEY_TAG = "myi/files_key"
@@ -58,7 +58,7 @@ Answer = dg.RunRequest | str
 def uploads_sensor(
     context: SensorEvaluationContext, warehouse: Warehouse, uploads_folder: UploadsFolder
 ) -> dg.SensorResult | dg.SkipReason:
-    inbox = waiting_files.look_into(
+    inbox = waiting_files.scan(
         uploads_folder.path, settle_seconds=uploads_folder.settle_seconds, now=datetime.now(UTC).timestamp()
     )
     reasons = [_misplaced(uploads_folder.path, path) for path in inbox.misplaced]
@@ -118,7 +118,7 @@ def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: 
     if earlier and wait > 0:
         return f"{user}: {_files(files)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
     names = [path.name for path in files]
-    stale = reporting.stale_range(conn, user_id=user_id)
+    stale = reporting.invalidated_range(conn, user_id=user_id)
     months = [month for path in files for month in ranges.months(path)] + [m for m in (stale.first, stale.last) if m]
     return dg.RunRequest(
         run_key=f"{key}-{attempt}",
@@ -144,8 +144,8 @@ def _ordinal(number: int) -> str:
 
 
 @dg.sensor(
-    name="stale_slices",
-    job=heal_slices,
+    name="invalidated_user_months",
+    job=heal_user_months,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Ends runs whose process was killed, and derives again the slices that were left stale.",
@@ -154,13 +154,13 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
     with warehouse.connection() as conn:
         if dead := end_dead_runs(context.instance, conn):
             return dg.SkipReason(f"Marked as failed, their processes being gone: {', '.join(dead)}.")
-        stale = reporting.stale_range(conn, older_than_seconds=SECONDS_STALE)
+        stale = reporting.invalidated_range(conn, older_than_seconds=SECONDS_STALE)
     if stale.first is None or stale.last is None:
         return dg.SkipReason("No slice has been stale for longer than a minute.")
     slices = f"{stale.slices:,} slices from {stale.first:%Y-%m} to {stale.last:%Y-%m} are stale"
     if running := under_way(context.instance):
         return dg.SkipReason(f"{slices}; {len(running)} runs are under way that may be at work on them.")
-    healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_slices.name), limit=1)
+    healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_user_months.name), limit=1)
     if healed and (healed[0].dagster_run.status == DagsterRunStatus.FAILURE or _outlived(stale, healed[0])):
         ended = healed[0].end_time or healed[0].update_timestamp.timestamp()
         wait = SECONDS_AFTER_FAILED_HEALING - (datetime.now(UTC).timestamp() - ended)
@@ -168,7 +168,7 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
             return dg.SkipReason(
                 f"{slices}; run {healed[0].dagster_run.run_id} failed to heal them, another tries in {wait:.0f} s."
             )
-    times = context.instance.get_runs_count(dg.RunsFilter(job_name=heal_slices.name))
+    times = context.instance.get_runs_count(dg.RunsFilter(job_name=heal_user_months.name))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -180,7 +180,7 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
     )
 
 
-def _outlived(stale: StaleRange, run: dg.RunRecord) -> bool:
+def _outlived(stale: InvalidatedRange, run: dg.RunRecord) -> bool:
     """Whether a slice was stale already when a healing run began: it could not heal it."""
     return stale.since is not None and run.start_time is not None and stale.since.timestamp() < run.start_time
 

@@ -157,8 +157,8 @@ def make_gone(spotify: Spotify, body: dict[str, Any]) -> Answer:
     spotify.availability.make_gone(str(body["id"]), status)
 
 
-def bring_back(spotify: Spotify, body: dict[str, Any]) -> Answer:
-    spotify.availability.bring_back(str(body["id"]))
+def restore_archived(spotify: Spotify, body: dict[str, Any]) -> Answer:
+    spotify.availability.restore_archived(str(body["id"]))
 
 
 def requests(spotify: Spotify, body: dict[str, Any]) -> Answer:
@@ -194,7 +194,7 @@ ORDERS: dict[str, Callable[[Spotify, dict[str, Any]], Answer]] = {
     order.__name__: order
     for order in (
         now, advance, set_time, listeners, plays, shown, told, add_play, delay_plays, stop_delays, fault, clear_faults,
-        revoke, expire_access_tokens, relink, make_gone, bring_back, requests, clear_requests, catalog,
+        revoke, expire_access_tokens, relink, make_gone, restore_archived, requests, clear_requests, catalog,
     )
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ class Availability:
     def make_gone(self, spotify_id: str, status: int) -> None:
         self.gone[spotify_id] = status
 
-    def bring_back(self, spotify_id: str) -> None:
+    def restore_archived(self, spotify_id: str) -> None:
         self.gone.pop(spotify_id, None)
 
     def track(self, asked_id: str) -> Found:

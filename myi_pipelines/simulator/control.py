@@ -215,8 +215,8 @@ class Control:
         """Take an object down: 404 or 400 for a single call, null in a batch."""
         self._order("make_gone", id=spotify_id, status=status)
 
-    def bring_back(self, spotify_id: str) -> None:
-        self._order("bring_back", id=spotify_id)
+    def restore_archived(self, spotify_id: str) -> None:
+        self._order("restore_archived", id=spotify_id)
 
     def requests(self, path_prefix: str | None = None, since: datetime | None = None) -> list[LoggedRequest]:
         """The requests answered so far, without those of this client; ``since`` is a simulated time."""

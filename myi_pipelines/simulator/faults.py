@@ -98,7 +98,7 @@ class Asked(NamedTuple):
     path: str
     query: str
     listener: str | None
-    family: str
+    group: str
 
 
 @dataclass
@@ -123,8 +123,8 @@ class Rule:
             and self.listener in (None, asked.listener)
         )
 
-    def bucket(self, family: str) -> deque[float]:
-        return self.served.setdefault(family if self.kind is Kind.QUOTA else "", deque())
+    def bucket(self, group: str) -> deque[float]:
+        return self.served.setdefault(group if self.kind is Kind.QUOTA else "", deque())
 
 
 class Verdict(NamedTuple):
@@ -170,7 +170,7 @@ class Faults:
     def clear(self, number: int | None = None) -> None:
         self.rules = [rule for rule in self.rules if number is not None and rule.number != number]
 
-    def judge(self, asked: Asked) -> Verdict:
+    def evaluate(self, asked: Asked) -> Verdict:
         """What happens to a request. Counts it against the rules that it meets."""
         reshaping = set[Kind]()
         limits = [rule for rule in self.rules if rule.kind in LIMITS and rule.concerns(asked)]
@@ -183,10 +183,10 @@ class Faults:
             elif self._strikes(rule):
                 reshaping.add(rule.kind)
         for rule in limits:
-            if (wait := self._over(rule, asked.family)) is not None:
+            if (wait := self._over(rule, asked.group)) is not None:
                 return Verdict(rule, rule.details.get("retry_after", wait), frozenset(reshaping))
         for rule in limits:
-            rule.bucket(asked.family).append(self._time(rule))
+            rule.bucket(asked.group).append(self._time(rule))
         return Verdict(None, None, frozenset(reshaping))
 
     def _strikes(self, rule: Rule) -> bool:
@@ -202,9 +202,9 @@ class Faults:
     def _time(self, rule: Rule) -> float:
         return time.time() if rule.details.get("clock") == "real" else self.clock.now().timestamp()
 
-    def _over(self, rule: Rule, family: str) -> int | None:
+    def _over(self, rule: Rule, group: str) -> int | None:
         """Whole seconds until the next call of a family is served, or None if it is served now."""
-        calls, now, span = rule.bucket(family), self._time(rule), LIMITS[rule.kind]
+        calls, now, span = rule.bucket(group), self._time(rule), LIMITS[rule.kind]
         while calls and calls[0] <= now - span:
             calls.popleft()
         if len(calls) < rule.details["calls"]:

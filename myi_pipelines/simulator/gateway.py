@@ -32,13 +32,13 @@ class Gateway:
             return
         body = await Request(scope, receive).body()
         asked = self._asked(scope, body)
-        verdict = self.spotify.faults.judge(asked)
+        verdict = self.spotify.faults.evaluate(asked)
         scope["state"] = {**scope.get("state", {}), "reshaping": verdict.reshaping}
         struck = verdict.fault.kind if verdict.fault else min(verdict.reshaping, default=None)
         entry = self.spotify.log.add(
             LoggedRequest(
                 self.spotify.clock.now(), scope["method"], path, asked.query if path.startswith("/v1/") else "", None,
-                asked.listener, asked.family, struck and str(struck),
+                asked.listener, asked.group, struck and str(struck),
             )
         )  # fmt: skip
         await self._answer(verdict, entry, scope, _replay(body), send)

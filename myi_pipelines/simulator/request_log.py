@@ -22,7 +22,7 @@ class LoggedRequest(NamedTuple):
     query: str
     status: int | None
     listener: str | None
-    family: str
+    group: str
     fault: str | None
 
     def as_json(self) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None
 
 def listening_socket(host: str, port: int) -> socket.socket:
     """A socket that accepts, on a free port if ``port`` is 0. Raises NotStarted."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    accepting = socket.socket(family, socket.SOCK_STREAM)
+    group = socket.AF_INET6 if ":" in host else socket.AF_INET
+    accepting = socket.socket(group, socket.SOCK_STREAM)
     accepting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         accepting.bind((host, port))

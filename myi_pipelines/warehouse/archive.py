@@ -3,7 +3,7 @@
 Plays come and go as rows here; the files that hold them are ``archive_files``' business.
 
 One rule keeps everything exact: whoever works on a slice has its plays, and those that it shares a bucket or a match
-with, present. A slice that is not raises SlicesAreArchived, and comes back before the work is done.
+with, present. A slice that is not raises UserMonthsArchived, and comes back before the work is done.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from myi_pipelines.warehouse.partitions import (
     referenced_by,
     starts_at,
 )
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.user_months import UserMonth
 
 ARCHIVED_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
 """What leaves. ``user_track_months`` stays: all-time statistics are its sums."""
@@ -50,14 +50,14 @@ KEEP_RETURNED = timedelta(days=30)
 """How long the files of plays that came back are kept: backups made before refer to them."""
 
 Row: TypeAlias = tuple[Any, ...]
-BringBack: TypeAlias = Callable[[Connection, Sequence[Slice]], object]
+RestoreArchived: TypeAlias = Callable[[Connection, Sequence[UserMonth]], object]
 """Brings archived slices back; to be called outside a transaction."""
 
 
-class SlicesAreArchived(Exception):
+class UserMonthsArchived(Exception):
     """Plays that the work at hand needs are in the archive."""
 
-    def __init__(self, slices: Sequence[Slice]) -> None:
+    def __init__(self, slices: Sequence[UserMonth]) -> None:
         self.slices = list(slices)
         months = sorted({f"{month:%Y-%m}" for _, month in slices})
         super().__init__(f"plays of {', '.join(months)} are in the archive; bring them back with `myi unarchive MONTH`")
@@ -105,7 +105,7 @@ class Contents(NamedTuple):
 # ── What is archived ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def archived_around(conn: Connection, slices: Iterable[Slice], *, with_neighbours: bool) -> list[Slice]:
+def archived_around(conn: Connection, slices: Iterable[UserMonth], *, with_neighbours: bool) -> list[UserMonth]:
     """The archived slices that work on some slices needs, oldest first.
 
     Their own always. Those two months to either side with their neighbours, as statistics need them, or where polled
@@ -120,13 +120,13 @@ def archived_around(conn: Connection, slices: Iterable[Slice], *, with_neighbour
             "with_neighbours": with_neighbours,
         },
     )
-    return [Slice(*row) for row in rows]
+    return [UserMonth(*row) for row in rows]
 
 
-def require_present(conn: Connection, slices: Iterable[Slice], *, with_neighbours: bool) -> None:
-    """Raise SlicesAreArchived unless all plays that work on some slices needs are present."""
+def require_present(conn: Connection, slices: Iterable[UserMonth], *, with_neighbours: bool) -> None:
+    """Raise UserMonthsArchived unless all plays that work on some slices needs are present."""
     if archived := archived_around(conn, slices, with_neighbours=with_neighbours):
-        raise SlicesAreArchived(archived)
+        raise UserMonthsArchived(archived)
 
 
 def archived_parts(conn: Connection, months: Sequence[date] | None = None) -> list[ArchivedMonth]:
@@ -135,19 +135,19 @@ def archived_parts(conn: Connection, months: Sequence[date] | None = None) -> li
     return [ArchivedMonth(*row) for row in rows]
 
 
-def archived_slices(conn: Connection, months: Sequence[date]) -> list[Slice]:
+def archived_user_months(conn: Connection, months: Sequence[date]) -> list[UserMonth]:
     """The slices of some months that are in the archive."""
     rows = conn.execute(
-        "SELECT user_id, month FROM archived_slices WHERE month = ANY (%s) ORDER BY month, user_id", [list(months)]
+        "SELECT user_id, month FROM archived_user_months WHERE month = ANY (%s) ORDER BY month, user_id", [list(months)]
     )
-    return [Slice(*row) for row in rows]
+    return [UserMonth(*row) for row in rows]
 
 
-def parts_of_slices(conn: Connection, slices: Sequence[Slice]) -> dict[tuple[date, int], list[int]]:
+def parts_of_user_months(conn: Connection, slices: Sequence[UserMonth]) -> dict[tuple[date, int], list[int]]:
     """Those of some slices that are archived: listeners by month and part."""
     found: dict[tuple[date, int], list[int]] = {}
     wanted = {"user_ids": [one.user_id for one in slices], "months": [one.month for one in slices]}
-    for month, part, user_id in conn.execute(statement("archive/parts_of_slices"), wanted):
+    for month, part, user_id in conn.execute(statement("archive/parts_of_user_months"), wanted):
         found.setdefault((month, part), []).append(user_id)
     return found
 
@@ -177,8 +177,8 @@ def archivable_months(
 def hold_months(conn: Connection, months: Sequence[date], until: datetime) -> None:
     """Keep months from being archived again before some time."""
     conn.execute(
-        "INSERT INTO month_holds (month, held_until) SELECT unnest(%s::date[]), %s ON CONFLICT (month)"
-        " DO UPDATE SET held_until = greatest(month_holds.held_until, excluded.held_until)",
+        "INSERT INTO retention_holds (month, held_until) SELECT unnest(%s::date[]), %s ON CONFLICT (month)"
+        " DO UPDATE SET held_until = greatest(retention_holds.held_until, excluded.held_until)",
         [list(months), until],
     )
 
@@ -259,7 +259,7 @@ def _drop(conn: Connection, month: date, contents: Contents, now: datetime, expo
         conn.execute(statement("archive/record"), {"month": month, **contents.state.rows, **exported})
         _copy(
             conn,
-            "COPY archived_slices (user_id, month, part, play_count, total_ms, imported_plays, polled_plays,"
+            "COPY archived_user_months (user_id, month, part, play_count, total_ms, imported_plays, polled_plays,"
             " has_account_data) FROM STDIN",
             ((user_id, month, exported["part"], *rest) for user_id, *rest in contents.slices),
         )
@@ -268,7 +268,7 @@ def _drop(conn: Connection, month: date, contents: Contents, now: datetime, expo
             "COPY archived_names (export_track_id, user_id, month) FROM STDIN",
             ((*name, month) for name in contents.names),
         )
-        conn.execute("DELETE FROM archive_leftovers WHERE folder = %s", [exported["folder"]])
+        conn.execute("DELETE FROM orphaned_archive_folders WHERE folder = %s", [exported["folder"]])
     parents = [sql.Identifier(table.name) for table in tables]
     referenced = [one for partition in partitions for one in referenced_by(conn, partition)]
     if partitions:
@@ -288,7 +288,7 @@ def _present(conn: Connection, month: date) -> list[MonthTable]:
 # ── Coming back ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def return_slices(
+def restore_user_months(
     conn: Connection,
     part: ArchivedMonth,
     user_ids: Sequence[int],
@@ -308,7 +308,7 @@ def return_slices(
         for user_id in sorted(user_ids):
             acquire(conn, exclusive(Lock.USER, user_id))
         archived = conn.execute(
-            "SELECT user_id FROM archived_slices WHERE month = %s AND part = %s AND user_id = ANY (%s)",
+            "SELECT user_id FROM archived_user_months WHERE month = %s AND part = %s AND user_id = ANY (%s)",
             [part.month, part.part, list(user_ids)],
         )
         chosen = sorted(user_id for (user_id,) in archived)
@@ -323,8 +323,8 @@ def return_slices(
             for some in rows(table, chosen):
                 _copy(conn, copy_in, some)
             conn.execute(statement(f"archive/return_{table.name}"))
-        conn.execute(statement("archive/mark_changed"), {"month": part.month})
-        conn.execute("DELETE FROM archived_slices WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
+        conn.execute(statement("archive/invalidate_changed"), {"month": part.month})
+        conn.execute("DELETE FROM archived_user_months WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
         conn.execute(statement("archive/retire"), {"remove_after": now + KEEP_RETURNED})
     conn.execute("TRUNCATE returning_imported_plays, returning_polled_plays, returning_listening_events")
     return len(chosen)
@@ -343,9 +343,9 @@ def columns_of(conn: Connection, table: MonthTable) -> list[str]:
 # ── Folders that nothing needs ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def add_leftover(conn: Connection, folder: str, remove_after: datetime) -> None:
+def add_orphaned_folder(conn: Connection, folder: str, remove_after: datetime) -> None:
     """Note a folder before anything is written into it, so that one that is never finished is removed."""
-    conn.execute("INSERT INTO archive_leftovers (folder, remove_after) VALUES (%s, %s)", [folder, remove_after])
+    conn.execute("INSERT INTO orphaned_archive_folders (folder, remove_after) VALUES (%s, %s)", [folder, remove_after])
 
 
 def retire_parts(conn: Connection, now: datetime) -> None:
@@ -353,32 +353,32 @@ def retire_parts(conn: Connection, now: datetime) -> None:
     conn.execute(statement("archive/retire"), {"remove_after": now})
 
 
-def leftovers(conn: Connection, until: datetime | None = None) -> list[str]:
+def orphans(conn: Connection, until: datetime | None = None) -> list[str]:
     """Folders that may be removed by some time; all that will be when none is given."""
     rows = conn.execute(
-        "SELECT folder FROM archive_leftovers WHERE %(until)s::timestamptz IS NULL OR remove_after <= %(until)s"
+        "SELECT folder FROM orphaned_archive_folders WHERE %(until)s::timestamptz IS NULL OR remove_after <= %(until)s"
         " ORDER BY folder",
         {"until": until},
     )
     return [folder for (folder,) in rows]
 
 
-def forget_leftover(conn: Connection, folder: str) -> None:
+def remove_orphaned_folder(conn: Connection, folder: str) -> None:
     """A folder is gone."""
-    conn.execute("DELETE FROM archive_leftovers WHERE folder = %s", [folder])
+    conn.execute("DELETE FROM orphaned_archive_folders WHERE folder = %s", [folder])
 
 
 def replace_folder(conn: Connection, part: ArchivedMonth, exported: Mapping[str, Any], now: datetime) -> None:
     """A part's rows lie in another folder from now on, fewer of them; the old one may go."""
     with conn.transaction():
-        add_leftover(conn, part.folder, now)
+        add_orphaned_folder(conn, part.folder, now)
         conn.execute(
             "UPDATE archived_months SET folder = %(folder)s, manifest_sha256 = %(manifest_sha256)s, bytes = %(bytes)s,"
             " imported_plays = %(imported_plays)s, polled_plays = %(polled_plays)s,"
             " listening_events = %(listening_events)s WHERE month = %(month)s AND part = %(part)s",
             {"month": part.month, "part": part.part, **exported},
         )
-        forget_leftover(conn, exported["folder"])
+        remove_orphaned_folder(conn, exported["folder"])
 
 
 def _copy(conn: Connection, target: sql.Composed | str, rows: Iterable[Row]) -> None:

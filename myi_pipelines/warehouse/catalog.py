@@ -7,9 +7,9 @@ from typing import NamedTuple
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, see_months
-from myi_pipelines.warehouse.shadow_partitions import drop_leftovers
-from myi_pipelines.warehouse.user_months import SURROUNDINGS
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, ensure_partitions_visible
+from myi_pipelines.warehouse.shadow_partitions import drop_orphans
+from myi_pipelines.warehouse.user_months import MATCH_WINDOW
 
 
 class CatalogCounts(NamedTuple):
@@ -38,15 +38,15 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
 
 def _sync(conn: Connection) -> CatalogCounts:
     for table in (IMPORTED_PLAYS, POLLED_PLAYS):
-        see_months(conn, table)
+        ensure_partitions_visible(conn, table)
     with conn.transaction():
         asynchronous_commit(conn)
         acquire(conn, exclusive(Lock.CATALOG))
         acquire(conn, shared(Lock.ARCHIVE))
         conn.execute(statement("catalog/workspace"))
-        has_payloads = _write(conn, "take_stale_objects") > 0
+        has_payloads = _write(conn, "take_pending_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
-        conn.execute(statement("catalog/take_stale_names"))
+        conn.execute(statement("catalog/take_pending_names"))
         reach = conn.execute(statement("catalog/reach")).fetchone()
         assert reach is not None
         has_account_data, has_archive = reach
@@ -59,14 +59,14 @@ def _sync(conn: Connection) -> CatalogCounts:
         albums += _write(conn, "albums")
         tracks = _merge_tracks(conn, has_relinks=has_relinks)
         if has_payloads:
-            tracks += _write(conn, "tracks_told")
+            tracks += _write(conn, "tracks_from_payloads")
         tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
-        renamed = conn.execute(statement("catalog/rename"), {"surroundings": SURROUNDINGS}).fetchone()
+        renamed = conn.execute(statement("catalog/rename"), {"match_window": MATCH_WINDOW}).fetchone()
         assert renamed is not None
         if has_archive:
-            conn.execute(statement("archive/mark_renamed"))
+            conn.execute(statement("archive/invalidate_renamed"))
         credited = _credit(conn, has_payloads=has_payloads)
         return CatalogCounts(tracks + renamed[0], artists, albums, credited)
 
@@ -89,17 +89,17 @@ def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
         _merge(conn)
     if has_relinks:
         conn.execute(statement("catalog/alias"))
-    resolved = _write(conn, "tracks_resolved")
+    resolved = _write(conn, "tracks_from_searches")
     if resolved:
         _merge(conn)
     return written + resolved
 
 
 def _merge(conn: Connection) -> None:
-    conn.execute(statement("catalog/merge_events"), {"surroundings": SURROUNDINGS})
-    conn.execute(statement("archive/mark_merged"))
-    conn.execute(statement("catalog/mark_account_data"), {"surroundings": SURROUNDINGS})
-    conn.execute(statement("archive/mark_account_data"))
+    conn.execute(statement("catalog/merge_events"), {"match_window": MATCH_WINDOW})
+    conn.execute(statement("archive/invalidate_merged"))
+    conn.execute(statement("catalog/invalidate_account_data"), {"match_window": MATCH_WINDOW})
+    conn.execute(statement("archive/invalidate_account_data"))
     conn.execute(statement("catalog/merge"))
 
 
@@ -129,7 +129,7 @@ def _remove_merged(conn: Connection) -> None:
     with conn.transaction():
         acquire(conn, exclusive(Lock.CATALOG))
         # A month that was left aside may refer to a merged track, and would never let go of it.
-        if drop_leftovers(conn) and _is(conn, "catalog/try_lock_users"):
+        if drop_orphans(conn) and _is(conn, "catalog/try_lock_users"):
             conn.execute(statement("catalog/remove_merged"))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
+from myi_pipelines.warehouse.archive import RestoreArchived, UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
@@ -19,19 +19,26 @@ from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
     POLLED_PLAYS,
-    Filling,
+    PartitionLoad,
     around,
     attach_month,
+    ensure_partitions_visible,
     existing_months,
     index_statements,
-    look_anew,
+    invalidate_partition_cache,
     month_of,
     next_month,
-    see_months,
     starts_at,
     with_neighbours,
 )
-from myi_pipelines.warehouse.user_months import SURROUNDINGS, Slice, Stage, clear_mark, lock_user_month, mark_stale
+from myi_pipelines.warehouse.user_months import (
+    MATCH_WINDOW,
+    Stage,
+    UserMonth,
+    clear_invalidation,
+    invalidate,
+    lock_user_month,
+)
 
 LONGEST_OFFLINE = timedelta(days=31)
 """A play is uploaded 30 days after its end at most, as ``history`` reads them; and a day more."""
@@ -55,7 +62,7 @@ class Conformed(NamedTuple):
         return self.added + self.upgraded + self.updated + self.removed
 
 
-OnTrouble = Callable[[Slice, psycopg.Error], None]
+OnTrouble = Callable[[UserMonth, psycopg.Error], None]
 """Is told of a slice that cannot be derived, and why."""
 
 
@@ -67,21 +74,21 @@ class _MustBeAlone(Exception):
     """The slice's events may move to another month: its user's other slices have to wait."""
 
 
-def conform_slices(
+def conform_user_months(
     conn: Connection,
-    slices: Iterable[Slice],
+    slices: Iterable[UserMonth],
     *,
     min_play_ms: int,
     helpers: Sequence[Connection] = (),
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
     on_trouble: OnTrouble | None = None,
-) -> Iterator[tuple[Slice, Conformed]]:
+) -> Iterator[tuple[UserMonth, Conformed]]:
     """Derive the events of slices from landing anew, each in its own transaction, and yield what changed, in order.
 
     With ``helpers``, further connections, as many more slices are under way at once. Rows that are right already are
     not touched. Where events change, the slice is marked for statistics in the same transaction that clears its own
     mark. Names that landed meanwhile are taken into the catalog first.
-    Plays that are needed and archived are brought back, or SlicesAreArchived is raised when nobody can.
+    Plays that are needed and archived are brought back, or UserMonthsArchived is raised when nobody can.
     A slice that the server refuses to derive is told to ``on_trouble``, if there is one, and stays marked; the others
     go on.
     """
@@ -91,50 +98,56 @@ def conform_slices(
         open_workspace(one, with_neighbours(stale.month for stale in slices))
     months = {stale.month for stale in slices}
     missing = months - existing_months(conn, LISTENING_EVENTS, months)
-    filling = _filling(conn) if missing else None
+    partition_load = _partition_load(conn) if missing else None
 
-    def conform(mine: Connection, stale: Slice) -> Conformed:
-        how = filling if stale.month in missing else None
-        return _conform_when_ready(mine, stale, min_play_ms, bring_back, how)
+    def conform(mine: Connection, stale: UserMonth) -> Conformed:
+        how = partition_load if stale.month in missing else None
+        return _conform_when_ready(mine, stale, min_play_ms, restore_archived, how)
 
     yield from map_on_connections(conns, slices, conform, on_error=on_trouble)
     if missing:
-        look_anew(conn, LISTENING_EVENTS)
+        invalidate_partition_cache(conn, LISTENING_EVENTS)
 
 
-def _filling(conn: Connection) -> Filling:
+def _partition_load(conn: Connection) -> PartitionLoad:
     insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
-    return Filling(insert, index_statements(conn, LISTENING_EVENTS))
+    return PartitionLoad(insert, index_statements(conn, LISTENING_EVENTS))
 
 
 def _conform_when_ready(
-    conn: Connection, stale: Slice, min_play_ms: int, bring_back: BringBack | None, filling: Filling | None
+    conn: Connection,
+    stale: UserMonth,
+    min_play_ms: int,
+    restore_archived: RestoreArchived | None,
+    partition_load: PartitionLoad | None,
 ) -> Conformed:
     alone = False
     while True:
         try:
             with conn.transaction():
-                return _conform(conn, stale, min_play_ms, filling, alone=alone)
+                return _conform(conn, stale, min_play_ms, partition_load, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
-            mark_stale(conn, [stale], Stage.EVENTS)
+            invalidate(conn, [stale], Stage.EVENTS)
             sync_catalog(conn)
-        except SlicesAreArchived as needed:
-            if bring_back is None:
+        except UserMonthsArchived as needed:
+            if restore_archived is None:
                 raise
-            bring_back(conn, needed.slices)
+            restore_archived(conn, needed.slices)
 
 
-def _conform(conn: Connection, stale: Slice, min_play_ms: int, filling: Filling | None, *, alone: bool) -> Conformed:
-    """With a ``filling``, the month is one that has no partition yet."""
+def _conform(
+    conn: Connection, stale: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
+) -> Conformed:
+    """With a ``partition_load``, the month is one that has no partition yet."""
     asynchronous_commit(conn)
     if alone:
         months = [shared(Lock.MONTH, month) for month in around(stale.month)]
         acquire(conn, shared(Lock.ARCHIVE), *months, exclusive(Lock.USER, stale.user_id))
     else:
         lock_user_month(conn, stale)
-    bounds = slice_bounds(stale, min_play_ms)
+    bounds = user_month_bounds(stale, min_play_ms)
     row = conn.execute(statement("events/sources"), bounds).fetchone()
     assert row is not None
     has_account_data, has_polled_plays, is_unlinked, has_archived_slices = row
@@ -144,32 +157,32 @@ def _conform(conn: Connection, stale: Slice, min_play_ms: int, filling: Filling 
         raise _CatalogIsBehind
     if has_polled_plays and not alone:
         raise _MustBeAlone
-    clear_mark(conn, stale, Stage.EVENTS)
+    clear_invalidation(conn, stale, Stage.EVENTS)
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     added = None
-    if filling is not None and not has_polled_plays:
-        added = attach_month(conn, LISTENING_EVENTS, stale.month, filling, bounds)
+    if partition_load is not None and not has_polled_plays:
+        added = attach_month(conn, LISTENING_EVENTS, stale.month, partition_load, bounds)
     if added is None:
         conformed = _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
     else:
         conformed = Conformed(added=added)
         if added:
-            mark_stale(conn, [stale], Stage.STATS)
+            invalidate(conn, [stale], Stage.STATS)
     if has_account_data or has_polled_plays:
         conn.execute(CLEAR_WORKSPACE)
     return conformed
 
 
-def slice_bounds(stale: Slice, min_play_ms: int) -> dict[str, Any]:
+def user_month_bounds(stale: UserMonth, min_play_ms: int) -> dict[str, Any]:
     """What the statements that derive a slice are to know of it."""
     first, last = starts_at(stale.month), starts_at(next_month(stale.month))
     return {
         "user_id": stale.user_id,
         "starts_at": first,
         "ends_at": last,
-        "near_start": first - SURROUNDINGS,
-        "near_end": last + SURROUNDINGS,
-        "uploaded_from": first - SURROUNDINGS - LONGEST_OFFLINE,
+        "near_start": first - MATCH_WINDOW,
+        "near_end": last + MATCH_WINDOW,
+        "uploaded_from": first - MATCH_WINDOW - LONGEST_OFFLINE,
         "min_play_ms": min_play_ms,
     }
 
@@ -181,7 +194,7 @@ def open_workspace(conn: Connection, months: Collection[date] | None = None) -> 
     conn.execute(statement("events/workspace"))
     conn.execute(CLEAR_WORKSPACE)
     for table in (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS):
-        see_months(conn, table, months)
+        ensure_partitions_visible(conn, table, months)
 
 
 def match_plays(conn: Connection, bounds: dict[str, Any], *, has_account_data: bool, has_polled_plays: bool) -> None:
@@ -199,7 +212,7 @@ def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
         pass
 
 
-def _merge(conn: Connection, stale: Slice, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
+def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
     """Write the differences between the desired events and those that the slice has."""
     conn.execute("TRUNCATE desired_events")
     conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)
@@ -211,20 +224,20 @@ def _merge(conn: Connection, stale: Slice, bounds: dict[str, Any], *, has_polled
         if met:
             moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
     removed = conn.execute(statement("events/remove"), bounds).rowcount
-    told_better = [better for (better,) in conn.execute(statement("events/update"), bounds)]
+    upgraded_flags = [better for (better,) in conn.execute(statement("events/update"), bounds)]
     added = conn.execute(statement("events/insert"), bounds).rowcount
     row = conn.execute("SELECT count(*) FROM desired_events").fetchone()
     assert row is not None
-    upgraded_here = sum(told_better)
+    upgraded_here = sum(upgraded_flags)
     arrived = sum(month == stale.month for _, month in moved)
     conformed = Conformed(
         added=added,
         upgraded=len(moved) + upgraded_here,
-        updated=len(told_better) - upgraded_here,
+        updated=len(upgraded_flags) - upgraded_here,
         removed=removed,
-        unchanged=row[0] - added - len(told_better) - arrived,
+        unchanged=row[0] - added - len(upgraded_flags) - arrived,
     )
     if conformed.written:
         months = {stale.month}.union(*moved) if moved else {stale.month}
-        mark_stale(conn, [Slice(stale.user_id, month) for month in months], Stage.STATS)
+        invalidate(conn, [UserMonth(stale.user_id, month) for month in months], Stage.STATS)
     return conformed

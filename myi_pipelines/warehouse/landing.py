@@ -16,7 +16,7 @@ import psycopg
 from psycopg import Copy
 
 from myi_pipelines.warehouse import import_jobs
-from myi_pipelines.warehouse.archive import BringBack, archived_around
+from myi_pipelines.warehouse.archive import RestoreArchived, archived_around
 from myi_pipelines.warehouse.binary_copy import (
     COPY_BEGINS,
     COPY_CONTEXTS,
@@ -33,19 +33,19 @@ from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
     USER_TRACK_MONTHS,
-    Filling,
+    PartitionLoad,
     attach_month,
     ensure_months,
     ensure_partitions,
+    ensure_partitions_visible,
     existing_months,
     index_statements,
-    look_anew,
+    invalidate_partition_cache,
     month_of,
     next_month,
-    see_months,
     starts_at,
 )
-from myi_pipelines.warehouse.user_months import SURROUNDINGS, Slice
+from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 SECONDS_BETWEEN_PROGRESS = 0.1
 """Each time costs a commit."""
@@ -89,7 +89,7 @@ def land_upload(
     total_bytes: int,
     batches: Iterable[PackedBatch],
     on_note: Callable[[str], None] | None = None,
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
 ) -> Landed:
     """Land one uploaded file and mark the slices that it changes.
 
@@ -111,23 +111,23 @@ def land_upload(
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
-                told_at = -math.inf
+                last_report_at = -math.inf
                 for batch in batches:
                     staging.add(batch)
                     if on_note is not None:
                         for note in batch.notes:
                             on_note(note)
-                    if time.monotonic() - told_at >= SECONDS_BETWEEN_PROGRESS:
-                        told_at = time.monotonic()
+                    if time.monotonic() - last_report_at >= SECONDS_BETWEEN_PROGRESS:
+                        last_report_at = time.monotonic()
                         import_jobs.report_progress(
                             status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read,
                             rejected=staging.rejected,
                         )  # fmt: skip
                 staging.settle()
                 arriving = sorted(staging.months)
-                if bring_back is not None:
-                    told = [Slice(user_id, month) for month in arriving]
-                    bring_back(conn, archived_around(conn, told, with_neighbours=False))
+                if restore_archived is not None:
+                    told = [UserMonth(user_id, month) for month in arriving]
+                    restore_archived(conn, archived_around(conn, told, with_neighbours=False))
                 beside: list[Future[object]] = [
                     pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)
                 ]
@@ -157,7 +157,7 @@ def land_upload(
                 import_jobs.release_job(status_conn, job_id)
     for step in beside:
         step.result()
-    look_anew(conn, IMPORTED_PLAYS)
+    invalidate_partition_cache(conn, IMPORTED_PLAYS)
     return Landed(
         job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
         time.monotonic() - began,
@@ -184,7 +184,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
             "played_at": [play.played_at for play in plays],
             "spotify_id": [play.spotify_id for play in plays],
             "duration_ms": [play.duration_ms for play in plays],
-            "surroundings": SURROUNDINGS,
+            "match_window": MATCH_WINDOW,
         }
         row = conn.execute(statement("landing/land_polled"), columns).fetchone()
         assert row is not None
@@ -268,18 +268,18 @@ class _Staging:
 def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
     """Arriving plays → imported_plays. Rows added by month."""
     added: dict[date, int] = {}
-    filling = Filling(statement("landing/fill_month").format, index_statements(conn, IMPORTED_PLAYS))
+    partition_load = PartitionLoad(statement("landing/fill_month").format, index_statements(conn, IMPORTED_PLAYS))
     for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS, months)):
-        rows = attach_month(conn, IMPORTED_PLAYS, month, filling, {"user_id": user_id, "month": month})
+        rows = attach_month(conn, IMPORTED_PLAYS, month, partition_load, {"user_id": user_id, "month": month})
         if rows is not None:
             added[month] = rows
     if known := sorted(set(months) - set(added)):
-        see_months(conn, IMPORTED_PLAYS, known)
+        ensure_partitions_visible(conn, IMPORTED_PLAYS, known)
         bounds = {"starts_at": starts_at(known[0]), "ends_at": starts_at(next_month(known[-1]))}
         landed = conn.execute(statement("landing/land"), {"user_id": user_id, "months": known, **bounds})
         added |= dict(landed.fetchall())
     if added:
         conn.execute(
-            statement("landing/mark"), {"user_id": user_id, "months": list(added), "surroundings": SURROUNDINGS}
+            statement("landing/mark"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}
         )
     return added

@@ -15,8 +15,8 @@ from psycopg.rows import class_row
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, trying
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, ensure_months, look_anew
-from myi_pipelines.warehouse.shadow_partitions import drop_leftovers, leftovers
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, ensure_months, invalidate_partition_cache
+from myi_pipelines.warehouse.shadow_partitions import drop_orphans, orphans
 
 
 class Maintained(NamedTuple):
@@ -63,8 +63,8 @@ def maintain(conn: Connection, months: Sequence[date]) -> Maintained | None:
             return None
         created = ensure_months(conn, months)
         for table in MONTH_TABLES:
-            look_anew(conn, table)
-        return Maintained(created, _reset_settings(conn), _drop_asides(conn))
+            invalidate_partition_cache(conn, table)
+        return Maintained(created, _reset_settings(conn), _drop_orphaned_shadows(conn))
 
 
 def drifts(conn: Connection) -> list[Drift]:
@@ -105,11 +105,11 @@ def _reset_settings(conn: Connection) -> list[str]:
     return reset
 
 
-def _drop_asides(conn: Connection) -> list[str]:
+def _drop_orphaned_shadows(conn: Connection) -> list[str]:
     """Whoever builds a month aside holds the catalog's lock: while that is taken, nothing is left over for sure."""
     with trying(conn, exclusive(Lock.CATALOG)) as is_still:
         if not is_still:
             return []
-        before = leftovers(conn)
-        drop_leftovers(conn)
-        return sorted(set(before) - set(leftovers(conn)))
+        before = orphans(conn)
+        drop_orphans(conn)
+        return sorted(set(before) - set(orphans(conn)))

@@ -20,7 +20,7 @@ from myi_pipelines.warehouse.database.statements import statement
 FIRST_MONTH = date(2008, 10, 1)
 """The month in which Spotify opened: no play is older."""
 
-LOOKS = 3
+ATTEMPTS_TO_SEE = 3
 """How many times a session looks up partitions that it should know."""
 
 PREMADE_MONTHS = 3
@@ -65,7 +65,7 @@ USER_TRACK_MONTHS = MonthTable("user_track_months", False, _PACKED)
 MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTHS)
 
 
-class Filling(NamedTuple):
+class PartitionLoad(NamedTuple):
     """How new partitions of a table are filled and indexed before they are attached."""
 
     insert: Callable[..., sql.Composed]
@@ -153,7 +153,7 @@ def attach_month(
     conn: Connection,
     table: MonthTable,
     month: date,
-    filling: Filling | None = None,
+    partition_load: PartitionLoad | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> int | None:
     """Create a month's partition, fill and index it where it is told how, and attach it.
@@ -170,17 +170,17 @@ def attach_month(
         return None
     partition = table.partition(month)
     create = create_like(table, partition)
-    if filling is None:
+    if partition_load is None:
         conn.execute(_one_after_another(create, attachment(table, month)))
         return 0
     conn.execute(create)
-    rows = conn.execute(filling.insert(partition=partition), parameters).rowcount
-    indexes = [index.format(partition=partition) for index in filling.indexes]
+    rows = conn.execute(partition_load.insert(partition=partition), parameters).rowcount
+    indexes = [index.format(partition=partition) for index in partition_load.indexes]
     conn.execute(_one_after_another(*indexes, attachment(table, month)))
     return rows
 
 
-def see_months(conn: Connection, table: MonthTable, months: Collection[date] | None = None) -> None:
+def ensure_partitions_visible(conn: Connection, table: MonthTable, months: Collection[date] | None = None) -> None:
     """Make sure that this session knows the partitions, attached by now, of the months from the first to the last.
 
     A session that looks partitions up in the very moment in which another one attaches one may never hear of it:
@@ -188,10 +188,10 @@ def see_months(conn: Connection, table: MonthTable, months: Collection[date] | N
     error. (Seen with PostgreSQL 18.6, in 16 of 1,118 attachments.) Whoever derives anything from a table, or says what
     is in it, calls this first. The planner is asked which partitions it knows.
     """
-    for _ in range(LOOKS):
+    for _ in range(ATTEMPTS_TO_SEE):
         if _knows(conn, table, months):
             return
-        look_anew(conn, table)
+        invalidate_partition_cache(conn, table)
     raise _unknown(table)
 
 
@@ -207,7 +207,7 @@ def snapshot(
     nothing is detached from them until the end, while others read, write and attach. Raises PartitionsUnknown.
     """
     locked = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(table.name)) for table in tables)
-    for _ in range(LOOKS):
+    for _ in range(ATTEMPTS_TO_SEE):
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(locked))
@@ -216,7 +216,7 @@ def snapshot(
                 yield
                 return
         for table in unknown:
-            look_anew(conn, table)
+            invalidate_partition_cache(conn, table)
     raise _unknown(*unknown)
 
 
@@ -253,8 +253,8 @@ def _relations_in(plan: Mapping[str, Any]) -> Iterator[str]:
         yield from _relations_in(part)
 
 
-def look_anew(conn: Connection, table: MonthTable) -> None:
-    """Have every session look up the table's partitions again: see ``see_months``.
+def invalidate_partition_cache(conn: Connection, table: MonthTable) -> None:
+    """Have every session look up the table's partitions again: see ``ensure_partitions_visible``.
 
     Changing anything that PostgreSQL remembers of the table sends the news of its partitions once more, to those who
     read and do not ask.

@@ -13,7 +13,7 @@ from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import MONTH_TABLES, see_months
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, ensure_partitions_visible
 
 CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
 """What rows of a listener refer to."""
@@ -93,7 +93,7 @@ def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[st
         acquire(conn, shared(Lock.ARCHIVE))
         acquire(conn, exclusive(Lock.USER, user_id))
         for table in MONTH_TABLES:
-            see_months(conn, table)
+            ensure_partitions_visible(conn, table)
         before = count_rows(conn, user_id)
         conn.execute("DELETE FROM users WHERE id = %s", [user_id])
         for holding in personal_tables(conn):  # what no key leads to

@@ -75,7 +75,7 @@ def pace(played_at: Iterable[datetime], now: datetime) -> float | None:
     )
 
 
-class Crowd(NamedTuple):
+class AggregateDemand(NamedTuple):
     """What listeners together would like of the quota at one moment; added up once for all polls of a tick."""
 
     quota: Quota
@@ -84,21 +84,21 @@ class Crowd(NamedTuple):
     demand: tuple[float, ...]
     """By tier of ``_Demand``, polls a day."""
 
-    def without(self, one: Listening) -> Crowd:
+    def without(self, one: Listening) -> AggregateDemand:
         """The others, of whom this is one."""
         own = _demand(one, self.now, self.quota.tick)
         demand = tuple(max(0.0, all_polls - polls) for all_polls, polls in zip(self.demand, own, strict=True))
         return self._replace(listeners=self.listeners - 1, demand=demand)
 
 
-def crowd(listeners: Iterable[Listening], now: datetime, quota: Quota) -> Crowd:
+def aggregate_demand(listeners: Iterable[Listening], now: datetime, quota: Quota) -> AggregateDemand:
     """These listeners' demand."""
     demands = [_demand(one, now, quota.tick) for one in listeners]
     nobody = _Demand(0, 0, 0, 0)
-    return Crowd(quota, now, len(demands), tuple(sum(tier) for tier in zip(nobody, *demands, strict=True)))
+    return AggregateDemand(quota, now, len(demands), tuple(sum(tier) for tier in zip(nobody, *demands, strict=True)))
 
 
-def next_interval(own: Listening, others: Crowd, now: datetime) -> timedelta:
+def next_interval(own: Listening, others: AggregateDemand, now: datetime) -> timedelta:
     """How long after ``now`` a listener, just polled, is due again; never less than the cooldown.
 
     All listeners together stay within the quota as long as each of them gets the interval told here.

@@ -16,10 +16,10 @@ from myi_pipelines.warehouse.partitions import FIRST_MONTH, ensure_months, month
 from myi_pipelines.warehouse.poll_pacing import (
     COOLDOWN,
     VISIBLE_PLAYS,
-    Crowd,
+    AggregateDemand,
     Listening,
     Quota,
-    crowd,
+    aggregate_demand,
     next_interval,
     pace,
 )
@@ -71,9 +71,9 @@ def poll_states(conn: Connection) -> list[PollState]:
         return cursor.execute(statement("polls/states")).fetchall()
 
 
-def linked_crowd(conn: Connection, now: datetime, quota: Quota) -> Crowd:
+def linked_demand(conn: Connection, now: datetime, quota: Quota) -> AggregateDemand:
     """What all linked listeners would like of the quota."""
-    return crowd(_listening(conn).values(), now, quota)
+    return aggregate_demand(_listening(conn).values(), now, quota)
 
 
 def claim(conn: Connection, user_id: int, now: datetime, *, on_demand: bool) -> bool:
@@ -93,13 +93,13 @@ def land_page(
     *,
     page_size: int,
     now: datetime,
-    everybody: Crowd,
+    total_demand: AggregateDemand,
 ) -> Landed:
     """Land a page of the recently-played list and say when the listener is due again, in one transaction.
 
-    ``everybody`` shares the quota: what ``linked_crowd`` said before the tick's first poll. ``tracks`` are the payloads
-    by track id; those of new plays land as well. ``page_size`` counts all the rows that Spotify sent. A full page
-    without any known play is a possible gap, unless it is the listener's first.
+    ``total_demand`` shares the quota: what ``linked_demand`` returned before the tick's first poll. ``tracks`` are the
+    payloads by track id; those of new plays land as well. ``page_size`` counts all the rows that Spotify sent. A full
+    page without any known play is a possible gap, unless it is the listener's first.
     """
     plays = [play for play in plays if play.played_at >= starts_at(FIRST_MONTH)]
     known = _known(conn, user_id, plays)
@@ -123,7 +123,7 @@ def land_page(
                 [user_id, gap.after, gap.before, now],
             )
         own = _heard(before or Listening(), [play.played_at for play in plays], gap, now)
-        next_poll_at = now + next_interval(own, everybody.without(before) if before else everybody, now)
+        next_poll_at = now + next_interval(own, total_demand.without(before) if before else total_demand, now)
         _succeed(conn, user_id, own, next_poll_at)
     return Landed(added, gap, next_poll_at)
 

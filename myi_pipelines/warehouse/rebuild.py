@@ -1,7 +1,7 @@
 """Deriving the events of many slices at once: a whole month is built aside and swapped in where that is the faster way.
 
-Which way is taken is decided here, by what is measured; the row-by-row merge itself is ``events``' and the swap of
-tables ``asides``' work. Both ways give the same rows and keep the id and ``created_at`` of those that stay.
+Which way is taken is decided here, by what is measured. ``events`` merges row by row, ``shadow_partitions`` exchanges
+tables. Both ways give the same rows and keep the id and ``created_at`` of those that stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psycopg
 from psycopg import errors
 
 from myi_pipelines.warehouse import shadow_partitions
-from myi_pipelines.warehouse.archive import BringBack, archived_around
+from myi_pipelines.warehouse.archive import RestoreArchived, archived_around
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
@@ -26,10 +26,10 @@ from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
     Conformed,
     OnTrouble,
-    conform_slices,
+    conform_user_months,
     match_plays,
     open_workspace,
-    slice_bounds,
+    user_month_bounds,
 )
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
@@ -40,10 +40,10 @@ from myi_pipelines.warehouse.partitions import (
     partition_name,
     starts_at,
 )
-from myi_pipelines.warehouse.shadow_partitions import Aside
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.shadow_partitions import ShadowPartition
+from myi_pipelines.warehouse.user_months import UserMonth
 
-SLICES_AT_LEAST = 4
+USER_MONTHS_AT_LEAST = 4
 """Of fewer listeners a month is merged without a look at its size."""
 PLAYS_AT_LEAST = 10_000
 """A smaller month is merged in the time that a swap takes alone."""
@@ -54,16 +54,16 @@ SHARE_TO_WRITE = 0.25
 class _Rebuilt(NamedTuple):
     """What became of a month's slices, and which are left to the merge."""
 
-    conformed: dict[Slice, Conformed]
-    left: list[Slice]
-    is_swapped: bool = False
+    conformed: dict[UserMonth, Conformed]
+    left: list[UserMonth]
+    is_exchanged: bool = False
 
 
 class _Share(NamedTuple):
     """The slices of a month that one connection derives."""
 
     conn: Connection
-    slices: list[Slice]
+    slices: list[UserMonth]
 
 
 class _Derived(NamedTuple):
@@ -82,31 +82,31 @@ class _Derived(NamedTuple):
         """The listeners whose events are not as they should be."""
         return sorted(user_id for user_id, outcome in self.outcomes.items() if outcome.written)
 
-    def is_worth_a_swap(self, rows: int) -> bool:
+    def is_worth_an_exchange(self, rows: int) -> bool:
         """Whether so much differs that the whole month, of so many rows now, is written faster than the differences."""
         written = sum(outcome.written for outcome in self.outcomes.values())
         added = sum(outcome.added for outcome in self.outcomes.values())
         return written >= PLAYS_AT_LEAST // 2 and written >= SHARE_TO_WRITE * (rows + added)
 
 
-def derive_slices(
+def derive_user_months(
     conn: Connection,
-    slices: Sequence[Slice],
+    slices: Sequence[UserMonth],
     *,
     min_play_ms: int,
     helpers: Sequence[Connection] = (),
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
     on_trouble: OnTrouble | None = None,
-    on_swap: Callable[[date], None] | None = None,
-) -> Iterator[tuple[Slice, Conformed]]:
-    """Derive the events of slices from landing anew, as ``conform_slices`` does, and yield what changed.
+    on_exchange: Callable[[date], None] | None = None,
+) -> Iterator[tuple[UserMonth, Conformed]]:
+    """Derive the events of slices from landing anew, as ``conform_user_months`` does, and yield what changed.
 
     A month of which much is to be written is built aside for all of these slices, on all connections, and swapped in,
-    of which ``on_swap`` is told; meanwhile people read the old one and plays land. In others only the slices that
+    of which ``on_exchange`` is told; meanwhile people read the old one and plays land. In others only the slices that
     differ are merged. Either way a slice's mark goes in the transaction that makes its events right, so whatever is
     cut short is done by the next run.
     """
-    merged: list[Slice] = []
+    merged: list[UserMonth] = []
     for month, group in groupby(sorted(slices, key=lambda one: (one.month, one.user_id)), key=lambda one: one.month):
         asked = list(group)
         if not _is_big(conn, month, asked):
@@ -119,19 +119,24 @@ def derive_slices(
         except psycopg.Error:
             merged += asked  # slice by slice it shows which one is the trouble
             continue
-        if rebuilt.is_swapped and on_swap is not None:
-            on_swap(month)
+        if rebuilt.is_exchanged and on_exchange is not None:
+            on_exchange(month)
         yield from rebuilt.conformed.items()
         merged += rebuilt.left
     if merged:
-        yield from conform_slices(
-            conn, merged, min_play_ms=min_play_ms, helpers=helpers, bring_back=bring_back, on_trouble=on_trouble
+        yield from conform_user_months(
+            conn,
+            merged,
+            min_play_ms=min_play_ms,
+            helpers=helpers,
+            restore_archived=restore_archived,
+            on_trouble=on_trouble,
         )
 
 
-def _is_big(conn: Connection, month: date, asked: Sequence[Slice]) -> bool:
+def _is_big(conn: Connection, month: date, asked: Sequence[UserMonth]) -> bool:
     """Whether so much is asked for that a swap may be worth its while."""
-    if len(asked) < SLICES_AT_LEAST:
+    if len(asked) < USER_MONTHS_AT_LEAST:
         return False
     asked_for = _bounds(month) | {
         "user_ids": [one.user_id for one in asked],
@@ -143,30 +148,32 @@ def _is_big(conn: Connection, month: date, asked: Sequence[Slice]) -> bool:
     return conn.execute(statement("rebuild/is_big"), asked_for).fetchone() == (True,)
 
 
-def _rebuild(conns: Sequence[Connection], month: date, asked: Sequence[Slice], min_play_ms: int) -> _Rebuilt:
+def _rebuild(conns: Sequence[Connection], month: date, asked: Sequence[UserMonth], min_play_ms: int) -> _Rebuilt:
     conn = conns[0]
     sync_catalog(conn)
-    aside = Aside(LISTENING_EVENTS, month)
+    shadow = ShadowPartition(LISTENING_EVENTS, month)
     with holding(conn, exclusive(Lock.CATALOG), shared(Lock.ARCHIVE), exclusive(Lock.MONTH, month)):
-        if not shadow_partitions.drop_leftovers(conn):
+        if not shadow_partitions.drop_orphans(conn):
             return _Rebuilt({}, list(asked))
         shares = [_Share(one, list(asked[number :: len(conns)])) for number, one in enumerate(conns)]
         try:
-            shadow_partitions.create(conn, aside)
-            derived = _derive(shares, aside, min_play_ms)
-            is_swapped = derived.is_worth_a_swap(_rows(conn, month)) and _build_and_swap(conns, aside, derived)
+            shadow_partitions.create(conn, shadow)
+            derived = _derive(shares, shadow, min_play_ms)
+            is_exchanged = derived.is_worth_an_exchange(_rows(conn, month)) and _build_and_exchange(
+                conns, shadow, derived
+            )
         finally:
             with suppress(psycopg.Error):
-                shadow_partitions.drop_leftovers(conn)
-        done = sorted(set(derived.outcomes).difference([] if is_swapped else derived.changed))
-        if not is_swapped:
+                shadow_partitions.drop_orphans(conn)
+        done = sorted(set(derived.outcomes).difference([] if is_exchanged else derived.changed))
+        if not is_exchanged:
             with conn.transaction():
                 asynchronous_commit(conn)
-                _clear_marks(conn, month, derived, done)
+                _clear_invalidations(conn, month, derived, done)
     return _Rebuilt(
-        {Slice(user_id, month): derived.outcomes[user_id] for user_id in done},
+        {UserMonth(user_id, month): derived.outcomes[user_id] for user_id in done},
         [one for one in asked if one.user_id not in set(done)],
-        is_swapped,
+        is_exchanged,
     )
 
 
@@ -183,41 +190,41 @@ def _rows(conn: Connection, month: date) -> int:
     return int(row[0])
 
 
-def _derive(shares: Sequence[_Share], aside: Aside, min_play_ms: int) -> _Derived:
+def _derive(shares: Sequence[_Share], shadow: ShadowPartition, min_play_ms: int) -> _Derived:
     with ThreadPoolExecutor(len(shares), thread_name_prefix="derive") as pool:
-        parts = list(pool.map(lambda share: _derive_share(share, aside, min_play_ms), shares))
+        parts = list(pool.map(lambda share: _derive_share(share, shadow, min_play_ms), shares))
     outcomes = {user_id: outcome for part in parts for user_id, outcome in part.outcomes.items()}
     return _Derived(outcomes, [mark for part in parts for mark in part.marks])
 
 
-def _derive_share(share: _Share, aside: Aside, min_play_ms: int) -> _Derived:
+def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _Derived:
     """Write the slices that change aside. Those that wait for something, or of which an event may leave the month, are
     left out."""
     conn = share.conn
-    _open_workspace(conn, aside.month)
+    _open_workspace(conn, shadow.month)
     if not share.slices:
         return _Derived({}, [])
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         asynchronous_commit(conn)
-        bounds = slice_bounds(share.slices[0], min_play_ms) | {"month": aside.month}
+        bounds = user_month_bounds(share.slices[0], min_play_ms) | {"month": shadow.month}
         user_ids = [one.user_id for one in share.slices]
-        marks = conn.execute(statement("rebuild/seen_marks"), bounds | {"user_ids": user_ids}).fetchall()
+        marks = conn.execute(statement("rebuild/seen_invalidations"), bounds | {"user_ids": user_ids}).fetchall()
         archived = {one.user_id for one in archived_around(conn, share.slices, with_neighbours=True)}
         present = [one for one in share.slices if one.user_id not in archived]
         chosen = {"user_ids": [one.user_id for one in present]}
-        plain = {user_id for (user_id,) in conn.execute(statement("rebuild/plain_slices"), bounds | chosen)}
+        plain = {user_id for (user_id,) in conn.execute(statement("rebuild/plain_user_months"), bounds | chosen)}
         mixed = {
             one.user_id
             for one in present
-            if one.user_id not in plain and _derive_mixed(conn, slice_bounds(one, min_play_ms))
+            if one.user_id not in plain and _derive_mixed(conn, user_month_bounds(one, min_play_ms))
         }
-        conn.execute("SET LOCAL default_statistics_target = 10; ANALYZE month_slices, month_events")
+        conn.execute("SET LOCAL default_statistics_target = 10; ANALYZE derived_user_months, month_events")
         if mixed:
             conn.execute(statement("rebuild/moved_events"), bounds)
         # Plays leave their index almost in the order of the events: to sort them is quicker than to hash them.
         conn.execute("SET LOCAL enable_hashagg = off")
-        write = statement("rebuild/write").format(aside=aside.identifier, known=statement("rebuild/known_events"))
+        write = statement("rebuild/write").format(shadow=shadow.identifier, known=statement("rebuild/known_events"))
         outcomes = dict.fromkeys(plain | mixed, Conformed())
         written = conn.execute(write, bounds | {"plain": list(plain)})
         outcomes.update({user_id: Conformed(*counts) for user_id, *counts in written})
@@ -229,7 +236,7 @@ def _open_workspace(conn: Connection, month: date) -> None:
     with conn.transaction():
         asynchronous_commit(conn)
         conn.execute(statement("rebuild/workspace"))
-        conn.execute("TRUNCATE month_slices, month_events, moved_events")
+        conn.execute("TRUNCATE derived_user_months, month_events, moved_events")
         open_workspace(conn, around(month))
 
 
@@ -241,34 +248,34 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
     if is_unlinked:
         return False
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
-    is_mine = conn.execute(statement("rebuild/leaves_month"), bounds).fetchone() == (False,)
+    is_mine = conn.execute(statement("rebuild/moves_out_of_month"), bounds).fetchone() == (False,)
     if is_mine:
-        conn.execute(statement("rebuild/derive_slice").format(desired=statement("events/desired")), bounds)
-        conn.execute("INSERT INTO month_slices (user_id) VALUES (%(user_id)s)", bounds)
+        conn.execute(statement("rebuild/derive_user_month").format(desired=statement("events/desired")), bounds)
+        conn.execute("INSERT INTO derived_user_months (user_id) VALUES (%(user_id)s)", bounds)
     conn.execute(CLEAR_WORKSPACE)
     return is_mine
 
 
-def _build_and_swap(conns: Sequence[Connection], aside: Aside, derived: _Derived) -> bool:
+def _build_and_exchange(conns: Sequence[Connection], shadow: ShadowPartition, derived: _Derived) -> bool:
     """Add what stays, put the month in its place and settle the marks. False when that could not be done."""
     conn = conns[0]
-    keep = statement("rebuild/keep").format(aside=aside.identifier)
+    keep = statement("rebuild/keep").format(shadow=shadow.identifier)
     try:
         with conn.transaction():
             asynchronous_commit(conn)
-            conn.execute(keep, _bounds(aside.month) | {"user_ids": derived.changed})
-        shadow_partitions.finish(conns, aside)
-        with shadow_partitions.swapped_in(conn, aside):
-            changed = {"month": aside.month, "user_ids": derived.changed}
-            conn.execute(statement("rebuild/mark_changed"), changed)
-            _clear_marks(conn, aside.month, derived, list(derived.outcomes))
+            conn.execute(keep, _bounds(shadow.month) | {"user_ids": derived.changed})
+        shadow_partitions.finish(conns, shadow)
+        with shadow_partitions.exchange_partition(conn, shadow):
+            changed = {"month": shadow.month, "user_ids": derived.changed}
+            conn.execute(statement("rebuild/invalidate_changed"), changed)
+            _clear_invalidations(conn, shadow.month, derived, list(derived.outcomes))
     except (TablesInUse, errors.ForeignKeyViolation):
         return False
     return True
 
 
-def _clear_marks(conn: Connection, month: date, derived: _Derived, user_ids: Sequence[int]) -> None:
+def _clear_invalidations(conn: Connection, month: date, derived: _Derived, user_ids: Sequence[int]) -> None:
     done = set(user_ids)
     seen = [(user_id, version) for user_id, version in derived.marks if user_id in done]
     marks = {"month": month, "user_ids": [one for one, _ in seen], "versions": [version for _, version in seen]}
-    conn.execute(statement("rebuild/clear_marks"), marks)
+    conn.execute(statement("rebuild/clear_invalidations"), marks)

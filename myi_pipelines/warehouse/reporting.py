@@ -71,7 +71,7 @@ class Totals(NamedTuple):
     hours: float
 
 
-class StaleRange(NamedTuple):
+class InvalidatedRange(NamedTuple):
     """The months between which slices wait to be derived again."""
 
     slices: int
@@ -183,13 +183,15 @@ def import_progress(conn: Connection, user_id: int) -> ImportProgress:
     return progress
 
 
-def stale_range(conn: Connection, *, user_id: int | None = None, older_than_seconds: float = 0) -> StaleRange:
+def invalidated_range(
+    conn: Connection, *, user_id: int | None = None, older_than_seconds: float = 0
+) -> InvalidatedRange:
     """The slices that have been stale for some time, of one listener or of all."""
     row = conn.execute(
-        statement("reporting/stale_range"), {"user_id": user_id, "older_than_seconds": older_than_seconds}
+        statement("reporting/invalidated_range"), {"user_id": user_id, "older_than_seconds": older_than_seconds}
     ).fetchone()
     assert row is not None
-    return StaleRange(*row)
+    return InvalidatedRange(*row)
 
 
 def missing_partitions(conn: Connection, months: Sequence[date]) -> list[str]:

@@ -29,14 +29,14 @@ from myi_pipelines.warehouse.partitions import (
     referenced_by,
 )
 
-SCHEMA = "asides"
+SCHEMA = "shadow"
 _IN_MONTH = sql.Identifier("in_month")
 
-SECONDS_TO_SWAP = 30.0
+SECONDS_TO_EXCHANGE = 30.0
 SECONDS_FOR_OLD_READERS = 10.0
 
 
-class Aside(NamedTuple):
+class ShadowPartition(NamedTuple):
     """A month's table under construction. Its indexes and constraints have the names of a partition's already."""
 
     table: MonthTable
@@ -48,31 +48,31 @@ class Aside(NamedTuple):
         return sql.Identifier(SCHEMA, partition_name(self.table.name, self.month))
 
 
-def create(conn: Connection, aside: Aside) -> None:
+def create(conn: Connection, shadow: ShadowPartition) -> None:
     """Make the empty table, which takes rows of its month only: attaching it need not look."""
-    lower, upper = bounds_of(aside.table, aside.month)
+    lower, upper = bounds_of(shadow.table, shadow.month)
     check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} >= {lower} AND {column} < {upper})").format(
-        aside.identifier, _IN_MONTH, column=sql.Identifier(aside.table.column), lower=lower, upper=upper
+        shadow.identifier, _IN_MONTH, column=sql.Identifier(shadow.table.column), lower=lower, upper=upper
     )
     with conn.transaction():
-        conn.execute(create_like(aside.table, aside.identifier))
+        conn.execute(create_like(shadow.table, shadow.identifier))
         conn.execute(check)
 
 
-def finish(conns: Sequence[Connection], aside: Aside) -> None:
+def finish(conns: Sequence[Connection], shadow: ShadowPartition) -> None:
     """Index the filled table, on several connections at once.
 
     To be called outside a transaction, when those that filled the table have ended.
     """
     conn = conns[0]
     names = {
-        "partition": aside.identifier,
-        "key": sql.Identifier(f"{partition_name(aside.table.name, aside.month)}_pkey"),
+        "partition": shadow.identifier,
+        "key": sql.Identifier(f"{partition_name(shadow.table.name, shadow.month)}_pkey"),
     }
-    row = conn.execute(statement("partitions/primary_key"), [aside.table.name]).fetchone()
+    row = conn.execute(statement("partitions/primary_key"), [shadow.table.name]).fetchone()
     assert row is not None
     create_key, make_key = (sql.SQL(one).format(**names) for one in row)
-    _, *others = index_statements(conn, aside.table)
+    _, *others = index_statements(conn, shadow.table)
 
     def index(mine: Connection, create: sql.Composed) -> None:
         with mine.transaction():
@@ -86,7 +86,7 @@ def finish(conns: Sequence[Connection], aside: Aside) -> None:
 
 
 @contextmanager
-def swapped_in(conn: Connection, aside: Aside) -> Iterator[None]:
+def exchange_partition(conn: Connection, shadow: ShadowPartition) -> Iterator[None]:
     """Within the block the finished table is the month's partition and the old one is gone, in a transaction with it.
 
     Readers wait from when the locks are there until the block has ended, so it is to be short. To be entered outside
@@ -95,37 +95,37 @@ def swapped_in(conn: Connection, aside: Aside) -> Iterator[None]:
     something that a row refers to was deleted meanwhile.
     """
     _wait_for_old_readers(conn)
-    referenced = _add_references(conn, aside)
+    referenced = _add_references(conn, shadow)
     with conn.transaction():
-        parent, partition = sql.Identifier(aside.table.name), aside.table.partition(aside.month)
-        is_known = aside.month in existing_months(conn, aside.table)
-        lock_tables(conn, [parent, *([partition] if is_known else []), *referenced], within=SECONDS_TO_SWAP)
+        parent, partition = sql.Identifier(shadow.table.name), shadow.table.partition(shadow.month)
+        is_known = shadow.month in existing_months(conn, shadow.table)
+        lock_tables(conn, [parent, *([partition] if is_known else []), *referenced], within=SECONDS_TO_EXCHANGE)
         if is_known:
             conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, partition))
             conn.execute(sql.SQL("DROP TABLE {}").format(partition))
-        conn.execute(sql.SQL("ALTER TABLE {} SET SCHEMA public").format(aside.identifier))
-        conn.execute(attachment(aside.table, aside.month))
+        conn.execute(sql.SQL("ALTER TABLE {} SET SCHEMA public").format(shadow.identifier))
+        conn.execute(attachment(shadow.table, shadow.month))
         conn.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(partition, _IN_MONTH))
         yield
 
 
-def leftovers(conn: Connection) -> list[str]:
+def orphans(conn: Connection) -> list[str]:
     """Names of the tables that lie aside; left over, if the catalog's lock is held."""
-    return [name for (name,) in conn.execute(statement("partitions/asides"))]
+    return [name for (name,) in conn.execute(statement("partitions/shadow_tables"))]
 
 
-def drop_leftovers(conn: Connection) -> bool:
+def drop_orphans(conn: Connection) -> bool:
     """Drop the tables that somebody left aside. False when one stays, because other sessions leave no gap.
 
     To be called under the catalog's lock, and outside a transaction or in one that has locked no table yet: a table
     that refers to others is dropped under their locks.
     """
-    for name in leftovers(conn):
-        aside = sql.Identifier(SCHEMA, name)
+    for name in orphans(conn):
+        shadow = sql.Identifier(SCHEMA, name)
         try:
             with conn.transaction():
-                lock_tables(conn, [aside, *referenced_by(conn, aside)], within=SECONDS_TO_SWAP)
-                conn.execute(sql.SQL("DROP TABLE {}").format(aside))
+                lock_tables(conn, [shadow, *referenced_by(conn, shadow)], within=SECONDS_TO_EXCHANGE)
+                conn.execute(sql.SQL("DROP TABLE {}").format(shadow))
         except TablesInUse:
             return False
     return True
@@ -142,13 +142,13 @@ def _wait_for_old_readers(conn: Connection) -> None:
         old &= set(conn.execute(statement("partitions/snapshots")))
 
 
-def _add_references(conn: Connection, aside: Aside) -> list[sql.Identifier]:
+def _add_references(conn: Connection, shadow: ShadowPartition) -> list[sql.Identifier]:
     """Give the table its foreign keys, so that attaching need not check them; return the tables that they refer to."""
-    names = {"parent": aside.table.name, "partition": aside.identifier.as_string(conn)}
+    names = {"parent": shadow.table.name, "partition": shadow.identifier.as_string(conn)}
     keys = conn.execute(statement("partitions/reference_statements"), names).fetchall()
     referenced = [sql.Identifier(table) for _, _, table in keys]
     with conn.transaction():
-        lock_tables(conn, referenced, within=SECONDS_TO_SWAP, mode=sql.SQL("SHARE ROW EXCLUSIVE"))
+        lock_tables(conn, referenced, within=SECONDS_TO_EXCHANGE, mode=sql.SQL("SHARE ROW EXCLUSIVE"))
         for add, _, _ in keys:
             conn.execute(add)
     for _, validate, _ in keys:

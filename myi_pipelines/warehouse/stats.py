@@ -13,7 +13,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from myi_pipelines.warehouse.archive import BringBack, SlicesAreArchived, require_present
+from myi_pipelines.warehouse.archive import RestoreArchived, UserMonthsArchived, require_present
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
@@ -22,12 +22,12 @@ from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     USER_TRACK_MONTHS,
     ensure_partitions,
+    ensure_partitions_visible,
     next_month,
-    see_months,
     starts_at,
     with_neighbours,
 )
-from myi_pipelines.warehouse.user_months import Slice, Stage, stale_slices
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidated_user_months
 
 RUN_GAP = 3
 """Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
@@ -50,7 +50,7 @@ TOP_TRACKS = 50
 class Refreshed(NamedTuple):
     """The slices that were recomputed together, and the rows written (new, changed or removed) by table."""
 
-    slices: tuple[Slice, ...] = ()
+    slices: tuple[UserMonth, ...] = ()
     user_track_months: int = 0
     user_track_stats: int = 0
     user_artist_stats: int = 0
@@ -64,12 +64,12 @@ OnTrouble = Callable[[int, psycopg.Error], None]
 """Is told of a listener whose statistics cannot be recomputed, and why."""
 
 
-def refresh_slices(
+def refresh_user_months(
     conns: Sequence[Connection],
-    slices: Sequence[Slice],
+    slices: Sequence[UserMonth],
     *,
     recount: bool = False,
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
     on_trouble: OnTrouble | None = None,
 ) -> Iterator[Refreshed]:
     """Recompute the statistics of some slices; what was recomputed together, and what changed.
@@ -80,20 +80,20 @@ def refresh_slices(
     A listener whose statistics the server refuses to recompute is told to ``on_trouble``, if there is one, and stays
     marked; the others go on.
     """
-    crowds = _crowds(slices, len(conns))
-    left = set(slices).difference(one for crowd in crowds for one in crowd)
+    batches = _batches(slices, len(conns))
+    left = set(slices).difference(one for batch in batches for one in batch)
 
-    def refresh_crowd(mine: Connection, crowd: list[Slice]) -> Refreshed | None:
+    def refresh_batch(mine: Connection, batch: list[UserMonth]) -> Refreshed | None:
         try:
-            return _refresh_crowd(mine, crowd, recount)
-        except SlicesAreArchived:
+            return _refresh_batch(mine, batch, recount)
+        except UserMonthsArchived:
             return None
 
-    for crowd, refreshed in map_on_connections(
-        conns, crowds, refresh_crowd, on_error=lambda crowd, _: left.update(crowd)
+    for batch, refreshed in map_on_connections(
+        conns, batches, refresh_batch, on_error=lambda batch, _: left.update(batch)
     ):
         if refreshed is None:
-            left.update(crowd)
+            left.update(batch)
         else:
             yield refreshed
 
@@ -103,24 +103,26 @@ def refresh_slices(
     helper = conns[1] if len(months) == 1 and len(conns) > 1 else None
 
     def refresh(mine: Connection, user_id: int) -> Refreshed:
-        return refresh_stats(mine, user_id, months[user_id] if recount else (), helper=helper, bring_back=bring_back)
+        return refresh_stats(
+            mine, user_id, months[user_id] if recount else (), helper=helper, restore_archived=restore_archived
+        )
 
     for _, refreshed in map_on_connections(conns, list(months), refresh, on_error=on_trouble):
         yield refreshed
 
 
-def _crowds(slices: Sequence[Slice], at_once: int) -> list[list[Slice]]:
+def _batches(slices: Sequence[UserMonth], at_once: int) -> list[list[UserMonth]]:
     """The slices of months that so many listeners share that they are better recomputed together, in lists of one month
     each. None where that is so of so many months that listener by listener is better."""
     by_month = groupby(sorted(set(slices), key=lambda one: (one.month, one.user_id)), key=lambda one: one.month)
-    crowded = [crowd for crowd in (list(group) for _, group in by_month) if len(crowd) >= LISTENERS_AT_LEAST]
-    if len(crowded) > MONTHS_AT_MOST:
+    batched = [batch for batch in (list(group) for _, group in by_month) if len(batch) >= LISTENERS_AT_LEAST]
+    if len(batched) > MONTHS_AT_MOST:
         return []
     return [
-        crowd[first : first + size]
-        for crowd in crowded
-        for size in [min(LISTENERS_AT_ONCE, ceil(len(crowd) / at_once))]
-        for first in range(0, len(crowd), size)
+        batch[first : first + size]
+        for batch in batched
+        for size in [min(LISTENERS_AT_ONCE, ceil(len(batch) / at_once))]
+        for first in range(0, len(batch), size)
     ]
 
 
@@ -130,7 +132,7 @@ def refresh_stats(
     months: Sequence[date] = (),
     *,
     helper: Connection | None = None,
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
 ) -> Refreshed:
     """Recompute a listener's statistics for the given months and for all that are marked stale, in one transaction.
 
@@ -139,37 +141,39 @@ def refresh_stats(
     for statistics and all tables agree with the events and with one another.
 
     With a ``helper``, a second connection, the listener's clock is read there at the same time.
-    Plays that are needed and archived are brought back, or SlicesAreArchived is raised when nobody can.
+    Plays that are needed and archived are brought back, or UserMonthsArchived is raised when nobody can.
     """
     while True:
         try:
             return _refresh_listener(conn, user_id, months, helper)
-        except SlicesAreArchived as needed:
-            if bring_back is None:
+        except UserMonthsArchived as needed:
+            if restore_archived is None:
                 raise
-            bring_back(conn, needed.slices)
+            restore_archived(conn, needed.slices)
 
 
 def _refresh_listener(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
-    expected = {month for _, month in stale_slices(conn, Stage.STATS, user_id=user_id)} | set(months)
+    expected = {month for _, month in invalidated_user_months(conn, Stage.STATS, user_id=user_id)} | set(months)
     with _writing(conn, [user_id], expected):
         marked = conn.execute(
-            "DELETE FROM stale_slices WHERE user_id = %s AND stage = %s RETURNING month", [user_id, Stage.STATS]
+            "DELETE FROM invalidated_user_months WHERE user_id = %s AND stage = %s RETURNING month",
+            [user_id, Stage.STATS],
         )
         stale = sorted({month for (month,) in marked} | set(months))
         return _recompute(conn, [user_id], stale, recount=bool(months), helper=helper)
 
 
-def _refresh_crowd(conn: Connection, crowd: Sequence[Slice], recount: bool) -> Refreshed:
+def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], recount: bool) -> Refreshed:
     """Slices of one month: of all of them if they are to be recounted, or else of those that are still stale."""
-    [month] = {one.month for one in crowd}
-    with _writing(conn, [one.user_id for one in crowd], [month]):
+    [month] = {one.month for one in batch}
+    with _writing(conn, [one.user_id for one in batch], [month]):
         marked = conn.execute(
-            "DELETE FROM stale_slices WHERE user_id = ANY (%s) AND month = %s AND stage = %s RETURNING user_id",
-            [[one.user_id for one in crowd], month, Stage.STATS],
+            "DELETE FROM invalidated_user_months WHERE user_id = ANY (%s) AND month = %s AND stage = %s"
+            " RETURNING user_id",
+            [[one.user_id for one in batch], month, Stage.STATS],
         )
         is_stale = {user_id for (user_id,) in marked}
-        stale = [one.user_id for one in crowd if recount or one.user_id in is_stale]
+        stale = [one.user_id for one in batch if recount or one.user_id in is_stale]
         return _recompute(conn, stale, [month], recount=recount)
 
 
@@ -201,14 +205,14 @@ def _recompute(
     listeners = conn.execute(
         "SELECT user_id, timezone FROM user_settings WHERE user_id = ANY (%s) ORDER BY user_id", [list(user_ids)]
     ).fetchall()
-    slices = tuple(Slice(user_id, month) for user_id, _ in listeners for month in months)
+    slices = tuple(UserMonth(user_id, month) for user_id, _ in listeners for month in months)
     if not slices:
         return Refreshed()
     require_present(conn, slices, with_neighbours=True)
     ensure_partitions(conn, USER_TRACK_MONTHS, months)
-    see_months(conn, USER_TRACK_MONTHS, months)
+    ensure_partitions_visible(conn, USER_TRACK_MONTHS, months)
     for one in filter(None, (conn, helper)):
-        see_months(one, LISTENING_EVENTS, with_neighbours(months))
+        ensure_partitions_visible(one, LISTENING_EVENTS, with_neighbours(months))
     conn.execute(statement("stats/clear"))
     run: dict[str, Any] = {"user_ids": [one for one, _ in listeners], "timezones": [zone for _, zone in listeners]}
     run |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}

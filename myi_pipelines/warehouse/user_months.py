@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 
-SURROUNDINGS = timedelta(hours=27)
+MATCH_WINDOW = timedelta(hours=27)
 """How far around a slice plays decide what its events are: an export row reaches back to its start, at most 24 hours
 before its end, and a polled play may lie 3 s (of account data: a minute) from either. The rest lets plays beyond the
 slice's ends compete for their own matches."""
@@ -28,52 +28,52 @@ class Stage(StrEnum):
     STATS = "STATS"
 
 
-class Slice(NamedTuple):
+class UserMonth(NamedTuple):
     """One user's plays in one UTC month."""
 
     user_id: int
     month: date
 
 
-def stale_slices(
+def invalidated_user_months(
     conn: Connection, stage: Stage | str, *, months: Sequence[date] | None = None, user_id: int | None = None
-) -> list[Slice]:
+) -> list[UserMonth]:
     """Slices marked stale at a stage, oldest month first; all of them, or those of some months or one user."""
     rows = conn.execute(
         statement("user_months/stale"),
         {"stage": str(stage), "months": list(months) if months is not None else None, "user_id": user_id},
     )
-    return [Slice(*row) for row in rows]
+    return [UserMonth(*row) for row in rows]
 
 
-def all_slices(conn: Connection, months: Sequence[date]) -> list[Slice]:
+def all_user_months(conn: Connection, months: Sequence[date]) -> list[UserMonth]:
     """Every slice of these months that has landed plays, events or statistics, oldest month first."""
     if not months:
         return []
     rows = conn.execute(statement("user_months/all"), {"months": list(months)})
-    return [Slice(*row) for row in rows]
+    return [UserMonth(*row) for row in rows]
 
 
-def mark_stale(conn: Connection, slices: Sequence[Slice], stage: Stage) -> None:
+def invalidate(conn: Connection, slices: Sequence[UserMonth], stage: Stage) -> None:
     """Mark slices stale; part of the caller's transaction."""
     with conn.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO stale_slices (user_id, month, stage) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO invalidated_user_months (user_id, month, stage) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [(user_id, month, stage) for user_id, month in sorted(set(slices))],
         )
 
 
-def clear_mark(conn: Connection, stale: Slice, stage: Stage) -> bool:
+def clear_invalidation(conn: Connection, stale: UserMonth, stage: Stage) -> bool:
     """Take the mark of a slice away; part of the caller's transaction. False when there was none."""
     return (
         conn.execute(
-            "DELETE FROM stale_slices WHERE user_id = %s AND month = %s AND stage = %s", [*stale, stage]
+            "DELETE FROM invalidated_user_months WHERE user_id = %s AND month = %s AND stage = %s", [*stale, stage]
         ).rowcount
         > 0
     )
 
 
-def lock_user_month(conn: Connection, user_month: Slice) -> None:
+def lock_user_month(conn: Connection, user_month: UserMonth) -> None:
     """Take the locks under which one session derives a user-month while others derive other months of the user."""
     user_id, month = user_month
     acquire(

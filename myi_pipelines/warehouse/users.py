@@ -40,7 +40,7 @@ class UserSummary(NamedTuple):
     """First local day with a play."""
     last_played_at: datetime | None
     last_ingested_at: datetime | None
-    stale_slices: int
+    invalidated_user_months: int
 
 
 def ensure_user(conn: Connection, name: str, timezone: str | None = None) -> int:
@@ -92,7 +92,7 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
         )
         if changed.rowcount == 0:
             return 0
-        return conn.execute(statement("users/mark_all_slices"), [user_id]).rowcount
+        return conn.execute(statement("users/invalidate_all"), [user_id]).rowcount
 
 
 def list_users(conn: Connection) -> list[UserSummary]:

@@ -23,11 +23,11 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from myi_pipelines.orchestration.instance import active_runs
 from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import PROJECT, load_settings
-from myi_pipelines.warehouse.user_months import Slice, lock_user_month
+from myi_pipelines.warehouse.user_months import UserMonth, lock_user_month
 from myi_pipelines.warehouse.users import user_named
 from myi_pipelines_tests.support import compose
 from myi_pipelines_tests.support.compose import Processes, free_port
-from myi_pipelines_tests.support.dagster_harness import Lab, count, export, months_of_export
+from myi_pipelines_tests.support.dagster_harness import Harness, count, export, months_of_export
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dagster's daemon and graph use what Dagster has deprecated
 
@@ -143,20 +143,20 @@ def cluster(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pyte
 def test_what_a_killed_worker_had_begun_another_one_finishes(
     cluster: Cluster, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab = Lab(database_url, tmp_path / "uploads")
+    harness = Harness(database_url, tmp_path / "uploads")
     months = months_of_export(PLAYS, apart=APART)
     early, late = months[: len(months) // 2], months[len(months) // 2 :]
     with psycopg.connect(database_url, autocommit=True) as conn, DagsterInstance.ephemeral() as ephemeral:
-        history = lab.drop("anna", "history.json", export(PLAYS, apart=APART))
-        assert lab.run_import(ephemeral, "anna", [history]).success
+        history = harness.drop("anna", "history.json", export(PLAYS, apart=APART))
+        assert harness.run_import(ephemeral, "anna", [history]).success
         events = conn.execute(EVENTS).fetchall()
         conn.execute("DELETE FROM listening_events")
         anna = user_named(conn, "anna")
         cluster.tick()
 
         with psycopg.connect(database_url) as one, psycopg.connect(database_url) as other:
-            lock_user_month(one, Slice(anna, early[1]))
-            lock_user_month(other, Slice(anna, late[1]))
+            lock_user_month(one, UserMonth(anna, early[1]))
+            lock_user_month(other, UserMonth(anna, late[1]))
             first = cluster.backfill(early)
             cluster.wait_for("a run on the first worker", lambda: _waits_for(conn, one), ticking=True)
             cluster.workers["second"].start("worker")
@@ -171,7 +171,7 @@ def test_what_a_killed_worker_had_begun_another_one_finishes(
         cluster.wait_for("its heir", lambda: _succeeded(cluster, first, parent=killed.run_id), ticking=True)
         cluster.wait_for("the other backfill", lambda: _succeeded(cluster, second, parent=None), ticking=True)
         assert conn.execute(EVENTS).fetchall() == events
-        assert count(conn, "SELECT count(*) FROM stale_slices") == 0
+        assert count(conn, "SELECT count(*) FROM invalidated_user_months") == 0
         assert count(conn, "SELECT total_play_count FROM users") == len(events)
 
 

@@ -108,7 +108,7 @@ def assert_spotify_came(conn: Connection) -> None:
     assert told["album"] > 0
     assert told["artist"] > 0
     assert list_accounts(conn) == []
-    assert conn.execute("SELECT count(*) FROM stale_slices").fetchone() == (0,)
+    assert conn.execute("SELECT count(*) FROM invalidated_user_months").fetchone() == (0,)
     assert invariants.check(conn) == []
 
 
@@ -132,7 +132,7 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) ->
         world = build_world(end=last_day_of_sample())
         polled = {spotify_id for (spotify_id,) in conn.execute("SELECT spotify_id FROM polled_plays")}
         assert polled <= world.tracks.keys() | world.aliases.keys()
-        full = told_tracks(conn)
+        full = payload_tracks(conn)
 
     second = demo(tmp_path, free_port())
     assert second.returncode == 0, second.stderr
@@ -142,13 +142,13 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) ->
     assert processes_of(tmp_path) == []
     with warehouse_of(tmp_path) as conn:
         assert_spotify_came(conn)
-        assert told_tracks(conn) > full
+        assert payload_tracks(conn) > full
         assert conn.execute("SELECT status::text, count(*) FROM import_jobs GROUP BY 1").fetchall() == [
             ("COMPLETED", 5)
         ]
 
 
-def told_tracks(conn: Connection) -> int:
+def payload_tracks(conn: Connection) -> int:
     row = conn.execute("SELECT count(*) FROM spotify_objects WHERE object_type = 'track' AND is_full").fetchone()
     assert row is not None
     return int(row[0])
@@ -193,8 +193,8 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     )
 
 
-def an_offer(*strangers: str) -> Offer:
-    return Offer((), (), strangers, frozenset(), date(2025, 12, 31))
+def an_offer(*not_exports: str) -> Offer:
+    return Offer((), (), not_exports, frozenset(), date(2025, 12, 31))
 
 
 def link(conn: Connection, name: str, spotify_id: str) -> None:

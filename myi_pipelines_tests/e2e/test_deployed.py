@@ -16,11 +16,11 @@ from dagster import DagsterInstance
 from myi_pipelines.runtime.dagster_home import dagster_environment
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
-from myi_pipelines.warehouse.user_months import Slice, lock_user_month
+from myi_pipelines.warehouse.user_months import UserMonth, lock_user_month
 from myi_pipelines.warehouse.users import ensure_user, user_named
 from myi_pipelines_tests.support import compose
 from myi_pipelines_tests.support.compose import Processes, free_port
-from myi_pipelines_tests.support.dagster_harness import Lab, count, export, months_of_export
+from myi_pipelines_tests.support.dagster_harness import Harness, count, export, months_of_export
 
 SECONDS = 120
 """How long to wait for anything, on a machine that is busy with other things."""
@@ -133,17 +133,17 @@ def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[De
 def test_a_killed_code_server_and_daemon_leave_nothing_undone(
     deployment: Deployment, database_url: str, tmp_path: Path
 ) -> None:
-    lab = Lab(database_url, tmp_path / "uploads")
+    harness = Harness(database_url, tmp_path / "uploads")
     months = months_of_export(PLAYS, apart=APART)
     with psycopg.connect(database_url, autocommit=True) as conn, DagsterInstance.ephemeral() as instance:
         migration = deployment.start("migrate")
-        history = lab.drop("anna", "history.json", export(PLAYS, apart=APART))
-        assert lab.run_import(instance, "anna", [history]).success
+        history = harness.drop("anna", "history.json", export(PLAYS, apart=APART))
+        assert harness.run_import(instance, "anna", [history]).success
         assert migration.wait(SECONDS) == 0, deployment.said("migrate")
         deployment.start("code")
         events, stats = _events(conn), _stats(conn)
         conn.execute("DELETE FROM listening_events")
-        lab.drop("ben", "history.json", export(40))
+        harness.drop("ben", "history.json", export(40))
 
         deployment.wait_until_healthy("code", deployment.code_port, SECONDS)
         deployment.start("webserver")
@@ -152,7 +152,7 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
 
         anna = user_named(conn, "anna")
         with psycopg.connect(database_url) as holder:
-            lock_user_month(holder, Slice(anna, months[len(months) // 2]))
+            lock_user_month(holder, UserMonth(anna, months[len(months) // 2]))
             acquire(holder, exclusive(Lock.USER, ensure_user(conn, "ben")))
             deployment.start("daemon")
             deployment.wait_for("a run held up in the middle of its months", lambda: _waiting_for(conn, holder))
@@ -166,7 +166,7 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         deployment.wait_until_healthy("code", deployment.code_port, SECONDS)
         deployment.start("daemon")
         deployment.wait_for("the second run of the backfill", lambda: _ended_well(deployment, backfill, cut_short))
-        deployment.wait_for("no stale slice", lambda: count(conn, "SELECT count(*) FROM stale_slices") == 0)
+        deployment.wait_for("no stale slice", lambda: count(conn, "SELECT count(*) FROM invalidated_user_months") == 0)
 
         assert _events(conn, anna) == events
         assert [row for row in _stats(conn) if row[0] == anna] == stats

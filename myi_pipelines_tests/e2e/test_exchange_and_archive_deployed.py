@@ -38,7 +38,7 @@ SWAPPED = date(2023, 11, 1)
 LISTENERS = 4
 PLAYS_EACH = 2_600
 """Of so many listeners and plays a month is swapped."""
-WHAT_IS_KNOWN = [table for table in (*LANDED, *DERIVED) if table != "stale_slices"]
+WHAT_IS_KNOWN = [table for table in (*LANDED, *DERIVED) if table != "invalidated_user_months"]
 FOREVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 LAUNCH_JOB = """
@@ -82,7 +82,7 @@ def test_a_swap_and_an_archive_whose_daemon_code_server_and_database_are_killed_
                 services.wait_for("their sessions' end", lambda: not are_amid(warehouse))
                 assert warehouse.everything(*WHAT_IS_KNOWN) == wrong, f"seed {SEED}"
                 assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
-                assert shadow_partitions.leftovers(warehouse.conn)
+                assert shadow_partitions.orphans(warehouse.conn)
 
                 services.start("code")
                 services.wait_until_healthy("code", services.code_port, SECONDS)
@@ -100,7 +100,7 @@ def test_a_swap_and_an_archive_whose_daemon_code_server_and_database_are_killed_
                 assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
                 services.wait_for("all of it done", lambda: is_done(warehouse, old))
                 assert_all_is_well(warehouse, files)
-                warehouse.bring_back()
+                warehouse.restore_archived()
                 assert warehouse.everything(*LANDED) == right
                 assert {user_id: warehouse.tables(user_id) for user_id in user_ids} == tables
 
@@ -171,7 +171,7 @@ def are_amid(warehouse: ArchivingWarehouse) -> bool:
         " (hashtextextended('myi:month:2023-11-01', 0), hashtextextended('myi:archiving', 0))"
     ).fetchone()
     is_written = any(Path(warehouse.store.url).glob("month=*/*/*.parquet"))
-    return held == (2,) and is_written and shadow_partitions.leftovers(warehouse.conn) != []
+    return held == (2,) and is_written and shadow_partitions.orphans(warehouse.conn) != []
 
 
 def partition(warehouse: ArchivingWarehouse) -> int:
@@ -184,7 +184,7 @@ def partition(warehouse: ArchivingWarehouse) -> int:
 def is_done(warehouse: ArchivingWarehouse, old: int) -> bool:
     """Whether the month is swapped and derived, all others have left, and no run seems to be under way."""
     [left] = warehouse.conn.execute(
-        "SELECT (SELECT count(*) FROM stale_slices),"
+        "SELECT (SELECT count(*) FROM invalidated_user_months),"
         " (SELECT count(*) FROM listening_events WHERE played_at < '2023-11-01'),"
         " (SELECT count(*) FROM dagster.runs WHERE status NOT IN ('SUCCESS', 'FAILURE'))"
     )
@@ -194,6 +194,6 @@ def is_done(warehouse: ArchivingWarehouse, old: int) -> bool:
 def assert_all_is_well(warehouse: ArchivingWarehouse, files: Path) -> None:
     assert invariants.check(warehouse.conn) == []
     assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
-    assert shadow_partitions.leftovers(warehouse.conn) == []
+    assert shadow_partitions.orphans(warehouse.conn) == []
     parts = {part.folder for part in archive.archived_parts(warehouse.conn)}
     assert {str(path.relative_to(files)) for path in files.glob("month=*/*")} == parts

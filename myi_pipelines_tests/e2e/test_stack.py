@@ -97,7 +97,7 @@ class Up:
                 return said
         pytest.fail("\n".join(said))
 
-    def family(self) -> list[psutil.Process]:
+    def group(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self, number: int) -> str:
@@ -117,7 +117,7 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     assert "already runs" in second.process.communicate(timeout=60)[0]
     assert second.process.returncode == 1
 
-    orphans = killed.family()
+    orphans = killed.group()
     assert len(orphans) == 3
     killed.end(signal.SIGKILL)
     assert all(orphan.is_running() for orphan in orphans)
@@ -125,10 +125,10 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     heir = Up(settings)
     heir.wait_until_up()
     assert not any(_lives(orphan) for orphan in orphans)
-    family = heir.family()
+    group = heir.group()
     assert "stopped" in heir.end(signal.SIGINT)
     assert heir.process.returncode == 0
-    assert not any(_lives(process) for process in family)
+    assert not any(_lives(process) for process in group)
     assert not answers(settings.ui_url)
     assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
 

@@ -45,8 +45,8 @@ def import_share(url: str, name: str, landing: Landing, share: slice) -> None:
         mine.land(user_id, landing.plays[share], batch_rows=200)
         mine.poll(user_id, landing.polled[share.start // 25 :])
         mine.sync()
-        stale = user_months.stale_slices(mine.conn, Stage.EVENTS, user_id=user_id)
-        for _ in events.conform_slices(mine.conn, stale, min_play_ms=5_000, helpers=[mine.status_conn]):
+        stale = user_months.invalidated_user_months(mine.conn, Stage.EVENTS, user_id=user_id)
+        for _ in events.conform_user_months(mine.conn, stale, min_play_ms=5_000, helpers=[mine.status_conn]):
             pass
         stats.refresh_stats(mine.conn, user_id)
 
@@ -95,16 +95,16 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
         warehouse.land(user_id, landed[name].plays, batch_rows=500)
         warehouse.poll(user_id, landed[name].polled)
     warehouse.sync()
-    stale = user_months.stale_slices(warehouse.conn, Stage.EVENTS)
-    for _ in events.conform_slices(warehouse.conn, stale, min_play_ms=5_000):
+    stale = user_months.invalidated_user_months(warehouse.conn, Stage.EVENTS)
+    for _ in events.conform_user_months(warehouse.conn, stale, min_play_ms=5_000):
         pass
     bad = user_ids["bela"]
     warehouse.conn.execute(f"ALTER TABLE user_hour_stats ADD CONSTRAINT bad CHECK (user_id <> {bad})")
     troubles: list[tuple[int, psycopg.Error]] = []
     refreshed = list(
-        stats.refresh_slices(
+        stats.refresh_user_months(
             [warehouse.conn, warehouse.status_conn],
-            user_months.stale_slices(warehouse.conn, Stage.STATS),
+            user_months.invalidated_user_months(warehouse.conn, Stage.STATS),
             on_trouble=lambda user_id, error: troubles.append((user_id, error)),
         )
     )
@@ -115,7 +115,7 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
     assert {name for name, user_id in user_ids.items() if warehouse.stale(user_id, Stage.STATS)} == {"bela"}
 
     warehouse.conn.execute("ALTER TABLE user_hour_stats DROP CONSTRAINT bad")
-    warehouse.refresh_together(user_months.stale_slices(warehouse.conn, Stage.STATS), recount=False)
+    warehouse.refresh_together(user_months.invalidated_user_months(warehouse.conn, Stage.STATS), recount=False)
     expected = reference.derive(landed)
     assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == expected
 
@@ -123,6 +123,6 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
     for name, zone in moved.items():
         users.set_timezone(warehouse.conn, name, zone)
         landed[name] = landed[name]._replace(timezone=zone)
-    warehouse.refresh_together(user_months.stale_slices(warehouse.conn, Stage.STATS), recount=False)
+    warehouse.refresh_together(user_months.invalidated_user_months(warehouse.conn, Stage.STATS), recount=False)
     expected = reference.derive(landed)
     assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == expected

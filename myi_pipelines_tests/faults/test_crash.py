@@ -17,11 +17,11 @@ from myi_pipelines.warehouse.import_jobs import ImportJob, JobInProgress, list_j
 from myi_pipelines_tests.support import killable_import, reference
 from myi_pipelines_tests.support.killable_processes import (
     DATABASE,
-    Victim,
+    KillableProcess,
     durable_server,
     kill_server,
     sessions,
-    start_victim,
+    start_killable,
     wait_until_gone,
     wait_until_held,
 )
@@ -32,14 +32,14 @@ VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 KILLS_EACH = 4
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 
-Kill: TypeAlias = Callable[[Warehouse, Victim, random.Random], None]
+Kill: TypeAlias = Callable[[Warehouse, KillableProcess, random.Random], None]
 
 
-def kill_process(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
-    victim.kill()
+def kill_process(warehouse: Warehouse, killable: KillableProcess, chance: random.Random) -> None:
+    killable.kill()
 
 
-def kill_backend(warehouse: Warehouse, victim: Victim, chance: random.Random) -> None:
+def kill_backend(warehouse: Warehouse, killable: KillableProcess, chance: random.Random) -> None:
     """End one or both of the victim's sessions on the server; the victim finds out by itself."""
     backends = sessions(warehouse.conn, killable_import.APPLICATION)
     for pid in chance.sample(backends, min(len(backends), chance.randint(1, 2))):
@@ -52,16 +52,16 @@ def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, datab
     chance = random.Random(SEED)
     deaths = []
     for number in range(VICTIMS):
-        tag = f"victim{number:03}"
+        tag = f"killable{number:03}"
         user_id = killable_import.prepare(warehouse, tag)
         for _ in range(KILLS_EACH):
             delay = chance.uniform(0, seconds)
-            with start_victim("killable_import", database_url, tag) as victim:
+            with start_killable("killable_import", database_url, tag) as killable:
                 time.sleep(delay)
-                kill(warehouse, victim, chance)
-                _, said = victim.communicate(timeout=30)
+                kill(warehouse, killable, chance)
+                _, said = killable.communicate(timeout=30)
             wait_until_gone(warehouse.conn, killable_import.APPLICATION)
-            deaths.append(victim.returncode != 0)
+            deaths.append(killable.returncode != 0)
             found = [str(violation) for violation in invariants.check(warehouse.conn, [user_id])]
             assert found == [], f"{tag} killed after {delay:.3f} s (seed {SEED}); it said {said}"
 
@@ -93,11 +93,11 @@ def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path
             if doing == "backfill":
                 with open_warehouse(url) as warehouse:
                     make_wrong(warehouse, user_id)
-            with start_victim("killable_import", url, tag, doing) as victim:
+            with start_killable("killable_import", url, tag, doing) as killable:
                 time.sleep(chance.uniform(0, 0.6))
                 kill_server(server)
-                victim.communicate(timeout=30)
-            deaths += victim.returncode != 0
+                killable.communicate(timeout=30)
+            deaths += killable.returncode != 0
             server.start()
             with open_warehouse(url) as warehouse:
                 assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
@@ -119,10 +119,10 @@ def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tm
             before = warehouse.rows(user_id)
             with warehouse.status_conn.transaction(force_rollback=True):
                 warehouse.status_conn.execute("SELECT FROM users WHERE id = %s FOR NO KEY UPDATE", [user_id])
-                with start_victim("killable_import", url, tag) as victim:
+                with start_killable("killable_import", url, tag) as killable:
                     wait_until_held(warehouse.conn, warehouse.status_conn)
                     kill_server(server)
-                    victim.communicate(timeout=30)
+                    killable.communicate(timeout=30)
                     server.start()
                 warehouse.status_conn.close()
         with open_warehouse(url) as warehouse:
@@ -158,13 +158,13 @@ def make_wrong(warehouse: Warehouse, user_id: int) -> None:
 
 def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, database_url: str) -> None:
     user_id = warehouse.user("victim000", killable_import.TIMEZONE)
-    with start_victim("killable_import", database_url, "victim000", "halt") as victim:
-        assert victim.stdout is not None
-        assert victim.stdout.readline() == "half way\n"
+    with start_killable("killable_import", database_url, "victim000", "halt") as killable:
+        assert killable.stdout is not None
+        assert killable.stdout.readline() == "half way\n"
         [dying] = list_jobs(warehouse.conn)
         with pytest.raises(JobInProgress):
             killable_import.import_upload(warehouse, "victim000")
-        victim.kill()
+        killable.kill()
     wait_until_gone(warehouse.conn, killable_import.APPLICATION)
     [dead] = list_jobs(warehouse.conn)
     assert warehouse.rows(user_id)["listening_events"] == []
@@ -181,7 +181,7 @@ def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob
     """How long an import takes that nobody kills, its job, and the tables after it: those of the reference."""
     tag = "nobody000"
     user_id = killable_import.prepare(warehouse, tag)
-    with start_victim("killable_import", database_url, tag) as process:
+    with start_killable("killable_import", database_url, tag) as process:
         began = time.monotonic()
         _, said = process.communicate(timeout=60)
         seconds = time.monotonic() - began

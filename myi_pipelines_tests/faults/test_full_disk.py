@@ -95,7 +95,7 @@ def test_a_rebuild_leaves_the_old_month_on_a_full_disk_and_swaps_it_with_room(
                     break
                 except psycopg.errors.DiskFull:
                     troubles += 1
-            assert shadow_partitions.leftovers(warehouse.conn) == []
+            assert shadow_partitions.orphans(warehouse.conn) == []
             if not exchanging.swaps:
                 assert warehouse.conn.execute(rows).fetchall() == wrong
         assert troubles >= 3
@@ -128,7 +128,7 @@ def test_the_archive_keeps_months_that_find_no_room_and_leaves_none_of_their_fil
             if not errors:
                 break
         assert len(set(stayed)) >= 4, "some months found room, others none"
-        warehouse.bring_back()
+        warehouse.restore_archived()
         assert warehouse.everything() == before
 
 
@@ -167,7 +167,7 @@ def test_months_leave_and_come_back_whole_or_not_at_all_while_the_server_finds_n
         parts = {part.folder for part in archive.archived_parts(warehouse.conn)}
         folders = {str(path.relative_to(warehouse.store.url)) for path in folder.glob("month=*/*")}
         assert folders == parts, "what was begun in vain is gone"
-    returning = refused(ArchivingWarehouse.bring_back)
+    returning = refused(ArchivingWarehouse.restore_archived)
     assert set(leaving) | set(returning) >= {psycopg.errors.DiskFull}
     assert len(returning) >= 3
     with open_archiving_warehouse(url, folder) as warehouse:

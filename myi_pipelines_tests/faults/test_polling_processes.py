@@ -14,22 +14,22 @@ import pytest
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.warehouse import polls
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN
-from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, Lab, keys_of, open_lab
+from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, Harness, keys_of, open_lab
 
 LISTENERS = ("ada", "bela", "chandra", "dalia", "emeka")
 
 
 @pytest.fixture
-def lab(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Lab]:
+def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
     with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
-def start(lab: Lab, folder: Path) -> subprocess.Popen[str]:
+def start(harness: Harness, folder: Path) -> subprocess.Popen[str]:
     """A process that waits for a line before it polls."""
     command = [sys.executable, "-m", "myi_pipelines_tests.support.polling_process"]
     process = subprocess.Popen(
-        [*command, lab.control.url, lab.database_url, lab.redis_url, str(folder)],
+        [*command, harness.control.url, harness.database_url, harness.redis_url, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -45,36 +45,36 @@ def go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def test_processes_that_poll_at_once_ask_for_everybody_once(lab: Lab, tmp_path: Path) -> None:
-    users = lab.link(*LISTENERS)
-    processes = [start(lab, tmp_path) for _ in range(3)]
+def test_processes_that_poll_at_once_ask_for_everybody_once(harness: Harness, tmp_path: Path) -> None:
+    users = harness.link(*LISTENERS)
+    processes = [start(harness, tmp_path) for _ in range(3)]
     for process in processes:
         go(process)
     polled = [name for process in processes for name in process.communicate(timeout=60)[0].split()]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(polled) == sorted(LISTENERS)
-    asked_for = sorted(str(request.listener) for request in lab.control.requests("/v1/"))
+    asked_for = sorted(str(request.listener) for request in harness.control.requests("/v1/"))
     assert asked_for == sorted(LISTENERS)
     for user in users:
-        assert lab.stored(user) == keys_of(lab.control.shown(user.name))
+        assert harness.stored(user) == keys_of(harness.control.shown(user.name))
 
 
-def test_a_process_that_is_killed_while_polling_costs_a_cooldown_and_no_play(lab: Lab, tmp_path: Path) -> None:
-    [user] = lab.link("ada")
-    lab.control.fault("hang", seconds=1)
-    process = start(lab, tmp_path)
+def test_a_process_that_is_killed_while_polling_costs_a_cooldown_and_no_play(harness: Harness, tmp_path: Path) -> None:
+    [user] = harness.link("ada")
+    harness.control.fault("hang", seconds=1)
+    process = start(harness, tmp_path)
     go(process)
     deadline = time.monotonic() + 30
-    while polls.due_users(lab.conn, lab.now) and time.monotonic() < deadline:
+    while polls.due_users(harness.conn, harness.now) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.kill()
     process.communicate(timeout=30)
-    assert lab.stored(user) == []
-    assert lab.poll() == []
-    lab.advance(COOLDOWN - timedelta(seconds=1))
-    assert lab.poll() == []
-    lab.advance(timedelta(seconds=1))
-    [polled] = lab.poll()
+    assert harness.stored(user) == []
+    assert harness.poll() == []
+    harness.advance(COOLDOWN - timedelta(seconds=1))
+    assert harness.poll() == []
+    harness.advance(timedelta(seconds=1))
+    [polled] = harness.poll()
     assert (polled.added, polled.error) == (50, None)
-    assert lab.stored(user) == keys_of(lab.control.shown("ada"))
-    assert len(lab.control.requests(RECENTLY_PLAYED)) <= 2
+    assert harness.stored(user) == keys_of(harness.control.shown("ada"))
+    assert len(harness.control.requests(RECENTLY_PLAYED)) <= 2

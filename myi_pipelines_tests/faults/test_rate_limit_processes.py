@@ -15,7 +15,7 @@ from myi_pipelines.runtime.embedded import RedisServer
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.sources.spotify.api_errors import RateLimited, SpotifyError, Unavailable
 from myi_pipelines.sources.spotify.client import SpotifyClient
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose, utc_now
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority, utc_now
 
 PROCESSES = 4
 
@@ -46,14 +46,14 @@ def gather(redis_url: str) -> None:
 
 
 def enter_often(
-    redis_url: str, family: Family, purpose: Purpose, calls_per_minute: int, calls_per_day: int, number: int
+    redis_url: str, group: EndpointGroup, priority: Priority, calls_per_minute: int, calls_per_day: int, number: int
 ) -> int:
     gate = Gate(redis_url, calls_per_minute, calls_per_day)
     gather(redis_url)
     entered = 0
     for _ in range(60):
         try:
-            gate.enter(family, purpose)
+            gate.enter(group, priority)
         except SpotifyError:
             continue
         entered += 1
@@ -62,17 +62,17 @@ def enter_often(
 
 
 @pytest.mark.parametrize(
-    ("family", "purpose", "calls_per_minute", "calls_per_day", "allowed"),
+    ("group", "priority", "calls_per_minute", "calls_per_day", "allowed"),
     [
-        (Family.TRACKS, Purpose.ENRICH, 100, 1_000, 80),
-        (Family.RECENTLY_PLAYED, Purpose.POLL, 100, 1_000, 100),
-        (Family.TRACKS, Purpose.ENRICH, 1_000, 50, 50),
+        (EndpointGroup.TRACKS, Priority.ENRICH, 100, 1_000, 80),
+        (EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 100, 1_000, 100),
+        (EndpointGroup.TRACKS, Priority.ENRICH, 1_000, 50, 50),
     ],
 )
 def test_together_processes_make_exactly_as_many_calls_as_are_allowed(
-    family: Family, purpose: Purpose, calls_per_minute: int, calls_per_day: int, allowed: int, redis_url: str
+    group: EndpointGroup, priority: Priority, calls_per_minute: int, calls_per_day: int, allowed: int, redis_url: str
 ) -> None:
-    entered = in_processes(partial(enter_often, redis_url, family, purpose, calls_per_minute, calls_per_day))
+    entered = in_processes(partial(enter_often, redis_url, group, priority, calls_per_minute, calls_per_day))
     assert sum(entered) == allowed
 
 
@@ -102,13 +102,13 @@ def test_one_process_s_429_stops_all(redis_url: str, simulator: Simulator) -> No
 
 def block_and_die(redis_url: str, number: int) -> None:
     if number == 0:
-        Gate(redis_url).quota_exceeded(Family.TRACKS, timedelta(hours=5))
+        Gate(redis_url).quota_exceeded(EndpointGroup.TRACKS, timedelta(hours=5))
 
 
 def test_a_block_outlives_the_process_that_met_it(redis_url: str, make_gate: Callable[..., Gate]) -> None:
     in_processes(partial(block_and_die, redis_url))
     with pytest.raises(RateLimited):
-        make_gate(now=utc_now).enter(Family.TRACKS, Purpose.ENRICH)
+        make_gate(now=utc_now).enter(EndpointGroup.TRACKS, Priority.ENRICH)
 
 
 def fail_twice(redis_url: str, number: int) -> None:
@@ -123,7 +123,7 @@ def fail_twice(redis_url: str, number: int) -> None:
 
 def test_failures_of_several_processes_open_one_circuit(redis_url: str, make_gate: Callable[..., Gate]) -> None:
     in_processes(partial(fail_twice, redis_url))
-    assert isinstance(make_gate().refusal(Family.TOP, Purpose.POLL), Unavailable)
+    assert isinstance(make_gate().refusal(EndpointGroup.TOP, Priority.POLL), Unavailable)
 
 
 def poll_on(redis_url: str, url: str, number: int) -> tuple[int, int]:
@@ -133,12 +133,12 @@ def poll_on(redis_url: str, url: str, number: int) -> tuple[int, int]:
     )
     end, polled, enriched = time.monotonic() + 4, 0, 0
     while time.monotonic() < end:
-        for purpose in (Purpose.POLL, Purpose.ENRICH):
+        for priority in (Priority.POLL, Priority.ENRICH):
             try:
-                client.gate.enter(Family.TRACKS, purpose)
+                client.gate.enter(EndpointGroup.TRACKS, priority)
             except RateLimited:
                 continue
-            polled, enriched = polled + (purpose is Purpose.POLL), enriched + (purpose is Purpose.ENRICH)
+            polled, enriched = polled + (priority is Priority.POLL), enriched + (priority is Priority.ENRICH)
         time.sleep(0.01)
     return polled, enriched
 

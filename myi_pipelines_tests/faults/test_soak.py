@@ -144,10 +144,10 @@ def live(
             polling_run(stage, instance, monkeypatch)
         else:
             hands = 2 if tick % (2 * DERIVED_EVERY) == 0 or tick % 10 == 0 else 1
-            victim = stage.chance.randrange(hands) if tick >= next_kill else None
-            if victim is not None:
+            killable = stage.chance.randrange(hands) if tick >= next_kill else None
+            if killable is not None:
                 next_kill = next(kills, TICKS)
-            stage.work(tasks, hands=hands, victim=victim)
+            stage.work(tasks, hands=hands, killable=killable)
         if len(stage.interrupted) == interrupted:  # Else a reply may have gone to the grave with a worker.
             for name, plays in stage.simulator.spotify.told.items():
                 new = list(plays)[heard[name] :]
@@ -232,7 +232,7 @@ def assert_events_and_statistics_are_exact(
     stage: Stage, polled: dict[str, dict[tuple[str, datetime], int]], imported: list[Play]
 ) -> None:
     conn = stage.hands.conn
-    assert conn.execute("SELECT * FROM stale_slices").fetchall() == []
+    assert conn.execute("SELECT * FROM invalidated_user_months").fetchall() == []
     assert [str(violation) for violation in invariants.check(conn)] == []
     track_of = track_ids(conn)
     for name, user_id in stage.user_ids.items():
@@ -304,7 +304,7 @@ def assert_metadata_came_once(stage: Stage) -> None:
     assert artists.fetchall() == []
     answers = defaultdict[str, list[datetime]](list)
     for one in stage.simulator.spotify.log.find():
-        if one.family in ("tracks", "artists", "albums") and one.fault is None and one.status in (200, 400, 404):
+        if one.group in ("tracks", "artists", "albums") and one.fault is None and one.status in (200, 400, 404):
             answers[one.path].append(one.at)
     assert {path.split("/")[2] for path in answers} == {"tracks", "artists", "albums"}
     again = {path: times for path, times in answers.items() if not set(times[:-1]) <= set(stage.interrupted)}
@@ -315,10 +315,10 @@ def assert_no_quota_was_exceeded(stage: Stage) -> None:
     """In no 24 hours."""
     calls = defaultdict[str, list[datetime]](list)
     for one in stage.simulator.spotify.log.find("/v1/"):
-        calls[one.family].append(one.at)
-    for family, times in calls.items():
+        calls[one.group].append(one.at)
+    for group, times in calls.items():
         for first, over in zip(times, times[CALLS_A_DAY:], strict=False):
-            assert over - first >= timedelta(days=1), f"{family}: more than {CALLS_A_DAY} calls from {first} on"
+            assert over - first >= timedelta(days=1), f"{group}: more than {CALLS_A_DAY} calls from {first} on"
 
 
 def assert_no_token_in_plain_text(stage: Stage, places: dict[str, bytes]) -> None:

@@ -80,6 +80,6 @@ def test_a_clock_that_jumps_during_work_costs_no_play(
         for doing in ("maintain", "archive"):
             work(doing, tmp_path / "archive", by=by, after=0.8)
             assert_exact(warehouse)
-        warehouse.bring_back()
+        warehouse.restore_archived()
         assert warehouse.everything(*LANDED) == right
         assert_exact(warehouse)

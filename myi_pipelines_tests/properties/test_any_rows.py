@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from myi_pipelines.sources.exports import Context, Play, Track
 from myi_pipelines.sources.exports.account_data import AccountReader
-from myi_pipelines.sources.exports.batches import Ledger, Member
+from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.extended_history import ExtendedReader
 from myi_pipelines.sources.exports.json_stream import row_chunks
 from myi_pipelines_tests.support.export_rows import ID, account, extended
@@ -198,7 +198,7 @@ def expected(text: bytes, play_of: Any) -> Found:
     return found
 
 
-def read(text: bytes, reader: Any, ledger: Ledger, sizes: list[int], chunk_bytes: int) -> Found:
+def read(text: bytes, reader: Any, batch_builder: BatchBuilder, sizes: list[int], chunk_bytes: int) -> Found:
     """What the reader finds when the text arrives in pieces of these sizes, over and over."""
     at = pieces = 0
 
@@ -212,7 +212,7 @@ def read(text: bytes, reader: Any, ledger: Ledger, sizes: list[int], chunk_bytes
     for chunk in row_chunks(piece, reader.decode, "f", chunk_bytes=chunk_bytes):
         (reader.read if chunk.rows else reader.read_loose)(chunk.rows or chunk.loose, MEMBER, row)
         row += len(chunk.rows or chunk.loose)
-    batch = ledger.close_batch(0)
+    batch = batch_builder.close_batch(0)
     assert batch.rows == row - 1
     noted = [int(note.split()[2].removesuffix(":")) for note in batch.notes]
     return Found(batch.plays, batch.rejected, batch.cleaned, noted)
@@ -232,8 +232,8 @@ def test_extended_rows_are_read_as_the_rules_say(
     rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
 ) -> None:
     text = as_text(rows, layout, escaped)
-    ledger = Ledger()
-    assert read(text, ExtendedReader(ledger), ledger, sizes, 64) == expected(text, extended_play)
+    batch_builder = BatchBuilder()
+    assert read(text, ExtendedReader(batch_builder), batch_builder, sizes, 64) == expected(text, extended_play)
 
 
 @settings(max_examples=150, deadline=None)
@@ -242,8 +242,8 @@ def test_account_rows_are_read_as_the_rules_say(
     rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
 ) -> None:
     text = as_text(rows, layout, escaped)
-    ledger = Ledger()
-    assert read(text, AccountReader(ledger), ledger, sizes, 64) == expected(text, account_play)
+    batch_builder = BatchBuilder()
+    assert read(text, AccountReader(batch_builder), batch_builder, sizes, 64) == expected(text, account_play)
 
 
 good_rows = st.builds(
@@ -263,7 +263,7 @@ def test_no_text_in_a_row_looks_like_the_end_of_one(
     rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
 ) -> None:
     text = as_text(rows, layout, escaped)
-    ledger = Ledger()
-    found = read(text, ExtendedReader(ledger), ledger, sizes, 64)
+    batch_builder = BatchBuilder()
+    found = read(text, ExtendedReader(batch_builder), batch_builder, sizes, 64)
     assert [play.ms_played for play in found.plays] == [row["ms_played"] for row in rows]
     assert found == expected(text, extended_play)

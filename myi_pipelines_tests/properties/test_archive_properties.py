@@ -69,7 +69,7 @@ def test_what_arrives_after_months_have_left_is_counted_once(
     expected = reference.derive({f"{index}": one for index, one in enumerate(home.arrived)})
     assert_statistics_as_the_reference_says(warehouse, home, list(expected.values()))
 
-    warehouse.bring_back(home.ids)
+    warehouse.restore_archived(home.ids)
 
     home.settle()
     home.assert_as_the_reference_says()
@@ -91,7 +91,7 @@ def test_what_spotify_tells_after_months_have_left_reaches_them(
     expected = reference.derive(dict(zip(home.names, home.arrived, strict=True)), metadata=home.metadata)
     assert_statistics_as_the_reference_says(warehouse, home, list(expected.values()))
 
-    warehouse.bring_back(home.ids)
+    warehouse.restore_archived(home.ids)
 
     home.settle()
     home.assert_as_the_reference_says()
@@ -106,5 +106,5 @@ def test_months_come_back_equal_row_for_row(warehouse: ArchivingWarehouse, house
     home.settle()
     before = warehouse.everything()
     archive_some(warehouse, home, 0)
-    warehouse.bring_back()
+    warehouse.restore_archived()
     assert warehouse.everything() == before

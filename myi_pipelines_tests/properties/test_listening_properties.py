@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import invariants, stats, users
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Conformed, Landing, Polled, Tables
 from myi_pipelines_tests.support.strategies import (
@@ -153,7 +153,7 @@ class Conform(NamedTuple):
     """Conform some stale slices in some order, or any slices, stale or not."""
 
     listener: int
-    only_stale: bool
+    only_invalidated: bool
     dice: int
 
 
@@ -161,14 +161,14 @@ class Refresh(NamedTuple):
     """Refresh the stats of some months in some order."""
 
     listener: int
-    only_stale: bool
+    only_invalidated: bool
     dice: int
 
 
 class RefreshTogether(NamedTuple):
     """Refresh the stats of some slices of all listeners, each month's together."""
 
-    only_stale: bool
+    only_invalidated: bool
     dice: int
 
 
@@ -230,23 +230,23 @@ def take(home: Home, step: Step) -> None:
             home.poll(listener, first, last)
         case Sync():
             warehouse.sync()
-        case Conform(listener, only_stale, dice):
+        case Conform(listener, only_invalidated, dice):
             user_id = home.ids[listener]
-            slices = warehouse.stale(user_id, Stage.EVENTS) if only_stale else warehouse.slices_of(user_id)
+            slices = warehouse.stale(user_id, Stage.EVENTS) if only_invalidated else warehouse.slices_of(user_id)
             warehouse.conform(some(slices, dice))
-        case Refresh(listener, only_stale, dice):
+        case Refresh(listener, only_invalidated, dice):
             user_id = home.ids[listener]
-            slices = warehouse.stale(user_id, Stage.STATS) if only_stale else warehouse.slices_of(user_id)
+            slices = warehouse.stale(user_id, Stage.STATS) if only_invalidated else warehouse.slices_of(user_id)
             warehouse.refresh(user_id, [one.month for one in some(slices, dice)])
-        case RefreshTogether(only_stale, dice):
-            look = partial(warehouse.stale, stage=Stage.STATS) if only_stale else warehouse.slices_of
+        case RefreshTogether(only_invalidated, dice):
+            look = partial(warehouse.stale, stage=Stage.STATS) if only_invalidated else warehouse.slices_of
             slices = [one for user_id in home.ids for one in look(user_id)]
-            warehouse.refresh_together(some(slices, dice), recount=not only_stale)
+            warehouse.refresh_together(some(slices, dice), recount=not only_invalidated)
         case SetTimezone(listener, timezone):
             home.set_timezone(listener, timezone)
 
 
-def some(slices: Sequence[Slice], dice: int) -> list[Slice]:
+def some(slices: Sequence[UserMonth], dice: int) -> list[UserMonth]:
     """All of them for a zero, otherwise a few in any order."""
     if dice == 0 or not slices:
         return list(slices)

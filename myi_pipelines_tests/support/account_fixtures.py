@@ -29,13 +29,13 @@ from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.spotify_accounts import Account
 
 REDIRECT_URI = "http://127.0.0.1:3001/auth/callback"
-CLIENT_ID = "client-of-the-lab"
+CLIENT_ID = "client-of-the-harness"
 
 Process: TypeAlias = subprocess.Popen[str]
 
 
 @dataclass(frozen=True)
-class Lab:
+class Harness:
     """What a test of accounts needs, all of it real."""
 
     control: Control
@@ -77,7 +77,7 @@ class Lab:
 
 
 @contextmanager
-def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int = 2) -> Iterator[Lab]:
+def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int = 2) -> Iterator[Harness]:
     """A lab whose key file is in ``folder``."""
     key_file = folder / "encryption.key"
     with (
@@ -87,18 +87,18 @@ def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int 
         connect(database_url) as conn,
     ):
         app = App(CLIENT_ID, REDIRECT_URI, accounts_url=simulator.url, timeout_seconds=5)
-        yield Lab(simulator.control, app, client, TokenKeys("", key_file), key_file, conn, database_url)
+        yield Harness(simulator.control, app, client, TokenKeys("", key_file), key_file, conn, database_url)
 
 
-def environment(lab: Lab, redis_url: str) -> dict[str, str]:
+def environment(harness: Harness, redis_url: str) -> dict[str, str]:
     """The settings of the lab, for another process."""
     return {
-        "MYI_HOME": str(lab.key_file.parent),
-        "MYI_DATABASE_URL": lab.database_url,
+        "MYI_HOME": str(harness.key_file.parent),
+        "MYI_DATABASE_URL": harness.database_url,
         "MYI_REDIS_URL": redis_url,
         "MYI_SPOTIFY_CLIENT_ID": CLIENT_ID,
-        "MYI_SPOTIFY_ACCOUNTS_URL": lab.app.accounts_url,
-        "MYI_SPOTIFY_API_URL": lab.app.accounts_url,
+        "MYI_SPOTIFY_ACCOUNTS_URL": harness.app.accounts_url,
+        "MYI_SPOTIFY_API_URL": harness.app.accounts_url,
     }
 
 

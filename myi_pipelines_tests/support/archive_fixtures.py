@@ -22,7 +22,7 @@ ALL = date(2026, 1, 1)
 LANDED = ("imported_plays", "polled_plays", "listening_events")
 DERIVED = (
     "user_track_months", "user_hour_months", "user_track_stats", "user_artist_stats", "user_month_edges",
-    "user_year_top_tracks", "user_time_bucket_stats", "user_hour_stats", "users", "stale_slices",
+    "user_year_top_tracks", "user_time_bucket_stats", "user_hour_stats", "users", "invalidated_user_months",
 )  # fmt: skip
 
 
@@ -32,8 +32,8 @@ class ArchivingWarehouse(Warehouse):
     store: Store
 
     @property
-    def bringing_back(self) -> archive.BringBack:
-        return archiving.bring_back_from(self.store)
+    def bringing_back(self) -> archive.RestoreArchived:
+        return archiving.restoring_from(self.store)
 
     def archive(self, *, only: Iterable[date] | None = None) -> list[archiving.Left]:
         """Archive what may leave; of some months only those, the others being held."""
@@ -41,15 +41,15 @@ class ArchivingWarehouse(Warehouse):
             present = partitions.existing_months(self.conn, partitions.LISTENING_EVENTS)
             archive.hold_months(self.conn, sorted(present - set(only)), datetime(2100, 1, 1, tzinfo=UTC))
         left = list(archiving.archive_months(self.conn, self.store, before=ALL, now=NOW))
-        self.conn.execute("TRUNCATE month_holds")
+        self.conn.execute("TRUNCATE retention_holds")
         return left
 
-    def bring_back(self, user_ids: Sequence[int] | None = None) -> int:
+    def restore_archived(self, user_ids: Sequence[int] | None = None) -> int:
         """Bring some listeners' slices back, or all there are."""
         months = [part.month for part in archive.archived_parts(self.conn)]
-        slices = archive.archived_slices(self.conn, months)
+        slices = archive.archived_user_months(self.conn, months)
         chosen = [one for one in slices if user_ids is None or one.user_id in user_ids]
-        return archiving.bring_back(self.store, self.conn, chosen)
+        return archiving.restore_archived(self.store, self.conn, chosen)
 
     def everything(self, *tables: str) -> dict[str, list[str]]:
         """Every row of some tables as text, or of all, ids and times of creation too."""

@@ -31,12 +31,12 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TABLES = (
     "imported_plays", "listening_events", "tracks", "artists", "albums", "track_artists", "user_track_months",
     "user_track_stats", "user_artist_stats", "user_year_top_tracks", "user_time_bucket_stats", "user_hour_stats",
-    "users", "stale_slices",
+    "users", "invalidated_user_months",
 )  # fmt: skip
 IMPORT_SELECTION = ["imported_plays", "listening_events", "users"]
 
 
-class Lab(NamedTuple):
+class Harness(NamedTuple):
     """A warehouse and an uploads folder with the definitions on top of them."""
 
     url: str

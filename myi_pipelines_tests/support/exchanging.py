@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import partitions, rebuild, user_months
 from myi_pipelines.warehouse.database import connections
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Landing, Polled
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
@@ -27,12 +27,12 @@ MONTHS = [date(2021, 5, 1), date(2021, 6, 1)]
 class Swapping(Warehouse):
     """Conforms by swaps only, all listeners' slices at once."""
 
-    def conform(self, chosen: Iterable[Slice], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
+    def conform(self, chosen: Iterable[UserMonth], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
         chosen = list(chosen)
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
-        for _, conformed in rebuild.derive_slices(
-            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], on_swap=self.count_swap
+        for _, conformed in rebuild.derive_user_months(
+            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], on_exchange=self.count_swap
         ):
             counts.update(conformed._asdict())
         return counts
@@ -67,7 +67,7 @@ def open_swapping(url: str, *, application_name: str = "myi") -> Iterator[Swappi
 
 def always_swap() -> dict[str, float]:
     """What to set in ``rebuild`` so that no month is too small, nor too much as it should be, to be swapped."""
-    return {"SLICES_AT_LEAST": 1, "PLAYS_AT_LEAST": 0, "SHARE_TO_WRITE": 0}
+    return {"USER_MONTHS_AT_LEAST": 1, "PLAYS_AT_LEAST": 0, "SHARE_TO_WRITE": 0}
 
 
 def landing(seed: int, *, plays: int = 120) -> Landing:
@@ -98,11 +98,11 @@ def prepare(warehouse: Warehouse, listeners: int) -> dict[str, int]:
     return user_ids
 
 
-def mark_all(warehouse: Warehouse) -> list[Slice]:
+def mark_all(warehouse: Warehouse) -> list[UserMonth]:
     """Every slice there is, to be derived anew."""
-    found = user_months.all_slices(warehouse.conn, MONTHS)
+    found = user_months.all_user_months(warehouse.conn, MONTHS)
     with warehouse.conn.transaction():
-        user_months.mark_stale(warehouse.conn, found, Stage.EVENTS)
+        user_months.invalidate(warehouse.conn, found, Stage.EVENTS)
     return found
 
 

@@ -27,7 +27,7 @@ def main(url: str, folder: str, doing: str) -> None:
                 assert left.error is None, left
         else:
             months = [part.month for part in archive.archived_parts(conn)]
-            archiving.bring_back(store, conn, archive.archived_slices(conn, months))
+            archiving.restore_archived(store, conn, archive.archived_user_months(conn, months))
 
 
 if __name__ == "__main__":

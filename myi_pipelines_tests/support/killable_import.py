@@ -18,7 +18,7 @@ from functools import cache
 from myi_pipelines.sources.exports import Batch, Play, Track
 from myi_pipelines.warehouse.database import connections
 from myi_pipelines.warehouse.landing import Landed
-from myi_pipelines.warehouse.user_months import Stage, mark_stale
+from myi_pipelines.warehouse.user_months import Stage, invalidate
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT, OFFLINE, Listener
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, batches
@@ -80,7 +80,7 @@ def backfill(warehouse: Warehouse, tag: str) -> None:
     user_id = warehouse.user(tag, TIMEZONE)
     slices = warehouse.slices_of(user_id)
     with warehouse.conn.transaction():
-        mark_stale(warehouse.conn, slices, Stage.EVENTS)
+        invalidate(warehouse.conn, slices, Stage.EVENTS)
     warehouse.conform(slices)
     warehouse.refresh(user_id, [one.month for one in slices])
 

@@ -19,21 +19,21 @@ from myi_pipelines.warehouse.schema.migrations import migrate
 
 DATABASE = "one"
 """Of a server that is the test's own."""
-Victim: TypeAlias = subprocess.Popen[str]
+KillableProcess: TypeAlias = subprocess.Popen[str]
 SECONDS_TO_GO = 10
 
 
-def start_victim(module: str, *arguments: str) -> Victim:
+def start_killable(module: str, *arguments: str) -> KillableProcess:
     """A process of a module of this package, which has said that it is connected and about to begin."""
-    victim = subprocess.Popen(
+    killable = subprocess.Popen(
         [sys.executable, "-m", f"myi_pipelines_tests.support.{module}", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert victim.stdout is not None
-    assert victim.stdout.readline() == "ready\n", victim.communicate()[1]
-    return victim
+    assert killable.stdout is not None
+    assert killable.stdout.readline() == "ready\n", killable.communicate()[1]
+    return killable
 
 
 def sessions(conn: Connection, application: str) -> list[int]:
@@ -44,14 +44,14 @@ def sessions(conn: Connection, application: str) -> list[int]:
     return [pid for (pid,) in rows]
 
 
-def end_victim(victim: Victim, conn: Connection, application: str, *, by: str) -> None:
+def end_victim(killable: KillableProcess, conn: Connection, application: str, *, by: str) -> None:
     """Kill the process, or end its sessions on the server so that it finds out by itself; return when they are gone."""
     if by == "process":
-        victim.kill()
+        killable.kill()
     else:
         for pid in sessions(conn, application):
             conn.execute("SELECT pg_terminate_backend(%s)", [pid])
-    victim.communicate(timeout=30)
+    killable.communicate(timeout=30)
     wait_until_gone(conn, application)
 
 

@@ -35,7 +35,7 @@ from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
-CLIENT_ID = "client-of-the-lab"
+CLIENT_ID = "client-of-the-harness"
 
 
 @dataclass
@@ -166,9 +166,9 @@ def open_enriching_lab(simulator: Simulator, database_url: str, redis_url: str, 
         open_warehouse(database_url) as warehouse,
     ):
         tokens = AccessTokens(database_url, app, keys, now=simulator.control.now)
-        lab = EnrichingLab(simulator, warehouse, client, tokens, database_url, redis_url, folder)
-        lab.login()
-        yield lab
+        harness = EnrichingLab(simulator, warehouse, client, tokens, database_url, redis_url, folder)
+        harness.login()
+        yield harness
 
 
 def main(limit: str) -> None:

@@ -29,7 +29,7 @@ TICK = timedelta(minutes=5)
 
 
 @dataclass
-class Lab:
+class Harness:
     """What one process has: its own client, gate and tokens."""
 
     control: Control
@@ -102,12 +102,12 @@ class Lab:
 
 
 def keys_of(plays: Sequence[TruePlay]) -> list[tuple[datetime, str]]:
-    """True plays as ``Lab.stored`` tells them."""
+    """True plays as ``Harness.stored`` tells them."""
     return sorted((play.played_at, play.track_id) for play in plays if play.track_id is not None)
 
 
 @contextmanager
-def open_lab(control: Control, database_url: str, redis_url: str, folder: Path) -> Iterator[Lab]:
+def open_lab(control: Control, database_url: str, redis_url: str, folder: Path) -> Iterator[Harness]:
     """What a process would open, with the simulated clock in place of its own."""
     clock = [control.now()]
     app = oauth.App("client", "http://127.0.0.1:3001/auth/callback", accounts_url=control.url, timeout_seconds=3)
@@ -118,4 +118,4 @@ def open_lab(control: Control, database_url: str, redis_url: str, folder: Path) 
         closing(SpotifyClient(gate, control.url, timeout_seconds=3)) as client,
     ):
         tokens = AccessTokens(database_url, app, keys, now=lambda: clock[0])
-        yield Lab(control, database_url, redis_url, conn, client, gate, app, keys, tokens, clock)
+        yield Harness(control, database_url, redis_url, conn, client, gate, app, keys, tokens, clock)

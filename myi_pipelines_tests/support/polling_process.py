@@ -11,10 +11,10 @@ from myi_pipelines_tests.support.polling_fixtures import open_lab
 
 
 def main(simulator_url: str, database_url: str, redis_url: str, folder: str) -> None:
-    with open_lab(Control(simulator_url), database_url, redis_url, Path(folder)) as lab:
+    with open_lab(Control(simulator_url), database_url, redis_url, Path(folder)) as harness:
         print("ready", flush=True)
         sys.stdin.readline()
-        print(*[polled.user for polled in lab.poll() if polled.error is None], flush=True)
+        print(*[polled.user for polled in harness.poll() if polled.error is None], flush=True)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from myi_pipelines.warehouse import (
     user_months,
     users,
 )
-from myi_pipelines.warehouse.archive import BringBack
+from myi_pipelines.warehouse.archive import RestoreArchived
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
     TOP_TRACKS,
@@ -51,7 +51,7 @@ class Warehouse(NamedTuple):
     status_conn: Connection
 
     @property
-    def bringing_back(self) -> BringBack | None:
+    def bringing_back(self) -> RestoreArchived | None:
         """How archived slices come back when they are needed; None: not at all."""
         return None
 
@@ -76,7 +76,7 @@ class Warehouse(NamedTuple):
             sha256=sha256_of(plays, salt),
             total_bytes=len(plays),
             batches=map(binary_copy.Packer(MIN_PLAY_MS).pack, batches(plays, batch_rows) if source is None else source),
-            bring_back=self.bringing_back,
+            restore_archived=self.bringing_back,
         )
 
     def poll(self, user_id: int, rows: Iterable[Polled]) -> int:
@@ -86,29 +86,29 @@ class Warehouse(NamedTuple):
     def sync(self) -> None:
         catalog.sync_catalog(self.conn)
 
-    def conform(self, chosen: Iterable[Slice], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
+    def conform(self, chosen: Iterable[UserMonth], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
         """Rows added, upgraded, updated, removed and unchanged."""
         chosen = list(chosen)
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
-        for _, conformed in events.conform_slices(
-            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], bring_back=self.bringing_back
+        for _, conformed in events.conform_user_months(
+            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], restore_archived=self.bringing_back
         ):
             counts.update(conformed._asdict())
         return counts
 
     def refresh(self, user_id: int, months: Sequence[date]) -> None:
-        stats.refresh_stats(self.conn, user_id, months, bring_back=self.bringing_back)
+        stats.refresh_stats(self.conn, user_id, months, restore_archived=self.bringing_back)
 
-    def refresh_together(self, chosen: Sequence[Slice], *, recount: bool) -> None:
+    def refresh_together(self, chosen: Sequence[UserMonth], *, recount: bool) -> None:
         """Where enough listeners share a month, in one transaction."""
-        for _ in stats.refresh_slices(
-            [self.conn, self.status_conn], chosen, recount=recount, bring_back=self.bringing_back
+        for _ in stats.refresh_user_months(
+            [self.conn, self.status_conn], chosen, recount=recount, restore_archived=self.bringing_back
         ):
             pass
 
-    def stale(self, user_id: int, stage: Stage) -> list[Slice]:
-        return user_months.stale_slices(self.conn, stage, user_id=user_id)
+    def stale(self, user_id: int, stage: Stage) -> list[UserMonth]:
+        return user_months.invalidated_user_months(self.conn, stage, user_id=user_id)
 
     def settle(self, user_ids: Iterable[int]) -> None:
         """Do what the marks ask for, until none is left."""
@@ -122,10 +122,10 @@ class Warehouse(NamedTuple):
             else:
                 raise AssertionError(f"user {user_id}: slices are still stale after 5 rounds")
 
-    def slices_of(self, user_id: int) -> list[Slice]:
+    def slices_of(self, user_id: int) -> list[UserMonth]:
         """Every slice of the user that has anything in it."""
         months = partitions.existing_months(self.conn, partitions.LISTENING_EVENTS)
-        return [one for one in user_months.all_slices(self.conn, sorted(months)) if one.user_id == user_id]
+        return [one for one in user_months.all_user_months(self.conn, sorted(months)) if one.user_id == user_id]
 
     def track_keys(self) -> dict[int, TrackKey]:
         rows = self.conn.execute(
@@ -226,7 +226,7 @@ class Warehouse(NamedTuple):
             "user_year_top_tracks",
             "user_time_bucket_stats",
             "user_hour_stats",
-            "stale_slices",
+            "invalidated_user_months",
         )
         return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}
 

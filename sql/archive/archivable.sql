@@ -2,7 +2,7 @@
 SELECT months.month
 FROM unnest(%(months)s::date[]) AS months (month)
 WHERE months.month < %(before)s
-  AND NOT EXISTS (SELECT FROM month_holds AS hold WHERE hold.month = months.month AND hold.held_until > %(now)s)
-  AND NOT EXISTS (SELECT FROM stale_slices AS stale
+  AND NOT EXISTS (SELECT FROM retention_holds AS hold WHERE hold.month = months.month AND hold.held_until > %(now)s)
+  AND NOT EXISTS (SELECT FROM invalidated_user_months AS stale
                   WHERE stale.month BETWEEN months.month - interval '2 months' AND months.month + interval '2 months')
 ORDER BY months.month

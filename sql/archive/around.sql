@@ -2,11 +2,11 @@
 -- share a bucket, or plays to be matched, with.
 SELECT DISTINCT a.user_id, a.month
 FROM unnest(%(user_ids)s::bigint[], %(months)s::date[]) AS work (user_id, month)
-JOIN archived_slices AS a ON a.user_id = work.user_id
+JOIN archived_user_months AS a ON a.user_id = work.user_id
                          AND a.month BETWEEN work.month - interval '2 months' AND work.month + interval '2 months'
 WHERE a.month = work.month
    OR %(with_neighbours)s
-   OR EXISTS (SELECT FROM archived_slices AS near
+   OR EXISTS (SELECT FROM archived_user_months AS near
               WHERE near.user_id = work.user_id
                 AND near.month BETWEEN work.month - interval '2 months' AND work.month + interval '2 months'
                 AND (near.has_account_data OR near.polled_plays > 0))

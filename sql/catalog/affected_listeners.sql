@@ -1,9 +1,9 @@
 -- One row per listener whose events may change: those with account data who polled a track that may take other names,
 -- and those who played a track, or have account data of it, that may turn out to be another one.
 WITH named AS (
-    SELECT e.spotify_id FROM stale_names JOIN export_tracks AS e ON e.id = stale_names.export_track_id
+    SELECT e.spotify_id FROM pending_names JOIN export_tracks AS e ON e.id = pending_names.export_track_id
     UNION
-    SELECT spotify_id FROM stale_objects WHERE object_type = 'track'
+    SELECT spotify_id FROM pending_objects WHERE object_type = 'track'
 ), polled AS (
     SELECT DISTINCT user_id
     FROM polled_plays
@@ -39,8 +39,8 @@ JOIN export_tracks AS names ON names.id = link.export_track_id AND names.spotify
 JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = link.export_track_id
 UNION
 SELECT p.user_id
-FROM stale_names
-JOIN export_tracks AS names ON names.id = stale_names.export_track_id AND names.spotify_id IS NULL
+FROM pending_names
+JOIN export_tracks AS names ON names.id = pending_names.export_track_id AND names.spotify_id IS NULL
 JOIN track_searches AS search ON search.track_key = names.track_key AND search.artist_key = names.artist_key
 JOIN export_tracks AS e ON e.spotify_id IS NULL AND e.track_key = names.track_key AND e.artist_key = names.artist_key
 JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = e.id

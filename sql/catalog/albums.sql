@@ -1,6 +1,6 @@
 -- One provisional album per normalized name and artist that no album with an id has; of several spellings the one played last is shown.
 WITH stale AS (
-    SELECT DISTINCT artist_key, album_key FROM export_tracks JOIN stale_names ON export_track_id = id
+    SELECT DISTINCT artist_key, album_key FROM export_tracks JOIN pending_names ON export_track_id = id
     UNION
     SELECT artist_key, name_key FROM retold_albums
 ), spellings AS (
@@ -11,5 +11,5 @@ WITH stale AS (
 )
 INSERT INTO albums (name, artist_key)
 SELECT name, artist_key FROM spellings
-ON CONFLICT (name_key, artist_key) WHERE answers_to_name
+ON CONFLICT (name_key, artist_key) WHERE is_canonical_for_name
 DO UPDATE SET name = excluded.name, updated_at = now() WHERE albums.spotify_id IS NULL AND albums.name <> excluded.name

@@ -2,12 +2,12 @@
 WITH spellings AS (
     SELECT DISTINCT ON (e.artist_key) e.artist_key, e.artist_name AS name
     FROM export_tracks AS e
-    WHERE e.artist_key IN (SELECT artist_key FROM export_tracks JOIN stale_names ON export_track_id = id
+    WHERE e.artist_key IN (SELECT artist_key FROM export_tracks JOIN pending_names ON export_track_id = id
                            UNION
                            SELECT name_key FROM retold_artists)
     ORDER BY e.artist_key, e.last_played_at DESC, e.artist_name COLLATE "C" DESC
 )
 INSERT INTO artists (name)
 SELECT name FROM spellings
-ON CONFLICT (name_key) WHERE answers_to_name
+ON CONFLICT (name_key) WHERE is_canonical_for_name
 DO UPDATE SET name = excluded.name, updated_at = now() WHERE artists.spotify_id IS NULL AND artists.name <> excluded.name

@@ -3,9 +3,9 @@ CREATE TEMPORARY TABLE current_credits ON COMMIT DROP AS
 WITH told AS (
     SELECT c.track_id, artists.id AS artist_id, (min(credit.position) - 1)::smallint AS position
     FROM current_names AS c
-    CROSS JOIN LATERAL jsonb_array_elements(c.told_artists) WITH ORDINALITY AS credit (artist, position)
+    CROSS JOIN LATERAL jsonb_array_elements(c.payload_artists) WITH ORDINALITY AS credit (artist, position)
     JOIN artists ON artists.spotify_id = credit.artist ->> 'id'
-    WHERE c.told_artists IS NOT NULL
+    WHERE c.payload_artists IS NOT NULL
     GROUP BY c.track_id, artists.id
 )
 SELECT track_id, artist_id, position FROM told

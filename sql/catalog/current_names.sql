@@ -1,16 +1,16 @@
 -- touched_tracks: one row per track whose names, album or artists may be others now.
 CREATE TEMPORARY TABLE touched_tracks ON COMMIT DROP AS
-SELECT link.track_id FROM stale_names JOIN export_track_links AS link USING (export_track_id)
+SELECT link.track_id FROM pending_names JOIN export_track_links AS link USING (export_track_id)
 UNION
 SELECT track_id FROM new_tracks
 UNION
-SELECT t.id FROM stale_objects AS s JOIN tracks AS t USING (spotify_id) WHERE s.object_type = 'track'
+SELECT t.id FROM pending_objects AS s JOIN tracks AS t USING (spotify_id) WHERE s.object_type = 'track'
 UNION
 SELECT t.id FROM relinked_ids JOIN tracks AS t USING (spotify_id)
 UNION
 SELECT link.track_id
 FROM retold_artists AS r
-JOIN artists AS holder ON holder.name_key = r.name_key AND holder.answers_to_name
+JOIN artists AS holder ON holder.name_key = r.name_key AND holder.is_canonical_for_name
 JOIN export_tracks AS e ON e.artist_key = r.name_key
 JOIN export_track_links AS link ON link.export_track_id = e.id
 WHERE holder.id <> r.artist_id
@@ -18,7 +18,7 @@ UNION
 SELECT link.track_id
 FROM retold_albums AS r
 JOIN albums AS holder ON holder.name_key = r.name_key AND holder.artist_key IS NOT DISTINCT FROM r.artist_key
-                     AND holder.answers_to_name
+                     AND holder.is_canonical_for_name
 JOIN export_tracks AS e ON e.album_key = r.name_key AND e.artist_key IS NOT DISTINCT FROM r.artist_key
 JOIN export_track_links AS link ON link.export_track_id = e.id
 WHERE holder.id <> r.album_id;
@@ -52,14 +52,14 @@ SELECT touched_tracks.track_id,
        (told.payload ->> 'duration_ms')::integer AS duration_ms,
        told.payload #>> '{external_ids,isrc}' AS isrc,
        told.payload ->> 'preview_url' AS preview_url,
-       told.payload -> 'artists' AS told_artists,
+       told.payload -> 'artists' AS payload_artists,
        named_artist.id AS named_artist_id
 FROM touched_tracks
 LEFT JOIN named USING (track_id)
 LEFT JOIN told USING (track_id)
 LEFT JOIN albums AS told_album ON told_album.spotify_id = told.payload ->> 'album'
-LEFT JOIN albums AS named_album ON named_album.answers_to_name AND named_album.name_key = named.album_key
+LEFT JOIN albums AS named_album ON named_album.is_canonical_for_name AND named_album.name_key = named.album_key
                                AND named_album.artist_key IS NOT DISTINCT FROM named.artist_key
-LEFT JOIN artists AS named_artist ON named_artist.answers_to_name AND named_artist.name_key = named.artist_key;
+LEFT JOIN artists AS named_artist ON named_artist.is_canonical_for_name AND named_artist.name_key = named.artist_key;
 
 ANALYZE current_names;

@@ -1,8 +1,8 @@
 -- One row: whether names or payloads landed, or a stale slice polled tracks, that the catalog does not know.
-SELECT EXISTS (SELECT FROM stale_export_tracks)
-    OR EXISTS (SELECT FROM stale_spotify_objects)
+SELECT EXISTS (SELECT FROM pending_export_tracks)
+    OR EXISTS (SELECT FROM pending_spotify_objects)
     OR EXISTS (
-        SELECT FROM stale_slices AS s
+        SELECT FROM invalidated_user_months AS s
         JOIN polled_plays AS p ON p.user_id = s.user_id
                               AND p.played_at >= s.month::timestamptz - interval '2 days'
                               AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'

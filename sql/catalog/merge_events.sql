@@ -5,11 +5,11 @@ WITH events AS (
     FROM merged_tracks AS m
     JOIN listening_events AS e USING (track_id)
 ), marked AS (
-    INSERT INTO stale_slices (user_id, month, stage)
+    INSERT INTO invalidated_user_months (user_id, month, stage)
     SELECT DISTINCT e.user_id, date_trunc('month', e.played_at + direction.step)::date, stage
     FROM events AS e
-    CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
-    CROSS JOIN unnest(enum_range(NULL::slice_stage)) AS stage
+    CROSS JOIN (VALUES (-%(match_window)s::interval), (interval '0'), (%(match_window)s)) AS direction (step)
+    CROSS JOIN unnest(enum_range(NULL::derivation_stage)) AS stage
     WHERE direction.step = interval '0'
        OR (stage = 'EVENTS' AND has_matchable_plays(e.user_id, date_trunc('month', e.played_at + direction.step)::date))
     ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = now()

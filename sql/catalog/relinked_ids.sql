@@ -2,7 +2,7 @@
 INSERT INTO relinked_ids (spotify_id, kept_id)
 WITH RECURSIVE reached (seed, spotify_id) AS (
     SELECT s.spotify_id, s.spotify_id
-    FROM stale_objects AS s
+    FROM pending_objects AS s
     WHERE s.object_type = 'track' AND EXISTS (SELECT FROM track_relinks AS r WHERE r.asked_id = s.spotify_id)
     UNION
     SELECT reached.seed, other.spotify_id

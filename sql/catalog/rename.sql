@@ -16,14 +16,14 @@ WITH renamed AS (
     UNION
     SELECT alias.spotify_id FROM renamed JOIN track_aliases AS alias ON alias.track_id = renamed.id WHERE has_new_keys
 ), marked AS (
-    INSERT INTO stale_slices (user_id, month, stage)
-    SELECT DISTINCT p.user_id, date_trunc('month', p.played_at + direction.step)::date, 'EVENTS'::slice_stage
+    INSERT INTO invalidated_user_months (user_id, month, stage)
+    SELECT DISTINCT p.user_id, date_trunc('month', p.played_at + direction.step)::date, 'EVENTS'::derivation_stage
     FROM polled_ids
     JOIN polled_plays AS p USING (spotify_id)
-    CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
+    CROSS JOIN (VALUES (-%(match_window)s::interval), (interval '0'), (%(match_window)s)) AS direction (step)
     WHERE EXISTS (SELECT FROM imported_plays AS told
                   WHERE told.user_id = p.user_id AND told.context_id IS NULL
-                    AND told.played_at BETWEEN p.played_at - %(surroundings)s AND p.played_at + %(surroundings)s)
+                    AND told.played_at BETWEEN p.played_at - %(match_window)s AND p.played_at + %(match_window)s)
     ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = now()
 )
 SELECT count(*) FROM renamed

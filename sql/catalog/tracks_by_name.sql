@@ -2,8 +2,8 @@
 WITH added AS (
     INSERT INTO tracks (name, name_key, artist_key)
     SELECT DISTINCT ON (e.track_key, e.artist_key) e.track_name, e.track_key, e.artist_key
-    FROM stale_names
-    JOIN export_tracks AS e ON e.id = stale_names.export_track_id
+    FROM pending_names
+    JOIN export_tracks AS e ON e.id = pending_names.export_track_id
     WHERE e.spotify_id IS NULL
       AND NOT EXISTS (SELECT FROM tracks AS known
                       WHERE known.spotify_id IS NULL AND known.merged_into IS NULL

@@ -2,7 +2,7 @@
 WITH added AS (
     INSERT INTO tracks (spotify_id)
     SELECT DISTINCT p.spotify_id
-    FROM stale_slices AS s
+    FROM invalidated_user_months AS s
     JOIN polled_plays AS p ON p.user_id = s.user_id
                           AND p.played_at >= s.month::timestamptz - interval '2 days'
                           AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'

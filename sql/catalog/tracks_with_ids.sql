@@ -2,9 +2,9 @@
 WITH added AS (
     INSERT INTO tracks (spotify_id, name, name_key, artist_key, album_id)
     SELECT DISTINCT ON (e.spotify_id) e.spotify_id, e.track_name, e.track_key, e.artist_key, albums.id
-    FROM stale_names
-    JOIN export_tracks AS e ON e.id = stale_names.export_track_id
-    LEFT JOIN albums ON albums.answers_to_name AND albums.name_key = e.album_key
+    FROM pending_names
+    JOIN export_tracks AS e ON e.id = pending_names.export_track_id
+    LEFT JOIN albums ON albums.is_canonical_for_name AND albums.name_key = e.album_key
                     AND albums.artist_key IS NOT DISTINCT FROM e.artist_key
     WHERE e.spotify_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = e.spotify_id)

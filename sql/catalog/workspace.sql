@@ -1,10 +1,10 @@
 -- Temporary tables of one synchronization.
 
 -- One row per export_tracks row that landed or was played again since the catalog last looked.
-CREATE TEMPORARY TABLE stale_names (export_track_id bigint PRIMARY KEY) ON COMMIT DROP;
+CREATE TEMPORARY TABLE pending_names (export_track_id bigint PRIMARY KEY) ON COMMIT DROP;
 
 -- One row per payload that changed since the catalog last looked.
-CREATE TEMPORARY TABLE stale_objects (object_type text, spotify_id text, PRIMARY KEY (object_type, spotify_id)) ON COMMIT DROP;
+CREATE TEMPORARY TABLE pending_objects (object_type text, spotify_id text, PRIMARY KEY (object_type, spotify_id)) ON COMMIT DROP;
 
 -- One row per Spotify id of a relinked track, with the one id of them under which the catalog has the track.
 CREATE TEMPORARY TABLE relinked_ids (spotify_id text PRIMARY KEY, kept_id text NOT NULL) ON COMMIT DROP;

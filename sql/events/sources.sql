@@ -6,7 +6,7 @@ SELECT EXISTS (SELECT FROM imported_plays
        EXISTS (SELECT FROM polled_plays
                WHERE user_id = %(user_id)s
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s)    AS has_polled_plays,
-       (EXISTS (SELECT FROM stale_export_tracks)
+       (EXISTS (SELECT FROM pending_export_tracks)
         AND EXISTS (SELECT FROM imported_plays AS p
                     WHERE p.user_id = %(user_id)s
                       AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
@@ -17,4 +17,4 @@ SELECT EXISTS (SELECT FROM imported_plays
                     AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
                     AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
                     AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked,
-       EXISTS (SELECT FROM archived_slices WHERE user_id = %(user_id)s) AS has_archived_slices
+       EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_slices

@@ -1,7 +1,7 @@
 -- One row per listener, table and measure whose sum is not what users and user_track_stats say.
 WITH listeners AS (
     SELECT id AS user_id, name, total_play_count, total_listening_ms,
-           EXISTS (SELECT FROM stale_slices AS s WHERE s.user_id = users.id AND s.stage = 'STATS') AS is_stale
+           EXISTS (SELECT FROM invalidated_user_months AS s WHERE s.user_id = users.id AND s.stage = 'STATS') AS is_stale
     FROM users
     WHERE %(user_ids)s::bigint[] IS NULL OR id = ANY (%(user_ids)s::bigint[])
 ), sums AS (
@@ -10,7 +10,7 @@ WITH listeners AS (
           FROM listening_events JOIN listeners USING (user_id) WHERE NOT is_stale GROUP BY user_id
           UNION ALL
           SELECT user_id, a.play_count, a.total_ms
-          FROM archived_slices AS a JOIN listeners USING (user_id) WHERE NOT is_stale) AS present_and_archived
+          FROM archived_user_months AS a JOIN listeners USING (user_id) WHERE NOT is_stale) AS present_and_archived
     GROUP BY user_id
     UNION ALL
     SELECT user_id, 'user_track_months', sum(play_count), sum(total_ms)

@@ -15,13 +15,13 @@ WITH arriving AS (
 ), reached AS MATERIALIZED (
     SELECT DISTINCT date_trunc('month', landed.played_at + direction.step)::date AS month, direction.step = interval '0' AS is_own
     FROM landed
-    CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
+    CROSS JOIN (VALUES (-%(match_window)s::interval), (interval '0'), (%(match_window)s)) AS direction (step)
 ), marked AS (
-    INSERT INTO stale_slices (user_id, month, stage)
-    SELECT DISTINCT %(user_id)s::bigint, month, 'EVENTS'::slice_stage
+    INSERT INTO invalidated_user_months (user_id, month, stage)
+    SELECT DISTINCT %(user_id)s::bigint, month, 'EVENTS'::derivation_stage
     FROM reached
     WHERE is_own OR has_matchable_plays(%(user_id)s, month)
-    ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = stale_slices.marked_at
+    ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = invalidated_user_months.marked_at
 )
 SELECT count(*)
 FROM landed

@@ -14,16 +14,16 @@ WITH near AS (
     SELECT DISTINCT date_trunc('month', told.instant + direction.step)::date AS month
     FROM arriving_plays AS a
     CROSS JOIN LATERAL (VALUES (a.played_at), (a.stopped_at)) AS told (instant)
-    CROSS JOIN (VALUES (-%(surroundings)s::interval), (interval '0'), (%(surroundings)s)) AS direction (step)
+    CROSS JOIN (VALUES (-%(match_window)s::interval), (interval '0'), (%(match_window)s)) AS direction (step)
     WHERE EXISTS (SELECT FROM matchable) AND a.month = ANY (%(months)s)
       AND (a.stopped_at IS NOT NULL
-           OR a.played_at < a.month::timestamptz + %(surroundings)s
-           OR a.played_at >= (a.month + interval '1 month')::timestamptz - %(surroundings)s)
+           OR a.played_at < a.month::timestamptz + %(match_window)s
+           OR a.played_at >= (a.month + interval '1 month')::timestamptz - %(match_window)s)
 )
-INSERT INTO stale_slices (user_id, month, stage)
+INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT %(user_id)s, month, 'EVENTS'
 FROM (SELECT unnest(%(months)s::date[]) AS month
       UNION
       SELECT month FROM reached JOIN matchable USING (month)) AS slices
 ORDER BY month
-ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = stale_slices.marked_at
+ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = invalidated_user_months.marked_at

@@ -28,7 +28,7 @@ WITH named AS (
     ON CONFLICT (fingerprint) DO NOTHING
     RETURNING id
 )
-INSERT INTO stale_export_tracks (first_id, last_id) -- names that another upload lands meanwhile have marks of their own
+INSERT INTO pending_export_tracks (first_id, last_id) -- names that another upload lands meanwhile have marks of their own
 SELECT min(id), max(id) FROM named HAVING count(*) > 0
 ON CONFLICT DO NOTHING;
 
@@ -46,6 +46,6 @@ WITH later AS (
     WHERE known.id = later.id AND known.last_played_at < later.last_played_at
     RETURNING known.id
 )
-INSERT INTO stale_export_tracks (first_id, last_id)
+INSERT INTO pending_export_tracks (first_id, last_id)
 SELECT id, id FROM renewed ORDER BY id
 ON CONFLICT (first_id, last_id) DO UPDATE SET first_id = excluded.first_id;

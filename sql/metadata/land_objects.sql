@@ -24,7 +24,7 @@ WITH told AS (
     ON CONFLICT DO NOTHING
     RETURNING asked_id
 ), marked AS (
-    INSERT INTO stale_spotify_objects (object_type, spotify_id)
+    INSERT INTO pending_spotify_objects (object_type, spotify_id)
     SELECT object_type, spotify_id FROM landed
     UNION
     SELECT 'track', asked_id FROM relinked

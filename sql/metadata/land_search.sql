@@ -6,7 +6,7 @@ WITH landed AS (
     SET spotify_id = coalesce(known.spotify_id, excluded.spotify_id), searched_at = excluded.searched_at
     RETURNING spotify_id
 ), marked AS (
-    INSERT INTO stale_export_tracks (first_id, last_id)
+    INSERT INTO pending_export_tracks (first_id, last_id)
     SELECT e.id, e.id
     FROM export_tracks AS e, landed
     WHERE landed.spotify_id IS NOT NULL AND e.spotify_id IS NULL

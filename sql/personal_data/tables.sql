@@ -8,5 +8,5 @@ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_constraint AS k
                                    WHERE k.contype = 'f' AND k.conrelid = c.oid AND k.confrelid = 'users'::regclass
                                      AND k.conkey = ARRAY[a.attnum]) AS refers) AS key
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND (key.refers OR (a.attname = 'user_id' AND n.nspname IN (current_schema(), 'asides')))
+  AND (key.refers OR (a.attname = 'user_id' AND n.nspname IN (current_schema(), 'shadow')))
 ORDER BY n.nspname <> current_schema(), c.relname, a.attname

@@ -1,7 +1,7 @@
 -- Temporary tables in which one month of many listeners is derived; who fills them empties them first.
 
 -- One row per listener whose slice of the month is derived here.
-CREATE TEMPORARY TABLE IF NOT EXISTS month_slices (
+CREATE TEMPORARY TABLE IF NOT EXISTS derived_user_months (
     user_id bigint NOT NULL
 );
 

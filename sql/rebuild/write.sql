@@ -33,7 +33,7 @@ WITH told AS (
     FROM compared
     GROUP BY user_id
 ), written AS (
-    INSERT INTO {aside} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip)
+    INSERT INTO {shadow} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip)
     SELECT coalesce(id, nextval('listening_events_id_seq')), user_id, track_id, played_at, coalesce(created_at, now()),
            ms_played, source, is_estimated, ms_played < 30000
     FROM (SELECT compared.*

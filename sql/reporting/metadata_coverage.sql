@@ -1,15 +1,15 @@
 -- One row per kind of thing (plays, tracks, albums, artists): how many are known, and of how many Spotify told the metadata.
-WITH told_tracks AS MATERIALIZED (
+WITH payload_tracks AS MATERIALIZED (
     SELECT t.id
     FROM tracks AS t
     JOIN spotify_objects AS o ON o.object_type = 'track' AND o.spotify_id = t.spotify_id
     WHERE o.payload ?& ARRAY['name', 'artists', 'album']
 )
 SELECT 'plays' AS kind, coalesce(sum(play_count), 0)::bigint AS known,
-       coalesce(sum(play_count) FILTER (WHERE track_id IN (SELECT id FROM told_tracks)), 0)::bigint AS told
+       coalesce(sum(play_count) FILTER (WHERE track_id IN (SELECT id FROM payload_tracks)), 0)::bigint AS told
 FROM user_track_stats
 UNION ALL
-SELECT 'tracks', count(*), (SELECT count(*) FROM told_tracks)
+SELECT 'tracks', count(*), (SELECT count(*) FROM payload_tracks)
 FROM tracks
 WHERE merged_into IS NULL
 UNION ALL

@@ -19,7 +19,7 @@ SELECT spotify_id, track_name, artist_name, album_name, %(ends_at)s
 FROM scale.library
 ORDER BY number;
 
-INSERT INTO stale_export_tracks SELECT min(id), max(id) FROM export_tracks;
+INSERT INTO pending_export_tracks SELECT min(id), max(id) FROM export_tracks;
 
 INSERT INTO spotify_objects (object_type, spotify_id, payload, is_full)
 SELECT 'track', spotify_id,
@@ -42,7 +42,7 @@ SELECT DISTINCT ON (artist_id) 'artist', artist_id,
                           'genres', jsonb_build_array('genre ' || artist_no %% 20, 'genre ' || artist_no %% 7)), true
 FROM scale.library;
 
-INSERT INTO stale_spotify_objects (object_type, spotify_id) SELECT object_type, spotify_id FROM spotify_objects;
+INSERT INTO pending_spotify_objects (object_type, spotify_id) SELECT object_type, spotify_id FROM spotify_objects;
 
 INSERT INTO play_contexts (platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
 SELECT 'platform ' || number / 40, 'DE', 'start ' || number / 10 %% 4, 'end ' || number %% 10, number %% 2 = 0, false, false, false

@@ -16,8 +16,8 @@ WHERE EXISTS (SELECT FROM imported_plays AS p
               WHERE e.user_id = users.id AND e.played_at >= months.starts_at AND e.played_at < months.ends_at)
    OR EXISTS (SELECT FROM user_track_months AS m
               WHERE m.user_id = users.id AND m.month = months.month)
-   OR EXISTS (SELECT FROM archived_slices AS a
+   OR EXISTS (SELECT FROM archived_user_months AS a
               WHERE a.user_id = users.id AND a.month = months.month)
-   OR EXISTS (SELECT FROM stale_slices AS s
+   OR EXISTS (SELECT FROM invalidated_user_months AS s
               WHERE s.user_id = users.id AND s.month = months.month)
 ORDER BY months.month, users.id

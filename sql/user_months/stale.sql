@@ -1,7 +1,7 @@
 -- One row per stale slice.
 SELECT user_id, month
-FROM stale_slices
-WHERE stage = %(stage)s::slice_stage
+FROM invalidated_user_months
+WHERE stage = %(stage)s::derivation_stage
   AND (%(months)s::date[] IS NULL OR month = ANY (%(months)s::date[]))
   AND (%(user_id)s::bigint IS NULL OR user_id = %(user_id)s)
 ORDER BY month, user_id

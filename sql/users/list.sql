@@ -5,7 +5,7 @@ SELECT users.id, users.name, user_settings.timezone, users.total_play_count, use
        (SELECT played_at FROM listening_events AS e
         WHERE e.user_id = users.id ORDER BY played_at DESC LIMIT 1)                  AS last_played_at,
        users.last_ingested_at,
-       (SELECT count(*) FROM stale_slices AS s WHERE s.user_id = users.id)           AS stale_slices
+       (SELECT count(*) FROM invalidated_user_months AS s WHERE s.user_id = users.id)           AS invalidated_user_months
 FROM users
 JOIN user_settings ON user_settings.user_id = users.id
 ORDER BY users.name

@@ -2,7 +2,7 @@
 SELECT 'export_tracks' AS relation, 'names ' || e.id || ' mean no track' AS what
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
-  AND NOT EXISTS (SELECT FROM stale_export_tracks WHERE e.id BETWEEN first_id AND last_id)
+  AND NOT EXISTS (SELECT FROM pending_export_tracks WHERE e.id BETWEEN first_id AND last_id)
 UNION ALL
 SELECT 'export_track_links', 'names ' || link.export_track_id || ' mean track ' || t.id || ', which is merged away'
 FROM export_track_links AS link

@@ -2,7 +2,7 @@
 DELETE FROM export_track_links AS link WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id);
 
 -- One row per names that mean no track, for the catalog to take in again.
-INSERT INTO stale_export_tracks (first_id, last_id)
+INSERT INTO pending_export_tracks (first_id, last_id)
 SELECT e.id, e.id
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)

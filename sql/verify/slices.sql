@@ -9,10 +9,10 @@ WITH months AS (
 )
 SELECT month
 FROM months
-WHERE NOT EXISTS (SELECT FROM stale_slices AS s
+WHERE NOT EXISTS (SELECT FROM invalidated_user_months AS s
                   WHERE s.user_id = %(user_id)s AND s.stage = 'EVENTS'
                     AND s.month BETWEEN months.month - interval '1 month' AND months.month + interval '1 month')
-  AND NOT EXISTS (SELECT FROM archived_slices AS a
+  AND NOT EXISTS (SELECT FROM archived_user_months AS a
                   WHERE a.user_id = %(user_id)s
                     AND a.month BETWEEN months.month - interval '2 months' AND months.month + interval '2 months')
 ORDER BY month

@@ -14,7 +14,7 @@ from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.sources.spotify import oauth
 from myi_pipelines.sources.spotify.api_errors import LoginNeeded
 from myi_pipelines.sources.spotify.client import Me, SpotifyClient
-from myi_pipelines.sources.spotify.rate_limits import Purpose
+from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.sources.spotify.token_cipher import TokenKind
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection
@@ -100,7 +100,7 @@ def finish_login(
         raise LoginFailed(f"Spotify does not take its code ({error.reason}); run `myi login` again") from None
     if not reply.refresh_token:
         raise LoginFailed("Spotify gave no refresh token, so plays could not be followed; run `myi login` again")
-    me = client.me(reply.access_token, purpose=Purpose.LOGIN)
+    me = client.me(reply.access_token, priority=Priority.LOGIN)
     return _store(conn, keys, me, reply, reply.refresh_token, name=name, now=now())
 
 

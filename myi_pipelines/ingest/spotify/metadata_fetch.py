@@ -1,5 +1,5 @@
-"""Filling in the catalog's metadata from Spotify's API: what is missing, the most played first, in as few calls as the
-app's mode allows, with any number of workers. What is missing and what payloads mean is the warehouse's business."""
+"""Fetches the catalog's missing metadata from Spotify's API, the most played first, in as few calls as the app's mode
+allows, with any number of workers. The warehouse says what is missing and what a payload means."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unavailable,
 )
 from myi_pipelines.sources.spotify.client import ARTISTS_A_CALL, TRACKS_A_CALL, SpotifyClient
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.metadata_backlog import (
@@ -59,7 +59,7 @@ LOOK_AHEAD = 1_000
 GIVE_UP_AFTER = 5
 """Failures in a row after which something is wrong that more calls will not mend."""
 
-FAMILIES = {"track": Family.TRACKS, "album": Family.ALBUMS, "artist": Family.ARTISTS}
+FAMILIES = {"track": EndpointGroup.TRACKS, "album": EndpointGroup.ALBUMS, "artist": EndpointGroup.ARTISTS}
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ _HANDS_OFF = (RateLimited, Unavailable, Forbidden, LoginNeeded, Unauthenticated,
 class Enriched:
     """What one run did."""
 
-    calls: Counter[Family] = field(default_factory=Counter)
+    calls: Counter[EndpointGroup] = field(default_factory=Counter)
     tracks: int = 0
     artists: int = 0
     albums: int = 0
@@ -126,10 +126,10 @@ def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
         return "no Spotify account is linked; run `myi login`"
     families = list(FAMILIES.values()) if wanted(conn, now, 1) else []
     if unresolved(conn, now, 1):
-        families.append(Family.SEARCH)
+        families.append(EndpointGroup.SEARCH)
     if not families:
         return "no metadata is missing or due"
-    refusals = [gate.refusal(family, Purpose.ENRICH) for family in families]
+    refusals = [gate.refusal(group, Priority.ENRICH) for group in families]
     return str(refusals[0]) if all(refusals) else None
 
 
@@ -178,7 +178,7 @@ class _Task(NamedTuple):
         return self.asked[0].object_type
 
     @property
-    def family(self) -> Family:
+    def group(self) -> EndpointGroup:
         return FAMILIES[self.object_type]
 
 
@@ -192,7 +192,7 @@ class _Worker:
     limit: int
     enriched: Enriched
     failures_in_a_row: int = 0
-    used_up: dict[Family, QuotaExceeded] = field(default_factory=dict)
+    used_up: dict[EndpointGroup, QuotaExceeded] = field(default_factory=dict)
     """Families that may not be called any more; the others still may."""
 
     def work(self) -> None:
@@ -224,7 +224,7 @@ class _Worker:
     def _search(self) -> bool:
         """Search for names of account data, a round of them; whether any call was made."""
         before = self.enriched.total_calls
-        for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if Family.SEARCH not in self.used_up else ():
+        for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if EndpointGroup.SEARCH not in self.used_up else ():
             if self.enriched.total_calls - before >= ROUND or self._is_spent():
                 break
             if not self.claims.take(one):
@@ -233,7 +233,7 @@ class _Worker:
                 found = self._find(one)
             except QuotaExceeded as error:
                 self.claims.drop([one])
-                self.used_up[Family.SEARCH] = error
+                self.used_up[EndpointGroup.SEARCH] = error
                 break
             except _HANDS_OFF:
                 self.claims.drop([one])
@@ -247,24 +247,24 @@ class _Worker:
         return self.enriched.total_calls > before
 
     def _find(self, one: Unresolved) -> list[dict[str, Any]]:
-        return self._call(Family.SEARCH, lambda token: self.client.search_track(token, one.name, one.artist))
+        return self._call(EndpointGroup.SEARCH, lambda token: self.client.search_track(token, one.name, one.artist))
 
-    def _call(self, family: Family, request: Callable[[str], T]) -> T:
+    def _call(self, group: EndpointGroup, request: Callable[[str], T]) -> T:
         """One call, counted if it may be made at all."""
-        if refusal := self.client.gate.refusal(family, Purpose.ENRICH):
+        if refusal := self.client.gate.refusal(group, Priority.ENRICH):
             raise refusal
-        self.enriched.calls[family] += 1
+        self.enriched.calls[group] += 1
         return self.tokens.call_any(request)
 
     def _plan(self, choice: Sequence[Wanted]) -> Iterator[_Task]:
         """The calls to make, in this order, as far as they may be made."""
         if self.claims.may_batch():
             tasks = _batches(choice)
-        elif Family.ALBUMS in self.used_up:
+        elif EndpointGroup.ALBUMS in self.used_up:
             tasks = [_Task([one]) for one in choice]
         else:
             tasks = _single_calls(choice)
-        return (task for task in tasks if task.family not in self.used_up)
+        return (task for task in tasks if task.group not in self.used_up)
 
     def _claimed(self, task: _Task) -> _Task | None:
         """What of a task no other worker has claimed."""
@@ -286,7 +286,7 @@ class _Worker:
             return False
         except QuotaExceeded as error:
             self.claims.drop(claimed)
-            self.used_up[task.family] = error
+            self.used_up[task.group] = error
             return True
         except _HANDS_OFF:
             self.claims.drop(claimed)
@@ -309,8 +309,8 @@ class _Worker:
         single = {"track": client.track, "artist": client.artist, "album": client.album}[task.object_type]
         try:
             if task.is_batch:
-                return self._call(task.family, lambda token: several(token, ids))
-            return [self._call(task.family, lambda token: single(token, ids[0]))]
+                return self._call(task.group, lambda token: several(token, ids))
+            return [self._call(task.group, lambda token: single(token, ids[0]))]
         except Gone:
             return [None]
 
@@ -360,11 +360,11 @@ def _batches(choice: Sequence[Wanted]) -> list[_Task]:
     open_tasks: dict[str, list[Wanted]] = {}
     for one in choice:
         most = TRACKS_A_CALL if one.object_type == "track" else ARTISTS_A_CALL
-        filling = open_tasks.get(one.object_type)
-        if filling is None or len(filling) == most:
-            filling = open_tasks[one.object_type] = []
-            tasks.append(_Task(filling, is_batch=True))
-        filling.append(one)
+        partition_load = open_tasks.get(one.object_type)
+        if partition_load is None or len(partition_load) == most:
+            partition_load = open_tasks[one.object_type] = []
+            tasks.append(_Task(partition_load, is_batch=True))
+        partition_load.append(one)
     return tasks
 
 

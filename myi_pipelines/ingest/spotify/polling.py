@@ -12,11 +12,11 @@ from typing import NamedTuple, TypeAlias
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
 from myi_pipelines.sources.spotify.api_errors import Forbidden, ForbiddenKind, RateLimited, SpotifyError
 from myi_pipelines.sources.spotify.client import RecentPlay, SpotifyClient
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines.warehouse import polls
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.landing import PolledPlay
-from myi_pipelines.warehouse.poll_pacing import COOLDOWN, Crowd, Quota
+from myi_pipelines.warehouse.poll_pacing import COOLDOWN, AggregateDemand, Quota
 from myi_pipelines.warehouse.polls import Gap
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser, linked_users
 from myi_pipelines.warehouse.spotify_payloads import Payload
@@ -77,7 +77,7 @@ def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
     linked = linked_users(conn)
     if not linked:
         return "no Spotify account is linked; run `myi login`"
-    refusal = gate.refusal(Family.RECENTLY_PLAYED, Purpose.POLL)
+    refusal = gate.refusal(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
     if refusal is not None:
         return str(refusal)
     if not polls.due_users(conn, now):
@@ -99,15 +99,15 @@ def _poll(
     if not users:
         return []
     with connect() as conn:
-        everybody = polls.linked_crowd(conn, now, quota)
+        total_demand = polls.linked_demand(conn, now, quota)
 
     def poll(user: LinkedUser) -> Polled | None:
-        refusal = client.gate.refusal(Family.RECENTLY_PLAYED, Purpose.POLL)
+        refusal = client.gate.refusal(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
         if refusal is not None:
             return Polled(user.user_id, user.name, 0, 0, None, _next_try(refusal, 0, now), str(refusal))
         with connect() as conn:
             is_mine = polls.claim(conn, user.user_id, now, on_demand=on_demand)
-        return _poll_user(connect, client, tokens, user, now, everybody) if is_mine else None
+        return _poll_user(connect, client, tokens, user, now, total_demand) if is_mine else None
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="poll") as pool:
         polling_threads = [pool.submit(poll, user) for user in users]
@@ -120,11 +120,16 @@ def _poll(
 
 
 def _poll_user(
-    connect: Connect, client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, now: datetime, everybody: Crowd
+    connect: Connect,
+    client: SpotifyClient,
+    tokens: AccessTokens,
+    user: LinkedUser,
+    now: datetime,
+    total_demand: AggregateDemand,
 ) -> Polled:
     """No connection is held while Spotify is asked, which may take a while."""
     try:
-        page = tokens.call(user.user_id, lambda token: client.recently_played(token, purpose=Purpose.POLL))
+        page = tokens.call(user.user_id, lambda token: client.recently_played(token, priority=Priority.POLL))
     except SpotifyError as error:
         with connect() as conn:
             next_poll_at = _next_try(error, polls.consecutive_failures(conn, user.user_id), now)
@@ -132,7 +137,9 @@ def _poll_user(
         return Polled(user.user_id, user.name, 0, 0, None, next_poll_at, str(error))
     plays, tracks = _plays(page)
     with connect() as conn:
-        landed = polls.land_page(conn, user.user_id, plays, tracks, page_size=len(page), now=now, everybody=everybody)
+        landed = polls.land_page(
+            conn, user.user_id, plays, tracks, page_size=len(page), now=now, total_demand=total_demand
+        )
     return Polled(user.user_id, user.name, len(plays), landed.added, landed.gap, landed.next_poll_at, None)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
 from myi_pipelines.sources.spotify.api_errors import SpotifyError
 from myi_pipelines.sources.spotify.client import SpotifyClient, Term
-from myi_pipelines.sources.spotify.rate_limits import Purpose
+from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse import top_list_history
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
@@ -78,11 +78,11 @@ def _refresh(
 
 
 def _top_tracks(client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, term: Term) -> list[dict[str, Any]]:
-    return tokens.call(user.user_id, lambda token: client.top_tracks(token, term, purpose=Purpose.TOP_LISTS))
+    return tokens.call(user.user_id, lambda token: client.top_tracks(token, term, priority=Priority.TOP_LISTS))
 
 
 def _top_artists(client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, term: Term) -> list[dict[str, Any]]:
-    return tokens.call(user.user_id, lambda token: client.top_artists(token, term, purpose=Purpose.TOP_LISTS))
+    return tokens.call(user.user_id, lambda token: client.top_artists(token, term, priority=Priority.TOP_LISTS))
 
 
 def _ids(told: list[SpotifyObject], object_type: ObjectType, payloads: Sequence[dict[str, Any]]) -> list[str]:

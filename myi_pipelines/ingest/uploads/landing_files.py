@@ -8,12 +8,12 @@ from pathlib import Path
 
 from myi_pipelines.ingest.uploads.parallel_reading import read_packed
 from myi_pipelines.sources.exports import HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
-from myi_pipelines.warehouse.archive import BringBack
+from myi_pipelines.warehouse.archive import RestoreArchived
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.landing import Landed, land_upload
 
-STRANGERS = (NoHistory, NotAnArray)
+NOT_EXPORTS = (NoHistory, NotAnArray)
 """Errors of files that nothing is wrong with, like the other JSON files in the folder that Spotify sends."""
 
 OnBatch = Callable[[PackedBatch, int], None]
@@ -31,7 +31,7 @@ def land_file(
     on_note: Callable[[str], None],
     on_batch: OnBatch,
     pass_over: tuple[type[HistoryError], ...] = (),
-    bring_back: BringBack | None = None,
+    restore_archived: RestoreArchived | None = None,
 ) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
@@ -55,7 +55,7 @@ def land_file(
             total_bytes=upload.total_bytes,
             batches=_told(batches, upload, on_batch),
             on_note=on_note,
-            bring_back=bring_back,
+            restore_archived=restore_archived,
         )
 
 

@@ -15,7 +15,7 @@ FAILED = "failed"
 SUFFIXES = (".zip", ".json")
 
 
-class Stamp(NamedTuple):
+class FileSignature(NamedTuple):
     """What tells a file from the same name with other content."""
 
     device: int
@@ -24,7 +24,7 @@ class Stamp(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def of(cls, path: Path) -> "Stamp | None":
+    def of(cls, path: Path) -> "FileSignature | None":
         """The stamp of a file as it is now; None when it is gone."""
         try:
             stat = path.stat()
@@ -44,7 +44,7 @@ class Inbox(NamedTuple):
     """Files in the uploads folder itself, which belong to nobody."""
 
 
-def look_into(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
+def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
     """Every upload that waits under a folder, in a stable order. A folder that does not exist is an empty one.
 
     A file has settled when its content and its name have been left alone for ``settle_seconds``; ``now`` is in seconds
@@ -67,8 +67,8 @@ def fingerprint(paths: Iterable[Path]) -> str:
     """A short name for a set of files as they are now: other names, sizes or times give another one."""
     digest = hashlib.sha256()
     for path in sorted(paths):
-        if stamp := Stamp.of(path):
-            digest.update(repr((str(path), stamp.size, stamp.mtime_ns)).encode())
+        if signature := FileSignature.of(path):
+            digest.update(repr((str(path), signature.size, signature.mtime_ns)).encode())
     return digest.hexdigest()[:16]
 
 

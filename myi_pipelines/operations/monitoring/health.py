@@ -1,5 +1,5 @@
-"""What is wrong with a deployment, as data: one finding for each thing that is looked at, from numbers that ``vitals``
-reads. Printing them is ``cli``'s business."""
+"""The health of a deployment: evaluates a ``HealthSnapshot`` and gives one result for each thing that is checked.
+Printing them is ``cli``'s business."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
-from myi_pipelines.operations.monitoring.health_snapshot import DaemonPart, DagsterVitals, Disk, Vitals, WarehouseVitals
-from myi_pipelines.sources.spotify.rate_limits import FamilyUsage
+from myi_pipelines.operations.monitoring.health_snapshot import (
+    DaemonPart,
+    DagsterHealth,
+    Disk,
+    HealthSnapshot,
+    WarehouseHealth,
+)
+from myi_pipelines.sources.spotify.rate_limits import EndpointUsage
 from myi_pipelines.warehouse.partitions import PREMADE_MONTHS
 from myi_pipelines.warehouse.spotify_accounts import expiry_warning
 
@@ -36,7 +42,7 @@ class Level(IntEnum):
     BROKEN = 2
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One thing that was looked at."""
 
     name: str
@@ -44,55 +50,58 @@ class Finding(NamedTuple):
     text: str
 
 
-def worst(findings: Sequence[Finding]) -> Level:
+def worst(results: Sequence[CheckResult]) -> Level:
     """The level of the whole."""
-    return max((finding.level for finding in findings), default=Level.OK)
+    return max((result.level for result in results), default=Level.OK)
 
 
-def judge(vitals: Vitals) -> list[Finding]:
+def evaluate(snapshot: HealthSnapshot) -> list[CheckResult]:
     """A finding for everything that could be looked at, in the order in which they depend on one another."""
     return [
         _server(
-            "PostgreSQL", vitals.postgres.running, vitals.postgres.version or vitals.postgres.problem, Level.BROKEN
+            "PostgreSQL",
+            snapshot.postgres.running,
+            snapshot.postgres.version or snapshot.postgres.problem,
+            Level.BROKEN,
         ),
-        _server("Redis", vitals.redis.running, vitals.redis.version or vitals.redis.problem, Level.WARNING),
-        _daemon(vitals.dagster, vitals.at),
-        *([_runs(vitals.dagster)] if isinstance(vitals.dagster, DagsterVitals) else []),
-        *_of_warehouse(vitals),
-        *([_spotify(vitals.spotify)] if vitals.spotify else []),
-        _disk(vitals.disk),
+        _server("Redis", snapshot.redis.running, snapshot.redis.version or snapshot.redis.problem, Level.WARNING),
+        _daemon(snapshot.dagster, snapshot.at),
+        *([_runs(snapshot.dagster)] if isinstance(snapshot.dagster, DagsterHealth) else []),
+        *_of_warehouse(snapshot),
+        *([_spotify(snapshot.spotify)] if snapshot.spotify else []),
+        _disk(snapshot.disk),
     ]
 
 
-def _server(name: str, is_running: bool, found: str, without: Level) -> Finding:
+def _server(name: str, is_running: bool, found: str, without: Level) -> CheckResult:
     if is_running:
-        return Finding(name, Level.OK, found)
-    return Finding(name, without, f"no answer: {found.rstrip('.')}; see `myi doctor`")
+        return CheckResult(name, Level.OK, found)
+    return CheckResult(name, without, f"no answer: {found.rstrip('.')}; see `myi doctor`")
 
 
-def _daemon(dagster: DagsterVitals | str, now: datetime) -> Finding:
+def _daemon(dagster: DagsterHealth | str, now: datetime) -> CheckResult:
     name = "daemon"
     if isinstance(dagster, str):
-        return Finding(name, Level.BROKEN, f"Dagster: {dagster}")
+        return CheckResult(name, Level.BROKEN, f"Dagster: {dagster}")
     heard = {part.name: part for part in dagster.daemons}
     missing = [part for part in DAEMON_PARTS if part not in heard]
     if len(missing) == len(DAEMON_PARTS):
-        return Finding(name, Level.BROKEN, "Dagster's daemon has never run; start it with `myi up`")
+        return CheckResult(name, Level.BROKEN, "Dagster's daemon has never run; start it with `myi up`")
     oldest = min((heard[part] for part in DAEMON_PARTS if part in heard), key=lambda part: part.heard_at)
     silent = now - oldest.heard_at
     if silent > DAEMON_GONE:
-        return Finding(
+        return CheckResult(
             name,
             Level.BROKEN,
             f"{_part(oldest)} has been silent for {age(silent)}; is `myi up`, or the daemon, running?",
         )
     if missing:
-        return Finding(name, Level.WARNING, f"not heard of yet: {', '.join(map(_human, missing))}")
+        return CheckResult(name, Level.WARNING, f"not heard of yet: {', '.join(map(_human, missing))}")
     if silent > DAEMON_LATE:
-        return Finding(name, Level.WARNING, f"{_part(oldest)} has been silent for {age(silent)}")
+        return CheckResult(name, Level.WARNING, f"{_part(oldest)} has been silent for {age(silent)}")
     if failing := [_part(part) for part in heard.values() if part.has_errors and part.name in DAEMON_PARTS]:
-        return Finding(name, Level.WARNING, f"reports errors: {', '.join(failing)}; see Deployment in Dagster's UI")
-    return Finding(name, Level.OK, f"{len(DAEMON_PARTS)} parts, heard of {age(silent)} ago at the latest")
+        return CheckResult(name, Level.WARNING, f"reports errors: {', '.join(failing)}; see Deployment in Dagster's UI")
+    return CheckResult(name, Level.OK, f"{len(DAEMON_PARTS)} parts, heard of {age(silent)} ago at the latest")
 
 
 def _part(part: DaemonPart) -> str:
@@ -103,35 +112,35 @@ def _human(name: str) -> str:
     return f"the {name.lower().replace('_', ' ')} daemon"
 
 
-def _runs(dagster: DagsterVitals) -> Finding:
+def _runs(dagster: DagsterHealth) -> CheckResult:
     name = "runs"
     failed, succeeded = sum(one.failed for one in dagster.runs), sum(one.succeeded for one in dagster.runs)
     under_way = sum(one.queued + one.running for one in dagster.runs)
     counts = f"{under_way:,} under way; in 24 hours {succeeded:,} succeeded, {failed:,} failed"
     if still := [one for one in dagster.runs if one.failed_last and one.failed]:
         jobs = ", ".join(f"{one.job} ({one.failed:,} failed)" for one in still)
-        return Finding(name, Level.WARNING, f"the last run failed of {jobs}; {counts}")
-    return Finding(name, Level.OK, counts)
+        return CheckResult(name, Level.WARNING, f"the last run failed of {jobs}; {counts}")
+    return CheckResult(name, Level.OK, counts)
 
 
-def _of_warehouse(vitals: Vitals) -> Iterator[Finding]:
-    warehouse = vitals.warehouse
+def _of_warehouse(snapshot: HealthSnapshot) -> Iterator[CheckResult]:
+    warehouse = snapshot.warehouse
     if isinstance(warehouse, str):
-        yield Finding("warehouse", Level.BROKEN, warehouse)
+        yield CheckResult("warehouse", Level.BROKEN, warehouse)
         return
-    yield _sync(warehouse, vitals.at)
-    yield _slices(warehouse, vitals.at)
+    yield _sync(warehouse, snapshot.at)
+    yield _slices(warehouse, snapshot.at)
     yield _imports(warehouse)
     yield _partitions(warehouse)
     summary = warehouse.summary
     people = "1 listener" if summary.listeners == 1 else f"{summary.listeners:,} listeners"
-    yield Finding("database", Level.OK, f"{size(summary.database_bytes)}, {summary.plays:,} plays of {people}")
+    yield CheckResult("database", Level.OK, f"{size(summary.database_bytes)}, {summary.plays:,} plays of {people}")
 
 
-def _sync(warehouse: WarehouseVitals, now: datetime) -> Finding:
+def _sync(warehouse: WarehouseHealth, now: datetime) -> CheckResult:
     name = "sync"
     if not warehouse.accounts:
-        return Finding(name, Level.OK, "no Spotify account is linked")
+        return CheckResult(name, Level.OK, "no Spotify account is linked")
     problems = [
         f"{one.name} needs `myi login --user {one.name}`: {one.last_failure_reason or 'Spotify refused the account'}"
         for one in warehouse.accounts
@@ -148,64 +157,66 @@ def _sync(warehouse: WarehouseVitals, now: datetime) -> Finding:
     linked = len(warehouse.accounts)
     accounts = "1 account" if linked == 1 else f"{linked:,} accounts"
     if problems:
-        return Finding(name, Level.WARNING, f"{'; '.join(problems)} ({accounts}, {synced})")
-    return Finding(name, Level.OK, f"{accounts}, {synced}")
+        return CheckResult(name, Level.WARNING, f"{'; '.join(problems)} ({accounts}, {synced})")
+    return CheckResult(name, Level.OK, f"{accounts}, {synced}")
 
 
-def last_sync(warehouse: WarehouseVitals) -> datetime | None:
+def last_sync(warehouse: WarehouseHealth) -> datetime | None:
     """When a poll last worked, of anybody."""
     return max((one.last_synced_at for one in warehouse.accounts if one.last_synced_at), default=None)
 
 
-def _slices(warehouse: WarehouseVitals, now: datetime) -> Finding:
+def _slices(warehouse: WarehouseHealth, now: datetime) -> CheckResult:
     name, stale = "slices", warehouse.stale
     if not stale.slices or stale.since is None:
-        return Finding(name, Level.OK, "every slice is up to date")
+        return CheckResult(name, Level.OK, "every slice is up to date")
     waiting = now - stale.since
     slices = "1 slice is" if stale.slices == 1 else f"{stale.slices:,} slices are"
     text = f"{slices} stale ({stale.first:%Y-%m} to {stale.last:%Y-%m}), for {age(waiting)} at most"
     if waiting > STALE_LATE:
-        return Finding(
-            name, Level.BROKEN if waiting > STALE_FOR_LONG else Level.WARNING, f"{text}; is the sensor stale_slices on?"
+        return CheckResult(
+            name,
+            Level.BROKEN if waiting > STALE_FOR_LONG else Level.WARNING,
+            f"{text}; is the sensor invalidated_user_months on?",
         )
-    return Finding(name, Level.OK, text)
+    return CheckResult(name, Level.OK, text)
 
 
-def _imports(warehouse: WarehouseVitals) -> Finding:
+def _imports(warehouse: WarehouseHealth) -> CheckResult:
     name, failed = "imports", warehouse.summary.failed_imports
     if failed:
         files = "1 file" if failed == 1 else f"{failed:,} files"
-        return Finding(name, Level.WARNING, f"{files} failed in 24 hours; `myi jobs` says why")
+        return CheckResult(name, Level.WARNING, f"{files} failed in 24 hours; `myi jobs` says why")
     done, running = warehouse.import_jobs.get("COMPLETED", 0), warehouse.import_jobs.get("PROCESSING", 0)
-    return Finding(name, Level.OK, f"{done:,} files imported, {running:,} under way, none failed in 24 hours")
+    return CheckResult(name, Level.OK, f"{done:,} files imported, {running:,} under way, none failed in 24 hours")
 
 
-def _partitions(warehouse: WarehouseVitals) -> Finding:
+def _partitions(warehouse: WarehouseHealth) -> CheckResult:
     name, missing = "partitions", warehouse.missing_partitions
     if missing:
-        return Finding(
+        return CheckResult(
             name, Level.WARNING, f"{len(missing)} missing, {missing[0]} first; is the schedule partitions on?"
         )
-    return Finding(name, Level.OK, f"{warehouse.months_ahead} months ahead (at least {PREMADE_MONTHS})")
+    return CheckResult(name, Level.OK, f"{warehouse.months_ahead} months ahead (at least {PREMADE_MONTHS})")
 
 
-def _spotify(usage: Sequence[FamilyUsage]) -> Finding:
+def _spotify(usage: Sequence[EndpointUsage]) -> CheckResult:
     name = "Spotify"
-    blocked = [f"{one.family} until {one.blocked_until:%H:%M} UTC" for one in usage if one.blocked_until]
-    spent = [one.family.value for one in usage if one.calls_last_day >= one.budget]
+    blocked = [f"{one.group} until {one.blocked_until:%H:%M} UTC" for one in usage if one.blocked_until]
+    spent = [one.group.value for one in usage if one.calls_last_day >= one.budget]
     if blocked or spent:
         said = [f"blocked: {', '.join(blocked)}"] * bool(blocked) + [f"used up: {', '.join(spent)}"] * bool(spent)
-        return Finding(name, Level.WARNING, f"{'; '.join(said)}; see `myi quota`")
-    return Finding(name, Level.OK, f"{sum(one.calls_last_day for one in usage):,} calls in 24 hours")
+        return CheckResult(name, Level.WARNING, f"{'; '.join(said)}; see `myi quota`")
+    return CheckResult(name, Level.OK, f"{sum(one.calls_last_day for one in usage):,} calls in 24 hours")
 
 
-def _disk(disk: Disk) -> Finding:
+def _disk(disk: Disk) -> CheckResult:
     free = f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
     if disk.free_bytes < TOO_FEW_BYTES:
-        return Finding("disk", Level.BROKEN, f"{free}: make room now, or nothing can be written")
+        return CheckResult("disk", Level.BROKEN, f"{free}: make room now, or nothing can be written")
     if disk.free_bytes < LITTLE_BYTES:
-        return Finding("disk", Level.WARNING, f"{free}: make room, or move MYI_HOME")
-    return Finding("disk", Level.OK, free)
+        return CheckResult("disk", Level.WARNING, f"{free}: make room, or move MYI_HOME")
+    return CheckResult("disk", Level.OK, free)
 
 
 def age(length: timedelta) -> str:

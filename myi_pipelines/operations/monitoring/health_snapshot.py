@@ -19,13 +19,13 @@ from psycopg.rows import class_row
 from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
-from myi_pipelines.sources.spotify.rate_limits import FamilyUsage, Gate
+from myi_pipelines.sources.spotify.rate_limits import EndpointUsage, Gate
 from myi_pipelines.warehouse import polls, reporting, spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, existing_months, months_between, next_month
 from myi_pipelines.warehouse.polls import PollState
-from myi_pipelines.warehouse.reporting import StaleRange
+from myi_pipelines.warehouse.reporting import InvalidatedRange
 from myi_pipelines.warehouse.spotify_accounts import Account
 
 OF_LATE = timedelta(hours=24)
@@ -58,11 +58,11 @@ class Listener(NamedTuple):
     last_success_at: datetime | None
 
 
-class WarehouseVitals(NamedTuple):
+class WarehouseHealth(NamedTuple):
     """How the warehouse is."""
 
     summary: Summary
-    stale: StaleRange
+    stale: InvalidatedRange
     accounts: list[Account]
     polls: list[PollState]
     missing_partitions: list[str]
@@ -92,32 +92,32 @@ class JobRuns(NamedTuple):
     failed_last: bool
 
 
-class DagsterVitals(NamedTuple):
+class DagsterHealth(NamedTuple):
     """How Dagster is."""
 
     daemons: list[DaemonPart]
     runs: list[JobRuns]
 
 
-class Vitals(NamedTuple):
+class HealthSnapshot(NamedTuple):
     """Everything that was read at one moment. What could not be read is the reason, in one line."""
 
     at: datetime
     postgres: Probe
     redis: Probe
-    warehouse: WarehouseVitals | str
-    dagster: DagsterVitals | str
-    spotify: list[FamilyUsage]
+    warehouse: WarehouseHealth | str
+    dagster: DagsterHealth | str
+    spotify: list[EndpointUsage]
     """Calls by family of endpoints; empty while Redis does not answer."""
     disk: Disk
 
 
-def read_vitals(settings: Settings) -> Vitals:
+def read_health_snapshot(settings: Settings) -> HealthSnapshot:
     """Look at everything once. What does not answer within seconds is told as such, and raises nothing."""
     now = datetime.now(UTC)
     urls = servers_of(settings)
     postgres, redis = probe_postgres(urls.database_url), probe_redis(urls.redis_url)
-    return Vitals(
+    return HealthSnapshot(
         at=now,
         postgres=postgres,
         redis=redis,
@@ -160,16 +160,16 @@ def _reading(url: str) -> Iterator[Connection]:
         yield conn
 
 
-def _read_warehouse(url: str, now: datetime) -> WarehouseVitals | str:
+def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
     months = months_to_have(now)
     try:
         with _reading(url) as conn:
             with conn.cursor(row_factory=class_row(Summary)) as cursor:
                 summary = cursor.execute(statement("health_snapshot/warehouse"), {"since": now - OF_LATE}).fetchone()
             assert summary is not None
-            return WarehouseVitals(
+            return WarehouseHealth(
                 summary=summary,
-                stale=reporting.stale_range(conn),
+                stale=reporting.invalidated_range(conn),
                 accounts=spotify_accounts.list_accounts(conn),
                 polls=polls.poll_states(conn),
                 missing_partitions=reporting.missing_partitions(conn, months),
@@ -198,7 +198,7 @@ def _months_ahead(conn: Connection, current: date) -> int:
     return ahead
 
 
-def _read_dagster(url: str, now: datetime) -> DagsterVitals | str:
+def _read_dagster(url: str, now: datetime) -> DagsterHealth | str:
     try:
         with _reading(url) as conn:
             with conn.cursor(row_factory=class_row(DaemonPart)) as cursor:
@@ -207,14 +207,14 @@ def _read_dagster(url: str, now: datetime) -> DagsterVitals | str:
                 runs = cursor.execute(
                     statement("health_snapshot/runs"), {"since": (now - OF_LATE).timestamp()}
                 ).fetchall()
-        return DagsterVitals(daemons, runs)
+        return DagsterHealth(daemons, runs)
     except psycopg.errors.UndefinedTable:
         return "has not run yet; start it with `myi up`"
     except psycopg.Error as error:
         return _line(error)
 
 
-def _read_calls(settings: Settings, redis_url: str) -> list[FamilyUsage]:
+def _read_calls(settings: Settings, redis_url: str) -> list[EndpointUsage]:
     with closing(Gate(redis_url, settings.calls_per_minute, settings.calls_per_day)) as gate:
         return gate.usage()
 

@@ -1,4 +1,4 @@
-"""The numbers of ``vitals`` for Prometheus: names and units by its conventions, no listener's name unless asked for."""
+"""A ``HealthSnapshot`` as Prometheus metrics. A user's name appears only when asked for."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from myi_pipelines.operations.monitoring.health import judge, last_sync, worst
+from myi_pipelines.operations.monitoring.health import evaluate, last_sync, worst
 from myi_pipelines.operations.monitoring.health_snapshot import (
-    DagsterVitals,
-    Vitals,
-    WarehouseVitals,
+    DagsterHealth,
+    HealthSnapshot,
+    WarehouseHealth,
     listeners,
     plays_by_source,
-    read_vitals,
+    read_health_snapshot,
 )
 from myi_pipelines.settings import Settings
 
@@ -44,28 +44,28 @@ class MyiCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family; those that nothing is known of are left out."""
         with self._lock:
-            vitals = read_vitals(self._settings)
-            yield from _of_servers(vitals)
-            if isinstance(vitals.warehouse, WarehouseVitals):
+            snapshot = read_health_snapshot(self._settings)
+            yield from _of_servers(snapshot)
+            if isinstance(snapshot.warehouse, WarehouseHealth):
                 yield from self._of_plays()
-                yield from _of_warehouse(vitals.warehouse, vitals.at)
+                yield from _of_warehouse(snapshot.warehouse, snapshot.at)
                 if self._with_users:
                     yield from self._of_listeners()
-            if isinstance(vitals.dagster, DagsterVitals):
-                yield from _of_dagster(vitals.dagster)
-            yield from _of_spotify(vitals)
+            if isinstance(snapshot.dagster, DagsterHealth):
+                yield from _of_dagster(snapshot.dagster)
+            yield from _of_spotify(snapshot)
 
     def _of_plays(self) -> Iterator[Metric]:
         now = time.monotonic()
         if self._counted_at is None or now - self._counted_at > SECONDS_BETWEEN_COUNTS:
             self._sources, self._counted_at = plays_by_source(self._settings), now
         if self._sources is not None:
-            family = CounterMetricFamily(
+            group = CounterMetricFamily(
                 "myi_plays", "Listening events by source, counted every 15 minutes.", labels=["source"]
             )
             for source, plays in self._sources.items():
-                family.add_metric([source], plays)
-            yield family
+                group.add_metric([source], plays)
+            yield group
 
     def _of_listeners(self) -> Iterator[Metric]:
         plays = GaugeMetricFamily("myi_user_plays", "Listening events of a listener.", labels=["user"])
@@ -116,22 +116,22 @@ def _instant(name: str, documentation: str, instant: datetime | None) -> Iterato
         yield _gauge(name, documentation, instant.timestamp())
 
 
-def _of_servers(vitals: Vitals) -> Iterator[Metric]:
-    findings = judge(vitals)
-    yield _gauge("myi_health_status", "The whole: 0 well, 1 warnings, 2 broken.", worst(findings))
-    each = GaugeMetricFamily("myi_health_finding_status", "0 well, 1 warning, 2 broken.", labels=["finding"])
-    for finding in findings:
-        each.add_metric([finding.name.lower()], finding.level)
+def _of_servers(snapshot: HealthSnapshot) -> Iterator[Metric]:
+    results = evaluate(snapshot)
+    yield _gauge("myi_health_status", "The whole: 0 well, 1 warnings, 2 broken.", worst(results))
+    each = GaugeMetricFamily("myi_health_finding_status", "0 well, 1 warning, 2 broken.", labels=["result"])
+    for result in results:
+        each.add_metric([result.name.lower()], result.level)
     yield each
     up = GaugeMetricFamily("myi_server_up", "Whether a server answers.", labels=["server"])
-    up.add_metric(["postgresql"], vitals.postgres.running)
-    up.add_metric(["redis"], vitals.redis.running)
+    up.add_metric(["postgresql"], snapshot.postgres.running)
+    up.add_metric(["redis"], snapshot.redis.running)
     yield up
-    yield _gauge("myi_disk_free_bytes", "Free on the disk of MYI_HOME.", vitals.disk.free_bytes)
-    yield _gauge("myi_disk_size_bytes", "Size of the disk of MYI_HOME.", vitals.disk.total_bytes)
+    yield _gauge("myi_disk_free_bytes", "Free on the disk of MYI_HOME.", snapshot.disk.free_bytes)
+    yield _gauge("myi_disk_size_bytes", "Size of the disk of MYI_HOME.", snapshot.disk.total_bytes)
 
 
-def _of_warehouse(warehouse: WarehouseVitals, now: datetime) -> Iterator[Metric]:
+def _of_warehouse(warehouse: WarehouseHealth, now: datetime) -> Iterator[Metric]:
     summary, stale = warehouse.summary, warehouse.stale
     yield _gauge("myi_listeners", "Listeners.", summary.listeners)
     yield _gauge("myi_listening_events", "Listening events, by the listeners' totals.", summary.plays)
@@ -161,7 +161,7 @@ def _of_warehouse(warehouse: WarehouseVitals, now: datetime) -> Iterator[Metric]
                  len(warehouse.missing_partitions))  # fmt: skip
 
 
-def _of_dagster(dagster: DagsterVitals) -> Iterator[Metric]:
+def _of_dagster(dagster: DagsterHealth) -> Iterator[Metric]:
     heard = GaugeMetricFamily(
         "myi_daemon_heartbeat_timestamp_seconds",
         "When a part of Dagster's daemon was last heard of.",
@@ -180,12 +180,12 @@ def _of_dagster(dagster: DagsterVitals) -> Iterator[Metric]:
     yield from (runs, ended)
 
 
-def _of_spotify(vitals: Vitals) -> Iterator[Metric]:
-    calls = GaugeMetricFamily("myi_spotify_calls_24h", "Calls to Spotify within 24 hours.", labels=["family"])
-    budget = GaugeMetricFamily("myi_spotify_calls_24h_limit", "Calls that may be made in 24 hours.", labels=["family"])
-    blocked = GaugeMetricFamily("myi_spotify_blocked", "Whether Spotify refuses calls.", labels=["family"])
-    for one in vitals.spotify:
-        calls.add_metric([one.family.value], one.calls_last_day)
-        budget.add_metric([one.family.value], one.budget)
-        blocked.add_metric([one.family.value], one.blocked_until is not None)
+def _of_spotify(snapshot: HealthSnapshot) -> Iterator[Metric]:
+    calls = GaugeMetricFamily("myi_spotify_calls_24h", "Calls to Spotify within 24 hours.", labels=["group"])
+    budget = GaugeMetricFamily("myi_spotify_calls_24h_limit", "Calls that may be made in 24 hours.", labels=["group"])
+    blocked = GaugeMetricFamily("myi_spotify_blocked", "Whether Spotify refuses calls.", labels=["group"])
+    for one in snapshot.spotify:
+        calls.add_metric([one.group.value], one.calls_last_day)
+        budget.add_metric([one.group.value], one.budget)
+        blocked.add_metric([one.group.value], one.blocked_until is not None)
     yield from (calls, budget, blocked)

@@ -12,7 +12,7 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from myi_pipelines.ingest.uploads import waiting_files
-from myi_pipelines.ingest.uploads.landing_files import STRANGERS, OnBatch, land_file
+from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS, OnBatch, land_file
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
@@ -120,11 +120,11 @@ def _take_in(
     intake: Intake,
 ) -> None:
     """Land one file and clear it away. A file that cannot be read is a line, not the end of the run."""
-    stamp = waiting_files.Stamp.of(path)
-    if stamp is None:
+    signature = waiting_files.FileSignature.of(path)
+    if signature is None:
         context.log.warning(f"{path.name}: is no longer there; an earlier attempt of this run may have taken it in")
         return
-    strangers = STRANGERS if waiting_files.is_in_dropped_folder(folder.path, path) else ()
+    not_exports = NOT_EXPORTS if waiting_files.is_in_dropped_folder(folder.path, path) else ()
     try:
         landed = land_file(
             conn,
@@ -135,26 +135,28 @@ def _take_in(
             min_play_ms=warehouse.shortest_play_ms,
             on_note=context.log.warning,
             on_batch=_progress_log(context, path.name),
-            pass_over=strangers,
-            bring_back=archive.bring_back,
+            pass_over=not_exports,
+            restore_archived=archive.restore_archived,
         )
-    except strangers as error:
+    except not_exports as error:
         context.log.info(f"passed over: {error}")
-        _clear_away(intake, folder.path, path, stamp, None)
+        _clear_away(intake, folder.path, path, signature, None)
     except (ChangedWhileRead, JobInProgress) as error:
         intake.problems.append(str(error))  # stays where it is: it has another chance
     except HistoryError as error:
         intake.problems.append(str(error))
-        _clear_away(intake, folder.path, path, stamp, str(error))
+        _clear_away(intake, folder.path, path, signature, str(error))
     else:
         intake.landed.append(landed)
         context.log.info(_outcome(path.name, landed))
-        _clear_away(intake, folder.path, path, stamp, None)
+        _clear_away(intake, folder.path, path, signature, None)
 
 
-def _clear_away(intake: Intake, folder: Path, path: Path, stamp: waiting_files.Stamp, failure: str | None) -> None:
+def _clear_away(
+    intake: Intake, folder: Path, path: Path, signature: waiting_files.FileSignature, failure: str | None
+) -> None:
     """Move a file that waited in the uploads folder. One that was replaced since it was read waits there again."""
-    if waiting_files.owner(folder, path) is None or waiting_files.Stamp.of(path) != stamp:
+    if waiting_files.owner(folder, path) is None or waiting_files.FileSignature.of(path) != signature:
         return
     try:
         if failure is None:

@@ -13,16 +13,16 @@ from dagster import AssetExecutionContext
 from myi_pipelines.orchestration.assets.charts import bar_chart
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.orchestration.assets.specs import EVENTS, table_spec
-from myi_pipelines.orchestration.assets.user_month_selection import SliceConfig, slices_of_run
+from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.archive import archived_around, hold_months
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS
-from myi_pipelines.warehouse.rebuild import derive_slices
+from myi_pipelines.warehouse.rebuild import derive_user_months
 from myi_pipelines.warehouse.reporting import MonthSize
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 
 DERIVED = "every_slice_derived"
 SECONDS_BETWEEN_PROGRESS = 5
@@ -59,35 +59,35 @@ LISTENING_EVENTS_SPEC = table_spec(
     backfill_policy=SINGLE_RUN,
 )
 def listening_events(
-    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse, archive: Archive
+    context: AssetExecutionContext, config: UserMonthConfig, warehouse: Warehouse, archive: Archive
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     months = months_of(context)
     with warehouse.connection() as conn, warehouse.connection() as helper:
-        slices = slices_of_run(context, conn, config, Stage.EVENTS, months)
+        slices = user_months_of_run(context, conn, config, Stage.EVENTS, months)
         if archived := archived_around(conn, slices, with_neighbours=False):
-            if not config.only_stale:
+            if not config.only_invalidated:
                 hold_months(conn, months, datetime.now(UTC) + HELD)
-            back = archive.bring_back(conn, archived)
+            back = archive.restore_archived(conn, archived)
             context.log.info(f"{back:,} slices came back from the archive")
         context.log.info(f"{len(slices):,} slices to conform")
         counts: dict[date, Counter[str]] = {}
         swapped: list[date] = []
         problems: list[str] = []
 
-        def note_trouble(one: Slice, error: psycopg.Error) -> None:
+        def note_trouble(one: UserMonth, error: psycopg.Error) -> None:
             reason = error.diag.message_primary or type(error).__name__
             problems.append(f"{one.month:%Y-%m} of listener {one.user_id}: {reason}")
             context.log.error(f"{problems[-1]}; the slice stays marked, the others go on")
 
-        derived = derive_slices(
+        derived = derive_user_months(
             conn,
             slices,
             min_play_ms=warehouse.shortest_play_ms,
             helpers=[helper],
-            bring_back=archive.bring_back,
+            restore_archived=archive.restore_archived,
             on_trouble=note_trouble,
-            on_swap=swapped.append,
+            on_exchange=swapped.append,
         )
         last = began
         for done, (one, conformed) in enumerate(derived, start=1):
@@ -126,7 +126,7 @@ def _summary(slices: int, counts: dict[date, Counter[str]], sizes: dict[date, Mo
     total = sum(counts.values(), Counter())
     summary: dict[str, Any] = {f"run_{name}": total[name] for name in COUNTS}
     summary |= {
-        "run_slices": slices,
+        "run_user_months": slices,
         "run_months": len(counts),
         "run_seconds": round(seconds, 2),
         "run_events_per_second": per_second(sum(total.values()), seconds),

@@ -89,10 +89,10 @@ def chosen_users(conn: Connection, names: Sequence[str]) -> list[LinkedUser] | N
     if not names:
         return None
     linked = {user.name: user for user in linked_users(conn)}
-    if strangers := [name for name in names if name not in linked]:
+    if not_exports := [name for name in names if name not in linked]:
         known = f"linked: {', '.join(linked)}" if linked else "nobody is"
         raise dg.Failure(
-            f"{', '.join(strangers)}: no valid Spotify account is linked ({known}); run `myi login --user NAME`",
+            f"{', '.join(not_exports)}: no valid Spotify account is linked ({known}); run `myi login --user NAME`",
             allow_retries=False,
         )
     return [linked[name] for name in names]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table
-from myi_pipelines.sources.spotify.rate_limits import FamilyUsage, Gate
+from myi_pipelines.sources.spotify.rate_limits import EndpointUsage, Gate
 
 
 class Spending:
@@ -13,20 +13,20 @@ class Spending:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        self.usage: list[FamilyUsage] = []
+        self.usage: list[EndpointUsage] = []
 
 
 @contextmanager
 def spending(gate: Gate) -> Iterator[Spending]:
     """Count what is called while the block runs, by whomever: the limits are shared."""
     spent = Spending()
-    before = {usage.family: usage.calls_last_day for usage in gate.usage()}
+    before = {usage.group: usage.calls_last_day for usage in gate.usage()}
     try:
         yield spent
     finally:
         spent.usage = gate.usage()
         spent.calls.update(
-            {usage.family.value: max(0, usage.calls_last_day - before.get(usage.family, 0)) for usage in spent.usage}
+            {usage.group.value: max(0, usage.calls_last_day - before.get(usage.group, 0)) for usage in spent.usage}
         )
 
 
@@ -34,8 +34,8 @@ def calls_spent(spent: Spending) -> Metadata:
     """Calls of the step, and what is left of each family's day."""
     rows = [
         (
-            usage.family.value,
-            spent.calls[usage.family.value],
+            usage.group.value,
+            spent.calls[usage.group.value],
             usage.calls_last_day,
             max(0, usage.budget - usage.calls_last_day),
             f"{usage.blocked_until:%Y-%m-%d %H:%M} UTC" if usage.blocked_until else "",

@@ -16,14 +16,14 @@ from dagster import AssetExecutionContext
 from myi_pipelines.orchestration.assets.charts import bar_chart
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, markdown_table, report_months
 from myi_pipelines.orchestration.assets.specs import STATS, table_spec
-from myi_pipelines.orchestration.assets.user_month_selection import SliceConfig, slices_of_run
+from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import invariants, reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS
-from myi_pipelines.warehouse.stats import refresh_slices
+from myi_pipelines.warehouse.stats import refresh_user_months
 from myi_pipelines.warehouse.user_months import Stage
 
 AGREE = "stats_agree_with_events"
@@ -88,11 +88,11 @@ STATS_SPECS = [
     backfill_policy=SINGLE_RUN,
 )
 def stats(
-    context: AssetExecutionContext, config: SliceConfig, warehouse: Warehouse, archive: Archive
+    context: AssetExecutionContext, config: UserMonthConfig, warehouse: Warehouse, archive: Archive
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     with warehouse.connection() as conn, warehouse.connection() as helper:
-        slices = slices_of_run(context, conn, config, Stage.STATS, months_of(context))
+        slices = user_months_of_run(context, conn, config, Stage.STATS, months_of(context))
         listeners = sorted({one.user_id for one in slices})
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
@@ -102,8 +102,12 @@ def stats(
             problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
             context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
 
-        refreshing = refresh_slices(
-            [conn, helper], slices, recount=not config.only_stale, bring_back=archive.bring_back, on_trouble=note
+        refreshing = refresh_user_months(
+            [conn, helper],
+            slices,
+            recount=not config.only_invalidated,
+            restore_archived=archive.restore_archived,
+            on_trouble=note,
         )
         for refreshed in refreshing:
             months.update(one.month for one in refreshed.slices)
@@ -116,7 +120,7 @@ def stats(
                 "dagster/row_count": reporting.row_count(conn, table),
                 "rows_written": rows_written[table],
                 "bytes": reporting.table_bytes(conn, table),
-                "run_slices": months.total(),
+                "run_user_months": months.total(),
                 "run_listeners": len(listeners),
                 "run_seconds": round(seconds, 2),
                 **_picture(conn, table, listeners[:LISTENERS_SHOWN]),
@@ -136,7 +140,7 @@ def stats(
 
 def _track_months(conn: Connection, months: Sequence[date], slices: Counter[date]) -> dict[date, Metadata]:
     return {
-        month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes, "slices_recomputed": slices[month]}
+        month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes, "user_months_recomputed": slices[month]}
         for month, size in reporting.month_sizes(conn, USER_TRACK_MONTHS, months).items()
     }
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.user_months import UserMonth
 
 if TYPE_CHECKING:
     from myi_pipelines.operations.parquet_store import Store
@@ -34,8 +34,8 @@ class Archive(dg.ConfigurableResource[None]):
 
         return Store(self.url) if self.url else store_of(load_settings())
 
-    def bring_back(self, conn: Connection, slices: Sequence[Slice]) -> int:
+    def restore_archived(self, conn: Connection, slices: Sequence[UserMonth]) -> int:
         """Bring archived slices back before work on them is done; those that are not archived are passed over."""
-        from myi_pipelines.operations.archiving import bring_back
+        from myi_pipelines.operations.archiving import restore_archived
 
-        return bring_back(self.store(), conn, slices) if slices else 0
+        return restore_archived(self.store(), conn, slices) if slices else 0

@@ -1,4 +1,4 @@
-"""Finding the programs that wheels carry, without importing the wheels' Python code."""
+"""CheckResult the programs that wheels carry, without importing the wheels' Python code."""
 
 from importlib.util import find_spec
 from pathlib import Path

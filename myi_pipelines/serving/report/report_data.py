@@ -96,7 +96,7 @@ class ListenerReport:
     years: tuple[int, int] | None
     """The first and the last year with plays, also in the report of one year."""
     imports: Imports
-    stale_slices: int
+    invalidated_user_months: int
 
     @cached_property
     def weekdays(self) -> tuple[int, ...]:
@@ -140,7 +140,7 @@ def load_report(conn: Connection, user: str | None = None, year: int | None = No
 def _listener(conn: Connection, user_id: int, name: str, year: int | None) -> ListenerReport:
     asked: dict[str, Any] = {"user_id": user_id, "each": TOP, **_ALWAYS}
     [settings] = conn.execute(statement("report/listener"), asked)
-    asked["timezone"], play_count, total_ms, tracks, artists, stale_slices = settings
+    asked["timezone"], play_count, total_ms, tracks, artists, invalidated_user_months = settings
     with conn.cursor(row_factory=class_row(Day)) as cursor:
         days = cursor.execute(statement("report/days"), {"user_id": user_id}).fetchall()
     years = (days[0].date.year, days[-1].date.year) if days else None
@@ -168,7 +168,7 @@ def _listener(conn: Connection, user_id: int, name: str, year: int | None) -> Li
         first_play=_first_play(conn, asked),
         years=years,
         imports=_imports(conn, asked),
-        stale_slices=stale_slices,
+        invalidated_user_months=invalidated_user_months,
     )
 
 

@@ -289,15 +289,17 @@ def _imported(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
             f"{rows:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, rows in by_size if rows
         ]:
             facts["not counted"] = ", ".join(reasons)
-    if one.stale_slices:
-        months = "1 month is" if one.stale_slices == 1 else f"{one.stale_slices:,} months are"
+    if one.invalidated_user_months:
+        months = "1 month is" if one.invalidated_user_months == 1 else f"{one.invalidated_user_months:,} months are"
         facts["unfinished"] = f"{months} still to be computed: numbers will change"
     return facts
 
 
 def _emptiness(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
     if one.years is None:
-        return {} if one.stale_slices else {"no plays": "nothing that was imported counts as a listening event"}
+        return (
+            {} if one.invalidated_user_months else {"no plays": "nothing that was imported counts as a listening event"}
+        )
     first, last = one.years
     return {"no plays": f"in {year}; the history goes from {first} to {last}"}
 

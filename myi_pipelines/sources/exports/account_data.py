@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from myi_pipelines.sources.exports.batches import BadRow, Ledger, Member, plays_end, shown, utc_instant, whole_ms
+from myi_pipelines.sources.exports.batches import BadRow, BatchBuilder, Member, plays_end, shown, utc_instant, whole_ms
 from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, is_clean
 from myi_pipelines.sources.exports.plays import AUDIOBOOK, MALFORMED, PODCAST, VIDEO, Context, Play, Track
 
@@ -33,8 +33,8 @@ class AccountRow(msgspec.Struct, gc=False, rename="camel"):
 class AccountReader:
     """Enters rows into a ledger. Tracks and minutes that were seen before are remembered, up to a bound."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, batch_builder: BatchBuilder) -> None:
+        self._ledger = batch_builder
         self._end = plays_end()
         self._tracks: dict[tuple[str | None, str | None], Track] = {}
         self._minutes: dict[str, datetime] = {}

@@ -48,7 +48,7 @@ class BadRow(Exception):
         self.detail = detail
 
 
-class Ledger:
+class BatchBuilder:
     """The plays and counts since the last `close_batch`, and which notes the whole upload has had."""
 
     def __init__(self) -> None:

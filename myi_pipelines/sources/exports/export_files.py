@@ -17,20 +17,20 @@ from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self, TypeVar
 import msgspec
 
 from myi_pipelines.sources.exports.account_data import AccountReader
-from myi_pipelines.sources.exports.batches import Ledger, Member
+from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.cleaning import printable
 from myi_pipelines.sources.exports.errors import HistoryError
 from myi_pipelines.sources.exports.extended_history import ExtendedReader
-from myi_pipelines.sources.exports.format_detection import Content, Recognized, recognize
+from myi_pipelines.sources.exports.format_detection import Content, Recognized, detect_format
 from myi_pipelines.sources.exports.json_stream import NotAnArray, row_chunks
 from myi_pipelines.sources.exports.month_range import days_in, months_around
 from myi_pipelines.sources.exports.plays import Batch
 from myi_pipelines.sources.exports.zip_members import (
-    Allowance,
     DamagedZip,
     JsonFile,
     Limits,
     Source,
+    UnpackBudget,
     UnsupportedZip,
     open_zip,
 )
@@ -144,11 +144,14 @@ class Upload:
         return without_collections(self._batches(batch_rows, range(len(self.members)) if members is None else members))
 
     def _batches(self, batch_rows: int, members: Iterable[int]) -> Iterator[Batch]:
-        ledger = Ledger()
+        batch_builder = BatchBuilder()
         for note in self.notes:
-            ledger.note(note)
-        readers: dict[Content, Any] = {Content.EXTENDED: ExtendedReader(ledger), Content.ACCOUNT: AccountReader(ledger)}
-        allowance = self._allowance()
+            batch_builder.note(note)
+        readers: dict[Content, Any] = {
+            Content.EXTENDED: ExtendedReader(batch_builder),
+            Content.ACCOUNT: AccountReader(batch_builder),
+        }
+        budget = self._allowance()
         bytes_before = 0
         with self._reading():
             for number in members:
@@ -156,21 +159,21 @@ class Upload:
                 reader = readers[content]
                 member = Member(source.label, "video" in PurePosixPath(source.label).name.lower())
                 row = 1
-                with source.open(allowance) as stream:
+                with source.open(budget) as stream:
                     for chunk in row_chunks(stream.read, reader.decode, source.place):
                         rows, enter = (chunk.rows, reader.read) if chunk.rows else (chunk.loose, reader.read_loose)
                         start = 0
                         while start < len(rows):
-                            if ledger.rows == batch_rows:
+                            if batch_builder.rows == batch_rows:
                                 self._require_unchanged()
-                                yield ledger.close_batch(bytes_before + chunk.bytes_read)
-                            some = rows[start : start + batch_rows - ledger.rows]
+                                yield batch_builder.close_batch(bytes_before + chunk.bytes_read)
+                            some = rows[start : start + batch_rows - batch_builder.rows]
                             enter(some, member, row)
                             start += len(some)
                             row += len(some)
                 bytes_before += source.size
             self._require_unchanged()
-            yield ledger.close_batch(bytes_before)
+            yield batch_builder.close_batch(bytes_before)
 
     def month_range(self) -> tuple[date, date] | None:
         """The first and the last month that plays can fall in: perhaps too wide, never too narrow; None if unknown.
@@ -178,18 +181,18 @@ class Upload:
         A look at the bytes, several times faster than reading the rows, that finds no fault with anything.
         """
         days: set[bytes] = set()
-        allowance = self._allowance()
+        budget = self._allowance()
         try:
             with self._reading():
                 for source, content in self._sources:
-                    with source.open(allowance) as stream:
+                    with source.open(budget) as stream:
                         days |= days_in(stream, is_account_data=content is Content.ACCOUNT)
         except HistoryError:
             return None
         return months_around(days)
 
-    def _allowance(self) -> Allowance:
-        return Allowance(self.name, self._stamp.size, self._limits)
+    def _allowance(self) -> UnpackBudget:
+        return UnpackBudget(self.name, self._stamp.size, self._limits)
 
     def _find_history(self) -> tuple[list[tuple[Source, Content]], tuple[str, ...]]:
         """The files with history in them, what each holds, and notes on the others. Raises HistoryError if none has."""
@@ -197,7 +200,7 @@ class Upload:
             return self._find_history_in_zip()
         source = JsonFile(self._file, self.name, self._stamp.size)
         with source.open(self._allowance()) as stream:
-            recognized = recognize(stream)
+            recognized = detect_format(stream)
         if not recognized.is_history or not recognized.is_utf8:
             if recognized.content is Content.NOT_JSON and self.path.suffix.lower() == ".zip":
                 raise NotAZip(f"{self.name}: is not a ZIP, though its name says so; download or copy it again")
@@ -205,14 +208,14 @@ class Upload:
         return [(source, recognized.content)], ()
 
     def _find_history_in_zip(self) -> tuple[list[tuple[Source, Content]], tuple[str, ...]]:
-        allowance = self._allowance()
+        budget = self._allowance()
         histories: list[tuple[Source, Content]] = []
         nested, unrelated = [], []
         for member in open_zip(self._file, self.name, self._stamp.size, self._limits):
             is_json = member.label.lower().endswith(".json")
             try:
-                with member.open(allowance) as stream:
-                    recognized = recognize(stream)
+                with member.open(budget) as stream:
+                    recognized = detect_format(stream)
             except (DamagedZip, UnsupportedZip):
                 if is_json:
                     raise

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from myi_pipelines.sources.exports.batches import BadRow, Ledger, Member, plays_end, shown, utc_instant, whole_ms
+from myi_pipelines.sources.exports.batches import BadRow, BatchBuilder, Member, plays_end, shown, utc_instant, whole_ms
 from myi_pipelines.sources.exports.cleaning import CONTEXT_LIMIT, NAME_LIMIT, clean, is_clean
 from myi_pipelines.sources.exports.plays import (
     AUDIOBOOK,
@@ -76,8 +76,8 @@ class ExtendedReader:
     itself; any other goes through `_play`, which checks everything and trusts no type. What is remembered is bounded.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, batch_builder: BatchBuilder) -> None:
+        self._ledger = batch_builder
         self._end = plays_end()
         self._tracks: dict[str | None, _KnownTrack] = {}
         self._contexts: dict[_How, Context] = {}
@@ -86,7 +86,7 @@ class ExtendedReader:
     def read(self, rows: Sequence[ExtendedRow], member: Member, first_row: int) -> None:
         """Enter decoded rows, the first of which has the number `first_row`."""
         self._forget_some()
-        ledger, plays, entered_before = self._ledger, self._ledger.plays, self._ledger.rows
+        batch_builder, plays, entered_before = self._ledger, self._ledger.plays, self._ledger.rows
         tracks, contexts, end, earliest, longest = self._tracks, self._contexts, self._end, EARLIEST, MAX_MS_PLAYED
         new_play = tuple.__new__  # in half the time of Play(…)
         for row in rows:
@@ -122,7 +122,7 @@ class ExtendedReader:
                 or ms_played is None
                 or not 0 <= ms_played <= longest
             ):
-                self._enter(row, member, first_row + ledger.rows - entered_before)
+                self._enter(row, member, first_row + batch_builder.rows - entered_before)
                 continue
             played_at = stopped_at
             if row.offline and row.offline_timestamp:

@@ -54,7 +54,7 @@ class Recognized(NamedTuple):
         return self.encoding.startswith("utf-8")
 
 
-def recognize(stream: Stream) -> Recognized:
+def detect_format(stream: Stream) -> Recognized:
     """Read as little of `stream` as tells what it holds."""
     head = stream.read(_HEAD_BYTES)
     encoding = json.detect_encoding(head)

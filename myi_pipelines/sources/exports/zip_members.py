@@ -63,7 +63,7 @@ class Stream(Protocol):
         ...
 
 
-class Allowance:
+class UnpackBudget:
     """The bytes that one pass over a ZIP may still unpack."""
 
     def __init__(self, label: str, packed_bytes: int, limits: Limits) -> None:
@@ -96,7 +96,7 @@ class JsonFile:
         self._file = file
 
     @contextmanager
-    def open(self, _allowance: Allowance) -> Iterator[Stream]:
+    def open(self, _allowance: UnpackBudget) -> Iterator[Stream]:
         """A stream with a place of its own in the file, whoever else reads it. Limits are for ZIPs."""
         yield _FileStream(self._file)
 
@@ -126,7 +126,7 @@ class ZipMember:
         self._info = info
 
     @contextmanager
-    def open(self, allowance: Allowance) -> Iterator[Stream]:
+    def open(self, budget: UnpackBudget) -> Iterator[Stream]:
         """The unpacked bytes, taken off the allowance as they come."""
         if self._info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # Python unpacks bzip2 and LZMA without a bound on what one call returns.
@@ -136,14 +136,14 @@ class ZipMember:
         with _explained(self.place):
             file = self._archive.open(self._info)
         with file:
-            yield _MemberStream(file, self.place, allowance)
+            yield _MemberStream(file, self.place, budget)
 
 
 class _MemberStream:
-    def __init__(self, file: IO[bytes], place: str, allowance: Allowance) -> None:
+    def __init__(self, file: IO[bytes], place: str, budget: UnpackBudget) -> None:
         self._file = file
         self._place = place
-        self._allowance = allowance
+        self._allowance = budget
 
     def read(self, size: int, /) -> bytes:
         with _explained(self._place):
@@ -177,8 +177,8 @@ def open_zip(file: BinaryIO, label: str, size: int, limits: Limits) -> list[ZipM
     if len(infos) > limits.max_members:
         raise _too_many(label, limits)
     for info in infos:
-        Allowance(f"{label}: {printable(info.filename)}", info.compress_size, limits).spend(info.file_size)
-    Allowance(label, size, limits).spend(sum(info.file_size for info in infos))
+        UnpackBudget(f"{label}: {printable(info.filename)}", info.compress_size, limits).spend(info.file_size)
+    UnpackBudget(label, size, limits).spend(sum(info.file_size for info in infos))
     if any(info.flag_bits & 1 for info in infos):
         raise EncryptedZip(f"{label}: is encrypted; unpack it with its password and import the JSON files")
     files = [info for info in infos if not info.is_dir() and not _is_from_macos(info)]

@@ -74,9 +74,9 @@ class RateLimited(SpotifyError):
 class QuotaExceeded(RateLimited):
     """The 24-hour quota of one family of endpoints is used up; other families may be called."""
 
-    def __init__(self, family: str, message: str, retry_at: datetime) -> None:
+    def __init__(self, group: str, message: str, retry_at: datetime) -> None:
         super().__init__(message, retry_at)
-        self.family = family
+        self.group = group
 
 
 class Unavailable(SpotifyError):

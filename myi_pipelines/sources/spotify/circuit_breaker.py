@@ -11,7 +11,7 @@ import pybreaker
 import redis
 
 from myi_pipelines.sources.spotify.api_errors import MalformedReply, Unavailable
-from myi_pipelines.sources.spotify.redis_store import RedisAway, RedisStore
+from myi_pipelines.sources.spotify.redis_store import RedisStore, RedisUnavailable
 
 _STATE = "myi:spotify:circuit:state"
 _OPENED_AT = "myi:spotify:circuit:opened_at"
@@ -92,7 +92,7 @@ class _SharedState(pybreaker.CircuitBreakerStorage):
     def state(self) -> str:
         try:
             stored = self._store.run(lambda client: client.get(_STATE))
-        except RedisAway:
+        except RedisUnavailable:
             return self._local.state
         return stored.decode() if isinstance(stored, bytes) else pybreaker.STATE_CLOSED
 
@@ -115,7 +115,7 @@ class _SharedState(pybreaker.CircuitBreakerStorage):
     def begin_trial(self) -> bool:
         try:
             return bool(self._store.run(lambda client: client.set(_TRIAL, 1, nx=True, ex=TRIAL)))
-        except RedisAway:
+        except RedisUnavailable:
             return True
 
     def increment_counter(self) -> None:
@@ -136,7 +136,7 @@ class _SharedState(pybreaker.CircuitBreakerStorage):
         since = time.time() - self._window.total_seconds()
         try:
             stored = self._store.run(lambda client: client.lrange(_FAILURES, 0, -1))
-        except RedisAway:
+        except RedisUnavailable:
             return self._local.counter
         return sum(float(one) > since for one in stored)
 
@@ -144,7 +144,7 @@ class _SharedState(pybreaker.CircuitBreakerStorage):
     def opened_at(self) -> datetime | None:
         try:
             stored = self._store.run(lambda client: client.get(_OPENED_AT))
-        except RedisAway:
+        except RedisUnavailable:
             return self._local.opened_at
         return datetime.fromtimestamp(float(stored), UTC) if isinstance(stored, bytes) else None
 
@@ -170,5 +170,5 @@ class _SharedState(pybreaker.CircuitBreakerStorage):
         pass
 
     def _write(self, write: Callable[[redis.Redis], object]) -> None:
-        with suppress(RedisAway):
+        with suppress(RedisUnavailable):
             self._store.run(write)

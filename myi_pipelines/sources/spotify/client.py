@@ -23,7 +23,7 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines.sources.spotify.transport import NO_RETRIES, json_of, no_answer, pause_of, short_retries
 
 logger = logging.getLogger(__name__)
@@ -96,20 +96,20 @@ class SpotifyClient:
 
     # The listener
 
-    def me(self, token: str, *, purpose: Purpose = Purpose.LOGIN) -> Me:
+    def me(self, token: str, *, priority: Priority = Priority.LOGIN) -> Me:
         """Whose token it is."""
-        reply = _object(self._call(token, Family.ME, purpose, _Asked.OTHER, lambda api: api.me()))
+        reply = _object(self._call(token, EndpointGroup.ME, priority, _Asked.OTHER, lambda api: api.me()))
         spotify_id = reply.get("id")
         if not isinstance(spotify_id, str) or not spotify_id:
             raise MalformedReply("Spotify does not say whose token it is")
         return Me(spotify_id, _text(reply.get("account_id")), _text(reply.get("display_name")))
 
-    def recently_played(self, token: str, *, purpose: Purpose = Purpose.POLL) -> list[RecentPlay]:
+    def recently_played(self, token: str, *, priority: Priority = Priority.POLL) -> list[RecentPlay]:
         """The last 50 plays, in Spotify's order: newest first, but for late ones. One call."""
         reply = self._call(
             token,
-            Family.RECENTLY_PLAYED,
-            purpose,
+            EndpointGroup.RECENTLY_PLAYED,
+            priority,
             _Asked.OTHER,
             lambda api: api.current_user_recently_played(limit=_PAGE),
         )
@@ -119,26 +119,26 @@ class SpotifyClient:
             logger.info("%d recently played items have no track or time and are left out", len(items) - len(plays))
         return plays
 
-    def top_tracks(self, token: str, term: Term, *, purpose: Purpose = Purpose.TOP_LISTS) -> list[Json]:
+    def top_tracks(self, token: str, term: Term, *, priority: Priority = Priority.TOP_LISTS) -> list[Json]:
         """Up to 50 full track objects, the most played first."""
         return _objects(
             self._call(
                 token,
-                Family.TOP,
-                purpose,
+                EndpointGroup.TOP,
+                priority,
                 _Asked.OTHER,
                 lambda api: api.current_user_top_tracks(limit=_PAGE, time_range=term),
             ),
             "items",
         )
 
-    def top_artists(self, token: str, term: Term, *, purpose: Purpose = Purpose.TOP_LISTS) -> list[Json]:
+    def top_artists(self, token: str, term: Term, *, priority: Priority = Priority.TOP_LISTS) -> list[Json]:
         """Up to 50 full artist objects, the most played first."""
         return _objects(
             self._call(
                 token,
-                Family.TOP,
-                purpose,
+                EndpointGroup.TOP,
+                priority,
                 _Asked.OTHER,
                 lambda api: api.current_user_top_artists(limit=_PAGE, time_range=term),
             ),
@@ -147,61 +147,71 @@ class SpotifyClient:
 
     # The catalog, one object a call
 
-    def track(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
+    def track(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> Json:
         """A track; its ``id`` may be another than the one asked for. Raises Gone."""
-        return _known_by_id(self._one(token, Family.TRACKS, purpose, spotify_id, lambda api: api.track(spotify_id)))
+        return _known_by_id(
+            self._one(token, EndpointGroup.TRACKS, priority, spotify_id, lambda api: api.track(spotify_id))
+        )
 
-    def artist(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
+    def artist(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> Json:
         """An artist; raises Gone."""
-        return _known_by_id(self._one(token, Family.ARTISTS, purpose, spotify_id, lambda api: api.artist(spotify_id)))
+        return _known_by_id(
+            self._one(token, EndpointGroup.ARTISTS, priority, spotify_id, lambda api: api.artist(spotify_id))
+        )
 
-    def album(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> Json:
+    def album(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> Json:
         """An album with its first 50 tracks, simplified; raises Gone."""
-        return _known_by_id(self._one(token, Family.ALBUMS, purpose, spotify_id, lambda api: api.album(spotify_id)))
+        return _known_by_id(
+            self._one(token, EndpointGroup.ALBUMS, priority, spotify_id, lambda api: api.album(spotify_id))
+        )
 
-    def album_tracks(self, token: str, spotify_id: str, *, purpose: Purpose = Purpose.ENRICH) -> list[Json]:
+    def album_tracks(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> list[Json]:
         """All tracks of an album, simplified: a call for every 50. Raises Gone."""
         tracks: list[Json] = []
         for page in range(_MOST_PAGES):
-            reply = self._album_page(token, spotify_id, page * _PAGE, purpose)
+            reply = self._album_page(token, spotify_id, page * _PAGE, priority)
             tracks += _objects(reply, "items")
             if not reply.get("next"):
                 break
         return tracks
 
-    def _album_page(self, token: str, spotify_id: str, offset: int, purpose: Purpose) -> Json:
+    def _album_page(self, token: str, spotify_id: str, offset: int, priority: Priority) -> Json:
         return self._one(
             token,
-            Family.ALBUMS,
-            purpose,
+            EndpointGroup.ALBUMS,
+            priority,
             spotify_id,
             lambda api: api.album_tracks(spotify_id, limit=_PAGE, offset=offset),
         )
 
     # The catalog, several objects a call: extended quota only
 
-    def tracks(self, token: str, spotify_ids: Sequence[str], *, purpose: Purpose = Purpose.ENRICH) -> list[Json | None]:
+    def tracks(
+        self, token: str, spotify_ids: Sequence[str], *, priority: Priority = Priority.ENRICH
+    ) -> list[Json | None]:
         """Up to 50 tracks, in the order asked for; None for a gone one. Raises Forbidden (BATCH_NOT_ALLOWED)."""
-        return self._batch(token, Family.TRACKS, purpose, spotify_ids, TRACKS_A_CALL, spotipy.Spotify.tracks)
+        return self._batch(token, EndpointGroup.TRACKS, priority, spotify_ids, TRACKS_A_CALL, spotipy.Spotify.tracks)
 
     def artists(
-        self, token: str, spotify_ids: Sequence[str], *, purpose: Purpose = Purpose.ENRICH
+        self, token: str, spotify_ids: Sequence[str], *, priority: Priority = Priority.ENRICH
     ) -> list[Json | None]:
         """Up to 50 artists, like ``tracks``."""
-        return self._batch(token, Family.ARTISTS, purpose, spotify_ids, ARTISTS_A_CALL, spotipy.Spotify.artists)
+        return self._batch(token, EndpointGroup.ARTISTS, priority, spotify_ids, ARTISTS_A_CALL, spotipy.Spotify.artists)
 
-    def albums(self, token: str, spotify_ids: Sequence[str], *, purpose: Purpose = Purpose.ENRICH) -> list[Json | None]:
+    def albums(
+        self, token: str, spotify_ids: Sequence[str], *, priority: Priority = Priority.ENRICH
+    ) -> list[Json | None]:
         """Up to 20 albums, like ``tracks``."""
-        return self._batch(token, Family.ALBUMS, purpose, spotify_ids, ALBUMS_A_CALL, spotipy.Spotify.albums)
+        return self._batch(token, EndpointGroup.ALBUMS, priority, spotify_ids, ALBUMS_A_CALL, spotipy.Spotify.albums)
 
-    def search_track(self, token: str, name: str, artist: str, *, purpose: Purpose = Purpose.ENRICH) -> list[Json]:
+    def search_track(self, token: str, name: str, artist: str, *, priority: Priority = Priority.ENRICH) -> list[Json]:
         """Up to 10 tracks that Spotify finds for a name and an artist, the best first."""
         query = f"track:{_phrase(name)} artist:{_phrase(artist)}"
         reply = _object(
             self._call(
                 token,
-                Family.SEARCH,
-                purpose,
+                EndpointGroup.SEARCH,
+                priority,
                 _Asked.OTHER,
                 lambda api: api.search(query, limit=_SEARCH_RESULTS, type="track"),
             )
@@ -213,58 +223,58 @@ class SpotifyClient:
     def _one(
         self,
         token: str,
-        family: Family,
-        purpose: Purpose,
+        group: EndpointGroup,
+        priority: Priority,
         spotify_id: str,
         request: Callable[[spotipy.Spotify], Any],
     ) -> Json:
         if not _is_id(spotify_id):
-            raise Gone(f"no id of Spotify's ({family})")
-        return _object(self._call(token, family, purpose, _Asked.ONE, request))
+            raise Gone(f"no id of Spotify's ({group})")
+        return _object(self._call(token, group, priority, _Asked.ONE, request))
 
     def _batch(
         self,
         token: str,
-        family: Family,
-        purpose: Purpose,
+        group: EndpointGroup,
+        priority: Priority,
         spotify_ids: Sequence[str],
         most: int,
         request: Callable[[spotipy.Spotify, Sequence[str]], Any],
     ) -> list[Json | None]:
         if len(spotify_ids) > most:
-            raise ValueError(f"{len(spotify_ids)} {family} in one call; Spotify takes {most}")
+            raise ValueError(f"{len(spotify_ids)} {group} in one call; Spotify takes {most}")
         asked = list(dict.fromkeys(filter(_is_id, spotify_ids)))
         if not asked:
             return [None] * len(spotify_ids)
-        reply = _object(self._call(token, family, purpose, _Asked.BATCH, lambda api: request(api, asked)))
-        entries = reply.get(family.value)
+        reply = _object(self._call(token, group, priority, _Asked.BATCH, lambda api: request(api, asked)))
+        entries = reply.get(group.value)
         if not isinstance(entries, list) or len(entries) != len(asked):
-            raise MalformedReply(f"Spotify did not answer one entry for each of {len(asked)} {family}")
+            raise MalformedReply(f"Spotify did not answer one entry for each of {len(asked)} {group}")
         found = dict(zip(asked, entries, strict=True))
         return [_known_by_id(entry) if isinstance(entry := found.get(one), dict) else None for one in spotify_ids]
 
     def _call(
         self,
         token: str,
-        family: Family,
-        purpose: Purpose,
+        group: EndpointGroup,
+        priority: Priority,
         asked: _Asked,
         request: Callable[[spotipy.Spotify], Any],
     ) -> Any:
-        self.gate.enter(family, purpose)
+        self.gate.enter(group, priority)
         with self.gate.guarding():
             for attempt in short_retries():
                 with attempt:
                     if attempt.retry_state.attempt_number > 1:
-                        self.gate.enter(family, purpose)
-                    result, error = self._attempt(token, family, asked, request)
+                        self.gate.enter(group, priority)
+                    result, error = self._attempt(token, group, asked, request)
                     if error is not None:
                         raise error
-        self.gate.answered(family)
+        self.gate.answered(group)
         return result
 
     def _attempt(
-        self, token: str, family: Family, asked: _Asked, request: Callable[[spotipy.Spotify], Any]
+        self, token: str, group: EndpointGroup, asked: _Asked, request: Callable[[spotipy.Spotify], Any]
     ) -> tuple[Any, SpotifyError | None]:
         """One HTTP call. Errors are returned, not raised, so that they keep no hold of the request and its token."""
         heard: list[requests.Response] = []
@@ -284,17 +294,17 @@ class SpotifyClient:
                 # An AttributeError is spotipy's answer to an error body that is a string or a list.
                 if not heard:
                     raise
-                return None, self._refusal(heard[-1], family, asked)
+                return None, self._refusal(heard[-1], group, asked)
         if result is None:
-            return None, MalformedReply(f"Spotify answered {family} with something that is not JSON")
+            return None, MalformedReply(f"Spotify answered {group} with something that is not JSON")
         return result, None
 
-    def _refusal(self, reply: requests.Response, family: Family, asked: _Asked) -> SpotifyError:
+    def _refusal(self, reply: requests.Response, group: EndpointGroup, asked: _Asked) -> SpotifyError:
         """What an error status means. Only fixed words go into the error: a body could hold anything."""
         status = reply.status_code
         message, reason = _said(reply)
         if status < 500 and status != 429:
-            self.gate.answered(family)
+            self.gate.answered(group)
         if status == 401:
             return Unauthenticated("Spotify does not accept the access token")
         if status == 403:
@@ -302,13 +312,13 @@ class SpotifyClient:
         if status == 429:
             pause = pause_of(reply)
             if reason == "QUOTA_EXCEEDED" or (pause is not None and pause > _LONGEST_RATE_PAUSE):
-                return self.gate.quota_exceeded(family, pause)
+                return self.gate.quota_exceeded(group, pause)
             return self.gate.rate_limited(pause)
         if status >= 500:
-            return Unavailable(f"Spotify answered {family} with {status}")
+            return Unavailable(f"Spotify answered {group} with {status}")
         if asked is _Asked.ONE and _says_gone(reply, message):
-            return Gone(f"Spotify has no such object ({family}, {status})")
-        return MalformedReply(f"Spotify answered {family} with {status}")
+            return Gone(f"Spotify has no such object ({group}, {status})")
+        return MalformedReply(f"Spotify answered {group} with {status}")
 
 
 class _Bearer(AuthBase):

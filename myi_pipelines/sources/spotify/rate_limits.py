@@ -15,10 +15,10 @@ from limits.strategies import MovingWindowRateLimiter
 
 from myi_pipelines.sources.spotify.api_errors import QuotaExceeded, RateLimited, SpotifyError
 from myi_pipelines.sources.spotify.circuit_breaker import TRIAL, Circuit, CircuitRules, circuit_is_open
-from myi_pipelines.sources.spotify.redis_store import RedisAway, RedisStore
+from myi_pipelines.sources.spotify.redis_store import RedisStore, RedisUnavailable
 
 
-class Family(StrEnum):
+class EndpointGroup(StrEnum):
     """Endpoints that share a 24-hour quota, as far as anybody outside Spotify knows. Batch calls count in the family of
     their objects."""
 
@@ -31,7 +31,7 @@ class Family(StrEnum):
     SEARCH = "search"
 
 
-class Purpose(IntEnum):
+class Priority(IntEnum):
     """What a call is for, the most important first."""
 
     POLL = 1
@@ -46,10 +46,14 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(hours=24)
 
 #: Who a family is for. Whoever is less important leaves a reserve of its 24-hour budget.
-_MEANT_FOR = {Family.RECENTLY_PLAYED: Purpose.POLL, Family.ME: Purpose.LOGIN, Family.TOP: Purpose.TOP_LISTS}
+_MEANT_FOR = {
+    EndpointGroup.RECENTLY_PLAYED: Priority.POLL,
+    EndpointGroup.ME: Priority.LOGIN,
+    EndpointGroup.TOP: Priority.TOP_LISTS,
+}
 _GUESTS_SHARE = 0.5
 #: How much of the minute each purpose may use, so that the more important never wait for the less important.
-_SHARE_OF_MINUTE = {Purpose.POLL: 1.0, Purpose.LOGIN: 1.0, Purpose.TOP_LISTS: 0.9, Purpose.ENRICH: 0.8}
+_SHARE_OF_MINUTE = {Priority.POLL: 1.0, Priority.LOGIN: 1.0, Priority.TOP_LISTS: 0.9, Priority.ENRICH: 0.8}
 
 #: Without Retry-After, pauses double from the first to the second; a longer Retry-After is not believed.
 _RATE_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
@@ -63,10 +67,10 @@ _CALLS = "myi:spotify:calls"
 
 
 @dataclass(frozen=True)
-class FamilyUsage:
+class EndpointUsage:
     """What a family of endpoints has used, in all processes together."""
 
-    family: Family
+    group: EndpointGroup
     calls_last_minute: int
     calls_last_day: int
     budget: int
@@ -112,54 +116,54 @@ class Gate:
 
     # Before a call
 
-    def enter(self, family: Family, purpose: Purpose) -> None:
+    def enter(self, group: EndpointGroup, priority: Priority) -> None:
         """Count one call; raises RateLimited, QuotaExceeded or Unavailable when it may not be made now."""
-        refusal = self.refusal(family, purpose)
+        refusal = self.refusal(group, priority)
         if refusal is not None:
             raise refusal
         if not self._circuit.admits():
             raise circuit_is_open(self._now() + TRIAL)
         try:
-            for window in self._windows_of(family, purpose):
+            for window in self._windows_of(group, priority):
                 if not self._windows.acquire(window):
                     raise self._full(window)
-        except RedisAway:
-            if refusal := self._refusal_without_redis(purpose):
+        except RedisUnavailable:
+            if refusal := self._refusal_without_redis(priority):
                 raise refusal from None
             self._local.hit(self._local_limit)
 
-    def refusal(self, family: Family, purpose: Purpose) -> SpotifyError | None:
+    def refusal(self, group: EndpointGroup, priority: Priority) -> SpotifyError | None:
         """What ``enter`` would raise now; counts nothing."""
-        app, own = self._blocked_until(_APP, family)
+        app, own = self._blocked_until(_APP, group)
         if app:
             return RateLimited("Spotify's rate limit is reached", app)
         if own:
-            return QuotaExceeded(family, f"Spotify's 24-hour quota for {family} is used up", own)
+            return QuotaExceeded(group, f"Spotify's 24-hour quota for {group} is used up", own)
         if pause := self._circuit.open_for():
             return circuit_is_open(self._now() + pause)
         try:
             # The day first: what it refuses stays refused for long, and must not use up the minute.
-            full = [window for window in reversed(self._windows_of(family, purpose)) if self._windows.is_full(window)]
+            full = [window for window in reversed(self._windows_of(group, priority)) if self._windows.is_full(window)]
             return self._full(full[0]) if full else None
-        except RedisAway:
-            return self._refusal_without_redis(purpose)
+        except RedisUnavailable:
+            return self._refusal_without_redis(priority)
 
-    def _windows_of(self, family: Family, purpose: Purpose) -> "tuple[_Window, _Window]":
-        share = _GUESTS_SHARE if purpose > _MEANT_FOR.get(family, Purpose.ENRICH) else 1.0
+    def _windows_of(self, group: EndpointGroup, priority: Priority) -> "tuple[_Window, _Window]":
+        share = _GUESTS_SHARE if priority > _MEANT_FOR.get(group, Priority.ENRICH) else 1.0
         return (
-            _Window(None, _part(self._calls_per_minute, _SHARE_OF_MINUTE[purpose]), MINUTE),
-            _Window(family, _part(self._calls_per_day, share), DAY),
+            _Window(None, _part(self._calls_per_minute, _SHARE_OF_MINUTE[priority]), MINUTE),
+            _Window(group, _part(self._calls_per_day, share), DAY),
         )
 
     def _full(self, window: "_Window") -> RateLimited:
         free_at = self._windows.free_at(window)
-        if window.family is None:
+        if window.group is None:
             return RateLimited(f"{window.calls} calls were made within a minute (MYI_CALLS_PER_MINUTE)", free_at)
-        message = f"{window.calls} calls to {window.family} were made within 24 hours (MYI_CALLS_PER_DAY)"
-        return QuotaExceeded(window.family, message, free_at)
+        message = f"{window.calls} calls to {window.group} were made within 24 hours (MYI_CALLS_PER_DAY)"
+        return QuotaExceeded(window.group, message, free_at)
 
-    def _refusal_without_redis(self, purpose: Purpose) -> RateLimited | None:
-        if purpose not in (Purpose.POLL, Purpose.LOGIN):
+    def _refusal_without_redis(self, priority: Priority) -> RateLimited | None:
+        if priority not in (Priority.POLL, Priority.LOGIN):
             return RateLimited("Redis does not answer, and only polling goes on without it", self._now() + MINUTE)
         if not self._local.test(self._local_limit):
             message = f"Redis does not answer, and {self._local_limit.amount} calls were made within a minute"
@@ -172,15 +176,15 @@ class Gate:
         """The circuit breaker around one call and its short retries."""
         return self._circuit.guarding()
 
-    def answered(self, family: Family) -> None:
+    def answered(self, group: EndpointGroup) -> None:
         """Spotify let a call through: the next pause without Retry-After is a short one again."""
-        struck = self._struck.intersection((_APP, family))
+        struck = self._struck.intersection((_APP, group))
         if not struck:
             return
         self._struck -= struck
         try:
             self._store.run(lambda client: client.hdel(_STRIKES, *struck))
-        except RedisAway:
+        except RedisUnavailable:
             self._struck |= struck
 
     def rate_limited(self, retry_after: timedelta | None) -> RateLimited:
@@ -188,26 +192,26 @@ class Gate:
         until = self._block(_APP, retry_after, *_RATE_PAUSE)
         return RateLimited("Spotify's rate limit is reached", until)
 
-    def quota_exceeded(self, family: Family, retry_after: timedelta | None) -> QuotaExceeded:
+    def quota_exceeded(self, group: EndpointGroup, retry_after: timedelta | None) -> QuotaExceeded:
         """Spotify's 24-hour quota of one family: no call to it by anybody until then. The error to raise."""
-        until = self._block(family, retry_after, *_QUOTA_PAUSE)
-        return QuotaExceeded(family, f"Spotify's 24-hour quota for {family} is used up", until)
+        until = self._block(group, retry_after, *_QUOTA_PAUSE)
+        return QuotaExceeded(group, f"Spotify's 24-hour quota for {group} is used up", until)
 
-    def usage(self) -> list[FamilyUsage]:
+    def usage(self) -> list[EndpointUsage]:
         """One row a family; empty while Redis does not answer."""
-        app, *own = self._blocked_until(_APP, *Family)
+        app, *own = self._blocked_until(_APP, *EndpointGroup)
         try:
             return [
-                FamilyUsage(
-                    family=family,
-                    calls_last_minute=self._windows.calls(family, MINUTE),
-                    calls_last_day=self._windows.calls(family, DAY),
+                EndpointUsage(
+                    group=group,
+                    calls_last_minute=self._windows.calls(group, MINUTE),
+                    calls_last_day=self._windows.calls(group, DAY),
                     budget=self._calls_per_day,
                     blocked_until=max(filter(None, (app, until)), default=None),
                 )
-                for family, until in zip(Family, own, strict=True)
+                for group, until in zip(EndpointGroup, own, strict=True)
             ]
-        except RedisAway:
+        except RedisUnavailable:
             return []
 
     # blocked_until, in Redis and, for the time that Redis is away, in this process
@@ -217,7 +221,7 @@ class Gate:
             [already] = self._blocked_until(scope)
             if already:
                 return already
-            pause = min(first * 2 ** min(self._strike(scope) - 1, 20), longest)
+            pause = min(first * 2 ** min(self._count_refusal(scope) - 1, 20), longest)
         else:
             pause = min(max(retry_after, timedelta(seconds=1)), _LONGEST_PAUSE)
         until = self._now() + pause
@@ -226,11 +230,11 @@ class Gate:
         logger.warning("Spotify refuses calls (%s) until %s UTC", scope, f"{until:%Y-%m-%d %H:%M:%S}")
         return self._blocked[scope]
 
-    def _strike(self, scope: str) -> int:
+    def _count_refusal(self, scope: str) -> int:
         self._struck.add(scope)
         try:
             return int(self._store.run(lambda client: client.hincrby(_STRIKES, scope, 1)))
-        except RedisAway:
+        except RedisUnavailable:
             return 1
 
     def _blocked_until(self, *scopes: str) -> list[datetime | None]:
@@ -246,7 +250,7 @@ class Gate:
         now = self._now()
         try:
             scores, strikes = self._store.run(read)
-        except RedisAway:
+        except RedisUnavailable:
             return [self._still(scope, now) for scope in scopes]
         self._struck |= {scope for scope, strike in zip(scopes, strikes, strict=True) if strike}
         untold: dict[str, float] = {}
@@ -257,7 +261,7 @@ class Gate:
             elif score is not None:
                 self._blocked[scope] = datetime.fromtimestamp(score, UTC)
         if untold:
-            with suppress(RedisAway):  # Then the next call tells it.
+            with suppress(RedisUnavailable):  # Then the next call tells it.
                 self._store.run(lambda client: client.zadd(_BLOCKED, untold, gt=True))
         return [self._still(scope, now) for scope in scopes]
 
@@ -270,7 +274,7 @@ class Gate:
 class _Window:
     """So many calls within a time; of one family, or of all together."""
 
-    family: Family | None
+    group: EndpointGroup | None
     calls: int
     length: timedelta
 
@@ -296,9 +300,9 @@ class _Windows:
         oldest, _ = self._look(window)
         return datetime.fromtimestamp(oldest, UTC) + window.length + timedelta(seconds=1)
 
-    def calls(self, family: Family, length: timedelta) -> int:
+    def calls(self, group: EndpointGroup, length: timedelta) -> int:
         """The calls to one family within the last ``length``."""
-        return self._look(_Window(family, 1_000_000, length))[1]
+        return self._look(_Window(group, 1_000_000, length))[1]
 
     def _look(self, window: _Window) -> tuple[float, int]:
         """When the oldest call that matters was made, and how many were since."""
@@ -326,7 +330,7 @@ class _ClockedStorage(RedisStorage):
 
 def _asked(window: _Window) -> tuple[str, int, int]:
     """The key (one for all limits of a window, so that a changed setting forgets no call), calls and seconds."""
-    return window.family or _APP, window.calls, int(window.length.total_seconds())
+    return window.group or _APP, window.calls, int(window.length.total_seconds())
 
 
 def _part(calls: int, share: float) -> int:

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 1.0
 
 
-class RedisAway(Exception):
+class RedisUnavailable(Exception):
     """Redis did not answer, or did not a moment ago."""
 
 
@@ -38,14 +38,14 @@ class RedisStore:
         self._lock = threading.Lock()
 
     def run(self, action: Callable[[redis.Redis], Any]) -> Any:
-        """What ``action`` returns (the client's types depend on what was asked); raises RedisAway."""
+        """What ``action`` returns (the client's types depend on what was asked); raises RedisUnavailable."""
         if time.monotonic() < self._ask_again_at:
-            raise RedisAway
+            raise RedisUnavailable
         try:
             result = action(self._client)
         except (redis.RedisError, OSError) as error:
             self._is_away(error)
-            raise RedisAway from None
+            raise RedisUnavailable from None
         self._is_back()
         return result
 

@@ -96,9 +96,9 @@ def _require_version(server_version: int) -> None:
 
 def _require_no_restore(conn: psycopg.Connection) -> None:
     replaced = conn.execute(
-        "SELECT FROM pg_namespace WHERE starts_with(nspname, %(aside)s || '_')"
-        " AND NOT starts_with(nspname, %(aside)s || '_done_')",
-        {"aside": SET_ASIDE},
+        "SELECT FROM pg_namespace WHERE starts_with(nspname, %(shadow)s || '_')"
+        " AND NOT starts_with(nspname, %(shadow)s || '_done_')",
+        {"shadow": SET_ASIDE},
     )
     if replaced.rowcount:
         raise RestoreNotEnded(

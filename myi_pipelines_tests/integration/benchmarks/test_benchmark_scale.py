@@ -14,7 +14,7 @@ from myi_pipelines.serving import dashboards as questions
 from myi_pipelines.warehouse import events, invariants, stats, users
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.partitions import ensure_months, month_of, next_month, partition_name
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines_tests.support import shared_servers
 from myi_pipelines_tests.support.shared_servers import SessionServers
 
@@ -49,8 +49,8 @@ def test_a_warehouse_that_was_built_at_once_is_what_its_landed_plays_lead_to(
     assert abs(scale.sizes(many)[0] - PLAYS) < PLAYS / 8  # half of the months were polled, here
     assert invariants.check(many) == []
     for listener in listeners:
-        slices = [Slice(listener.user_id, month) for month in BUILT]
-        conformed = [one for _, one in events.conform_slices(many, slices, min_play_ms=pipeline.MIN_PLAY_MS)]
+        slices = [UserMonth(listener.user_id, month) for month in BUILT]
+        conformed = [one for _, one in events.conform_user_months(many, slices, min_play_ms=pipeline.MIN_PLAY_MS)]
         assert [one.written for one in conformed] == [0] * len(BUILT)
         assert all(one.unchanged for one in conformed)
         refreshed = stats.refresh_stats(many, listener.user_id, BUILT)
@@ -174,7 +174,7 @@ def test_costs_are_compared_between_warehouses(database_url: str, tmp_path: Path
 def test_ticks_are_measured_with_many_linked_listeners(database_url: str) -> None:
     tick = many_accounts.measure(database_url, accounts=500, times=1)
     assert tick.accounts == 500
-    assert min(tick.due, tick.crowd, tick.poll) > 0
+    assert min(tick.due, tick.aggregate_demand, tick.poll) > 0
     scale.show_ticks(Console(quiet=True), [tick])
 
 

@@ -191,6 +191,6 @@ def test_ctrl_c_leaves_a_state_that_can_be_gone_on_with(
     assert errors.splitlines()[-1].startswith("myi: the import was interrupted; what it had done is kept")
     assert "Traceback" not in errors
     assert myi("history.json", "--user", "anna").returncode == 0
-    assert count(conn, "SELECT count(*) FROM stale_slices") == 0
+    assert count(conn, "SELECT count(*) FROM invalidated_user_months") == 0
     assert count(conn, "SELECT count(*) FROM listening_events") == 54_000
     assert count(conn, "SELECT total_play_count FROM users") == 54_000

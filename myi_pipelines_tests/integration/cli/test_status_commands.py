@@ -37,7 +37,7 @@ def test_json_is_for_programs(myi: Myi, conn: psycopg.Connection) -> None:
     result = myi("status", "--json")
     answer = json.loads(result.stdout)
     assert (result.exit_code, answer["level"]) == (2, "broken")
-    assert {"name": "slices", "level": "ok", "text": "every slice is up to date"} in answer["findings"]
+    assert {"name": "slices", "level": "ok", "text": "every slice is up to date"} in answer["results"]
 
 
 def test_wrong_settings_are_a_finding(myi: Myi, monkeypatch: pytest.MonkeyPatch) -> None:

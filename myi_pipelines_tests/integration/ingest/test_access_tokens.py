@@ -24,116 +24,116 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.sources.spotify.rate_limits import Purpose
+from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse import spotify_accounts
-from myi_pipelines_tests.support.account_fixtures import Lab, digest, environment, open_lab, process
+from myi_pipelines_tests.support.account_fixtures import Harness, digest, environment, open_lab, process
 
 ALMOST_AN_HOUR = timedelta(minutes=51)
 
 
 @pytest.fixture
-def lab(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Lab]:
+def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
     with open_lab(database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def user_id(lab: Lab) -> int:
+def user_id(harness: Harness) -> int:
     """Somebody who has just logged in."""
-    linked = lab.login()
-    lab.control.clear_requests()
+    linked = harness.login()
+    harness.control.clear_requests()
     return linked.user_id
 
 
-def me(lab: Lab, tokens: AccessTokens, user_id: int) -> str:
-    return tokens.call(user_id, lambda token: lab.client.me(token, purpose=Purpose.POLL)).spotify_id
+def me(harness: Harness, tokens: AccessTokens, user_id: int) -> str:
+    return tokens.call(user_id, lambda token: harness.client.me(token, priority=Priority.POLL)).spotify_id
 
 
 # One refresh
 
 
-def test_a_token_is_refreshed_when_ten_minutes_are_left_and_not_before(lab: Lab, user_id: int) -> None:
-    first = lab.tokens().of(user_id)
-    lab.control.advance(timedelta(minutes=49))
-    assert lab.tokens().of(user_id) == first
-    assert lab.refreshes() == []
-    lab.control.advance(timedelta(minutes=2))
-    second = lab.tokens().of(user_id)
+def test_a_token_is_refreshed_when_ten_minutes_are_left_and_not_before(harness: Harness, user_id: int) -> None:
+    first = harness.tokens().of(user_id)
+    harness.control.advance(timedelta(minutes=49))
+    assert harness.tokens().of(user_id) == first
+    assert harness.refreshes() == []
+    harness.control.advance(timedelta(minutes=2))
+    second = harness.tokens().of(user_id)
     assert second != first
-    assert lab.tokens().of(user_id) == second
-    assert len(lab.refreshes()) == 1
+    assert harness.tokens().of(user_id) == second
+    assert len(harness.refreshes()) == 1
 
 
-def test_processes_that_need_a_token_at_once_share_one_refresh(lab: Lab, user_id: int, redis_url: str) -> None:
+def test_processes_that_need_a_token_at_once_share_one_refresh(harness: Harness, user_id: int, redis_url: str) -> None:
     expires = timedelta(minutes=9)
-    lab.conn.execute("UPDATE spotify_auth SET access_token_expires_at = now() + %s", [expires])
-    lab.control.fault("hang", path_prefix="/api/token", seconds=0.3)
-    env = environment(lab, redis_url)
+    harness.conn.execute("UPDATE spotify_auth SET access_token_expires_at = now() + %s", [expires])
+    harness.control.fault("hang", path_prefix="/api/token", seconds=0.3)
+    env = environment(harness, redis_url)
     with ExitStack() as stack:
         others = [stack.enter_context(process("of", str(user_id), env=env)) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda other: other.communicate("go\n", timeout=30), others))
     assert [error for _, error in answers] == [""] * 4
-    assert {told for told, _ in answers} == {digest(lab.tokens().of(user_id)) + "\n"}
-    assert len(lab.refreshes()) == 1
+    assert {told for told, _ in answers} == {digest(harness.tokens().of(user_id)) + "\n"}
+    assert len(harness.refreshes()) == 1
 
 
-def test_threads_whose_token_was_refused_share_one_refresh(lab: Lab, user_id: int) -> None:
-    tokens = lab.tokens()
+def test_threads_whose_token_was_refused_share_one_refresh(harness: Harness, user_id: int) -> None:
+    tokens = harness.tokens()
     refused = tokens.of(user_id)
     with ThreadPoolExecutor(8) as pool:
         renewed = set(pool.map(lambda _: tokens.renew(user_id, refused), range(8)))
     assert len(renewed) == 1
     assert refused not in renewed
-    assert len(lab.refreshes()) == 1
+    assert len(harness.refreshes()) == 1
 
 
-def test_accounts_are_refreshed_beside_one_another(lab: Lab, user_id: int) -> None:
-    other = lab.login(lab.other_listener(than=user_id)).user_id
-    lab.control.advance(ALMOST_AN_HOUR)
-    lab.control.fault("hang", path_prefix="/api/token", seconds=1.5, times=2)
+def test_accounts_are_refreshed_beside_one_another(harness: Harness, user_id: int) -> None:
+    other = harness.login(harness.other_listener(than=user_id)).user_id
+    harness.control.advance(ALMOST_AN_HOUR)
+    harness.control.fault("hang", path_prefix="/api/token", seconds=1.5, times=2)
     began = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
-        assert len(set(pool.map(lab.tokens().of, [user_id, other]))) == 2
+        assert len(set(pool.map(harness.tokens().of, [user_id, other]))) == 2
     assert time.monotonic() - began < 2.9
 
 
-def test_a_killed_process_does_not_hold_up_the_next_refresh(lab: Lab, user_id: int, redis_url: str) -> None:
-    lab.conn.execute("UPDATE spotify_auth SET access_token_expires_at = now()")
-    lab.control.fault("hang", path_prefix="/api/token", seconds=30)
-    with process("of", str(user_id), env=environment(lab, redis_url)) as victim:
-        assert victim.stdin is not None
-        victim.stdin.write("go\n")
-        victim.stdin.flush()
-        wait_for_lock(lab)
-        victim.kill()
-    lab.control.clear_faults()
-    assert lab.tokens().of(user_id)
+def test_a_killed_process_does_not_hold_up_the_next_refresh(harness: Harness, user_id: int, redis_url: str) -> None:
+    harness.conn.execute("UPDATE spotify_auth SET access_token_expires_at = now()")
+    harness.control.fault("hang", path_prefix="/api/token", seconds=30)
+    with process("of", str(user_id), env=environment(harness, redis_url)) as killable:
+        assert killable.stdin is not None
+        killable.stdin.write("go\n")
+        killable.stdin.flush()
+        wait_for_lock(harness)
+        killable.kill()
+    harness.control.clear_faults()
+    assert harness.tokens().of(user_id)
 
 
 def test_a_refresh_that_never_ends_elsewhere_is_not_waited_for_long(
-    lab: Lab, user_id: int, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, user_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spotify_accounts, "LONGEST_REFRESH", "200ms")
-    first = lab.tokens().of(user_id)
-    with spotify_accounts.refreshing(lab.conn, user_id):
-        lab.control.advance(ALMOST_AN_HOUR)
-        assert lab.tokens().of(user_id) == first
-        lab.control.advance(ALMOST_AN_HOUR)
+    first = harness.tokens().of(user_id)
+    with spotify_accounts.refreshing(harness.conn, user_id):
+        harness.control.advance(ALMOST_AN_HOUR)
+        assert harness.tokens().of(user_id) == first
+        harness.control.advance(ALMOST_AN_HOUR)
         with pytest.raises(Unavailable, match="another process has been refreshing"):
-            lab.tokens().of(user_id)
-    assert lab.refreshes() == []
-    assert lab.tokens().of(user_id) != first
+            harness.tokens().of(user_id)
+    assert harness.refreshes() == []
+    assert harness.tokens().of(user_id) != first
 
 
-def wait_for_lock(lab: Lab) -> None:
+def wait_for_lock(harness: Harness) -> None:
     """Until somebody is refreshing."""
     deadline = time.monotonic() + 10
     held = (
         "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
         " WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND datname = current_database()"
     )
-    while lab.conn.execute(held).fetchone() is None:
+    while harness.conn.execute(held).fetchone() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -142,26 +142,26 @@ def wait_for_lock(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("kind", ["omit_refresh_token", "empty_refresh_token", "omit_scope"])
-def test_what_a_reply_leaves_out_stays_as_it_was(lab: Lab, user_id: int, kind: str) -> None:
-    before, scopes = lab.refresh_token(user_id), lab.account(user_id).scopes
-    lab.control.fault(kind, times=None)
+def test_what_a_reply_leaves_out_stays_as_it_was(harness: Harness, user_id: int, kind: str) -> None:
+    before, scopes = harness.refresh_token(user_id), harness.account(user_id).scopes
+    harness.control.fault(kind, times=None)
     for _ in range(2):
-        lab.control.advance(ALMOST_AN_HOUR)
-        lab.tokens().of(user_id)
-    assert lab.refresh_token(user_id) == before
-    assert lab.account(user_id).scopes == scopes != []
-    assert [request.status for request in lab.refreshes()] == [200, 200]
+        harness.control.advance(ALMOST_AN_HOUR)
+        harness.tokens().of(user_id)
+    assert harness.refresh_token(user_id) == before
+    assert harness.account(user_id).scopes == scopes != []
+    assert [request.status for request in harness.refreshes()] == [200, 200]
 
 
-def test_a_rotated_refresh_token_takes_the_old_ones_place(lab: Lab, user_id: int) -> None:
-    lab.control.fault("rotate_refresh_token", times=None)
-    seen = {lab.refresh_token(user_id)}
+def test_a_rotated_refresh_token_takes_the_old_ones_place(harness: Harness, user_id: int) -> None:
+    harness.control.fault("rotate_refresh_token", times=None)
+    seen = {harness.refresh_token(user_id)}
     for _ in range(3):
-        lab.control.advance(ALMOST_AN_HOUR)
-        lab.tokens().of(user_id)
-        seen.add(lab.refresh_token(user_id))
+        harness.control.advance(ALMOST_AN_HOUR)
+        harness.tokens().of(user_id)
+        seen.add(harness.refresh_token(user_id))
     assert len(seen) == 4
-    assert lab.account(user_id).is_valid
+    assert harness.account(user_id).is_valid
 
 
 # Refusals
@@ -169,64 +169,64 @@ def test_a_rotated_refresh_token_takes_the_old_ones_place(lab: Lab, user_id: int
 
 @pytest.mark.parametrize("description", ["revoked", "expired", "invalid"])
 def test_a_refresh_token_that_is_over_needs_a_login_and_is_never_tried_again(
-    lab: Lab, user_id: int, description: str
+    harness: Harness, user_id: int, description: str
 ) -> None:
-    lab.control.fault("invalid_grant", description=description)
-    lab.control.advance(ALMOST_AN_HOUR)
+    harness.control.fault("invalid_grant", description=description)
+    harness.control.advance(ALMOST_AN_HOUR)
     with pytest.raises(LoginNeeded) as first:
-        lab.tokens().of(user_id)
+        harness.tokens().of(user_id)
     for _ in range(3):
         with pytest.raises(LoginNeeded) as later:
-            lab.tokens().of(user_id)
+            harness.tokens().of(user_id)
         assert later.value.reason == first.value.reason
-    assert len(lab.refreshes()) == 1
-    account = lab.account(user_id)
+    assert len(harness.refreshes()) == 1
+    account = harness.account(user_id)
     assert (account.is_valid, account.last_failure_reason) == (False, first.value.reason)
-    assert spotify_accounts.linked_users(lab.conn) == []
-    assert lab.login().user_id == user_id
-    assert me(lab, lab.tokens(), user_id)
+    assert spotify_accounts.linked_users(harness.conn) == []
+    assert harness.login().user_id == user_id
+    assert me(harness, harness.tokens(), user_id)
 
 
-def test_the_authorization_ends_after_six_months(lab: Lab, user_id: int) -> None:
-    ends = lab.account(user_id).authorization_ends_at
-    lab.control.set_time(ends - timedelta(hours=2))
-    assert me(lab, lab.tokens(), user_id)
-    lab.control.set_time(ends)
+def test_the_authorization_ends_after_six_months(harness: Harness, user_id: int) -> None:
+    ends = harness.account(user_id).authorization_ends_at
+    harness.control.set_time(ends - timedelta(hours=2))
+    assert me(harness, harness.tokens(), user_id)
+    harness.control.set_time(ends)
     with pytest.raises(LoginNeeded, match="six months"):
-        lab.tokens().of(user_id)
+        harness.tokens().of(user_id)
 
 
-def test_an_access_token_that_spotify_refuses_is_renewed_once(lab: Lab, user_id: int) -> None:
-    lab.control.expire_access_tokens()
-    assert me(lab, lab.tokens(), user_id) == lab.account(user_id).spotify_id
-    assert len(lab.refreshes()) == 1
-    assert [request.status for request in lab.control.requests("/v1/me")] == [401, 200]
-    assert lab.account(user_id).consecutive_failures == 0
+def test_an_access_token_that_spotify_refuses_is_renewed_once(harness: Harness, user_id: int) -> None:
+    harness.control.expire_access_tokens()
+    assert me(harness, harness.tokens(), user_id) == harness.account(user_id).spotify_id
+    assert len(harness.refreshes()) == 1
+    assert [request.status for request in harness.control.requests("/v1/me")] == [401, 200]
+    assert harness.account(user_id).consecutive_failures == 0
 
 
-def test_three_authorization_failures_in_a_row_need_a_login(lab: Lab, user_id: int) -> None:
-    lab.control.fault("unauthorized", path_prefix="/v1/me", times=None)
+def test_three_authorization_failures_in_a_row_need_a_login(harness: Harness, user_id: int) -> None:
+    harness.control.fault("unauthorized", path_prefix="/v1/me", times=None)
     for failures in (1, 2, 3):
-        assert lab.account(user_id).is_valid
+        assert harness.account(user_id).is_valid
         with pytest.raises(Unauthenticated):
-            me(lab, lab.tokens(), user_id)
-        assert lab.account(user_id).consecutive_failures == failures
-    assert not lab.account(user_id).is_valid
-    assert lab.account(user_id).last_failure_reason
-    lab.control.clear_requests()
+            me(harness, harness.tokens(), user_id)
+        assert harness.account(user_id).consecutive_failures == failures
+    assert not harness.account(user_id).is_valid
+    assert harness.account(user_id).last_failure_reason
+    harness.control.clear_requests()
     with pytest.raises(LoginNeeded):
-        me(lab, lab.tokens(), user_id)
-    assert lab.control.requests() == []
+        me(harness, harness.tokens(), user_id)
+    assert harness.control.requests() == []
 
 
-def test_a_call_that_works_ends_a_row_of_failures(lab: Lab, user_id: int) -> None:
+def test_a_call_that_works_ends_a_row_of_failures(harness: Harness, user_id: int) -> None:
     for _ in range(3):
-        lab.control.fault("unauthorized", path_prefix="/v1/me", times=2)
+        harness.control.fault("unauthorized", path_prefix="/v1/me", times=2)
         with pytest.raises(Unauthenticated):
-            me(lab, lab.tokens(), user_id)
-        assert lab.account(user_id).consecutive_failures == 1
-        me(lab, lab.tokens(), user_id)
-        assert lab.account(user_id).consecutive_failures == 0
+            me(harness, harness.tokens(), user_id)
+        assert harness.account(user_id).consecutive_failures == 1
+        me(harness, harness.tokens(), user_id)
+        assert harness.account(user_id).consecutive_failures == 0
 
 
 @pytest.mark.parametrize(
@@ -246,69 +246,69 @@ def test_a_call_that_works_ends_a_row_of_failures(lab: Lab, user_id: int) -> Non
     ],
 )
 def test_trouble_at_the_token_endpoint_never_counts_against_an_account(
-    lab: Lab, user_id: int, kind: str, details: dict[str, Any], raised: type[SpotifyError]
+    harness: Harness, user_id: int, kind: str, details: dict[str, Any], raised: type[SpotifyError]
 ) -> None:
-    lab.control.advance(timedelta(hours=2))
-    lab.control.fault(kind, path_prefix="/api/token", times=None, **details)
-    tokens = lab.tokens(replace(lab.app, timeout_seconds=0.3) if kind == "hang" else lab.app)
+    harness.control.advance(timedelta(hours=2))
+    harness.control.fault(kind, path_prefix="/api/token", times=None, **details)
+    tokens = harness.tokens(replace(harness.app, timeout_seconds=0.3) if kind == "hang" else harness.app)
     for _ in range(spotify_accounts.ALLOWED_FAILURES):
         with pytest.raises(raised):
             tokens.of(user_id)
-    account = lab.account(user_id)
+    account = harness.account(user_id)
     assert (account.is_valid, account.consecutive_failures, account.last_failure_reason) == (True, 0, None)
-    lab.control.clear_faults()
-    assert me(lab, lab.tokens(), user_id)
+    harness.control.clear_faults()
+    assert me(harness, harness.tokens(), user_id)
 
 
 @pytest.mark.parametrize(
     "kind", ["server_error", "drop", "rate_limited", "quota_exceeded", "forbidden_not_registered", "html_200"]
 )
-def test_trouble_at_the_api_never_counts_against_an_account(lab: Lab, user_id: int, kind: str) -> None:
-    lab.control.fault(kind, path_prefix="/v1/me", times=None)
+def test_trouble_at_the_api_never_counts_against_an_account(harness: Harness, user_id: int, kind: str) -> None:
+    harness.control.fault(kind, path_prefix="/v1/me", times=None)
     for _ in range(spotify_accounts.ALLOWED_FAILURES):
         with pytest.raises(SpotifyError):
-            me(lab, lab.tokens(), user_id)
-    assert (lab.account(user_id).is_valid, lab.account(user_id).consecutive_failures) == (True, 0)
-    assert lab.refreshes() == []
+            me(harness, harness.tokens(), user_id)
+    assert (harness.account(user_id).is_valid, harness.account(user_id).consecutive_failures) == (True, 0)
+    assert harness.refreshes() == []
 
 
-def test_a_token_with_some_minutes_left_bridges_an_outage(lab: Lab, user_id: int) -> None:
-    first = lab.tokens().of(user_id)
-    lab.control.fault("server_error", path_prefix="/api/token", times=None)
-    lab.control.advance(timedelta(minutes=58))
-    assert lab.tokens().of(user_id) == first
-    lab.control.advance(timedelta(minutes=1, seconds=30))
+def test_a_token_with_some_minutes_left_bridges_an_outage(harness: Harness, user_id: int) -> None:
+    first = harness.tokens().of(user_id)
+    harness.control.fault("server_error", path_prefix="/api/token", times=None)
+    harness.control.advance(timedelta(minutes=58))
+    assert harness.tokens().of(user_id) == first
+    harness.control.advance(timedelta(minutes=1, seconds=30))
     with pytest.raises(Unavailable):
-        lab.tokens().of(user_id)
+        harness.tokens().of(user_id)
     with pytest.raises(Unavailable):
-        lab.tokens().renew(user_id, first)
+        harness.tokens().renew(user_id, first)
 
 
 # Whichever account
 
 
-def test_for_what_is_the_same_for_everybody_the_next_account_is_asked(lab: Lab, user_id: int) -> None:
-    other = lab.login(lab.other_listener(than=user_id)).user_id
-    [first, second] = [user.user_id for user in spotify_accounts.linked_users(lab.conn)]
-    users = {lab.account(user).spotify_id: user for user in (first, second)}
-    [listener] = [one.name for one in lab.control.listeners() if users[one.spotify_id] == first]
-    tokens = lab.tokens()
+def test_for_what_is_the_same_for_everybody_the_next_account_is_asked(harness: Harness, user_id: int) -> None:
+    other = harness.login(harness.other_listener(than=user_id)).user_id
+    [first, second] = [user.user_id for user in spotify_accounts.linked_users(harness.conn)]
+    users = {harness.account(user).spotify_id: user for user in (first, second)}
+    [listener] = [one.name for one in harness.control.listeners() if users[one.spotify_id] == first]
+    tokens = harness.tokens()
 
     def asked() -> int:
-        return users[tokens.call_any(lambda token: lab.client.me(token, purpose=Purpose.POLL)).spotify_id]
+        return users[tokens.call_any(lambda token: harness.client.me(token, priority=Priority.POLL)).spotify_id]
 
     assert {user_id, other} == {first, second}
     assert asked() == first
-    lab.control.fault("forbidden_not_registered", path_prefix="/v1/me", listener=listener, times=None)
-    lab.control.clear_requests()
+    harness.control.fault("forbidden_not_registered", path_prefix="/v1/me", listener=listener, times=None)
+    harness.control.clear_requests()
     assert [asked(), asked()] == [second, second]
-    assert [request.status for request in lab.control.requests("/v1/me")] == [403, 200, 200]
-    lab.control.clear_faults()
-    tokens = lab.tokens()
-    lab.control.revoke(listener)
+    assert [request.status for request in harness.control.requests("/v1/me")] == [403, 200, 200]
+    harness.control.clear_faults()
+    tokens = harness.tokens()
+    harness.control.revoke(listener)
     assert asked() == second
-    assert not lab.account(first).is_valid
-    spotify_accounts.unlink(lab.conn, second)
+    assert not harness.account(first).is_valid
+    spotify_accounts.unlink(harness.conn, second)
     with pytest.raises(LoginNeeded, match="no linked Spotify account is valid"):
         asked()
 
@@ -316,63 +316,63 @@ def test_for_what_is_the_same_for_everybody_the_next_account_is_asked(lab: Lab, 
 # At rest
 
 
-def test_a_row_copied_to_another_listener_does_not_decrypt(lab: Lab, user_id: int) -> None:
-    other = lab.login(lab.other_listener(than=user_id)).user_id
-    lab.conn.execute(
+def test_a_row_copied_to_another_listener_does_not_decrypt(harness: Harness, user_id: int) -> None:
+    other = harness.login(harness.other_listener(than=user_id)).user_id
+    harness.conn.execute(
         "UPDATE spotify_auth AS thief SET refresh_token_encrypted = own.refresh_token_encrypted,"
         " access_token_encrypted = own.access_token_encrypted FROM spotify_auth AS own"
         " WHERE own.user_id = %s AND thief.user_id = %s",
         [user_id, other],
     )
-    lab.control.clear_requests()
+    harness.control.clear_requests()
     with pytest.raises(LoginNeeded, match="another user's"):
-        lab.tokens().of(other)
-    assert lab.control.requests() == []
-    assert lab.account(other).is_valid, "a key or row that comes back is enough"
+        harness.tokens().of(other)
+    assert harness.control.requests() == []
+    assert harness.account(other).is_valid, "a key or row that comes back is enough"
 
 
-def test_an_access_token_in_the_place_of_a_refresh_token_does_not_decrypt(lab: Lab, user_id: int) -> None:
-    lab.conn.execute(
+def test_an_access_token_in_the_place_of_a_refresh_token_does_not_decrypt(harness: Harness, user_id: int) -> None:
+    harness.conn.execute(
         "UPDATE spotify_auth SET refresh_token_encrypted = access_token_encrypted, access_token_expires_at = now()"
     )
-    lab.control.advance(ALMOST_AN_HOUR)
+    harness.control.advance(ALMOST_AN_HOUR)
     with pytest.raises(LoginNeeded):
-        lab.tokens().of(user_id)
-    assert lab.refreshes() == []
+        harness.tokens().of(user_id)
+    assert harness.refreshes() == []
 
 
-def test_a_damaged_access_token_is_replaced(lab: Lab, user_id: int) -> None:
-    lab.conn.execute(r"UPDATE spotify_auth SET access_token_encrypted = '\x00'")
-    assert me(lab, lab.tokens(), user_id)
-    assert len(lab.refreshes()) == 1
+def test_a_damaged_access_token_is_replaced(harness: Harness, user_id: int) -> None:
+    harness.conn.execute(r"UPDATE spotify_auth SET access_token_encrypted = '\x00'")
+    assert me(harness, harness.tokens(), user_id)
+    assert len(harness.refreshes()) == 1
 
 
 def test_no_token_is_in_any_row_log_or_repr(
-    lab: Lab, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    harness: Harness, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    linked = lab.login()
-    tokens = lab.tokens()
-    secrets = {tokens.of(linked.user_id), lab.refresh_token(linked.user_id)}
-    lab.control.fault("rotate_refresh_token", times=None)
+    linked = harness.login()
+    tokens = harness.tokens()
+    secrets = {tokens.of(linked.user_id), harness.refresh_token(linked.user_id)}
+    harness.control.fault("rotate_refresh_token", times=None)
     raised = []
     for kind in (None, "unauthorized", "server_error", "drop", "garbage_json"):
-        lab.control.advance(ALMOST_AN_HOUR)
+        harness.control.advance(ALMOST_AN_HOUR)
         if kind:
-            lab.control.fault(kind, path_prefix="/v1/me", times=3)
+            harness.control.fault(kind, path_prefix="/v1/me", times=3)
         try:
-            me(lab, tokens, linked.user_id)
+            me(harness, tokens, linked.user_id)
         except SpotifyError as error:
             raised.append(repr(error))
-        secrets |= {tokens.of(linked.user_id), lab.refresh_token(linked.user_id)}
-    lab.control.fault("invalid_grant")
-    lab.control.advance(ALMOST_AN_HOUR)
+        secrets |= {tokens.of(linked.user_id), harness.refresh_token(linked.user_id)}
+    harness.control.fault("invalid_grant")
+    harness.control.advance(ALMOST_AN_HOUR)
     with pytest.raises(LoginNeeded) as over:
         tokens.of(linked.user_id)
     rows = "".join(
         str(row)
         for table in ("users", "spotify_auth")
-        for row in lab.conn.execute(f"SELECT row_to_json(t)::text, t::text FROM {table} t".encode())
+        for row in harness.conn.execute(f"SELECT row_to_json(t)::text, t::text FROM {table} t".encode())
     )
     said = " ".join([caplog.text, *capfd.readouterr(), rows, *raised, repr(over.value), repr(tokens), repr(linked)])
     assert len(secrets) > 6
@@ -385,27 +385,29 @@ def test_no_token_is_in_any_row_log_or_repr(
 # Logging in and out meanwhile
 
 
-def test_a_logout_waits_for_a_refresh_and_leaves_nothing_behind(lab: Lab, user_id: int) -> None:
-    lab.control.advance(timedelta(hours=2))
-    lab.control.fault("hang", path_prefix="/api/token", seconds=0.5)
+def test_a_logout_waits_for_a_refresh_and_leaves_nothing_behind(harness: Harness, user_id: int) -> None:
+    harness.control.advance(timedelta(hours=2))
+    harness.control.fault("hang", path_prefix="/api/token", seconds=0.5)
     with ThreadPoolExecutor(1) as pool:
-        refresh = pool.submit(lab.tokens().of, user_id)
-        wait_for_lock(lab)
-        assert spotify_accounts.unlink(lab.conn, user_id)
+        refresh = pool.submit(harness.tokens().of, user_id)
+        wait_for_lock(harness)
+        assert spotify_accounts.unlink(harness.conn, user_id)
         assert refresh.result()
     with pytest.raises(LoginNeeded, match="no Spotify account is linked"):
-        lab.tokens().of(user_id)
+        harness.tokens().of(user_id)
 
 
-def test_a_login_meanwhile_is_not_overwritten_by_a_refresh(lab: Lab, user_id: int) -> None:
-    [listener] = [one.name for one in lab.control.listeners() if one.spotify_id == lab.account(user_id).spotify_id]
-    lab.control.advance(timedelta(hours=2))
-    lab.control.revoke(listener)
-    lab.control.fault("hang", path_prefix="/api/token", seconds=0.5)
+def test_a_login_meanwhile_is_not_overwritten_by_a_refresh(harness: Harness, user_id: int) -> None:
+    [listener] = [
+        one.name for one in harness.control.listeners() if one.spotify_id == harness.account(user_id).spotify_id
+    ]
+    harness.control.advance(timedelta(hours=2))
+    harness.control.revoke(listener)
+    harness.control.fault("hang", path_prefix="/api/token", seconds=0.5)
     with ThreadPoolExecutor(1) as pool:
-        refresh = pool.submit(lab.tokens().of, user_id)
-        wait_for_lock(lab)
-        lab.login(listener)
+        refresh = pool.submit(harness.tokens().of, user_id)
+        wait_for_lock(harness)
+        harness.login(listener)
         assert isinstance(refresh.exception(), LoginNeeded)
-    assert lab.account(user_id).is_valid
-    assert me(lab, lab.tokens(), user_id)
+    assert harness.account(user_id).is_valid
+    assert me(harness, harness.tokens(), user_id)

@@ -22,148 +22,152 @@ from myi_pipelines.ingest.spotify.encryption_key import (
 )
 from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, KeyNotUsable, TokenCipher, read_key
 from myi_pipelines.warehouse import spotify_accounts
-from myi_pipelines_tests.support.account_fixtures import Lab, environment, open_lab, process
+from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_lab, process
 
 KILLS = 6
 
 
 @pytest.fixture
-def lab(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Lab]:
+def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
     with open_lab(database_url, redis_url, tmp_path, listeners=3) as opened:
         yield opened
 
 
 @pytest.fixture
-def plain(lab: Lab) -> dict[int, str]:
+def plain(harness: Harness) -> dict[int, str]:
     """Three linked accounts and their refresh tokens."""
-    linked = [lab.login(one.name).user_id for one in lab.control.listeners()]
-    return {user_id: lab.refresh_token(user_id) for user_id in linked}
+    linked = [harness.login(one.name).user_id for one in harness.control.listeners()]
+    return {user_id: harness.refresh_token(user_id) for user_id in linked}
 
 
-def opened_by(lab: Lab, cipher: TokenCipher) -> dict[int, str]:
-    return {one.user_id: cipher.decrypt(one.refresh_token, user_id=one.user_id) for one in stored(lab)}
+def opened_by(harness: Harness, cipher: TokenCipher) -> dict[int, str]:
+    return {one.user_id: cipher.decrypt(one.refresh_token, user_id=one.user_id) for one in stored(harness)}
 
 
-def stored(lab: Lab) -> list[spotify_accounts.StoredTokens]:
-    return spotify_accounts.all_stored_tokens(lab.conn)
+def stored(harness: Harness) -> list[spotify_accounts.StoredTokens]:
+    return spotify_accounts.all_stored_tokens(harness.conn)
 
 
-def test_the_key_file_is_made_for_this_user_alone(lab: Lab, plain: dict[int, str]) -> None:
-    assert lab.key_file.stat().st_mode & 0o777 == 0o600
-    before = lab.key_file.read_text()
-    assert replace_key_file(lab.conn, lab.key_file) == len(plain)
-    assert lab.key_file.stat().st_mode & 0o777 == 0o600
-    assert lab.key_file.read_text() != before
-    assert [path.name for path in lab.key_file.parent.glob("*key*")] == [lab.key_file.name]
+def test_the_key_file_is_made_for_this_user_alone(harness: Harness, plain: dict[int, str]) -> None:
+    assert harness.key_file.stat().st_mode & 0o777 == 0o600
+    before = harness.key_file.read_text()
+    assert replace_key_file(harness.conn, harness.key_file) == len(plain)
+    assert harness.key_file.stat().st_mode & 0o777 == 0o600
+    assert harness.key_file.read_text() != before
+    assert [path.name for path in harness.key_file.parent.glob("*key*")] == [harness.key_file.name]
 
 
-def test_the_old_key_opens_nothing_afterwards(lab: Lab, plain: dict[int, str]) -> None:
-    old = TokenCipher(read_key(lab.key_file))
-    replace_key_file(lab.conn, lab.key_file)
+def test_the_old_key_opens_nothing_afterwards(harness: Harness, plain: dict[int, str]) -> None:
+    old = TokenCipher(read_key(harness.key_file))
+    replace_key_file(harness.conn, harness.key_file)
     with pytest.raises(DecryptionFailed):
-        opened_by(lab, old)
-    assert opened_by(lab, lab.keys.cipher()) == plain
-    lab.control.clear_requests()
+        opened_by(harness, old)
+    assert opened_by(harness, harness.keys.cipher()) == plain
+    harness.control.clear_requests()
     for user_id in plain:
-        assert lab.tokens().of(user_id)
-    assert lab.refreshes() == [], "access tokens have the new key too"
+        assert harness.tokens().of(user_id)
+    assert harness.refreshes() == [], "access tokens have the new key too"
 
 
-def test_a_change_cut_off_before_the_commit_is_finished_by_the_next(lab: Lab, plain: dict[int, str]) -> None:
-    TokenKeys("", pending_key_file(lab.key_file)).cipher()
-    assert {user_id: lab.refresh_token(user_id) for user_id in plain} == plain
-    replace_key_file(lab.conn, lab.key_file)
-    assert not pending_key_file(lab.key_file).exists()
-    assert opened_by(lab, TokenCipher(read_key(lab.key_file))) == plain
+def test_a_change_cut_off_before_the_commit_is_finished_by_the_next(harness: Harness, plain: dict[int, str]) -> None:
+    TokenKeys("", pending_key_file(harness.key_file)).cipher()
+    assert {user_id: harness.refresh_token(user_id) for user_id in plain} == plain
+    replace_key_file(harness.conn, harness.key_file)
+    assert not pending_key_file(harness.key_file).exists()
+    assert opened_by(harness, TokenCipher(read_key(harness.key_file))) == plain
 
 
-def test_a_change_cut_off_after_the_commit_is_finished_by_the_next(lab: Lab, plain: dict[int, str]) -> None:
-    kept = lab.key_file.with_name("kept")
-    shutil.copy(lab.key_file, kept)
-    replace_key_file(lab.conn, lab.key_file)
-    lab.key_file.rename(pending_key_file(lab.key_file))
-    kept.rename(lab.key_file)
-    assert {user_id: lab.refresh_token(user_id) for user_id in plain} == plain
+def test_a_change_cut_off_after_the_commit_is_finished_by_the_next(harness: Harness, plain: dict[int, str]) -> None:
+    kept = harness.key_file.with_name("kept")
+    shutil.copy(harness.key_file, kept)
+    replace_key_file(harness.conn, harness.key_file)
+    harness.key_file.rename(pending_key_file(harness.key_file))
+    kept.rename(harness.key_file)
+    assert {user_id: harness.refresh_token(user_id) for user_id in plain} == plain
     [first, *_] = plain
-    renewed = lab.tokens().renew(first, lab.tokens().of(first))
-    assert lab.tokens().of(first) == renewed
-    replace_key_file(lab.conn, lab.key_file)
-    assert not pending_key_file(lab.key_file).exists()
-    assert opened_by(lab, TokenCipher(read_key(lab.key_file))) == plain
-    assert lab.tokens().of(first) == renewed
+    renewed = harness.tokens().renew(first, harness.tokens().of(first))
+    assert harness.tokens().of(first) == renewed
+    replace_key_file(harness.conn, harness.key_file)
+    assert not pending_key_file(harness.key_file).exists()
+    assert opened_by(harness, TokenCipher(read_key(harness.key_file))) == plain
+    assert harness.tokens().of(first) == renewed
 
 
-def test_whenever_the_process_is_killed_no_token_is_lost(lab: Lab, plain: dict[int, str], redis_url: str) -> None:
+def test_whenever_the_process_is_killed_no_token_is_lost(
+    harness: Harness, plain: dict[int, str], redis_url: str
+) -> None:
     chance = random.Random(7)
     keys = set()
     for _ in range(KILLS):
-        with process("rotate", env=environment(lab, redis_url)) as victim:
-            assert victim.stdin is not None
-            victim.stdin.write("go\n")
-            victim.stdin.flush()
+        with process("rotate", env=environment(harness, redis_url)) as killable:
+            assert killable.stdin is not None
+            killable.stdin.write("go\n")
+            killable.stdin.flush()
             time.sleep(chance.uniform(0.02, 0.3))
-            victim.kill()
-            victim.wait()
-        keys.add(lab.key_file.read_text())
-        assert {user_id: lab.refresh_token(user_id) for user_id in plain} == plain
-    replace_key_file(lab.conn, lab.key_file)
-    assert opened_by(lab, TokenCipher(read_key(lab.key_file))) == plain
+            killable.kill()
+            killable.wait()
+        keys.add(harness.key_file.read_text())
+        assert {user_id: harness.refresh_token(user_id) for user_id in plain} == plain
+    replace_key_file(harness.conn, harness.key_file)
+    assert opened_by(harness, TokenCipher(read_key(harness.key_file))) == plain
     assert len(keys) > 1, "every victim was killed before it did anything"
 
 
-def test_tokens_that_are_refreshed_meanwhile_are_not_lost(lab: Lab, plain: dict[int, str], redis_url: str) -> None:
-    lab.control.fault("rotate_refresh_token", times=None)
+def test_tokens_that_are_refreshed_meanwhile_are_not_lost(
+    harness: Harness, plain: dict[int, str], redis_url: str
+) -> None:
+    harness.control.fault("rotate_refresh_token", times=None)
 
     def renew_often(user_id: int) -> None:
-        tokens = lab.tokens()
+        tokens = harness.tokens()
         for _ in range(10):
             tokens.renew(user_id, tokens.of(user_id))
 
-    with process("rotate", env=environment(lab, redis_url)) as rotating:
+    with process("rotate", env=environment(harness, redis_url)) as rotating:
         assert rotating.stdin is not None
         rotating.stdin.write("go\n")
         rotating.stdin.flush()
         with ThreadPoolExecutor(len(plain)) as pool:
             list(pool.map(renew_often, plain))
         assert rotating.poll() is None
-    replace_key_file(lab.conn, lab.key_file)
-    assert len(opened_by(lab, TokenCipher(read_key(lab.key_file)))) == len(plain)
+    replace_key_file(harness.conn, harness.key_file)
+    assert len(opened_by(harness, TokenCipher(read_key(harness.key_file)))) == len(plain)
     for user_id in plain:
-        assert lab.tokens().renew(user_id, lab.tokens().of(user_id))
-        assert lab.account(user_id).is_valid
+        assert harness.tokens().renew(user_id, harness.tokens().of(user_id))
+        assert harness.account(user_id).is_valid
 
 
-def test_a_token_that_cannot_be_read_leaves_everything_as_it_was(lab: Lab, plain: dict[int, str]) -> None:
+def test_a_token_that_cannot_be_read_leaves_everything_as_it_was(harness: Harness, plain: dict[int, str]) -> None:
     [broken, *_] = sorted(plain, reverse=True)
-    lab.conn.execute(
+    harness.conn.execute(
         r"UPDATE spotify_auth SET refresh_token_encrypted = '\x00', access_token_encrypted = NULL,"
         r" access_token_expires_at = NULL WHERE user_id = %s",
         [broken],
     )
-    before, key = stored(lab), lab.key_file.read_text()
-    name = lab.account(broken).name
+    before, key = stored(harness), harness.key_file.read_text()
+    name = harness.account(broken).name
     with pytest.raises(KeyNotChanged, match=f"`myi logout {name}` gives up"):
-        replace_key_file(lab.conn, lab.key_file)
-    assert (stored(lab), lab.key_file.read_text()) == (before, key)
-    spotify_accounts.unlink(lab.conn, broken)
-    assert replace_key_file(lab.conn, lab.key_file) == len(plain) - 1
+        replace_key_file(harness.conn, harness.key_file)
+    assert (stored(harness), harness.key_file.read_text()) == (before, key)
+    spotify_accounts.unlink(harness.conn, broken)
+    assert replace_key_file(harness.conn, harness.key_file) == len(plain) - 1
 
 
 def test_a_key_in_the_settings_takes_over_from_a_file_and_from_another_setting(
-    lab: Lab, plain: dict[int, str], tmp_path: Path
+    harness: Harness, plain: dict[int, str], tmp_path: Path
 ) -> None:
     first, second = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
-    assert take_up_key(lab.conn, first, lab.key_file) == len(plain)
-    assert opened_by(lab, TokenKeys(first, lab.key_file).cipher()) == plain
+    assert take_up_key(harness.conn, first, harness.key_file) == len(plain)
+    assert opened_by(harness, TokenKeys(first, harness.key_file).cipher()) == plain
     old = tmp_path / "old.key"
     old.write_text(first)
     for _ in range(2):
-        assert take_up_key(lab.conn, second, old) == len(plain)
-    assert opened_by(lab, TokenKeys(second, lab.key_file).cipher()) == plain
+        assert take_up_key(harness.conn, second, old) == len(plain)
+    assert opened_by(harness, TokenKeys(second, harness.key_file).cipher()) == plain
     with pytest.raises(KeyNotChanged):
-        take_up_key(lab.conn, first, lab.key_file)
+        take_up_key(harness.conn, first, harness.key_file)
 
 
-def test_a_key_that_is_none_is_one_clear_line(lab: Lab) -> None:
+def test_a_key_that_is_none_is_one_clear_line(harness: Harness) -> None:
     with pytest.raises(KeyNotUsable, match=r"^MYI_ENCRYPTION_KEY: "):
-        TokenKeys("secret", lab.key_file).cipher()
+        TokenKeys("secret", harness.key_file).cipher()

@@ -26,28 +26,28 @@ from myi_pipelines.sources.spotify.api_errors import InvalidClient, RateLimited,
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import ensure_user
-from myi_pipelines_tests.support.account_fixtures import Lab, open_lab
+from myi_pipelines_tests.support.account_fixtures import Harness, open_lab
 
 ATTEMPT = LoginAttempt("https://accounts.example/authorize", "right-state", "verifier")
 
 
 @pytest.fixture
-def lab(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Lab]:
+def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
     with open_lab(database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
-def finish(lab: Lab, attempt: LoginAttempt, answer: str) -> None:
-    finish_login(lab.conn, lab.client, lab.app, lab.keys, attempt, answer, now=lab.control.now)
+def finish(harness: Harness, attempt: LoginAttempt, answer: str) -> None:
+    finish_login(harness.conn, harness.client, harness.app, harness.keys, attempt, answer, now=harness.control.now)
 
 
-def nothing_is_stored(lab: Lab) -> bool:
-    row = lab.conn.execute("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM spotify_auth)").fetchone()
+def nothing_is_stored(harness: Harness) -> bool:
+    row = harness.conn.execute("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM spotify_auth)").fetchone()
     return row == (0,)
 
 
-def test_every_attempt_has_a_state_and_a_challenge_of_its_own(lab: Lab) -> None:
-    attempts = [begin_login(lab.app) for _ in range(2)]
+def test_every_attempt_has_a_state_and_a_challenge_of_its_own(harness: Harness) -> None:
+    attempts = [begin_login(harness.app) for _ in range(2)]
     queries = [{name: values[0] for name, values in parse_qs(urlsplit(one.url).query).items()} for one in attempts]
     for attempt, query in zip(attempts, queries, strict=True):
         assert query["state"] == attempt.state
@@ -93,57 +93,57 @@ def test_anything_else_is_one_clear_line(answer: str, raised: type[Exception]) -
     assert "abc" not in str(error.value)
 
 
-def test_a_login_stores_what_was_granted_until_when(lab: Lab) -> None:
-    linked = lab.login()
-    account = lab.account(linked.user_id)
+def test_a_login_stores_what_was_granted_until_when(harness: Harness) -> None:
+    linked = harness.login()
+    account = harness.account(linked.user_id)
     assert sorted(account.scopes) == ["user-read-recently-played", "user-top-read"]
-    assert account.authorized_at == lab.control.now()
+    assert account.authorized_at == harness.control.now()
     assert account.authorization_ends_at - account.authorized_at > timedelta(days=180)
-    assert [request.path for request in lab.control.requests() if request.method != "GET"][-1] == "/api/token"
+    assert [request.path for request in harness.control.requests() if request.method != "GET"][-1] == "/api/token"
 
 
-def test_a_login_links_a_local_listener_and_finds_it_again(lab: Lab) -> None:
-    user_id = ensure_user(lab.conn, "anna")
-    assert lab.login(name="anna").user_id == user_id
-    assert lab.login().user_id == user_id
-    spotify_accounts.unlink(lab.conn, user_id)
-    assert lab.login().user_id == user_id
+def test_a_login_links_a_local_listener_and_finds_it_again(harness: Harness) -> None:
+    user_id = ensure_user(harness.conn, "anna")
+    assert harness.login(name="anna").user_id == user_id
+    assert harness.login().user_id == user_id
+    spotify_accounts.unlink(harness.conn, user_id)
+    assert harness.login().user_id == user_id
 
 
-def test_accounts_are_told_apart_without_account_ids_too(lab: Lab) -> None:
-    lab.control.fault("omit_account_id", times=None)
-    [one, two] = [lab.login(listener.name).user_id for listener in lab.control.listeners()]
+def test_accounts_are_told_apart_without_account_ids_too(harness: Harness) -> None:
+    harness.control.fault("omit_account_id", times=None)
+    [one, two] = [harness.login(listener.name).user_id for listener in harness.control.listeners()]
     assert one != two
-    lab.control.clear_faults()
-    assert [lab.login(listener.name).user_id for listener in lab.control.listeners()] == [one, two]
+    harness.control.clear_faults()
+    assert [harness.login(listener.name).user_id for listener in harness.control.listeners()] == [one, two]
 
 
-def test_two_logins_at_once_make_one_listener(lab: Lab) -> None:
-    with ThreadPoolExecutor(2) as pool, connect(lab.database_url) as second:
-        labs = [lab, replace(lab, conn=second)]
+def test_two_logins_at_once_make_one_listener(harness: Harness) -> None:
+    with ThreadPoolExecutor(2) as pool, connect(harness.database_url) as second:
+        labs = [harness, replace(harness, conn=second)]
         linked = list(pool.map(lambda one: one.login().user_id, labs))
     assert linked[0] == linked[1]
-    assert len(spotify_accounts.list_accounts(lab.conn)) == 1
+    assert len(spotify_accounts.list_accounts(harness.conn)) == 1
 
 
-def test_a_code_is_of_no_use_without_its_verifier_or_twice(lab: Lab) -> None:
-    attempt = begin_login(lab.app)
-    answer = lab.control.approve(attempt.url, "ada")
+def test_a_code_is_of_no_use_without_its_verifier_or_twice(harness: Harness) -> None:
+    attempt = begin_login(harness.app)
+    answer = harness.control.approve(attempt.url, "ada")
     with pytest.raises(LoginFailed):
-        finish(lab, replace(attempt, verifier=begin_login(lab.app).verifier), answer)
+        finish(harness, replace(attempt, verifier=begin_login(harness.app).verifier), answer)
     with pytest.raises(LoginFailed, match="run `myi login` again"):
-        finish(lab, attempt, answer)
-    assert nothing_is_stored(lab)
+        finish(harness, attempt, answer)
+    assert nothing_is_stored(harness)
 
 
-def test_a_denial_asks_spotify_nothing(lab: Lab) -> None:
-    attempt = begin_login(lab.app)
-    answer = lab.control.approve(attempt.url, "ada", deny=True)
-    lab.control.clear_requests()
+def test_a_denial_asks_spotify_nothing(harness: Harness) -> None:
+    attempt = begin_login(harness.app)
+    answer = harness.control.approve(attempt.url, "ada", deny=True)
+    harness.control.clear_requests()
     with pytest.raises(LoginDenied):
-        finish(lab, attempt, answer)
-    assert lab.control.requests() == []
-    assert nothing_is_stored(lab)
+        finish(harness, attempt, answer)
+    assert harness.control.requests() == []
+    assert nothing_is_stored(harness)
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,16 @@ def test_a_denial_asks_spotify_nothing(lab: Lab) -> None:
         ("html_200", "/v1/me", SpotifyError),
     ],
 )
-def test_a_login_that_fails_half_way_stores_nothing(lab: Lab, kind: str, path: str, raised: type[Exception]) -> None:
-    lab.control.fault(kind, path_prefix=path, times=None)
-    attempt = begin_login(lab.app)
+def test_a_login_that_fails_half_way_stores_nothing(
+    harness: Harness, kind: str, path: str, raised: type[Exception]
+) -> None:
+    harness.control.fault(kind, path_prefix=path, times=None)
+    attempt = begin_login(harness.app)
     with pytest.raises(raised):
-        finish(lab, attempt, lab.control.approve(attempt.url, "ada"))
-    assert nothing_is_stored(lab)
+        finish(harness, attempt, harness.control.approve(attempt.url, "ada"))
+    assert nothing_is_stored(harness)
 
 
-def test_a_reply_without_scopes_grants_what_was_asked_for(lab: Lab) -> None:
-    lab.control.fault("omit_scope")
-    assert sorted(lab.account(lab.login().user_id).scopes) == ["user-read-recently-played", "user-top-read"]
+def test_a_reply_without_scopes_grants_what_was_asked_for(harness: Harness) -> None:
+    harness.control.fault("omit_scope")
+    assert sorted(harness.account(harness.login().user_id).scopes) == ["user-read-recently-played", "user-top-read"]

@@ -15,7 +15,7 @@ import redis
 from myi_pipelines.ingest.spotify.metadata_fetch import reason_to_skip
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import TrackInfo
-from myi_pipelines.sources.spotify.rate_limits import Family
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup
 from myi_pipelines.warehouse.metadata_backlog import wanted
 from myi_pipelines_tests.support.metadata_fixtures import EnrichingLab, open_enriching_lab
 
@@ -27,7 +27,7 @@ MISSING = """
 
 
 @pytest.fixture
-def lab(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[EnrichingLab]:
+def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[EnrichingLab]:
     """An app in Development Mode."""
     with open_enriching_lab(simulator, database_url, redis_url, tmp_path) as opened:
         yield opened
@@ -41,265 +41,267 @@ def extended_lab(
         yield opened
 
 
-def some_tracks(lab: EnrichingLab, number: int) -> list[tuple[TrackInfo, int]]:
+def some_tracks(harness: EnrichingLab, number: int) -> list[tuple[TrackInfo, int]]:
     """Tracks of whole albums, the first the most played."""
-    return [(track, 3 + (number - place) // 4) for place, track in enumerate(lab.tracks[:number])]
+    return [(track, 3 + (number - place) // 4) for place, track in enumerate(harness.tracks[:number])]
 
 
-def test_everything_is_filled_in_and_totals_stay(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 80))
-    before = lab.totals()
+def test_everything_is_filled_in_and_totals_stay(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 80))
+    before = harness.totals()
 
-    enriched = lab.enrich()
-    lab.settle()
+    enriched = harness.enrich()
+    harness.settle()
 
     assert (enriched.stopped, enriched.failed, enriched.gone) == (None, 0, 0)
-    assert (enriched.tracks, lab.value(MISSING)) == (80, 0)
-    assert lab.totals() == before
-    assert lab.value("SELECT count(*) FROM artists WHERE spotify_id IS NULL") == 0
-    assert lab.value("SELECT count(*) FROM artists WHERE image_url IS NOT NULL") == enriched.artists
-    assert lab.value("SELECT count(*) FROM albums WHERE spotify_id IS NULL") == 0
-    assert lab.value("SELECT count(*) FROM albums WHERE image_url IS NULL OR release_date IS NULL") == 0
-    assert enriched.calls == Counter(one.family for one in lab.asked())
-    assert lab.asked_for().most_common(1)[0][1] == 1
+    assert (enriched.tracks, harness.value(MISSING)) == (80, 0)
+    assert harness.totals() == before
+    assert harness.value("SELECT count(*) FROM artists WHERE spotify_id IS NULL") == 0
+    assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NOT NULL") == enriched.artists
+    assert harness.value("SELECT count(*) FROM albums WHERE spotify_id IS NULL") == 0
+    assert harness.value("SELECT count(*) FROM albums WHERE image_url IS NULL OR release_date IS NULL") == 0
+    assert enriched.calls == Counter(one.group for one in harness.asked())
+    assert harness.asked_for().most_common(1)[0][1] == 1
 
 
-def test_an_album_is_asked_for_where_that_saves_calls(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 80))
-    albums = Counter(track.album_id for track, _ in some_tracks(lab, 80))
+def test_an_album_is_asked_for_where_that_saves_calls(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 80))
+    albums = Counter(track.album_id for track, _ in some_tracks(harness, 80))
 
-    enriched = lab.enrich()
+    enriched = harness.enrich()
 
     # One probe for batches; of each album a track that tells its id, then the album or the one track that is left.
-    assert enriched.calls[Family.ALBUMS] == sum(tracks > 2 for tracks in albums.values())
-    assert enriched.calls[Family.TRACKS] == 1 + len(albums) + sum(tracks == 2 for tracks in albums.values())
+    assert enriched.calls[EndpointGroup.ALBUMS] == sum(tracks > 2 for tracks in albums.values())
+    assert enriched.calls[EndpointGroup.TRACKS] == 1 + len(albums) + sum(tracks == 2 for tracks in albums.values())
 
 
-def test_the_most_played_come_first(lab: EnrichingLab) -> None:
-    tracks = lab.tracks[::25][:20]
-    lab.import_plays([(track, 2 + place) for place, track in enumerate(tracks)])
+def test_the_most_played_come_first(harness: EnrichingLab) -> None:
+    tracks = harness.tracks[::25][:20]
+    harness.import_plays([(track, 2 + place) for place, track in enumerate(tracks)])
 
-    lab.enrich(limit=6)
+    harness.enrich(limit=6)
 
     most_played = [f"tracks/{track.id}" for track in reversed(tracks)]
-    singly = [one.path.removeprefix("/v1/").strip("/") for one in lab.asked()[1:]]
+    singly = [one.path.removeprefix("/v1/").strip("/") for one in harness.asked()[1:]]
     assert [path for path in singly if path.startswith("tracks")] == most_played[:5]
 
 
-def test_the_limit_counts_calls(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 40))
-    enriched = lab.enrich(limit=7)
-    assert (enriched.total_calls, len(lab.asked()), enriched.stopped) == (7, 7, "7 calls were made")
+def test_the_limit_counts_calls(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 40))
+    enriched = harness.enrich(limit=7)
+    assert (enriched.total_calls, len(harness.asked()), enriched.stopped) == (7, 7, "7 calls were made")
 
 
 def test_an_extended_app_fetches_fifty_in_a_call(extended_lab: EnrichingLab) -> None:
-    lab = extended_lab
-    lab.import_plays(some_tracks(lab, 120))
+    harness = extended_lab
+    harness.import_plays(some_tracks(harness, 120))
 
-    enriched = lab.enrich()
-    lab.settle()
+    enriched = harness.enrich()
+    harness.settle()
 
-    assert (enriched.tracks, lab.value(MISSING)) == (120, 0)
-    assert enriched.calls[Family.TRACKS] == 3
-    assert enriched.calls[Family.ALBUMS] == 0
-    assert enriched.calls[Family.ARTISTS] <= 3
-    assert lab.asked_for().most_common(1)[0][1] == 1
-
-
-def test_whether_batches_are_allowed_is_asked_once(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 4))
-    lab.enrich()
-    lab.import_plays([(track, 1) for track in lab.tracks[100:110]])
-    lab.enrich()
-    assert sum("ids=" in one.query for one in lab.asked()) == 1
+    assert (enriched.tracks, harness.value(MISSING)) == (120, 0)
+    assert enriched.calls[EndpointGroup.TRACKS] == 3
+    assert enriched.calls[EndpointGroup.ALBUMS] == 0
+    assert enriched.calls[EndpointGroup.ARTISTS] <= 3
+    assert harness.asked_for().most_common(1)[0][1] == 1
 
 
-def test_a_second_run_asks_for_nothing(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 10))
-    lab.enrich()
-    lab.simulator.control.clear_requests()
-    assert (lab.enrich().total_calls, lab.asked()) == (0, [])
+def test_whether_batches_are_allowed_is_asked_once(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 4))
+    harness.enrich()
+    harness.import_plays([(track, 1) for track in harness.tracks[100:110]])
+    harness.enrich()
+    assert sum("ids=" in one.query for one in harness.asked()) == 1
 
 
-def test_metadata_is_refreshed_when_it_is_due(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 1))
-    lab.enrich()
-    lab.simulator.control.clear_requests()
-    lab.ahead = timedelta(days=61)
-    assert lab.enrich().total_calls == 0  # claimed for 24 hours of Redis's clock
-    forget_claims(lab)
-    assert {path.split("/")[0] for path in lab.asked_for()} == set()
-    assert lab.enrich().artists == len(lab.tracks[0].artist_ids)
+def test_a_second_run_asks_for_nothing(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 10))
+    harness.enrich()
+    harness.simulator.control.clear_requests()
+    assert (harness.enrich().total_calls, harness.asked()) == (0, [])
+
+
+def test_metadata_is_refreshed_when_it_is_due(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 1))
+    harness.enrich()
+    harness.simulator.control.clear_requests()
+    harness.ahead = timedelta(days=61)
+    assert harness.enrich().total_calls == 0  # claimed for 24 hours of Redis's clock
+    forget_claims(harness)
+    assert {path.split("/")[0] for path in harness.asked_for()} == set()
+    assert harness.enrich().artists == len(harness.tracks[0].artist_ids)
 
 
 @pytest.mark.parametrize("status", [404, 400])
-def test_a_track_that_is_gone_is_asked_for_once(lab: EnrichingLab, status: int) -> None:
-    [(track, _)] = played = some_tracks(lab, 1)
-    lab.import_plays(played)
-    lab.simulator.control.make_gone(track.id, status)
+def test_a_track_that_is_gone_is_asked_for_once(harness: EnrichingLab, status: int) -> None:
+    [(track, _)] = played = some_tracks(harness, 1)
+    harness.import_plays(played)
+    harness.simulator.control.make_gone(track.id, status)
 
-    first, second = lab.enrich(), lab.enrich()
-    lab.settle()
+    first, second = harness.enrich(), harness.enrich()
+    harness.settle()
 
-    assert (first.gone, first.failed, first.calls[Family.TRACKS]) == (1, 0, 2)
+    assert (first.gone, first.failed, first.calls[EndpointGroup.TRACKS]) == (1, 0, 2)
     assert second.total_calls == 0
-    assert lab.value("SELECT is_gone FROM spotify_objects WHERE spotify_id = %s", track.id) is True
-    assert lab.value("SELECT name FROM tracks WHERE spotify_id = %s", track.id) == track.name
+    assert harness.value("SELECT is_gone FROM spotify_objects WHERE spotify_id = %s", track.id) is True
+    assert harness.value("SELECT name FROM tracks WHERE spotify_id = %s", track.id) == track.name
 
 
 def test_a_batch_leaves_out_what_is_gone(extended_lab: EnrichingLab) -> None:
-    lab = extended_lab
-    lab.import_plays(some_tracks(lab, 10))
-    lab.simulator.control.make_gone(lab.tracks[3].id)
-    enriched = lab.enrich()
+    harness = extended_lab
+    harness.import_plays(some_tracks(harness, 10))
+    harness.simulator.control.make_gone(harness.tracks[3].id)
+    enriched = harness.enrich()
     assert (enriched.tracks, enriched.gone) == (9, 1)
 
 
-def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(lab: EnrichingLab) -> None:
-    asked, returned = lab.tracks[0], lab.tracks[40]
-    lab.import_plays([(asked, 5), (returned, 3), (lab.tracks[80], 1)])
-    lab.simulator.control.relink(asked.id, returned.id)
-    before = lab.totals()
+def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(harness: EnrichingLab) -> None:
+    asked, returned = harness.tracks[0], harness.tracks[40]
+    harness.import_plays([(asked, 5), (returned, 3), (harness.tracks[80], 1)])
+    harness.simulator.control.relink(asked.id, returned.id)
+    before = harness.totals()
 
-    lab.enrich()
-    lab.settle()
+    harness.enrich()
+    harness.settle()
 
-    track_id = lab.value("SELECT id FROM tracks WHERE spotify_id = %s", asked.id)
-    assert lab.value("SELECT track_id FROM track_aliases WHERE spotify_id = %s", returned.id) == track_id
-    assert lab.value("SELECT play_count FROM user_track_stats WHERE track_id = %s", track_id) == 8
-    assert lab.value("SELECT count(*) FROM tracks") == 2
-    assert lab.totals() == before
+    track_id = harness.value("SELECT id FROM tracks WHERE spotify_id = %s", asked.id)
+    assert harness.value("SELECT track_id FROM track_aliases WHERE spotify_id = %s", returned.id) == track_id
+    assert harness.value("SELECT play_count FROM user_track_stats WHERE track_id = %s", track_id) == 8
+    assert harness.value("SELECT count(*) FROM tracks") == 2
+    assert harness.totals() == before
 
 
-def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(lab: EnrichingLab) -> None:
-    [(track, _)] = played = some_tracks(lab, 1)
-    lab.import_plays(played)
-    lab.simulator.control.fault("html_200", path_prefix=f"/v1/tracks/{track.id}", times=None)
+def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: EnrichingLab) -> None:
+    [(track, _)] = played = some_tracks(harness, 1)
+    harness.import_plays(played)
+    harness.simulator.control.fault("html_200", path_prefix=f"/v1/tracks/{track.id}", times=None)
 
     pauses = []
     for _ in range(3):
-        enriched = lab.enrich()
+        enriched = harness.enrich()
         assert (enriched.failed, enriched.tracks) == (1, 0)
-        pauses.append(lab.seconds_claimed("track", track.id))
-        lab.ahead += timedelta(seconds=pauses[-1] + 1)
-        forget_claims(lab)
+        pauses.append(harness.seconds_claimed("track", track.id))
+        harness.ahead += timedelta(seconds=pauses[-1] + 1)
+        forget_claims(harness)
     assert [round(pause / 60) for pause in pauses] == [1, 2, 4]
-    assert lab.value("SELECT error_count FROM metadata_refresh_log WHERE entity_type = 'track'") == 3
-    assert "JSON" in str(lab.value("SELECT last_error FROM metadata_refresh_log WHERE entity_type = 'track'"))
+    assert harness.value("SELECT error_count FROM metadata_refresh_log WHERE entity_type = 'track'") == 3
+    assert "JSON" in str(harness.value("SELECT last_error FROM metadata_refresh_log WHERE entity_type = 'track'"))
 
-    lab.simulator.control.clear_faults()
-    assert lab.enrich().tracks == 1
-    assert lab.value("SELECT error_count FROM metadata_refresh_log WHERE entity_type = 'track'") == 0
-    assert lab.seconds_claimed("track", track.id) > 86_000
+    harness.simulator.control.clear_faults()
+    assert harness.enrich().tracks == 1
+    assert harness.value("SELECT error_count FROM metadata_refresh_log WHERE entity_type = 'track'") == 0
+    assert harness.seconds_claimed("track", track.id) > 86_000
 
 
-def test_a_run_of_failures_ends_the_run(lab: EnrichingLab) -> None:
-    lab.import_plays([(track, 1) for track in lab.tracks[::25][:20]])
-    lab.simulator.control.fault("html_200", path_prefix="/v1/tracks/", times=None, skip=1)
-    enriched = lab.enrich()
-    assert (enriched.tracks, enriched.failed, enriched.calls[Family.TRACKS]) == (1, 5, 7)
+def test_a_run_of_failures_ends_the_run(harness: EnrichingLab) -> None:
+    harness.import_plays([(track, 1) for track in harness.tracks[::25][:20]])
+    harness.simulator.control.fault("html_200", path_prefix="/v1/tracks/", times=None, skip=1)
+    enriched = harness.enrich()
+    assert (enriched.tracks, enriched.failed, enriched.calls[EndpointGroup.TRACKS]) == (1, 5, 7)
     assert enriched.stopped is not None
     assert "5 replies in a row" in enriched.stopped
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
-def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(lab: EnrichingLab, kind: str) -> None:
-    lab.import_plays([(track, 1) for track in lab.tracks[::25][:10]])
-    lab.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None, skip=2, retry_after=7_200)
+def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: EnrichingLab, kind: str) -> None:
+    harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
+    harness.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None, skip=2, retry_after=7_200)
 
-    enriched = lab.enrich()
+    enriched = harness.enrich()
 
     assert (enriched.tracks, enriched.failed) == (2, 0)
     assert enriched.stopped is not None
     assert enriched.retry_at is not None
-    asked = lab.asked()[-1].path.rstrip("/").rpartition("/")[2]
-    assert lab.seconds_claimed("track", asked) < 0
-    lab.simulator.control.clear_requests()
-    again = lab.enrich()
+    asked = harness.asked()[-1].path.rstrip("/").rpartition("/")[2]
+    assert harness.seconds_claimed("track", asked) < 0
+    harness.simulator.control.clear_requests()
+    again = harness.enrich()
     assert (again.stopped, again.retry_at, again.total_calls) == (enriched.stopped, enriched.retry_at, 0)
-    assert lab.asked() == []
+    assert harness.asked() == []
 
 
-def test_when_one_familys_quota_is_used_up_the_others_go_on(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 60))
-    lab.simulator.control.fault("quota_exceeded", path_prefix="/v1/albums/", times=None, retry_after=7_200)
+def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 60))
+    harness.simulator.control.fault("quota_exceeded", path_prefix="/v1/albums/", times=None, retry_after=7_200)
 
-    enriched = lab.enrich(limit=40)
+    enriched = harness.enrich(limit=40)
 
-    assert enriched.calls[Family.ALBUMS] == 1
+    assert enriched.calls[EndpointGroup.ALBUMS] == 1
     assert enriched.tracks > 20
     assert enriched.artists > 2
 
 
-def test_an_outage_ends_the_run(lab: EnrichingLab) -> None:
-    lab.import_plays([(track, 1) for track in lab.tracks[::25][:10]])
-    lab.simulator.control.fault("server_error", path_prefix="/v1/tracks/", times=None, skip=1)
-    enriched = lab.enrich()
+def test_an_outage_ends_the_run(harness: EnrichingLab) -> None:
+    harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
+    harness.simulator.control.fault("server_error", path_prefix="/v1/tracks/", times=None, skip=1)
+    enriched = harness.enrich()
     assert (enriched.tracks, enriched.failed) == (1, 0)
     assert "503" in str(enriched.stopped)
 
 
-def test_without_redis_or_an_account_nothing_is_asked(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 3))
-    redis_url, lab.redis_url = lab.redis_url, "redis://127.0.0.1:1/0"
-    assert lab.enrich().stopped == "Redis does not answer"
-    lab.redis_url = redis_url
-    lab.warehouse.conn.execute("UPDATE spotify_auth SET is_valid = false")
-    assert "linked" in str(lab.enrich().stopped)
-    assert lab.asked() == []
+def test_without_redis_or_an_account_nothing_is_asked(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 3))
+    redis_url, harness.redis_url = harness.redis_url, "redis://127.0.0.1:1/0"
+    assert harness.enrich().stopped == "Redis does not answer"
+    harness.redis_url = redis_url
+    harness.warehouse.conn.execute("UPDATE spotify_auth SET is_valid = false")
+    assert "linked" in str(harness.enrich().stopped)
+    assert harness.asked() == []
 
 
-def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(lab: EnrichingLab) -> None:
-    lab.import_plays([(lab.tracks[0], 4)])
-    lab.import_plays([(track, 2) for track in lab.tracks[0:12:3]], by_name=True)
-    before = lab.totals()
+def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness: EnrichingLab) -> None:
+    harness.import_plays([(harness.tracks[0], 4)])
+    harness.import_plays([(track, 2) for track in harness.tracks[0:12:3]], by_name=True)
+    before = harness.totals()
 
-    lab.enrich(limit=3)
-    assert wanted(lab.warehouse.conn, lab.now(), 1) == []
-    assert reason_to_skip(lab.warehouse.conn, lab.client.gate, lab.now()) is None, "names are left to search for"
-    lab.simulator.control.clear_requests()
-    enriched = lab.enrich()
-    lab.settle()
+    harness.enrich(limit=3)
+    assert wanted(harness.warehouse.conn, harness.now(), 1) == []
+    assert reason_to_skip(harness.warehouse.conn, harness.client.gate, harness.now()) is None, (
+        "names are left to search for"
+    )
+    harness.simulator.control.clear_requests()
+    enriched = harness.enrich()
+    harness.settle()
 
-    assert (enriched.stopped, enriched.resolved, enriched.calls[Family.SEARCH]) == (None, 4, 4)
-    assert [one.path.startswith("/v1/search") for one in lab.asked()][-4:] == [True] * 4
-    assert lab.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 0
-    assert lab.value("SELECT count(*) FROM tracks") == 4
-    assert lab.totals() == before
-    lab.simulator.control.clear_requests()
-    assert (lab.enrich().total_calls, lab.asked()) == (0, [])
+    assert (enriched.stopped, enriched.resolved, enriched.calls[EndpointGroup.SEARCH]) == (None, 4, 4)
+    assert [one.path.startswith("/v1/search") for one in harness.asked()][-4:] == [True] * 4
+    assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 0
+    assert harness.value("SELECT count(*) FROM tracks") == 4
+    assert harness.totals() == before
+    harness.simulator.control.clear_requests()
+    assert (harness.enrich().total_calls, harness.asked()) == (0, [])
 
 
-def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(lab: EnrichingLab) -> None:
-    track = lab.tracks[0]
+def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(harness: EnrichingLab) -> None:
+    track = harness.tracks[0]
     other = dataclasses.replace(track, name=f"{track.name} (nobody sings this)")
-    lab.import_plays([(other, 3)], by_name=True)
-    first, second = lab.enrich(), lab.enrich()
-    assert (first.resolved, first.calls[Family.SEARCH], second.total_calls) == (0, 1, 0)
-    assert lab.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 1
+    harness.import_plays([(other, 3)], by_name=True)
+    first, second = harness.enrich(), harness.enrich()
+    assert (first.resolved, first.calls[EndpointGroup.SEARCH], second.total_calls) == (0, 1, 0)
+    assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 1
 
 
-def test_two_workers_never_fetch_the_same_entity(lab: EnrichingLab) -> None:
-    lab.import_plays(some_tracks(lab, 150))
-    with lab.worker(10_000) as one, lab.worker(10_000) as other:
+def test_two_workers_never_fetch_the_same_entity(harness: EnrichingLab) -> None:
+    harness.import_plays(some_tracks(harness, 150))
+    with harness.worker(10_000) as one, harness.worker(10_000) as other:
         for started in (one, other):
             assert started.stdin is not None
             started.stdin.write("go\n")
             started.stdin.flush()
         said = [started.communicate(timeout=60)[0].split() for started in (one, other)]
-    lab.enrich()
-    lab.settle()
+    harness.enrich()
+    harness.settle()
 
-    batches = [one for one in lab.asked() if "ids=" in one.query]
-    assert lab.value(MISSING) == 0
+    batches = [one for one in harness.asked() if "ids=" in one.query]
+    assert harness.value(MISSING) == 0
     assert min(int(calls) for calls, *_ in said) > 5
     assert len(batches) <= 2
-    assert max(lab.asked_for().values()) == 1
+    assert max(harness.asked_for().values()) == 1
 
 
-def forget_claims(lab: EnrichingLab) -> None:
+def forget_claims(harness: EnrichingLab) -> None:
     """As if the claims in Redis had run out."""
-    with redis.Redis.from_url(lab.redis_url) as store:
+    with redis.Redis.from_url(harness.redis_url) as store:
         for key in store.scan_iter("myi:enrich:*:*"):
             store.delete(key)
 
@@ -315,26 +317,26 @@ def forget_claims(lab: EnrichingLab) -> None:
     ],
 )
 def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
-    lab: EnrichingLab, kind: str, path_prefix: str, most_calls: int
+    harness: EnrichingLab, kind: str, path_prefix: str, most_calls: int
 ) -> None:
     """A refusal of one moment neither becomes a tombstone nor blocks the entity for a day."""
-    lab.import_plays([(track, 1) for track in lab.tracks[::25][:4]])
-    before = lab.totals()
+    harness.import_plays([(track, 1) for track in harness.tracks[::25][:4]])
+    before = harness.totals()
     details: dict[str, Any] = {"seconds": 30} if kind == "hang" else {}
-    lab.simulator.control.fault(kind, path_prefix=path_prefix, times=1, skip=1, **details)
+    harness.simulator.control.fault(kind, path_prefix=path_prefix, times=1, skip=1, **details)
 
-    lab.enrich()
-    lab.simulator.control.clear_faults()
-    lab.ahead += timedelta(hours=2)
-    forget_claims(lab)
-    enriched = lab.enrich()
-    lab.settle()
+    harness.enrich()
+    harness.simulator.control.clear_faults()
+    harness.ahead += timedelta(hours=2)
+    forget_claims(harness)
+    enriched = harness.enrich()
+    harness.settle()
 
     assert enriched.stopped is None
-    assert lab.value(MISSING) == 0
-    assert lab.value("SELECT count(*) FROM spotify_objects WHERE is_gone") == 0
-    assert lab.value("SELECT count(*) FROM artists WHERE image_url IS NULL") == 0
-    assert lab.totals() == before
-    asked = lab.asked_for()
+    assert harness.value(MISSING) == 0
+    assert harness.value("SELECT count(*) FROM spotify_objects WHERE is_gone") == 0
+    assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NULL") == 0
+    assert harness.totals() == before
+    asked = harness.asked_for()
     assert asked.most_common(1)[0][1] <= most_calls
     assert sum(times > 1 for times in asked.values()) <= 1

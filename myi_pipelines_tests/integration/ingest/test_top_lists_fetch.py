@@ -12,7 +12,7 @@ import pytest
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.warehouse import spotify_accounts, top_list_history
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
-from myi_pipelines_tests.support.polling_fixtures import Lab, open_lab
+from myi_pipelines_tests.support.polling_fixtures import Harness, open_lab
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -22,46 +22,46 @@ TERMS = {"SHORT_TERM": timedelta(days=28), "MEDIUM_TERM": timedelta(days=182), "
 
 
 @pytest.fixture
-def lab(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Lab]:
+def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
     with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
-def shown(lab: Lab, user: LinkedUser, kind: str, term: str) -> list[tuple[int, str]]:
+def shown(harness: Harness, user: LinkedUser, kind: str, term: str) -> list[tuple[int, str]]:
     """(rank, Spotify id) of a list as the warehouse shows it."""
-    return lab.conn.execute(
+    return harness.conn.execute(
         f"SELECT rank, spotify_id FROM spotify_top_{kind}s JOIN {kind}s ON {kind}s.id = {kind}_id"
         " WHERE user_id = %s AND term = %s::term ORDER BY rank",
         [user.user_id, term],
     ).fetchall()
 
 
-def spotifys(lab: Lab, user: LinkedUser, kind: str, term: str) -> list[tuple[int, str]]:
+def spotifys(harness: Harness, user: LinkedUser, kind: str, term: str) -> list[tuple[int, str]]:
     """The same as Spotify has it at this moment."""
-    ask = lab.client.top_tracks if kind == "track" else lab.client.top_artists
-    payloads = lab.tokens.call(user.user_id, lambda token: ask(token, term.lower()))  # type: ignore[arg-type]
+    ask = harness.client.top_tracks if kind == "track" else harness.client.top_artists
+    payloads = harness.tokens.call(user.user_id, lambda token: ask(token, term.lower()))  # type: ignore[arg-type]
     return [(rank, payload["id"]) for rank, payload in enumerate(payloads, start=1)]
 
 
-def whole(lab: Lab, user: LinkedUser) -> dict[str, list[tuple[int, str]]]:
-    return {f"{kind} {term}": shown(lab, user, kind, term) for kind in ("track", "artist") for term in TERMS}
+def whole(harness: Harness, user: LinkedUser) -> dict[str, list[tuple[int, str]]]:
+    return {f"{kind} {term}": shown(harness, user, kind, term) for kind in ("track", "artist") for term in TERMS}
 
 
-def test_six_calls_bring_six_lists_of_fifty(lab: Lab) -> None:
-    [user] = lab.link("ada")
-    [refreshed] = lab.refresh_due()
-    assert lab.calls("/") == 6
+def test_six_calls_bring_six_lists_of_fifty(harness: Harness) -> None:
+    [user] = harness.link("ada")
+    [refreshed] = harness.refresh_due()
+    assert harness.calls("/") == 6
     assert (refreshed.user, refreshed.tracks, refreshed.artists, refreshed.error) == ("ada", 150, 150, None)
     for kind in ("track", "artist"):
         for term in TERMS:
-            assert shown(lab, user, kind, term) == spotifys(lab, user, kind, term)
-    assert lab.conn.execute("SELECT top_stats_refreshed_at FROM users").fetchone() == (lab.now,)
+            assert shown(harness, user, kind, term) == spotifys(harness, user, kind, term)
+    assert harness.conn.execute("SELECT top_stats_refreshed_at FROM users").fetchone() == (harness.now,)
 
 
-def test_the_metadata_that_comes_with_the_lists_is_landed(lab: Lab) -> None:
-    lab.link("ada")
-    lab.refresh_due()
-    rows = lab.conn.execute(
+def test_the_metadata_that_comes_with_the_lists_is_landed(harness: Harness) -> None:
+    harness.link("ada")
+    harness.refresh_due()
+    rows = harness.conn.execute(
         "SELECT count(*) FILTER (WHERE artists.genres <> '{}'), count(*) FILTER (WHERE image_url IS NOT NULL), count(*)"
         " FROM spotify_top_artists JOIN artists ON artists.id = artist_id"
     ).fetchone()
@@ -69,45 +69,45 @@ def test_the_metadata_that_comes_with_the_lists_is_landed(lab: Lab) -> None:
     with_genres, with_images, all_rows = rows
     assert with_genres > all_rows / 2
     assert with_images > all_rows / 2
-    assert lab.conn.execute(
+    assert harness.conn.execute(
         "SELECT count(*) FROM spotify_top_tracks JOIN tracks ON tracks.id = track_id"
         " WHERE name IS NULL OR duration_ms IS NULL"
         " OR NOT EXISTS (SELECT FROM track_artists WHERE track_id = tracks.id)"
     ).fetchone() == (0,)
 
 
-def test_lists_are_asked_for_daily_while_a_listener_is_active_and_then_on_demand_only(lab: Lab) -> None:
-    [user] = lab.link("ada")
+def test_lists_are_asked_for_daily_while_a_listener_is_active_and_then_on_demand_only(harness: Harness) -> None:
+    [user] = harness.link("ada")
     asked_on = []
     for day in range(20):
-        if lab.refresh_due():
+        if harness.refresh_due():
             asked_on.append(day)
-        assert lab.refresh_due() == []
-        lab.advance(DAY)
+        assert harness.refresh_due() == []
+        harness.advance(DAY)
     # Active on day 0 by logging in; nobody polls, so no play is known.
     assert asked_on == [0, 1, 2, 5]
-    assert lab.calls(TOP) == 4 * 6
-    [refreshed] = lab.refresh_now([user])
+    assert harness.calls(TOP) == 4 * 6
+    [refreshed] = harness.refresh_now([user])
     assert refreshed.error is None
-    top_list_history.mark_active(lab.conn, user.user_id, lab.now)
-    lab.advance(DAY)
-    assert len(lab.refresh_due()) == 1
-    assert lab.calls(TOP) == 2 * 6
+    top_list_history.mark_active(harness.conn, user.user_id, harness.now)
+    harness.advance(DAY)
+    assert len(harness.refresh_due()) == 1
+    assert harness.calls(TOP) == 2 * 6
 
 
-def test_what_was_listed_on_other_days_is_kept(lab: Lab) -> None:
-    [user] = lab.link("bela")
+def test_what_was_listed_on_other_days_is_kept(harness: Harness) -> None:
+    [user] = harness.link("bela")
     ones = []
     for _ in range(4):
-        lab.refresh_now([user])
-        ones.append((lab.now.date(), spotifys(lab, user, "artist", "SHORT_TERM")[0][1]))
-        lab.advance(10 * DAY)
-    kept = lab.conn.execute(
+        harness.refresh_now([user])
+        ones.append((harness.now.date(), spotifys(harness, user, "artist", "SHORT_TERM")[0][1]))
+        harness.advance(10 * DAY)
+    kept = harness.conn.execute(
         "SELECT listed_on, spotify_id FROM spotify_top_artist_history"
         " WHERE term = 'SHORT_TERM' AND rank = 1 ORDER BY listed_on"
     ).fetchall()
     assert kept == ones
-    assert len(shown(lab, user, "artist", "SHORT_TERM")) == 50
+    assert len(shown(harness, user, "artist", "SHORT_TERM")) == 50
 
 
 FAULTS: list[tuple[str, dict[str, Any], int]] = [
@@ -133,95 +133,95 @@ FAULTS: list[tuple[str, dict[str, Any], int]] = [
 
 @pytest.mark.parametrize(("kind", "details", "calls"), FAULTS)
 def test_a_failure_half_way_leaves_the_old_lists_whole(
-    lab: Lab, kind: str, details: dict[str, Any], calls: int
+    harness: Harness, kind: str, details: dict[str, Any], calls: int
 ) -> None:
-    [user] = lab.link("ada")
-    lab.refresh_due()
-    before, refreshed_at = whole(lab, user), lab.now
-    top_list_history.mark_active(lab.conn, user.user_id, lab.now + DAY)
-    lab.advance(DAY)
-    lab.calls("/")
-    lab.control.fault(kind, path_prefix=TOP, times=None, skip=3, **details)
-    [refreshed] = lab.refresh_due()
+    [user] = harness.link("ada")
+    harness.refresh_due()
+    before, refreshed_at = whole(harness, user), harness.now
+    top_list_history.mark_active(harness.conn, user.user_id, harness.now + DAY)
+    harness.advance(DAY)
+    harness.calls("/")
+    harness.control.fault(kind, path_prefix=TOP, times=None, skip=3, **details)
+    [refreshed] = harness.refresh_due()
     assert refreshed.error
     assert "\n" not in refreshed.error
     tokens = 2 if kind == "unauthorized" else 1
-    assert lab.calls_at_last(3 + calls + tokens) == 3 + calls + tokens
-    assert whole(lab, user) == before
-    assert lab.conn.execute("SELECT top_stats_refreshed_at FROM users").fetchone() == (refreshed_at,)
-    assert lab.conn.execute("SELECT DISTINCT listed_on FROM spotify_top_track_history").fetchall() == [
+    assert harness.calls_at_last(3 + calls + tokens) == 3 + calls + tokens
+    assert whole(harness, user) == before
+    assert harness.conn.execute("SELECT top_stats_refreshed_at FROM users").fetchone() == (refreshed_at,)
+    assert harness.conn.execute("SELECT DISTINCT listed_on FROM spotify_top_track_history").fetchall() == [
         (refreshed_at.date(),)
     ]
-    valid = [(one.is_valid, one.consecutive_failures) for one in spotify_accounts.list_accounts(lab.conn)]
+    valid = [(one.is_valid, one.consecutive_failures) for one in spotify_accounts.list_accounts(harness.conn)]
     assert valid == [(True, 1 if kind == "unauthorized" else 0)]
-    lab.control.clear_faults()
-    lab.advance(6 * HOUR)
-    lab.calls("/")
-    [refreshed] = lab.refresh_due()
+    harness.control.clear_faults()
+    harness.advance(6 * HOUR)
+    harness.calls("/")
+    [refreshed] = harness.refresh_due()
     assert refreshed.error is None
-    assert lab.calls(TOP) == 6
-    assert shown(lab, user, "track", "LONG_TERM") == spotifys(lab, user, "track", "LONG_TERM")
+    assert harness.calls(TOP) == 6
+    assert shown(harness, user, "track", "LONG_TERM") == spotifys(harness, user, "track", "LONG_TERM")
 
 
-def test_what_a_failed_refresh_was_told_is_landed_all_the_same(lab: Lab) -> None:
-    lab.link("ada")
-    lab.control.fault("quota_exceeded", path_prefix=TOP, times=None, skip=2)
-    assert [one.error is None for one in lab.refresh_due()] == [False]
-    assert lab.conn.execute(
+def test_what_a_failed_refresh_was_told_is_landed_all_the_same(harness: Harness) -> None:
+    harness.link("ada")
+    harness.control.fault("quota_exceeded", path_prefix=TOP, times=None, skip=2)
+    assert [one.error is None for one in harness.refresh_due()] == [False]
+    assert harness.conn.execute(
         "SELECT count(*) FROM spotify_objects WHERE object_type = 'track' AND is_full"
     ).fetchone() == (50,)
-    assert lab.conn.execute("SELECT count(*) FROM spotify_top_tracks").fetchone() == (0,)
+    assert harness.conn.execute("SELECT count(*) FROM spotify_top_tracks").fetchone() == (0,)
 
 
-def test_one_listeners_failure_leaves_the_others_alone(lab: Lab) -> None:
-    users = lab.link("ada", "bela", "chandra")
-    lab.control.fault("forbidden_not_registered", path_prefix=TOP, times=None, listener="bela")
-    refreshed = {one.user: one for one in lab.refresh_due()}
+def test_one_listeners_failure_leaves_the_others_alone(harness: Harness) -> None:
+    users = harness.link("ada", "bela", "chandra")
+    harness.control.fault("forbidden_not_registered", path_prefix=TOP, times=None, listener="bela")
+    refreshed = {one.user: one for one in harness.refresh_due()}
     assert [name for name, one in refreshed.items() if one.error] == ["bela"]
-    assert [len(shown(lab, user, "artist", "LONG_TERM")) for user in users] == [50, 0, 50]
-    assert lab.calls("/") == 6 + 1 + 6
+    assert [len(shown(harness, user, "artist", "LONG_TERM")) for user in users] == [50, 0, 50]
+    assert harness.calls("/") == 6 + 1 + 6
 
 
-def test_a_used_up_quota_costs_one_call_for_all_listeners(lab: Lab) -> None:
-    lab.link("ada", "bela", "chandra")
-    lab.control.fault("quota_exceeded", path_prefix=TOP, times=None, retry_after=40_000)
-    assert all("quota" in str(one.error) for one in lab.refresh_due())
-    assert lab.calls("/") == 1
+def test_a_used_up_quota_costs_one_call_for_all_listeners(harness: Harness) -> None:
+    harness.link("ada", "bela", "chandra")
+    harness.control.fault("quota_exceeded", path_prefix=TOP, times=None, retry_after=40_000)
+    assert all("quota" in str(one.error) for one in harness.refresh_due())
+    assert harness.calls("/") == 1
 
 
-def test_who_must_log_in_is_not_asked_for(lab: Lab) -> None:
-    lab.link("ada")
-    lab.control.revoke("ada")
-    [refreshed] = lab.refresh_due()
+def test_who_must_log_in_is_not_asked_for(harness: Harness) -> None:
+    harness.link("ada")
+    harness.control.revoke("ada")
+    [refreshed] = harness.refresh_due()
     assert "myi login" in str(refreshed.error)
-    assert lab.calls("/") == 2
-    assert lab.refresh_due() == []
-    assert lab.calls("/") == 0
+    assert harness.calls("/") == 2
+    assert harness.refresh_due() == []
+    assert harness.calls("/") == 0
 
 
-def test_a_listener_of_whom_spotify_lists_nothing_has_empty_lists(lab: Lab) -> None:
-    lab.link("ada")
-    lab.refresh_due()
-    lab.control.fault("json_200", path_prefix=TOP, times=None, body={"items": [], "total": 0, "next": None})
-    lab.advance(DAY)
-    [refreshed] = lab.refresh_due()
+def test_a_listener_of_whom_spotify_lists_nothing_has_empty_lists(harness: Harness) -> None:
+    harness.link("ada")
+    harness.refresh_due()
+    harness.control.fault("json_200", path_prefix=TOP, times=None, body={"items": [], "total": 0, "next": None})
+    harness.advance(DAY)
+    [refreshed] = harness.refresh_due()
     assert (refreshed.tracks, refreshed.artists, refreshed.error) == (0, 0, None)
-    assert lab.conn.execute("SELECT count(*) FROM spotify_top_tracks").fetchone() == (0,)
+    assert harness.conn.execute("SELECT count(*) FROM spotify_top_tracks").fetchone() == (0,)
 
 
-def test_items_without_an_id_keep_no_rank(lab: Lab) -> None:
-    [user] = lab.link("ada")
-    known = spotifys(lab, user, "artist", "LONG_TERM")[0][1]
+def test_items_without_an_id_keep_no_rank(harness: Harness) -> None:
+    [user] = harness.link("ada")
+    known = spotifys(harness, user, "artist", "LONG_TERM")[0][1]
     body = {"items": [None, {"id": None, "name": "A local file"}, {"id": known, "name": "Known", "images": []}]}
-    lab.control.fault("json_200", path_prefix=TOP + "artists", times=None, body=body)
-    [refreshed] = lab.refresh_due()
+    harness.control.fault("json_200", path_prefix=TOP + "artists", times=None, body=body)
+    [refreshed] = harness.refresh_due()
     assert (refreshed.artists, refreshed.error) == (3, None)
-    assert shown(lab, user, "artist", "SHORT_TERM") == [(1, known)]
+    assert shown(harness, user, "artist", "SHORT_TERM") == [(1, known)]
 
 
 def test_top_lists_wait_for_redis(simulator: Simulator, database_url: str, tmp_path: Path) -> None:
-    with open_lab(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as lab:
-        lab.link("ada")
-        [refreshed] = lab.refresh_due()
+    with open_lab(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
+        harness.link("ada")
+        [refreshed] = harness.refresh_due()
         assert "Redis" in str(refreshed.error)
-        assert lab.calls("/") == 0
+        assert harness.calls("/") == 0

@@ -25,12 +25,12 @@ from myi_pipelines.operations.parquet_store import SCHEMAS, ArchiveDamaged, Arch
 from myi_pipelines.serving import dashboards
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse import archive, invariants, personal_data, users
-from myi_pipelines.warehouse.archive import SlicesAreArchived, first_kept_month
+from myi_pipelines.warehouse.archive import UserMonthsArchived, first_kept_month
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines.warehouse.events import conform_slices
+from myi_pipelines.warehouse.events import conform_user_months
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines.warehouse.stats import refresh_stats
-from myi_pipelines.warehouse.user_months import Slice, Stage, mark_stale
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.support import killable_archiver, killable_import, reference
 from myi_pipelines_tests.support.archive_fixtures import (
     DERIVED,
@@ -44,7 +44,7 @@ from myi_pipelines_tests.support.killable_processes import (
     durable_server,
     end_victim,
     kill_server,
-    start_victim,
+    start_killable,
 )
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
@@ -81,7 +81,7 @@ def test_archived_months_come_back_equal_row_for_row(warehouse: ArchivingWarehou
     assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}
     assert invariants.check(warehouse.conn) == []
 
-    warehouse.bring_back()
+    warehouse.restore_archived()
 
     assert warehouse.everything() == before
     assert warehouse.archived_months() == []
@@ -94,7 +94,7 @@ def test_files_that_hold_every_stop_come_back_as_others_do(warehouse: ArchivingW
     warehouse.conn.execute("UPDATE imported_plays SET stopped_at = played_at WHERE stopped_at IS NULL")
     warehouse.archive()
 
-    warehouse.bring_back()
+    warehouse.restore_archived()
 
     assert warehouse.everything() == before
 
@@ -113,7 +113,7 @@ def test_a_month_that_left_twice_comes_back_from_both_parts(warehouse: Archiving
     assert [(part.part, part.listeners) for part in parts] == [(1, 1), (2, 1)]
     assert invariants.check(warehouse.conn) == []
 
-    warehouse.bring_back()
+    warehouse.restore_archived()
 
     assert warehouse.tables(listener(warehouse)) == reference.derive({TAG: killable_import.landing(TAG)})[TAG]
 
@@ -133,10 +133,10 @@ def test_a_late_poll_of_an_archived_month_brings_it_back_before_it_counts(wareho
     rows = killable_import.landing(TAG).polled
     again, late = rows[0], rows[1]._replace(played_at=rows[1].played_at + timedelta(hours=5))
     warehouse.poll(user_id, [again, late])
-    with pytest.raises(SlicesAreArchived, match="myi unarchive"):
-        list(conform_slices(warehouse.conn, warehouse.stale(user_id, Stage.EVENTS), min_play_ms=5_000))
+    with pytest.raises(UserMonthsArchived, match="myi unarchive"):
+        list(conform_user_months(warehouse.conn, warehouse.stale(user_id, Stage.EVENTS), min_play_ms=5_000))
     warehouse.settle([user_id])
-    warehouse.bring_back()
+    warehouse.restore_archived()
     expected = killable_import.landing(TAG)
     expected = expected._replace(polled=[*expected.polled, late])
     assert warehouse.tables(user_id) == reference.derive({TAG: expected})[TAG]
@@ -145,7 +145,7 @@ def test_a_late_poll_of_an_archived_month_brings_it_back_before_it_counts(wareho
 def test_work_without_an_archive_at_hand_says_so_and_changes_nothing(warehouse: ArchivingWarehouse) -> None:
     warehouse.archive()
     before = warehouse.everything()
-    with pytest.raises(SlicesAreArchived, match="2012-03"):
+    with pytest.raises(UserMonthsArchived, match="2012-03"):
         refresh_stats(warehouse.conn, listener(warehouse), [MARCH])
     assert warehouse.everything() == before
 
@@ -197,13 +197,13 @@ def test_tracks_that_turn_out_to_be_one_are_one_in_archived_months_too(warehouse
         {TAG: landing}, metadata=reference.metadata_of([reference.Reply("track", str(asked), payload)])
     )[TAG]
     assert warehouse.tables(user_id)[1:] == expected[1:]
-    warehouse.bring_back()
+    warehouse.restore_archived()
     assert warehouse.tables(user_id) == expected
 
 
 def test_a_month_stays_while_it_or_a_neighbour_is_stale_or_held(warehouse: ArchivingWarehouse) -> None:
     conn, user_id = warehouse.conn, listener(warehouse)
-    mark_stale(conn, [Slice(user_id, MARCH)], Stage.STATS)
+    invalidate(conn, [UserMonth(user_id, MARCH)], Stage.STATS)
     near = [date(2012, 1, 1), date(2012, 2, 1), MARCH]
     months = archive.archivable_months(conn, date(2026, 1, 1), NOW)
     assert date(2011, 12, 1) in months
@@ -341,7 +341,7 @@ def test_archiving_while_others_read_and_derive_leaves_everything_exact(warehous
         for thread in threads:
             thread.join()
     assert troubles == []
-    warehouse.bring_back()
+    warehouse.restore_archived()
     warehouse.settle([user_id])
     assert warehouse.tables(user_id) == reference.derive({TAG: killable_import.landing(TAG)})[TAG]
 
@@ -357,18 +357,18 @@ def test_killed_at_any_point_every_play_is_here_or_there(
     for number in range(KILLS):
         if doing == "return":
             warehouse.archive()
-        with start_victim("killable_archiver", database_url, str(folder), doing) as victim:
+        with start_killable("killable_archiver", database_url, str(folder), doing) as killable:
             time.sleep(chance.uniform(0, 1.5) if number else 0)  # one at least is at work still
-            end_victim(victim, warehouse.conn, killable_archiver.APPLICATION, by=killed)
-        deaths += victim.returncode != 0
+            end_victim(killable, warehouse.conn, killable_archiver.APPLICATION, by=killed)
+        deaths += killable.returncode != 0
         assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
         assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}, f"seed {SEED}"
     assert deaths > 0, "every victim was done before it was killed"
     warehouse.archive()
     assert {part.folder for part in archive.archived_parts(warehouse.conn)} | set(
-        archive.leftovers(warehouse.conn)
+        archive.orphans(warehouse.conn)
     ) == folders(warehouse), "no folder is forgotten"
-    warehouse.bring_back()
+    warehouse.restore_archived()
     assert warehouse.everything() == before, f"seed {SEED}"
 
 
@@ -380,10 +380,10 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
             before = warehouse.everything()
         chance = random.Random(SEED)
         for doing in ("archive", "return", "archive"):
-            with start_victim("killable_archiver", url, str(folder), doing) as victim:
+            with start_killable("killable_archiver", url, str(folder), doing) as killable:
                 time.sleep(chance.uniform(0, 1.0))
                 kill_server(server)
-                victim.communicate(timeout=60)
+                killable.communicate(timeout=60)
             server.start()
             with open_archiving_warehouse(url, folder) as warehouse:
                 assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
@@ -391,7 +391,7 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
         with open_archiving_warehouse(url, folder) as warehouse:
             warehouse.archive()
             assert warehouse.everything(*LANDED) == {table: [] for table in LANDED}
-            warehouse.bring_back()
+            warehouse.restore_archived()
             assert warehouse.everything() == before, f"seed {SEED}"
 
 
@@ -421,11 +421,11 @@ def test_a_damaged_folder_is_named_and_nothing_of_it_is_taken(
     path.write_bytes(content)
     before = warehouse.everything()
     with pytest.raises(ArchiveDamaged, match=name):
-        warehouse.bring_back()
+        warehouse.restore_archived()
     assert warehouse.everything() == before
     path.unlink()
     with pytest.raises(ArchiveDamaged, match="is missing"):
-        warehouse.bring_back()
+        warehouse.restore_archived()
 
 
 def test_a_file_that_does_not_read_back_as_the_tables_say_drops_nothing(warehouse: ArchivingWarehouse) -> None:
@@ -460,7 +460,7 @@ def test_an_object_store_serves_as_well(warehouse: ArchivingWarehouse) -> None:
     before = warehouse.everything()
     warehouse.store = Store("memory://myi-archive")
     warehouse.archive()
-    warehouse.bring_back()
+    warehouse.restore_archived()
     assert warehouse.everything() == before
 
 
@@ -485,7 +485,7 @@ def test_a_forgotten_listener_is_in_no_file_and_does_not_come_back(warehouse: Ar
     for path in warehouse_files(warehouse):
         assert user_id not in pq.read_table(path)["user_id"].to_pylist()
     assert invariants.check(conn) == []
-    warehouse.bring_back()
+    warehouse.restore_archived()
     assert warehouse.rows(kept) == before
     assert archiving.forget_user(conn, warehouse.store, user_id) == []
 
@@ -493,7 +493,7 @@ def test_a_forgotten_listener_is_in_no_file_and_does_not_come_back(warehouse: Ar
 def test_parts_that_came_back_are_kept_for_backups_and_then_removed(warehouse: ArchivingWarehouse) -> None:
     warehouse.archive(only=[MARCH])
     written = folders(warehouse)
-    warehouse.bring_back()
+    warehouse.restore_archived()
     archiving.sweep(warehouse.conn, warehouse.store, datetime.now(UTC) + timedelta(days=29))
     assert folders(warehouse) == written
     archiving.sweep(warehouse.conn, warehouse.store, datetime.now(UTC) + timedelta(days=31))

@@ -153,7 +153,7 @@ def test_a_restore_that_was_killed_is_undone_by_the_next(
         conn.close()
     with psycopg.connect(database_url, autocommit=True) as killed:
         killed.execute("ALTER SCHEMA public RENAME TO before_restore_public")
-        killed.execute("ALTER SCHEMA asides RENAME TO before_restore_asides")
+        killed.execute("ALTER SCHEMA shadow RENAME TO before_restore_shadow")
         killed.execute("CREATE SCHEMA public")
         killed.execute("CREATE TABLE public.users (id bigint, name text)")
     with pytest.raises(RestoreNotEnded, match="run the same `myi restore` again"):
@@ -186,10 +186,10 @@ def test_kill_9_of_a_restore_loses_nothing(
     arguments = [database_url, str(settings.home), str(tmp_path / "backup")]
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments], cwd=PROJECT, stdout=subprocess.PIPE, text=True
-    ) as victim:
-        assert victim.stdout is not None
-        assert any(line.strip() == moment for line in victim.stdout)
-        victim.kill()
+    ) as killable:
+        assert killable.stdout is not None
+        assert any(line.strip() == moment for line in killable.stdout)
+        killable.kill()
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -151,8 +151,8 @@ def test_whose_rows_a_table_holds_is_found_in_the_database(warehouse: Warehouse)
     user_id = warehouse.user("anna", "UTC")
     conn.execute("CREATE TABLE of_tomorrow (user_id bigint NOT NULL, told text)")
     conn.execute("CREATE TABLE of_others (listener bigint REFERENCES users ON DELETE CASCADE)")
-    conn.execute("CREATE TABLE asides.unfinished (user_id bigint)")
-    for table in ("of_tomorrow", "of_others", "asides.unfinished"):
+    conn.execute("CREATE TABLE shadow.unfinished (user_id bigint)")
+    for table in ("of_tomorrow", "of_others", "shadow.unfinished"):
         conn.execute(f"INSERT INTO {table} VALUES (%s)".encode(), [user_id])
     tables = {str(table) for table in personal_data.personal_tables(conn)}
     told = conn.execute(
@@ -160,9 +160,9 @@ def test_whose_rows_a_table_holds_is_found_in_the_database(warehouse: Warehouse)
         " WHERE column_name = 'user_id' AND table_schema = 'public' AND NOT relispartition"
     )
     assert {name for (name,) in told} < tables
-    assert {"users", "of_tomorrow", "of_others", "asides.unfinished"} <= tables
+    assert {"users", "of_tomorrow", "of_others", "shadow.unfinished"} <= tables
     before, after = personal_data.forget_user(conn, user_id)
-    assert before["of_tomorrow"] == before["of_others"] == before["asides.unfinished"] == before["users"] == 1
+    assert before["of_tomorrow"] == before["of_others"] == before["shadow.unfinished"] == before["users"] == 1
     assert set(after.values()) == {0}
 
 
@@ -181,7 +181,7 @@ def test_forgetting_leaves_nothing_of_one_listener_and_everything_of_the_others(
     assert before.archived_rows > 0
     assert before.uploads == 3
     assert before.rows["listening_events"] > 0
-    assert before.rows["archived_slices"] > 0
+    assert before.rows["archived_user_months"] > 0
     assert after.nonzero() == []
     assert not uploads.exists()
     assert (settings.uploads / "bob").exists()

@@ -14,8 +14,8 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._daemon.types import DaemonHeartbeat
 from prometheus_client.parser import text_string_to_metric_families
 
-from myi_pipelines.operations.monitoring.health import DAEMON_PARTS, Finding, Level, judge, worst
-from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_have, read_vitals
+from myi_pipelines.operations.monitoring.health import DAEMON_PARTS, CheckResult, Level, evaluate, worst
+from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_have, read_health_snapshot
 from myi_pipelines.operations.monitoring.prometheus import CannotListen, exposition, serving
 from myi_pipelines.settings import Settings, sqlalchemy_url
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
@@ -61,12 +61,12 @@ def beat(instance: DagsterInstance, *, ago: float = 0, parts: tuple[str, ...] = 
         instance.run_storage.add_daemon_heartbeat(DaemonHeartbeat(time.time() - ago, part, "it", []))
 
 
-def findings(settings: Settings) -> dict[str, Finding]:
-    return {finding.name: finding for finding in judge(read_vitals(settings))}
+def results(settings: Settings) -> dict[str, CheckResult]:
+    return {result.name: result for result in evaluate(read_health_snapshot(settings))}
 
 
 def levels(settings: Settings) -> dict[str, Level]:
-    return {name: finding.level for name, finding in findings(settings).items()}
+    return {name: result.level for name, result in results(settings).items()}
 
 
 def make_ahead(conn: psycopg.Connection) -> None:
@@ -76,14 +76,14 @@ def make_ahead(conn: psycopg.Connection) -> None:
 def samples(text: str) -> dict[tuple[str, ...], float]:
     return {
         (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
+        for group in text_string_to_metric_families(text)
+        for sample in group.samples
     }
 
 
 def test_all_is_well(settings: Settings, instance: DagsterInstance, conn: psycopg.Connection) -> None:
     make_ahead(conn)
-    found = findings(settings)
+    found = results(settings)
     assert worst(list(found.values())) == Level.OK, found
     assert list(found) == [
         *("PostgreSQL", "Redis", "daemon", "runs", "sync", "slices", "imports", "partitions", "database"),
@@ -97,31 +97,34 @@ def test_one_part_of_the_daemon_that_falls_silent_shows(
     settings: Settings, instance: DagsterInstance, ago: float, level: Level
 ) -> None:
     beat(instance, ago=ago, parts=("SENSOR",))
-    found = findings(settings)["daemon"]
+    found = results(settings)["daemon"]
     assert found.level == level
     assert level == Level.OK or "the sensor daemon has been silent for" in found.text
 
 
 def test_dagster_that_never_ran_is_broken(settings: Settings, empty_database_url: str) -> None:
-    found = findings(settings.model_copy(update={"dagster_database_url": empty_database_url}))
-    assert found["daemon"] == Finding("daemon", Level.BROKEN, "Dagster: has not run yet; start it with `myi up`")
+    found = results(settings.model_copy(update={"dagster_database_url": empty_database_url}))
+    assert found["daemon"] == CheckResult("daemon", Level.BROKEN, "Dagster: has not run yet; start it with `myi up`")
 
 
 def test_a_job_whose_last_run_failed_shows(settings: Settings, instance: DagsterInstance) -> None:
     breaking.execute_in_process(instance=instance, raise_on_error=False)
-    found = findings(settings)["runs"]
+    found = results(settings)["runs"]
     assert found.level == Level.WARNING
     assert found.text == "the last run failed of breaking (1 failed); 0 under way; in 24 hours 0 succeeded, 1 failed"
 
 
 def test_slices_that_wait_for_long_show_with_their_age(settings: Settings, conn: psycopg.Connection) -> None:
     anna = ensure_user(conn, "anna")
-    mark = "INSERT INTO stale_slices VALUES (%s, '2024-05-01', 'STATS', now() - %s) ON CONFLICT (user_id, month, stage)"
+    mark = (
+        "INSERT INTO invalidated_user_months VALUES (%s, '2024-05-01', 'STATS', now() - %s)"
+        " ON CONFLICT (user_id, month, stage)"
+    )
     for ago, level in [(5, Level.OK), (40, Level.WARNING), (60 * 25, Level.BROKEN)]:
         update = " DO UPDATE SET marked_at = excluded.marked_at"
         conn.execute(mark.encode() + update.encode(), [anna, timedelta(minutes=ago)])
         assert levels(settings)["slices"] == level
-    assert findings(settings)["slices"].text.startswith("1 slice is stale (2024-05 to 2024-05), for 25 h at most")
+    assert results(settings)["slices"].text.startswith("1 slice is stale (2024-05 to 2024-05), for 25 h at most")
 
 
 def test_a_failed_import_shows_until_the_file_is_imported(settings: Settings, conn: psycopg.Connection) -> None:
@@ -136,26 +139,26 @@ def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, c
     anna = ensure_user(conn, "anna")
     conn.execute(LINK, [anna])
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=1)})
-    assert findings(settings)["sync"] == Finding("sync", Level.OK, "1 account, last 6 min ago")
+    assert results(settings)["sync"] == CheckResult("sync", Level.OK, "1 account, last 6 min ago")
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(hours=3)})
-    assert "anna should have been polled 3 h ago" in findings(settings)["sync"].text
+    assert "anna should have been polled 3 h ago" in results(settings)["sync"].text
     conn.execute("UPDATE spotify_auth SET is_valid = false, last_failure_reason = 'Refresh token revoked'")
-    assert findings(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
+    assert results(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
 
 
 def test_a_missing_month_ahead_shows(settings: Settings, conn: psycopg.Connection) -> None:
     make_ahead(conn)
     last = LISTENING_EVENTS.partition(months_to_have(datetime.now(UTC))[-1])
     conn.execute(psycopg.sql.SQL("DROP TABLE {}").format(last))
-    found = findings(settings)["partitions"]
+    found = results(settings)["partitions"]
     assert (found.level, found.text.startswith("1 missing, listening_events_y")) == (Level.WARNING, True)
 
 
 def test_a_disk_that_fills_up_shows(settings: Settings) -> None:
-    vitals = read_vitals(settings)
+    snapshot = read_health_snapshot(settings)
     gigabyte = 1024**3
     for free, level in [(gigabyte // 4, Level.BROKEN), (gigabyte, Level.WARNING), (9 * gigabyte, Level.OK)]:
-        judged = judge(vitals._replace(disk=Disk(free, 10 * gigabyte)))
+        judged = evaluate(snapshot._replace(disk=Disk(free, 10 * gigabyte)))
         assert next(one.level for one in judged if one.name == "disk") == level
 
 
@@ -165,13 +168,13 @@ def test_servers_out_of_reach_are_findings_not_errors(settings: Settings) -> Non
     )
     found = levels(away)
     assert (found["PostgreSQL"], found["Redis"], found["warehouse"]) == (Level.BROKEN, Level.WARNING, Level.BROKEN)
-    assert not {"Spotify", "runs"} & set(findings(away.model_copy(update={"dagster_database_url": away.database_url})))
+    assert not {"Spotify", "runs"} & set(results(away.model_copy(update={"dagster_database_url": away.database_url})))
     assert samples(exposition(away))["myi_server_up", "postgresql"] == 0
 
 
 def test_a_database_without_tables_is_told_to_be_migrated(settings: Settings, empty_database_url: str) -> None:
     empty = settings.model_copy(update={"database_url": empty_database_url})
-    assert findings(empty)["warehouse"].text == "the warehouse's tables are not there; run `myi migrate`"
+    assert results(empty)["warehouse"].text == "the warehouse's tables are not there; run `myi migrate`"
 
 
 def test_metrics_tell_the_numbers_and_nobodys_name(
@@ -182,7 +185,9 @@ def test_metrics_tell_the_numbers_and_nobodys_name(
     conn.execute("UPDATE users SET total_play_count = 7")
     conn.execute(LINK, [anna])
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=1)})
-    conn.execute("INSERT INTO stale_slices VALUES (%s, '2024-05-01', 'STATS', now() - interval '1 hour')", [anna])
+    conn.execute(
+        "INSERT INTO invalidated_user_months VALUES (%s, '2024-05-01', 'STATS', now() - interval '1 hour')", [anna]
+    )
     text = exposition(settings)
     told = samples(text)
     assert "anna" not in text

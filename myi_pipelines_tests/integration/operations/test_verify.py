@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from myi_pipelines.operations import verify
-from myi_pipelines.operations.archiving import archive_months, bring_back_from
+from myi_pipelines.operations.archiving import archive_months, restoring_from
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.operations.verify import Verified
 from myi_pipelines.warehouse import archive
@@ -136,8 +136,8 @@ def test_what_waits_to_be_derived_is_no_difference(warehouse: Warehouse) -> None
     user_id = prepare(warehouse, "anna")
     warehouse.conn.execute(DAMAGES["events are gone"][0].encode())
     warehouse.conn.execute(
-        "INSERT INTO stale_slices (user_id, month, stage) SELECT DISTINCT user_id, month, stage"
-        " FROM user_track_months, unnest(enum_range(NULL::slice_stage)) AS stage"
+        "INSERT INTO invalidated_user_months (user_id, month, stage) SELECT DISTINCT user_id, month, stage"
+        " FROM user_track_months, unnest(enum_range(NULL::derivation_stage)) AS stage"
     )
     found = found_in(warehouse)
     assert found.differences == []
@@ -157,10 +157,10 @@ def test_archived_months_are_no_differences_and_what_is_left_is_verified(warehou
     warehouse.conn.execute(b"DELETE FROM listening_events WHERE played_at > %s", [max(months)])
     found = found_in(warehouse)
     assert {"listening_events", "user_track_stats"} <= {one.table for one in found.differences}
-    verify.repair(warehouse.conn, found, min_play_ms=MIN_PLAY_MS, bring_back=bring_back_from(store))
+    verify.repair(warehouse.conn, found, min_play_ms=MIN_PLAY_MS, restore_archived=restoring_from(store))
     assert found_in(warehouse).differences == []
-    with_all_plays = archive.archived_slices(warehouse.conn, months)
-    bring_back_from(store)(warehouse.conn, with_all_plays)
+    with_all_plays = archive.archived_user_months(warehouse.conn, months)
+    restoring_from(store)(warehouse.conn, with_all_plays)
     assert warehouse.tables(user_id) == expected
 
 

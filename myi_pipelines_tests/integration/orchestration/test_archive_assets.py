@@ -17,15 +17,23 @@ from myi_pipelines.orchestration.schedules import retention_schedule
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.archive import archived_parts
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines_tests.support.dagster_harness import Lab, checks, contents, export, metadata, months_of_export, why
+from myi_pipelines_tests.support.dagster_harness import (
+    Harness,
+    checks,
+    contents,
+    export,
+    metadata,
+    months_of_export,
+    why,
+)
 
 DECEMBER = date(2023, 12, 1)
 
 
 @pytest.fixture
-def lab(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def harness(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Harness:
     monkeypatch.setenv("MYI_HOME", str(tmp_path / "home"))
-    return Lab(database_url, tmp_path / "uploads")
+    return Harness(database_url, tmp_path / "uploads")
 
 
 @pytest.fixture
@@ -35,10 +43,10 @@ def instance() -> Iterator[DagsterInstance]:
 
 
 @pytest.fixture
-def warehouse(lab: Lab, instance: DagsterInstance) -> Iterator[Connection]:
-    done = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export())])
+def warehouse(harness: Harness, instance: DagsterInstance) -> Iterator[Connection]:
+    done = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export())])
     assert done.success, why(done)
-    with connect(lab.url) as conn:
+    with connect(harness.url) as conn:
         yield conn
 
 
@@ -47,10 +55,10 @@ def archived(conn: Connection) -> list[date]:
 
 
 def test_materializing_an_archived_month_brings_it_back_as_it_was(
-    lab: Lab, instance: DagsterInstance, warehouse: Connection, tmp_path: Path
+    harness: Harness, instance: DagsterInstance, warehouse: Connection, tmp_path: Path
 ) -> None:
     before = contents(warehouse)
-    done = lab.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12))
+    done = harness.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12))
     assert done.success, why(done)
     assert checks(done)["months_could_leave"][0]
     assert metadata(done, "archived_months")[""]["run_months"] == len(months_of_export())
@@ -58,24 +66,24 @@ def test_materializing_an_archived_month_brings_it_back_as_it_was(
     assert list((tmp_path / "archive").glob("month=2023-12/1-*/listening_events.parquet"))
     assert invariants.check(warehouse) == []
 
-    back = lab.materialize(instance, [DECEMBER], selection=["listening_events"])
+    back = harness.materialize(instance, [DECEMBER], selection=["listening_events"])
 
     assert back.success, why(back)
     assert metadata(back, "listening_events")["2023-12-01"]["run_unchanged"] > 0
     assert DECEMBER not in archived(warehouse)
-    again = lab.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12))
+    again = harness.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12))
     assert again.success
     assert DECEMBER not in archived(warehouse), "somebody wanted to look at it"
-    everything = lab.materialize(instance, months_of_export(), selection=["listening_events", "users"])
+    everything = harness.materialize(instance, months_of_export(), selection=["listening_events", "users"])
     assert everything.success, why(everything)
     assert contents(warehouse) == before
 
 
 def test_an_import_of_archived_plays_lands_what_is_new_and_nothing_twice(
-    lab: Lab, instance: DagsterInstance, warehouse: Connection
+    harness: Harness, instance: DagsterInstance, warehouse: Connection
 ) -> None:
-    assert lab.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12)).success
-    again = lab.run_import(instance, "anna", [lab.drop("anna", "again.json", export(70))])
+    assert harness.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12)).success
+    again = harness.run_import(instance, "anna", [harness.drop("anna", "again.json", export(70))])
     assert again.success, why(again)
     row = warehouse.execute("SELECT added_rows, duplicate_rows FROM import_jobs ORDER BY id DESC LIMIT 1").fetchone()
     assert row == (10, 60)
@@ -83,7 +91,7 @@ def test_an_import_of_archived_plays_lands_what_is_new_and_nothing_twice(
 
 
 def test_the_schedule_says_why_nothing_leaves_and_otherwise_runs(
-    lab: Lab, warehouse: Connection, tmp_path: Path
+    harness: Harness, warehouse: Connection, tmp_path: Path
 ) -> None:
     def tick(keep_months: int) -> dg.RunRequest | dg.SkipReason:
         with (
@@ -91,7 +99,7 @@ def test_the_schedule_says_why_nothing_leaves_and_otherwise_runs(
             dg.build_schedule_context(
                 instance=local,
                 scheduled_execution_time=datetime.now(UTC),
-                resources={"warehouse": Warehouse(url=lab.url), "archive": Archive(keep_months=keep_months)},
+                resources={"warehouse": Warehouse(url=harness.url), "archive": Archive(keep_months=keep_months)},
             ) as context,
         ):
             answer = retention_schedule(context)

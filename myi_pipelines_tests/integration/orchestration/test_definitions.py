@@ -78,7 +78,7 @@ def test_the_lineage_is_the_designs() -> None:
 
 def test_sensors_are_on_from_the_start() -> None:
     statuses = {one.name: one.default_status for one in defs.sensors or [] if one.name != "failure_notices"}
-    assert statuses == dict.fromkeys(["uploads", "stale_slices"], dg.DefaultSensorStatus.RUNNING)
+    assert statuses == dict.fromkeys(["uploads", "invalidated_user_months"], dg.DefaultSensorStatus.RUNNING)
 
 
 def test_schedules_are_on_from_the_start() -> None:

@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, build_sensor_context
 
 from myi_pipelines.definitions import defs
-from myi_pipelines.orchestration.failure_notices import OFF, Notebook, failure_notices, is_configured
+from myi_pipelines.orchestration.failure_notices import OFF, AlertState, failure_notices, is_configured
 from myi_pipelines_tests.support.dagster_harness import QUIET
 from myi_pipelines_tests.support.http_receiver import Receiver, receiving
 
@@ -58,9 +58,9 @@ class Daemon:
 
     def later(self, time: timedelta) -> None:
         assert self.cursor is not None
-        book = Notebook.read(self.cursor)
+        book = AlertState.read(self.cursor)
         for subject in book.subjects.values():
-            subject.told_at -= time.total_seconds()
+            subject.last_report_at -= time.total_seconds()
         self.cursor = book.written()
 
     def fail(self, job: dg.JobDefinition = breaking) -> str:

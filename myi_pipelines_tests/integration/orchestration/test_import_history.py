@@ -15,11 +15,11 @@ from myi_pipelines.sources.exports import Batch
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.rebuild import derive_slices
-from myi_pipelines.warehouse.user_months import Slice
+from myi_pipelines.warehouse.rebuild import derive_user_months
+from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines_tests.support.dagster_harness import (
     IMPORT_SELECTION,
-    Lab,
+    Harness,
     checks,
     contents,
     count,
@@ -33,8 +33,8 @@ MONTHS = months_of_export()
 
 
 @pytest.fixture
-def lab(database_url: str, tmp_path: Path) -> Lab:
-    return Lab(database_url, tmp_path / "uploads")
+def harness(database_url: str, tmp_path: Path) -> Harness:
+    return Harness(database_url, tmp_path / "uploads")
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def instance() -> Iterator[DagsterInstance]:
         yield ephemeral
 
 
-def test_an_upload_becomes_events_and_statistics(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    path = lab.drop("anna", "history.json", export(60))
-    result = lab.run_import(instance, "anna", [path])
+def test_an_upload_becomes_events_and_statistics(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
+    path = harness.drop("anna", "history.json", export(60))
+    result = harness.run_import(instance, "anna", [path])
     assert result.success, why(result)
     assert count(conn, "SELECT count(*) FROM imported_plays") == 60
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
     assert count(conn, "SELECT total_play_count FROM users WHERE name = 'anna'") == 54
-    assert count(conn, "SELECT count(*) FROM stale_slices") == 0
+    assert count(conn, "SELECT count(*) FROM invalidated_user_months") == 0
     assert invariants.check(conn) == []
     assert checks(result) == {
         "uploads_readable": (True, "Nothing was wrong with the run's files."),
@@ -60,26 +60,26 @@ def test_an_upload_becomes_events_and_statistics(lab: Lab, instance: DagsterInst
 
 
 def test_a_file_is_moved_when_it_is_landed_and_one_from_elsewhere_is_not(
-    lab: Lab, instance: DagsterInstance, tmp_path: Path
+    harness: Harness, instance: DagsterInstance, tmp_path: Path
 ) -> None:
-    dropped = lab.drop("anna", "history.json", export(10))
+    dropped = harness.drop("anna", "history.json", export(10))
     elsewhere = tmp_path / "elsewhere.json"
     elsewhere.write_text(export(20))
-    assert lab.run_import(instance, "anna", [dropped, elsewhere]).success
-    assert [str(path.relative_to(lab.uploads)) for path in lab.uploads.rglob("*.json")] == [
+    assert harness.run_import(instance, "anna", [dropped, elsewhere]).success
+    assert [str(path.relative_to(harness.uploads)) for path in harness.uploads.rglob("*.json")] == [
         "anna/imported/history.json"
     ]
     assert elsewhere.exists()
 
 
-def test_a_bad_file_does_not_sink_the_good_ones(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
+def test_a_bad_file_does_not_sink_the_good_ones(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
     files = [
-        lab.drop("anna", "1 truncated.json", export(30)[:-40]),
-        lab.drop("anna", "2 good.json", export(60)),
-        lab.drop("anna", "3 not a zip.zip", "hello"),
-        lab.drop("anna", "4 a list.json", "[1, 2]"),
+        harness.drop("anna", "1 truncated.json", export(30)[:-40]),
+        harness.drop("anna", "2 good.json", export(60)),
+        harness.drop("anna", "3 not a zip.zip", "hello"),
+        harness.drop("anna", "4 a list.json", "[1, 2]"),
     ]
-    result = lab.run_import(instance, "anna", files)
+    result = harness.run_import(instance, "anna", files)
     assert result.success, why(result)
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
     assert conn.execute("SELECT file_name, status::text FROM import_jobs ORDER BY file_name").fetchall() == [
@@ -88,7 +88,7 @@ def test_a_bad_file_does_not_sink_the_good_ones(lab: Lab, instance: DagsterInsta
         ("3 not a zip.zip", "FAILED"),
         ("4 a list.json", "FAILED"),
     ]
-    anna = lab.uploads / "anna"
+    anna = harness.uploads / "anna"
     assert sorted(path.name for path in (anna / "imported").iterdir()) == ["2 good.json"]
     errors = {path.name: path.read_text() for path in (anna / "failed").glob("*.error.txt")}
     assert sorted(errors) == [f"{files[number].name}.error.txt" for number in (0, 2, 3)]
@@ -103,16 +103,16 @@ def test_a_bad_file_does_not_sink_the_good_ones(lab: Lab, instance: DagsterInsta
 
 
 def test_files_without_history_in_a_dropped_folder_are_passed_over(
-    lab: Lab, instance: DagsterInstance, conn: Connection
+    harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     files = [
-        lab.drop("anna", "my_data/Playlist1.json", '{"playlists": []}'),
-        lab.drop("anna", "my_data/Streaming_History_Audio_2023.json", export(10)),
+        harness.drop("anna", "my_data/Playlist1.json", '{"playlists": []}'),
+        harness.drop("anna", "my_data/Streaming_History_Audio_2023.json", export(10)),
     ]
-    result = lab.run_import(instance, "anna", files)
+    result = harness.run_import(instance, "anna", files)
     assert checks(result)["uploads_readable"][0]
     assert count(conn, "SELECT count(*) FROM import_jobs") == 1
-    assert sorted(path.name for path in (lab.uploads / "anna/imported/my_data").iterdir()) == [
+    assert sorted(path.name for path in (harness.uploads / "anna/imported/my_data").iterdir()) == [
         "Playlist1.json",
         "Streaming_History_Audio_2023.json",
     ]
@@ -120,16 +120,16 @@ def test_files_without_history_in_a_dropped_folder_are_passed_over(
 
 @pytest.mark.parametrize("rows", [60, 25_000], ids=["after its last rows", "between its rows"])
 def test_a_file_replaced_while_it_is_read_is_noticed_and_the_new_one_waits(
-    lab: Lab, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch, rows: int
+    harness: Harness, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    path = lab.drop("anna", "history.json", export(rows, apart=timedelta(minutes=1)))
+    path = harness.drop("anna", "history.json", export(rows, apart=timedelta(minutes=1)))
 
     def replace(batch: Batch, total_bytes: int) -> None:
-        lab.drop("anna", ".new", export(10)).rename(path)
+        harness.drop("anna", ".new", export(10)).rename(path)
 
     with monkeypatch.context() as patch:
         patch.setattr(imported_plays, "_progress_log", lambda context, name: replace)
-        result = lab.run_import(instance, "anna", [path])
+        result = harness.run_import(instance, "anna", [path])
     assert result.success, why(result)
     assert path.read_text() == export(10)
     if rows > 60:
@@ -137,19 +137,19 @@ def test_a_file_replaced_while_it_is_read_is_noticed_and_the_new_one_waits(
         assert checks(result)["uploads_readable"] == (False, line)
         assert conn.execute("SELECT status::text, error_message FROM import_jobs").fetchall() == [("FAILED", line)]
         assert count(conn, "SELECT count(*) FROM imported_plays") == 0
-    assert checks(lab.run_import(instance, "anna", [path]))["uploads_readable"][0]
-    assert (lab.uploads / "anna/imported/history.json").read_text() == export(10)
+    assert checks(harness.run_import(instance, "anna", [path]))["uploads_readable"][0]
+    assert (harness.uploads / "anna/imported/history.json").read_text() == export(10)
 
 
-def test_a_file_that_has_gone_is_no_failure(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    gone = lab.uploads / "anna" / "gone.zip"
-    result = lab.run_import(instance, "anna", [gone, lab.drop("anna", "history.json", export(10))])
+def test_a_file_that_has_gone_is_no_failure(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
+    gone = harness.uploads / "anna" / "gone.zip"
+    result = harness.run_import(instance, "anna", [gone, harness.drop("anna", "history.json", export(10))])
     assert result.success, why(result)
     assert count(conn, "SELECT count(*) FROM listening_events") == 9
 
 
-def test_materializations_say_what_was_done(lab: Lab, instance: DagsterInstance) -> None:
-    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+def test_materializations_say_what_was_done(harness: Harness, instance: DagsterInstance) -> None:
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     landed = metadata(result, "imported_plays")
     newest = landed[max(landed)]
     assert {
@@ -186,8 +186,8 @@ def test_materializations_say_what_was_done(lab: Lab, instance: DagsterInstance)
     assert metadata(result, "catalog", "artists")[""]["dagster/row_count"] == 3
 
 
-def test_charts_and_summaries_are_stored_once_not_for_every_month(lab: Lab, instance: DagsterInstance) -> None:
-    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+def test_charts_and_summaries_are_stored_once_not_for_every_month(harness: Harness, instance: DagsterInstance) -> None:
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     for node, asset in (("listening_events", None), ("stats", "user_hour_stats")):
         told = metadata(result, node, asset)
         assert len(told) > 3
@@ -196,11 +196,13 @@ def test_charts_and_summaries_are_stored_once_not_for_every_month(lab: Lab, inst
         ]
 
 
-def test_importing_again_writes_nothing(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+def test_importing_again_writes_nothing(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     before = contents(conn, without=["users"])
-    same = lab.run_import(instance, "anna", [lab.drop("anna", "copy.json", export(60))])
-    packed_otherwise = lab.run_import(instance, "anna", [lab.drop("anna", "other.json", export(60).replace("\n", " "))])
+    same = harness.run_import(instance, "anna", [harness.drop("anna", "copy.json", export(60))])
+    packed_otherwise = harness.run_import(
+        instance, "anna", [harness.drop("anna", "other.json", export(60).replace("\n", " "))]
+    )
     assert same.success
     assert packed_otherwise.success
     assert contents(conn, without=["users"]) == before
@@ -211,27 +213,32 @@ def key_of_last(result: dg.ExecuteInProcessResult) -> str:
     return max(metadata(result, "imported_plays"))
 
 
-def test_a_run_of_one_listener_leaves_the_others_alone(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    lab.run_import(instance, "ben", [lab.drop("ben", "history.json", export(60))])
+def test_a_run_of_one_listener_leaves_the_others_alone(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    harness.run_import(instance, "ben", [harness.drop("ben", "history.json", export(60))])
     conn.execute(
-        "INSERT INTO stale_slices (user_id, month, stage)"
-        " SELECT id, %s, unnest(enum_range(NULL::slice_stage)) FROM users",
+        "INSERT INTO invalidated_user_months (user_id, month, stage)"
+        " SELECT id, %s, unnest(enum_range(NULL::derivation_stage)) FROM users",
         [MONTHS[0]],
     )
-    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
-    assert metadata(result, "listening_events")[key_of_last(result)]["run_slices"] == 3
-    assert count(conn, "SELECT count(*) FROM stale_slices JOIN users ON users.id = user_id WHERE name = 'ben'") == 2
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
+    assert metadata(result, "listening_events")[key_of_last(result)]["run_user_months"] == 3
+    assert (
+        count(conn, "SELECT count(*) FROM invalidated_user_months JOIN users ON users.id = user_id WHERE name = 'ben'")
+        == 2
+    )
 
 
 def test_events_that_move_to_a_neighbouring_month_have_their_statistics_in_the_same_run(
-    lab: Lab, instance: DagsterInstance, conn: Connection
+    harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
-    first = lab.drop("anna", "history.json", export(1, first=datetime.fromisoformat("2023-12-01T00:00:01+00:00")))
-    lab.run_import(instance, "anna", [first])
-    conn.execute("UPDATE stale_slices SET month = month")
-    conn.execute("INSERT INTO stale_slices SELECT id, '2019-01-01', 'STATS' FROM users")
-    lab.run_import(instance, "anna", [lab.drop("anna", "more.json", export(3))])
-    assert count(conn, "SELECT count(*) FROM stale_slices") == 0
+    first = harness.drop("anna", "history.json", export(1, first=datetime.fromisoformat("2023-12-01T00:00:01+00:00")))
+    harness.run_import(instance, "anna", [first])
+    conn.execute("UPDATE invalidated_user_months SET month = month")
+    conn.execute("INSERT INTO invalidated_user_months SELECT id, '2019-01-01', 'STATS' FROM users")
+    harness.run_import(instance, "anna", [harness.drop("anna", "more.json", export(3))])
+    assert count(conn, "SELECT count(*) FROM invalidated_user_months") == 0
 
 
 @pytest.mark.parametrize(
@@ -242,12 +249,12 @@ def test_events_that_move_to_a_neighbouring_month_have_their_statistics_in_the_s
     ],
 )
 def test_a_mistake_in_the_config_is_one_clear_line(
-    lab: Lab, instance: DagsterInstance, user: str, timezone: str | None, line: str
+    harness: Harness, instance: DagsterInstance, user: str, timezone: str | None, line: str
 ) -> None:
     config = {"ops": {"imported_plays": {"config": {"user": user, "files": ["x.json"], "timezone": timezone}}}}
     if timezone is None:
         del config["ops"]["imported_plays"]["config"]["timezone"]
-    result = lab.run("import_history", instance, months=MONTHS, config=config)
+    result = harness.run("import_history", instance, months=MONTHS, config=config)
     assert not result.success
     [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failure.user_failure_data is not None
@@ -255,8 +262,8 @@ def test_a_mistake_in_the_config_is_one_clear_line(
 
 
 def test_a_server_out_of_reach_is_one_clear_line(tmp_path: Path, instance: DagsterInstance) -> None:
-    lab = Lab(f"postgresql://nobody@/nothing?host={tmp_path}", tmp_path)
-    result = lab.run("import_history", instance, months=MONTHS)
+    harness = Harness(f"postgresql://nobody@/nothing?host={tmp_path}", tmp_path)
+    result = harness.run("import_history", instance, months=MONTHS)
     assert not result.success
     messages = [str(event.event_specific_data) for event in result.all_events if "FAIL" in event.event_type_value]
     assert "the warehouse cannot be reached" in messages[0]
@@ -266,34 +273,36 @@ def test_a_server_out_of_reach_is_one_clear_line(tmp_path: Path, instance: Dagst
 # Materializing again, and backfills
 
 
-def test_materializing_months_again_changes_nothing(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
-    lab.run_import(instance, "ben", [lab.drop("ben", "history.json", export(20, salt="!"))])
+def test_materializing_months_again_changes_nothing(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
+    harness.run_import(instance, "ben", [harness.drop("ben", "history.json", export(20, salt="!"))])
     before = contents(conn)
-    result = lab.materialize(instance, MONTHS, selection=IMPORT_SELECTION)
+    result = harness.materialize(instance, MONTHS, selection=IMPORT_SELECTION)
     assert result.success, why(result)
     assert contents(conn) == before
     summary = metadata(result, "listening_events")[MONTHS[-1].isoformat()]
-    assert (summary["run_slices"], summary["run_unchanged"], summary["run_added"]) == (5, 54 + 18, 0)
+    assert (summary["run_user_months"], summary["run_unchanged"], summary["run_added"]) == (5, 54 + 18, 0)
 
 
-def test_a_month_is_derived_again_from_landing(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+def test_a_month_is_derived_again_from_landing(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     before = contents(conn, without=["listening_events"])
     conn.execute("DELETE FROM listening_events WHERE played_at >= '2023-12-01' AND played_at < '2023-12-10'")
     conn.execute("UPDATE listening_events SET ms_played = 7 WHERE played_at < '2023-12-01'")
-    result = lab.materialize(instance, MONTHS, selection=["listening_events", "users"])
+    result = harness.materialize(instance, MONTHS, selection=["listening_events", "users"])
     assert result.success, why(result)
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
     assert count(conn, "SELECT count(*) FROM listening_events WHERE ms_played = 7") == 0
     assert contents(conn, without=["listening_events"]) == before
 
 
-def test_any_table_can_be_materialized_by_itself(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+def test_any_table_can_be_materialized_by_itself(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     before = contents(conn)
     for table in ("user_hour_stats", "tracks"):
-        result = lab.materialize(instance, MONTHS, selection=[table])
+        result = harness.materialize(instance, MONTHS, selection=[table])
         assert result.success, why(result)
         assert {key.to_user_string() for key in materialized(result)} == {table}
     assert contents(conn) == before
@@ -304,29 +313,31 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
 
 
 def test_a_backfill_commits_slice_by_slice_and_its_retry_does_the_rest(
-    lab: Lab, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     before = contents(conn)
     marked: list[list[date]] = []
 
-    def breaks_off_once(connection: Connection, slices: Sequence[Slice], **options: Any) -> Iterator[object]:
-        marked.append([month for (month,) in conn.execute("SELECT month FROM stale_slices ORDER BY month")])
+    def breaks_off_once(connection: Connection, slices: Sequence[UserMonth], **options: Any) -> Iterator[object]:
+        marked.append([month for (month,) in conn.execute("SELECT month FROM invalidated_user_months ORDER BY month")])
         if len(marked) == 1:
-            yield from derive_slices(connection, list(slices)[:1], **options)
+            yield from derive_user_months(connection, list(slices)[:1], **options)
             raise dg.RetryRequested(max_retries=1)
-        yield from derive_slices(connection, slices, **options)
+        yield from derive_user_months(connection, slices, **options)
 
-    monkeypatch.setattr("myi_pipelines.orchestration.assets.listening_events.derive_slices", breaks_off_once)
-    result = lab.materialize(instance, MONTHS, selection=["listening_events"])
+    monkeypatch.setattr("myi_pipelines.orchestration.assets.listening_events.derive_user_months", breaks_off_once)
+    result = harness.materialize(instance, MONTHS, selection=["listening_events"])
     assert result.success, why(result)
     assert marked == [MONTHS, MONTHS[1:]]
-    assert metadata(result, "listening_events")[MONTHS[-1].isoformat()]["run_slices"] == 2
+    assert metadata(result, "listening_events")[MONTHS[-1].isoformat()]["run_user_months"] == 2
     assert contents(conn) == before
 
 
-def test_months_without_anything_can_be_materialized(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
-    result = lab.materialize(instance, [date(2009, 1, 1), date(2010, 1, 1)], selection=IMPORT_SELECTION)
+def test_months_without_anything_can_be_materialized(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    result = harness.materialize(instance, [date(2009, 1, 1), date(2010, 1, 1)], selection=IMPORT_SELECTION)
     assert result.success, why(result)
     assert set(metadata(result, "listening_events")) >= {"2009-01-01", "2010-01-01"}
 
@@ -335,25 +346,25 @@ def test_months_without_anything_can_be_materialized(lab: Lab, instance: Dagster
 
 
 def test_tampered_statistics_fail_the_check_of_the_run_and_the_one_over_everyone(
-    lab: Lab, instance: DagsterInstance, conn: Connection
+    harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     conn.execute("UPDATE user_time_bucket_stats SET play_count = play_count + 1 WHERE bucket_date = '2024-01-01'")
-    overall = lab.run("check_warehouse", instance, months=MONTHS)
+    overall = harness.run("check_warehouse", instance, months=MONTHS)
     passed, description = checks(overall)["everyones_stats_agree"]
     assert not passed
     assert description is not None
     assert description.startswith("anna: user_time_bucket_stats")
-    again = lab.materialize(instance, MONTHS[:1], selection=["users"])
+    again = harness.materialize(instance, MONTHS[:1], selection=["users"])
     assert again.success, why(again)
     assert not checks(again)["stats_agree_with_events"][0]
-    assert lab.materialize(instance, MONTHS, selection=["users"]).success
-    assert checks(lab.run("check_warehouse", instance, months=MONTHS))["everyones_stats_agree"][0]
+    assert harness.materialize(instance, MONTHS, selection=["users"]).success
+    assert checks(harness.run("check_warehouse", instance, months=MONTHS))["everyones_stats_agree"][0]
 
 
-def test_checks_on_demand_pass_on_a_healthy_warehouse(lab: Lab, instance: DagsterInstance) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
-    result = lab.run("check_warehouse", instance, months=MONTHS)
+def test_checks_on_demand_pass_on_a_healthy_warehouse(harness: Harness, instance: DagsterInstance) -> None:
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
+    result = harness.run("check_warehouse", instance, months=MONTHS)
     assert {name: passed for name, (passed, _) in checks(result).items()} == dict.fromkeys(
         [
             *("everyones_stats_agree", "slices_are_fresh", "partitions_are_present", "partitions_are_set_up"),
@@ -364,11 +375,13 @@ def test_checks_on_demand_pass_on_a_healthy_warehouse(lab: Lab, instance: Dagste
 
 
 def test_missing_partitions_and_overdue_slices_are_warned_of(
-    lab: Lab, instance: DagsterInstance, conn: Connection
+    harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     conn.execute("INSERT INTO users (name) VALUES ('anna')")
-    conn.execute("INSERT INTO stale_slices SELECT id, '2020-02-01', 'EVENTS', now() - interval '1 hour' FROM users")
-    result = lab.run("check_warehouse", instance, months=MONTHS)
+    conn.execute(
+        "INSERT INTO invalidated_user_months SELECT id, '2020-02-01', 'EVENTS', now() - interval '1 hour' FROM users"
+    )
+    result = harness.run("check_warehouse", instance, months=MONTHS)
     outcomes = checks(result)
     assert outcomes["slices_are_fresh"][0] is False
     assert "2020-02" in str(outcomes["slices_are_fresh"][1])
@@ -381,7 +394,7 @@ def test_missing_partitions_and_overdue_slices_are_warned_of(
 
 
 def test_a_lost_connection_is_tried_again(
-    lab: Lab, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost: list[bool] = []
 
@@ -393,5 +406,5 @@ def test_a_lost_connection_is_tried_again(
 
     monkeypatch.setattr("myi_pipelines.orchestration.assets.catalog.sync_catalog", loses_the_server_once)
     monkeypatch.setattr(warehouse, "SECONDS_BETWEEN_RETRIES", 0)
-    assert lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))]).success
+    assert harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))]).success
     assert count(conn, "SELECT count(*) FROM listening_events") == 54

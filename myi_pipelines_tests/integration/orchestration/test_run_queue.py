@@ -6,7 +6,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 
-from myi_pipelines_tests.support.dagster_harness import Lab
+from myi_pipelines_tests.support.dagster_harness import Harness
 
 MONTH = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
 
@@ -23,7 +23,7 @@ MONTH = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_par
 def test_metadata_and_archive_runs_take_turns_and_polls_wait_for_neither(
     project_instance: DagsterInstance, tmp_path: Path, database_url: str, under_way: str, queued: str, waits: bool
 ) -> None:
-    defs = Lab(database_url, tmp_path / "uploads").defs()
+    defs = Harness(database_url, tmp_path / "uploads").defs()
 
     def run(job: str, status: DagsterRunStatus) -> DagsterRun:
         return project_instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=MONTH)

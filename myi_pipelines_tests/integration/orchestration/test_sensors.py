@@ -17,7 +17,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.support.dagster_harness import (
     QUIET,
-    Lab,
+    Harness,
     checks,
     contents,
     count,
@@ -31,8 +31,8 @@ Tick = dg.SensorResult | dg.SkipReason
 
 
 @pytest.fixture
-def lab(database_url: str, tmp_path: Path) -> Lab:
-    return Lab(database_url, tmp_path / "uploads")
+def harness(database_url: str, tmp_path: Path) -> Harness:
+    return Harness(database_url, tmp_path / "uploads")
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def instance() -> Iterator[DagsterInstance]:
 class Daemon:
     """Ticks a sensor and runs what it requests, once for each run key, as Dagster's daemon does."""
 
-    def __init__(self, lab: Lab, instance: DagsterInstance) -> None:
-        self.lab = lab
+    def __init__(self, harness: Harness, instance: DagsterInstance) -> None:
+        self.harness = harness
         self.instance = instance
         self.cursor: str | None = None
 
@@ -54,8 +54,8 @@ class Daemon:
         with build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
-            definitions=self.lab.defs(),
-            resources={**self.lab.resources, **resources},
+            definitions=self.harness.defs(),
+            resources={**self.harness.resources, **resources},
         ) as context:
             result = sensor(context)
             self.cursor = context.cursor
@@ -70,7 +70,7 @@ class Daemon:
         if self.instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: request.run_key})):
             return None
         return (
-            self.lab.defs()
+            self.harness.defs()
             .resolve_job_def(job)
             .execute_in_process(
                 instance=self.instance,
@@ -82,8 +82,8 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(lab: Lab, instance: DagsterInstance) -> Daemon:
-    return Daemon(lab, instance)
+def daemon(harness: Harness, instance: DagsterInstance) -> Daemon:
+    return Daemon(harness, instance)
 
 
 def requests(tick: Tick) -> list[dg.RunRequest]:
@@ -97,10 +97,12 @@ def reason(tick: Tick) -> str:
     return tick.skip_message
 
 
-def fake_run(instance: DagsterInstance, lab: Lab, request: dg.RunRequest, status: DagsterRunStatus) -> dg.DagsterRun:
+def fake_run(
+    instance: DagsterInstance, harness: Harness, request: dg.RunRequest, status: DagsterRunStatus
+) -> dg.DagsterRun:
     """A run of the requested kind that is in some state."""
     return instance.create_run_for_job(
-        lab.defs().resolve_job_def("import_history"),
+        harness.defs().resolve_job_def("import_history"),
         run_config=request.run_config,
         tags={**request.tags, RUN_KEY_TAG: request.run_key or ""},
         status=status,
@@ -110,19 +112,19 @@ def fake_run(instance: DagsterInstance, lab: Lab, request: dg.RunRequest, status
 # Uploads
 
 
-def test_an_empty_folder_is_skipped_with_a_hint(daemon: Daemon, lab: Lab) -> None:
-    assert reason(daemon.tick(uploads_sensor)) == f"Nothing waits. Put exports into {lab.uploads}/<user>/."
+def test_an_empty_folder_is_skipped_with_a_hint(daemon: Daemon, harness: Harness) -> None:
+    assert reason(daemon.tick(uploads_sensor)) == f"Nothing waits. Put exports into {harness.uploads}/<user>/."
 
 
-def test_files_become_one_run_a_listener(daemon: Daemon, lab: Lab, conn: Connection) -> None:
-    anna = [lab.drop("anna", "1.json", export(60)), lab.drop("anna", "deep/2.json", export(10, salt="!"))]
-    ben = [lab.drop("ben", "b.json", export(5))]
+def test_files_become_one_run_a_listener(daemon: Daemon, harness: Harness, conn: Connection) -> None:
+    anna = [harness.drop("anna", "1.json", export(60)), harness.drop("anna", "deep/2.json", export(10, salt="!"))]
+    ben = [harness.drop("ben", "b.json", export(5))]
     first, second = daemon.uploads()
     assert first.run_config["ops"]["imported_plays"]["config"] == {
         "user": "anna",
         "files": [str(path) for path in anna],
     }
-    assert first.run_config["ops"]["stats"]["config"] == {"only_stale": True, "user": "anna"}
+    assert first.run_config["ops"]["stats"]["config"] == {"only_invalidated": True, "user": "anna"}
     assert first.tags["myi/user"] == "anna"
     assert first.tags["myi/files"] == "1.json, 2.json"
     assert second.run_config["ops"]["imported_plays"]["config"]["files"] == [str(path) for path in ben]
@@ -134,84 +136,89 @@ def test_files_become_one_run_a_listener(daemon: Daemon, lab: Lab, conn: Connect
         assert result is not None
         assert result.success, why(result)
     assert count(conn, "SELECT count(*) FROM users") == 2
-    assert count(conn, "SELECT count(*) FROM stale_slices") == 0
+    assert count(conn, "SELECT count(*) FROM invalidated_user_months") == 0
     assert isinstance(daemon.tick(uploads_sensor), dg.SkipReason)
 
 
-def test_a_double_tick_is_harmless(daemon: Daemon, lab: Lab) -> None:
-    lab.drop("anna", "1.json", export(60))
+def test_a_double_tick_is_harmless(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("anna", "1.json", export(60))
     [once], [twice] = daemon.uploads(), daemon.uploads()
     assert once.run_key == twice.run_key
     assert daemon.launch(once) is not None
     assert daemon.launch(twice) is None
 
 
-def test_a_file_that_may_still_be_written_to_is_left_alone(daemon: Daemon, lab: Lab) -> None:
-    lab.drop("anna", "1.json", export(60))
-    patient = UploadsFolder(folder=str(lab.uploads), settle_seconds=30)
+def test_a_file_that_may_still_be_written_to_is_left_alone(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("anna", "1.json", export(60))
+    patient = UploadsFolder(folder=str(harness.uploads), settle_seconds=30)
     assert reason(daemon.tick(uploads_sensor, uploads_folder=patient)) == (
         "1.json only just changed and may still be written to."
     )
 
 
-def test_files_that_belong_to_nobody_are_named(daemon: Daemon, lab: Lab) -> None:
-    lab.drop("", "lost.zip", "x")
+def test_files_that_belong_to_nobody_are_named(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("", "lost.zip", "x")
     assert reason(daemon.tick(uploads_sensor)) == (
-        f"lost.zip lies in {lab.uploads} itself: move it into a folder with the listener's name, {lab.uploads}/<user>/."
+        f"lost.zip lies in {harness.uploads} itself: move it into a folder with the listener's name, "
+        f"{harness.uploads}/<user>/."
     )
 
 
-def test_a_folder_that_is_no_name_is_said(daemon: Daemon, lab: Lab) -> None:
-    lab.drop("a\\b", "1.json", export(5))
+def test_a_folder_that_is_no_name_is_said(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("a\\b", "1.json", export(5))
     assert "use 1 to 64 characters" in reason(daemon.tick(uploads_sensor))
     assert reason(daemon.tick(uploads_sensor)).endswith("Rename the folder.")
 
 
-def test_new_files_wait_for_the_run_under_way(daemon: Daemon, lab: Lab, instance: DagsterInstance) -> None:
-    lab.drop("anna", "1.json", export(60))
+def test_new_files_wait_for_the_run_under_way(daemon: Daemon, harness: Harness, instance: DagsterInstance) -> None:
+    harness.drop("anna", "1.json", export(60))
     [request] = daemon.uploads()
-    fake_run(instance, lab, request, DagsterRunStatus.STARTED)
-    lab.drop("anna", "2.json", export(60))
-    lab.drop("ben", "b.json", export(60))
+    fake_run(instance, harness, request, DagsterRunStatus.STARTED)
+    harness.drop("anna", "2.json", export(60))
+    harness.drop("ben", "b.json", export(60))
     [other] = daemon.uploads()
     assert other.tags["myi/user"] == "ben"
 
 
 @pytest.mark.parametrize("status", [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
 def test_files_whose_run_died_are_taken_up_again_a_few_times(
-    daemon: Daemon, lab: Lab, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: DagsterRunStatus
+    daemon: Daemon,
+    harness: Harness,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    status: DagsterRunStatus,
 ) -> None:
-    lab.drop("anna", "1.json", export(60))
+    harness.drop("anna", "1.json", export(60))
     keys = []
     for _ in range(sensors.RUNS_A_FILE_SET):
         with monkeypatch.context() as patch:
             patch.setattr(sensors, "SECONDS_BEFORE_RUN", (0, 0, 0, 0))
             [request] = daemon.uploads()
         keys.append(request.run_key)
-        fake_run(instance, lab, request, status)
+        fake_run(instance, harness, request, status)
         if len(keys) < sensors.RUNS_A_FILE_SET:
             assert "are tried again in" in reason(daemon.tick(uploads_sensor))
     assert len(set(keys)) == sensors.RUNS_A_FILE_SET
     assert "1.json still lie there after 4 runs" in reason(daemon.tick(uploads_sensor))
-    lab.drop("anna", "1.json", export(61))
+    harness.drop("anna", "1.json", export(61))
     assert len(daemon.uploads()) == 1
 
 
-def test_a_bad_file_is_moved_and_not_tried_again(daemon: Daemon, lab: Lab) -> None:
-    lab.drop("anna", "bad.zip", "no zip")
+def test_a_bad_file_is_moved_and_not_tried_again(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("anna", "bad.zip", "no zip")
     [request] = daemon.uploads()
     result = daemon.launch(request)
     assert result is not None
     assert result.success
     assert not checks(result)["uploads_readable"][0]
-    assert (lab.uploads / "anna/failed/bad.zip.error.txt").exists()
+    assert (harness.uploads / "anna/failed/bad.zip.error.txt").exists()
     assert isinstance(daemon.tick(uploads_sensor), dg.SkipReason)
 
 
 def test_files_that_take_long_to_look_at_count_as_holding_any_month(
-    daemon: Daemon, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    daemon: Daemon, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.drop("anna", "1.json", export(60))
+    harness.drop("anna", "1.json", export(60))
     monkeypatch.setattr(sensors, "SECONDS_FOR_RANGES", -1)
     [request] = daemon.uploads()
     assert request.tags[RANGE_START] == "2008-10-01"
@@ -219,11 +226,11 @@ def test_files_that_take_long_to_look_at_count_as_holding_any_month(
 
 
 def test_many_files_are_imported_over_several_runs(
-    daemon: Daemon, lab: Lab, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    daemon: Daemon, harness: Harness, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sensors, "FILES_A_RUN", 2)
     for number in range(3):
-        lab.drop("anna", f"{number}.json", export(5, salt=str(number)))
+        harness.drop("anna", f"{number}.json", export(5, salt=str(number)))
     [request] = daemon.uploads()
     assert len(request.run_config["ops"]["imported_plays"]["config"]["files"]) == 2
     daemon.launch(request)
@@ -237,7 +244,7 @@ def test_many_files_are_imported_over_several_runs(
 
 def make_stale(conn: Connection, *, seconds_ago: int = 120) -> None:
     conn.execute(
-        "INSERT INTO stale_slices (user_id, month, stage, marked_at)"
+        "INSERT INTO invalidated_user_months (user_id, month, stage, marked_at)"
         " SELECT id, month, 'EVENTS', now() - make_interval(secs => %s)"
         " FROM users, unnest(%s::date[]) AS month",
         [seconds_ago, months_of_export()],
@@ -249,22 +256,22 @@ def test_nothing_stale_is_skipped(daemon: Daemon) -> None:
 
 
 def test_stale_slices_are_healed_by_one_run(
-    daemon: Daemon, lab: Lab, instance: DagsterInstance, conn: Connection
+    daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "1.json", export(60))])
+    harness.run_import(instance, "anna", [harness.drop("anna", "1.json", export(60))])
     before = contents(conn)
     conn.execute("DELETE FROM listening_events WHERE played_at < '2023-12-01'")
     make_stale(conn, seconds_ago=10)
     assert isinstance(daemon.tick(stale_slices_sensor), dg.SkipReason)
-    conn.execute("UPDATE stale_slices SET marked_at = now() - interval '2 minutes'")
+    conn.execute("UPDATE invalidated_user_months SET marked_at = now() - interval '2 minutes'")
     [request] = requests(daemon.tick(stale_slices_sensor))
     [again] = requests(daemon.tick(stale_slices_sensor))
     assert request.run_key == again.run_key
     assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2023-11-01", "2024-01-01")
-    result = daemon.launch(request, "heal_slices")
+    result = daemon.launch(request, "heal_user_months")
     assert result is not None
     assert result.success, why(result)
-    assert daemon.launch(again, "heal_slices") is None
+    assert daemon.launch(again, "heal_user_months") is None
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
     assert contents(conn, without=["listening_events"]) == {
         table: rows for table, rows in before.items() if table != "listening_events"
@@ -272,16 +279,16 @@ def test_stale_slices_are_healed_by_one_run(
 
 
 def test_healing_waits_for_runs_under_way(
-    daemon: Daemon, lab: Lab, instance: DagsterInstance, conn: Connection
+    daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     ensure_user(conn, "anna")
     make_stale(conn)
-    fake_run(instance, lab, dg.RunRequest(run_key="x"), DagsterRunStatus.STARTING)
+    fake_run(instance, harness, dg.RunRequest(run_key="x"), DagsterRunStatus.STARTING)
     assert "1 runs are under way" in reason(daemon.tick(stale_slices_sensor))
 
 
 def test_healing_that_failed_is_not_tried_again_at_once(
-    daemon: Daemon, lab: Lab, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    daemon: Daemon, harness: Harness, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_user(conn, "anna")
     make_stale(conn)
@@ -291,7 +298,7 @@ def test_healing_that_failed_is_not_tried_again_at_once(
 
     monkeypatch.setattr("myi_pipelines.orchestration.assets.catalog.sync_catalog", fails)
     [request] = requests(daemon.tick(stale_slices_sensor))
-    result = daemon.launch(request, "heal_slices")
+    result = daemon.launch(request, "heal_user_months")
     assert result is not None
     assert not result.success
     assert f"run {result.run_id} failed to heal them, another tries in" in reason(daemon.tick(stale_slices_sensor))
@@ -301,14 +308,14 @@ def test_healing_that_failed_is_not_tried_again_at_once(
 
 
 def test_a_slice_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again_at_once(
-    daemon: Daemon, lab: Lab, instance: DagsterInstance, conn: Connection
+    daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
-    lab.run_import(instance, "anna", [lab.drop("anna", "1.json", export(60))])
+    harness.run_import(instance, "anna", [harness.drop("anna", "1.json", export(60))])
     conn.execute("DELETE FROM listening_events")
     conn.execute("ALTER TABLE listening_events ADD CHECK (played_at NOT BETWEEN '2023-12-01' AND '2024-01-01')")
     make_stale(conn)
     [request] = requests(daemon.tick(stale_slices_sensor))
-    result = daemon.launch(request, "heal_slices")
+    result = daemon.launch(request, "heal_user_months")
     assert result is not None
     assert result.success, why(result)
     passed, description = checks(result)["every_slice_derived"]
@@ -316,16 +323,18 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again
     assert description is not None
     assert description.startswith("2023-12 of listener ")
     assert count(conn, "SELECT count(DISTINCT date_trunc('month', played_at)) FROM listening_events") == 2
-    assert conn.execute("SELECT month::text, stage::text FROM stale_slices").fetchall() == [("2023-12-01", "EVENTS")]
+    assert conn.execute("SELECT month::text, stage::text FROM invalidated_user_months").fetchall() == [
+        ("2023-12-01", "EVENTS")
+    ]
     assert "failed to heal them, another tries in" in reason(daemon.tick(stale_slices_sensor))
 
 
 def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
-    daemon: Daemon, lab: Lab, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.drop("anna", "1.json", export(60))
+    harness.drop("anna", "1.json", export(60))
     [request] = daemon.uploads()
-    run = fake_run(instance, lab, request, DagsterRunStatus.STARTED)
+    run = fake_run(instance, harness, request, DagsterRunStatus.STARTED)
     daemon.tick(stale_slices_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.STARTED  # type: ignore[union-attr]
     monkeypatch.setattr("myi_pipelines.orchestration.instance.active_runs.SECONDS_UNTIL_SILENT", 0)

@@ -30,7 +30,7 @@ from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse import invariants, reporting
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines_tests.support.dagster_harness import Lab, contents, count, why
+from myi_pipelines_tests.support.dagster_harness import Harness, contents, count, why
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ def settings(
 
 
 @pytest.fixture
-def lab(settings: Settings, tmp_path: Path) -> Lab:
-    return Lab(settings.database_url, tmp_path / "uploads")
+def harness(settings: Settings, tmp_path: Path) -> Harness:
+    return Harness(settings.database_url, tmp_path / "uploads")
 
 
 @pytest.fixture
-def warehouse(lab: Lab) -> Iterator[Connection]:
-    with connect(lab.url) as conn:
+def warehouse(harness: Harness) -> Iterator[Connection]:
+    with connect(harness.url) as conn:
         yield conn
 
 
@@ -81,11 +81,11 @@ def tokens_of(settings: Settings, conn: Connection) -> list[str]:
     return [tokens.of(user_id) for (user_id,) in conn.execute("SELECT user_id FROM spotify_auth").fetchall()]
 
 
-def tick(schedule: dg.ScheduleDefinition, lab: Lab, instance: DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+def tick(schedule: dg.ScheduleDefinition, harness: Harness, instance: DagsterInstance) -> dg.RunRequest | dg.SkipReason:
     context = dg.build_schedule_context(
         instance=instance,
         scheduled_execution_time=datetime.now(UTC),
-        resources={"warehouse": Warehouse(url=lab.url), "spotify": Spotify()},
+        resources={"warehouse": Warehouse(url=harness.url), "spotify": Spotify()},
     )
     with context:
         answer = schedule(context)
@@ -94,14 +94,14 @@ def tick(schedule: dg.ScheduleDefinition, lab: Lab, instance: DagsterInstance) -
 
 
 def test_a_poll_becomes_events_and_statistics_in_one_run(
-    settings: Settings, lab: Lab, warehouse: Connection, spotify: Simulator
+    settings: Settings, harness: Harness, warehouse: Connection, spotify: Simulator
 ) -> None:
     link(settings, warehouse, spotify, "ada", "bela")
     with dg.instance_for_test() as instance:
-        request = tick(polling_schedule, lab, instance)
+        request = tick(polling_schedule, harness, instance)
         assert isinstance(request, dg.RunRequest)
         result = (
-            lab.defs()
+            harness.defs()
             .resolve_job_def(poll_plays.name)
             .execute_in_process(
                 instance=instance, run_config=request.run_config, tags=request.tags, raise_on_error=False
@@ -114,7 +114,7 @@ def test_a_poll_becomes_events_and_statistics_in_one_run(
         assert asked[0].isoformat() == request.run_config["ops"]["polled_plays"]["config"]["tick"]
         assert count(warehouse, "SELECT count(*) FROM listening_events WHERE is_estimated") == polled
         assert count(warehouse, "SELECT count(*) FROM tracks WHERE name IS NULL") == 0
-        assert count(warehouse, "SELECT count(*) FROM stale_slices") == 0
+        assert count(warehouse, "SELECT count(*) FROM invalidated_user_months") == 0
         assert invariants.check(warehouse) == []
 
         [latest] = [
@@ -129,21 +129,21 @@ def test_a_poll_becomes_events_and_statistics_in_one_run(
         said = "".join(str(record.event_log_entry) for record in instance.get_records_for_run(result.run_id).records)
         assert not [token for token in tokens_of(settings, warehouse) if token in said]
 
-        again = tick(polling_schedule, lab, instance)
+        again = tick(polling_schedule, harness, instance)
         assert isinstance(again, dg.SkipReason)
         assert "due" in str(again.skip_message)
 
 
 def test_metadata_fills_in_and_changes_no_total(
-    settings: Settings, lab: Lab, warehouse: Connection, spotify: Simulator
+    settings: Settings, harness: Harness, warehouse: Connection, spotify: Simulator
 ) -> None:
     link(settings, warehouse, spotify, "ada")
     months = [spotify.control.now().date() - timedelta(days=31), spotify.control.now().date()]
     with dg.instance_for_test() as instance:
-        assert lab.run(poll_plays.name, instance, months=months, config=poll_config()).success
+        assert harness.run(poll_plays.name, instance, months=months, config=poll_config()).success
         before = warehouse.execute("SELECT total_play_count, total_listening_ms FROM users").fetchall()
         spotify.control.clear_requests()
-        result = lab.run(refresh_metadata.name, instance, months=months, config=metadata_config(500))
+        result = harness.run(refresh_metadata.name, instance, months=months, config=metadata_config(500))
         assert result.success, why(result)
         assert warehouse.execute("SELECT total_play_count, total_listening_ms FROM users").fetchall() == before
         assert count(warehouse, "SELECT count(*) FROM artists WHERE cardinality(genres) > 0") > 0
@@ -155,23 +155,23 @@ def test_metadata_fills_in_and_changes_no_total(
         )
 
         spotify.control.clear_requests()
-        assert isinstance(tick(metadata_schedule, lab, instance), dg.SkipReason)
-        assert lab.run(refresh_metadata.name, instance, months=months, config=metadata_config(500)).success
+        assert isinstance(tick(metadata_schedule, harness, instance), dg.SkipReason)
+        assert harness.run(refresh_metadata.name, instance, months=months, config=metadata_config(500)).success
         assert spotify.control.requests("/v1/") == []
 
 
 def test_top_lists_are_swapped_and_shown(
-    settings: Settings, lab: Lab, warehouse: Connection, spotify: Simulator
+    settings: Settings, harness: Harness, warehouse: Connection, spotify: Simulator
 ) -> None:
     link(settings, warehouse, spotify, "ada")
     with dg.instance_for_test() as instance:
-        assert isinstance(tick(top_lists_schedule, lab, instance), dg.RunRequest)
-        job = lab.defs().resolve_job_def(refresh_top_lists.name)
+        assert isinstance(tick(top_lists_schedule, harness, instance), dg.RunRequest)
+        job = harness.defs().resolve_job_def(refresh_top_lists.name)
         result = job.execute_in_process(instance=instance, run_config=top_list_config(), raise_on_error=False)
         assert result.success, why(result)
         assert count(warehouse, "SELECT count(*) FROM spotify_top_tracks") == 150
         assert count(warehouse, "SELECT count(*) FROM spotify_top_artists") > 0
-        assert isinstance(tick(top_lists_schedule, lab, instance), dg.SkipReason)
+        assert isinstance(tick(top_lists_schedule, harness, instance), dg.SkipReason)
 
         shown = warehouse.execute("SELECT term, rank, track_id FROM spotify_top_tracks ORDER BY 1, 2").fetchall()
         warehouse.execute("TRUNCATE spotify_top_tracks, spotify_top_artists")
@@ -184,65 +184,65 @@ def test_top_lists_are_swapped_and_shown(
 
 
 def test_an_unusable_key_skips_the_tick_in_one_line(
-    settings: Settings, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MYI_ENCRYPTION_KEY", "no key")
     with dg.instance_for_test() as instance:
-        answer = tick(polling_schedule, lab, instance)
+        answer = tick(polling_schedule, harness, instance)
     assert isinstance(answer, dg.SkipReason)
     assert "MYI_ENCRYPTION_KEY" in str(answer.skip_message)
     assert "no key" not in str(answer.skip_message)
 
 
 def test_polls_that_fail_again_and_again_fail_the_check_of_freshness(
-    settings: Settings, lab: Lab, warehouse: Connection, spotify: Simulator
+    settings: Settings, harness: Harness, warehouse: Connection, spotify: Simulator
 ) -> None:
     link(settings, warehouse, spotify, "ada")
     warehouse.execute(
         "INSERT INTO poll_states (user_id, last_polled_at, next_poll_at, consecutive_failures, last_error)"
         " SELECT user_id, now(), now() + interval '5 minutes', 3, 'it does not answer' FROM spotify_auth"
     )
-    with Warehouse(url=lab.url).yield_for_execution(dg.build_init_resource_context()) as opened:
+    with Warehouse(url=harness.url).yield_for_execution(dg.build_init_resource_context()) as opened:
         result = polling_is_fresh(opened)
     assert isinstance(result, dg.AssetCheckResult)
     assert not result.passed
     assert "it does not answer" in str(result.description)
 
 
-def test_nobody_linked_is_a_reason_to_skip(settings: Settings, lab: Lab) -> None:
+def test_nobody_linked_is_a_reason_to_skip(settings: Settings, harness: Harness) -> None:
     with dg.instance_for_test() as instance:
         for schedule in (polling_schedule, metadata_schedule, top_lists_schedule):
-            answer = tick(schedule, lab, instance)
+            answer = tick(schedule, harness, instance)
             assert isinstance(answer, dg.SkipReason)
             assert "myi login" in str(answer.skip_message)
 
 
 def test_without_an_app_ticks_are_skipped_and_runs_say_why(
-    settings: Settings, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MYI_SPOTIFY_CLIENT_ID")
     with dg.instance_for_test() as instance:
-        answer = tick(polling_schedule, lab, instance)
+        answer = tick(polling_schedule, harness, instance)
         assert isinstance(answer, dg.SkipReason)
         assert "MYI_SPOTIFY_CLIENT_ID" in str(answer.skip_message)
-        job = lab.defs().resolve_job_def(refresh_top_lists.name)
+        job = harness.defs().resolve_job_def(refresh_top_lists.name)
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not result.success
         assert "MYI_SPOTIFY_CLIENT_ID" in why(result)
 
 
 def test_a_limit_that_blocks_polling_skips_the_tick(
-    settings: Settings, lab: Lab, warehouse: Connection, spotify: Simulator
+    settings: Settings, harness: Harness, warehouse: Connection, spotify: Simulator
 ) -> None:
     link(settings, warehouse, spotify, "ada")
     spotify.control.fault("quota_exceeded", retry_after=3600)
     months = [spotify.control.now().date()]
     with dg.instance_for_test() as instance:
-        result = lab.run(poll_plays.name, instance, months=months, config=poll_config())
+        result = harness.run(poll_plays.name, instance, months=months, config=poll_config())
         assert result.success, why(result)
         [check] = [one for one in result.get_asset_check_evaluations() if one.check_name == "accounts_answer"]
         assert not check.passed
-        answer = tick(polling_schedule, lab, instance)
+        answer = tick(polling_schedule, harness, instance)
         assert isinstance(answer, dg.SkipReason)
         assert count(warehouse, "SELECT count(*) FROM polled_plays") == 0
         assert contents(warehouse)["listening_events"] == []

@@ -16,7 +16,7 @@ from dagster._core.instance.ref import InstanceRef
 from myi_pipelines.orchestration.instance.storages import BatchingEventLog
 from myi_pipelines.settings import sqlalchemy_url
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines_tests.support.dagster_harness import IMPORT_SELECTION, Lab, count, export, months_of_export, why
+from myi_pipelines_tests.support.dagster_harness import IMPORT_SELECTION, Harness, count, export, months_of_export, why
 
 STORAGE = {
     "run_storage": ("myi_pipelines.orchestration.instance.storages", "ConnectedRunStorage"),
@@ -41,13 +41,13 @@ def instance(dagster_database_url: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def lab(database_url: str, tmp_path: Path) -> Lab:
-    return Lab(database_url, tmp_path / "uploads")
+def harness(database_url: str, tmp_path: Path) -> Harness:
+    return Harness(database_url, tmp_path / "uploads")
 
 
-def test_the_import_job_runs_on_postgres_storage(lab: Lab, instance: DagsterInstance, conn: Connection) -> None:
+def test_the_import_job_runs_on_postgres_storage(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
     assert isinstance(instance.event_log_storage, BatchingEventLog)
-    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     assert result.success, why(result)
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
     record = instance.get_run_record_by_id(result.run_id)
@@ -96,8 +96,8 @@ def test_each_storage_keeps_one_connection_and_replaces_a_lost_one(
     assert connected() == set()
 
 
-def test_every_month_is_announced_and_reported(lab: Lab, instance: DagsterInstance) -> None:
-    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+def test_every_month_is_announced_and_reported(harness: Harness, instance: DagsterInstance) -> None:
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
 
     def stored(type_: DagsterEventType) -> list[tuple[str, str]]:
         """The partitioned assets' events. Dagster announces months of the others too, and reports them without."""
@@ -116,7 +116,7 @@ def test_every_month_is_announced_and_reported(lab: Lab, instance: DagsterInstan
 
 
 def test_months_are_announced_and_reported_in_batches(
-    lab: Lab, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """133 months of 8 assets: 2,100 events. Stored one by one they took half a minute."""
     alone: Counter[DagsterEventType | None] = Counter()
@@ -127,7 +127,7 @@ def test_months_are_announced_and_reported_in_batches(
         store_event(self, event)
 
     monkeypatch.setattr(BatchingEventLog, "store_event", counted)
-    result = lab.run(
+    result = harness.run(
         "import_history", instance, months=[months_of_export()[0].replace(year=2012), months_of_export()[0]]
     )
     assert result.success, why(result)
@@ -138,13 +138,13 @@ def test_months_are_announced_and_reported_in_batches(
 
 
 def test_a_failed_run_leaves_its_months_failed(
-    lab: Lab, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*arguments: object) -> None:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr("myi_pipelines.orchestration.assets.catalog.sync_catalog", fails)
-    result = lab.run_import(instance, "anna", [lab.drop("anna", "history.json", export(60))])
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     assert not result.success
     attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
         dg.AssetKey("listening_events")

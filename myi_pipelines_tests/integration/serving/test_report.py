@@ -54,7 +54,7 @@ def a_listener(name: str = "ada", **changes: object) -> ListenerReport:
         "first_play": None,
         "years": (2023, 2024),
         "imports": Imports(2, 5_000, 17, {"podcast": 12, "too_short": 345, "malformed": 0}),
-        "stale_slices": 0,
+        "invalidated_user_months": 0,
     }
     return ListenerReport(**(values | changes))  # type: ignore[arg-type]
 
@@ -273,7 +273,7 @@ def test_a_year_without_plays_names_the_years_that_have_some(conn: Connection) -
 
 def test_unfinished_months_are_said(conn: Connection) -> None:
     user_id = insert_stats(conn)
-    conn.execute("INSERT INTO stale_slices VALUES (%s, '2023-01-01', 'STATS')", [user_id])
+    conn.execute("INSERT INTO invalidated_user_months VALUES (%s, '2023-01-01', 'STATS')", [user_id])
     assert "1 month is still to be computed" in shown(load_report(conn, "ada"))
 
 

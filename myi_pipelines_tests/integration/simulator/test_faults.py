@@ -209,7 +209,7 @@ def test_every_request_is_logged_without_tokens(simulator: Simulator, ada: Linke
     control.advance(timedelta(minutes=1))
     ada.get("/v1/albums/no-id/tracks")
     logged = control.requests()
-    assert [(one.method, one.path, one.query, one.status, one.listener, one.family, one.fault) for one in logged] == [
+    assert [(one.method, one.path, one.query, one.status, one.listener, one.group, one.fault) for one in logged] == [
         ("POST", "/api/token", "", 200, "ada", "token", None),
         ("GET", RECENT, "limit=7", 429, "ada", "recently_played", "rate_limited"),
         ("GET", "/v1/albums/no-id/tracks", "", 400, "ada", "albums", None),

@@ -198,7 +198,7 @@ def test_objects_can_be_taken_down(
     assert ada.get(f"/v1/tracks/{track}").status_code == 404
     assert ada.get(f"/v1/albums/{album}").status_code == ada.get(f"/v1/albums/{album}/tracks").status_code == 400
     assert extended_ada.json("/v1/tracks", ids=track)["tracks"] == [None]
-    simulator.control.bring_back(track)
+    simulator.control.restore_archived(track)
     assert ada.get(f"/v1/tracks/{track}").ok
 
 

@@ -17,7 +17,7 @@ from myi_pipelines.operations import archiving
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import archive, invariants, users
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
-from myi_pipelines.warehouse.user_months import Slice, Stage, mark_stale
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.integration.warehouse.test_month_ends import STORIES
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
@@ -136,13 +136,15 @@ class House:
         return user_id
 
     def archived(self) -> set[tuple[str, date]]:
-        rows = self.conn.execute("SELECT name, month FROM archived_slices JOIN users ON users.id = user_id")
+        rows = self.conn.execute("SELECT name, month FROM archived_user_months JOIN users ON users.id = user_id")
         return {(name, month) for name, month in rows}
 
     def marks(self) -> set[Mark]:
         """What a synchronization of the catalog leaves marked."""
         self.warehouse.sync()
-        rows = self.conn.execute("SELECT name, month, stage::text FROM stale_slices JOIN users ON users.id = user_id")
+        rows = self.conn.execute(
+            "SELECT name, month, stage::text FROM invalidated_user_months JOIN users ON users.id = user_id"
+        )
         return {(name, month, stage) for name, month, stage in rows}
 
     def events(self, name: str) -> dict[int, tuple[datetime, datetime]]:
@@ -156,7 +158,7 @@ class House:
         for name, user_id in self.ids.items():
             assert self.warehouse.tables(user_id)[1:] == expected[name][1:], name
         assert invariants.check(self.conn) == []
-        self.warehouse.bring_back()
+        self.warehouse.restore_archived()
         assert self.marks() == set(), "what lay in the archive was right as it lay"
         for name, user_id in self.ids.items():
             assert self.warehouse.tables(user_id) == expected[name], name
@@ -454,8 +456,8 @@ RENEWING: dict[str, Change] = {
 def test_a_mark_that_is_there_already_is_renewed_for_whoever_takes_it_for_done(house: House, change: str) -> None:
     house.tell("anna", *RENEWING[change].before)
     house.archive(FEB)
-    mark_stale(house.conn, [Slice(house.ids["anna"], FEB)], Stage.EVENTS)
-    version = "SELECT xmin::text FROM stale_slices WHERE stage = 'EVENTS'"
+    invalidate(house.conn, [UserMonth(house.ids["anna"], FEB)], Stage.EVENTS)
+    version = "SELECT xmin::text FROM invalidated_user_months WHERE stage = 'EVENTS'"
     seen = house.conn.execute(version).fetchall()
     house.tell("anna", RENEWING[change].told)
     house.warehouse.sync()
@@ -477,7 +479,7 @@ def test_work_needs_its_own_slice_and_two_months_around_it_where_they_share_a_bu
     house.archive(JAN, FEB, MAR, APR, MAY, JUN)
 
     def needed(*work: date, with_neighbours: bool) -> list[date]:
-        slices = [Slice(house.ids["anna"], month) for month in work]
+        slices = [UserMonth(house.ids["anna"], month) for month in work]
         found = archive.archived_around(house.conn, slices, with_neighbours=with_neighbours)
         assert {user_id for user_id, _ in found} <= {house.ids["anna"]}
         return [month for _, month in found]
@@ -564,7 +566,7 @@ def test_slices_come_back_from_whichever_part_they_are_in_and_no_others_do(house
     assert parts == {(FEB, 1): 1, (FEB, 2): 1, (JUN, 1): 2}
 
     anna, bert = house.ids["anna"], house.ids["bert"]
-    came = archiving.bring_back(house.warehouse.store, house.conn, [Slice(anna, JUN), Slice(bert, FEB)])
+    came = archiving.restore_archived(house.warehouse.store, house.conn, [UserMonth(anna, JUN), UserMonth(bert, FEB)])
 
     assert came == 2
     assert house.archived() == {("anna", FEB), ("bert", JUN)}

@@ -42,7 +42,7 @@ def track(track_id: str, name: str = "Song", *artists: Mapping[str, Any], **fiel
     }
 
 
-class Lab:
+class Harness:
     """One listener's warehouse, whose statistics agree whenever it is settled."""
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -76,67 +76,67 @@ class Lab:
 
 
 @pytest.fixture
-def lab(database_url: str) -> Iterator[Lab]:
+def harness(database_url: str) -> Iterator[Harness]:
     with open_warehouse(database_url) as warehouse:
-        yield Lab(warehouse)
+        yield Harness(warehouse)
 
 
 # ── Landing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def payload_of(lab: Lab, object_type: str, one: str) -> Any:
-    [[payload]] = lab.rows(
+def payload_of(harness: Harness, object_type: str, one: str) -> Any:
+    [[payload]] = harness.rows(
         "SELECT payload FROM spotify_objects WHERE (object_type, spotify_id) = (%s, %s)", object_type, one
     )
     return payload
 
 
-def test_what_a_payload_mentions_lands_as_well(lab: Lab) -> None:
-    assert lab.tell("track", A, track(A, "Song", QUEEN, BOWIE)) == 4
-    assert lab.rows("SELECT object_type, spotify_id, is_full FROM spotify_objects ORDER BY 1, 2") == [
+def test_what_a_payload_mentions_lands_as_well(harness: Harness) -> None:
+    assert harness.tell("track", A, track(A, "Song", QUEEN, BOWIE)) == 4
+    assert harness.rows("SELECT object_type, spotify_id, is_full FROM spotify_objects ORDER BY 1, 2") == [
         ("album", ALBUM["id"], False),
         ("artist", QUEEN["id"], False),
         ("artist", BOWIE["id"], False),
         ("track", A, True),
     ]
-    assert payload_of(lab, "track", A)["album"] == ALBUM["id"]
+    assert payload_of(harness, "track", A)["album"] == ALBUM["id"]
 
 
-def test_telling_the_same_again_writes_nothing(lab: Lab) -> None:
-    lab.tell("track", A, track(A))
-    lab.settle()
-    assert lab.tell("track", A, track(A, popularity=77, available_markets=["NZ"])) == 0
-    assert lab.rows("SELECT count(*) FROM stale_spotify_objects") == [(0,)]
+def test_telling_the_same_again_writes_nothing(harness: Harness) -> None:
+    harness.tell("track", A, track(A))
+    harness.settle()
+    assert harness.tell("track", A, track(A, popularity=77, available_markets=["NZ"])) == 0
+    assert harness.rows("SELECT count(*) FROM pending_spotify_objects") == [(0,)]
 
 
-def test_a_field_that_a_reply_lacks_erases_nothing(lab: Lab) -> None:
-    lab.tell("track", A, track(A, preview_url="https://p.example"))
-    lab.tell("track", A, track(A, external_ids=None, preview_url=None, duration_ms=201_000))
-    kept = payload_of(lab, "track", A)
+def test_a_field_that_a_reply_lacks_erases_nothing(harness: Harness) -> None:
+    harness.tell("track", A, track(A, preview_url="https://p.example"))
+    harness.tell("track", A, track(A, external_ids=None, preview_url=None, duration_ms=201_000))
+    kept = payload_of(harness, "track", A)
     assert (kept["external_ids"], kept["preview_url"], kept["duration_ms"]) == (
         {"isrc": "GBUM71029604"}, "https://p.example", 201_000,
     )  # fmt: skip
 
 
-def test_a_mention_replaces_nothing_that_the_whole_object_said(lab: Lab) -> None:
-    lab.tell("artist", QUEEN["id"], {**QUEEN, "images": [{"url": "https://i.example"}], "genres": ["rock"]})
-    lab.tell("track", A, track(A, "Song", {**QUEEN, "name": "Queen (mentioned)"}))
-    assert payload_of(lab, "artist", QUEEN["id"])["name"] == "Queen"
-    lab.settle()
-    assert lab.rows("SELECT name, genres, image_url FROM artists") == [("Queen", ["rock"], "https://i.example")]
+def test_a_mention_replaces_nothing_that_the_whole_object_said(harness: Harness) -> None:
+    harness.tell("artist", QUEEN["id"], {**QUEEN, "images": [{"url": "https://i.example"}], "genres": ["rock"]})
+    harness.tell("track", A, track(A, "Song", {**QUEEN, "name": "Queen (mentioned)"}))
+    assert payload_of(harness, "artist", QUEEN["id"])["name"] == "Queen"
+    harness.settle()
+    assert harness.rows("SELECT name, genres, image_url FROM artists") == [("Queen", ["rock"], "https://i.example")]
 
 
-def test_what_is_gone_keeps_its_payload_until_it_is_told_again(lab: Lab) -> None:
-    lab.tell("track", A, track(A))
-    lab.tell("track", A, None)
+def test_what_is_gone_keeps_its_payload_until_it_is_told_again(harness: Harness) -> None:
+    harness.tell("track", A, track(A))
+    harness.tell("track", A, None)
     gone = "SELECT is_gone, payload ->> 'name' FROM spotify_objects WHERE spotify_id = %s"
-    assert lab.rows(gone, A) == [(True, "Song")]
-    lab.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A)]}})
-    assert lab.rows(gone, A) == [(True, "Song")]
-    lab.tell("track", A, track(A))
-    assert lab.rows(gone, A) == [(False, "Song")]
-    lab.tell("track", B, None)
-    assert lab.rows(gone, B) == [(True, None)]
+    assert harness.rows(gone, A) == [(True, "Song")]
+    harness.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A)]}})
+    assert harness.rows(gone, A) == [(True, "Song")]
+    harness.tell("track", A, track(A))
+    assert harness.rows(gone, A) == [(False, "Song")]
+    harness.tell("track", B, None)
+    assert harness.rows(gone, B) == [(True, None)]
 
 
 @pytest.mark.parametrize(
@@ -151,143 +151,145 @@ def test_what_is_gone_keeps_its_payload_until_it_is_told_again(lab: Lab) -> None
         {"external_ids": []}, {"preview_url": 5}, {"tracks": {"items": 5}},
     ],
 )  # fmt: skip
-def test_strange_fields_do_no_harm(lab: Lab, strange: dict[str, Any]) -> None:
-    lab.play(A, "Song", "Queen")
-    lab.tell("track", A, {**track(A), **strange})
-    lab.settle()
-    assert lab.rows("SELECT count(*) FROM tracks") == [(1,)]
+def test_strange_fields_do_no_harm(harness: Harness, strange: dict[str, Any]) -> None:
+    harness.play(A, "Song", "Queen")
+    harness.tell("track", A, {**track(A), **strange})
+    harness.settle()
+    assert harness.rows("SELECT count(*) FROM tracks") == [(1,)]
 
 
 # ── Artists and albums ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_provisional_artist_takes_its_id_and_keeps_its_key(lab: Lab) -> None:
-    lab.play(A, "Song", "queen")
-    lab.play(B, "Other", "queen", days=1)
-    lab.settle()
-    before = lab.rows("SELECT id FROM artists")
-    lab.tell("track", A, track(A, "Song", QUEEN, BOWIE))
-    lab.settle()
-    assert lab.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 2)]
-    assert lab.rows("SELECT id FROM artists WHERE spotify_id = %s", QUEEN["id"]) == before
+def test_a_provisional_artist_takes_its_id_and_keeps_its_key(harness: Harness) -> None:
+    harness.play(A, "Song", "queen")
+    harness.play(B, "Other", "queen", days=1)
+    harness.settle()
+    before = harness.rows("SELECT id FROM artists")
+    harness.tell("track", A, track(A, "Song", QUEEN, BOWIE))
+    harness.settle()
+    assert harness.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 2)]
+    assert harness.rows("SELECT id FROM artists WHERE spotify_id = %s", QUEEN["id"]) == before
     positions = "SELECT position FROM track_artists JOIN tracks ON id = track_id WHERE spotify_id = %s ORDER BY 1"
-    assert lab.rows(positions, A) == [(0,), (1,)]
+    assert harness.rows(positions, A) == [(0,), (1,)]
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_two_artists_of_one_name_end_as_two(lab: Lab, first: int) -> None:
+def test_two_artists_of_one_name_end_as_two(harness: Harness, first: int) -> None:
     for days, one in enumerate((A, B, C)):
-        lab.play(one, f"Song {days}", "Queen", days=days)
-    lab.settle()
+        harness.play(one, f"Song {days}", "Queen", days=days)
+    harness.settle()
     told = [(A, QUEEN), (B, OTHER_QUEEN)]
     for one, artist in (told[first], told[1 - first]):
-        lab.tell("track", one, track(one, "Song", artist))
-        lab.settle()
+        harness.tell("track", one, track(one, "Song", artist))
+        harness.settle()
     # The third track, of which nothing is told, goes to the one with the least id, whoever came first.
-    assert lab.artists() == [("QUEEN", OTHER_QUEEN["id"], 1), ("Queen", QUEEN["id"], 2)]
+    assert harness.artists() == [("QUEEN", OTHER_QUEEN["id"], 1), ("Queen", QUEEN["id"], 2)]
 
 
-def test_an_artist_who_takes_another_name_leaves_the_old_one_to_a_provisional_one(lab: Lab) -> None:
-    lab.play(A, "Song", "Queen")
-    lab.play(B, "Other", "Queen", days=1)
-    lab.tell("track", A, track(A))
-    lab.settle()
-    lab.tell("artist", QUEEN["id"], {**QUEEN, "name": "Queen + Adam Lambert", "images": []})
-    lab.settle()
-    assert lab.artists() == [("Queen", None, 1), ("Queen + Adam Lambert", QUEEN["id"], 1)]
+def test_an_artist_who_takes_another_name_leaves_the_old_one_to_a_provisional_one(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen")
+    harness.play(B, "Other", "Queen", days=1)
+    harness.tell("track", A, track(A))
+    harness.settle()
+    harness.tell("artist", QUEEN["id"], {**QUEEN, "name": "Queen + Adam Lambert", "images": []})
+    harness.settle()
+    assert harness.artists() == [("Queen", None, 1), ("Queen + Adam Lambert", QUEEN["id"], 1)]
 
 
-def test_an_artist_who_takes_the_name_of_a_provisional_one_stands_in_for_it(lab: Lab) -> None:
-    lab.tell("artist", QUEEN["id"], {**QUEEN, "name": "Smile", "images": []})
-    lab.play(A, "Song", "Queen")
-    lab.settle()
-    assert lab.artists() == [("Queen", None, 1), ("Smile", QUEEN["id"], 0)]
-    lab.tell("artist", QUEEN["id"], {**QUEEN, "images": []})
-    lab.settle()
-    assert lab.artists() == [("Queen", QUEEN["id"], 1)]
+def test_an_artist_who_takes_the_name_of_a_provisional_one_stands_in_for_it(harness: Harness) -> None:
+    harness.tell("artist", QUEEN["id"], {**QUEEN, "name": "Smile", "images": []})
+    harness.play(A, "Song", "Queen")
+    harness.settle()
+    assert harness.artists() == [("Queen", None, 1), ("Smile", QUEEN["id"], 0)]
+    harness.tell("artist", QUEEN["id"], {**QUEEN, "images": []})
+    harness.settle()
+    assert harness.artists() == [("Queen", QUEEN["id"], 1)]
 
 
-def test_a_provisional_album_takes_its_id_and_namesakes_stay_apart(lab: Lab) -> None:
+def test_a_provisional_album_takes_its_id_and_namesakes_stay_apart(harness: Harness) -> None:
     for days, one in enumerate((A, B, C)):
-        lab.play(one, f"Song {days}", "Queen", "ALBUM", days=days)
-    lab.settle()
-    before = lab.rows("SELECT id FROM albums")
+        harness.play(one, f"Song {days}", "Queen", "ALBUM", days=days)
+    harness.settle()
+    before = harness.rows("SELECT id FROM albums")
     reissue = {**ALBUM, "id": spotify_id("w")}
-    lab.tell("track", B, track(B, album=reissue))
-    lab.settle()
-    assert lab.rows("SELECT id, spotify_id, image_url, release_date FROM albums") == [
+    harness.tell("track", B, track(B, album=reissue))
+    harness.settle()
+    assert harness.rows("SELECT id, spotify_id, image_url, release_date FROM albums") == [
         (before[0][0], reissue["id"], "https://i.example/large", "1981-10-26")
     ]
-    lab.tell("track", A, track(A))
-    lab.settle()
+    harness.tell("track", A, track(A))
+    harness.settle()
     on = "SELECT t.spotify_id, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id ORDER BY t.spotify_id"
-    assert lab.rows(on) == [(A, ALBUM["id"]), (B, reissue["id"]), (C, ALBUM["id"])]
+    assert harness.rows(on) == [(A, ALBUM["id"]), (B, reissue["id"]), (C, ALBUM["id"])]
 
 
 # ── Tracks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_polled_track_is_named_by_its_payload_and_meets_account_data(lab: Lab) -> None:
-    lab.play(None, "Song", "Queen")
-    lab.warehouse.poll(lab.user_id, [Polled(A, ENDED + timedelta(seconds=30), 200_000)])
-    lab.settle()
-    assert lab.rows("SELECT total_play_count FROM users") == [(2,)]
-    lab.tell("track", A, track(A))
-    lab.settle()
-    assert lab.rows("SELECT total_play_count, total_listening_ms FROM users") == [(1, 60_000)]
-    assert lab.rows("SELECT name, duration_ms, isrc FROM tracks WHERE spotify_id = %s", A) == [
+def test_a_polled_track_is_named_by_its_payload_and_meets_account_data(harness: Harness) -> None:
+    harness.play(None, "Song", "Queen")
+    harness.warehouse.poll(harness.user_id, [Polled(A, ENDED + timedelta(seconds=30), 200_000)])
+    harness.settle()
+    assert harness.rows("SELECT total_play_count FROM users") == [(2,)]
+    harness.tell("track", A, track(A))
+    harness.settle()
+    assert harness.rows("SELECT total_play_count, total_listening_ms FROM users") == [(1, 60_000)]
+    assert harness.rows("SELECT name, duration_ms, isrc FROM tracks WHERE spotify_id = %s", A) == [
         ("Song", 200_000, "GBUM71029604")
     ]
 
 
-def test_relinked_ids_become_one_track_and_its_events_keep_their_ids(lab: Lab) -> None:
-    lab.play(A, "Song", "Queen")
-    lab.play(B, "Song", "Queen", days=40)
-    lab.warehouse.poll(lab.user_id, [Polled(C, ENDED + timedelta(days=80), 200_000)])
-    lab.settle()
-    events = lab.rows("SELECT id, created_at FROM listening_events ORDER BY id")
-    lab.tell("track", B, track(C))
-    lab.settle()
-    lab.tell("track", B, track(A))
-    lab.settle()
-    assert lab.rows("SELECT spotify_id FROM tracks") == [(B,)]
-    assert lab.rows("SELECT spotify_id FROM track_aliases ORDER BY 1") == [(A,), (C,)]
-    assert lab.rows("SELECT play_count FROM user_track_stats") == [(3,)]
-    assert lab.rows("SELECT id, created_at FROM listening_events ORDER BY id") == events
+def test_relinked_ids_become_one_track_and_its_events_keep_their_ids(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen")
+    harness.play(B, "Song", "Queen", days=40)
+    harness.warehouse.poll(harness.user_id, [Polled(C, ENDED + timedelta(days=80), 200_000)])
+    harness.settle()
+    events = harness.rows("SELECT id, created_at FROM listening_events ORDER BY id")
+    harness.tell("track", B, track(C))
+    harness.settle()
+    harness.tell("track", B, track(A))
+    harness.settle()
+    assert harness.rows("SELECT spotify_id FROM tracks") == [(B,)]
+    assert harness.rows("SELECT spotify_id FROM track_aliases ORDER BY 1") == [(A,), (C,)]
+    assert harness.rows("SELECT play_count FROM user_track_stats") == [(3,)]
+    assert harness.rows("SELECT id, created_at FROM listening_events ORDER BY id") == events
 
 
-def test_a_track_of_a_top_list_is_in_the_catalog_though_nobody_played_it(lab: Lab) -> None:
-    lab.tell("track", A, track(A))
-    lab.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(B, album=None)]}})
-    lab.warehouse.sync()
-    assert lab.rows("SELECT spotify_id FROM tracks") == [(A,)]  # but not all that an album has
+def test_a_track_of_a_top_list_is_in_the_catalog_though_nobody_played_it(harness: Harness) -> None:
+    harness.tell("track", A, track(A))
+    harness.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(B, album=None)]}})
+    harness.warehouse.sync()
+    assert harness.rows("SELECT spotify_id FROM tracks") == [(A,)]  # but not all that an album has
 
 
-def test_an_album_tells_of_its_tracks(lab: Lab) -> None:
-    lab.play(A, "Song", "Queen")
-    lab.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A, "SONG!", BOWIE, album=None)]}})
-    lab.settle()
-    assert lab.rows("SELECT t.name, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id") == [
+def test_an_album_tells_of_its_tracks(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen")
+    harness.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A, "SONG!", BOWIE, album=None)]}})
+    harness.settle()
+    assert harness.rows("SELECT t.name, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id") == [
         ("SONG!", ALBUM["id"])
     ]
-    assert lab.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 0)]
+    assert harness.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 0)]
 
 
-def test_a_search_gives_account_data_its_id(lab: Lab) -> None:
-    lab.play(None, "Song", "Queen")
-    lab.play(None, "Song (live)", "Queen", days=1)
-    lab.settle()
-    before = lab.rows("SELECT id FROM tracks WHERE name = 'Song'")
+def test_a_search_gives_account_data_its_id(harness: Harness) -> None:
+    harness.play(None, "Song", "Queen")
+    harness.play(None, "Song (live)", "Queen", days=1)
+    harness.settle()
+    before = harness.rows("SELECT id FROM tracks WHERE name = 'Song'")
     for name in ("Song", "Song (live)"):
-        [keys] = lab.conn.execute("SELECT name_key(%s), name_key('Queen')", [name]).fetchall()
-        assert land_search(lab.conn, keys, SpotifyObject("track", A, track(A)), ENDED)
-        assert land_search(lab.conn, keys, None, ENDED)
-    lab.settle()
-    assert lab.rows("SELECT id, spotify_id FROM tracks") == [(before[0][0], A)]
-    assert lab.rows("SELECT play_count FROM user_track_stats") == [(2,)]
+        [keys] = harness.conn.execute("SELECT name_key(%s), name_key('Queen')", [name]).fetchall()
+        assert land_search(harness.conn, keys, SpotifyObject("track", A, track(A)), ENDED)
+        assert land_search(harness.conn, keys, None, ENDED)
+    harness.settle()
+    assert harness.rows("SELECT id, spotify_id FROM tracks") == [(before[0][0], A)]
+    assert harness.rows("SELECT play_count FROM user_track_stats") == [(2,)]
 
 
-def test_payloads_plays_and_synchronizations_at_once_end_as_one_after_another(lab: Lab, database_url: str) -> None:
+def test_payloads_plays_and_synchronizations_at_once_end_as_one_after_another(
+    harness: Harness, database_url: str
+) -> None:
     ids = [f"{number:022}" for number in range(40)]
 
     def tell(share: int) -> None:
@@ -316,11 +318,13 @@ def test_payloads_plays_and_synchronizations_at_once_end_as_one_after_another(la
             *[pool.submit(listen, share) for share in range(2)],
         ]:
             one.result(timeout=120)
-    user_ids = [user_id for (user_id,) in lab.rows("SELECT id FROM users")]
-    lab.warehouse.settle(user_ids)
-    lab.warehouse.sync()
-    assert [str(violation) for violation in invariants.check(lab.conn)] == []
-    assert lab.rows("SELECT count(*) FROM tracks") == [(40 - lab.rows("SELECT count(*) FROM track_aliases")[0][0],)]
-    assert lab.rows("SELECT total_play_count FROM users WHERE name <> 'ada'") == [(240,), (240,)]
+    user_ids = [user_id for (user_id,) in harness.rows("SELECT id FROM users")]
+    harness.warehouse.settle(user_ids)
+    harness.warehouse.sync()
+    assert [str(violation) for violation in invariants.check(harness.conn)] == []
+    assert harness.rows("SELECT count(*) FROM tracks") == [
+        (40 - harness.rows("SELECT count(*) FROM track_aliases")[0][0],)
+    ]
+    assert harness.rows("SELECT total_play_count FROM users WHERE name <> 'ada'") == [(240,), (240,)]
     followed = "SELECT count(*) FROM track_artists JOIN artists ON id = artist_id WHERE spotify_id IS NULL"
-    assert lab.rows(followed) == [(0,)]
+    assert harness.rows(followed) == [(0,)]

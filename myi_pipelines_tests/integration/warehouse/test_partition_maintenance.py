@@ -17,8 +17,8 @@ from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding, sha
 from myi_pipelines.warehouse.partition_maintenance import Maintained, drifts, maintain, partition_report
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, MONTH_TABLES, months_between, partition_name
 from myi_pipelines.warehouse.reporting import missing_partitions
-from myi_pipelines.warehouse.shadow_partitions import Aside
-from myi_pipelines_tests.support.dagster_harness import Lab, checks, metadata, why
+from myi_pipelines.warehouse.shadow_partitions import ShadowPartition
+from myi_pipelines_tests.support.dagster_harness import Harness, checks, metadata, why
 from myi_pipelines_tests.support.exchanging import MONTHS, prepare
 from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 
@@ -92,10 +92,10 @@ def test_a_month_that_was_left_aside_is_dropped_but_not_one_that_is_being_built(
         holding(builder, exclusive(Lock.CATALOG), shared(Lock.ARCHIVE), exclusive(Lock.MONTH, AHEAD[0])),
     ):
         with builder.transaction():
-            shadow_partitions.create(builder, Aside(LISTENING_EVENTS, AHEAD[0]))
+            shadow_partitions.create(builder, ShadowPartition(LISTENING_EVENTS, AHEAD[0]))
         assert maintain(warehouse_conn, []) == Maintained([], [], [])
     assert maintain(warehouse_conn, []) == Maintained([], [], ["listening_events_y2030m11"])
-    assert shadow_partitions.leftovers(warehouse_conn) == []
+    assert shadow_partitions.orphans(warehouse_conn) == []
 
 
 def test_the_report_tells_what_is_in_each_partition(warehouse_conn: Connection, database_url: str) -> None:
@@ -117,12 +117,12 @@ def test_the_report_tells_what_is_in_each_partition(warehouse_conn: Connection, 
 
 
 def test_the_asset_makes_what_its_checks_miss(database_url: str, tmp_path: Path, warehouse_conn: Connection) -> None:
-    lab = Lab(database_url, tmp_path)
+    harness = Harness(database_url, tmp_path)
     this_month = datetime.now(UTC).date().replace(day=1)
     with DagsterInstance.ephemeral() as instance:
-        before = lab.run("check_warehouse", instance, months=[this_month])
+        before = harness.run("check_warehouse", instance, months=[this_month])
         assert not checks(before)["partitions_are_present"][0]
-        result = lab.run("maintain_partitions", instance, months=[this_month])
+        result = harness.run("maintain_partitions", instance, months=[this_month])
         assert result.success, why(result)
         [told] = metadata(result, "listening_events_partitions").values()
         wanted = months_between(this_month, last_month())
@@ -133,7 +133,7 @@ def test_the_asset_makes_what_its_checks_miss(database_url: str, tmp_path: Path,
         warehouse_conn.execute(
             f"ALTER TABLE {partition_name('listening_events', this_month)} SET (fillfactor = 70)".encode()
         )
-        after = lab.run("check_warehouse", instance, months=[this_month])
+        after = harness.run("check_warehouse", instance, months=[this_month])
     assert checks(after)["partitions_are_present"][0]
     assert not checks(after)["partitions_are_set_up"][0]
     severities = {one.check_name: one.severity for one in after.get_asset_check_evaluations()}

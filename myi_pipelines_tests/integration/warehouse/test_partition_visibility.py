@@ -30,11 +30,11 @@ from myi_pipelines.warehouse.partitions import (
     MonthTable,
     PartitionsUnknown,
     attachment,
+    ensure_partitions_visible,
     partition_name,
-    see_months,
     snapshot,
 )
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -87,7 +87,7 @@ def knows(conn: Connection, table: MonthTable, month: date) -> bool:
     return partition_name(table.name, month) in partitions._known(conn, table, [month])
 
 
-def a_month(warehouse: Warehouse) -> Slice:
+def a_month(warehouse: Warehouse) -> UserMonth:
     user_id = 1
     return warehouse.slices_of(user_id)[3]
 
@@ -98,20 +98,22 @@ def test_a_session_that_kept_an_old_list_is_made_to_look_again(
 ) -> None:
     month = min(partitions.existing_months(warehouse.conn, table))
     attach_while_looked_up(warehouse.conn, reader, table, month)
-    assert not knows(reader, table, month), "this PostgreSQL no longer forgets partitions: see_months can go"
+    assert not knows(reader, table, month), (
+        "this PostgreSQL no longer forgets partitions: ensure_partitions_visible can go"
+    )
     time.sleep(0.1)
     assert not knows(reader, table, month)
 
-    see_months(reader, table, [month])
+    ensure_partitions_visible(reader, table, [month])
     assert knows(reader, table, month)
 
 
-def conform(conn: Connection, one: Slice) -> None:
-    for _ in events.conform_slices(conn, [one], min_play_ms=MIN_PLAY_MS):
+def conform(conn: Connection, one: UserMonth) -> None:
+    for _ in events.conform_user_months(conn, [one], min_play_ms=MIN_PLAY_MS):
         pass
 
 
-def refresh(conn: Connection, one: Slice) -> None:
+def refresh(conn: Connection, one: UserMonth) -> None:
     stats.refresh_stats(conn, one.user_id, [one.month])
 
 
@@ -121,13 +123,13 @@ def refresh(conn: Connection, one: Slice) -> None:
     ids=["events", "statistics", "statistics of months whose counts were not seen"],
 )
 def test_nothing_is_missed(
-    warehouse: Warehouse, reader: Connection, derive: Callable[[Connection, Slice], None], table: MonthTable
+    warehouse: Warehouse, reader: Connection, derive: Callable[[Connection, UserMonth], None], table: MonthTable
 ) -> None:
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
     attach_while_looked_up(warehouse.conn, reader, table, one.month)
     derive(reader, one)
-    assert user_months.stale_slices(warehouse.conn, Stage.STATS) == []
+    assert user_months.invalidated_user_months(warehouse.conn, Stage.STATS) == []
     assert warehouse.tables(one.user_id) == expected
 
 
@@ -170,22 +172,22 @@ def test_while_a_snapshot_is_read_no_month_leaves_and_others_come(warehouse: War
     assert after < before
 
 
-def sync_with_work(conn: Connection, one: Slice) -> None:
-    conn.execute("INSERT INTO stale_export_tracks SELECT min(id), max(id) FROM export_tracks")
+def sync_with_work(conn: Connection, one: UserMonth) -> None:
+    conn.execute("INSERT INTO pending_export_tracks SELECT min(id), max(id) FROM export_tracks")
     catalog.sync_catalog(conn)
 
 
-def archive_all(conn: Connection, one: Slice) -> None:
+def archive_all(conn: Connection, one: UserMonth) -> None:
     with TemporaryDirectory() as folder:
         list(archive_months(conn, Store(folder), before=date(2026, 1, 1)))
 
 
-def export(conn: Connection, one: Slice) -> None:
+def export(conn: Connection, one: UserMonth) -> None:
     with TemporaryDirectory() as folder:
         export_user(conn, Store(folder), "anna", Path(folder, "export"), ExportFormat.PARQUET)
 
 
-DERIVING: dict[str, Callable[[Connection, Slice], object]] = {
+DERIVING: dict[str, Callable[[Connection, UserMonth], object]] = {
     "the catalog": sync_with_work,
     "events": conform,
     "statistics": refresh,
@@ -216,11 +218,11 @@ def test_partitions_are_found_in_any_plan(warehouse: Warehouse) -> None:
     )
     [(first, *_)] = warehouse.conn.execute("EXPLAIN SELECT FROM listening_events").fetchmany(1)
     assert first.startswith("Gather")
-    see_months(warehouse.conn, LISTENING_EVENTS)
+    ensure_partitions_visible(warehouse.conn, LISTENING_EVENTS)
 
 
 def test_months_that_are_not_there_are_not_missed(warehouse: Warehouse) -> None:
     for months in ([], [date(2008, 10, 1)], [date(2008, 10, 1), date(2009, 2, 1)]):
-        see_months(warehouse.conn, LISTENING_EVENTS, months)
+        ensure_partitions_visible(warehouse.conn, LISTENING_EVENTS, months)
     with pytest.raises(psycopg.errors.UndefinedTable):
-        see_months(warehouse.conn, MonthTable("no_table", True, LISTENING_EVENTS.storage))
+        ensure_partitions_visible(warehouse.conn, MonthTable("no_table", True, LISTENING_EVENTS.storage))

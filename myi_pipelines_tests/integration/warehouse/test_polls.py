@@ -36,8 +36,8 @@ def plays(count: int, *, until: datetime = NOW, step: timedelta = timedelta(minu
 def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: datetime = NOW) -> Landed:
     assert polls.claim(conn, user.user_id, now, on_demand=True)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": f"Song {play.spotify_id}"} for play in page}
-    everybody = polls.linked_crowd(conn, now, QUOTA)
-    return polls.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, everybody=everybody)
+    total_demand = polls.linked_demand(conn, now, QUOTA)
+    return polls.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, total_demand=total_demand)
 
 
 def count(conn: Connection, table: str) -> int:
@@ -93,7 +93,9 @@ def test_a_page_lands_with_its_tracks_and_marks_its_slices(conn: Connection) -> 
     assert (landed.added, landed.gap) == (20, None)
     assert landed.next_poll_at == NOW + COOLDOWN
     assert (count(conn, "polled_plays"), count(conn, "spotify_objects")) == (20, 20)
-    assert conn.execute("SELECT month::text, stage FROM stale_slices").fetchall() == [("2026-08-01", "EVENTS")]
+    assert conn.execute("SELECT month::text, stage FROM invalidated_user_months").fetchall() == [
+        ("2026-08-01", "EVENTS")
+    ]
     assert conn.execute("SELECT last_ingested_at IS NOT NULL FROM users").fetchone() == (True,)
 
 
@@ -102,11 +104,11 @@ def test_a_page_that_tells_nothing_new_writes_nothing(conn: Connection) -> None:
     page = plays(50)
     land(conn, user, page)
     before = conn.execute("SELECT last_ingested_at FROM users").fetchone()
-    conn.execute("DELETE FROM stale_slices; UPDATE spotify_objects SET fetched_at = '2000-01-01'")
+    conn.execute("DELETE FROM invalidated_user_months; UPDATE spotify_objects SET fetched_at = '2000-01-01'")
     landed = land(conn, user, page, NOW + COOLDOWN)
     assert (landed.added, landed.gap) == (0, None)
     assert conn.execute("SELECT last_ingested_at FROM users").fetchone() == before
-    assert count(conn, "stale_slices") == 0
+    assert count(conn, "invalidated_user_months") == 0
     assert conn.execute("SELECT DISTINCT fetched_at::date::text FROM spotify_objects").fetchall() == [("2000-01-01",)]
 
 
@@ -174,10 +176,14 @@ def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
     conn.execute("ALTER TABLE spotify_objects ADD CHECK (spotify_id <> 'track00000000000000004')")
     page = plays(10)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": "Song"} for play in page}
-    everybody = polls.linked_crowd(conn, NOW, QUOTA)
+    total_demand = polls.linked_demand(conn, NOW, QUOTA)
     with pytest.raises(Exception, match="violates check constraint"):
-        polls.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, everybody=everybody)
-    assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "stale_slices")) == (0, 0, 0)
+        polls.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, total_demand=total_demand)
+    assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "invalidated_user_months")) == (
+        0,
+        0,
+        0,
+    )
     assert conn.execute("SELECT last_ingested_at FROM users").fetchone() == (None,)
     assert polls.due_users(conn, NOW + COOLDOWN) == [user]
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from myi_pipelines.warehouse import catalog, invariants, partitions, rebuild, shadow_partitions
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, partition_name
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.properties.test_listening_properties import Arrival, Home, arrivals, bounded, take_and_check
 from myi_pipelines_tests.support import exchanging, reference
 from myi_pipelines_tests.support.exchanging import MONTHS, Swapping, landing, mark_all, open_swapping, prepare, swaps
@@ -28,7 +28,7 @@ from myi_pipelines_tests.support.killable_processes import (
     durable_server,
     end_victim,
     kill_server,
-    start_victim,
+    start_killable,
 )
 from myi_pipelines_tests.support.reference import Polled
 from myi_pipelines_tests.support.strategies import Listener, households, narrow_scenes
@@ -117,7 +117,7 @@ def test_a_listener_who_is_not_asked_for_stays_as_they_are(warehouse: Swapping) 
     warehouse.conn.execute("UPDATE listening_events SET ms_played = 7")
     before = rows(warehouse)
     first, second = user_ids.values()
-    warehouse.conform([Slice(first, MAY)])
+    warehouse.conform([UserMonth(first, MAY)])
     told = rows(warehouse)
     assert [row for row in told if row[1] == second] == [row for row in before if row[1] == second]
     assert not [row for row in told if row[1] == first and row[3] < datetime(2021, 6, 1, tzinfo=UTC) and row[5] == 7]
@@ -130,7 +130,7 @@ def test_a_partition_that_was_swapped_in_looks_like_any_other(warehouse: Swappin
     assert set(swaps) == set(MONTHS)
     partitions.ensure_months(warehouse.conn, [date(2021, 7, 1)])
     assert looks(warehouse, MAY) == looks(warehouse, date(2021, 7, 1))
-    assert shadow_partitions.leftovers(warehouse.conn) == []
+    assert shadow_partitions.orphans(warehouse.conn) == []
     [triggers] = warehouse.conn.execute(
         "SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('users'::regclass, 'tracks'::regclass)"
     )
@@ -173,7 +173,7 @@ def test_readers_always_see_every_row_and_wait_for_milliseconds(warehouse: Swapp
             conn.isolation_level = isolation
             conn.autocommit = False
             while not ended.is_set():
-                conn.execute("SELECT count(*) FROM stale_slices")  # takes the snapshot, if it is to be kept
+                conn.execute("SELECT count(*) FROM invalidated_user_months")  # takes the snapshot, if it is to be kept
                 time.sleep(0.002)
                 began = time.monotonic()
                 [(seen,)] = conn.execute("SELECT count(*) FROM listening_events JOIN users ON users.id = user_id")
@@ -197,7 +197,7 @@ def test_readers_always_see_every_row_and_wait_for_milliseconds(warehouse: Swapp
     assert len(waits) > 50
 
 
-@pytest.mark.parametrize("moment", ["finish", "swapped_in"])
+@pytest.mark.parametrize("moment", ["finish", "exchange_partition"])
 def test_plays_that_land_meanwhile_stay_marked_and_are_derived_next(
     warehouse: Swapping, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -218,7 +218,7 @@ def test_plays_that_land_meanwhile_stay_marked_and_are_derived_next(
     warehouse.conform(mark_all(warehouse))
     assert landed == [1]
     assert set(swaps) == set(MONTHS)
-    assert warehouse.stale(user_id, Stage.EVENTS) == [Slice(user_id, MAY)]
+    assert warehouse.stale(user_id, Stage.EVENTS) == [UserMonth(user_id, MAY)]
 
     warehouse.settle(user_ids.values())
 
@@ -274,7 +274,7 @@ def test_a_reader_who_takes_long_is_waited_for_and_then_the_month_is_merged(
 ) -> None:
     user_ids = prepare(warehouse, 2)
     before = rows(warehouse)
-    monkeypatch.setattr(shadow_partitions, "SECONDS_TO_SWAP", 0.2)
+    monkeypatch.setattr(shadow_partitions, "SECONDS_TO_EXCHANGE", 0.2)
     monkeypatch.setattr(shadow_partitions, "SECONDS_FOR_OLD_READERS", 0.2)
     warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1")
     swaps.clear()
@@ -286,7 +286,7 @@ def test_a_reader_who_takes_long_is_waited_for_and_then_the_month_is_merged(
             assert reader.execute("SELECT sum(ms_played) FROM listening_events").fetchall() == [seen]
     assert not swaps
     assert rows(warehouse) == before
-    assert shadow_partitions.leftovers(warehouse.conn) == []
+    assert shadow_partitions.orphans(warehouse.conn) == []
     assert_whole(warehouse, user_ids)
 
 
@@ -295,29 +295,29 @@ def test_a_listener_who_is_deleted_meanwhile_stays_deleted(
 ) -> None:
     user_ids = prepare(warehouse, 3)
     gone = user_ids.pop("listener2")
-    real = shadow_partitions.swapped_in
+    real = shadow_partitions.exchange_partition
 
     def delete_first(*arguments: Any) -> Any:
         with psycopg.connect(database_url) as other:
             other.execute("DELETE FROM users WHERE id = %s", [gone])
         return real(*arguments)
 
-    monkeypatch.setattr(shadow_partitions, "swapped_in", delete_first)
+    monkeypatch.setattr(shadow_partitions, "exchange_partition", delete_first)
     warehouse.conform(mark_all(warehouse))
-    assert shadow_partitions.leftovers(warehouse.conn) == []
+    assert shadow_partitions.orphans(warehouse.conn) == []
     assert not [row for row in rows(warehouse) if row[1] == gone]
     assert_whole(warehouse, user_ids)
 
 
 def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -> None:
     user_ids = prepare(warehouse, LISTENERS)
-    bad = Slice(user_ids["listener2"], MAY)
+    bad = UserMonth(user_ids["listener2"], MAY)
     warehouse.conn.execute("DELETE FROM listening_events")
     warehouse.conn.execute(
         f"ALTER TABLE listening_events ADD CONSTRAINT bad CHECK (user_id <> {bad.user_id} OR played_at >= '2021-06-01')"
     )
-    troubles: list[tuple[Slice, psycopg.Error]] = []
-    derived = rebuild.derive_slices(
+    troubles: list[tuple[UserMonth, psycopg.Error]] = []
+    derived = rebuild.derive_user_months(
         warehouse.conn,
         mark_all(warehouse),
         min_play_ms=reference.MIN_PLAY_MS,
@@ -326,7 +326,7 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -
     done = {one for one, _ in derived}
     assert [one for one, _ in troubles] == [bad]
     assert isinstance(troubles[0][1], psycopg.errors.CheckViolation)
-    assert done == {Slice(user_id, month) for user_id in user_ids.values() for month in MONTHS} - {bad}
+    assert done == {UserMonth(user_id, month) for user_id in user_ids.values() for month in MONTHS} - {bad}
     assert [one for user_id in user_ids.values() for one in warehouse.stale(user_id, Stage.EVENTS)] == [bad]
     warehouse.conn.execute("ALTER TABLE listening_events DROP CONSTRAINT bad")
     assert_whole(warehouse, user_ids)
@@ -335,13 +335,13 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -
 def test_a_month_that_was_left_aside_goes_with_the_next_rebuild_or_merged_track(warehouse: Swapping) -> None:
     prepare(warehouse, 2)
     for use in (lambda: warehouse.conform(mark_all(warehouse)), lambda: catalog.sync_catalog(warehouse.conn)):
-        aside = shadow_partitions.Aside(LISTENING_EVENTS, MAY)
-        shadow_partitions.create(warehouse.conn, aside)
-        shadow_partitions.finish([warehouse.conn], aside)
-        assert shadow_partitions.leftovers(warehouse.conn) == ["listening_events_y2021m05"]
+        shadow = shadow_partitions.ShadowPartition(LISTENING_EVENTS, MAY)
+        shadow_partitions.create(warehouse.conn, shadow)
+        shadow_partitions.finish([warehouse.conn], shadow)
+        assert shadow_partitions.orphans(warehouse.conn) == ["listening_events_y2021m05"]
         warehouse.conn.execute("INSERT INTO tracks (spotify_id, merged_into) SELECT NULL, min(id) FROM tracks")
         use()
-        assert shadow_partitions.leftovers(warehouse.conn) == []
+        assert shadow_partitions.orphans(warehouse.conn) == []
 
 
 def test_a_full_disk_leaves_the_old_month_and_nothing_aside(warehouse: Swapping) -> None:
@@ -355,7 +355,7 @@ def test_a_full_disk_leaves_the_old_month_and_nothing_aside(warehouse: Swapping)
     )
     with pytest.raises(psycopg.errors.DiskFull):
         warehouse.conform(mark_all(warehouse))
-    assert shadow_partitions.leftovers(warehouse.conn) == []
+    assert shadow_partitions.orphans(warehouse.conn) == []
     assert rows(warehouse) == before
     assert all(warehouse.stale(user_id, Stage.EVENTS) for user_id in user_ids.values())
     warehouse.conn.execute("ALTER TABLE listening_events DROP CONSTRAINT is_full")
@@ -370,16 +370,16 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_
             before = rows(warehouse)
         chance = random.Random(5)
         for _ in range(2):
-            victim = start_victim("exchanging", url)
+            killable = start_killable("exchanging", url)
             time.sleep(chance.uniform(0.1, 0.9))
             kill_server(server)
-            victim.communicate(timeout=30)
+            killable.communicate(timeout=30)
             server.start()
             with open_swapping(url) as warehouse:
                 assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
                 warehouse.conform(mark_all(warehouse))
                 assert rows(warehouse) == before
-                assert shadow_partitions.leftovers(warehouse.conn) == []
+                assert shadow_partitions.orphans(warehouse.conn) == []
                 assert_whole(warehouse, user_ids)
 
 
@@ -391,22 +391,22 @@ def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
     before = rows(warehouse)
     chance = random.Random(11)
     for _ in range(KILLS):
-        victim = start_victim("exchanging", database_url)
+        killable = start_killable("exchanging", database_url)
         time.sleep(chance.uniform(0.05, 0.8))
-        end_victim(victim, warehouse.conn, exchanging.APPLICATION, by=victim_is)
+        end_victim(killable, warehouse.conn, exchanging.APPLICATION, by=victim_is)
         assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
         warehouse.conform(mark_all(warehouse))
         assert rows(warehouse) == before
-        assert shadow_partitions.leftovers(warehouse.conn) == []
+        assert shadow_partitions.orphans(warehouse.conn) == []
     assert_whole(warehouse, user_ids)
 
 
 # ── Which way ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("share", "is_swapped"), [(5, True), (100, False)])
+@pytest.mark.parametrize(("share", "is_exchanged"), [(5, True), (100, False)])
 def test_a_month_is_swapped_only_if_much_of_it_is_to_be_written(
-    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: int, is_swapped: bool
+    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: int, is_exchanged: bool
 ) -> None:
     user_ids = prepare(warehouse, LISTENERS)
     monkeypatch.setattr(rebuild, "SHARE_TO_WRITE", 0.1)
@@ -414,7 +414,7 @@ def test_a_month_is_swapped_only_if_much_of_it_is_to_be_written(
     warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1 WHERE id %% %s = 0", [share])
     swaps.clear()
     counts = warehouse.conform(mark_all(warehouse))
-    assert bool(swaps) == is_swapped
+    assert bool(swaps) == is_exchanged
     assert counts["updated"] == len([row for row in before if row[0] % share == 0]) > 0
     assert counts["unchanged"] == len(before) - counts["updated"]
     assert rows(warehouse) == before
@@ -423,23 +423,23 @@ def test_a_month_is_swapped_only_if_much_of_it_is_to_be_written(
 
 def test_a_few_listeners_months_are_merged(warehouse: Swapping, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(warehouse, 2)
-    monkeypatch.setattr(rebuild, "SLICES_AT_LEAST", 3)
+    monkeypatch.setattr(rebuild, "USER_MONTHS_AT_LEAST", 3)
     swaps.clear()
     warehouse.conform(mark_all(warehouse))
     assert not swaps
 
 
-@pytest.mark.parametrize(("share", "is_swapped"), [(0.3, True), (0.9, False)])
+@pytest.mark.parametrize(("share", "is_exchanged"), [(0.3, True), (0.9, False)])
 def test_a_month_is_not_looked_at_for_a_small_part_of_it(
-    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: float, is_swapped: bool
+    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: float, is_exchanged: bool
 ) -> None:
     user_ids = prepare(warehouse, LISTENERS)
     looked_at: list[date] = []
     real = shadow_partitions.create
 
-    def create(conn: psycopg.Connection, aside: shadow_partitions.Aside) -> None:
-        looked_at.append(aside.month)
-        real(conn, aside)
+    def create(conn: psycopg.Connection, shadow: shadow_partitions.ShadowPartition) -> None:
+        looked_at.append(shadow.month)
+        real(conn, shadow)
 
     monkeypatch.setattr(shadow_partitions, "create", create)
     warehouse.conn.execute("ANALYZE imported_plays, polled_plays")
@@ -448,5 +448,5 @@ def test_a_month_is_not_looked_at_for_a_small_part_of_it(
     monkeypatch.setattr(rebuild, "SHARE_TO_WRITE", share)
     swaps.clear()
     warehouse.conform(some)
-    assert bool(swaps) == bool(looked_at) == is_swapped
+    assert bool(swaps) == bool(looked_at) == is_exchanged
     assert_whole(warehouse, user_ids)

@@ -11,7 +11,7 @@ from benchmarks.plans import Plan, executed, nodes
 from benchmarks.rebuild import STATISTICS
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import invariants, stats, user_months
-from myi_pipelines.warehouse.user_months import Slice, Stage
+from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
@@ -19,7 +19,7 @@ MONTH = date(2023, 5, 1)
 LISTENERS, PLAYS, TRACKS = 40, 150, 200
 
 
-def conformed(warehouse: Warehouse, listeners: int) -> list[Slice]:
+def conformed(warehouse: Warehouse, listeners: int) -> list[UserMonth]:
     """Slices of listeners, each with plays in one month, whose statistics are stale."""
     for number in range(listeners):
         chance = Random(number)
@@ -28,8 +28,8 @@ def conformed(warehouse: Warehouse, listeners: int) -> list[Slice]:
         plays = [Play(_track(chance.randrange(TRACKS)), CONTEXT, ended, ended, 100_000) for ended in ends]
         warehouse.land(warehouse.user(f"listener{number}", "UTC"), plays, batch_rows=PLAYS)
     warehouse.sync()
-    warehouse.conform(user_months.stale_slices(warehouse.conn, Stage.EVENTS))
-    return user_months.stale_slices(warehouse.conn, Stage.STATS)
+    warehouse.conform(user_months.invalidated_user_months(warehouse.conn, Stage.EVENTS))
+    return user_months.invalidated_user_months(warehouse.conn, Stage.STATS)
 
 
 def _track(number: int) -> Track:
@@ -39,11 +39,11 @@ def _track(number: int) -> Track:
 @pytest.mark.parametrize("others", [0, stats.LISTENERS_AT_LEAST], ids=["alone", "among others"])
 def test_somebody_who_was_forgotten_since_is_left_out(warehouse: Warehouse, others: int) -> None:
     stale = conformed(warehouse, others)
-    forgotten = Slice(warehouse.user("forgotten", "UTC"), MONTH)
+    forgotten = UserMonth(warehouse.user("forgotten", "UTC"), MONTH)
     warehouse.conn.execute("DELETE FROM users WHERE id = %s", [forgotten.user_id])
-    refreshed = stats.refresh_slices([warehouse.conn, warehouse.status_conn], [*stale, forgotten], recount=True)
+    refreshed = stats.refresh_user_months([warehouse.conn, warehouse.status_conn], [*stale, forgotten], recount=True)
     assert sorted(one for each in refreshed for one in each.slices) == sorted(stale)
-    assert user_months.stale_slices(warehouse.conn, Stage.STATS) == []
+    assert user_months.invalidated_user_months(warehouse.conn, Stage.STATS) == []
     assert invariants.check(warehouse.conn) == []
 
 
@@ -57,9 +57,9 @@ def test_no_row_is_compared_with_every_other_when_the_planner_knows_few_of_the_l
         warehouse.refresh(one.user_id, [one.month])
     warehouse.conn.execute("ANALYZE")
     conns = [warehouse.conn, warehouse.status_conn]
-    list(stats.refresh_slices(conns, stale[2:], recount=True))
+    list(stats.refresh_user_months(conns, stale[2:], recount=True))
     with executed(warehouse.conn) as plans, executed(warehouse.status_conn) as more_plans:
-        refreshed = list(stats.refresh_slices(conns, stale[2:], recount=True))
+        refreshed = list(stats.refresh_user_months(conns, stale[2:], recount=True))
     assert [len(one.slices) for one in refreshed] == [(LISTENERS - 2) / 2] * 2
     ran = [node for plan in plans + more_plans for node in nodes(plan)]
     assert any(node.get("Relation Name") == "user_artist_stats" for node in ran)

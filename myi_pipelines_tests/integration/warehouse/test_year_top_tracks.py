@@ -21,7 +21,7 @@ from myi_pipelines.warehouse import users
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import ensure_months, month_of
 from myi_pipelines.warehouse.stats import Refreshed, refresh_stats
-from myi_pipelines.warehouse.user_months import Slice, Stage, mark_stale
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 
 KEPT = 50
@@ -72,7 +72,7 @@ class Ada:
             " ON CONFLICT DO NOTHING",
             [self.id, played_at, ms, [self.tracks[number] for number in numbers]],
         )
-        mark_stale(self.conn, [Slice(self.id, month_of(played_at))], Stage.STATS)
+        invalidate(self.conn, [UserMonth(self.id, month_of(played_at))], Stage.STATS)
 
     def forgets(self, numbers: Sequence[int], since: datetime, until: datetime) -> None:
         gone = self.conn.execute(
@@ -80,7 +80,7 @@ class Ada:
             " AND played_at < %s RETURNING played_at",
             [self.id, [self.tracks[number] for number in numbers], since, until],
         )
-        mark_stale(self.conn, sorted({Slice(self.id, month_of(played_at)) for (played_at,) in gone}), Stage.STATS)
+        invalidate(self.conn, sorted({UserMonth(self.id, month_of(played_at)) for (played_at,) in gone}), Stage.STATS)
 
     def moves(self, timezone: str) -> None:
         users.set_timezone(self.conn, self.name, timezone)

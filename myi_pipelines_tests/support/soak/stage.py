@@ -169,27 +169,27 @@ class Stage:
         for worker in self.workers:
             worker.ready()
 
-    def work(self, tasks: Sequence[str], *, hands: int = 1, victim: int | None = None) -> None:
+    def work(self, tasks: Sequence[str], *, hands: int = 1, killable: int | None = None) -> None:
         """Have some workers do the same at once; one of them may be killed before it is done."""
         self.workers = self.workers[1:] + self.workers[:1]
         at_work = self.workers[:hands]
         began = time.monotonic()
         for worker in at_work:
             worker.begin(self.now, tasks)
-        if victim is not None:
+        if killable is not None:
             time.sleep(self.chance.random() * self.seconds[tuple(tasks)])
-            if at_work[victim].kill():
+            if at_work[killable].kill():
                 self.interrupted.append(self.now)
         for place, worker in enumerate(at_work):
-            if place != victim:
+            if place != killable:
                 for user, error in worker.answer().get("poll", ()):
                     self.polls.append((self.now, user, error))
-        if victim is None:
+        if killable is None:
             self.seconds[tuple(tasks)] = time.monotonic() - began
         else:
             assert self.spare is not None
-            self.workers[victim], self.spare = self.spare, self.start_worker()
-            self.workers[victim].ready()
+            self.workers[killable], self.spare = self.spare, self.start_worker()
+            self.workers[killable].ready()
 
     def dismiss(self) -> None:
         for worker in [*self.workers, *([self.spare] if self.spare else [])]:

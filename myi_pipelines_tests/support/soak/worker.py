@@ -29,10 +29,10 @@ from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.rate_limits import Gate
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, connect, prepare
-from myi_pipelines.warehouse.events import conform_slices
+from myi_pipelines.warehouse.events import conform_user_months
 from myi_pipelines.warehouse.poll_pacing import Quota
 from myi_pipelines.warehouse.stats import refresh_stats
-from myi_pipelines.warehouse.user_months import Stage, stale_slices
+from myi_pipelines.warehouse.user_months import Stage, invalidated_user_months
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 
 APPLICATION = "myi soak"
@@ -87,10 +87,10 @@ class Hands:
     def derive(self) -> int:
         """Whatever is stale."""
         sync_catalog(self.conn)
-        slices = stale_slices(self.conn, Stage.EVENTS)
-        for _ in conform_slices(self.conn, slices, min_play_ms=MIN_PLAY_MS):
+        slices = invalidated_user_months(self.conn, Stage.EVENTS)
+        for _ in conform_user_months(self.conn, slices, min_play_ms=MIN_PLAY_MS):
             pass
-        for user_id in sorted({one.user_id for one in stale_slices(self.conn, Stage.STATS)}):
+        for user_id in sorted({one.user_id for one in invalidated_user_months(self.conn, Stage.STATS)}):
             refresh_stats(self.conn, user_id)
         return len(slices)
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from myi_pipelines.ingest.uploads import waiting_files
-from myi_pipelines.ingest.uploads.waiting_files import Stamp, fingerprint, is_in_dropped_folder, look_into, owner
+from myi_pipelines.ingest.uploads.waiting_files import FileSignature, fingerprint, is_in_dropped_folder, owner, scan
 
 
 def put(folder: Path, name: str, content: str = "[]") -> Path:
@@ -20,7 +20,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_folder_that_does_not_exist_is_empty(tmp_path: Path) -> None:
-    assert look_into(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [])
+    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [])
 
 
 def test_uploads_are_found_by_user_at_any_depth(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_uploads_are_found_by_user_at_any_depth(tmp_path: Path) -> None:
         ".stray/z.json", "lost.zip", "notes.txt",
     ):  # fmt: skip
         put(tmp_path, name)
-    inbox = look_into(tmp_path, settle_seconds=0, now=time.time() + 1)
+    inbox = scan(tmp_path, settle_seconds=0, now=time.time() + 1)
     found = {user: [str(path.relative_to(tmp_path)) for path in paths] for user, paths in inbox.waiting.items()}
     assert found == {
         "anna": ["anna/A.JSON", "anna/b.zip", "anna/my_data/Streaming_History_Audio_2020.json"],
@@ -46,8 +46,8 @@ def test_a_file_settles_by_being_left_alone_whatever_its_modification_time(tmp_p
     ahead = put(tmp_path, "anna/clock_ahead.zip")
     os.utime(ahead, (time.time() + 9_999, time.time() + 9_999))
     now = time.time()
-    assert look_into(tmp_path, settle_seconds=5, now=now).unsettled == [ahead, copied]
-    assert look_into(tmp_path, settle_seconds=5, now=now + 6).waiting == {"anna": [ahead, copied]}
+    assert scan(tmp_path, settle_seconds=5, now=now).unsettled == [ahead, copied]
+    assert scan(tmp_path, settle_seconds=5, now=now + 6).waiting == {"anna": [ahead, copied]}
 
 
 def test_fingerprints_tell_sets_of_files_apart(tmp_path: Path) -> None:
@@ -63,12 +63,12 @@ def test_fingerprints_tell_sets_of_files_apart(tmp_path: Path) -> None:
 
 def test_a_replaced_file_has_another_stamp(tmp_path: Path) -> None:
     path = put(tmp_path, "anna/1.json")
-    stamp = Stamp.of(path)
-    assert Stamp.of(path) == stamp
+    signature = FileSignature.of(path)
+    assert FileSignature.of(path) == signature
     put(tmp_path, "anna/new.json").rename(path)
-    assert Stamp.of(path) != stamp
+    assert FileSignature.of(path) != signature
     path.unlink()
-    assert Stamp.of(path) is None
+    assert FileSignature.of(path) is None
 
 
 def test_only_waiting_files_have_an_owner(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_link_is_moved_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
     link = folder / "anna" / "history.zip"
     link.parent.mkdir(parents=True)
     link.symlink_to(target)
-    assert look_into(folder, settle_seconds=0, now=time.time() + 1).waiting == {"anna": [link]}
+    assert scan(folder, settle_seconds=0, now=time.time() + 1).waiting == {"anna": [link]}
     waiting_files.move_to_imported(folder, link)
     assert target.exists()
     assert (folder / "anna/imported/history.zip").is_symlink()

@@ -12,7 +12,15 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from myi_pipelines.warehouse.poll_pacing import COOLDOWN, VISIBLE_PLAYS, Listening, Quota, crowd, next_interval, pace
+from myi_pipelines.warehouse.poll_pacing import (
+    COOLDOWN,
+    VISIBLE_PLAYS,
+    Listening,
+    Quota,
+    aggregate_demand,
+    next_interval,
+    pace,
+)
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -70,7 +78,7 @@ def simulate(listeners: Sequence[Habit], quota: Quota, *, days: int = 2, seed: i
     seen = [0] * len(listeners)
     for tick in range(int(days * DAY / quota.tick)):
         now = BEGAN + tick * quota.tick + timedelta(seconds=chance.uniform(0, 20))
-        everybody, before = crowd(known, now, quota), list(known)
+        total_demand, before = aggregate_demand(known, now, quota), list(known)
         for one in range(len(listeners)):
             if due[one] > now:
                 continue
@@ -82,7 +90,7 @@ def simulate(listeners: Sequence[Habit], quota: Quota, *, days: int = 2, seed: i
             page = ends[one][max(0, over - VISIBLE_PLAYS) : over]
             known[one] = Listening(page[-1] if page else None, pace(page, now), gap)
             polls[one].at.append(now)
-            due[one] = now + next_interval(known[one], everybody.without(before[one]), now)
+            due[one] = now + next_interval(known[one], total_demand.without(before[one]), now)
     return polls
 
 
@@ -152,9 +160,9 @@ def test_an_active_listener_is_polled_every_few_minutes_and_an_idle_one_seldom()
     now, quota = BEGAN, Quota(600, TICK)
     active = Listening(now - timedelta(minutes=4), 200.0)
     idle = Listening(now - timedelta(hours=5), 200.0)
-    assert next_interval(active, crowd([idle], now, quota), now) == COOLDOWN
-    assert next_interval(idle, crowd([active], now, quota), now) == timedelta(minutes=19)
-    assert next_interval(idle, crowd([idle] * 99, now, quota), now) > timedelta(hours=4)
+    assert next_interval(active, aggregate_demand([idle], now, quota), now) == COOLDOWN
+    assert next_interval(idle, aggregate_demand([active], now, quota), now) == timedelta(minutes=19)
+    assert next_interval(idle, aggregate_demand([idle] * 99, now, quota), now) > timedelta(hours=4)
 
 
 def test_a_possible_gap_shortens_the_interval_for_a_day() -> None:
@@ -162,9 +170,9 @@ def test_a_possible_gap_shortens_the_interval_for_a_day() -> None:
     idle = Listening(now - timedelta(hours=5), 200.0)
     gap = idle._replace(last_gap_at=now)
     for number in (0, 20, 99):
-        others = crowd([idle] * number, now, quota)
+        others = aggregate_demand([idle] * number, now, quota)
         assert next_interval(gap, others, now) < next_interval(idle, others, now)
-    nobody = crowd([], now, quota)
+    nobody = aggregate_demand([], now, quota)
     assert next_interval(idle._replace(last_gap_at=now - DAY), nobody, now) == next_interval(idle, nobody, now)
 
 

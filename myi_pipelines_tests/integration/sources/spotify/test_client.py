@@ -10,7 +10,7 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.sources.spotify.api_errors import Forbidden, ForbiddenKind, Gone, MalformedReply
 from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.oauth import App
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines_tests.support.spotify_fixtures import log_in
 
 NOBODY = "0" * 22
@@ -208,11 +208,11 @@ def test_calls_are_counted_where_spotify_counts_them(
     client.top_artists(token, "short_term")
     client.track(token, catalog.tracks[0].id)
     client.album_tracks(token, catalog.albums[0].id)
-    client.search_track(token, "a", "b", purpose=Purpose.ENRICH)
+    client.search_track(token, "a", "b", priority=Priority.ENRICH)
     with pytest.raises(Forbidden):
         client.artists(token, [catalog.artists[0].id])
-    counted = {one.family: one.calls_last_day for one in gate.usage()}
-    assert counted == {family: 2 if family is Family.TOP else 1 for family in Family}
+    counted = {one.group: one.calls_last_day for one in gate.usage()}
+    assert counted == {group: 2 if group is EndpointGroup.TOP else 1 for group in EndpointGroup}
     assert len(paths(simulator)) == sum(counted.values())
 
 

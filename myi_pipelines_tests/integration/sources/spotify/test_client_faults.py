@@ -22,7 +22,7 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unavailable,
 )
 from myi_pipelines.sources.spotify.client import SpotifyClient
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines_tests.support.spotify_fixtures import MovedClock, calls_made
 
 POLLED = "/v1/me/player"
@@ -83,7 +83,7 @@ def test_every_fault_is_named_and_costs_few_calls(
     assert isinstance(raised.value, error)
     assert "\n" not in str(raised.value)
     assert calls_made(simulator, POLLED, calls) == calls
-    [counted] = [one.calls_last_day for one in gate.usage() if one.family is Family.RECENTLY_PLAYED]
+    [counted] = [one.calls_last_day for one in gate.usage() if one.group is EndpointGroup.RECENTLY_PLAYED]
     assert counted == calls
 
 
@@ -263,6 +263,6 @@ def test_our_own_limits_refuse_before_a_call_is_made(
     for _ in range(2):
         client.recently_played(token)
     with pytest.raises(QuotaExceeded, match="MYI_CALLS_PER_DAY"):
-        client.recently_played(token, purpose=Purpose.POLL)
+        client.recently_played(token, priority=Priority.POLL)
     client.close()
     assert calls_made(simulator, POLLED, 2) == 2

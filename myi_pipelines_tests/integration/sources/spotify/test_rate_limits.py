@@ -19,19 +19,19 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unavailable,
 )
 from myi_pipelines.sources.spotify.circuit_breaker import CircuitRules
-from myi_pipelines.sources.spotify.rate_limits import Family, Gate, Purpose
+from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines_tests.support.spotify_fixtures import MovedClock
 
 MakeGate = Callable[..., Gate]
 SECOND = timedelta(seconds=1)
 
 
-def entered(gate: Gate, family: Family, purpose: Purpose, tries: int) -> int:
+def entered(gate: Gate, group: EndpointGroup, priority: Priority, tries: int) -> int:
     """How many of ``tries`` calls may be made."""
     count = 0
     for _ in range(tries):
         try:
-            gate.enter(family, purpose)
+            gate.enter(group, priority)
         except SpotifyError:
             continue
         count += 1
@@ -48,23 +48,23 @@ def fail(gate: Gate, error: Exception) -> None:
 
 def test_polls_may_use_the_whole_minute_and_enrichment_leaves_a_reserve(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=20)
-    assert entered(gate, Family.TRACKS, Purpose.ENRICH, 30) == 16
-    assert entered(gate, Family.TOP, Purpose.TOP_LISTS, 30) == 2
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 30) == 2
+    assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 30) == 16
+    assert entered(gate, EndpointGroup.TOP, Priority.TOP_LISTS, 30) == 2
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 30) == 2
 
 
 def test_the_minute_moves_and_says_when_it_has_room(make_gate: MakeGate, clock: MovedClock) -> None:
     gate = make_gate(calls_per_minute=2)
-    gate.enter(Family.RECENTLY_PLAYED, Purpose.POLL)
+    gate.enter(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
     first = clock()
     clock.advance(20 * SECOND)
-    gate.enter(Family.TOP, Purpose.POLL)
+    gate.enter(EndpointGroup.TOP, Priority.POLL)
     with pytest.raises(RateLimited) as raised:
-        gate.enter(Family.RECENTLY_PLAYED, Purpose.POLL)
+        gate.enter(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
     assert not isinstance(raised.value, QuotaExceeded)
     assert first + timedelta(minutes=1) <= raised.value.retry_at <= first + timedelta(minutes=1, seconds=2)
     clock.moment = raised.value.retry_at
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 3) == 1
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 1
 
 
 # The day
@@ -73,53 +73,53 @@ def test_the_minute_moves_and_says_when_it_has_room(make_gate: MakeGate, clock: 
 def test_a_family_s_day_is_used_up_alone(make_gate: MakeGate, clock: MovedClock) -> None:
     gate = make_gate(calls_per_minute=1_000, calls_per_day=10)
     began = clock()
-    assert entered(gate, Family.TRACKS, Purpose.ENRICH, 15) == 10
+    assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 15) == 10
     with pytest.raises(QuotaExceeded) as raised:
-        gate.enter(Family.TRACKS, Purpose.ENRICH)
-    assert raised.value.family == Family.TRACKS
+        gate.enter(EndpointGroup.TRACKS, Priority.ENRICH)
+    assert raised.value.group == EndpointGroup.TRACKS
     assert began + timedelta(days=1) <= raised.value.retry_at <= began + timedelta(days=1, seconds=2)
-    assert gate.refusal(Family.ARTISTS, Purpose.ENRICH) is None
+    assert gate.refusal(EndpointGroup.ARTISTS, Priority.ENRICH) is None
     clock.moment = raised.value.retry_at
-    assert gate.refusal(Family.TRACKS, Purpose.ENRICH) is None
+    assert gate.refusal(EndpointGroup.TRACKS, Priority.ENRICH) is None
 
 
 def test_polling_keeps_its_reserve_of_its_own_family(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=1_000, calls_per_day=10)
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.ENRICH, 20) == 5
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 20) == 5
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.ENRICH, 20) == 5
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 20) == 5
 
 
 def test_what_the_day_refuses_uses_up_no_minute(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=20, calls_per_day=3)
-    assert entered(gate, Family.TRACKS, Purpose.ENRICH, 100) == 3
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 3) == 3
-    assert entered(gate, Family.TOP, Purpose.TOP_LISTS, 3) == 3
+    assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 100) == 3
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 3
+    assert entered(gate, EndpointGroup.TOP, Priority.TOP_LISTS, 3) == 3
 
 
 def test_what_the_minute_refuses_uses_up_no_day(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=5, calls_per_day=100)
-    entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 50)
-    [usage] = [one for one in gate.usage() if one.family is Family.RECENTLY_PLAYED]
+    entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 50)
+    [usage] = [one for one in gate.usage() if one.group is EndpointGroup.RECENTLY_PLAYED]
     assert (usage.calls_last_minute, usage.calls_last_day, usage.budget) == (5, 5, 100)
 
 
 def test_another_budget_forgets_no_call(make_gate: MakeGate) -> None:
-    assert entered(make_gate(calls_per_minute=500, calls_per_day=50), Family.TRACKS, Purpose.ENRICH, 30) == 30
-    assert entered(make_gate(calls_per_minute=500, calls_per_day=40), Family.TRACKS, Purpose.ENRICH, 30) == 10
-    assert entered(make_gate(calls_per_minute=500, calls_per_day=60), Family.TRACKS, Purpose.ENRICH, 30) == 20
+    assert entered(make_gate(calls_per_minute=500, calls_per_day=50), EndpointGroup.TRACKS, Priority.ENRICH, 30) == 30
+    assert entered(make_gate(calls_per_minute=500, calls_per_day=40), EndpointGroup.TRACKS, Priority.ENRICH, 30) == 10
+    assert entered(make_gate(calls_per_minute=500, calls_per_day=60), EndpointGroup.TRACKS, Priority.ENRICH, 30) == 20
 
 
 def test_usage_shows_each_family(make_gate: MakeGate, clock: MovedClock) -> None:
     gate = make_gate(calls_per_day=100)
-    entered(gate, Family.TRACKS, Purpose.ENRICH, 3)
+    entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 3)
     clock.advance(timedelta(hours=2))
-    entered(gate, Family.TRACKS, Purpose.ENRICH, 2)
-    gate.quota_exceeded(Family.ALBUMS, timedelta(hours=5))
-    usage = {one.family: one for one in gate.usage()}
-    assert set(usage) == set(Family)
-    assert (usage[Family.TRACKS].calls_last_minute, usage[Family.TRACKS].calls_last_day) == (2, 5)
-    assert usage[Family.ALBUMS].blocked_until == clock() + timedelta(hours=5)
-    assert usage[Family.TRACKS].blocked_until is None
+    entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 2)
+    gate.quota_exceeded(EndpointGroup.ALBUMS, timedelta(hours=5))
+    usage = {one.group: one for one in gate.usage()}
+    assert set(usage) == set(EndpointGroup)
+    assert (usage[EndpointGroup.TRACKS].calls_last_minute, usage[EndpointGroup.TRACKS].calls_last_day) == (2, 5)
+    assert usage[EndpointGroup.ALBUMS].blocked_until == clock() + timedelta(hours=5)
+    assert usage[EndpointGroup.TRACKS].blocked_until is None
 
 
 def test_no_window_ever_holds_too_many_and_no_refusal_is_longer_than_need_be(
@@ -127,29 +127,29 @@ def test_no_window_ever_holds_too_many_and_no_refusal_is_longer_than_need_be(
 ) -> None:
     chance = random.Random(5)
     gates = [make_gate(calls_per_minute=10, calls_per_day=60) for _ in range(3)]
-    made: list[tuple[datetime, Purpose]] = []
+    made: list[tuple[datetime, Priority]] = []
     refused = 0
     for _ in range(1_500):
         clock.advance(timedelta(seconds=chance.choice([0, 0.3, 1, 7, 20, 400])))
-        purpose = chance.choice([Purpose.TOP_LISTS, Purpose.POLL])
+        priority = chance.choice([Priority.TOP_LISTS, Priority.POLL])
         try:
-            chance.choice(gates).enter(Family.TOP, purpose)
+            chance.choice(gates).enter(EndpointGroup.TOP, priority)
         except RateLimited as refusal:
             refused += 1
             now, clock.moment = clock.moment, refusal.retry_at
             gate = gates[0]
             # The day may refuse where the minute just did; that is another refusal.
-            assert isinstance(gate.refusal(Family.TOP, purpose), QuotaExceeded | None)
+            assert isinstance(gate.refusal(EndpointGroup.TOP, priority), QuotaExceeded | None)
             clock.moment = max(now, refusal.retry_at - 3 * SECOND)
-            assert gate.refusal(Family.TOP, purpose) is not None
+            assert gate.refusal(EndpointGroup.TOP, priority) is not None
             clock.moment = now
         else:
-            made.append((clock(), purpose))
+            made.append((clock(), priority))
     assert refused > 100
-    for index, (moment, purpose) in enumerate(made):
+    for index, (moment, priority) in enumerate(made):
         within_minute = [one for one in made[: index + 1] if moment - one[0] < timedelta(minutes=1)]
         within_day = [one for one in made[: index + 1] if moment - one[0] < timedelta(days=1)]
-        assert len(within_minute) <= (10 if purpose is Purpose.POLL else 9)
+        assert len(within_minute) <= (10 if priority is Priority.POLL else 9)
         assert len(within_day) <= 60
 
 
@@ -159,29 +159,29 @@ def test_no_window_ever_holds_too_many_and_no_refusal_is_longer_than_need_be(
 def test_a_rate_limit_stops_everybody_until_it_ends(make_gate: MakeGate, clock: MovedClock) -> None:
     make_gate().rate_limited(timedelta(seconds=12))
     other = make_gate()
-    for family in Family:
+    for group in EndpointGroup:
         with pytest.raises(RateLimited) as raised:
-            other.enter(family, Purpose.POLL)
+            other.enter(group, Priority.POLL)
         assert raised.value.retry_at == clock() + 12 * SECOND
     assert not any(one.calls_last_day for one in other.usage())
     clock.advance(12 * SECOND)
-    other.enter(Family.TOP, Purpose.POLL)
+    other.enter(EndpointGroup.TOP, Priority.POLL)
 
 
 def test_a_quota_stops_one_family(make_gate: MakeGate, clock: MovedClock) -> None:
-    make_gate().quota_exceeded(Family.TRACKS, timedelta(seconds=86_236))
+    make_gate().quota_exceeded(EndpointGroup.TRACKS, timedelta(seconds=86_236))
     other = make_gate()
     with pytest.raises(QuotaExceeded) as raised:
-        other.enter(Family.TRACKS, Purpose.ENRICH)
-    assert (raised.value.family, raised.value.retry_at) == (Family.TRACKS, clock() + timedelta(seconds=86_236))
-    other.enter(Family.RECENTLY_PLAYED, Purpose.POLL)
+        other.enter(EndpointGroup.TRACKS, Priority.ENRICH)
+    assert (raised.value.group, raised.value.retry_at) == (EndpointGroup.TRACKS, clock() + timedelta(seconds=86_236))
+    other.enter(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
 
 
 def test_a_shorter_pause_never_ends_a_longer_one(make_gate: MakeGate, clock: MovedClock) -> None:
     first, second = make_gate(), make_gate()
     first.rate_limited(timedelta(minutes=5))
     assert second.rate_limited(SECOND).retry_at == clock() + timedelta(minutes=5)
-    assert make_gate().refusal(Family.TOP, Purpose.POLL) is not None
+    assert make_gate().refusal(EndpointGroup.TOP, Priority.POLL) is not None
 
 
 def test_pauses_without_retry_after_double_until_a_call_goes_through(make_gate: MakeGate, clock: MovedClock) -> None:
@@ -192,13 +192,13 @@ def test_pauses_without_retry_after_double_until_a_call_goes_through(make_gate: 
         clock.moment = until
     assert pauses == [30, 60, 120, 240, 480, 900, 900, 900]
     other = make_gate()
-    other.enter(Family.TOP, Purpose.POLL)
-    other.answered(Family.TOP)
+    other.enter(EndpointGroup.TOP, Priority.POLL)
+    other.answered(EndpointGroup.TOP)
     assert gate.rate_limited(None).retry_at == clock() + 30 * SECOND
 
 
 def test_several_calls_refused_at_once_are_one_strike(make_gate: MakeGate, clock: MovedClock) -> None:
-    untils = {make_gate().quota_exceeded(Family.TRACKS, None).retry_at for _ in range(5)}
+    untils = {make_gate().quota_exceeded(EndpointGroup.TRACKS, None).retry_at for _ in range(5)}
     assert untils == {clock() + timedelta(hours=1)}
 
 
@@ -217,10 +217,10 @@ def test_five_failures_in_a_minute_open_the_circuit_for_everybody(
 ) -> None:
     gates = [make_gate() for _ in range(5)]
     for gate in gates:
-        assert gate.refusal(Family.TOP, Purpose.POLL) is None
+        assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is None
         fail(gate, error)
     with pytest.raises(Unavailable) as raised:
-        make_gate().enter(Family.RECENTLY_PLAYED, Purpose.POLL)
+        make_gate().enter(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
     assert raised.value.retry_at
     assert clock() + 25 * SECOND < raised.value.retry_at <= clock() + 30 * SECOND
 
@@ -229,10 +229,10 @@ def test_successes_between_do_not_hide_failures(make_gate: MakeGate) -> None:
     gate = make_gate()
     for _ in range(5):
         fail(gate, Unavailable("down"))
-        if gate.refusal(Family.TOP, Purpose.POLL) is None:
+        if gate.refusal(EndpointGroup.TOP, Priority.POLL) is None:
             with gate.guarding():
                 pass
-    assert isinstance(gate.refusal(Family.TOP, Purpose.POLL), Unavailable)
+    assert isinstance(gate.refusal(EndpointGroup.TOP, Priority.POLL), Unavailable)
 
 
 def test_old_failures_are_forgotten(make_gate: MakeGate) -> None:
@@ -241,7 +241,7 @@ def test_old_failures_are_forgotten(make_gate: MakeGate) -> None:
         fail(gate, Unavailable("down"))
     time.sleep(1.6)
     fail(gate, Unavailable("down"))
-    assert gate.refusal(Family.TOP, Purpose.POLL) is None
+    assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is None
 
 
 @pytest.mark.parametrize("error", [RateLimited("no", MovedClock()()), ValueError("a mistake"), KeyboardInterrupt()])
@@ -250,25 +250,25 @@ def test_what_is_no_outage_opens_no_circuit(error: BaseException, make_gate: Mak
     for _ in range(6):
         with pytest.raises(type(error)), gate.guarding():
             raise error
-    assert gate.refusal(Family.TOP, Purpose.POLL) is None
+    assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is None
 
 
 def test_after_the_pause_an_answer_closes_the_circuit_and_a_failure_opens_it(make_gate: MakeGate) -> None:
     gate, other = make_gate(circuit=QUICK), make_gate(circuit=QUICK)
     for _ in range(5):
         fail(gate, Unavailable("down"))
-    assert other.refusal(Family.TOP, Purpose.POLL) is not None
+    assert other.refusal(EndpointGroup.TOP, Priority.POLL) is not None
     time.sleep(0.9)
-    other.enter(Family.TOP, Purpose.POLL)
+    other.enter(EndpointGroup.TOP, Priority.POLL)
     fail(other, Unavailable("still down"))
-    assert gate.refusal(Family.TOP, Purpose.POLL) is not None
+    assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is not None
     time.sleep(0.9)
-    gate.enter(Family.TOP, Purpose.POLL)
+    gate.enter(EndpointGroup.TOP, Priority.POLL)
     with gate.guarding():
         pass
     for _ in range(4):
         fail(other, Unavailable("down again"))
-    assert other.refusal(Family.TOP, Purpose.POLL) is None
+    assert other.refusal(EndpointGroup.TOP, Priority.POLL) is None
 
 
 def test_after_the_pause_one_call_alone_tries(make_gate: MakeGate) -> None:
@@ -276,11 +276,11 @@ def test_after_the_pause_one_call_alone_tries(make_gate: MakeGate) -> None:
     for _ in range(5):
         fail(gate, Unavailable("down"))
     time.sleep(0.9)
-    gate.enter(Family.RECENTLY_PLAYED, Purpose.POLL)
-    assert entered(other, Family.RECENTLY_PLAYED, Purpose.POLL, 3) == 0
+    gate.enter(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
+    assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 0
     with gate.guarding():
-        assert entered(other, Family.RECENTLY_PLAYED, Purpose.POLL, 3) == 0
-    assert entered(other, Family.RECENTLY_PLAYED, Purpose.POLL, 3) == 3
+        assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 0
+    assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 3
 
 
 def test_a_call_that_meets_an_open_circuit_is_not_made(make_gate: MakeGate) -> None:
@@ -299,11 +299,11 @@ def test_without_redis_polls_go_on_slowly_and_the_rest_waits(
     make_gate: MakeGate, clock: MovedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     gate = make_gate("redis://127.0.0.1:1/0", local_calls_per_minute=4)
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 10) == 4
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 10) == 4
     with pytest.raises(RateLimited) as raised:
-        gate.enter(Family.TRACKS, Purpose.ENRICH)
+        gate.enter(EndpointGroup.TRACKS, Priority.ENRICH)
     assert raised.value.retry_at == clock() + timedelta(minutes=1)
-    assert entered(gate, Family.TOP, Purpose.TOP_LISTS, 3) == 0
+    assert entered(gate, EndpointGroup.TOP, Priority.TOP_LISTS, 3) == 0
     assert gate.usage() == []
     warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]
     assert [one.getMessage().partition(" (")[0] for one in warnings] == ["Redis does not answer"]
@@ -313,10 +313,10 @@ def test_without_redis_refusals_and_outages_are_still_heeded(make_gate: MakeGate
     gate = make_gate("redis://127.0.0.1:1/0")
     for _ in range(5):
         fail(gate, Unavailable("down"))
-    assert isinstance(gate.refusal(Family.RECENTLY_PLAYED, Purpose.POLL), Unavailable)
+    assert isinstance(gate.refusal(EndpointGroup.RECENTLY_PLAYED, Priority.POLL), Unavailable)
     other = make_gate("redis://127.0.0.1:1/0")
     other.rate_limited(timedelta(seconds=40))
-    refusal = other.refusal(Family.RECENTLY_PLAYED, Purpose.POLL)
+    refusal = other.refusal(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
     assert isinstance(refusal, RateLimited)
     assert refusal.retry_at == clock() + 40 * SECOND
 
@@ -324,7 +324,7 @@ def test_without_redis_refusals_and_outages_are_still_heeded(make_gate: MakeGate
 def test_a_redis_that_does_not_answer_costs_a_moment_once(make_gate: MakeGate) -> None:
     gate = make_gate("redis://127.0.0.1:1/0")
     began = time.monotonic()
-    entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 200)
+    entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 200)
     assert time.monotonic() - began < 2
 
 
@@ -332,7 +332,7 @@ def test_a_redis_that_hangs_costs_a_moment_once(make_gate: MakeGate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         gate = make_gate(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", redis_pause_seconds=60)
         began = time.monotonic()
-        assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 50) == 20
+        assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 50) == 20
         assert time.monotonic() - began < 4
 
 
@@ -340,17 +340,17 @@ def test_a_restarted_redis_still_knows_blocks_and_calls(
     make_gate: MakeGate, own_redis: RedisServer, clock: MovedClock
 ) -> None:
     gate = make_gate(own_redis.url(), redis_pause_seconds=0.1)
-    entered(gate, Family.TRACKS, Purpose.ENRICH, 3)
-    gate.quota_exceeded(Family.ALBUMS, timedelta(hours=3))
+    entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 3)
+    gate.quota_exceeded(EndpointGroup.ALBUMS, timedelta(hours=3))
     own_redis.stop()
-    assert entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 2) == 2
-    assert isinstance(gate.refusal(Family.ALBUMS, Purpose.POLL), QuotaExceeded)
+    assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 2) == 2
+    assert isinstance(gate.refusal(EndpointGroup.ALBUMS, Priority.POLL), QuotaExceeded)
     own_redis.start()
     time.sleep(0.2)
-    usage = {one.family: one for one in make_gate(own_redis.url()).usage()}
-    assert usage[Family.TRACKS].calls_last_day == 3
-    assert usage[Family.ALBUMS].blocked_until == clock() + timedelta(hours=3)
-    assert entered(gate, Family.TRACKS, Purpose.ENRICH, 1) == 1
+    usage = {one.group: one for one in make_gate(own_redis.url()).usage()}
+    assert usage[EndpointGroup.TRACKS].calls_last_day == 3
+    assert usage[EndpointGroup.ALBUMS].blocked_until == clock() + timedelta(hours=3)
+    assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 1) == 1
 
 
 def test_what_was_refused_while_redis_was_away_is_told_it_later(make_gate: MakeGate, own_redis: RedisServer) -> None:
@@ -359,8 +359,8 @@ def test_what_was_refused_while_redis_was_away_is_told_it_later(make_gate: MakeG
     gate.rate_limited(timedelta(minutes=3))
     own_redis.start()
     time.sleep(0.2)
-    assert gate.refusal(Family.TOP, Purpose.POLL) is not None
-    assert make_gate(own_redis.url()).refusal(Family.TOP, Purpose.POLL) is not None
+    assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is not None
+    assert make_gate(own_redis.url()).refusal(EndpointGroup.TOP, Priority.POLL) is not None
 
 
 def test_an_emptied_redis_is_told_again(make_gate: MakeGate, redis_url: str) -> None:
@@ -368,8 +368,8 @@ def test_an_emptied_redis_is_told_again(make_gate: MakeGate, redis_url: str) -> 
     gate.rate_limited(timedelta(minutes=3))
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
-    assert gate.refusal(Family.TOP, Purpose.POLL) is not None
-    assert make_gate().refusal(Family.TOP, Purpose.POLL) is not None
+    assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is not None
+    assert make_gate().refusal(EndpointGroup.TOP, Priority.POLL) is not None
 
 
 def test_redis_is_logged_once_away_and_once_back(
@@ -378,7 +378,7 @@ def test_redis_is_logged_once_away_and_once_back(
     gate = make_gate(own_redis.url(), redis_pause_seconds=0.0)
     for _ in range(2):
         own_redis.stop()
-        entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 5)
+        entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 5)
         own_redis.start()
-        entered(gate, Family.RECENTLY_PLAYED, Purpose.POLL, 5)
+        entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 5)
     assert [one.getMessage()[:13] for one in caplog.records] == ["Redis does no", "Redis answers"] * 2

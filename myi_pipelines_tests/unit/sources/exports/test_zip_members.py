@@ -23,7 +23,7 @@ from myi_pipelines.sources.exports import (
     ZipTooBig,
     open_upload,
 )
-from myi_pipelines.sources.exports.zip_members import Allowance, open_zip
+from myi_pipelines.sources.exports.zip_members import UnpackBudget, open_zip
 from myi_pipelines_tests.support.export_rows import DEFAULT_LIMITS, account, as_json, as_zip, extended, read
 
 HISTORY = as_json([extended(ms_played=number) for number in range(3)])
@@ -270,7 +270,7 @@ def test_limits_hold_while_unpacking_too(tmp_path: Path, limits: Limits, line: s
     path = write(tmp_path, as_zip({"h.json": HISTORY}))
     with path.open("rb") as file:
         [member] = open_zip(file, "z.zip", 1_000, DEFAULT_LIMITS)
-        with member.open(Allowance("z.zip", 500, limits)) as stream, pytest.raises(ZipTooBig) as refused:
+        with member.open(UnpackBudget("z.zip", 500, limits)) as stream, pytest.raises(ZipTooBig) as refused:
             list(iter(lambda: stream.read(100), b""))
     assert str(refused.value) == f"z.zip: {line}"
 

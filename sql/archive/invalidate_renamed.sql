@@ -1,17 +1,17 @@
 -- One row per slice that played a track which meets account data under other names now, where polled plays or account
 -- data near it are archived, and per neighbour.
-INSERT INTO stale_slices (user_id, month, stage)
-SELECT DISTINCT c.user_id, (c.month + direction.step)::date, 'EVENTS'::slice_stage
+INSERT INTO invalidated_user_months (user_id, month, stage)
+SELECT DISTINCT c.user_id, (c.month + direction.step)::date, 'EVENTS'::derivation_stage
 FROM renamed_tracks AS renamed
 JOIN user_track_stats AS s USING (track_id)
 CROSS JOIN LATERAL (
     SELECT DISTINCT (a.month + reach.step)::date AS month
-    FROM archived_slices AS a
+    FROM archived_user_months AS a
     CROSS JOIN (VALUES (interval '-1 month'), (interval '0'), (interval '1 month')) AS reach (step)
     WHERE a.user_id = s.user_id
       AND (a.has_account_data
            OR (a.polled_plays > 0
-               AND (EXISTS (SELECT FROM archived_slices AS told
+               AND (EXISTS (SELECT FROM archived_user_months AS told
                             WHERE told.user_id = a.user_id AND told.has_account_data
                               AND told.month BETWEEN a.month - interval '1 month' AND a.month + interval '1 month')
                     OR EXISTS (SELECT FROM imported_plays AS told

@@ -2,8 +2,8 @@
 -- track that has the id.
 WITH resolved AS (
     SELECT DISTINCT p.id, search.spotify_id, coalesce(alias.track_id, known.id) AS known_id
-    FROM stale_names
-    JOIN export_tracks AS e ON e.id = stale_names.export_track_id
+    FROM pending_names
+    JOIN export_tracks AS e ON e.id = pending_names.export_track_id
     JOIN track_searches AS search ON search.track_key = e.track_key AND search.artist_key = e.artist_key
     JOIN tracks AS p ON p.spotify_id IS NULL AND p.merged_into IS NULL
                     AND p.name_key = e.track_key AND p.artist_key = e.artist_key

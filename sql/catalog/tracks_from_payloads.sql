@@ -2,7 +2,7 @@
 WITH added AS (
     INSERT INTO tracks (spotify_id)
     SELECT o.spotify_id
-    FROM stale_objects
+    FROM pending_objects
     JOIN spotify_objects AS o USING (object_type, spotify_id)
     WHERE o.object_type = 'track' AND o.is_full
       AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = o.spotify_id)

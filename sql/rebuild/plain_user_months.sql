@@ -1,5 +1,5 @@
 -- One row per listener of whose slice, and its surroundings, only extended rows tell, all of tracks that the catalog knows.
-INSERT INTO month_slices (user_id)
+INSERT INTO derived_user_months (user_id)
 SELECT asked.user_id
 FROM unnest(%(user_ids)s::bigint[]) AS asked (user_id)
 WHERE NOT EXISTS (SELECT FROM imported_plays AS p
@@ -8,7 +8,7 @@ WHERE NOT EXISTS (SELECT FROM imported_plays AS p
   AND NOT EXISTS (SELECT FROM polled_plays AS p
                   WHERE p.user_id = asked.user_id
                     AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s)
-  AND NOT (EXISTS (SELECT FROM stale_export_tracks)
+  AND NOT (EXISTS (SELECT FROM pending_export_tracks)
            AND EXISTS (SELECT FROM imported_plays AS p
                        WHERE p.user_id = asked.user_id
                          AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s

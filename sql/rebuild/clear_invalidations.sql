@@ -2,10 +2,10 @@
 WITH done AS (
     SELECT s.user_id
     FROM unnest(%(user_ids)s::bigint[], %(versions)s::text[]) AS seen (user_id, version)
-    JOIN stale_slices AS s ON s.user_id = seen.user_id AND s.xmin = seen.version::xid
+    JOIN invalidated_user_months AS s ON s.user_id = seen.user_id AND s.xmin = seen.version::xid
     WHERE s.month = %(month)s AND s.stage = 'EVENTS'
     FOR UPDATE OF s SKIP LOCKED
 )
-DELETE FROM stale_slices AS s
+DELETE FROM invalidated_user_months AS s
 USING done
 WHERE s.user_id = done.user_id AND s.month = %(month)s AND s.stage = 'EVENTS'

@@ -1,5 +1,5 @@
 -- One row per slice whose events have changed, to be counted anew.
-INSERT INTO stale_slices (user_id, month, stage)
+INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT users.id, %(month)s, 'STATS'
 FROM users
 WHERE users.id = ANY (%(user_ids)s)
