@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from myi_pipelines.operations import verify
+from myi_pipelines.operations.backup import RestoreFailed, restore
+from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse import invariants, partition_maintenance
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.schema.migrations import MIGRATIONS, migrate, pending_migrations
@@ -67,7 +69,7 @@ def test_it_goes_on_with_its_work(old_url: str, tmp_path: Path) -> None:
         assert ("New song",) in warehouse.conn.execute("SELECT name FROM named_tracks").fetchall()
         prepare(warehouse, "carla")
         assert import_upload(warehouse, "carla").added_rows > 0
-        assert warehouse.bring_back() == 4
+        assert warehouse.restore_archived() == 4
         warehouse.settle(names.values())
         assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
 
@@ -104,6 +106,22 @@ def test_killed_it_leaves_the_warehouse_as_it_was(old_url: str, table: str, mode
         assert version_0_1.rows(conn) == before
         assert applied(conn) == NEWEST
     assert schema_sql(old_url) == SCHEMA_SQL.read_text(encoding="utf-8")
+
+
+def test_a_backup_of_version_0_1_is_restored(old_url: str, database_url: str, tmp_path: Path) -> None:
+    folder, settings = tmp_path / "backup", load_settings(home=tmp_path / "home")
+    version_0_1.make_backup(old_url, folder)
+    manifest = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(manifest.replace('"users": 2', '"users": 3'))
+    with pytest.raises(RestoreFailed):
+        restore(database_url, settings, folder, replace=False)
+    (folder / "manifest.json").write_text(manifest)
+
+    assert restore(database_url, settings, folder, replace=False).applied == NEWEST
+
+    assert schema_sql(database_url) == SCHEMA_SQL.read_text(encoding="utf-8")
+    with connect(old_url) as old, connect(database_url) as conn:
+        assert version_0_1.rows(conn) == version_0_1.rows(old)
 
 
 def applied(conn: Connection) -> list[str]:

@@ -34,6 +34,8 @@ VERSION_0_1 = (
     "0018_stops_that_differ",
 )
 """The migrations of version 0.1."""
+SHADOW_OF_0_1 = "asides"
+"""What the schema of shadow partitions was called."""
 
 
 class UnreleasedWarehouse(Exception):
