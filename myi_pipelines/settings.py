@@ -12,6 +12,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from myi_pipelines.errors import ConfigurationError
+
 PREFIX = "MYI_"
 ENV_FILE = ".env"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -19,7 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 _SECRET = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
 
 
-class SettingsError(Exception):
+class SettingsError(ConfigurationError):
     """A setting is wrong; the message names it, its value and what was expected."""
 
 

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+from myi_pipelines.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,11 +21,11 @@ PANEL = "Your Spotify account"
 IN_A_TERMINAL = ("www-browser", "links", "elinks", "lynx", "w3m")
 
 
-class NothingPasted(Exception):
+class NothingPasted(InputError):
     """Standard input ended before Spotify's answer."""
 
 
-class KeyInSettings(Exception):
+class KeyInSettings(ConfigurationError):
     """The settings hold the key, so it cannot be replaced from here."""
 
 

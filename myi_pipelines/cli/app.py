@@ -10,11 +10,12 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from myi_pipelines.errors import MyiError
+
 if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
     from myi_pipelines.warehouse.database.connections import Connection
 
-PACKAGE = "myi_pipelines"
 DISK_FULL = "53100"
 """PostgreSQL's code of it."""
 COLLECT_AFTER = (20_000, 20, 50)
@@ -93,10 +94,10 @@ def main() -> None:
 def message_for_user(error: Exception) -> str | None:
     """What to tell the user about an error; None for a bug, which deserves its traceback.
 
-    Exceptions that this package defines are written for the user. A server that cannot be reached and a file that
-    cannot be used are the user's to correct as well.
+    The package's own errors are written for the user. A server that cannot be reached and a file that cannot be used
+    are the user's to correct as well.
     """
-    if type(error).__module__.partition(".")[0] == PACKAGE:
+    if isinstance(error, MyiError):
         return one_line(str(error))
     loaded = sys.modules  # An error of a library that was never imported cannot have happened.
     if "sqlalchemy" in loaded and isinstance(error, loaded["sqlalchemy"].exc.OperationalError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+from myi_pipelines.errors import BusyError
 
 if TYPE_CHECKING:
     from myi_pipelines.operations.verify import Verified
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 PANEL = "Your data"
 
 
-class StackIsUp(Exception):
+class StackIsUp(BusyError):
     """What is to be replaced is being served."""
 
 

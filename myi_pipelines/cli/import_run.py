@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from myi_pipelines.cli.import_progress import shown
+from myi_pipelines.errors import InputError
 from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS
 from myi_pipelines.orchestration.instance.foreground import Done, run_here
 from myi_pipelines.runtime.servers import servers_of
@@ -21,7 +22,7 @@ from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import ensure_user
 
 
-class NothingToImport(Exception):
+class NothingToImport(InputError):
     """A given path leads nowhere, or none of them to a file that could be an export."""
 
 

@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any, NamedTuple
 
 from myi_pipelines.demo.launches import Launch
+from myi_pipelines.errors import FailedError
 from myi_pipelines.runtime.stack import LOCATION
 from myi_pipelines.settings import Settings
 
@@ -33,7 +34,7 @@ mutation Launch($params: ExecutionParams!) {
 """
 
 
-class LaunchFailed(Exception):
+class LaunchFailed(FailedError):
     """Dagster did not take a run; the message says which, and why."""
 
 

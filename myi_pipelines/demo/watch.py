@@ -10,6 +10,7 @@ from myi_pipelines.demo.arrivals import Arrivals, load_arrivals
 from myi_pipelines.demo.launches import Launch, metadata, polls, top_lists
 from myi_pipelines.demo.offer import JOBS_AT_MOST, Offer, SampleFile
 from myi_pipelines.demo.ui_runs import Run, launch, runs_since
+from myi_pipelines.errors import FailedError
 from myi_pipelines.runtime.stack import Stack
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection
@@ -25,7 +26,7 @@ PATIENCE_SECONDS = 300
 """Longer than the daemon takes to find and heal what an interrupted demo left."""
 
 
-class DemoFailed(Exception):
+class DemoFailed(FailedError):
     """The sample was not imported; the message says why, or where to look."""
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
+from myi_pipelines.errors import BusyError, FailedError
 from myi_pipelines.operations.parquet_store import ArchiveDamaged, Sealed, Store
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import archive
@@ -26,11 +27,11 @@ from myi_pipelines.warehouse.user_months import UserMonth
 LISTENERS_AT_ONCE = 200
 
 
-class ArchivingUnderWay(Exception):
+class ArchivingUnderWay(BusyError):
     """Another process is archiving at this moment."""
 
 
-class UserStillInArchive(Exception):
+class UserStillInArchive(FailedError):
     """Rows of a listener who was to be forgotten are still in the archive."""
 
 

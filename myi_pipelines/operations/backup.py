@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
+from myi_pipelines.errors import BusyError, DamagedError, FailedError, InputError
 from myi_pipelines.operations.export import new_folder, told
 from myi_pipelines.operations.postgres_programs import find_program, run_program
 from myi_pipelines.settings import Settings
@@ -54,23 +55,23 @@ SHADOWS = (SHADOW, SHADOW_OF_0_1)
 Progress = Callable[[str], None]
 
 
-class NotABackup(Exception):
+class NotABackup(InputError):
     """The folder holds no backup that can be restored here."""
 
 
-class BackupDamaged(Exception):
+class BackupDamaged(DamagedError):
     """The backup is not what was written."""
 
 
-class WarehouseNotEmpty(Exception):
+class WarehouseNotEmpty(InputError):
     """Restoring would replace somebody's history."""
 
 
-class WarehouseInUse(Exception):
+class WarehouseInUse(BusyError):
     """Somebody works with the warehouse that is to be replaced."""
 
 
-class RestoreFailed(Exception):
+class RestoreFailed(FailedError):
     """What was restored is not what was backed up; the warehouse is as it was before."""
 
 

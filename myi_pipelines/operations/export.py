@@ -19,6 +19,7 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from myi_pipelines.errors import InputError
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
@@ -67,7 +68,7 @@ Written {when} UTC. Times are UTC; statistics are in {name}'s time zone, {timezo
 """
 
 
-class FolderNotEmpty(Exception):
+class FolderNotEmpty(InputError):
     """The folder that is to be written holds something already."""
 
 

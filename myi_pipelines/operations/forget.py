@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from myi_pipelines.errors import BusyError, FailedError
 from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
@@ -28,11 +29,11 @@ USER_TAG = "myi/user"
 """The tag of runs that work for one listener, as the jobs set it; importing those would take seconds."""
 
 
-class NotForgotten(Exception):
+class NotForgotten(FailedError):
     """Something of the listener is still there after all."""
 
 
-class ImportUnderWay(Exception):
+class ImportUnderWay(BusyError):
     """A run is writing what is to be removed."""
 
 

@@ -20,17 +20,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from myi_pipelines.errors import DamagedError, UnavailableError
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 
 Row: TypeAlias = tuple[Any, ...]
 
 
-class ArchiveUnreachable(Exception):
+class ArchiveUnreachable(UnavailableError):
     """The place of the archive cannot be used."""
 
 
-class ArchiveDamaged(Exception):
+class ArchiveDamaged(DamagedError):
     """A folder of the archive is not what was written."""
 
 

@@ -13,15 +13,16 @@ from pathlib import Path
 
 from psycopg import conninfo, pq
 
+from myi_pipelines.errors import ConfigurationError, FailedError
 from myi_pipelines.runtime.embedded.packages import MissingPackage
 from myi_pipelines.runtime.embedded.postgres import programs
 
 
-class ProgramNotFound(Exception):
+class ProgramNotFound(ConfigurationError):
     """No program here is new enough for the server."""
 
 
-class ProgramFailed(Exception):
+class ProgramFailed(FailedError):
     """A program ended with an error; the message carries what it said."""
 
 

@@ -3,13 +3,14 @@
 import psycopg
 from psycopg import sql
 
+from myi_pipelines.errors import ConfigurationError
 from myi_pipelines.runtime.servers import DAGSTER_SCHEMA, servers_of
 from myi_pipelines.settings import PREFIX, PROJECT, Settings, sqlalchemy_url, with_schema
 
 INSTANCE = PROJECT / "dagster.yaml"
 
 
-class HomeNotWritable(Exception):
+class HomeNotWritable(ConfigurationError):
     """MYI_HOME cannot be used."""
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import psutil
 from filelock import FileLock, Timeout
 
+from myi_pipelines.errors import BusyError, UnavailableError
 from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
@@ -39,15 +40,15 @@ MARK = "_MYI_STACK"  # In the environment of every process of a stack, with the 
 Progress = Callable[[str], None]
 
 
-class AlreadyUp(Exception):
+class AlreadyUp(BusyError):
     """Another process serves this MYI_HOME."""
 
 
-class PortInUse(Exception):
+class PortInUse(BusyError):
     """Somebody else listens on MYI_PORT."""
 
 
-class DagsterFailed(Exception):
+class DagsterFailed(UnavailableError):
     """Dagster, or what runs beside it, ended or does not answer; the message says where its log is."""
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import psycopg
 
+from myi_pipelines.errors import InputError
 from myi_pipelines.warehouse.database.connections import Connection
 
 _COPY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*copy\b", re.IGNORECASE | re.DOTALL)
 
 
-class NoRows(Exception):
+class NoRows(InputError):
     """The statement is not a query."""
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import psycopg
 from psycopg import sql
 
+from myi_pipelines.errors import BusyError, FailedError
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, acquire, exclusive, lock_tables, shared
 from myi_pipelines.warehouse.database.statements import statement
@@ -54,7 +55,7 @@ RestoreArchived: TypeAlias = Callable[[Connection, Sequence[UserMonth]], object]
 """Brings archived slices back; to be called outside a transaction."""
 
 
-class UserMonthsArchived(Exception):
+class UserMonthsArchived(FailedError):
     """Plays that the work at hand needs are in the archive."""
 
     def __init__(self, slices: Sequence[UserMonth]) -> None:
@@ -63,11 +64,11 @@ class UserMonthsArchived(Exception):
         super().__init__(f"plays of {', '.join(months)} are in the archive; bring them back with `myi unarchive MONTH`")
 
 
-class MonthChanged(Exception):
+class MonthChanged(BusyError):
     """A month's plays changed while they were exported; nothing was dropped."""
 
 
-class MonthIsBusy(Exception):
+class MonthIsBusy(BusyError):
     """A month's tables could not be locked; nothing was dropped."""
 
 

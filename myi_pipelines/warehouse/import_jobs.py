@@ -9,6 +9,7 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from myi_pipelines.errors import BusyError
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, release, try_until_released
 from myi_pipelines.warehouse.database.statements import statement
@@ -36,7 +37,7 @@ class ImportJob(NamedTuple):
     completed_at: datetime | None
 
 
-class JobInProgress(Exception):
+class JobInProgress(BusyError):
     """Another process is landing the same file at this moment."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from myi_pipelines.errors import FailedError
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.database.statements import statement
@@ -27,7 +28,7 @@ PREMADE_MONTHS = 3
 """Months ahead of now that exist already, in Postgres and in Dagster."""
 
 
-class PartitionsUnknown(Exception):
+class PartitionsUnknown(FailedError):
     """A session does not find partitions that are attached. Nothing was read or written."""
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
+from myi_pipelines.errors import BusyError, InputError
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
@@ -23,15 +24,15 @@ LAST_WARNING = timedelta(days=7)
 LONGEST_REFRESH = "15s"
 
 
-class LinkRefused(Exception):
+class LinkRefused(InputError):
     """The account and the listener cannot be linked; the message says what stands in the way."""
 
 
-class NotLinked(LookupError):
+class NotLinked(InputError, LookupError):
     """The listener has no Spotify account."""
 
 
-class RefreshUnderWay(Exception):
+class RefreshUnderWay(BusyError):
     """Another process does not finish refreshing this account's token."""
 
 

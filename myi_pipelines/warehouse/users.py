@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from psycopg.rows import class_row
 
+from myi_pipelines.errors import InputError
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.database.statements import statement
@@ -16,15 +17,15 @@ from myi_pipelines.warehouse.database.statements import statement
 _NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,63}")
 
 
-class InvalidUserName(ValueError):
+class InvalidUserName(InputError, ValueError):
     """A listener's name that could not be a folder's name."""
 
 
-class UnknownUser(LookupError):
+class UnknownUser(InputError, LookupError):
     """A listener whom the warehouse does not know."""
 
 
-class UnknownTimezone(ValueError):
+class UnknownTimezone(InputError, ValueError):
     """A time zone that PostgreSQL does not know."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from myi_pipelines.errors import ConfigurationError
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.spotify import oauth
@@ -12,7 +13,7 @@ from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.rate_limits import Gate
 
 
-class AppMissing(Exception):
+class AppMissing(ConfigurationError):
     """The settings name no Spotify app."""
 
 

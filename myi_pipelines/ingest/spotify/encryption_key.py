@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from myi_pipelines.errors import FailedError
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.spotify.token_cipher import (
     DecryptionFailed,
@@ -19,7 +20,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.spotify_accounts import StoredTokens
 
 
-class KeyNotChanged(Exception):
+class KeyNotChanged(FailedError):
     """The key stays what it was, and so does every stored token; the message says why."""
 
 

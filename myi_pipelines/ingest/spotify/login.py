@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import parse_qs
 
+from myi_pipelines.errors import FailedError, InputError, UnavailableError
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.sources.spotify import oauth
 from myi_pipelines.sources.spotify.api_errors import LoginNeeded
@@ -20,19 +21,19 @@ from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection
 
 
-class NotAnAnswer(Exception):
+class NotAnAnswer(InputError):
     """This is not the address to which Spotify sent the browser."""
 
 
-class WrongState(Exception):
+class WrongState(InputError):
     """The answer belongs to another login."""
 
 
-class LoginDenied(Exception):
+class LoginDenied(FailedError):
     """The listener, or Spotify, said no."""
 
 
-class LoginFailed(Exception):
+class LoginFailed(UnavailableError):
     """Spotify did not honour its own answer."""
 
 

@@ -16,6 +16,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from myi_pipelines.errors import BusyError, InputError, UnavailableError
+
 SECONDS_FOR_A_REQUEST = 10
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -30,15 +32,15 @@ STRANGE = "Not this login", "This answer belongs to another login. Open the newe
 NOTHING = "Nothing here", "MYI only waits for Spotify's answer to a login here."
 
 
-class CallbackPortInUse(Exception):
+class CallbackPortInUse(BusyError):
     """Somebody else listens where Spotify sends the browser."""
 
 
-class NotOnThisMachine(Exception):
+class NotOnThisMachine(InputError):
     """The redirect URI is not an address at which this process could wait."""
 
 
-class NoAnswer(Exception):
+class NoAnswer(UnavailableError):
     """Nobody came back from Spotify in time."""
 
 

@@ -19,6 +19,7 @@ from struct import Struct
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from myi_pipelines.errors import FailedError
 from myi_pipelines.sources.exports import HistoryError, Limits, Upload, open_upload, without_collections
 from myi_pipelines.warehouse.binary_copy import PackedBatch, Packer
 
@@ -33,7 +34,7 @@ _MEMBER: Final = Struct("!I")
 _PROJECT: Final = Path(__file__).resolve().parents[3]
 
 
-class ReaderDied(Exception):
+class ReaderDied(FailedError):
     """The other process ended before it had read what it took."""
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from myi_pipelines.errors import ConfigurationError, UnavailableError
 from myi_pipelines.settings import Settings
 
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+]*://)")
@@ -22,11 +23,11 @@ _CHATTY = ("apprise", "urllib3", "urllib3.connectionpool")
 SHORTEST_SECRET = 6
 
 
-class NotifyingIsOff(Exception):
+class NotifyingIsOff(ConfigurationError):
     """MYI_NOTIFY_URLS names no service."""
 
 
-class NotSent(Exception):
+class NotSent(UnavailableError):
     """No service took the message; the error says which kinds there are, never their URLs."""
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from myi_pipelines.errors import BusyError
 from myi_pipelines.operations.monitoring.health import evaluate, last_sync, worst
 from myi_pipelines.operations.monitoring.health_snapshot import (
     DagsterHealth,
@@ -27,7 +28,7 @@ SECONDS_BETWEEN_COUNTS = 900
 """Counting the plays by source looks at every one of them: not at every scrape."""
 
 
-class CannotListen(Exception):
+class CannotListen(BusyError):
     """The endpoint cannot be opened; the message says where and why."""
 
 

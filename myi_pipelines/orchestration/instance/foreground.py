@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from myi_pipelines.errors import FailedError
 from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import Settings
 
@@ -20,11 +21,11 @@ NO_RETRIES = {"dagster/max_retries": "0"}
 """Whoever sits at the terminal decides that."""
 
 
-class RunInterrupted(Exception):
+class RunInterrupted(FailedError):
     """Somebody pressed Ctrl-C."""
 
 
-class RunFailed(Exception):
+class RunFailed(FailedError):
     """The run broke off."""
 
 

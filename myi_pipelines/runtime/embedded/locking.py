@@ -6,10 +6,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from myi_pipelines.errors import BusyError
+
 LOCK_SECONDS = 180
 
 
-class ServerLocked(Exception):
+class ServerLocked(BusyError):
     """Another process has been starting or stopping this server for longer than any start takes."""
 
 

@@ -3,8 +3,10 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from myi_pipelines.errors import ConfigurationError
 
-class MissingPackage(Exception):
+
+class MissingPackage(ConfigurationError):
     """A wheel with a server in it is not installed."""
 
 

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from myi_pipelines.errors import ConfigurationError, UnavailableError
 from myi_pipelines.runtime.embedded import processes, system_user
 from myi_pipelines.runtime.embedded.locking import server_lock
 from myi_pipelines.runtime.embedded.packages import package_folder
@@ -29,11 +30,11 @@ SOCKET = ".s.PGSQL.5432"
 _MIB = 1024 * 1024
 
 
-class PostgresFailed(Exception):
+class PostgresFailed(UnavailableError):
     """A PostgreSQL program failed; the message carries the last thing the server said."""
 
 
-class IncompatibleCluster(Exception):
+class IncompatibleCluster(ConfigurationError):
     """The folder holds a cluster of another major version."""
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import psutil
 import redis
 
+from myi_pipelines.errors import UnavailableError
 from myi_pipelines.runtime.embedded import processes
 from myi_pipelines.runtime.embedded.locking import server_lock
 from myi_pipelines.runtime.embedded.packages import package_folder
@@ -23,7 +24,7 @@ SOCKET = "redis.sock"
 PROGRAM = "valkey-server"
 
 
-class RedisFailed(Exception):
+class RedisFailed(UnavailableError):
     """The server did not start or does not stop; the message says where its log is."""
 
 

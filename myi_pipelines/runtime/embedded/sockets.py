@@ -5,11 +5,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from myi_pipelines.errors import ConfigurationError
+
 # The shortest limit of the systems we run on (macOS: 104 bytes with the final NUL).
 MAX_SOCKET_PATH = 103
 
 
-class UnsafeSocketFolder(Exception):
+class UnsafeSocketFolder(ConfigurationError):
     """The short socket folder exists and belongs to somebody else, who could listen in."""
 
 

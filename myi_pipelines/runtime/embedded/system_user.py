@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from myi_pipelines.errors import ConfigurationError
+
 NAME = "myi-postgres"
 FALLBACK = "nobody"
 
@@ -21,11 +23,11 @@ _USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
 _NO_ID = 0xFFFFFFFF
 
 
-class NoSystemUser(Exception):
+class NoSystemUser(ConfigurationError):
     """We are root and there is no ordinary user to run PostgreSQL as."""
 
 
-class UnreachableFolder(Exception):
+class UnreachableFolder(ConfigurationError):
     """The ordinary user may not pass through a folder, and we could not allow it."""
 
 

@@ -4,8 +4,10 @@ a token, a name or an address: only fixed words, ids of endpoints, statuses and 
 from datetime import datetime
 from enum import StrEnum
 
+from myi_pipelines.errors import UnavailableError
 
-class SpotifyError(Exception):
+
+class SpotifyError(UnavailableError):
     """Spotify did not do what was asked; the subclass says what to do next."""
 
 

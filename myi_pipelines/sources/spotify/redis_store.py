@@ -11,12 +11,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from myi_pipelines.errors import UnavailableError
+
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 1.0
 
 
-class RedisUnavailable(Exception):
+class RedisUnavailable(UnavailableError):
     """Redis did not answer, or did not a moment ago."""
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from myi_pipelines.errors import ConfigurationError, DamagedError
+
 KEY_BYTES = 32
 
 _VERSION = 1
@@ -23,11 +25,11 @@ _HEADER = struct.Struct(">B4s")  # version, key id
 _SMALLEST = _HEADER.size + _NONCE_BYTES + 16
 
 
-class DecryptionFailed(Exception):
+class DecryptionFailed(DamagedError):
     """What is stored was not encrypted by this key for this user and purpose, or was changed since."""
 
 
-class KeyNotUsable(Exception):
+class KeyNotUsable(ConfigurationError):
     """The key is not one, or its file cannot be read, written or kept private; one line says what to do."""
 
 

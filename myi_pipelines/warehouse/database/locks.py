@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from psycopg import errors, sql
 
+from myi_pipelines.errors import BusyError
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 
@@ -25,7 +26,7 @@ LOCK_MILLISECONDS = (5, 10, 20, 40)
 PAUSE_SECONDS = (0.05, 0.25)
 
 
-class TablesInUse(Exception):
+class TablesInUse(BusyError):
     """Other sessions held the tables' locks for too long. Nothing has changed."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from yoyo import get_backend, read_migrations
 
+from myi_pipelines.errors import BusyError, ConfigurationError
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
 from myi_pipelines.warehouse.schema.takeover import BASELINE, VERSION_0_1, take_over
@@ -19,11 +20,11 @@ SET_ASIDE = "before_restore"
 """What a schema that a restore is replacing is called meanwhile, with its own name after it."""
 
 
-class UnsupportedPostgres(Exception):
+class UnsupportedPostgres(ConfigurationError):
     """The server is older than the warehouse needs."""
 
 
-class RestoreNotEnded(Exception):
+class RestoreNotEnded(BusyError):
     """What is in the warehouse's place is what a restore has written so far."""
 
 
