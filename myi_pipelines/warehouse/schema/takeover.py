@@ -10,6 +10,7 @@ from typing import Any
 
 from yoyo.migrations import Migration, get_migration_hash, read_sql_migration
 
+from myi_pipelines.errors import ConfigurationError
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
 
 BASELINE = "0001_baseline"
@@ -38,7 +39,7 @@ SHADOW_OF_0_1 = "asides"
 """What the schema of shadow partitions was called."""
 
 
-class UnreleasedWarehouse(Exception):
+class UnreleasedWarehouse(ConfigurationError):
     """The warehouse has some of version 0.1's migrations and not all of them."""
 
 
