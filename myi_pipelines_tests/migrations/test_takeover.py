@@ -18,7 +18,7 @@ from myi_pipelines.warehouse.schema.takeover import VERSION_0_1, UnreleasedWareh
 from myi_pipelines_tests.migrations import version_0_1
 from myi_pipelines_tests.migrations.schema_files import SCHEMA_SQL, schema_sql
 from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
-from myi_pipelines_tests.support.killable_import import import_upload, prepare
+from myi_pipelines_tests.support.killable_import import listener
 from myi_pipelines_tests.support.killable_processes import wait_until_held
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 
@@ -67,8 +67,9 @@ def test_it_goes_on_with_its_work(old_url: str, tmp_path: Path) -> None:
 
         assert warehouse.tables(names["ben"]) == before
         assert ("New song",) in warehouse.conn.execute("SELECT name FROM named_tracks").fetchall()
-        prepare(warehouse, "carla")
-        assert import_upload(warehouse, "carla").added_rows > 0
+        names["carla"] = warehouse.user("carla", "Pacific/Apia")
+        for name, user_id in names.items():
+            assert warehouse.land(user_id, listener(name).files[0][:60]).added_rows == 60
         assert warehouse.restore_archived() == 4
         warehouse.settle(names.values())
         assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
