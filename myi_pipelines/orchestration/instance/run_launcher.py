@@ -1,5 +1,4 @@
-"""Launches runs in the code server, and tells when a run went down with it. Which runs are dead without the launcher's
-knowing is said in ``runs``."""
+"""Launches runs in the code server, and reports a run that ended with it. ``active_runs`` finds other dead runs."""
 
 import json
 
@@ -22,11 +21,11 @@ ANSWER_SECONDS = 5
 
 
 class CodeServerRunLauncher(DefaultRunLauncher):
-    """Dagster's default launcher, which ``dagster.yaml`` names under ``run_launcher``, with an eye on its runs.
+    """Dagster's default launcher, which also checks that its runs are alive: ``run_launcher`` of ``dagster.yaml``.
 
     A run is a process of the code server and ends with it. The server that takes the ended one's place does not know
     the run: then run monitoring marks it as failed, and it is started again, seconds after the server is back. With
-    the default launcher nobody would notice before the run's time is up.
+    the default launcher this shows only when the run's time limit is reached.
     """
 
     @property
