@@ -1,4 +1,4 @@
-"""The commands that README.md and docs/ tell people to type exist, with these options."""
+"""The pages for people are right: the commands that they show exist with these options, and their links lead somewhere."""
 
 import re
 import shlex
@@ -13,10 +13,13 @@ from myi_pipelines.cli.app import app
 from myi_pipelines.settings import PROJECT
 from myi_pipelines_tests.support import compose
 
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {"|", "||", "&&", ">", "2>&1", ";"}
 """What ends a command's own words."""
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
 
 def commands(program: str) -> list[list[str]]:
@@ -34,6 +37,17 @@ def commands(program: str) -> list[list[str]]:
                         found.append(words[1:])
                     words = []
     return found
+
+
+def links() -> list[tuple[Path, str]]:
+    """Every relative link of every page: the page and the link's target."""
+    return [(page, target) for page in PAGES for target in LINK.findall(FENCED.sub("", page.read_text()))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("words", commands("myi"), ids=" ".join)
@@ -72,3 +86,26 @@ def test_the_pages_were_read() -> None:
 @pytest.mark.parametrize("target", sorted({words[0] for words in commands("make")}))
 def test_make_has_the_targets_that_the_pages_name(target: str) -> None:
     assert re.search(rf"^{re.escape(target)}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("page", "target"), links(), ids=[f"{page.relative_to(PROJECT)}: {target}" for page, target in links()]
+)
+def test_links_lead_to_files_and_headings_that_exist(page: Path, target: str) -> None:
+    file, _, anchor = target.partition("#")
+    linked = page.parent / file if file else page
+    assert linked.exists(), f"{linked} does not exist"
+    if anchor:
+        assert anchor in anchors(linked)
+
+
+@pytest.mark.parametrize("page", sorted((PROJECT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_every_page_is_in_the_table_of_contents(page: Path) -> None:
+    contents = PROJECT / "docs" / "README.md"
+    listed = {(contents.parent / target).resolve() for linking, target in links() if linking == contents}
+    assert page in {*listed, contents}
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    shown = {(page.parent / target).resolve() for page, target in links()}
+    assert set((PROJECT / "docs" / "images").iterdir()) <= shown
