@@ -1,4 +1,4 @@
-"""The pages for people are right: the commands that they show exist with these options, and their links lead somewhere."""
+"""The pages for people are right: the commands, files, settings and metrics that they name exist, and links lead somewhere."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from myi_pipelines.cli.app import app
-from myi_pipelines.settings import PROJECT
+from myi_pipelines.settings import PREFIX, PROJECT, Settings
 from myi_pipelines_tests.support import compose
 
 PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -20,6 +20,16 @@ ELSEWHERE = {"|", "||", "&&", ">", "2>&1", ";"}
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sql|yaml|yml|toml|md|json))`")
+METRIC = re.compile(r"\bmyi_(?!pipelines)[a-z0-9_]+")
+TERM = re.compile(r"^\| ((?:\*\*.+?\*\*[^|]*)+)\|", re.MULTILINE)
+HOLD_FILES = (
+    PROJECT,
+    PROJECT / "myi_pipelines",
+    PROJECT / "myi_pipelines" / "orchestration",
+    PROJECT / "myi_pipelines_tests",
+)
+"""Where the pages name files from."""
 
 
 def commands(program: str) -> list[list[str]]:
@@ -109,3 +119,28 @@ def test_every_page_is_in_the_table_of_contents(page: Path) -> None:
 def test_every_picture_is_shown_on_a_page() -> None:
     shown = {(page.parent / target).resolve() for page, target in links()}
     assert set((PROJECT / "docs" / "images").iterdir()) <= shown
+
+
+@pytest.mark.parametrize("name", sorted({name for page in PAGES for name in FILE.findall(page.read_text())}))
+def test_the_files_that_the_pages_name_exist(name: str) -> None:
+    assert any((folder / name).exists() for folder in HOLD_FILES)
+
+
+def test_the_metrics_that_the_pages_name_are_those_of_myi_metrics() -> None:
+    page = (PROJECT / "docs" / "operations" / "monitoring.md").read_text()
+    code = (PROJECT / "myi_pipelines" / "operations" / "monitoring" / "prometheus.py").read_text()
+    counted = {f"{name}_total" for name in re.findall(r'CounterMetricFamily\(\s*"(\w+)"', code)}
+    gauges = set(re.findall(r'"(myi_\w+)"', code)) - {name.removesuffix("_total") for name in counted}
+    assert set(METRIC.findall(page)) == counted | gauges
+
+
+def test_the_guide_lists_every_setting() -> None:
+    listed = set(re.findall(rf"`({PREFIX}[A-Z_]+)`", (PROJECT / "docs" / "guide" / "settings.md").read_text()))
+    assert listed == {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def test_the_index_of_the_glossary_lists_every_term_in_order() -> None:
+    glossary, _, index = (PROJECT / "docs" / "glossary.md").read_text().partition("## Index")
+    terms = {term for cell in TERM.findall(glossary) for term in re.findall(r"\*\*(.+?)\*\*", cell)}
+    listed = [line.partition("]")[0] for entry in index.split(" \u00b7") for line in entry.strip().split("[")[1:2]]
+    assert listed == sorted(terms, key=str.lower)
