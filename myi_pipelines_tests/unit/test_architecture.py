@@ -1,11 +1,12 @@
-"""The drawing in docs/development/architecture.md is the architecture: it shows exactly the imports between rooms, and none
-of them leads upwards. A room is a module or package directly below ``myi_pipelines``. Needs no server."""
+"""The drawing in docs/development/architecture.md shows exactly the imports between rooms, and none leads upwards.
+
+A room is a module or package directly below ``myi_pipelines``. Needs no server.
+"""
 
 import ast
 import re
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.settings import PROJECT

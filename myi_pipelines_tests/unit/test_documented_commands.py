@@ -1,4 +1,4 @@
-"""The pages for people are right: the commands, files, settings and metrics that they name exist, and links lead somewhere."""
+"""The pages are right: the commands, files, settings and metrics that they name exist, and no link is dead."""
 
 import re
 import shlex
@@ -23,7 +23,7 @@ HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sql|yaml|yml|toml|md|json))`")
 METRIC = re.compile(r"\bmyi_(?!pipelines)[a-z0-9_]+")
 TERM = re.compile(r"^\| ((?:\*\*.+?\*\*[^|]*)+)\|", re.MULTILINE)
-HOLD_FILES = (
+FOLDERS = (
     PROJECT,
     PROJECT / "myi_pipelines",
     PROJECT / "myi_pipelines" / "orchestration",
@@ -123,7 +123,7 @@ def test_every_picture_is_shown_on_a_page() -> None:
 
 @pytest.mark.parametrize("name", sorted({name for page in PAGES for name in FILE.findall(page.read_text())}))
 def test_the_files_that_the_pages_name_exist(name: str) -> None:
-    assert any((folder / name).exists() for folder in HOLD_FILES)
+    assert any((folder / name).exists() for folder in FOLDERS)
 
 
 def test_the_metrics_that_the_pages_name_are_those_of_myi_metrics() -> None:
