@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.orchestration.assets.archived_months import archived_months
 from myi_pipelines.orchestration.assets.catalog import catalog
@@ -17,6 +16,7 @@ from myi_pipelines.orchestration.assets.spotify_objects import spotify_objects
 from myi_pipelines.orchestration.assets.stats import stats
 from myi_pipelines.orchestration.assets.top_lists import top_lists
 from myi_pipelines.orchestration.checks import CHECKS
+from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
 from myi_pipelines.orchestration.instance.run_history import remove_old_runs
 
 USER_TAG = "myi/user"

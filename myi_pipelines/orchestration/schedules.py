@@ -5,11 +5,11 @@ from datetime import UTC, datetime, time
 
 import dagster as dg
 from dagster import ScheduleEvaluationContext
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.ingest.spotify import metadata_fetch, polling
 from myi_pipelines.orchestration.assets.spotify_objects import CALLS_A_RUN
 from myi_pipelines.orchestration.instance.active_runs import under_way
+from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
 from myi_pipelines.orchestration.jobs import (
     archive_config,
     archive_history,
