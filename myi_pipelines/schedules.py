@@ -27,8 +27,6 @@ from myi_pipelines.resources.archive import Archive
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
 from myi_pipelines.settings import tick_minutes
-from myi_pipelines.spotify.limits import Family, Purpose
-from myi_pipelines.sync import enriching, polling
 from myi_pipelines.warehouse import top_lists
 from myi_pipelines.warehouse.accounts import linked_users
 from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, leftovers
@@ -45,6 +43,8 @@ from myi_pipelines.warehouse.archive import archivable_months, first_kept_month,
 def polling_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
 ) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.sync.polling import reason_to_skip
+
     if busy := _busy(context, poll_plays.name):
         return busy
     now = context.scheduled_execution_time
@@ -52,7 +52,7 @@ def polling_schedule(
         if isinstance(access, str):
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
-            reason = polling.reason_to_skip(conn, access.client.gate, now)
+            reason = reason_to_skip(conn, access.client.gate, now)
     return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(tick=now), tags=recent_months(now))
 
 
@@ -67,6 +67,8 @@ def polling_schedule(
 def metadata_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
 ) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.sync.enriching import reason_to_skip
+
     if busy := _busy(context, refresh_metadata.name):
         return busy
     now = datetime.now(UTC)
@@ -74,7 +76,7 @@ def metadata_schedule(
         if isinstance(access, str):
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
-            reason = enriching.reason_to_skip(conn, access.client.gate, now)
+            reason = reason_to_skip(conn, access.client.gate, now)
     if reason:
         return dg.SkipReason(reason)
     return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN), tags=recent_months(now))
@@ -89,6 +91,8 @@ def metadata_schedule(
     description="Refreshes the top lists of active listeners every day, of others every three days.",
 )
 def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.spotify.limits import Family, Purpose
+
     with spotify.access_or_reason() as access:
         if isinstance(access, str):
             return dg.SkipReason(access)

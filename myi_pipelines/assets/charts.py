@@ -3,7 +3,7 @@
 import base64
 import math
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 import dagster as dg
 

@@ -14,7 +14,6 @@ from myi_pipelines.assets.specs import LANDING, table_spec
 from myi_pipelines.assets.spending import calls_spent, spending
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.sync.enriching import enrich
 from myi_pipelines.warehouse.database import Connection
 
 CALLS_A_RUN = 100
@@ -42,6 +41,8 @@ class MetadataConfig(dg.Config):
 def spotify_objects(
     context: AssetExecutionContext, config: MetadataConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.sync.enriching import enrich
+
     began = time.monotonic()
     with warehouse.connection() as conn, spotify.access() as access:
         with spending(access.client.gate) as spent:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -15,10 +16,12 @@ from myi_pipelines.assets.spending import calls_spent, spending
 from myi_pipelines.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.resources.spotify import Access, Spotify
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.sync.polling import Polled, poll_due, poll_now
 from myi_pipelines.warehouse.accounts import LinkedUser, linked_users
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.partitions import POLLED_PLAYS, ensure_months, months_between
+
+if TYPE_CHECKING:
+    from myi_pipelines.sync.polling import Polled
 
 ANSWERED = "accounts_answer"
 LONGEST_START = timedelta(minutes=1)
@@ -105,20 +108,22 @@ def _moment(tick: str) -> datetime:
     return asked if now - LONGEST_START <= asked <= now else now
 
 
-def _poll(warehouse: Warehouse, access: Access, chosen: list[LinkedUser] | None, now: datetime) -> list[Polled]:
+def _poll(warehouse: Warehouse, access: Access, chosen: list[LinkedUser] | None, now: datetime) -> "list[Polled]":
+    from myi_pipelines.sync.polling import poll_due, poll_now
+
     if chosen is None:
         return poll_due(warehouse.connection, access.client, access.tokens, now=now, quota=access.quota)
     return poll_now(warehouse.connection, access.client, access.tokens, chosen, now=now, quota=access.quota)
 
 
-def _outcome(poll: Polled) -> str:
+def _outcome(poll: "Polled") -> str:
     if poll.error is not None:
         return f"{poll.user}: {poll.error}; tried again from {poll.next_poll_at:%H:%M:%S} UTC"
     gap = f"; plays may be missing between {poll.gap.after} and {poll.gap.before}" if poll.gap else ""
     return f"{poll.user}: {poll.added} new plays of {poll.seen}, due again at {poll.next_poll_at:%H:%M:%S} UTC{gap}"
 
 
-def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
+def _summary(polls: "Sequence[Polled]", seconds: float) -> Metadata:
     rows = [
         (
             poll.user,
@@ -143,7 +148,7 @@ def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
     return {**summary, "run_polls": markdown_table(columns, rows)}
 
 
-def _answered(polls: Sequence[Polled]) -> dg.AssetCheckResult:
+def _answered(polls: "Sequence[Polled]") -> dg.AssetCheckResult:
     errors = [f"{poll.user}: {poll.error}" for poll in polls if poll.error is not None]
     gaps = [f"{poll.user}: plays may be missing before {poll.gap.before:%Y-%m-%d %H:%M}" for poll in polls if poll.gap]
     return dg.AssetCheckResult(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -16,9 +16,11 @@ from myi_pipelines.assets.specs import SNAPSHOTS, table_spec
 from myi_pipelines.assets.spending import calls_spent, spending
 from myi_pipelines.resources.spotify import Spotify
 from myi_pipelines.resources.warehouse import Warehouse
-from myi_pipelines.sync.top_lists import Refreshed, refresh_due, refresh_now
 from myi_pipelines.warehouse.database import Connection
 from myi_pipelines.warehouse.top_lists import listed_users, show_top_lists
+
+if TYPE_CHECKING:
+    from myi_pipelines.sync.top_lists import Refreshed
 
 LINES_SHOWN = 5
 
@@ -59,6 +61,8 @@ class TopListConfig(dg.Config):
 def top_lists(
     context: AssetExecutionContext, config: TopListConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.sync.top_lists import refresh_due, refresh_now
+
     began = time.monotonic()
     now = datetime.now(UTC)
     with warehouse.connection() as conn, spotify.access() as access:
@@ -87,7 +91,7 @@ def top_lists(
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key.to_user_string()])
 
 
-def _picture(conn: Connection, table: str, done: Sequence[Refreshed]) -> dict[str, Any]:
+def _picture(conn: Connection, table: str, done: "Sequence[Refreshed]") -> dict[str, Any]:
     picture: dict[str, Any] = {
         "dagster/row_count": inventory.row_count(conn, table),
         "bytes": inventory.table_bytes(conn, table),

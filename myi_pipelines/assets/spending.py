@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from myi_pipelines.assets.reporting import Metadata, markdown_table
-from myi_pipelines.spotify.limits import FamilyUsage, Gate
+
+if TYPE_CHECKING:
+    from myi_pipelines.spotify.limits import FamilyUsage, Gate
 
 
 class Spending:
@@ -17,7 +20,7 @@ class Spending:
 
 
 @contextmanager
-def spending(gate: Gate) -> Iterator[Spending]:
+def spending(gate: "Gate") -> Iterator[Spending]:
     """Count what is called while the block runs, by whomever: the limits are shared."""
     spent = Spending()
     before = {usage.family: usage.calls_last_day for usage in gate.usage()}

@@ -36,6 +36,8 @@ class Archive(dg.ConfigurableResource[None]):
 
     def bring_back(self, conn: Connection, slices: Sequence[Slice]) -> int:
         """Bring archived slices back before work on them is done; those that are not archived are passed over."""
+        if not slices:
+            return 0
         from myi_pipelines.lifecycle.archiving import bring_back
 
-        return bring_back(self.store(), conn, slices) if slices else 0
+        return bring_back(self.store(), conn, slices)
