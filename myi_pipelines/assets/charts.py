@@ -75,6 +75,6 @@ def _sentence(title: str, values: Sequence[int]) -> str:
 
 def _step(largest: int) -> int:
     """A round distance between the lines: at most four of them above zero reach the largest value."""
-    at_least = max(1, math.ceil(largest / _LINES))
-    magnitude = 10 ** (len(str(at_least)) - 1)
+    at_least = math.ceil(largest / _LINES)
+    magnitude = int(10 ** (len(str(at_least)) - 1))
     return next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= at_least)
