@@ -28,7 +28,7 @@ def bar_chart(title: str, labels: Sequence[str], values: Sequence[int]) -> dg.Ma
 
 def svg_bars(title: str, labels: Sequence[str], values: Sequence[int]) -> str:
     """The same chart as an SVG document."""
-    largest = max(1, *values)
+    largest = max([1, *values])
     lines = range(0, largest + (step := _step(largest)), step)
     left = 10 + round(_DIGIT * len(f"{lines[-1]:,}"))
     pitch = (_RIGHT - left) / max(1, len(values))
