@@ -134,12 +134,12 @@ def _summary(slices: int, counts: dict[date, Counter[str]], sizes: dict[date, Mo
     months = [month for month, size in sizes.items() if size.rows]
     if len(months) > 1:
         shown = [month for month in sorted(sizes) if min(months) <= month <= max(months)]
-        summary |= _chart(shown, [sizes[month].rows for month in shown])
+        summary |= plays_over_time(shown, [sizes[month].rows for month in shown])
     return summary
 
 
-def _chart(months: Sequence[date], plays: Sequence[int]) -> Metadata:
-    """The plays of consecutive months; of years where there are too many months to be told apart."""
+def plays_over_time(months: Sequence[date], plays: Sequence[int]) -> Metadata:
+    """A chart of the plays of months, oldest first; of their years where there are too many months for bars."""
     if len(months) > MOST_BARS:
         years: Counter[int] = Counter()
         for month, count in zip(months, plays, strict=True):

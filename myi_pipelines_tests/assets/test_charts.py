@@ -4,10 +4,13 @@ import base64
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from datetime import date
 
 import pytest
 
 from myi_pipelines.assets.charts import MOST_BARS, WIDTH, bar_chart, svg_bars
+from myi_pipelines.assets.events import plays_over_time
+from myi_pipelines.warehouse.partitions import months_between
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOURS = [f"{hour:02d}" for hour in range(24)]
@@ -92,3 +95,24 @@ def test_many_months_are_a_few_kilobytes(months: int) -> None:
 
 def test_signs_that_xml_knows_are_text() -> None:
     assert texts(svg_bars('"Rock & <Roll>"', ["<&>"], [1])) == ['"Rock & <Roll>"', "0", "1", "<&>"]
+
+
+@pytest.mark.parametrize(
+    ("last", "name", "bars_shown"),
+    [
+        (date(2012, 6, 1), "plays_per_month", 2),
+        (date(2014, 4, 1), "plays_per_month", 24),
+        (date(2027, 4, 1), "plays_per_month", 180),
+        (date(2027, 5, 1), "plays_per_year", 16),
+    ],
+)
+def test_months_are_shown_as_years_when_there_are_too_many(last: date, name: str, bars_shown: int) -> None:
+    months = months_between(date(2012, 5, 1), last)
+    [(key, chart)] = plays_over_time(months, [10] * len(months)).items()
+    assert key == name
+    highest = 10 if name == "plays_per_month" else 120
+    assert f": {bars_shown} bars, the highest {highest}]" in chart.value
+    svg = base64.b64decode(chart.value.partition("base64,")[2].rstrip(")")).decode()
+    assert len(bars(svg)) == bars_shown
+    labels = [text for text in texts(svg) if text.startswith("20")]
+    assert labels[0] == {2: "2012-05", 24: "2013", 180: "2013", 16: "2012"}[bars_shown]
