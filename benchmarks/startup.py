@@ -9,7 +9,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from myi_pipelines.settings import load_settings
 
 ROWS = 500
 SEED = 1
+EXPORT = "export.zip"
+
+_numbers = count()
 
 _MYI = "from myi_pipelines.cli import main; main()"
 # The same storages, nothing to do, and no search for garbage.
@@ -53,40 +57,43 @@ class Startup(NamedTuple):
         return self.small_import / self.empty_run
 
 
-def measure(url: str, folder: Path, *, times: int, on_step: Callable[[str], object]) -> list[Startup]:
-    """Measure empty runs and imports in turn, each import for a new listener of the database at ``url``.
+class Place(NamedTuple):
+    """Where processes are measured: a folder with an export and a MYI_HOME, an environment that names a database."""
 
-    ``folder`` is empty. A first import is not counted: it makes Dagster's tables and compiles Python's modules.
-    """
-    on_step("importing a small file from the command line")
-    exports.write_export(folder / "export.zip", rows=ROWS, seed=SEED, years=1)
+    folder: Path
+    environment: Mapping[str, str]
+
+    def measure(self) -> Startup:
+        """Measure an empty run of Dagster, and an import for a new listener."""
+        return Startup(self._cpu_seconds(_EMPTY_RUN), self.import_small(f"listener-{next(_numbers)}"))
+
+    def import_small(self, listener: str) -> float:
+        """Import the export for a listener; processor seconds. Raises CalledProcessError if that fails."""
+        return self._cpu_seconds(_MYI, "import", EXPORT, "--user", listener)
+
+    def _cpu_seconds(self, *program: str) -> float:
+        before = _children_seconds()
+        subprocess.run(
+            [sys.executable, "-c", *program],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        return _children_seconds() - before
+
+
+def prepare(url: str, folder: Path) -> Place:
+    """Make a new folder to measure in, on the database at ``url``, which a first import gives Dagster's tables."""
+    folder.mkdir()
+    exports.write_export(folder / EXPORT, rows=ROWS, seed=SEED, years=1)
     settings = load_settings(home=folder / "home", database_url=url)
     prepare_dagster_home(settings)
     others = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
-    environment = others | dagster_environment(settings)
-
-    def import_for(listener: str) -> float:
-        return _cpu_seconds([_MYI, "import", "export.zip", "--user", listener], folder, environment)
-
-    import_for("first")
-    return [
-        Startup(_cpu_seconds([_EMPTY_RUN], folder, environment), import_for(f"listener-{number}"))
-        for number in range(times)
-    ]
-
-
-def _cpu_seconds(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
-    """Of a Python process that runs a program and of all that it waits for. Raises CalledProcessError if it fails."""
-    before = _children_seconds()
-    subprocess.run(
-        [sys.executable, "-c", *arguments],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-    )
-    return _children_seconds() - before
+    place = Place(folder, others | dagster_environment(settings))
+    place.import_small("first")
+    return place
 
 
 def _children_seconds() -> float:

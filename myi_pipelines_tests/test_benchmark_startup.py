@@ -12,11 +12,11 @@ from myi_pipelines.warehouse.database import Connection
 
 @pytest.mark.long
 def test_small_imports_are_measured_beside_empty_runs(database_url: str, conn: Connection, tmp_path: Path) -> None:
-    [measured] = startup.measure(database_url, tmp_path, times=1, on_step=lambda step: None)
+    measured = startup.prepare(database_url, tmp_path / "startup").measure()
     assert measured.empty_run > 0
     assert measured.small_import > 0
-    listeners = conn.execute("SELECT name, total_play_count > 0 FROM users ORDER BY name").fetchall()
-    assert listeners == [("first", True), ("listener-0", True)]
+    listeners = conn.execute("SELECT total_play_count > 0 FROM users").fetchall()
+    assert listeners == [(True,), (True,)]
     runs = conn.execute("SELECT pipeline_name FROM dagster.runs ORDER BY id").fetchall()
     assert runs == [("import_history",), ("empty",), ("import_history",)]
 
