@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from myi_pipelines_tests.support import shared_servers
+from myi_pipelines_tests.support.environment import clean_environment
 from myi_pipelines_tests.support.shared_servers import SessionServers
 from myi_pipelines_tests.support.simulator_fixtures import extended_simulator as extended_simulator
 from myi_pipelines_tests.support.simulator_fixtures import simulator as simulator
@@ -25,6 +26,7 @@ SESSION = "myi_session"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    clean_environment()
     if (
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     ):  # As in a shell's background: what tests start would inherit it.
@@ -60,11 +62,8 @@ folder_key = pytest.StashKey[Path]()
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings of whoever runs the tests play no part in them, and a test that forgets to say where its servers are
-    cannot start some in the project."""
-    for name in [name for name in os.environ if name.startswith(("MYI_", "DAGSTER_"))]:
-        monkeypatch.delenv(name)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that forgets to say where its servers are cannot start some in the project."""
     monkeypatch.setenv("MYI_HOME", "/dev/null/a-test-must-set-MYI_HOME")
 
 

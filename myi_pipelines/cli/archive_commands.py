@@ -40,21 +40,23 @@ def archive(
     if keep_months is None and not settings.retention_months:
         complain("MYI_RETENTION_MONTHS is not set, so everything stays; say `myi archive --keep-months 24`")
         raise typer.Exit(1)
-    from myi_pipelines.orchestration.instance.foreground import RunInterrupted, run_here
+    from myi_pipelines.cli.foreground_run import run_job
+    from myi_pipelines.orchestration.instance.foreground import ForegroundRun, RunInterrupted
     from myi_pipelines.orchestration.jobs import archive_config, archive_history
 
     ready_servers(settings, redis=False)
     with warehouse_connection(settings):
         pass
     try:
-        done = run_here(settings, archive_history.name, config=archive_config(keep_months), tags={}, doing="archiving")
+        run = ForegroundRun(archive_history.name, archive_config(keep_months), {}, "archiving")
+        done = run_job(settings, run)
     except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None
-    told = done.metadata_of("archived_months")
+    archived = done.metadata_of("archived_months")
     output().print(
-        f"[bold]{told['run_months']:,} months archived[/bold], {told['run_rows']:,} rows in "
-        f"{told['run_bytes']:,} bytes, {done.seconds:.1f} s",
+        f"[bold]{archived['run_months']:,} months archived[/bold], {archived['run_rows']:,} rows in "
+        f"{archived['run_bytes']:,} bytes, {done.seconds:.1f} s",
         highlight=False,
     )
     problems = [one.description for one in done.result.get_asset_check_evaluations() if not one.passed]

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from myi_pipelines.cli.foreground_run import run_job
 from myi_pipelines.cli.import_progress import shown
 from myi_pipelines.errors import InputError
 from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS
-from myi_pipelines.orchestration.instance.foreground import Done, run_here
+from myi_pipelines.orchestration.instance.foreground import Done, ForegroundRun
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.exports import HistoryError, Limits, find_uploads, open_upload
@@ -112,16 +113,12 @@ def _run(settings: Settings, files: Sequence[Path], user: str, months: list[date
     from myi_pipelines.orchestration.jobs import import_config, import_history, import_tags
     from myi_pipelines.orchestration.partitions import range_tags
 
-    return run_here(
-        settings,
-        import_history.name,
-        config=import_config(user, [str(file) for file in files]),
-        tags={
-            **import_tags(user, [file.name for file in files]),
-            **range_tags(months or [datetime.now(UTC).date()]),
-        },
-        doing="the import",
-    )
+    config = import_config(user, [str(file) for file in files])
+    tags = {
+        **import_tags(user, [file.name for file in files]),
+        **range_tags(months or [datetime.now(UTC).date()]),
+    }
+    return run_job(settings, ForegroundRun(import_history.name, config, tags, "the import"))
 
 
 def _summary(done: Done, files: int) -> ImportSummary:

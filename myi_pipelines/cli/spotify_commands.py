@@ -162,12 +162,13 @@ def _ready() -> "Settings":
 
 
 def _run(settings: "Settings", job: str, config: Any, doing: str, *, months: bool = True) -> "Done":
-    from myi_pipelines.orchestration.instance.foreground import RunInterrupted, run_here
+    from myi_pipelines.cli.foreground_run import run_job
+    from myi_pipelines.orchestration.instance.foreground import ForegroundRun, RunInterrupted
     from myi_pipelines.orchestration.partitions import recent_months
 
     tags = recent_months(datetime.now(UTC)) if months else {}
     try:
-        return run_here(settings, job, config=config, tags=tags, doing=doing)
+        return run_job(settings, ForegroundRun(job, config, tags, doing))
     except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, time
 import dagster as dg
 from dagster import ScheduleEvaluationContext
 
-from myi_pipelines.ingest.spotify import metadata_fetch, polling
 from myi_pipelines.orchestration.assets.spotify_objects import CALLS_A_RUN
 from myi_pipelines.orchestration.instance.active_runs import under_way
 from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
@@ -28,7 +27,6 @@ from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.settings import tick_minutes
-from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Priority
 from myi_pipelines.warehouse import top_list_history
 from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, orphans
 from myi_pipelines.warehouse.spotify_accounts import linked_users
@@ -45,6 +43,8 @@ from myi_pipelines.warehouse.spotify_accounts import linked_users
 def polling_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
 ) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.ingest.spotify.polling import reason_to_skip
+
     if busy := _busy(context, poll_plays.name):
         return busy
     now = context.scheduled_execution_time
@@ -52,7 +52,7 @@ def polling_schedule(
         if isinstance(access, str):
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
-            reason = polling.reason_to_skip(conn, access.client.gate, now)
+            reason = reason_to_skip(conn, access.client.gate, now)
     return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=poll_config(tick=now), tags=recent_months(now))
 
 
@@ -67,6 +67,8 @@ def polling_schedule(
 def metadata_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
 ) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.ingest.spotify.metadata_fetch import reason_to_skip
+
     if busy := _busy(context, refresh_metadata.name):
         return busy
     now = datetime.now(UTC)
@@ -74,7 +76,7 @@ def metadata_schedule(
         if isinstance(access, str):
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
-            reason = metadata_fetch.reason_to_skip(conn, access.client.gate, now)
+            reason = reason_to_skip(conn, access.client.gate, now)
     if reason:
         return dg.SkipReason(reason)
     return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN), tags=recent_months(now))
@@ -89,6 +91,8 @@ def metadata_schedule(
     description="Refreshes the top lists of active users every day, of others every three days.",
 )
 def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Priority
+
     with spotify.access_or_reason() as access:
         if isinstance(access, str):
             return dg.SkipReason(access)

@@ -1,11 +1,11 @@
-"""Sharding by listener stays a migration: which keys stand in its way, and the statements of docs/operations/scale.md."""
+"""Sharding by user stays a migration: which keys prevent it, and the statements of docs/operations/scale.md."""
 
 import re
 from pathlib import Path
 
 from myi_pipelines.warehouse.database.connections import Connection
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations" / "scale.md"
 WITHOUT_LISTENER = """
 SELECT index.relname::text
 FROM pg_index

@@ -4,7 +4,18 @@ import os
 import time
 
 PREFIXES = ("MYI_", "DAGSTER_", "PG", "LC_", "REDIS")
-NAMES = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TZ", "LANG", "LANGUAGE", "PYTHONWARNINGS", "PYTHONPATH", "TERM")
+NAMES = (
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "PYTHONWARNINGS",
+    "PYTHONPATH",
+    "TERM",
+)
 KEPT = ("MYI_CRASH_", "MYI_SOAK_")
 """Settings of the tests themselves: how many kills, how many simulated days."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from myi_pipelines.orchestration.assets.charts import bar_chart
+from myi_pipelines.orchestration.assets.charts import MOST_BARS, bar_chart
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, reason_of, report_months
 from myi_pipelines.orchestration.assets.specs import EVENTS, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
@@ -126,25 +126,23 @@ def _summary(
         "run_seconds": round(seconds, 2),
         "run_events_per_second": per_second(sum(total.values()), seconds),
     }
-    if chart := _plays_per_month(sizes):
-        summary["plays_per_month"] = chart
+    months = [month for month, size in sizes.items() if size.rows]
+    if len(months) > 1:
+        shown = [month for month in sorted(sizes) if min(months) <= month <= max(months)]
+        summary |= plays_over_time(shown, [sizes[month].rows for month in shown])
     return summary
 
 
-def _plays_per_month(sizes: dict[date, MonthSize]) -> dg.MarkdownMetadataValue | None:
-    months: Sequence[date] = sorted(month for month, size in sizes.items() if size.rows)
-    if len(months) < 2:
-        return None
-    shown = [month for month in sorted(sizes) if months[0] <= month <= months[-1]]
-    return bar_chart(
-        "Plays per month",
-        [_label(month, len(shown)) for month in shown],
-        [sizes[month].rows for month in shown],
-    )
+def plays_over_time(months: Sequence[date], plays: Sequence[int]) -> Metadata:
+    """A chart of the plays of months, oldest first; of their years where there are too many months for bars."""
+    if len(months) > MOST_BARS:
+        years: Counter[int] = Counter()
+        for month, count in zip(months, plays, strict=True):
+            years[month.year] += count
+        return {"plays_per_year": bar_chart("Plays per year", [str(year) for year in years], list(years.values()))}
+    labels = [f"{month:%Y-%m}" if len(months) <= 12 else _january(month) for month in months]
+    return {"plays_per_month": bar_chart("Plays per month", labels, plays)}
 
 
-def _label(month: date, months: int) -> str:
-    """Months by name while there are few of them, then only their years."""
-    if months <= 12:
-        return f"{month:%Y-%m}"
-    return f"{month.year}" if month.month == 1 and month.year % (1 + months // 144) == 0 else ""
+def _january(month: date) -> str:
+    return f"{month.year}" if month.month == 1 else ""

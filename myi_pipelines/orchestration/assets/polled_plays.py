@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from myi_pipelines.ingest.spotify.polling import Polled, poll_due, poll_now
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table, report_months
 from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
@@ -19,6 +19,9 @@ from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import POLLED_PLAYS, ensure_months, months_between
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser, linked_users
+
+if TYPE_CHECKING:
+    from myi_pipelines.ingest.spotify.polling import Polled
 
 ANSWERED = "accounts_answer"
 LONGEST_START = timedelta(minutes=1)
@@ -104,20 +107,22 @@ def _moment(tick: str) -> datetime:
     return asked if now - LONGEST_START <= asked <= now else now
 
 
-def _poll(warehouse: Warehouse, access: Access, chosen: list[LinkedUser] | None, now: datetime) -> list[Polled]:
+def _poll(warehouse: Warehouse, access: Access, chosen: list[LinkedUser] | None, now: datetime) -> "list[Polled]":
+    from myi_pipelines.ingest.spotify.polling import poll_due, poll_now
+
     if chosen is None:
         return poll_due(warehouse.connection, access.client, access.tokens, now=now, quota=access.quota)
     return poll_now(warehouse.connection, access.client, access.tokens, chosen, now=now, quota=access.quota)
 
 
-def _outcome(poll: Polled) -> str:
+def _outcome(poll: "Polled") -> str:
     if poll.error is not None:
         return f"{poll.user}: {poll.error}; tried again from {poll.next_poll_at:%H:%M:%S} UTC"
     gap = f"; plays may be missing between {poll.gap.after} and {poll.gap.before}" if poll.gap else ""
     return f"{poll.user}: {poll.added} new plays of {poll.seen}, due again at {poll.next_poll_at:%H:%M:%S} UTC{gap}"
 
 
-def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
+def _summary(polls: "Sequence[Polled]", seconds: float) -> Metadata:
     rows = [
         (
             poll.user,
@@ -142,7 +147,7 @@ def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
     return {**summary, "run_polls": markdown_table(columns, rows)}
 
 
-def _answered(polls: Sequence[Polled]) -> dg.AssetCheckResult:
+def _answered(polls: "Sequence[Polled]") -> dg.AssetCheckResult:
     errors = [f"{poll.user}: {poll.error}" for poll in polls if poll.error is not None]
     gaps = [f"{poll.user}: plays may be missing before {poll.gap.before:%Y-%m-%d %H:%M}" for poll in polls if poll.gap]
     return dg.AssetCheckResult(

@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table
-from myi_pipelines.sources.spotify.rate_limits import EndpointUsage, Gate
+
+if TYPE_CHECKING:
+    from myi_pipelines.sources.spotify.rate_limits import EndpointUsage, Gate
 
 
 class Spending:
@@ -17,7 +20,7 @@ class Spending:
 
 
 @contextmanager
-def spending(gate: Gate) -> Iterator[Spending]:
+def spending(gate: "Gate") -> Iterator[Spending]:
     """Count what is called while the block runs, by whomever: the limits are shared."""
     spent = Spending()
     before = {usage.group: usage.calls_last_day for usage in gate.usage()}

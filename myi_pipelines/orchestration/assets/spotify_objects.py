@@ -8,7 +8,6 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from myi_pipelines.ingest.spotify.metadata_fetch import enrich
 from myi_pipelines.orchestration.assets.metadata import markdown_table
 from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
@@ -42,6 +41,8 @@ class MetadataConfig(dg.Config):
 def spotify_objects(
     context: AssetExecutionContext, config: MetadataConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.ingest.spotify.metadata_fetch import enrich
+
     began = time.monotonic()
     with warehouse.connection() as conn, spotify.access() as access:
         with spending(access.client.gate) as spent:

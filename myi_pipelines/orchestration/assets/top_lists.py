@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from myi_pipelines.ingest.spotify.top_lists_fetch import Refreshed, refresh_due, refresh_now
 from myi_pipelines.orchestration.assets.metadata import markdown_table
 from myi_pipelines.orchestration.assets.polled_plays import chosen_users
 from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
@@ -19,6 +18,9 @@ from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.top_list_history import listed_users, show_top_lists
+
+if TYPE_CHECKING:
+    from myi_pipelines.ingest.spotify.top_lists_fetch import Refreshed
 
 LINES_SHOWN = 5
 
@@ -57,6 +59,8 @@ class TopListConfig(dg.Config):
 def top_lists(
     context: AssetExecutionContext, config: TopListConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.ingest.spotify.top_lists_fetch import refresh_due, refresh_now
+
     began = time.monotonic()
     now = datetime.now(UTC)
     with warehouse.connection() as conn, spotify.access() as access:
@@ -85,7 +89,7 @@ def top_lists(
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key.to_user_string()])
 
 
-def _picture(conn: Connection, table: str, done: Sequence[Refreshed]) -> dict[str, Any]:
+def _picture(conn: Connection, table: str, done: "Sequence[Refreshed]") -> dict[str, Any]:
     picture: dict[str, Any] = {
         "dagster/row_count": reporting.row_count(conn, table),
         "bytes": reporting.table_bytes(conn, table),

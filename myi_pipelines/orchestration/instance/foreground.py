@@ -1,10 +1,10 @@
-"""Runs a job in this process, on the same Dagster instance as the daemon's runs, for whoever sits at a terminal."""
+"""Runs a job in this process, on the same Dagster instance as the daemon's runs, for a user at a terminal."""
 
 import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from myi_pipelines.errors import FailedError
@@ -12,17 +12,17 @@ from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dags
 from myi_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
+    from dagster import Definitions, ExecuteInProcessResult
     from dagster_shared.error import SerializableErrorInfo
 
 INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 NO_RETRIES = {"dagster/max_retries": "0"}
-"""Whoever sits at the terminal decides that."""
+"""The user at the terminal decides that."""
 
 
 class RunInterrupted(FailedError):
-    """Somebody pressed Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
 
 class RunFailed(FailedError):
@@ -41,12 +41,21 @@ class Done(NamedTuple):
         return {name: value.value for name, value in newest.metadata.items()}
 
 
-def run_here(
-    settings: Settings, job: str, *, config: Mapping[str, Any], tags: Mapping[str, str], doing: str = "the run"
-) -> Done:
-    """Run a job, telling Dagster's instance of it; the warehouse must be running and migrated.
+class ForegroundRun(NamedTuple):
+    """A job to run in this process."""
 
-    Raises RunInterrupted or RunFailed, each with one line that calls the work ``doing``.
+    job: str
+    config: Mapping[str, Any]
+    tags: Mapping[str, str]
+    doing: str
+    """What messages call the work, for example ``the import``."""
+
+
+def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable[[], Definitions]") -> Done:
+    """Run a job in this process, recorded in Dagster's instance. The warehouse must be running and migrated.
+
+    ``load_definitions`` imports the project's definitions, which takes a second: it is called when the environment is
+    ready. Raises RunInterrupted or RunFailed, each with one line that names the work.
     """
     prepare_dagster_home(settings)
     os.environ.update(dagster_environment(settings))
@@ -55,23 +64,22 @@ def run_here(
         warnings.simplefilter("ignore")  # Dagster's own, about what is beta in it
         from dagster import DagsterInstance
 
-        from myi_pipelines.definitions import defs
+        definitions = load_definitions()
     with DagsterInstance.get() as instance:
         began = time.monotonic()
-        result = defs.resolve_job_def(job).execute_in_process(
+        result = definitions.resolve_job_def(run.job).execute_in_process(
             instance=instance,
-            run_config={**config, **QUIET},
-            tags={**tags, **NO_RETRIES},
+            run_config={**run.config, **QUIET},
+            tags={**run.tags, **NO_RETRIES},
             raise_on_error=False,
         )
         seconds = time.monotonic() - began
-    _require_success(result, doing)
+    _require_success(result, run.doing)
     return Done(result, seconds)
 
 
 def _require_success(result: "ExecuteInProcessResult", doing: str) -> None:
-    from dagster._core.events import JobFailureData
-    from dagster._core.execution.plan.objects import StepFailureData
+    from myi_pipelines.orchestration.instance.dagster_internals import JobFailureData, StepFailureData
 
     if result.success:
         return

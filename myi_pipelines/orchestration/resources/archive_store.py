@@ -36,6 +36,8 @@ class Archive(dg.ConfigurableResource[None]):
 
     def restore_archived(self, conn: Connection, user_months: Sequence[UserMonth]) -> int:
         """Restore archived user-months before work on them begins; those that are not archived are ignored."""
+        if not user_months:
+            return 0
         from myi_pipelines.operations.archiving import restore_archived
 
-        return restore_archived(self.store(), conn, user_months) if user_months else 0
+        return restore_archived(self.store(), conn, user_months)

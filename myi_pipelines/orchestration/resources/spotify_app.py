@@ -3,33 +3,32 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 from pydantic import Field
 
-from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
-from myi_pipelines.ingest.spotify.app_settings import AppMissing, client_of
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
-from myi_pipelines.sources.spotify.client import SpotifyClient
-from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable
 from myi_pipelines.warehouse.poll_pacing import Quota
+
+if TYPE_CHECKING:
+    from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+    from myi_pipelines.sources.spotify.client import SpotifyClient
 
 
 class Access(NamedTuple):
     """What it takes to ask Spotify on behalf of linked accounts."""
 
-    client: SpotifyClient
-    tokens: AccessTokens
+    client: "SpotifyClient"
+    tokens: "AccessTokens"
     redis_url: str
     quota: Quota
     """What polls may cost, and how often they can happen."""
 
 
 class Spotify(dg.ConfigurableResource[Any]):
-    """The Spotify app of the settings. Opened only when asked for, so that other runs need no app."""
+    """The Spotify app of the settings. Opened only when asked for: other runs need no app and load no client."""
 
     calls_per_day: int | None = Field(
         default=None,
@@ -47,6 +46,11 @@ class Spotify(dg.ConfigurableResource[Any]):
     @contextmanager
     def access_or_reason(self) -> Iterator[Access | str]:
         """Or why there is none: the settings name no app, or the encryption key cannot be used."""
+        from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+        from myi_pipelines.ingest.spotify.app_settings import AppMissing, client_of
+        from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
+        from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable
+
         overrides = {} if self.calls_per_day is None else {"calls_per_day": self.calls_per_day}
         settings = load_settings(**overrides)
         try:

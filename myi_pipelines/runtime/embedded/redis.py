@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psutil
-import redis
 
 from myi_pipelines.errors import UnavailableError
 from myi_pipelines.runtime.embedded import processes
@@ -115,6 +114,8 @@ class RedisServer:
 
     def _becomes_ready(self) -> bool:
         """Whether the running server answers, at once or after loading its data; False if there is none or it ends."""
+        import redis  # Slow to load, and most processes only ask where the server listens.
+
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
 
         def answers() -> bool:
