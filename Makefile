@@ -30,8 +30,11 @@ check: setup-dev  ## Lint, formatting and types
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: check  ## Lint, formatting, types and all tests
-	$(BIN)/pytest -n auto
+test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with T=path, the tests of a path only
+	$(BIN)/pytest -n auto $(T)
+
+test-fast: setup-dev  ## The tests that take a second at most each: under a minute on two processors
+	$(BIN)/pytest -n auto -m "not slow and not e2e" $(T)
 
 schema: setup-dev  ## Write sql/schema.sql and sql/schema.json from what the migrations make
 	@$(BIN)/python -m myi_pipelines_tests.migrations.schema_files
