@@ -138,7 +138,7 @@ def land_upload(
                 with conn.transaction():
                     acquire(conn, shared(Lock.ARCHIVE))
                     acquire(conn, exclusive(Lock.USER, user_id))
-                    conn.execute(statement("landing/arrive"))
+                    conn.execute(statement("landing/arriving_plays"))
                     months = _merge(conn, user_id, arriving)
                     added = sum(months.values())
                     duplicates = staging.plays - added
@@ -280,6 +280,6 @@ def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date,
         added |= dict(landed.fetchall())
     if added:
         conn.execute(
-            statement("landing/mark"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}
+            statement("landing/invalidate"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}
         )
     return added
