@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up test bench bench-scale lock clean
+.PHONY: help setup setup-dev demo up lint-sql test bench bench-scale lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ demo: setup  ## Import a sample history, print a report, serve Dagster's UI unti
 
 up: setup  ## Serve Dagster's UI and import what you put into uploads/, until Ctrl-C
 	@$(BIN)/myi up
+
+lint-sql: setup-dev  ## Lint the statements under sql/ and benchmarks/
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar sql benchmarks
 
 test: setup-dev  ## Lint, types and all tests
 	$(BIN)/ruff check .

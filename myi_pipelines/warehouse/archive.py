@@ -318,7 +318,7 @@ def restore_user_months(
         for table in ARCHIVED_TABLES:
             attach_month(conn, table, part.month)
         for table in ARCHIVED_TABLES:
-            target = sql.Identifier(f"restored_{table.name}")
+            target = sql.Identifier(f"returning_{table.name}")
             columns = sql.SQL(", ").join(sql.Identifier(name) for name in columns_of(conn, table))
             copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, columns)
             for some in rows(table, chosen):
@@ -327,7 +327,7 @@ def restore_user_months(
         conn.execute(statement("archive/invalidate_changed"), {"month": part.month, "match_window": MATCH_WINDOW})
         conn.execute("DELETE FROM archived_user_months WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
         conn.execute(statement("archive/retire"), {"remove_after": now + KEEP_RETURNED})
-    conn.execute("TRUNCATE restored_imported_plays, restored_polled_plays, restored_listening_events")
+    conn.execute("TRUNCATE returning_imported_plays, returning_polled_plays, returning_listening_events")
     return len(chosen)
 
 

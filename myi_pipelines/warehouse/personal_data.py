@@ -110,7 +110,7 @@ def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, I
     """
     for table, rows in archived:
         with conn.cursor() as cursor:
-            target = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(f"restored_{table}"))
+            target = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(f"returning_{table}"))
             with cursor.copy(target) as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -132,7 +132,7 @@ def read_table(conn: Connection, table: PersonalTable, user_id: int) -> Exported
         columns, table.identifier, sql.Identifier(table.owner)
     )
     if not table.is_aside and table.name in {archived.name for archived in ARCHIVED_TABLES}:
-        query += sql.SQL(" UNION ALL SELECT {} FROM {}").format(columns, sql.Identifier(f"restored_{table.name}"))
+        query += sql.SQL(" UNION ALL SELECT {} FROM {}").format(columns, sql.Identifier(f"returning_{table.name}"))
     return _read(conn, query, {"user_id": user_id})
 
 

@@ -4,7 +4,7 @@ SELECT id, user_id, track_id, played_at, created_at, ms_played, source, is_estim
 FROM (SELECT DISTINCT ON (e.user_id, coalesce(t.merged_into, t.id), e.played_at)
              e.id, e.user_id, coalesce(t.merged_into, t.id) AS track_id, e.played_at, e.created_at, e.ms_played,
              e.source, e.is_estimated, e.is_skip
-      FROM restored_listening_events AS e
+      FROM returning_listening_events AS e
       JOIN tracks AS t ON t.id = e.track_id
       ORDER BY e.user_id, coalesce(t.merged_into, t.id), e.played_at, t.merged_into IS NOT NULL, e.created_at, e.id
      ) AS kept

@@ -1,7 +1,7 @@
 -- One row per polled play that is restored. If it was polled again meanwhile, its length may be known by now.
 INSERT INTO polled_plays AS known (user_id, played_at, spotify_id, duration_ms, polled_at)
 SELECT user_id, played_at, spotify_id, duration_ms, polled_at
-FROM restored_polled_plays
+FROM returning_polled_plays
 ORDER BY played_at
 ON CONFLICT (user_id, played_at, spotify_id)
 DO UPDATE SET duration_ms = coalesce(excluded.duration_ms, known.duration_ms), polled_at = excluded.polled_at
