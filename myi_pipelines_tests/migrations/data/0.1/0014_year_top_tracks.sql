@@ -39,9 +39,9 @@ ORDER BY user_id, month, track_id;
 
 -- Plays around New Year that are in the archive come back once, for the sums of their years. Those at the edges of other
 -- months go on counting for the UTC month until somebody has work with them.
-INSERT INTO invalidated_user_months (user_id, month, stage)
-SELECT DISTINCT user_id, date_trunc('year', month + interval '1 month')::date, 'STATS'::derivation_stage
-FROM archived_user_months
+INSERT INTO stale_slices (user_id, month, stage)
+SELECT DISTINCT user_id, date_trunc('year', month + interval '1 month')::date, 'STATS'::slice_stage
+FROM archived_slices
 JOIN user_settings USING (user_id)
 WHERE date_part('month', month) IN (12, 1) AND timezone <> 'UTC'
 ON CONFLICT DO NOTHING;

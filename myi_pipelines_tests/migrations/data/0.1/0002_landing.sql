@@ -54,10 +54,10 @@ COMMENT ON COLUMN export_tracks.spotify_id IS 'NULL in account data, which names
 COMMENT ON COLUMN export_tracks.last_played_at IS 'latest landed play under these names: the latest names win';
 
 -- Names that landed and that the catalog has not taken in yet.
-CREATE TABLE pending_export_tracks (
+CREATE TABLE stale_export_tracks (
     export_track_id bigint PRIMARY KEY -- export_tracks.id; rows there are never deleted
 );
-COMMENT ON TABLE pending_export_tracks IS 'One row per export_tracks row that the catalog has yet to take in.';
+COMMENT ON TABLE stale_export_tracks IS 'One row per export_tracks row that the catalog has yet to take in.';
 
 CREATE TABLE imported_plays (
     user_id         bigint NOT NULL, -- users.id; a trigger of 0005 removes the plays of a user who is deleted

@@ -28,14 +28,14 @@ COMMENT ON COLUMN import_jobs.duplicate_rows IS 'rows that imported_plays had al
 COMMENT ON COLUMN import_jobs.rejected IS 'rows that make no listening event, counted by reason';
 
 -- The work that is left: one row per slice and stage that has to be derived again.
-CREATE TABLE invalidated_user_months (
+CREATE TABLE stale_slices (
     user_id   bigint NOT NULL REFERENCES users ON DELETE CASCADE,
     month     date NOT NULL CHECK (extract(day FROM month) = 1),
-    stage     derivation_stage NOT NULL,
+    stage     slice_stage NOT NULL,
     marked_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (user_id, month, stage)
 );
-COMMENT ON TABLE invalidated_user_months IS 'One row per slice (listener and UTC month) whose events or stats are to be derived again.';
+COMMENT ON TABLE stale_slices IS 'One row per slice (listener and UTC month) whose events or stats are to be derived again.';
 
 CREATE TABLE metadata_refresh_log (
     entity_type     text NOT NULL CHECK (entity_type IN ('track', 'album', 'artist')),

@@ -20,7 +20,7 @@ COMMENT ON COLUMN archived_months.imported_plays IS 'rows in the file of that na
 COMMENT ON COLUMN archived_months.polled_plays IS 'rows in the file of that name';
 COMMENT ON COLUMN archived_months.listening_events IS 'rows in the file of that name';
 
-CREATE TABLE archived_user_months (
+CREATE TABLE archived_slices (
     user_id          bigint NOT NULL REFERENCES users ON DELETE CASCADE,
     month            date NOT NULL,
     part             integer NOT NULL,
@@ -32,11 +32,11 @@ CREATE TABLE archived_user_months (
     PRIMARY KEY (user_id, month),
     FOREIGN KEY (month, part) REFERENCES archived_months
 );
-CREATE INDEX ON archived_user_months (month, part);
-COMMENT ON TABLE archived_user_months IS 'One row per slice (listener and UTC month) whose plays lie in the archive, and nowhere else.';
-COMMENT ON COLUMN archived_user_months.play_count IS 'its listening events';
-COMMENT ON COLUMN archived_user_months.total_ms IS 'milliseconds of its listening events';
-COMMENT ON COLUMN archived_user_months.has_account_data IS 'account data is among its imported plays';
+CREATE INDEX ON archived_slices (month, part);
+COMMENT ON TABLE archived_slices IS 'One row per slice (listener and UTC month) whose plays lie in the archive, and nowhere else.';
+COMMENT ON COLUMN archived_slices.play_count IS 'its listening events';
+COMMENT ON COLUMN archived_slices.total_ms IS 'milliseconds of its listening events';
+COMMENT ON COLUMN archived_slices.has_account_data IS 'account data is among its imported plays';
 
 -- Account data is told by names, and a search may find later which track they mean.
 CREATE TABLE archived_names (
@@ -44,22 +44,22 @@ CREATE TABLE archived_names (
     user_id         bigint NOT NULL,
     month           date NOT NULL,
     PRIMARY KEY (export_track_id, user_id, month),
-    FOREIGN KEY (user_id, month) REFERENCES archived_user_months ON DELETE CASCADE
+    FOREIGN KEY (user_id, month) REFERENCES archived_slices ON DELETE CASCADE
 );
 CREATE INDEX ON archived_names (user_id, month);
 COMMENT ON TABLE archived_names IS 'One row per archived slice and names of account data in it.';
 
-CREATE TABLE orphaned_archive_folders (
+CREATE TABLE archive_leftovers (
     folder       text PRIMARY KEY,
     remove_after timestamptz NOT NULL
 );
-COMMENT ON TABLE orphaned_archive_folders IS 'One row per folder of the archive that nothing needs: an export that broke off, or a part of which all plays came back.';
+COMMENT ON TABLE archive_leftovers IS 'One row per folder of the archive that nothing needs: an export that broke off, or a part of which all plays came back.';
 
-CREATE TABLE retention_holds (
+CREATE TABLE month_holds (
     month      date PRIMARY KEY CHECK (extract(day FROM month) = 1),
     held_until timestamptz NOT NULL
 );
-COMMENT ON TABLE retention_holds IS 'One row per month that somebody brought back: it is not archived again before the time is up.';
+COMMENT ON TABLE month_holds IS 'One row per month that somebody brought back: it is not archived again before the time is up.';
 
 CREATE OR REPLACE FUNCTION has_matchable_plays(of_user bigint, in_month date) RETURNS boolean
     LANGUAGE sql STABLE
@@ -69,5 +69,5 @@ CREATE OR REPLACE FUNCTION has_matchable_plays(of_user bigint, in_month date) RE
         OR EXISTS (SELECT FROM imported_plays
                    WHERE user_id = of_user AND context_id IS NULL AND played_at >= in_month::timestamp AT TIME ZONE 'UTC'
                      AND played_at < (in_month + interval '1 month') AT TIME ZONE 'UTC')
-        OR EXISTS (SELECT FROM archived_user_months
+        OR EXISTS (SELECT FROM archived_slices
                    WHERE user_id = of_user AND month = in_month AND (has_account_data OR polled_plays > 0));

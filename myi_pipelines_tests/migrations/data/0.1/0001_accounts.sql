@@ -4,7 +4,7 @@ CREATE TYPE source AS ENUM ('API', 'IMPORT', 'BACKFILL');
 CREATE TYPE term AS ENUM ('SHORT_TERM', 'MEDIUM_TERM', 'LONG_TERM');
 CREATE TYPE bucket_type AS ENUM ('DAY', 'WEEK', 'MONTH');
 CREATE TYPE job_status AS ENUM ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED');
-CREATE TYPE derivation_stage AS ENUM ('EVENTS', 'STATS');
+CREATE TYPE slice_stage AS ENUM ('EVENTS', 'STATS');
 
 -- The key under which two spellings of a name are one: NFKC, one space between words, lower case.
 -- Most names need no mending, and looking is cheaper. Not STRICT, so that it is inlined; NULL for NULL all the same.
