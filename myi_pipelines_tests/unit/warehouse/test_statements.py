@@ -40,7 +40,7 @@ class _Module:
         folder, stem = name.split("/")
         variable = f"{folder}/{ANY}"
         patterns = {pattern for pattern in self.patterns if pattern.startswith(f"{folder}/")}
-        if name in self.texts or any(re.fullmatch(pattern, name) for pattern in patterns - {variable}):
+        if {name, f"{stem}.sql"} & self.texts or any(re.fullmatch(pattern, name) for pattern in patterns - {variable}):
             return True
         return variable in patterns and (
             any(stem in module.texts for module in MODULES)
