@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up check test schema bench bench-scale wheel lock clean
+.PHONY: help setup setup-dev demo up check lint-sql test schema bench bench-scale wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,7 @@ check: setup-dev  ## Lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar --nocolor sql benchmarks
 
 test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with T=path, the tests of a path only
 	$(BIN)/pytest -n auto $(T)

@@ -28,6 +28,7 @@ from myi_pipelines.runtime import embedded
 from myi_pipelines.sources.exports import open_upload
 from myi_pipelines.warehouse import partitions
 from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.events import SKIP_BELOW_MS
 from myi_pipelines.warehouse.landing import PolledPlay
 
 SEED = 1
@@ -188,7 +189,7 @@ def _copy_events(url: str, events: list[exports.Event]) -> float:
                 event.ms_played,
                 "IMPORT",
                 False,
-                event.ms_played < 30_000,
+                event.ms_played < SKIP_BELOW_MS,
             )
             for event in events
         ]

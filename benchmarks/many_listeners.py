@@ -20,6 +20,7 @@ from myi_pipelines.warehouse import partitions
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.events import SKIP_BELOW_MS
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
@@ -109,6 +110,7 @@ def _month(conn: Connection, *, month: date, month_no: int, made_up: dict[str, A
     known = made_up | {
         "month": month,
         "month_no": month_no,
+        "skip_below_ms": SKIP_BELOW_MS,
         "starts_at": partitions.starts_at(month),
         "ends_at": ends_at,
         "month_seconds": round((ends_at - partitions.starts_at(month)).total_seconds()),

@@ -32,7 +32,7 @@ from myi_pipelines.warehouse.partitions import (
     referenced_by,
     starts_at,
 )
-from myi_pipelines.warehouse.user_months import UserMonth
+from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 ARCHIVED_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
 """What leaves. ``user_track_months`` stays: all-time statistics are its sums."""
@@ -112,7 +112,7 @@ def archived_around(conn: Connection, slices: Iterable[UserMonth], *, with_neigh
     """
     chosen = list(slices)
     rows = conn.execute(
-        statement("archive/around"),
+        statement("archive/needed_user_months"),
         {
             "user_ids": [user_id for user_id, _ in chosen],
             "months": [month for _, month in chosen],
@@ -204,8 +204,8 @@ def month_contents(conn: Connection, month: date) -> Contents:
     bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
     return Contents(
         month_state(conn, month),
-        conn.execute(statement("archive/slices"), bounds).fetchall(),
-        conn.execute(statement("archive/names"), bounds).fetchall(),
+        conn.execute(statement("archive/user_months"), bounds).fetchall(),
+        conn.execute(statement("archive/account_data_names"), bounds).fetchall(),
     )
 
 
@@ -321,8 +321,8 @@ def restore_user_months(
             copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, columns)
             for some in rows(table, chosen):
                 _copy(conn, copy_in, some)
-            conn.execute(statement(f"archive/return_{table.name}"))
-        conn.execute(statement("archive/invalidate_changed"), {"month": part.month})
+            conn.execute(statement(f"archive/restore_{table.name}"))
+        conn.execute(statement("archive/invalidate_changed"), {"month": part.month, "match_window": MATCH_WINDOW})
         conn.execute("DELETE FROM archived_user_months WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
         conn.execute(statement("archive/retire"), {"remove_after": now + KEEP_RETURNED})
     conn.execute("TRUNCATE returning_imported_plays, returning_polled_plays, returning_listening_events")

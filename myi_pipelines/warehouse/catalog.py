@@ -51,7 +51,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         assert reach is not None
         has_account_data, has_archive = reach
         if has_relinks or has_account_data:  # over all months: to plan it takes longer than all else here
-            for (user_id,) in conn.execute(statement("catalog/affected_listeners")).fetchall():
+            for (user_id,) in conn.execute(statement("catalog/affected_users")).fetchall():
                 acquire(conn, exclusive(Lock.USER, user_id))
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0
         artists += _write(conn, "artists")
@@ -66,7 +66,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         renamed = conn.execute(statement("catalog/rename"), {"match_window": MATCH_WINDOW}).fetchone()
         assert renamed is not None
         if has_archive:
-            conn.execute(statement("archive/invalidate_renamed"))
+            conn.execute(statement("catalog/invalidate_archived_renames"), {"match_window": MATCH_WINDOW})
         credited = _credit(conn, has_payloads=has_payloads)
         return CatalogCounts(tracks + renamed[0], artists, albums, credited)
 
@@ -75,7 +75,7 @@ def _take_in_payloads(conn: Connection, table: str) -> int:
     """Rows with ids take what their payloads say; provisional ones are promoted. Settles who answers to which name."""
     conn.execute(statement(f"catalog/payload_{table}"))
     written = _write(conn, f"{table}_with_ids")
-    conn.execute(statement(f"catalog/{table}_answer"))
+    conn.execute(statement(f"catalog/canonical_{table}"))
     return written
 
 
@@ -97,9 +97,9 @@ def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
 
 def _merge(conn: Connection) -> None:
     conn.execute(statement("catalog/merge_events"), {"match_window": MATCH_WINDOW})
-    conn.execute(statement("archive/invalidate_merged"))
+    conn.execute(statement("catalog/invalidate_archived_merges"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/invalidate_account_data"), {"match_window": MATCH_WINDOW})
-    conn.execute(statement("archive/invalidate_account_data"))
+    conn.execute(statement("catalog/invalidate_archived_account_data"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/merge"))
 
 
@@ -118,7 +118,7 @@ def _credit(conn: Connection, *, has_payloads: bool) -> int:
         conn.execute("ANALYZE touched_artists")
         conn.execute(statement("stats/artists"), {"user_id": None})
     if has_payloads:
-        conn.execute(statement("catalog/forget"))
+        conn.execute(statement("catalog/remove_provisional"))
     return credited + changed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
-from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -43,6 +42,9 @@ from myi_pipelines.warehouse.user_months import (
 
 LONGEST_OFFLINE = timedelta(days=31)
 """A play is uploaded 30 days after its end at most, as ``history`` reads them; and a day more."""
+
+SKIP_BELOW_MS = 30_000
+"""A shorter play is a skip: ``listening_events.is_skip``."""
 
 CLEAR_WORKSPACE = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
 
@@ -98,8 +100,7 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
 
 
 def _partition_load(conn: Connection) -> PartitionLoad:
-    insert = partial(statement("events/fill_month").format, desired=statement("events/desired"))
-    return PartitionLoad(insert, index_statements(conn, LISTENING_EVENTS))
+    return PartitionLoad(statement("events/fill_month").format, index_statements(conn, LISTENING_EVENTS))
 
 
 def _conform_when_ready(session: Session, one: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
@@ -169,6 +170,7 @@ def user_month_bounds(stale: UserMonth, min_play_ms: int) -> dict[str, Any]:
         "near_end": last + MATCH_WINDOW,
         "uploaded_from": first - MATCH_WINDOW - LONGEST_OFFLINE,
         "min_play_ms": min_play_ms,
+        "skip_below_ms": SKIP_BELOW_MS,
     }
 
 
@@ -200,7 +202,7 @@ def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
 def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
     """Write the differences between the desired events and those that the slice has."""
     conn.execute("TRUNCATE desired_events")
-    conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)
+    conn.execute(statement("events/stage"), bounds)
     moved: list[tuple[date, date]] = []
     if has_polled_plays:
         met = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()

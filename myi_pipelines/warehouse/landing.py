@@ -155,7 +155,7 @@ def _land_staged(
     beside.append(pool.submit(sync_catalog, status_conn))
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
-        conn.execute(statement("landing/arrive"))
+        conn.execute(statement("landing/arriving_plays"))
         months = _merge(conn, user_id, arriving)
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
         import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
@@ -276,6 +276,6 @@ def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date,
         added |= dict(landed.fetchall())
     if added:
         conn.execute(
-            statement("landing/mark"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}
+            statement("landing/invalidate"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}
         )
     return added

@@ -75,12 +75,12 @@ def drifts(conn: Connection) -> list[Drift]:
 def partition_report(conn: Connection) -> list[Partition]:
     """What is in each partition of the event log, oldest first. Reads all of it."""
     with conn.cursor(row_factory=class_row(Partition)) as cursor:
-        return cursor.execute(statement("partitions/report")).fetchall()
+        return cursor.execute(statement("partition_maintenance/report")).fetchall()
 
 
 def _drifts(conn: Connection, table: MonthTable) -> list[Drift]:
     wanted = table.settings
-    rows = conn.execute(statement("partitions/storage"), {"table": table.name, "settings": wanted})
+    rows = conn.execute(statement("partition_maintenance/storage"), {"table": table.name, "settings": wanted})
     return [Drift(name, found, wanted) for name, found in rows]
 
 

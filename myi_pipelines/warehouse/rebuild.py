@@ -211,7 +211,7 @@ def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _
             conn.execute(statement("rebuild/moved_events"), bounds)
         # Plays leave their index almost in the order of the events: to sort them is quicker than to hash them.
         conn.execute("SET LOCAL enable_hashagg = off")
-        write = statement("rebuild/write").format(shadow=shadow.identifier, known=statement("rebuild/known_events"))
+        write = statement("rebuild/write").format(shadow=shadow.identifier)
         outcomes = dict.fromkeys(plain | mixed, Conformed())
         written = conn.execute(write, bounds | {"plain": list(plain)})
         outcomes.update({user_id: Conformed(*counts) for user_id, *counts in written})
@@ -237,7 +237,7 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     is_mine = conn.execute(statement("rebuild/moves_out_of_month"), bounds).fetchone() == (False,)
     if is_mine:
-        conn.execute(statement("rebuild/derive_user_month").format(desired=statement("events/desired")), bounds)
+        conn.execute(statement("rebuild/derive_user_month"), bounds)
         conn.execute("INSERT INTO derived_user_months (user_id) VALUES (%(user_id)s)", bounds)
     conn.execute(CLEAR_WORKSPACE)
     return is_mine

@@ -25,7 +25,7 @@ class MonthSize(NamedTuple):
 class TopTrack(NamedTuple):
     """One line of a listener's top tracks."""
 
-    listener: str
+    user: str
     track: str
     artists: str
     play_count: int
@@ -35,7 +35,7 @@ class TopTrack(NamedTuple):
 class TopArtist(NamedTuple):
     """One line of a listener's top artists."""
 
-    listener: str
+    user: str
     artist: str
     play_count: int
     hours: float
@@ -44,7 +44,7 @@ class TopArtist(NamedTuple):
 class ListedTop(NamedTuple):
     """One line of Spotify's own list over four weeks."""
 
-    listener: str
+    user: str
     rank: int
     name: str
 
@@ -65,7 +65,7 @@ class Coverage(NamedTuple):
 class Totals(NamedTuple):
     """A listener's all-time totals."""
 
-    listener: str
+    user: str
     timezone: str
     play_count: int
     hours: float

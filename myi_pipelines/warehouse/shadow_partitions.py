@@ -69,7 +69,7 @@ def finish(conns: Sequence[Connection], shadow: ShadowPartition) -> None:
         "partition": shadow.identifier,
         "key": sql.Identifier(f"{partition_name(shadow.table.name, shadow.month)}_pkey"),
     }
-    row = conn.execute(statement("partitions/primary_key"), [shadow.table.name]).fetchone()
+    row = conn.execute(statement("shadow_partitions/primary_key"), [shadow.table.name]).fetchone()
     assert row is not None
     create_key, make_key = (sql.SQL(one).format(**names) for one in row)
     _, *others = index_statements(conn, shadow.table)
@@ -111,7 +111,7 @@ def exchange_partition(conn: Connection, shadow: ShadowPartition) -> Iterator[No
 
 def orphans(conn: Connection) -> list[str]:
     """Names of the tables that lie aside; left over, if the catalog's lock is held."""
-    return [name for (name,) in conn.execute(statement("partitions/shadow_tables"))]
+    return [name for (name,) in conn.execute(statement("shadow_partitions/list"))]
 
 
 def drop_orphans(conn: Connection) -> bool:
@@ -133,19 +133,19 @@ def drop_orphans(conn: Connection) -> bool:
 
 def _wait_for_old_readers(conn: Connection) -> None:
     """Wait until nobody reads as of a moment before the table was there: to them its rows would not exist."""
-    old = set(conn.execute(statement("partitions/snapshots")))
+    old = set(conn.execute(statement("shadow_partitions/old_snapshots")))
     deadline = time.monotonic() + SECONDS_FOR_OLD_READERS
     while old:
         if time.monotonic() > deadline:
             raise TablesInUse(f"{len(old)} sessions have been reading for too long")
         time.sleep(0.01)
-        old &= set(conn.execute(statement("partitions/snapshots")))
+        old &= set(conn.execute(statement("shadow_partitions/old_snapshots")))
 
 
 def _add_references(conn: Connection, shadow: ShadowPartition) -> list[sql.Identifier]:
     """Give the table its foreign keys, so that attaching need not check them; return the tables that they refer to."""
     names = {"parent": shadow.table.name, "partition": shadow.identifier.as_string(conn)}
-    keys = conn.execute(statement("partitions/reference_statements"), names).fetchall()
+    keys = conn.execute(statement("shadow_partitions/reference_statements"), names).fetchall()
     referenced = [sql.Identifier(table) for _, _, table in keys]
     with conn.transaction():
         lock_tables(conn, referenced, within=SECONDS_TO_EXCHANGE, mode=sql.SQL("SHARE ROW EXCLUSIVE"))

@@ -308,7 +308,7 @@ def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
 
 def _write_year_top_tracks(conn: Connection, run: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:
     """Whole local years: the sums of their UTC months, with the edges where local and UTC years differ."""
-    _copy(conn, "COPY fresh_month_edges FROM STDIN", month_edges)
+    _copy(conn, "COPY fresh_month_edges (user_id, month, track_id, play_count, total_ms) FROM STDIN", month_edges)
     conn.execute(statement("stats/remove_month_edges"), run)
     conn.execute(statement("stats/write_month_edges"), run)
     years = sorted({day.year for edge in run["edges"] for day in (edge - ONE_DAY, edge)})
@@ -323,14 +323,18 @@ def _write_buckets(
     written = 0
     for bounds, rows in zip(ranges, buckets, strict=True):
         conn.execute("TRUNCATE fresh_buckets")
-        _copy(conn, "COPY fresh_buckets FROM STDIN", rows)
+        _copy(
+            conn,
+            "COPY fresh_buckets (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks) FROM STDIN",
+            rows,
+        )
         for name in ("remove_buckets", "write_buckets"):
             written += conn.execute(statement(f"stats/{name}"), bounds).rowcount
     return written
 
 
 def _write_hours(conn: Connection, run: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> int:
-    _copy(conn, "COPY fresh_hour_months FROM STDIN", hour_months)
+    _copy(conn, "COPY fresh_hour_months (user_id, month, hour, play_count, total_ms) FROM STDIN", hour_months)
     conn.execute(statement("stats/remove_hour_months"), run)
     conn.execute(statement("stats/write_hour_months"), run)
     return conn.execute(statement("stats/hours"), run).rowcount

@@ -40,7 +40,7 @@ def invalidated_user_months(
 ) -> list[UserMonth]:
     """Slices marked stale at a stage, oldest month first; all of them, or those of some months or one user."""
     rows = conn.execute(
-        statement("user_months/stale"),
+        statement("user_months/invalidated"),
         {"stage": str(stage), "months": list(months) if months is not None else None, "user_id": user_id},
     )
     return [UserMonth(*row) for row in rows]

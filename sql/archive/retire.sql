@@ -1,4 +1,4 @@
--- One row per part of which nobody's plays lie in the archive any more: its folder may go after a while.
+-- One row per part whose plays are all restored or deleted: its folder may be removed later.
 WITH retired AS (
     DELETE FROM archived_months AS m
     WHERE NOT EXISTS (SELECT FROM archived_user_months AS s WHERE s.month = m.month AND s.part = m.part)

@@ -1,3 +1,3 @@
--- One row: how many rows a partition has, and a sum that no change leaves as it was. Whoever writes a row puts a later
--- transaction's number on it, so as many rows can be the same sum only if they are the same rows.
+-- One row: the number of rows in a partition, and a sum that every change alters. A session that writes a row gives it
+-- the number of a later transaction, so the same number of rows with the same sum are the same rows.
 SELECT count(*), coalesce(sum(xmin::text::bigint), 0)::bigint FROM {partition}

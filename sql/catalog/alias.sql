@@ -1,4 +1,4 @@
--- One row per further id of a relinked track. Each track goes by its kept id.
+-- One row per further id of a relinked track. The track itself gets the id that is kept.
 UPDATE tracks AS t
 SET spotify_id = r.kept_id, updated_at = now()
 FROM relinked_ids AS r

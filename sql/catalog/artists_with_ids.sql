@@ -1,10 +1,10 @@
--- One row per artist whose payload tells something new.
+-- One row per artist who is new or changes because of the payload.
 WITH updated AS (
     UPDATE artists AS a
-    SET name = told.name, genres = told.genres, image_url = told.image_url, updated_at = now()
-    FROM payload_artists AS told
-    WHERE a.id = told.artist_id
-      AND (a.name, a.genres, a.image_url) IS DISTINCT FROM (told.name, told.genres, told.image_url)
+    SET name = p.name, genres = p.genres, image_url = p.image_url, updated_at = now()
+    FROM payload_artists AS p
+    WHERE a.id = p.artist_id
+      AND (a.name, a.genres, a.image_url) IS DISTINCT FROM (p.name, p.genres, p.image_url)
     RETURNING a.id
 ), added AS (
     INSERT INTO artists (spotify_id, name, genres, image_url, is_canonical_for_name)

@@ -1,6 +1,7 @@
--- current_credits: one row per touched track and artist credited on it: those of its payload, else the one who is named.
+-- current_credits: one row per touched track and artist credited on it: the artists of its payload or, without one, the
+-- artist that exports name.
 CREATE TEMPORARY TABLE current_credits ON COMMIT DROP AS
-WITH told AS (
+WITH payload_credits AS (
     SELECT c.track_id, artists.id AS artist_id, (min(credit.position) - 1)::smallint AS position
     FROM current_names AS c
     CROSS JOIN LATERAL jsonb_array_elements(c.payload_artists) WITH ORDINALITY AS credit (artist, position)
@@ -8,10 +9,10 @@ WITH told AS (
     WHERE c.payload_artists IS NOT NULL
     GROUP BY c.track_id, artists.id
 )
-SELECT track_id, artist_id, position FROM told
+SELECT track_id, artist_id, position FROM payload_credits
 UNION ALL
 SELECT c.track_id, c.named_artist_id, 0::smallint
 FROM current_names AS c
-WHERE c.named_artist_id IS NOT NULL AND NOT EXISTS (SELECT FROM told WHERE told.track_id = c.track_id);
+WHERE c.named_artist_id IS NOT NULL AND NOT EXISTS (SELECT FROM payload_credits AS p WHERE p.track_id = c.track_id);
 
 ANALYZE current_credits;

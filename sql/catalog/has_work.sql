@@ -1,12 +1,4 @@
--- One row: whether names or payloads landed, or a stale slice polled tracks, that the catalog does not know.
+-- One row: whether names or payloads landed, or tracks were polled, that the catalog has yet to take in.
 SELECT EXISTS (SELECT FROM pending_export_tracks)
     OR EXISTS (SELECT FROM pending_spotify_objects)
-    OR EXISTS (
-        SELECT FROM invalidated_user_months AS s
-        JOIN polled_plays AS p ON p.user_id = s.user_id
-                              AND p.played_at >= s.month::timestamptz - interval '2 days'
-                              AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'
-        WHERE s.stage = 'EVENTS'
-          AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = p.spotify_id)
-          AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = p.spotify_id)
-    )
+    OR EXISTS ({catalog/unknown_polled_ids})

@@ -1,5 +1,4 @@
--- What is known of merged_tracks becomes the track's that they turned out to be. Their slices are marked, for plays that
--- were two tracks' may be one now.
+-- One row per row that referred to a merged track: from now on it refers to the track that is kept.
 UPDATE tracks AS t
 SET spotify_id = NULL, merged_into = m.into_id, album_id = NULL, updated_at = now()
 FROM merged_tracks AS m
@@ -17,4 +16,5 @@ WHERE listed.track_id = m.track_id
                   WHERE other.user_id = listed.user_id AND other.term = listed.term AND other.rank <> listed.rank
                     AND (other.track_id = m.into_id
                          OR other.rank < listed.rank
-                            AND other.track_id IN (SELECT track_id FROM merged_tracks AS twin WHERE twin.into_id = m.into_id)));
+                            AND other.track_id IN (SELECT twin.track_id
+                                                   FROM merged_tracks AS twin WHERE twin.into_id = m.into_id)));

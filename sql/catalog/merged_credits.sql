@@ -1,4 +1,4 @@
--- One row per artist credited on a track that was merged: as long as it has statistics, it credits whom the kept one credits.
+-- One row per artist credited on a merged track: while it has statistics, it has the credits of the kept track.
 INSERT INTO current_credits (track_id, artist_id, position)
 SELECT t.id, credit.artist_id, credit.position
 FROM tracks AS t

@@ -1,4 +1,4 @@
--- One track per Spotify id of which a whole payload landed, as of a top list, and that the catalog does not know.
+-- One row per track that is new because a complete payload of it landed, for example with a top list.
 WITH added AS (
     INSERT INTO tracks (spotify_id)
     SELECT o.spotify_id
@@ -9,4 +9,4 @@ WITH added AS (
       AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = o.spotify_id)
     RETURNING id
 )
-INSERT INTO new_tracks SELECT id FROM added
+INSERT INTO new_tracks (track_id) SELECT id FROM added

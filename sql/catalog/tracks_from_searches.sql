@@ -1,5 +1,5 @@
--- One row per provisional track that a search told the id of: it takes the id and keeps its key, or is merged into the
--- track that has the id.
+-- One row per provisional track whose id a search found: it takes the id and keeps its key or, if another track has the
+-- id, is merged into that one.
 WITH resolved AS (
     SELECT DISTINCT p.id, search.spotify_id, coalesce(alias.track_id, known.id) AS known_id
     FROM pending_names
@@ -11,9 +11,11 @@ WITH resolved AS (
     LEFT JOIN tracks AS known ON known.spotify_id = search.spotify_id
     WHERE e.spotify_id IS NULL AND search.spotify_id IS NOT NULL
 ), kept AS (
-    SELECT *, coalesce(known_id, min(id) OVER (PARTITION BY spotify_id)) AS kept_id FROM resolved
+    SELECT id, spotify_id, coalesce(known_id, min(id) OVER (PARTITION BY spotify_id)) AS kept_id FROM resolved
 ), promoted AS (
-    UPDATE tracks AS t SET spotify_id = kept.spotify_id, updated_at = now() FROM kept WHERE t.id = kept.id AND kept.id = kept.kept_id
+    UPDATE tracks AS t SET spotify_id = kept.spotify_id, updated_at = now()
+    FROM kept
+    WHERE t.id = kept.id AND kept.id = kept.kept_id
     RETURNING t.id
 ), merged AS (
     INSERT INTO merged_tracks (track_id, into_id) SELECT id, kept_id FROM kept WHERE id <> kept_id

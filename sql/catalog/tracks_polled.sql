@@ -1,14 +1,7 @@
--- One track, nameless until metadata or an export names it, per unknown Spotify id that a stale slice polled.
+-- One row per track that is new because it was polled. It has no name until metadata or an export gives one.
 WITH added AS (
     INSERT INTO tracks (spotify_id)
-    SELECT DISTINCT p.spotify_id
-    FROM invalidated_user_months AS s
-    JOIN polled_plays AS p ON p.user_id = s.user_id
-                          AND p.played_at >= s.month::timestamptz - interval '2 days'
-                          AND p.played_at < (s.month + interval '1 month')::timestamptz + interval '2 days'
-    WHERE s.stage = 'EVENTS'
-      AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = p.spotify_id)
-      AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = p.spotify_id)
+    SELECT DISTINCT spotify_id FROM ({catalog/unknown_polled_ids}) AS unknown
     RETURNING id
 )
-INSERT INTO new_tracks SELECT id FROM added
+INSERT INTO new_tracks (track_id) SELECT id FROM added

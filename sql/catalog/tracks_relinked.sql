@@ -1,4 +1,4 @@
--- One row per track that is new, merged into another or known by another id, because its ids were told to be one track's.
+-- One row per track that is new or merged into another, because Spotify says that its ids belong to one track.
 WITH known AS (
     SELECT DISTINCT ON (r.kept_id) r.kept_id, t.id
     FROM relinked_ids AS r
@@ -11,12 +11,12 @@ WITH known AS (
 ), merged AS (
     INSERT INTO merged_tracks (track_id, into_id)
     SELECT t.id, known.id
-    FROM relinked_ids AS r
+    FROM relinked_ids
     JOIN tracks AS t USING (spotify_id)
     JOIN known USING (kept_id)
     WHERE t.id <> known.id
     RETURNING track_id
 ), listed AS (
-    INSERT INTO new_tracks SELECT id FROM added
+    INSERT INTO new_tracks (track_id) SELECT id FROM added
 )
 SELECT id FROM added UNION ALL SELECT track_id FROM merged

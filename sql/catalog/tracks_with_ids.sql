@@ -1,4 +1,4 @@
--- One track per Spotify id that the catalog does not know, neither as a track nor as an alias of one.
+-- One row per track that is new: one per Spotify id of an export that is neither a track's nor an alias in the catalog.
 WITH added AS (
     INSERT INTO tracks (spotify_id, name, name_key, artist_key, album_id)
     SELECT DISTINCT ON (e.spotify_id) e.spotify_id, e.track_name, e.track_key, e.artist_key, albums.id
@@ -10,7 +10,8 @@ WITH added AS (
       AND NOT EXISTS (SELECT FROM tracks AS known WHERE known.spotify_id = e.spotify_id)
       AND NOT EXISTS (SELECT FROM track_aliases AS known WHERE known.spotify_id = e.spotify_id)
     ORDER BY e.spotify_id, (e.track_name IS NULL OR e.artist_name IS NULL), e.last_played_at DESC,
-             e.track_name COLLATE "C" DESC NULLS LAST, e.artist_name COLLATE "C" DESC NULLS LAST, e.album_name COLLATE "C" DESC NULLS LAST
+             e.track_name COLLATE "C" DESC NULLS LAST, e.artist_name COLLATE "C" DESC NULLS LAST,
+             e.album_name COLLATE "C" DESC NULLS LAST
     RETURNING id
 )
-INSERT INTO new_tracks SELECT id FROM added
+INSERT INTO new_tracks (track_id) SELECT id FROM added

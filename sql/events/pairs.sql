@@ -1,6 +1,7 @@
--- One row per polled play and export row that lie close enough to be one play. Exact sources come before minutes and
--- ends before starts: of a track on repeat, every start is also the end of the play before.
+-- One row per polled play and export row that are near enough to be one play. Exact sources rank before minutes, and
+-- ends before starts: when a track is on repeat, every start is also the end of the play before.
 INSERT INTO candidate_pairs
+    (rank, pass, polled_track_id, polled_played_at, exported_track_id, exported_played_at, ms_played)
 WITH extended AS (
     SELECT link.track_id, p.played_at, max(p.ms_played) AS ms_played
     FROM imported_plays AS p
@@ -11,7 +12,7 @@ WITH extended AS (
       AND link.track_id IN (SELECT track_id FROM candidate_polled_plays)
     GROUP BY link.track_id, p.played_at
 ), started AS (
-    SELECT *, played_at - ms_played * interval '1 millisecond' AS started_at FROM extended
+    SELECT track_id, played_at, ms_played, played_at - ms_played * interval '1 millisecond' AS started_at FROM extended
 ), pairs AS (
     SELECT 1 AS pass, greatest(e.played_at - p.played_at, p.played_at - e.played_at) AS distance,
            p.track_id AS polled_track_id, p.played_at AS polled_played_at, p.spotify_id,

@@ -1,4 +1,4 @@
--- One row per track and instant of polled plays that count: the longest.
+-- One row per track and instant with polled plays that count, in and around the user-month: the longest of them.
 INSERT INTO candidate_polled_plays (track_id, track_key, artist_key, spotify_id, played_at, ms_played)
 SELECT DISTINCT ON (t.id, p.played_at) t.id, t.name_key, t.artist_key, p.spotify_id, p.played_at, p.duration_ms
 FROM polled_plays AS p

@@ -1,11 +1,11 @@
--- One row: which sources tell of the slice and its surroundings, whether the catalog has yet to learn of a track, and
--- whether anything of the listener's is archived.
+-- One row: which sources have plays in or around the user-month, whether the catalog has yet to take in a track of
+-- them, and whether any of the user's months are archived.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
-                 AND played_at >= %(near_start)s AND played_at < %(near_end)s)    AS has_account_data,
+                 AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_account_data,
        EXISTS (SELECT FROM polled_plays
                WHERE user_id = %(user_id)s
-                 AND played_at >= %(near_start)s AND played_at < %(near_end)s)    AS has_polled_plays,
+                 AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_polled_plays,
        (EXISTS (SELECT FROM pending_export_tracks)
         AND EXISTS (SELECT FROM imported_plays AS p
                     WHERE p.user_id = %(user_id)s
@@ -17,4 +17,4 @@ SELECT EXISTS (SELECT FROM imported_plays
                     AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
                     AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
                     AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked,
-       EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_slices
+       EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_months

@@ -1,7 +1,8 @@
--- One row per event of a polled play that an extended row now tells exactly: it keeps its id and created_at.
+-- One row per event of a polled play that an extended row gives exactly now: the months that it leaves and enters. The
+-- event keeps its id and created_at.
 UPDATE listening_events AS event
 SET played_at = m.exported_played_at, ms_played = m.ms_played, source = 'IMPORT', is_estimated = false,
-    is_skip = m.ms_played < 30000
+    is_skip = m.ms_played < %(skip_below_ms)s
 FROM matched_plays AS m
 WHERE NOT m.by_minute
   AND (m.polled_played_at >= %(starts_at)s AND m.polled_played_at < %(ends_at)s

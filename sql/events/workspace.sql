@@ -1,6 +1,6 @@
--- Temporary tables in which one slice at a time is conformed; who fills one empties it first.
+-- Temporary tables in which one user-month at a time is derived. The session empties them before it fills them.
 
--- One row per event that the slice should have.
+-- One row per event that the user-month should have.
 CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
     track_id     bigint NOT NULL,
     played_at    timestamptz NOT NULL,
@@ -9,7 +9,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
     is_estimated boolean NOT NULL
 );
 
--- One row per account-data play, in and around the slice, that no extended row beats.
+-- One row per account-data play, in and around the user-month, that no extended row has more exactly.
 CREATE TEMPORARY TABLE IF NOT EXISTS surviving_account_plays (
     track_id   bigint NOT NULL,
     track_key  uuid NOT NULL,
@@ -18,7 +18,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS surviving_account_plays (
     ms_played  integer NOT NULL
 );
 
--- One row per polled play, in and around the slice.
+-- One row per polled play, in and around the user-month.
 CREATE TEMPORARY TABLE IF NOT EXISTS candidate_polled_plays (
     track_id   bigint NOT NULL,
     track_key  uuid,
@@ -39,7 +39,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS candidate_pairs (
     ms_played          integer NOT NULL
 );
 
--- One row per polled play that is the same play as an export row. Of account data (by_minute), only the length is taken.
+-- One row per polled play that is the same play as an export row. Of account data (by_minute), only the length is
+-- taken.
 CREATE TEMPORARY TABLE IF NOT EXISTS matched_plays (
     by_minute          boolean NOT NULL,
     polled_track_id    bigint NOT NULL,

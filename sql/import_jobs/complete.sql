@@ -1,4 +1,4 @@
--- One row: the job that has landed its file. What it had added when it was read before is no duplicate.
+-- One row: the job whose file has landed. Rows that the same job added in an earlier attempt are not duplicates.
 UPDATE import_jobs
 SET status = 'COMPLETED', completed_at = now(), total_rows = %(rows)s, processed_rows = %(rows)s,
     processed_bytes = total_bytes, added_rows = added_rows + %(added)s,

@@ -1,8 +1,8 @@
--- One row per month that gained plays, with their number. Month by month, so that what is compared stays small; the
--- listener's lock keeps out whoever might land the same plays meanwhile.
+-- One row per month that gained plays, with their number. Compares month by month, so that each comparison stays small.
+-- The user's lock keeps other sessions from landing the same plays meanwhile.
 WITH landed AS (
     INSERT INTO imported_plays (user_id, played_at, stopped_at, export_track_id, ms_played, context_id)
-    SELECT %(user_id)s, fresh.*
+    SELECT %(user_id)s, fresh.played_at, fresh.stopped_at, fresh.export_track_id, fresh.ms_played, fresh.context_id
     FROM unnest(%(months)s::date[]) AS arriving (month)
     CROSS JOIN LATERAL (
         SELECT a.played_at, a.stopped_at, a.export_track_id, a.ms_played, a.context_id
@@ -21,4 +21,4 @@ WITH landed AS (
 )
 SELECT date_trunc('month', played_at)::date AS month, count(*)
 FROM landed
-GROUP BY 1
+GROUP BY month

@@ -1,5 +1,5 @@
--- One row: how many polled plays were new. A play whose length was unknown takes it when it is told. Marks their slices and, near a month's end, the neighbours where a play may
--- now be matched otherwise; a mark that is there already is renewed, so that whoever took it for done sees that it is not.
+-- One row: how many polled plays were new. A known play whose length was unknown takes the length that is polled now.
+-- Invalidates the user-months that the plays reach.
 WITH arriving AS (
     SELECT DISTINCT ON (played_at, spotify_id) played_at, spotify_id, duration_ms
     FROM unnest(%(played_at)s::timestamptz[], %(spotify_id)s::text[], %(duration_ms)s::integer[])
@@ -12,16 +12,12 @@ WITH arriving AS (
     ON CONFLICT (user_id, played_at, spotify_id) DO UPDATE SET duration_ms = excluded.duration_ms
         WHERE polled_plays.duration_ms IS NULL AND excluded.duration_ms IS NOT NULL
     RETURNING played_at, spotify_id
-), reached AS MATERIALIZED (
-    SELECT DISTINCT date_trunc('month', landed.played_at + direction.step)::date AS month, direction.step = interval '0' AS is_own
+), changes AS (
+    SELECT %(user_id)s::bigint AS user_id, played_at AS starts_at, played_at AS ends_at,
+           'EVENTS'::derivation_stage AS stage
     FROM landed
-    CROSS JOIN (VALUES (-%(match_window)s::interval), (interval '0'), (%(match_window)s)) AS direction (step)
-), marked AS (
-    INSERT INTO invalidated_user_months (user_id, month, stage)
-    SELECT DISTINCT %(user_id)s::bigint, month, 'EVENTS'::derivation_stage
-    FROM reached
-    WHERE is_own OR has_matchable_plays(%(user_id)s, month)
-    ON CONFLICT (user_id, month, stage) DO UPDATE SET marked_at = invalidated_user_months.marked_at
+), invalidated AS (
+    {user_months/invalidate_reached}
 )
 SELECT count(*)
 FROM landed

@@ -1,5 +1,4 @@
--- Staging → play_contexts, export_tracks: the contexts and names of the upload that landing does not have yet.
-
+-- One row per context and per names (export_tracks) of the upload that landing does not have yet.
 INSERT INTO play_contexts (platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
 SELECT DISTINCT ON (s.fingerprint)
        s.platform, s.country, s.reason_start, s.reason_end, s.shuffle, s.skipped, s.offline, s.incognito
@@ -10,7 +9,7 @@ ON CONFLICT (fingerprint) DO NOTHING;
 
 ANALYZE staged_tracks (track_no, fingerprint), staged_contexts (context_no, fingerprint);
 
--- One row per distinct names. Ordered writes, so that two uploads never wait for one another in a circle.
+-- One row per distinct names. All writes are ordered, so that two uploads never wait for each other.
 CREATE TEMPORARY TABLE staged_names AS
 SELECT t.fingerprint, min(t.track_no) AS track_no, max(latest.played_at) AS last_played_at
 FROM staged_tracks AS t
@@ -28,7 +27,7 @@ WITH named AS (
     ON CONFLICT (fingerprint) DO NOTHING
     RETURNING id
 )
-INSERT INTO pending_export_tracks (first_id, last_id) -- names that another upload lands meanwhile have marks of their own
+INSERT INTO pending_export_tracks (first_id, last_id) -- another upload that lands some of the names adds its own entry
 SELECT min(id), max(id) FROM named HAVING count(*) > 0
 ON CONFLICT DO NOTHING;
 

@@ -1,4 +1,4 @@
--- Temporary tables for one upload, with tracks and contexts as the numbers that the reader gave them.
+-- Temporary tables for one upload: one row per play, track and context. Tracks and contexts have the reader's numbers.
 CREATE TEMPORARY TABLE staged_plays (
     track_no   integer NOT NULL,
     context_no integer,
@@ -14,7 +14,8 @@ CREATE TEMPORARY TABLE staged_tracks (
     track_name  text,
     artist_name text,
     album_name  text,
-    fingerprint uuid GENERATED ALWAYS AS (export_track_fingerprint(spotify_id, track_name, artist_name, album_name)) STORED
+    fingerprint uuid GENERATED ALWAYS AS (export_track_fingerprint(
+        spotify_id, track_name, artist_name, album_name)) STORED
 );
 
 CREATE TEMPORARY TABLE staged_contexts (

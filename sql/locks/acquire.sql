@@ -1,4 +1,4 @@
--- One row per lock: each is held until the transaction ends, taken in the order given.
+-- One row per lock. The locks are taken in the given order and held until the transaction ends.
 SELECT taken.position
 FROM unnest(%(names)s::text[], %(shared)s::boolean[]) WITH ORDINALITY AS wanted (name, is_shared, position)
 CROSS JOIN LATERAL (

@@ -1,4 +1,4 @@
--- One row per partition of a table, of those with the names if any are given.
+-- One row per partition that is attached to a table; if names are given, only those.
 SELECT child.relname
 FROM pg_inherits
 JOIN pg_class AS child ON child.oid = inhrelid

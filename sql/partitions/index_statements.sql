@@ -1,5 +1,5 @@
--- One row per index of a partitioned table: the statement that makes its counterpart on "{partition}", a table that is to be
--- its partition. It is made of finished rows, so its pages are filled.
+-- One row per index of a partitioned table: the statement that creates the same index on a table, named by a
+-- placeholder, that will be its partition. The rows do not change afterwards, so the pages of the index are filled.
 SELECT CASE WHEN i.indisprimary
             THEN 'ALTER TABLE {partition} ADD ' || pg_get_constraintdef(c.oid) || ' WITH (fillfactor = 100)'
             ELSE regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ONLY \S+ (.*?)( WHERE .*)?$',

@@ -1,5 +1,5 @@
 -- One row per track that a listener's rows refer to, those in the archive too.
-INSERT INTO personal_tracks
+INSERT INTO personal_tracks (track_id)
 SELECT t.id
 FROM tracks AS t
 WHERE t.id IN (SELECT track_id FROM user_track_months WHERE user_id = %(user_id)s

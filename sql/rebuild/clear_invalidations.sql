@@ -1,4 +1,4 @@
--- One row per mark that is as it was seen; one that is being renewed stays.
+-- One row per invalidation that is as it was when its user-month was read. One that another session is writing stays.
 WITH done AS (
     SELECT s.user_id
     FROM unnest(%(user_ids)s::bigint[], %(versions)s::text[]) AS seen (user_id, version)

@@ -1,4 +1,4 @@
--- One row per slice whose events have changed, to be counted anew.
+-- One row per user-month whose events have changed: its statistics are to be recomputed.
 INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT users.id, %(month)s, 'STATS'
 FROM users

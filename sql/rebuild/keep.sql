@@ -1,4 +1,5 @@
--- The month aside: one row per event of the slices that do not change, or are not derived here, as it is.
+-- One row per event that stays as it is, for the shadow partition: of user-months that do not change or are not derived
+-- here.
 INSERT INTO {shadow} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip)
 SELECT id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip
 FROM listening_events

@@ -1,4 +1,4 @@
--- One row per event that the slices have, at the instant to which it moves, if it does.
+-- One row per event that the user-months have; if it moves, at the instant to which it moves.
 SELECT event.id, event.user_id, event.track_id, coalesce(moved.played_at, event.played_at) AS played_at,
        event.created_at, event.ms_played, event.source, event.is_estimated, moved.id IS NOT NULL AS is_moved
 FROM listening_events AS event

@@ -1,4 +1,5 @@
--- moved_events: one row per event of a polled play that an extended row tells at another instant, where no event is yet.
+-- moved_events: one row per event of a polled play that an extended row places at another instant, where no event is
+-- yet.
 INSERT INTO moved_events (id, played_at)
 SELECT event.id, d.played_at
 FROM month_events AS d

@@ -1,4 +1,4 @@
--- One row: whether a polled play of the slice is told by an extended row of another month, or the other way round.
+-- One row: whether a polled play of the user-month matches an extended row of another month, or the other way round.
 SELECT EXISTS (SELECT FROM matched_plays
                WHERE NOT by_minute
                  AND (polled_played_at >= %(starts_at)s AND polled_played_at < %(ends_at)s)

@@ -1,4 +1,5 @@
--- One row per listener of whose slice, and its surroundings, only extended rows tell, all of tracks that the catalog knows.
+-- derived_user_months: one row per user with only extended rows in and around the month, all of tracks that the catalog
+-- has.
 INSERT INTO derived_user_months (user_id)
 SELECT asked.user_id
 FROM unnest(%(user_ids)s::bigint[]) AS asked (user_id)

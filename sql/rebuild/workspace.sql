@@ -1,11 +1,12 @@
--- Temporary tables in which one month of many listeners is derived; who fills them empties them first.
+-- Temporary tables in which one month of many users is derived. The session empties them before it fills them.
 
--- One row per listener whose slice of the month is derived here.
+-- One row per user whose user-month is derived here.
 CREATE TEMPORARY TABLE IF NOT EXISTS derived_user_months (
     user_id bigint NOT NULL
 );
 
--- One row per event that these slices should have. was_played_at: where the same play was, as long as only a poll told it.
+-- One row per event that these user-months should have. was_played_at: instant of the same play while it was only
+-- polled.
 CREATE TEMPORARY TABLE IF NOT EXISTS month_events (
     user_id       bigint NOT NULL,
     track_id      bigint NOT NULL,
@@ -16,7 +17,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS month_events (
     was_played_at timestamptz
 );
 
--- One row per event that moves to the instant that an extended row tells.
+-- One row per event that moves to the instant of an extended row.
 CREATE TEMPORARY TABLE IF NOT EXISTS moved_events (
     id        bigint NOT NULL,
     played_at timestamptz NOT NULL

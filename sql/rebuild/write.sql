@@ -1,8 +1,9 @@
--- The month aside: one row per event of the slices that change, with the id and created_at that it has if it is known.
--- Returns one row per slice with events, old or new: what becomes of them.
-WITH told AS (
-    SELECT p.user_id, link.track_id, p.played_at, max(p.ms_played) AS ms_played, -- of plain slices, as in events/desired
-           'IMPORT'::source AS source, false AS is_estimated
+-- One row per user-month with events, old or new: what becomes of them. Writes the events of the user-months that
+-- change into the shadow partition; a known event keeps its id and created_at.
+WITH derived AS (
+    -- of plain user-months, as in events/desired
+    SELECT p.user_id, link.track_id, p.played_at, max(p.ms_played) AS ms_played, 'IMPORT'::source AS source,
+           false AS is_estimated
     FROM imported_plays AS p
     JOIN export_track_links AS link USING (export_track_id)
     WHERE p.user_id = ANY (%(plain)s) AND p.context_id IS NOT NULL
@@ -12,17 +13,18 @@ WITH told AS (
     UNION ALL
     SELECT user_id, track_id, played_at, ms_played, source, is_estimated FROM month_events
 ), compared AS MATERIALIZED (
-    SELECT user_id, track_id, played_at, known.id, known.created_at, told.ms_played, told.source, told.is_estimated,
+    SELECT user_id, track_id, played_at, known.id, known.created_at, derived.ms_played, derived.source,
+           derived.is_estimated,
            CASE WHEN known.id IS NULL THEN 'added'
-                WHEN told.user_id IS NULL THEN 'removed'
+                WHEN derived.user_id IS NULL THEN 'removed'
                 WHEN known.is_moved THEN 'upgraded'
-                WHEN (known.ms_played, known.source, known.is_estimated)
-                     IS NOT DISTINCT FROM (told.ms_played, told.source, told.is_estimated) THEN 'unchanged'
-                WHEN known.source = 'API' AND told.source = 'IMPORT' THEN 'upgraded'
+                WHEN ((known.ms_played, known.source, known.is_estimated)
+                      IS NOT DISTINCT FROM (derived.ms_played, derived.source, derived.is_estimated)) THEN 'unchanged'
+                WHEN known.source = 'API' AND derived.source = 'IMPORT' THEN 'upgraded'
                 ELSE 'updated'
            END AS outcome
-    FROM told
-    FULL JOIN ({known}) AS known USING (user_id, track_id, played_at)
+    FROM derived
+    FULL JOIN ({rebuild/known_events}) AS known USING (user_id, track_id, played_at)
 ), outcomes AS MATERIALIZED (
     SELECT user_id,
            count(*) FILTER (WHERE outcome = 'added')     AS added,
@@ -35,8 +37,8 @@ WITH told AS (
 ), written AS (
     INSERT INTO {shadow} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip)
     SELECT coalesce(id, nextval('listening_events_id_seq')), user_id, track_id, played_at, coalesce(created_at, now()),
-           ms_played, source, is_estimated, ms_played < 30000
-    FROM (SELECT compared.*
+           ms_played, source, is_estimated, ms_played < %(skip_below_ms)s
+    FROM (SELECT id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated
           FROM compared
           JOIN outcomes USING (user_id)
           WHERE outcomes.added + outcomes.upgraded + outcomes.updated + outcomes.removed > 0

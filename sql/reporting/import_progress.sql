@@ -1,7 +1,8 @@
--- One row: the file that is being landed for a listener, if any, and how many of their slices wait at either stage.
+-- One row: the file that is landing for a user, if any, and how many of the user's months are invalidated at each
+-- stage.
 SELECT job.file_name, job.processed_rows, job.processed_bytes, job.total_bytes,
        (SELECT count(*) FROM invalidated_user_months WHERE user_id = %(user_id)s AND stage = 'EVENTS') AS stale_events,
-       (SELECT count(*) FROM invalidated_user_months WHERE user_id = %(user_id)s AND stage = 'STATS')  AS stale_stats
+       (SELECT count(*) FROM invalidated_user_months WHERE user_id = %(user_id)s AND stage = 'STATS') AS stale_stats
 FROM (VALUES (1)) AS one
 LEFT JOIN LATERAL (SELECT file_name, processed_rows, processed_bytes, total_bytes
                    FROM import_jobs

@@ -1,4 +1,4 @@
--- One row per kind of thing (plays, tracks, albums, artists): how many are known, and of how many Spotify told the metadata.
+-- One row per kind (plays, tracks, albums, artists): how many are known, and for how many Spotify's metadata is.
 WITH payload_tracks AS MATERIALIZED (
     SELECT t.id
     FROM tracks AS t

@@ -1,5 +1,5 @@
--- One row per partition that exists: its rows, and its bytes with indexes. Counted first: new partitions have no
--- statistics, and the planner would count anew for each of them.
+-- One row per partition that exists: its rows, and its bytes with indexes. Rows are counted first: new partitions have
+-- no statistics, so the planner would count all rows again for each partition.
 WITH counted AS MATERIALIZED (
     SELECT tableoid, count(*) AS row_count
     FROM {table}

@@ -1,5 +1,5 @@
--- One row per listener and rank of Spotify's top artists over four weeks.
-SELECT users.name AS listener, top.rank, artists.name
+-- One row per user and rank of Spotify's top artists over four weeks.
+SELECT users.name AS "user", top.rank, artists.name
 FROM spotify_top_artists AS top
 JOIN users ON users.id = top.user_id
 JOIN artists ON artists.id = top.artist_id

@@ -1,5 +1,5 @@
--- One row per listener and rank of Spotify's top tracks over four weeks.
-SELECT users.name AS listener, top.rank, coalesce(tracks.name, tracks.spotify_id, '?') AS name
+-- One row per user and rank of Spotify's top tracks over four weeks.
+SELECT users.name AS "user", top.rank, coalesce(tracks.name, tracks.spotify_id, '?') AS name
 FROM spotify_top_tracks AS top
 JOIN users ON users.id = top.user_id
 JOIN tracks ON tracks.id = top.track_id

@@ -1,5 +1,5 @@
--- One row per listener and rank.
-SELECT users.name AS listener, artists.name AS artist, top.play_count, round(top.total_ms / 3600000.0, 1)::float8 AS hours
+-- One row per user and artist among the user's most played ones.
+SELECT users.name AS "user", artists.name AS artist, top.play_count, round(top.total_ms / 3600000.0, 1)::float8 AS hours
 FROM users
 CROSS JOIN LATERAL (SELECT artist_id, play_count, total_ms
                     FROM user_artist_stats

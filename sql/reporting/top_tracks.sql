@@ -1,5 +1,5 @@
--- One row per listener and rank.
-SELECT users.name AS listener, named.name AS track, coalesce(named.artist, '') AS artists,
+-- One row per user and track among the user's most played ones.
+SELECT users.name AS "user", named.name AS track, coalesce(named.artist, '') AS artists,
        top.play_count, round(top.total_ms / 3600000.0, 1)::float8 AS hours
 FROM users
 CROSS JOIN LATERAL (SELECT track_id, play_count, total_ms

@@ -1,5 +1,5 @@
--- One row per listener.
-SELECT users.name AS listener, user_settings.timezone, users.total_play_count AS play_count,
+-- One row per user: all-time totals.
+SELECT users.name AS "user", user_settings.timezone, users.total_play_count AS play_count,
        round(users.total_listening_ms / 3600000.0, 1)::float8 AS hours
 FROM users
 JOIN user_settings ON user_settings.user_id = users.id

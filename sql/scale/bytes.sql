@@ -6,5 +6,5 @@ FROM pg_class AS c
 LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
 JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(coalesce(i.indrelid, c.oid)), i.indrelid, c.oid)
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i')
-GROUP BY 1, 2, 3
+GROUP BY relation, of_table, is_index
 ORDER BY of_table, is_index, relation

@@ -1,6 +1,7 @@
 -- One row per event of a month: what conforming its slices makes of plays that only one source tells.
 INSERT INTO {partition} (id, user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)
-SELECT nextval('listening_events_id_seq'), user_id, track_id, played_at, ms_played, source, is_estimated, ms_played < 30000
+SELECT nextval('listening_events_id_seq'), user_id, track_id, played_at, ms_played, source, is_estimated,
+       ms_played < %(skip_below_ms)s
 FROM (SELECT p.user_id, link.track_id, p.played_at, p.ms_played, 'IMPORT'::source AS source, false AS is_estimated
       FROM imported_plays AS p
       JOIN export_track_links AS link USING (export_track_id)

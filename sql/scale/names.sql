@@ -10,7 +10,8 @@ SELECT number,
        substr(translate(encode(sha256(('album' || album_no)::bytea), 'base64'), '+/=', 'xyz'), 1, 22) AS album_id,
        110000 + number * 7919 %% 200000 AS duration_ms
 FROM (SELECT number, album_no,
-             floor(%(artists)s * power(abs(hashint8extended(album_no, 1)) %% 1000003 / 1000003.0::float8, 2))::int AS artist_no
+             floor(%(artists)s * power(abs(hashint8extended(album_no, 1)) %% 1000003 / 1000003.0::float8, 2))::int
+                 AS artist_no
       FROM (SELECT number, number * 7919 %% %(tracks)s / 8 AS album_no
             FROM generate_series(0, %(tracks)s::bigint - 1) AS number) AS tracks) AS albums;
 
@@ -19,7 +20,7 @@ SELECT spotify_id, track_name, artist_name, album_name, %(ends_at)s
 FROM scale.library
 ORDER BY number;
 
-INSERT INTO pending_export_tracks SELECT min(id), max(id) FROM export_tracks;
+INSERT INTO pending_export_tracks (first_id, last_id) SELECT min(id), max(id) FROM export_tracks;
 
 INSERT INTO spotify_objects (object_type, spotify_id, payload, is_full)
 SELECT 'track', spotify_id,
@@ -32,20 +33,23 @@ FROM scale.library
 UNION ALL
 SELECT DISTINCT ON (album_id) 'album', album_id,
        jsonb_build_object('id', album_id, 'name', album_name, 'release_date', (1970 + number %% 55)::text,
-                          'images', jsonb_build_array(jsonb_build_object('url', 'https://i.scdn.co/image/' || md5(album_id))),
+                          'images', jsonb_build_array(jsonb_build_object(
+                              'url', 'https://i.scdn.co/image/' || md5(album_id))),
                           'artists', jsonb_build_array(jsonb_build_object('id', artist_id, 'name', artist_name))), true
 FROM scale.library
 UNION ALL
 SELECT DISTINCT ON (artist_id) 'artist', artist_id,
        jsonb_build_object('id', artist_id, 'name', artist_name,
-                          'images', jsonb_build_array(jsonb_build_object('url', 'https://i.scdn.co/image/' || md5(artist_id))),
+                          'images', jsonb_build_array(jsonb_build_object(
+                              'url', 'https://i.scdn.co/image/' || md5(artist_id))),
                           'genres', jsonb_build_array('genre ' || artist_no %% 20, 'genre ' || artist_no %% 7)), true
 FROM scale.library;
 
 INSERT INTO pending_spotify_objects (object_type, spotify_id) SELECT object_type, spotify_id FROM spotify_objects;
 
 INSERT INTO play_contexts (platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
-SELECT 'platform ' || number / 40, 'DE', 'start ' || number / 10 %% 4, 'end ' || number %% 10, number %% 2 = 0, false, false, false
+SELECT 'platform ' || number / 40, 'DE', 'start ' || number / 10 %% 4, 'end ' || number %% 10, number %% 2 = 0,
+       false, false, false
 FROM generate_series(0, 399) AS number;
 
 ALTER TABLE scale.library ADD COLUMN export_track_id bigint, ADD PRIMARY KEY (number);

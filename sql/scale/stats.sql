@@ -28,7 +28,7 @@ WHERE users.id = summed.user_id;
 INSERT INTO user_time_bucket_stats (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks)
 WITH local_plays AS (
     SELECT user_id, day, ms_played,
-           day_before IS DISTINCT FROM day AS is_new_of_day,
+           (day_before IS DISTINCT FROM day) AS is_new_of_day,
            coalesce(day_before < day - (day - date '2001-01-01') %% 7, true) AS is_new_of_week,
            coalesce(day_before < date_trunc('month', day)::date, true) AS is_new_of_month
     FROM (SELECT user_id, local_at::date AS day, ms_played,
@@ -95,7 +95,8 @@ FROM (SELECT user_id, year, track_id, sum(play_count) AS play_count, sum(total_m
             UNION ALL
             SELECT user_id, date_part('year', month), track_id, play_count, total_ms FROM user_month_edges
             UNION ALL
-            SELECT user_id, date_part('year', month - 1), track_id, -play_count, -total_ms FROM user_month_edges) AS counted
+            SELECT user_id, date_part('year', month - 1), track_id, -play_count, -total_ms
+            FROM user_month_edges) AS counted
       WHERE user_id BETWEEN %(first)s AND %(last)s
       GROUP BY user_id, year, track_id
       HAVING sum(play_count) > 0) AS ranked

@@ -1,6 +1,7 @@
--- One row per listener and artist of touched_artists, recomputed from the listener's tracks; those without plays go.
--- If one listener alone is touched, whom is told: the planner then knows how few tracks that are. For many its reckoning
--- would be too small where most of them came after the table was last analyzed, and it would join their rows in a loop.
+-- One row per user and artist of touched_artists that is new or has changed, recomputed from the user's tracks; those
+-- without plays are removed. A single user is given as user_id: then the planner knows how few tracks there are. For
+-- many users it would expect too few if most rows came after the table was last analyzed, and join them in a nested
+-- loop.
 WITH credits AS MATERIALIZED (
     SELECT touched.user_id, touched.artist_id, credit.track_id
     FROM touched_artists AS touched

@@ -1,2 +1,2 @@
--- One row: whether user_track_months has anything of the listeners in the months.
+-- One row: whether user_track_months has any row of the users in the months.
 SELECT EXISTS (SELECT FROM user_track_months WHERE user_id = ANY (%(user_ids)s) AND month = ANY (%(months)s))

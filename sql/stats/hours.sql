@@ -1,4 +1,4 @@
--- One row per listener and local hour that is new or has changed, summed from the months; hours without plays go.
+-- One row per user and local hour that is new or has changed, summed from the months. Hours without plays are removed.
 WITH summed AS (
     SELECT user_id, hour, sum(play_count) AS play_count, sum(total_ms) AS total_ms
     FROM user_hour_months

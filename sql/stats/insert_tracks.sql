@@ -1,4 +1,4 @@
--- One row per listener and track that they had not played before.
+-- One row per user and track that the user had not played before.
 INSERT INTO user_track_stats (user_id, track_id, play_count, total_ms, last_played_at)
 SELECT user_id, track_id, play_count, total_ms, last_played_at
 FROM changed_tracks AS c

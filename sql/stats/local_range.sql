@@ -1,5 +1,5 @@
--- One row: the local days that may hold a play of these months for any of the listeners, a day wider because clocks may
--- be set back over midnight, and the whole weeks and months around them.
+-- One row: the local days that may hold a play of these months for any of the users, and the complete weeks and months
+-- around them. A day is added at either end, because clocks may be set back over midnight.
 WITH days AS (
     SELECT min(%(starts_at)s::timestamptz AT TIME ZONE timezone)::date - 1 AS first_day,
            max(%(ends_at)s::timestamptz AT TIME ZONE timezone)::date + 1 AS last_day

@@ -1,21 +1,24 @@
--- What track_months does, for months of which user_track_months has nothing of the listeners: there is less to plan and to compare.
+-- One row, as of track_months, for months in which user_track_months has no rows of the users: there is less to plan
+-- and nothing to compare.
 WITH added AS (
     INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, last_played_at)
-    SELECT listener.user_id, stale.month, counted.*
-    FROM unnest(%(user_ids)s::bigint[]) AS listener (user_id)
-    CROSS JOIN unnest(%(months)s::date[]) AS stale (month)
+    SELECT chosen.user_id, recomputed.month, counted.track_id, counted.play_count, counted.total_ms,
+           counted.last_played_at
+    FROM unnest(%(user_ids)s::bigint[]) AS chosen (user_id)
+    CROSS JOIN unnest(%(months)s::date[]) AS recomputed (month)
     CROSS JOIN LATERAL (
-        SELECT track_id, count(*), sum(ms_played), max(played_at)
+        SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms, max(played_at) AS last_played_at
         FROM listening_events
-        WHERE user_id = listener.user_id
-          AND played_at >= stale.month::timestamptz AND played_at < (stale.month + interval '1 month')::timestamptz
+        WHERE user_id = chosen.user_id
+          AND played_at >= recomputed.month::timestamptz
+          AND played_at < (recomputed.month + interval '1 month')::timestamptz
           AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
         GROUP BY track_id
         ORDER BY track_id
     ) AS counted
     RETURNING user_id, track_id, play_count, total_ms, last_played_at
-), told AS (
-    INSERT INTO changed_tracks
+), noted AS (
+    INSERT INTO changed_tracks (user_id, track_id, play_count, total_ms, last_played_at, has_lost_last)
     SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at), false
     FROM added
     GROUP BY user_id, track_id

@@ -1,4 +1,5 @@
--- One row per listener and track of the months whose all-time row was not the sum of its months, as after somebody dropped it.
+-- One row per user and track of the months whose all-time row was not the sum of its months, for example because it was
+-- deleted.
 INSERT INTO user_track_stats AS old (user_id, track_id, play_count, total_ms, last_played_at)
 SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at)
 FROM user_track_months

@@ -1,4 +1,4 @@
--- One row per listener and bucket that has no play any more.
+-- One row per user and bucket that has no plays any more.
 DELETE FROM user_time_bucket_stats AS old
 WHERE old.user_id = ANY (%(user_ids)s)
   AND CASE old.bucket_type
@@ -6,4 +6,5 @@ WHERE old.user_id = ANY (%(user_ids)s)
       WHEN 'WEEK' THEN old.bucket_date BETWEEN %(first_week)s AND %(last_week)s
       WHEN 'MONTH' THEN old.bucket_date BETWEEN %(first_month)s AND %(last_month)s
       END
-  AND (old.user_id, old.bucket_type, old.bucket_date) NOT IN (SELECT user_id, bucket_type, bucket_date FROM fresh_buckets)
+  AND (old.user_id, old.bucket_type, old.bucket_date)
+      NOT IN (SELECT user_id, bucket_type, bucket_date FROM fresh_buckets)

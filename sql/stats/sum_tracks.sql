@@ -1,8 +1,8 @@
--- changed_tracks: one row per listener and track, of which several runs of months had told one each.
-WITH told AS (
-    DELETE FROM changed_tracks RETURNING *
+-- changed_tracks: one row per user and track, the sum of the rows that several ranges of months added.
+WITH several AS (
+    DELETE FROM changed_tracks RETURNING user_id, track_id, play_count, total_ms, last_played_at, has_lost_last
 )
-INSERT INTO changed_tracks
+INSERT INTO changed_tracks (user_id, track_id, play_count, total_ms, last_played_at, has_lost_last)
 SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at), bool_or(has_lost_last)
-FROM told
+FROM several
 GROUP BY user_id, track_id

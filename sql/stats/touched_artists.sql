@@ -1,4 +1,4 @@
--- One row per listener and artist of a track that changed, or of any track of the months if they are recounted.
+-- touched_artists: one row per user and artist of a track that changed or, in a recount, of any track of the months.
 INSERT INTO touched_artists (user_id, artist_id)
 SELECT DISTINCT user_id, credit.artist_id
 FROM (SELECT user_id, track_id FROM changed_tracks

@@ -1,24 +1,28 @@
--- One row: how many rows of user_track_months were not what the events say, which all are now. Into changed_tracks: one row
--- per listener and track whose counts or latest play change by that. Month by month, so that what is counted and compared stays small.
+-- One row: how many rows of user_track_months differed from the events; they are corrected. Adds to changed_tracks one
+-- row per user and track whose counts or latest play change with them. Month by month, so that each comparison stays
+-- small.
 WITH changed AS MATERIALIZED (
-    SELECT listener.user_id, stale.month, differing.*
-    FROM unnest(%(user_ids)s::bigint[]) AS listener (user_id)
-    CROSS JOIN unnest(%(months)s::date[]) AS stale (month)
+    SELECT chosen.user_id, recomputed.month, differing.track_id, differing.old_play_count, differing.old_total_ms,
+           differing.old_last_played_at, differing.play_count, differing.total_ms, differing.last_played_at
+    FROM unnest(%(user_ids)s::bigint[]) AS chosen (user_id)
+    CROSS JOIN unnest(%(months)s::date[]) AS recomputed (month)
     CROSS JOIN LATERAL (
-        SELECT track_id, old.play_count AS old_play_count, old.total_ms AS old_total_ms, old.last_played_at AS old_last_played_at,
+        SELECT track_id, old.play_count AS old_play_count, old.total_ms AS old_total_ms,
+               old.last_played_at AS old_last_played_at,
                new.play_count, new.total_ms, new.last_played_at
         FROM (SELECT track_id, play_count, total_ms, last_played_at
               FROM user_track_months
-              WHERE user_id = listener.user_id AND month = stale.month AND month = ANY (%(months)s)) AS old
+              WHERE user_id = chosen.user_id AND month = recomputed.month AND month = ANY (%(months)s)) AS old
         FULL JOIN (SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms, max(played_at) AS last_played_at
                    FROM listening_events
-                   WHERE user_id = listener.user_id
-                     AND played_at >= stale.month::timestamptz AND played_at < (stale.month + interval '1 month')::timestamptz
+                   WHERE user_id = chosen.user_id
+                     AND played_at >= recomputed.month::timestamptz
+                     AND played_at < (recomputed.month + interval '1 month')::timestamptz
                      AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
                    GROUP BY track_id) AS new USING (track_id)
         WHERE (old.play_count, old.total_ms, old.last_played_at)
               IS DISTINCT FROM (new.play_count, new.total_ms, new.last_played_at)
-        ORDER BY track_id -- of a month at a time, so that index pages are filled; sorting all months takes twice as long
+        ORDER BY track_id -- within a month, so that index pages are filled; sorting all months takes twice as long
     ) AS differing
 ), removed AS (
     DELETE FROM user_track_months AS old
@@ -30,14 +34,15 @@ WITH changed AS MATERIALIZED (
     SET play_count = c.play_count, total_ms = c.total_ms, last_played_at = c.last_played_at
     FROM changed AS c
     WHERE old.user_id = c.user_id AND old.month = ANY (%(months)s)
-      AND old.month = c.month AND old.track_id = c.track_id AND c.play_count IS NOT NULL AND c.old_play_count IS NOT NULL
+      AND old.month = c.month AND old.track_id = c.track_id
+      AND c.play_count IS NOT NULL AND c.old_play_count IS NOT NULL
 ), added AS (
     INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, last_played_at)
     SELECT user_id, month, track_id, play_count, total_ms, last_played_at
     FROM changed
     WHERE old_play_count IS NULL
-), told AS (
-    INSERT INTO changed_tracks
+), noted AS (
+    INSERT INTO changed_tracks (user_id, track_id, play_count, total_ms, last_played_at, has_lost_last)
     SELECT user_id, track_id,
            sum(coalesce(play_count, 0) - coalesce(old_play_count, 0)),
            sum(coalesce(total_ms, 0) - coalesce(old_total_ms, 0)),

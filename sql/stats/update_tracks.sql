@@ -1,4 +1,4 @@
--- One row per listener and track whose difference is applied.
+-- One row per user and known track: its difference is applied.
 UPDATE user_track_stats AS old
 SET play_count = old.play_count + c.play_count,
     total_ms = old.total_ms + c.total_ms,

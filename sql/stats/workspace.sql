@@ -1,6 +1,7 @@
--- Temporary tables in which statistics of some listeners are recomputed; who fills them empties them first.
+-- Temporary tables in which statistics of some users are recomputed. The session empties them before it fills them.
 
--- One row per listener and track with a difference: by how much, the latest play now told, and whether the latest play may be gone.
+-- One row per user and track with a difference: how large it is, the latest play of the recomputed months, and whether
+-- the latest play of all may be gone.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
     user_id        bigint NOT NULL,
     track_id       bigint NOT NULL,
@@ -10,13 +11,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
     has_lost_last  boolean NOT NULL
 );
 
--- One row per listener and artist to be recomputed.
+-- One row per user and artist to be recomputed.
 CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
     user_id   bigint NOT NULL,
     artist_id bigint NOT NULL
 );
 
--- One row per listener and local day, week or month that overlaps a stale slice: what the events say.
+-- One row per user and local day, week or month that overlaps a recomputed month: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     user_id       bigint NOT NULL,
     bucket_type   bucket_type NOT NULL,
@@ -26,7 +27,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     unique_tracks integer NOT NULL
 );
 
--- One row per listener, UTC month and local hour: what the events say.
+-- One row per user, UTC month and local hour: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
     user_id    bigint NOT NULL,
     month      date NOT NULL,
@@ -35,7 +36,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
     total_ms   bigint NOT NULL
 );
 
--- One row per listener, month that begins and track: what the events say.
+-- One row per user, month that begins and track: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_month_edges (
     user_id    bigint NOT NULL,
     month      date NOT NULL,

@@ -1,4 +1,4 @@
--- One row per listener and bucket that is new or has changed.
+-- One row per user and bucket that is new or has changed.
 INSERT INTO user_time_bucket_stats AS old (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks)
 SELECT user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks
 FROM fresh_buckets

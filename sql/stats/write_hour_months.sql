@@ -1,4 +1,4 @@
--- One row per listener, month and hour that is new or has changed.
+-- One row per user, month and hour that is new or has changed.
 INSERT INTO user_hour_months AS old (user_id, month, hour, play_count, total_ms)
 SELECT user_id, month, hour, play_count, total_ms
 FROM fresh_hour_months

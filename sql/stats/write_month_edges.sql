@@ -1,4 +1,4 @@
--- One row per listener, month and track whose edge is new or has changed.
+-- One row per user, month and track whose edge is new or has changed.
 INSERT INTO user_month_edges (user_id, month, track_id, play_count, total_ms)
 SELECT f.user_id, f.month, f.track_id, f.play_count, f.total_ms
 FROM fresh_month_edges AS f

@@ -1,23 +1,24 @@
--- One row per listener, local year and track that enters the most played ones of the year, changes among them, or leaves them.
--- Year by year, so that what is summed stays small.
+-- One row per user, local year and track that enters the most played tracks of the year, changes among them or leaves
+-- them. Year by year, so that each sum stays small.
 WITH top_tracks AS MATERIALIZED (
-    SELECT listener.user_id, asked.year, top.track_id, top.play_count, top.total_ms
-    FROM unnest(%(user_ids)s::bigint[]) AS listener (user_id)
+    SELECT chosen.user_id, asked.year, top.track_id, top.play_count, top.total_ms
+    FROM unnest(%(user_ids)s::bigint[]) AS chosen (user_id)
     CROSS JOIN unnest(%(years)s::integer[]) AS asked (year)
     CROSS JOIN LATERAL (
         SELECT track_id, sum(play_count) AS play_count, sum(total_ms)::bigint AS total_ms
         FROM (SELECT track_id, play_count, total_ms
               FROM user_track_months
-              WHERE user_id = listener.user_id AND month >= make_date(asked.year, 1, 1) AND month <= make_date(asked.year, 12, 1)
+              WHERE user_id = chosen.user_id
+                AND month >= make_date(asked.year, 1, 1) AND month <= make_date(asked.year, 12, 1)
                 AND month >= %(first)s AND month < %(end)s
               UNION ALL
               SELECT track_id, play_count, total_ms
               FROM user_month_edges
-              WHERE user_id = listener.user_id AND month = make_date(asked.year, 1, 1)
+              WHERE user_id = chosen.user_id AND month = make_date(asked.year, 1, 1)
               UNION ALL
               SELECT track_id, -play_count, -total_ms
               FROM user_month_edges
-              WHERE user_id = listener.user_id AND month = make_date(asked.year + 1, 1, 1)) AS counted
+              WHERE user_id = chosen.user_id AND month = make_date(asked.year + 1, 1, 1)) AS counted
         GROUP BY track_id
         HAVING sum(play_count) > 0
         ORDER BY play_count DESC, total_ms DESC, track_id

@@ -1,4 +1,4 @@
--- One row per slice with anything in it: landed plays, events or statistics, or plays in the archive.
+-- One row per user-month that is not empty: it has landed plays, events, statistics, archived plays or an invalidation.
 WITH months AS (
     SELECT month,
            month::timestamp AT TIME ZONE 'UTC' AS starts_at,

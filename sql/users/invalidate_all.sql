@@ -1,4 +1,4 @@
--- One row per month in which the user has events that statistics count.
+-- One row per month in which the user has events that statistics count. Invalidated months stay as they are.
 INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT DISTINCT user_id, month, 'STATS'::derivation_stage
 FROM user_track_months

@@ -9,9 +9,10 @@ WITH plays AS (
            sum(ms_played) AS total_ms, count(DISTINCT track_id) AS unique_tracks
     FROM plays
     CROSS JOIN unnest(enum_range(NULL::bucket_type)) AS kind
-    GROUP BY 1, 2
+    GROUP BY bucket_type, bucket_date
 )
-SELECT date_trunc('month', bucket_date)::date, lower(bucket_type::text) || ' ' || bucket_date || ' is not what the events say'
+SELECT date_trunc('month', bucket_date)::date,
+       lower(bucket_type::text) || ' ' || bucket_date || ' is not what the events say'
 FROM (SELECT * FROM user_time_bucket_stats WHERE user_id = %(user_id)s) AS old
 FULL JOIN fresh AS new USING (bucket_type, bucket_date)
 WHERE (old.play_count, old.total_ms, old.unique_tracks)

@@ -9,7 +9,8 @@ FROM export_track_links AS link
 JOIN tracks AS t ON t.id = link.track_id
 WHERE t.merged_into IS NOT NULL
 UNION ALL
-SELECT 'export_track_links', 'names ' || link.export_track_id || ', which mean track ' || link.track_id || ', are not known'
+SELECT 'export_track_links',
+       'names ' || link.export_track_id || ', which mean track ' || link.track_id || ', are not known'
 FROM export_track_links AS link
 WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id)
 UNION ALL
@@ -37,4 +38,4 @@ SELECT 'user_track_months', 'track ' || m.track_id || ' of ' || count(*) || ' ro
 FROM user_track_months AS m
 WHERE NOT EXISTS (SELECT FROM tracks AS t WHERE t.id = m.track_id)
 GROUP BY m.track_id
-ORDER BY 1, 2
+ORDER BY relation, what

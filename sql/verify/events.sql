@@ -6,6 +6,6 @@ FULL JOIN (SELECT track_id, played_at, ms_played, source, is_estimated, is_skip
            FROM listening_events
            WHERE user_id = %(user_id)s AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
           ) AS e USING (track_id, played_at)
-WHERE (d.ms_played, d.source, d.is_estimated, d.ms_played < 30000)
+WHERE (d.ms_played, d.source, d.is_estimated, d.ms_played < %(skip_below_ms)s)
       IS DISTINCT FROM (e.ms_played, e.source, e.is_estimated, e.is_skip)
 ORDER BY played_at, track_id

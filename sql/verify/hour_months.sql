@@ -7,6 +7,6 @@ FULL JOIN (SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS mon
            FROM listening_events
            WHERE user_id = %(user_id)s
              AND date_trunc('month', played_at AT TIME ZONE 'UTC')::date <> ALL (%(unknown)s::date[])
-           GROUP BY 1, 2) AS new USING (month, hour)
+           GROUP BY month, hour) AS new USING (month, hour)
 WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (new.play_count, new.total_ms)
 ORDER BY month, hour

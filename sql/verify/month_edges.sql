@@ -10,7 +10,7 @@ FULL JOIN (SELECT greatest(local_month, utc_month) AS month, track_id,
                  FROM listening_events
                  WHERE user_id = %(user_id)s) AS plays
            WHERE local_month <> utc_month
-           GROUP BY 1, 2) AS new USING (month, track_id)
+           GROUP BY month, track_id) AS new USING (month, track_id)
 WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (new.play_count, new.total_ms)
   AND NOT EXISTS (SELECT FROM unnest(%(unknown)s::date[]) AS unknown (known_not)
                   WHERE known_not IN (month, month - interval '1 month'))

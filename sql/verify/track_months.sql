@@ -6,7 +6,7 @@ FULL JOIN (SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS mon
            FROM listening_events
            WHERE user_id = %(user_id)s
              AND date_trunc('month', played_at AT TIME ZONE 'UTC')::date <> ALL (%(unknown)s::date[])
-           GROUP BY 1, 2) AS new USING (month, track_id)
+           GROUP BY month, track_id) AS new USING (month, track_id)
 WHERE (old.play_count, old.total_ms, old.last_played_at)
       IS DISTINCT FROM (new.play_count, new.total_ms, new.last_played_at)
 ORDER BY month, track_id

@@ -1,4 +1,4 @@
--- Staging → arriving_plays: one row per distinct play of the upload, with the ids of its names and context.
+-- arriving_plays: one row per distinct play of the upload, with the ids of its names and context.
 CREATE TEMPORARY TABLE arriving_plays AS
 WITH numbered_tracks AS (
     SELECT t.track_no, known.id AS export_track_id
@@ -10,7 +10,8 @@ WITH numbered_tracks AS (
     JOIN play_contexts AS known USING (fingerprint)
 )
 SELECT DISTINCT ON (p.played_at, t.export_track_id, p.ms_played, p.stopped_at)
-       p.month, p.played_at, nullif(p.stopped_at, p.played_at) AS stopped_at, t.export_track_id, p.ms_played, c.context_id
+       p.month, p.played_at, nullif(p.stopped_at, p.played_at) AS stopped_at, t.export_track_id, p.ms_played,
+       c.context_id
 FROM staged_plays AS p
 JOIN numbered_tracks AS t USING (track_no)
 LEFT JOIN numbered_contexts AS c USING (context_no)

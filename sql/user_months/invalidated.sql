@@ -1,4 +1,4 @@
--- One row per stale slice.
+-- One row per user-month that is invalidated at a stage.
 SELECT user_id, month
 FROM invalidated_user_months
 WHERE stage = %(stage)s::derivation_stage

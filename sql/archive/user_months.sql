@@ -1,4 +1,4 @@
--- One row per slice that is about to be archived: what it holds.
+-- One row per user-month that is about to be archived: what it holds.
 SELECT user_id, sum(plays)::integer AS play_count, sum(ms)::bigint AS total_ms,
        sum(imported)::integer AS imported_plays, sum(polled)::integer AS polled_plays,
        bool_or(is_account) AS has_account_data

@@ -1,4 +1,5 @@
--- One row per partition of listening_events: what is in it. Counted first, as new partitions have no statistics.
+-- One row per partition of listening_events: what it holds. Rows are counted first, as new partitions have no
+-- statistics.
 WITH counted AS MATERIALIZED (
     SELECT tableoid, count(*) AS row_count, min(played_at) AS oldest, max(played_at) AS newest
     FROM listening_events

@@ -1,5 +1,5 @@
--- One row per listener whose events may change: those with account data who polled a track that may take other names,
--- and those who played a track, or have account data of it, that may turn out to be another one.
+-- One row per user whose events may change: users with account data who polled a track whose names may change, and
+-- users with plays or account data of a track that may prove to be the same as another.
 WITH named AS (
     SELECT e.spotify_id FROM pending_names JOIN export_tracks AS e ON e.id = pending_names.export_track_id
     UNION
@@ -20,11 +20,12 @@ WITH named AS (
                          JOIN tracks AS t ON t.id = alias.track_id
                          CROSS JOIN LATERAL (SELECT t.spotify_id
                                              UNION
-                                             SELECT a.spotify_id FROM track_aliases AS a WHERE a.track_id = t.id) AS other)
+                                             SELECT a.spotify_id FROM track_aliases AS a WHERE a.track_id = t.id
+                                            ) AS other)
 )
 SELECT user_id
 FROM polled
-WHERE EXISTS (SELECT FROM imported_plays AS told WHERE told.user_id = polled.user_id AND told.context_id IS NULL)
+WHERE EXISTS (SELECT FROM imported_plays AS p WHERE p.user_id = polled.user_id AND p.context_id IS NULL)
 UNION
 SELECT e.user_id
 FROM relinked_ids

@@ -1,4 +1,4 @@
--- One row per polled play that comes back; of one that was seen again meanwhile, the length may be known by now.
+-- One row per polled play that is restored. If it was polled again meanwhile, its length may be known by now.
 INSERT INTO polled_plays AS known (user_id, played_at, spotify_id, duration_ms, polled_at)
 SELECT user_id, played_at, spotify_id, duration_ms, polled_at
 FROM returning_polled_plays

@@ -1,9 +1,0 @@
--- One row per artist who answers to a latest name: of those with an id, the one with the least.
-UPDATE artists AS a
-SET is_canonical_for_name = true
-FROM (SELECT DISTINCT ON (name_key) known.id
-      FROM retold_artists
-      JOIN artists AS known USING (name_key)
-      WHERE NOT known.is_canonical_for_name AND known.spotify_id IS NOT NULL
-      ORDER BY name_key, known.spotify_id COLLATE "C") AS least
-WHERE a.id = least.id
