@@ -26,7 +26,7 @@ EXTRA: Final = {"My Data/Userdata.json": b"{}"}
 
 @pytest.fixture(autouse=True)
 def every_zip_is_worth_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel_reading, "WORTH_SHARING", 0)
+    monkeypatch.setattr(parallel_reading, "TWO_PROCESSES_FROM_BYTES", 0)
 
 
 def member(number: int, rows: int = 40) -> bytes:
@@ -181,5 +181,5 @@ def test_small_files_are_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = tmp_path / "one.json"
     path.write_bytes(member(1))
     assert sum(batch.plays for batch in batches_of(path)) == 40
-    monkeypatch.setattr(parallel_reading, "WORTH_SHARING", 1 << 40)
+    monkeypatch.setattr(parallel_reading, "TWO_PROCESSES_FROM_BYTES", 1 << 40)
     assert sum(batch.plays for batch in batches_of(write(tmp_path, members()))) == 9 * 40 + 2
