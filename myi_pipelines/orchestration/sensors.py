@@ -157,7 +157,7 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
         stale = reporting.invalidated_range(conn, older_than_seconds=SECONDS_STALE)
     if stale.first is None or stale.last is None:
         return dg.SkipReason("No slice has been stale for longer than a minute.")
-    slices = f"{stale.slices:,} slices from {stale.first:%Y-%m} to {stale.last:%Y-%m} are stale"
+    slices = f"{stale.user_months:,} slices from {stale.first:%Y-%m} to {stale.last:%Y-%m} are stale"
     if running := under_way(context.instance):
         return dg.SkipReason(f"{slices}; {len(running)} runs are under way that may be at work on them.")
     healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_user_months.name), limit=1)

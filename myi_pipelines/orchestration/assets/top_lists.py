@@ -94,7 +94,7 @@ def _picture(conn: Connection, table: str, done: Sequence[Refreshed]) -> dict[st
     }
     users = [one.user_id for one in done if one.error is None]
     list_top = reporting.spotify_top_tracks if table == "spotify_top_tracks" else reporting.spotify_top_artists
-    lines = [(one.listener, one.rank, one.name) for one in list_top(conn, users, each=LINES_SHOWN)]
+    lines = [(one.user, one.rank, one.name) for one in list_top(conn, users, each=LINES_SHOWN)]
     if lines:
         picture["four_weeks"] = markdown_table(("listener", "rank", "name"), lines)
     return picture

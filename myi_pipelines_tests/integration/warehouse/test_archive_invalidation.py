@@ -562,7 +562,7 @@ def test_slices_come_back_from_whichever_part_they_are_in_and_no_others_do(house
     house.archive(FEB)
     house.tell("bert", *plays)
     house.archive(FEB, JUN)
-    parts = {(part.month, part.part): part.listeners for part in archive.archived_parts(house.conn)}
+    parts = {(part.month, part.part): part.user_count for part in archive.archived_parts(house.conn)}
     assert parts == {(FEB, 1): 1, (FEB, 2): 1, (JUN, 1): 2}
 
     anna, bert = house.ids["anna"], house.ids["bert"]

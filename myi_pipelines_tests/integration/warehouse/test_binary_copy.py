@@ -46,8 +46,8 @@ def landed(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 def test_plays_land_as_they_are_however_often_numbers_start_over(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, numbered: int, held: int
 ) -> None:
-    monkeypatch.setattr(binary_copy, "NUMBERED_AT_MOST", numbered)
-    monkeypatch.setattr(landing, "NAMES_HELD_AT_MOST", held)
+    monkeypatch.setattr(binary_copy, "REMEMBERED_AT_MOST", numbered)
+    monkeypatch.setattr(landing, "NAMES_BUFFERED_AT_MOST", held)
     user_id = warehouse.user("ada", "UTC")
     done = warehouse.land(user_id, plays())
     assert landed(warehouse) == [(*play.track, *play.context, *play[2:]) for play in plays()]

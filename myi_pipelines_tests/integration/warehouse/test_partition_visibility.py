@@ -85,7 +85,7 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def knows(conn: Connection, table: MonthTable, month: date) -> bool:
-    return partition_name(table.name, month) in partitions._known(conn, table, [month])
+    return partition_name(table.name, month) in partitions._known_partitions(conn, table, [month])
 
 
 def a_month(warehouse: Warehouse) -> UserMonth:
@@ -206,7 +206,7 @@ def test_nothing_is_derived_by_a_session_that_goes_on_not_knowing(
 ) -> None:
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
-    monkeypatch.setattr(partitions, "_known", lambda *asked: set())
+    monkeypatch.setattr(partitions, "_known_partitions", lambda *asked: set())
     with pytest.raises(PartitionsUnknown, match=r"does not find all partitions of .*; run it again"):
         DERIVING[what](warehouse.conn, one)
     monkeypatch.undo()

@@ -36,13 +36,13 @@ def _track(number: int) -> Track:
     return Track(f"{number:022}", f"Song {number}", f"Artist {number}", f"Album {number}")
 
 
-@pytest.mark.parametrize("others", [0, stats.LISTENERS_AT_LEAST], ids=["alone", "among others"])
+@pytest.mark.parametrize("others", [0, stats.USERS_AT_LEAST], ids=["alone", "among others"])
 def test_somebody_who_was_forgotten_since_is_left_out(warehouse: Warehouse, others: int) -> None:
     stale = conformed(warehouse, others)
     forgotten = UserMonth(warehouse.user("forgotten", "UTC"), MONTH)
     warehouse.conn.execute("DELETE FROM users WHERE id = %s", [forgotten.user_id])
     refreshed = stats.refresh_user_months(warehouse.session(), [*stale, forgotten], recount=True)
-    assert sorted(one for each in refreshed for one in each.slices) == sorted(stale)
+    assert sorted(one for each in refreshed for one in each.user_months) == sorted(stale)
     assert user_months.invalidated_user_months(warehouse.conn, Stage.STATS) == []
     assert invariants.check(warehouse.conn) == []
 
@@ -59,7 +59,7 @@ def test_no_row_is_compared_with_every_other_when_the_planner_knows_few_of_the_l
     list(stats.refresh_user_months(warehouse.session(), stale[2:], recount=True))
     with executed(warehouse.conn) as plans, executed(warehouse.status_conn) as more_plans:
         refreshed = list(stats.refresh_user_months(warehouse.session(), stale[2:], recount=True))
-    assert [len(one.slices) for one in refreshed] == [(LISTENERS - 2) / 2] * 2
+    assert [len(one.user_months) for one in refreshed] == [(LISTENERS - 2) / 2] * 2
     ran = [node for plan in plans + more_plans for node in nodes(plan)]
     assert any(node.get("Relation Name") == "user_artist_stats" for node in ran)
     assert max(map(_compared_in_vain, ran)) < LISTENERS * PLAYS
