@@ -160,7 +160,7 @@ def _refresh_in_one_transaction(conns: Sequence[Connection], chosen: Sequence[Us
     connection can only read."""
     [conn, helper] = conns
     user_ids = [one.user_id for one in chosen]
-    with stats._writing(conn, user_ids, [MONTH]):
+    with stats._exclusive_statistics(conn, user_ids, [MONTH]):
         conn.execute("DELETE FROM invalidated_user_months")
         stats._recompute(conn, user_ids, [MONTH], recount=True, helper=helper)
 

@@ -109,7 +109,7 @@ def _list(settings: "Settings") -> None:
         table.add_column(name, justify="right")
     for part in parts:
         table.add_row(
-            f"{part.month:%Y-%m}", part.folder, f"{part.listeners:,}", f"{part.listening_events:,}", f"{part.bytes:,}"
+            f"{part.month:%Y-%m}", part.folder, f"{part.user_count:,}", f"{part.listening_events:,}", f"{part.bytes:,}"
         )
     output().print(table)
 

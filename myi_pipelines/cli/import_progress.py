@@ -82,13 +82,13 @@ class _Bars:
         if now.file_name is not None:
             rows = f"{now.file_name}: {now.processed_rows or 0:,} rows"
             self._move(self.read, now.processed_bytes or 0, now.total_bytes or 1, rows)
-        self.most_stale = max(self.most_stale, now.stale_events)
+        self.most_stale = max(self.most_stale, now.invalidated_events)
         if self.most_stale:
-            done = self.most_stale - now.stale_events
+            done = self.most_stale - now.invalidated_events
             self._move(self.conform, done, self.most_stale, f"{done:,} of {self.most_stale:,} months")
-        if now.file_name is None and now.stale_stats and not now.stale_events:
+        if now.file_name is None and now.invalidated_stats and not now.invalidated_events:
             self.progress.start_task(self.count)
-            self.progress.update(self.count, detail=f"{now.stale_stats:,} months")
+            self.progress.update(self.count, detail=f"{now.invalidated_stats:,} months")
 
     def _bar(self, stage: str) -> TaskID:
         return self.progress.add_task(stage, start=False, total=None, detail="")

@@ -175,7 +175,8 @@ def _arrivals(arrivals: Arrivals) -> Iterator[tuple[RenderableType, ...]]:
         "metadata",
         Text(f"in {CALLS} calls at most", NOTE),
         _bar(now.share, 1),
-        f"of {before.share:.0%} of the plays" + (f", now {now.share:.0%}" if now.told != before.told else ""),
+        f"of {before.share:.0%} of the plays"
+        + (f", now {now.share:.0%}" if now.with_metadata != before.with_metadata else ""),
     )
 
 

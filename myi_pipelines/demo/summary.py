@@ -55,7 +55,7 @@ def _metadata(arrivals: Arrivals) -> RenderableType:
         drawn = ProgressBar(
             total=1, completed=now.share, width=BAR, style="grey23", complete_style=GREEN, finished_style=QUIET
         )
-        counted = f"{now.told:,} of {now.known:,}"
+        counted = f"{now.with_metadata:,} of {now.known:,}"
         table.add_row(now.kind, drawn, f"{now.share:.0%}", f"{before.share:.0%}", counted)
     return table
 

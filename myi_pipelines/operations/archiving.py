@@ -111,7 +111,7 @@ def forget_user(conn: Connection, store: Store, user_id: int) -> list[Forgotten]
     with _alone(conn):
         conn.execute("DELETE FROM archived_user_months WHERE user_id = %s", [user_id])
         archive.retire_parts(conn, now)
-        for folder in archive.orphans(conn):
+        for folder in archive.orphaned_folders(conn):
             _remove(conn, store, folder)
         for part in archive.archived_parts(conn):
             held = {table.name: store.count_rows(part.folder, table.name, user_id) for table in archive.ARCHIVED_TABLES}
@@ -127,7 +127,7 @@ def forget_user(conn: Connection, store: Store, user_id: int) -> list[Forgotten]
 def sweep(conn: Connection, store: Store, now: datetime) -> int:
     """Remove the folders that nothing needs any more; return how many there were."""
     archive.retire_parts(conn, now)
-    folders = archive.orphans(conn, now)
+    folders = archive.orphaned_folders(conn, now)
     for folder in folders:
         _remove(conn, store, folder)
     return len(folders)

@@ -35,15 +35,15 @@ def slices_are_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as conn:
         overdue = reporting.invalidated_range(conn, older_than_seconds=60 * MINUTES_UNTIL_OVERDUE)
     return dg.AssetCheckResult(
-        passed=overdue.slices == 0,
+        passed=overdue.user_months == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=(
-            f"{overdue.slices:,} slices from {overdue.first:%Y-%m} to {overdue.last:%Y-%m} have been stale for more "
-            f"than {MINUTES_UNTIL_OVERDUE} minutes; is the sensor invalidated_user_months on?"
+            f"{overdue.user_months:,} slices from {overdue.first:%Y-%m} to {overdue.last:%Y-%m} have been stale for "
+            f"more than {MINUTES_UNTIL_OVERDUE} minutes; is the sensor invalidated_user_months on?"
             if overdue.first and overdue.last
             else "Every slice is up to date."
         ),
-        metadata={"overdue_slices": overdue.slices},
+        metadata={"overdue_slices": overdue.user_months},
     )
 
 
@@ -132,7 +132,7 @@ def metadata_covers_plays(warehouse: Warehouse) -> dg.AssetCheckResult:
         metadata={
             "share_of_plays": plays.share,
             "coverage": markdown_table(
-                ("", "known", "with metadata"), [(one.kind, one.known, one.told) for one in told]
+                ("", "known", "with metadata"), [(one.kind, one.known, one.with_metadata) for one in told]
             ),
         },
     )

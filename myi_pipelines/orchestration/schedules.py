@@ -28,7 +28,7 @@ from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.settings import tick_minutes
 from myi_pipelines.warehouse import top_list_history
-from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, orphans
+from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, orphaned_folders
 from myi_pipelines.warehouse.spotify_accounts import linked_users
 
 
@@ -124,7 +124,8 @@ def retention_schedule(
         return busy
     now = datetime.now(UTC)
     with warehouse.connection() as conn:
-        has_work = archivable_months(conn, first_kept_month(now, archive.retention_months), now) or orphans(conn, now)
+        before = first_kept_month(now, archive.retention_months)
+        has_work = archivable_months(conn, before, now) or orphaned_folders(conn, now)
     return dg.RunRequest(run_config=archive_config()) if has_work else dg.SkipReason("no month is due to be archived")
 
 

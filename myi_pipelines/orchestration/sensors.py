@@ -161,9 +161,8 @@ def invalidated_user_months_sensor(
         invalidated = reporting.invalidated_range(conn, older_than_seconds=SECONDS_INVALIDATED)
     if invalidated.first is None or invalidated.last is None:
         return dg.SkipReason("No user-month has been invalidated for longer than a minute.")
-    waiting = (
-        f"{invalidated.slices:,} user-months from {invalidated.first:%Y-%m} to {invalidated.last:%Y-%m} are invalidated"
-    )
+    months = f"{invalidated.first:%Y-%m} to {invalidated.last:%Y-%m}"
+    waiting = f"{invalidated.user_months:,} user-months from {months} are invalidated"
     if running := under_way(context.instance):
         return dg.SkipReason(f"{waiting}; {len(running)} runs are under way that may be at work on them.")
     healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_user_months.name), limit=1)

@@ -1,9 +1,9 @@
-"""The archive as the warehouse knows it: which slices are in it, how a month leaves and how slices come back.
+"""The archive as the database knows it: which user-months are archived, how to archive a month and how to restore.
 
-Plays come and go as rows here; the files that hold them are ``archive_files``' business.
+Here plays are rows; ``operations.parquet_store`` writes and reads the files.
 
-One rule keeps everything exact: whoever works on a slice has its plays, and those that it shares a bucket or a match
-with, present. A slice that is not raises UserMonthsArchived, and comes back before the work is done.
+One rule keeps everything exact: while a user-month is derived, its plays are in the database, and so are the plays with
+which it shares a time bucket or a match. Otherwise UserMonthsArchived is raised, and the plays are restored first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from myi_pipelines.errors import BusyError, FailedError
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, acquire, exclusive, lock_tables, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
@@ -35,26 +35,26 @@ from myi_pipelines.warehouse.partitions import (
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 ARCHIVED_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
-"""What leaves. ``user_track_months`` stays: all-time statistics are its sums."""
+"""The tables that are archived. ``user_track_months`` stays: all-time statistics are its sums."""
 
-KEPT_AT_LEAST = 3
-"""Whole months before the current one that stay in any case: deriving a month reaches two back, and polls reach into
-the month before this one."""
+MIN_RETENTION_MONTHS = 3
+"""Whole months before the current one that always stay: deriving a month needs the two months before it, and polls may
+reach into the previous month."""
 
 ROWS_AT_ONCE = 50_000
 LOCK_TIMEOUT = "2s"
-"""Writers who come meanwhile wait as long as their locks are waited for."""
+"""How long a lock is waited for that only writers hold. Later writers wait behind it."""
 SECONDS_TO_LOCK = 2.0
-"""For the locks that readers would wait for; see ``lock_tables``."""
+"""For the locks that keep readers out; see ``lock_tables``."""
 ATTEMPTS = 6
-KEEP_RETURNED = timedelta(days=30)
-"""How long the files of plays that came back are kept: backups made before refer to them."""
+RESTORED_FILES_KEPT = timedelta(days=30)
+"""How long the files of restored plays are kept: backups that were made before refer to them."""
 
 Row: TypeAlias = tuple[Any, ...]
 
 
 class UserMonthsArchived(FailedError):
-    """Plays that the work at hand needs are in the archive."""
+    """Plays that the work needs are in the archive."""
 
     def __init__(self, user_months: Sequence[UserMonth]) -> None:
         self.user_months = list(user_months)
@@ -82,35 +82,36 @@ class ArchivedMonth(NamedTuple):
     listening_events: int
     bytes: int
     archived_at: datetime
-    listeners: int
-    """Whose plays of the month are in it and nowhere else."""
+    user_count: int
+    """Users whose plays of the month are in this part and not in the database."""
 
 
 class MonthState(NamedTuple):
-    """What a month's partitions held at an instant: equal only if nobody wrote in between."""
+    """What a month's partitions held at an instant. Two states are equal only if no session wrote in between."""
 
     rows: Mapping[str, int]
     versions: Mapping[str, int]
 
 
 class Contents(NamedTuple):
-    """What is recorded of a month that leaves."""
+    """What is recorded about a month when it is archived."""
 
     state: MonthState
-    slices: list[Row]
+    user_months: list[Row]
     names: list[Row]
+    """The names in account data, with the user."""
 
 
 # ── What is archived ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def archived_around(conn: Connection, slices: Iterable[UserMonth], *, with_neighbours: bool) -> list[UserMonth]:
-    """The archived slices that work on some slices needs, oldest first.
+def archived_around(conn: Connection, user_months: Iterable[UserMonth], *, with_neighbours: bool) -> list[UserMonth]:
+    """The archived user-months that work on some user-months needs, oldest first.
 
-    Their own always. Those two months to either side with their neighbours, as statistics need them, or where polled
-    plays or account data are among them, which may match.
+    These are the user-months themselves, if they are archived. The two months before and after are added if
+    ``with_neighbours`` is set, as for statistics, or if they hold polled plays or account data, which may match.
     """
-    chosen = list(slices)
+    chosen = list(user_months)
     rows = conn.execute(
         statement("archive/needed_user_months"),
         {
@@ -122,50 +123,50 @@ def archived_around(conn: Connection, slices: Iterable[UserMonth], *, with_neigh
     return [UserMonth(*row) for row in rows]
 
 
-def require_present(conn: Connection, slices: Iterable[UserMonth], *, with_neighbours: bool) -> None:
-    """Raise UserMonthsArchived unless all plays that work on some slices needs are present."""
-    if archived := archived_around(conn, slices, with_neighbours=with_neighbours):
+def require_present(conn: Connection, user_months: Iterable[UserMonth], *, with_neighbours: bool) -> None:
+    """Raise UserMonthsArchived unless all plays that work on some user-months needs are in the database."""
+    if archived := archived_around(conn, user_months, with_neighbours=with_neighbours):
         raise UserMonthsArchived(archived)
 
 
 def archived_parts(conn: Connection, months: Sequence[date] | None = None) -> list[ArchivedMonth]:
-    """What the archive holds, oldest month first; all of it, or of some months."""
+    """The parts of the archive, oldest month first; all of them, or those of some months."""
     rows = conn.execute(statement("archive/parts"), {"months": list(months) if months is not None else None})
     return [ArchivedMonth(*row) for row in rows]
 
 
 def archived_user_months(conn: Connection, months: Sequence[date]) -> list[UserMonth]:
-    """The slices of some months that are in the archive."""
+    """The user-months of some months that are in the archive."""
     rows = conn.execute(
         "SELECT user_id, month FROM archived_user_months WHERE month = ANY (%s) ORDER BY month, user_id", [list(months)]
     )
     return [UserMonth(*row) for row in rows]
 
 
-def parts_of_user_months(conn: Connection, slices: Sequence[UserMonth]) -> dict[tuple[date, int], list[int]]:
-    """Those of some slices that are archived: listeners by month and part."""
+def parts_of_user_months(conn: Connection, user_months: Sequence[UserMonth]) -> dict[tuple[date, int], list[int]]:
+    """Those of some user-months that are archived: user ids by month and part."""
     found: dict[tuple[date, int], list[int]] = {}
-    wanted = {"user_ids": [one.user_id for one in slices], "months": [one.month for one in slices]}
+    wanted = {"user_ids": [user_id for user_id, _ in user_months], "months": [month for _, month in user_months]}
     for month, part, user_id in conn.execute(statement("archive/parts_of_user_months"), wanted):
         found.setdefault((month, part), []).append(user_id)
     return found
 
 
-# ── Leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Archiving a month ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def first_kept_month(now: datetime, retention_months: int) -> date:
-    """Months before this one may leave: the current one and as many before it as are to be kept stay."""
-    months = max(12, now.year * 12 + now.month - 1 - max(retention_months, KEPT_AT_LEAST))
+    """The first month that stays in the database: the current one and those that are retained before it stay."""
+    months = max(12, now.year * 12 + now.month - 1 - max(retention_months, MIN_RETENTION_MONTHS))
     return date(months // 12, months % 12 + 1, 1)
 
 
 def archivable_months(
     conn: Connection, before: date, now: datetime, *, months: Sequence[date] | None = None
 ) -> list[date]:
-    """The months before another that may leave now, oldest first; of some months or of all.
+    """The months before a date that may be archived now, oldest first; of some months or of all.
 
-    A month stays while a slice in it or near it is stale, and while somebody holds it.
+    A month stays while a user-month in it or near it is invalidated, and while it has a retention hold.
     """
     present = set[date]().union(*(existing_months(conn, table) for table in ARCHIVED_TABLES))
     chosen = sorted(present if months is None else present.intersection(months))
@@ -174,7 +175,7 @@ def archivable_months(
 
 
 def hold_months(conn: Connection, months: Sequence[date], until: datetime) -> None:
-    """Keep months from being archived again before some time."""
+    """Place retention holds: the months are not archived before ``until``."""
     conn.execute(
         "INSERT INTO retention_holds (month, held_until) SELECT unnest(%s::date[]), %s ON CONFLICT (month)"
         " DO UPDATE SET held_until = greatest(retention_holds.held_until, excluded.held_until)",
@@ -184,23 +185,20 @@ def hold_months(conn: Connection, months: Sequence[date], until: datetime) -> No
 
 def next_part(conn: Connection, month: date) -> int:
     """The number of a month's next part."""
-    row = conn.execute("SELECT coalesce(max(part), 0) + 1 FROM archived_months WHERE month = %s", [month]).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, "SELECT coalesce(max(part), 0) + 1 FROM archived_months WHERE month = %s", [month]))
 
 
 def month_state(conn: Connection, month: date) -> MonthState:
-    """What a month's partitions hold now, as far as it can be told without comparing rows."""
+    """What a month's partitions hold now: numbers that differ after every change."""
     rows, versions = {}, {}
-    for table in _present(conn, month):
-        counted = conn.execute(statement("archive/state").format(partition=table.partition(month))).fetchone()
-        assert counted is not None
-        rows[table.name], versions[table.name] = counted
+    for table in _tables_with_partition(conn, month):
+        state = statement("archive/state").format(partition=table.partition(month))
+        rows[table.name], versions[table.name] = fetch_row(conn, state)
     return MonthState(rows, versions)
 
 
 def month_contents(conn: Connection, month: date) -> Contents:
-    """What is recorded of a month. To be read in the snapshot in which it is exported."""
+    """What is recorded about a month. Read it in the snapshot in which the month is exported."""
     bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
     return Contents(
         month_state(conn, month),
@@ -210,8 +208,8 @@ def month_contents(conn: Connection, month: date) -> Contents:
 
 
 def month_rows(conn: Connection, table: MonthTable, month: date) -> Iterator[list[Row]]:
-    """A month's rows by listener and time, some at once; nothing where it has no partition. Inside a transaction."""
-    if table not in _present(conn, month):
+    """A month's rows by user and time, in batches; none when it has no partition. Call it inside a transaction."""
+    if table not in _tables_with_partition(conn, month):
         return
     with conn.cursor(name=f"archive_{table.name}") as cursor:
         cursor.execute(statement(f"archive/export_{table.name}").format(partition=table.partition(month)))
@@ -229,9 +227,9 @@ def drop_month(
 ) -> None:
     """Detach and drop a month's partitions, and record in the same transaction where their rows are.
 
-    ``exported`` is what ``archived_months`` says of it besides the month; None for a month without rows.
+    ``exported`` holds the columns of ``archived_months`` besides the month; None for a month without rows.
     Nothing is dropped when anything changed since ``contents`` was read (MonthChanged), or when the tables cannot be
-    locked for a moment (MonthIsBusy).
+    locked (MonthIsBusy).
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -247,29 +245,17 @@ def drop_month(
 def _drop(conn: Connection, month: date, contents: Contents, now: datetime, exported: Mapping[str, Any] | None) -> None:
     conn.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
     acquire(conn, exclusive(Lock.ARCHIVE))
-    tables = _present(conn, month)
+    tables = _tables_with_partition(conn, month)
     partitions = [table.partition(month) for table in tables]
-    if partitions:  # Whoever writes without the lock above waits, readers do not.
+    if partitions:  # writers that do not take the lock above have to wait here; readers do not
         conn.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.SQL(", ").join(partitions)))
-    may_leave = archivable_months(conn, next_month(month), now, months=[month])
-    if may_leave != [month] or month_state(conn, month) != contents.state:
+    is_archivable = archivable_months(conn, next_month(month), now, months=[month]) == [month]
+    if not is_archivable or month_state(conn, month) != contents.state:
         raise MonthChanged(f"{month:%Y-%m} changed while it was exported, and stays for now; the next run archives it")
     if exported is not None:
-        conn.execute(statement("archive/record"), {"month": month, **contents.state.rows, **exported})
-        _copy(
-            conn,
-            "COPY archived_user_months (user_id, month, part, play_count, total_ms, imported_plays, polled_plays,"
-            " has_account_data) FROM STDIN",
-            ((user_id, month, exported["part"], *rest) for user_id, *rest in contents.slices),
-        )
-        _copy(
-            conn,
-            "COPY archived_names (export_track_id, user_id, month) FROM STDIN",
-            ((*name, month) for name in contents.names),
-        )
-        conn.execute("DELETE FROM orphaned_archive_folders WHERE folder = %s", [exported["folder"]])
+        _record(conn, month, contents, exported)
     parents = [sql.Identifier(table.name) for table in tables]
-    referenced = [one for partition in partitions for one in referenced_by(conn, partition)]
+    referenced = [target for partition in partitions for target in referenced_by(conn, partition)]
     if partitions:
         lock_tables(conn, [*parents, *partitions, *referenced], within=SECONDS_TO_LOCK)
     for parent, partition in zip(parents, partitions, strict=True):
@@ -277,28 +263,45 @@ def _drop(conn: Connection, month: date, contents: Contents, now: datetime, expo
         conn.execute(sql.SQL("DROP TABLE {}").format(partition))
 
 
-def _present(conn: Connection, month: date) -> list[MonthTable]:
+def _record(conn: Connection, month: date, contents: Contents, exported: Mapping[str, Any]) -> None:
+    """Record what a month's new part holds, and that its folder is in use."""
+    conn.execute(statement("archive/record"), {"month": month, **contents.state.rows, **exported})
+    _copy(
+        conn,
+        "COPY archived_user_months (user_id, month, part, play_count, total_ms, imported_plays, polled_plays,"
+        " has_account_data) FROM STDIN",
+        ((user_id, month, exported["part"], *rest) for user_id, *rest in contents.user_months),
+    )
+    _copy(
+        conn,
+        "COPY archived_names (export_track_id, user_id, month) FROM STDIN",
+        ((*name, month) for name in contents.names),
+    )
+    conn.execute("DELETE FROM orphaned_archive_folders WHERE folder = %s", [exported["folder"]])
+
+
+def _tables_with_partition(conn: Connection, month: date) -> list[MonthTable]:
     """The tables that have a partition for a month."""
     names = [partition_name(table.name, month) for table in ARCHIVED_TABLES]
     rows = conn.execute("SELECT to_regclass(name) IS NOT NULL FROM unnest(%s::text[]) AS name", [names]).fetchall()
-    return [table for table, (is_there,) in zip(ARCHIVED_TABLES, rows, strict=True) if is_there]
+    return [table for table, (exists,) in zip(ARCHIVED_TABLES, rows, strict=True) if exists]
 
 
-# ── Coming back ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Restoring ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def restore_user_months(
     conn: Connection,
     part: ArchivedMonth,
     user_ids: Sequence[int],
-    rows: Callable[[MonthTable, Sequence[int]], Iterable[Iterable[Row]]],
+    read_rows: Callable[[MonthTable, Sequence[int]], Iterable[Iterable[Row]]],
     *,
     now: datetime,
 ) -> int:
-    """Bring slices of one part back, in one transaction; return how many were still to come.
+    """Restore user-months of one part, in one transaction; return how many of them were archived.
 
-    ``rows`` yields a table's archived rows of some listeners, in the order of its columns. Every event keeps its id and
-    ``created_at``; slices of which the catalog changed a track meanwhile are marked, to be derived again.
+    ``read_rows`` yields a table's archived rows of some users, in the order of its columns. Each event keeps its id and
+    ``created_at``. A user-month is invalidated if the catalog merged or removed one of its tracks in the meantime.
     """
     conn.execute(statement("archive/workspace"))
     with conn.transaction():
@@ -319,12 +322,12 @@ def restore_user_months(
             target = sql.Identifier(f"returning_{table.name}")
             columns = sql.SQL(", ").join(sql.Identifier(name) for name in columns_of(conn, table))
             copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, columns)
-            for some in rows(table, chosen):
-                _copy(conn, copy_in, some)
+            for batch in read_rows(table, chosen):
+                _copy(conn, copy_in, batch)
             conn.execute(statement(f"archive/restore_{table.name}"))
         conn.execute(statement("archive/invalidate_changed"), {"month": part.month, "match_window": MATCH_WINDOW})
         conn.execute("DELETE FROM archived_user_months WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
-        conn.execute(statement("archive/retire"), {"remove_after": now + KEEP_RETURNED})
+        conn.execute(statement("archive/retire"), {"remove_after": now + RESTORED_FILES_KEPT})
     conn.execute("TRUNCATE returning_imported_plays, returning_polled_plays, returning_listening_events")
     return len(chosen)
 
@@ -339,21 +342,21 @@ def columns_of(conn: Connection, table: MonthTable) -> list[str]:
     return [name for (name,) in rows]
 
 
-# ── Folders that nothing needs ───────────────────────────────────────────────────────────────────────────────────────
+# ── Orphaned folders ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def add_orphaned_folder(conn: Connection, folder: str, remove_after: datetime) -> None:
-    """Note a folder before anything is written into it, so that one that is never finished is removed."""
+    """Record a folder before anything is written into it, so that an unfinished one is removed later."""
     conn.execute("INSERT INTO orphaned_archive_folders (folder, remove_after) VALUES (%s, %s)", [folder, remove_after])
 
 
 def retire_parts(conn: Connection, now: datetime) -> None:
-    """Give up parts that hold nobody's plays any more, as of listeners who were removed."""
+    """Remove the record of parts whose plays are all restored or deleted. Their folders become orphans."""
     conn.execute(statement("archive/retire"), {"remove_after": now})
 
 
-def orphans(conn: Connection, until: datetime | None = None) -> list[str]:
-    """Folders that may be removed by some time; all that will be when none is given."""
+def orphaned_folders(conn: Connection, until: datetime | None = None) -> list[str]:
+    """Folders that may be removed at a given time; without one, all that will be removed."""
     rows = conn.execute(
         "SELECT folder FROM orphaned_archive_folders WHERE %(until)s::timestamptz IS NULL OR remove_after <= %(until)s"
         " ORDER BY folder",
@@ -363,12 +366,12 @@ def orphans(conn: Connection, until: datetime | None = None) -> list[str]:
 
 
 def remove_orphaned_folder(conn: Connection, folder: str) -> None:
-    """A folder is gone."""
+    """Record that a folder is removed or in use."""
     conn.execute("DELETE FROM orphaned_archive_folders WHERE folder = %s", [folder])
 
 
 def replace_folder(conn: Connection, part: ArchivedMonth, exported: Mapping[str, Any], now: datetime) -> None:
-    """A part's rows lie in another folder from now on, fewer of them; the old one may go."""
+    """Record that a part's rows, fewer than before, now lie in another folder. The old folder becomes an orphan."""
     with conn.transaction():
         add_orphaned_folder(conn, part.folder, now)
         conn.execute(

@@ -1,7 +1,7 @@
-"""Plays as the rows of a binary COPY, their names and contexts as numbers. No database is needed: any process can pack.
+"""Plays as the rows of a binary COPY, with numbers in place of names and contexts. Packing needs no database.
 
-The layout is of `COPY … (FORMAT binary)` into the tables of ``landing/staging.sql``: PostgreSQL's documentation of
-COPY, "Binary Format".
+The layout is that of `COPY … (FORMAT binary)` into the tables of ``landing/staging.sql``; see "Binary Format" in
+PostgreSQL's documentation of COPY.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ COPY_CONTEXTS = (
 COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_ENDS = b"\xff\xff"
 
-NUMBERED_AT_MOST = 20_000
-"""Distinct names that a packer remembers before it starts over: what keeps memory flat."""
+REMEMBERED_AT_MOST = 20_000
+"""Distinct names whose numbers a packer remembers before it starts over. The limit keeps memory flat."""
 
 _PLAY = Struct("!h ii ii iq iq ii ii").pack
-"""How many fields, and the length and value of each: track, context, both instants, milliseconds, month."""
+"""The number of fields, then length and value of each: track, context, both instants, milliseconds, month."""
 _NUMBERED = Struct("!h ii").pack
-"""How many fields, and the length and value of the number."""
+"""The number of fields, then length and value of the number that stands for the names."""
 _LENGTH = Struct("!i").pack
 _PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii ii").pack
 _NULL = -1
@@ -46,7 +46,7 @@ PlayContext = tuple[str | None, str | None, str | None, str | None, bool | None,
 
 
 class PlayBatch(Protocol):
-    """Some rows of an upload, read. A play is (track, context, stopped_at, played_at, ms_played)."""
+    """Some rows of an upload that were read. A play is (track, context, stopped_at, played_at, ms_played)."""
 
     @property
     def plays(self) -> Sequence[tuple[TrackNames, PlayContext, datetime, datetime, int]]: ...
@@ -68,26 +68,26 @@ class PackedBatch(NamedTuple):
     copied: bytes
     """Rows for COPY_PLAYS, between COPY_BEGINS and COPY_ENDS."""
     tracks: bytes
-    """Rows for COPY_TRACKS: numbers used for the first time, and their names. Equal names may have several."""
+    """Rows for COPY_TRACKS: numbers used for the first time, with the names. Equal names may have several numbers."""
     contexts: bytes
     """Rows for COPY_CONTEXTS, likewise."""
     names: int
-    """Rows of both."""
+    """The number of rows in ``tracks`` and ``contexts``."""
     plays: int
     months: set[date]
     """The UTC months in which the plays ended."""
     rows: int
-    """Rows of the upload, those that are no plays included."""
+    """Rows of the upload, including those that are not plays."""
     bytes_read: int
-    """Of the whole upload, so far."""
+    """Bytes of the whole upload that were read so far."""
     rejected: Mapping[str, int]
-    """Rows that make no listening event, by reason; those that are ``too_short`` are plays all the same."""
+    """Rows that make no listening event, by reason. Rows that are ``too_short`` are plays, too."""
     cleaned: int
     notes: Sequence[str]
 
 
 class Packer:
-    """Packs the batches of an upload. Several packers of one upload must not give the same numbers."""
+    """Packs the batches of an upload. Two packers of one upload must not use the same numbers."""
 
     def __init__(self, min_play_ms: int, *, first_number: int = 0) -> None:
         self._min_play_ms = min_play_ms
@@ -97,6 +97,7 @@ class Packer:
         self._next_track = self._next_context = first_number
 
     def pack(self, batch: PlayBatch) -> PackedBatch:
+        """Encode a batch. This loop handles each play of an import, so it avoids calls and attribute lookups."""
         new_tracks, new_contexts = bytearray(), bytearray()
         first_numbers = self._next_track + self._next_context
         tracks, contexts, min_play_ms, too_short = self._tracks, self._contexts, self._min_play_ms, 0
@@ -117,7 +118,7 @@ class Packer:
             seen.add(month)
             if ms_played < min_play_ms:
                 too_short += 1
-            if track[0] is None:  # account data, which has no ids, tells no context either
+            if track[0] is None:  # account data, which has neither ids nor a context
                 copied += _PLAY_WITHOUT_CONTEXT(6, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, 4, month)
                 continue
             context_no = contexts.get(context)
@@ -126,9 +127,9 @@ class Packer:
                 self._next_context += 1
                 new_contexts += _row(context_no, context)
             copied += _PLAY(6, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played, 4, month)
-        if len(tracks) > NUMBERED_AT_MOST:
+        if len(tracks) > REMEMBERED_AT_MOST:
             tracks.clear()
-        if len(contexts) > NUMBERED_AT_MOST:
+        if len(contexts) > REMEMBERED_AT_MOST:
             contexts.clear()
         return PackedBatch(
             copied=bytes(copied),
@@ -146,6 +147,7 @@ class Packer:
 
 
 def _row(number: int, values: TrackNames | PlayContext) -> bytes:
+    """A row of names or a context, with the number that stands for it."""
     fields = [_NUMBERED(1 + len(values), 4, number)]
     for value in values:
         if value is None:

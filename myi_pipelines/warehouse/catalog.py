@@ -1,10 +1,10 @@
-"""The catalog: tracks, artists, albums and credits, derived from the names that exports give and from payloads."""
+"""The catalog: tracks, artists, albums and credits, derived from the names in exports and from Spotify's payloads."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, ensure_partitions_visible
@@ -13,7 +13,7 @@ from myi_pipelines.warehouse.user_months import MATCH_WINDOW
 
 
 class CatalogCounts(NamedTuple):
-    """Rows that a synchronization wrote, new and changed ones."""
+    """Rows that a synchronization added or changed."""
 
     tracks: int = 0
     artists: int = 0
@@ -22,16 +22,16 @@ class CatalogCounts(NamedTuple):
 
 
 def sync_catalog(conn: Connection) -> CatalogCounts:
-    """Take the names and payloads that landed since the last time into the catalog, in one transaction.
+    """Take the names and payloads that landed since the last call into the catalog, in one transaction.
 
-    What a payload says beats what exports say; of exports' names the last played win; so neither the order of imports
-    nor that of calls matters. A row that exports know by name only takes its id and keeps its key, or is merged into
-    the row that has the id. Where that changes a track's artists, the artist statistics of its listeners follow in the
-    same transaction; where two tracks become one, their slices are marked.
+    A payload takes precedence over exports. Of several names in exports, the one that was played last counts. So the
+    order of imports and calls does not matter. A provisional row, which is known by name only, gets its id and keeps
+    its key, or it is merged into the row that has the id. If the artists of a track change, the artist statistics of
+    its users change in the same transaction. If two tracks become one, the user-months with them are invalidated.
 
-    Not to be called inside a transaction: it takes locks of users after the catalog's.
+    Do not call it inside a transaction: it takes locks of users after that of the catalog.
     """
-    written = _sync(conn) if _is(conn, "catalog/has_work") else CatalogCounts()
+    written = _sync(conn) if _is_true(conn, "catalog/has_work") else CatalogCounts()
     _remove_merged(conn)
     return written
 
@@ -47,10 +47,8 @@ def _sync(conn: Connection) -> CatalogCounts:
         has_payloads = _write(conn, "take_pending_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
         conn.execute(statement("catalog/take_pending_names"))
-        reach = conn.execute(statement("catalog/reach")).fetchone()
-        assert reach is not None
-        has_account_data, has_archive = reach
-        if has_relinks or has_account_data:  # over all months: to plan it takes longer than all else here
+        has_account_data, has_archive = fetch_row(conn, statement("catalog/reach"))
+        if has_relinks or has_account_data:  # it reads all months: planning it alone takes longer than the rest
             for (user_id,) in conn.execute(statement("catalog/affected_users")).fetchall():
                 acquire(conn, exclusive(Lock.USER, user_id))
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0
@@ -63,16 +61,15 @@ def _sync(conn: Connection) -> CatalogCounts:
         tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
-        renamed = conn.execute(statement("catalog/rename"), {"match_window": MATCH_WINDOW}).fetchone()
-        assert renamed is not None
+        tracks += fetch_scalar(conn, statement("catalog/rename"), {"match_window": MATCH_WINDOW})
         if has_archive:
             conn.execute(statement("catalog/invalidate_archived_renames"), {"match_window": MATCH_WINDOW})
         credited = _credit(conn, has_payloads=has_payloads)
-        return CatalogCounts(tracks + renamed[0], artists, albums, credited)
+        return CatalogCounts(tracks, artists, albums, credited)
 
 
 def _take_in_payloads(conn: Connection, table: str) -> int:
-    """Rows with ids take what their payloads say; provisional ones are promoted. Settles who answers to which name."""
+    """Update rows with ids from their payloads, promote provisional rows, choose the canonical row for each name."""
     conn.execute(statement(f"catalog/payload_{table}"))
     written = _write(conn, f"{table}_with_ids")
     conn.execute(statement(f"catalog/canonical_{table}"))
@@ -80,9 +77,9 @@ def _take_in_payloads(conn: Connection, table: str) -> int:
 
 
 def _merge_tracks(conn: Connection, *, has_relinks: bool) -> int:
-    """Tracks become one whose ids were told to be one track's, or whose names a search told the id of.
+    """Merge tracks that are one: Spotify relinked an id to another, or a search found the id for a track's names.
 
-    The others' rows stay until nothing refers to them.
+    The rows of merged tracks stay until nothing refers to them.
     """
     written = _write(conn, "tracks_relinked") if has_relinks else 0
     if written:
@@ -104,7 +101,7 @@ def _merge(conn: Connection) -> None:
 
 
 def _credit(conn: Connection, *, has_payloads: bool) -> int:
-    """Credits follow names and payloads, and artist statistics follow credits."""
+    """Update credits from names and payloads, and artist statistics from credits."""
     conn.execute(statement("catalog/current_credits"))
     conn.execute(statement("catalog/merged_credits"))
     credited = _write(conn, "credits")
@@ -123,13 +120,13 @@ def _credit(conn: Connection, *, has_payloads: bool) -> int:
 
 
 def _remove_merged(conn: Connection) -> None:
-    """Remove merged tracks that nothing refers to any more, unless somebody is at work who may know them still."""
-    if not _is(conn, "catalog/has_merged"):
+    """Remove merged tracks that nothing refers to any more, unless another session may still use them."""
+    if not _is_true(conn, "catalog/has_merged"):
         return
     with conn.transaction():
         acquire(conn, exclusive(Lock.CATALOG))
-        # A month that was left aside may refer to a merged track, and would never let go of it.
-        if drop_orphans(conn) and _is(conn, "catalog/try_lock_users"):
+        # A shadow partition that a dead session left may refer to a merged track for ever, so it goes first.
+        if drop_orphans(conn) and _is_true(conn, "catalog/try_lock_users"):
             conn.execute(statement("catalog/remove_merged"))
 
 
@@ -137,5 +134,5 @@ def _write(conn: Connection, name: str) -> int:
     return conn.execute(statement(f"catalog/{name}")).rowcount
 
 
-def _is(conn: Connection, name: str) -> bool:
+def _is_true(conn: Connection, name: str) -> bool:
     return conn.execute(statement(name)).fetchone() == (True,)

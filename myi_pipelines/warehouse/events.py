@@ -1,4 +1,7 @@
-"""Conforming: a slice's landed plays, of whatever source, become its listening events. One transaction a slice."""
+"""Conforming: the landed plays of a user-month, from all sources, become its listening events.
+
+Each user-month is conformed in its own transaction.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ from myi_pipelines.warehouse.user_months import (
 )
 
 LONGEST_OFFLINE = timedelta(days=31)
-"""A play is uploaded 30 days after its end at most, as ``history`` reads them; and a day more."""
+"""A play that was heard offline is uploaded at most 30 days after its end: the reader of exports ignores later times.
+One day is added."""
 
 SKIP_BELOW_MS = 30_000
 """A shorter play is a skip: ``listening_events.is_skip``."""
@@ -50,27 +54,27 @@ CLEAR_WORKSPACE = "TRUNCATE surviving_account_plays, candidate_polled_plays, can
 
 
 class Conformed(NamedTuple):
-    """What became of a slice's events."""
+    """How the events of a user-month changed."""
 
     added: int = 0
     upgraded: int = 0
-    """Polled plays, known by an estimate, that an export now tells exactly."""
+    """Polled plays of estimated length for which an export now gives the exact values."""
     updated: int = 0
     removed: int = 0
     unchanged: int = 0
 
     @property
     def written(self) -> int:
-        """Events that are not as they were."""
+        """Events that were added, changed or removed."""
         return self.added + self.upgraded + self.updated + self.removed
 
 
 class _CatalogIsBehind(Exception):
-    """A play of the slice names a track that the catalog has yet to learn of."""
+    """A play of the user-month names a track that the catalog has not taken in."""
 
 
 class _MustBeAlone(Exception):
-    """The slice's events may move to another month: its user's other slices have to wait."""
+    """Events of the user-month may move to another month, so no other month of the user may be derived now."""
 
 
 def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> Iterator[tuple[UserMonth, Conformed]]:
@@ -83,16 +87,17 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
     user_months = list(user_months)
     conns = session.connections[: max(1, len(user_months))]
     for conn in conns:
-        open_workspace(conn, with_neighbours(one.month for one in user_months))
-    months = {one.month for one in user_months}
+        open_workspace(conn, with_neighbours(user_month.month for user_month in user_months))
+    months = {user_month.month for user_month in user_months}
     missing = months - existing_months(session.conn, LISTENING_EVENTS, months)
     partition_load = _partition_load(session.conn) if missing else None
 
-    def conform(conn: Connection, one: UserMonth) -> Conformed:
-        return _conform_when_ready(session.on(conn), one, partition_load if one.month in missing else None)
+    def conform(conn: Connection, user_month: UserMonth) -> Conformed:
+        load = partition_load if user_month.month in missing else None
+        return _conform_when_ready(session.on(conn), user_month, load)
 
-    def report(one: UserMonth, error: psycopg.Error) -> None:
-        session.report_failure(Failure(one.user_id, one.month, error))
+    def report(user_month: UserMonth, error: psycopg.Error) -> None:
+        session.report_failure(Failure(user_month.user_id, user_month.month, error))
 
     yield from map_on_connections(conns, user_months, conform, on_error=report)
     if missing:
@@ -103,19 +108,22 @@ def _partition_load(conn: Connection) -> PartitionLoad:
     return PartitionLoad(statement("events/fill_month").format, index_statements(conn, LISTENING_EVENTS))
 
 
-def _conform_when_ready(session: Session, one: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
-    """With a ``partition_load``, the month has no partition yet."""
+def _conform_when_ready(session: Session, user_month: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
+    """Conform a user-month, and first do what it needs: restore plays, take names into the catalog, wait to be alone.
+
+    A ``partition_load`` is given when the month has no partition yet.
+    """
     conn, alone = session.conn, False
     while True:
         try:
             with conn.transaction():
                 asynchronous_commit(conn)
-                _lock(conn, one, alone=alone)
-                return _conform(conn, one, session.min_play_ms, partition_load, alone=alone)
+                _lock(conn, user_month, alone=alone)
+                return _conform(conn, user_month, session.min_play_ms, partition_load, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
-            invalidate(conn, [one], Stage.EVENTS)
+            invalidate(conn, [user_month], Stage.EVENTS)
             sync_catalog(conn)
         except UserMonthsArchived as needed:
             if session.restore_archived is None:
@@ -123,47 +131,47 @@ def _conform_when_ready(session: Session, one: UserMonth, partition_load: Partit
             session.restore_archived(conn, needed.user_months)
 
 
-def _lock(conn: Connection, one: UserMonth, *, alone: bool) -> None:
+def _lock(conn: Connection, user_month: UserMonth, *, alone: bool) -> None:
     """Take the locks for one user-month: beside others of its user, or alone with the months around it."""
     if alone:
-        months = [shared(Lock.MONTH, month) for month in around(one.month)]
-        acquire(conn, shared(Lock.ARCHIVE), *months, exclusive(Lock.USER, one.user_id))
+        months = [shared(Lock.MONTH, month) for month in around(user_month.month)]
+        acquire(conn, shared(Lock.ARCHIVE), *months, exclusive(Lock.USER, user_month.user_id))
     else:
-        lock_user_month(conn, one)
+        lock_user_month(conn, user_month)
 
 
 def _conform(
-    conn: Connection, stale: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
+    conn: Connection, user_month: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
 ) -> Conformed:
-    bounds = user_month_bounds(stale, min_play_ms)
+    bounds = user_month_bounds(user_month, min_play_ms)
     has_account_data, has_polled_plays, is_unlinked, has_archived = fetch_row(conn, statement("events/sources"), bounds)
     if has_archived:
-        require_present(conn, [stale], with_neighbours=has_account_data or has_polled_plays)
+        require_present(conn, [user_month], with_neighbours=has_account_data or has_polled_plays)
     if is_unlinked:
         raise _CatalogIsBehind
     if has_polled_plays and not alone:
         raise _MustBeAlone
-    clear_invalidation(conn, stale, Stage.EVENTS)
+    clear_invalidation(conn, user_month, Stage.EVENTS)
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     added = None
     if partition_load is not None and not has_polled_plays:
-        added = attach_month(conn, LISTENING_EVENTS, stale.month, partition_load, bounds)
+        added = attach_month(conn, LISTENING_EVENTS, user_month.month, partition_load, bounds)
     if added is None:
-        conformed = _merge(conn, stale, bounds, has_polled_plays=has_polled_plays)
+        conformed = _merge(conn, user_month, bounds, has_polled_plays=has_polled_plays)
     else:
         conformed = Conformed(added=added)
         if added:
-            invalidate(conn, [stale], Stage.STATS)
+            invalidate(conn, [user_month], Stage.STATS)
     if has_account_data or has_polled_plays:
         conn.execute(CLEAR_WORKSPACE)
     return conformed
 
 
-def user_month_bounds(stale: UserMonth, min_play_ms: int) -> dict[str, Any]:
-    """What the statements that derive a slice are to know of it."""
-    first, last = starts_at(stale.month), starts_at(next_month(stale.month))
+def user_month_bounds(user_month: UserMonth, min_play_ms: int) -> dict[str, Any]:
+    """The parameters of the statements that derive a user-month."""
+    first, last = starts_at(user_month.month), starts_at(next_month(user_month.month))
     return {
-        "user_id": stale.user_id,
+        "user_id": user_month.user_id,
         "starts_at": first,
         "ends_at": last,
         "near_start": first - MATCH_WINDOW,
@@ -175,8 +183,9 @@ def user_month_bounds(stale: UserMonth, min_play_ms: int) -> dict[str, Any]:
 
 
 def open_workspace(conn: Connection, months: Collection[date] | None = None) -> None:
-    """Make ready to derive slices of the months (or of any): empty the temporary tables in which one at a time is
-    conformed, and have the session know every partition that is read.
+    """Prepare the session to derive user-months of the given months, or of any months.
+
+    It empties the temporary tables, which hold one user-month at a time, and makes the partitions visible.
     """
     conn.execute(statement("events/workspace"))
     conn.execute(CLEAR_WORKSPACE)
@@ -185,7 +194,7 @@ def open_workspace(conn: Connection, months: Collection[date] | None = None) -> 
 
 
 def match_plays(conn: Connection, bounds: dict[str, Any], *, has_account_data: bool, has_polled_plays: bool) -> None:
-    """Fill the workspace with the slice's plays that other sources may tell too, and with those that are one."""
+    """Fill the workspace with the plays that several sources may report, and with the matches between them."""
     if has_account_data:
         conn.execute(statement("events/survivors"), bounds)
     if has_polled_plays:
@@ -199,23 +208,23 @@ def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
         pass
 
 
-def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
-    """Write the differences between the desired events and those that the slice has."""
+def _merge(conn: Connection, user_month: UserMonth, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
+    """Write the differences between the desired and the present events of a user-month."""
     conn.execute("TRUNCATE desired_events")
     conn.execute(statement("events/stage"), bounds)
     moved: list[tuple[date, date]] = []
     if has_polled_plays:
-        met = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()
-        for month in {stale.month, *(month_of(played_at) for (played_at,) in met)}:
+        matched = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()
+        for month in {user_month.month, *(month_of(played_at) for (played_at,) in matched)}:
             attach_month(conn, LISTENING_EVENTS, month)
-        if met:
+        if matched:
             moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
     removed = conn.execute(statement("events/remove"), bounds).rowcount
-    upgraded_flags = [better for (better,) in conn.execute(statement("events/update"), bounds)]
+    upgraded_flags = [is_upgraded for (is_upgraded,) in conn.execute(statement("events/update"), bounds)]
     added = conn.execute(statement("events/insert"), bounds).rowcount
     desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
     upgraded_here = sum(upgraded_flags)
-    arrived = sum(month == stale.month for _, month in moved)
+    arrived = sum(month == user_month.month for _, month in moved)
     conformed = Conformed(
         added=added,
         upgraded=len(moved) + upgraded_here,
@@ -224,6 +233,6 @@ def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_po
         unchanged=desired - added - len(upgraded_flags) - arrived,
     )
     if conformed.written:
-        months = {stale.month}.union(*moved) if moved else {stale.month}
-        invalidate(conn, [UserMonth(stale.user_id, month) for month in months], Stage.STATS)
+        months = {user_month.month}.union(*moved)
+        invalidate(conn, [UserMonth(user_month.user_id, month) for month in months], Stage.STATS)
     return conformed

@@ -1,4 +1,4 @@
-"""The status machine of uploads: PENDING → PROCESSING → COMPLETED or FAILED, with counts that move."""
+"""The states of an upload: PENDING → PROCESSING → COMPLETED or FAILED, with counts of the progress."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Counts(NamedTuple):
 
 
 class JobInProgress(BusyError):
-    """Another process is landing the same file at this moment."""
+    """Another process is landing the same file now."""
 
 
 def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> list[ImportJob]:
@@ -66,12 +66,12 @@ def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> 
 
 
 def open_job(conn: Connection, file: UploadedFile) -> tuple[int, bool]:
-    """The job of a file, new or taken up again, and whether the file was landed before.
+    """The job of a file, new or continued, and whether the file was landed before.
 
-    A file that failed before gets a new job. A job that is not finished is taken up again when its owner is gone: the
-    owner holds a lock on the job, which its connection releases when it ends. This connection holds it until
-    ``release_job`` or its own end. A completed job that refused rows as being in the future is taken up again too.
-    Raises JobInProgress when the owner is alive.
+    A file that failed before gets a new job. An unfinished job is continued when the process that worked on it is gone:
+    that process holds a lock on the job, and its connection releases the lock when it ends. This connection holds the
+    lock until ``release_job`` or its own end. A completed job is repeated if it rejected rows because they lay in the
+    future. Raises JobInProgress when another process works on the job.
     """
     upload = {
         "user_id": file.user_id,

@@ -1,4 +1,4 @@
-"""The invariants that hold after every commit, checked set-based over the whole warehouse or some listeners."""
+"""The invariants that hold after every commit, checked with one statement for the whole warehouse or for some users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, USER_TRACK_MONT
 
 
 class Violation(NamedTuple):
-    """One sum that is not what it must be."""
+    """One sum that differs from the sum that it must equal."""
 
     user: str
     table: str
@@ -26,8 +26,10 @@ class Violation(NamedTuple):
 def check(conn: Connection, user_ids: Sequence[int] | None = None) -> list[Violation]:
     """Sums that disagree; an empty list when all invariants hold.
 
-    The statistics must agree with one another always, and with ``listening_events`` unless a slice of the listener is
-    marked stale for statistics, which says that they are about to be recomputed. Not to be called inside a transaction.
+    The statistics must always agree with one another. They must agree with ``listening_events``, too, unless a
+    user-month of the user is invalidated for statistics and waits to be recomputed.
+
+    Do not call it inside a transaction.
     """
     asked_for = {"user_ids": list(user_ids) if user_ids is not None else None}
     with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):

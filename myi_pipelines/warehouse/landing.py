@@ -49,23 +49,23 @@ from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 SECONDS_BETWEEN_PROGRESS = 0.1
-"""Each time costs a commit."""
+"""Each report of progress costs a commit."""
 
-NAMES_HELD_AT_MOST = 16_000
-"""Names of tracks and contexts that wait for the end of a COPY of plays: what keeps memory flat."""
+NAMES_BUFFERED_AT_MOST = 16_000
+"""Names of tracks and contexts that wait until a COPY of plays ends. The limit keeps memory flat."""
 
 
 class Landed(NamedTuple):
-    """What became of one upload."""
+    """The outcome of one upload."""
 
     job_id: int
     known: bool
-    """The same file was landed before: nothing was read."""
+    """The same file was landed before, so nothing was read."""
     total_rows: int
     added_rows: int
     duplicate_rows: int
     rejected: dict[str, int]
-    """Rows that make no listening event, by reason; ``too_short`` rows are landed all the same."""
+    """Rows that make no listening event, by reason. Rows that are ``too_short`` are landed, too."""
     cleaned: int
     months: list[date]
     """Months in which rows were added."""
@@ -87,10 +87,10 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     while the statistics get their partitions. Then all of its plays land in one transaction, while the catalog takes
     in the names.
 
-    The session needs a helper: a second connection, which moves the job's counts and writes the catalog. Whatever
+    The session needs a helper: a second connection, which reports progress and writes the catalog. An error that
     ``batches`` raises fails the job with that message and is raised again. A job that a dead process left unfinished is
-    taken up again; one that is alive raises JobInProgress. Archived months that the file covers are restored first,
-    where the session can, so that its duplicates are known.
+    continued; one that another process works on raises JobInProgress. Archived months that the file covers are restored
+    first, if the session can restore them, so that duplicates are found.
     """
     began = time.monotonic()
     conn, status_conn = session.conn, session.helpers[0]
@@ -101,8 +101,8 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
         try:
             with _staged(conn) as staging:
                 _stage(session, staging, job_id, batches)
-                _restore_what_arrives(session, upload.user_id, staging.months)
-                months, beside = _land_staged(session, pool, upload.user_id, job_id, staging)
+                _restore_arriving_months(session, upload.user_id, staging.months)
+                months, parallel_steps = _land_staged(session, pool, upload.user_id, job_id, staging)
         except Exception as error:
             pool.shutdown()
             if not status_conn.closed:
@@ -112,7 +112,7 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
             pool.shutdown()
             if not status_conn.closed:
                 import_jobs.release_job(status_conn, job_id)
-    for step in beside:
+    for step in parallel_steps:
         step.result()
     invalidate_partition_cache(conn, IMPORTED_PLAYS)
     added = sum(months.values())
@@ -137,7 +137,8 @@ def _stage(session: Session, staging: _Staging, job_id: int, batches: Iterable[P
     staging.settle()
 
 
-def _restore_what_arrives(session: Session, user_id: int, months: Iterable[date]) -> None:
+def _restore_arriving_months(session: Session, user_id: int, months: Iterable[date]) -> None:
+    """Restore the user's archived months among those of the file."""
     if session.restore_archived is not None:
         arriving = [UserMonth(user_id, month) for month in sorted(months)]
         session.restore_archived(session.conn, archived_around(session.conn, arriving, with_neighbours=False))
@@ -146,31 +147,31 @@ def _restore_what_arrives(session: Session, user_id: int, months: Iterable[date]
 def _land_staged(
     session: Session, pool: ThreadPoolExecutor, user_id: int, job_id: int, staging: _Staging
 ) -> tuple[dict[date, int], list[Future[object]]]:
-    """Land what is staged. Returns the rows added by month, and what still runs on the helper."""
+    """Land the staged rows. Returns the rows added by month, and the steps that still run on the helper."""
     conn, status_conn, arriving = session.conn, session.helpers[0], sorted(staging.months)
-    beside: list[Future[object]] = [pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)]
+    parallel_steps: list[Future[object]] = [pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)]
     with conn.transaction():
         asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
         conn.execute(statement("landing/names"))
-    beside.append(pool.submit(sync_catalog, status_conn))
+    parallel_steps.append(pool.submit(sync_catalog, status_conn))
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         conn.execute(statement("landing/arriving_plays"))
-        months = _merge(conn, user_id, arriving)
+        months = _land_arriving(conn, user_id, arriving)
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
         import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
-    return months, beside
+    return months, parallel_steps
 
 
 def _reason(error: Exception) -> str:
-    """Why a file was not landed: one line, of the server's errors without its hints and where it was."""
-    told = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    return " ".join((told or str(error)).split()) or type(error).__name__
+    """Why a file was not landed, in one line. Of an error of the server, only its primary message."""
+    message = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((message or str(error)).split()) or type(error).__name__
 
 
 def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> int:
-    """Land rows of the recently-played list and mark the slices they change; return how many were new."""
+    """Land rows of the recently-played list and invalidate the user-months they change; return how many were new."""
     plays = [play for play in plays if play.played_at >= starts_at(FIRST_MONTH)]
     if not plays:
         return 0
@@ -192,7 +193,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
 
 @contextmanager
 def _staged(conn: Connection) -> Iterator[_Staging]:
-    """Temporary tables for one upload, for as long as the block runs."""
+    """Temporary tables for one upload, within the block."""
     conn.execute(statement("landing/unstage"))
     conn.execute(statement("landing/staging"))
     try:
@@ -204,9 +205,10 @@ def _staged(conn: Connection) -> Iterator[_Staging]:
 
 
 class _Staging:
-    """Copies packed plays into temporary tables, the server at work on some while the next ones are read.
+    """Copies packed plays into temporary tables. The server stores a batch while the next one is read.
 
-    Until it is settled, or left, its connection is amid a COPY and takes nothing else. Memory stays flat.
+    From ``add`` until ``settle`` or the end of the block its connection runs a COPY and accepts nothing else. Memory
+    stays flat.
     """
 
     def __init__(self, conn: Connection) -> None:
@@ -231,6 +233,7 @@ class _Staging:
         self._copying.__exit__(kind, error, traceback)
 
     def add(self, batch: PackedBatch) -> None:
+        """Send a batch's plays to the server, and keep its names for the end of the COPY."""
         if self._copy is None:
             cursor = self._copying.enter_context(self.conn.cursor())
             self._copy = self._copying.enter_context(cursor.copy(COPY_PLAYS))
@@ -244,25 +247,25 @@ class _Staging:
         self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
-        if self._names > NAMES_HELD_AT_MOST:
+        if self._names > NAMES_BUFFERED_AT_MOST:
             self.settle()
 
     def settle(self) -> None:
-        """Have everything that was added in the tables."""
+        """End the COPY, so that everything that was added is in the tables."""
         if self._copy is None:
             return
         self._copy.write(COPY_ENDS)
         self._copy = None
         self._copying.close()
-        for copying, rows in ((COPY_TRACKS, self._tracks), (COPY_CONTEXTS, self._contexts)):
-            with self.conn.cursor() as cursor, cursor.copy(copying) as copy:
+        for target, rows in ((COPY_TRACKS, self._tracks), (COPY_CONTEXTS, self._contexts)):
+            with self.conn.cursor() as cursor, cursor.copy(target) as copy:
                 copy.write(COPY_BEGINS + rows + COPY_ENDS)
             rows.clear()
         self._names = 0
 
 
-def _merge(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
-    """Arriving plays → imported_plays. Rows added by month."""
+def _land_arriving(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
+    """arriving_plays → imported_plays, with the invalidations that follow. Returns the rows added by month."""
     added: dict[date, int] = {}
     partition_load = PartitionLoad(statement("landing/fill_month").format, index_statements(conn, IMPORTED_PLAYS))
     for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS, months)):

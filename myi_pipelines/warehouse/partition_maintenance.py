@@ -1,6 +1,6 @@
-"""Upkeep of month partitions: those ahead are made, settings that drifted are set again, what was left over is dropped.
+"""Maintenance of month partitions: make future ones, set changed settings again, drop orphaned shadow partitions.
 
-Safe at any time, from anywhere and twice, whatever the clock says: nothing that holds a row is ever touched.
+It is safe at any time, from any machine, several times and with a wrong clock: it never drops an attached partition.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from myi_pipelines.warehouse.shadow_partitions import drop_orphans, orphans
 
 
 class Maintained(NamedTuple):
-    """What was done: names of partitions and tables."""
+    """What was done, as names of partitions and tables."""
 
     created: list[str]
     reset: list[str]
-    """Their settings were not those that they should have."""
+    """Partitions whose storage settings had changed."""
     dropped: list[str]
-    """Months that a rebuild which died had left aside."""
+    """Shadow partitions that a rebuild left when it died."""
 
 
 class Drift(NamedTuple):
-    """A partition whose storage settings are not those of its table's partitions."""
+    """A partition whose storage settings are not those that its table prescribes."""
 
     partition: str
     found: list[str]
@@ -54,12 +54,12 @@ class Partition(NamedTuple):
 
 
 def maintain(conn: Connection, months: Sequence[date]) -> Maintained | None:
-    """Make the partitions that some months lack, and put right what else is not as it should be.
+    """Make the partitions that some months lack, and correct everything else.
 
-    Returns None, having done nothing, while somebody else is at it.
+    Returns None, without doing anything, while another session maintains the partitions.
     """
-    with trying(conn, exclusive(Lock.MAINTENANCE)) as is_mine:
-        if not is_mine:
+    with trying(conn, exclusive(Lock.MAINTENANCE)) as is_locked:
+        if not is_locked:
             return None
         created = ensure_months(conn, months)
         for table in MONTH_TABLES:
@@ -68,7 +68,7 @@ def maintain(conn: Connection, months: Sequence[date]) -> Maintained | None:
 
 
 def drifts(conn: Connection) -> list[Drift]:
-    """Partitions whose storage settings are not as they were made."""
+    """Partitions whose storage settings are not those that their tables prescribe."""
     return [drift for table in MONTH_TABLES for drift in _drifts(conn, table)]
 
 
@@ -85,15 +85,15 @@ def _drifts(conn: Connection, table: MonthTable) -> list[Drift]:
 
 
 def _reset_settings(conn: Connection) -> list[str]:
-    """Readers and writers go on meanwhile. A partition that somebody is altering has to wait for the next time."""
+    """Readers and writers continue. A partition that another session is altering waits for the next maintenance."""
     reset = []
     for table in MONTH_TABLES:
         for drift in _drifts(conn, table):
             partition = sql.Identifier(drift.partition)
-            too_many = {setting.partition("=")[0] for setting in drift.found}
+            found = {setting.partition("=")[0] for setting in drift.found}
             alter = [sql.SQL("SET ({})").format(table.storage)]
-            if too_many:
-                names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(too_many))
+            if found:
+                names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(found))
                 alter.insert(0, sql.SQL("RESET ({})").format(names))
             try:
                 with conn.transaction():
@@ -106,9 +106,9 @@ def _reset_settings(conn: Connection) -> list[str]:
 
 
 def _drop_orphaned_shadows(conn: Connection) -> list[str]:
-    """Whoever builds a month aside holds the catalog's lock: while that is taken, nothing is left over for sure."""
-    with trying(conn, exclusive(Lock.CATALOG)) as is_still:
-        if not is_still:
+    """A session that builds a shadow partition holds the catalog's lock: while it is free, all of them are orphans."""
+    with trying(conn, exclusive(Lock.CATALOG)) as is_locked:
+        if not is_locked:
             return []
         before = orphans(conn)
         drop_orphans(conn)

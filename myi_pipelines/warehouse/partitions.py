@@ -1,7 +1,7 @@
 """Month partitions: their names, bounds and creation.
 
-A month's partition is filled before it is attached where possible, so that indexes and foreign keys are built once
-over the finished rows and readers of other months never wait.
+Where possible, a month's partition is filled before it is attached. Then indexes and foreign keys are built once, over
+the finished rows, and readers of other months never wait.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from myi_pipelines.errors import FailedError
-from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.database.statements import statement
 
 FIRST_MONTH = date(2008, 10, 1)
-"""The month in which Spotify opened: no play is older."""
+"""The month in which Spotify started: no play is older."""
 
-ATTEMPTS_TO_SEE = 3
+VISIBILITY_ATTEMPTS = 3
 """How many times a session looks up partitions that it should know."""
 
 PREMADE_MONTHS = 3
-"""Months ahead of now that exist already, in Postgres and in Dagster."""
+"""Months ahead of now whose partitions are made in advance, in Postgres and in Dagster."""
 
 
 class PartitionsUnknown(FailedError):
-    """A session does not find partitions that are attached. Nothing was read or written."""
+    """A session does not see partitions that are attached. Nothing was read or written."""
 
 
 class MonthTable(NamedTuple):
@@ -42,7 +42,7 @@ class MonthTable(NamedTuple):
 
     @property
     def column(self) -> str:
-        """The column that tells the month."""
+        """The column that determines the month."""
         return "played_at" if self.is_timed else "month"
 
     @property
@@ -67,10 +67,10 @@ MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTH
 
 
 class PartitionLoad(NamedTuple):
-    """How new partitions of a table are filled and indexed before they are attached."""
+    """How a new partition of a table is filled and indexed before it is attached."""
 
     insert: Callable[..., sql.Composed]
-    """Makes the INSERT of a month's rows for the identifier ``partition``: a statement's ``format``."""
+    """Returns the INSERT of a month's rows into the identifier ``partition``: the ``format`` of a statement."""
     indexes: Sequence[sql.SQL]
     """See ``index_statements``."""
 
@@ -125,7 +125,7 @@ def existing_months(conn: Connection, table: MonthTable, among: Iterable[date] |
 def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
     """Create the partitions that the given months lack in any month-partitioned table; return their names.
 
-    Safe at any time and from several processes: one transaction and one lock a partition.
+    Safe at any time and from several processes: each partition has its own transaction and lock.
     """
     wanted = sorted(set(months))
     created: list[str] = []
@@ -157,13 +157,13 @@ def attach_month(
     partition_load: PartitionLoad | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> int | None:
-    """Create a month's partition, fill and index it where it is told how, and attach it.
+    """Create a month's partition, fill and index it if a ``partition_load`` is given, and attach it.
 
     Returns the number of rows, or None when the partition exists already.
 
-    Part of the caller's transaction, which must not have written to a table that this one references, nor hold the
-    share of the catalog's links: attaching takes SHARE UPDATE EXCLUSIVE on the parent, so that readers and writers of
-    the other months go on, and SHARE ROW EXCLUSIVE on the tables that it references.
+    Part of the caller's transaction. Before, the transaction must neither have written to a table that this one
+    references nor have taken ``Lock.CATALOG_LINKS``. Attaching takes SHARE UPDATE EXCLUSIVE on the parent, so readers
+    and writers of other months continue, and SHARE ROW EXCLUSIVE on the tables that it references.
     """
     name = partition_name(table.name, month)
     acquire(conn, exclusive(Lock.PARTITION, name))
@@ -172,25 +172,25 @@ def attach_month(
     partition = table.partition(month)
     create = create_like(table, partition)
     if partition_load is None:
-        conn.execute(_one_after_another(create, attachment(table, month)))
+        conn.execute(_in_one_round_trip(create, attachment(table, month)))
         return 0
     conn.execute(create)
     rows = conn.execute(partition_load.insert(partition=partition), parameters).rowcount
     indexes = [index.format(partition=partition) for index in partition_load.indexes]
-    conn.execute(_one_after_another(*indexes, attachment(table, month)))
+    conn.execute(_in_one_round_trip(*indexes, attachment(table, month)))
     return rows
 
 
 def ensure_partitions_visible(conn: Connection, table: MonthTable, months: Collection[date] | None = None) -> None:
-    """Make sure that this session knows the partitions, attached by now, of the months from the first to the last.
+    """Make sure that this session knows all attached partitions of the months from the first to the last.
 
-    A session that looks partitions up in the very moment in which another one attaches one may never hear of it:
-    attaching does not wait for readers, and the news of it may arrive before the old list has been kept, without any
-    error. (Seen with PostgreSQL 18.6, in 16 of 1,118 attachments.) Whoever derives anything from a table, or says what
-    is in it, calls this first. The planner is asked which partitions it knows.
+    A session that looks partitions up at the moment in which another session attaches one may never learn of it.
+    Attaching does not wait for readers, and the notice of it may arrive before the session stores its old list. There
+    is no error. (Seen with PostgreSQL 18.6, in 16 of 1,118 attachments.) So each function that derives anything from a
+    table, or reports what is in it, calls this first. It asks the planner which partitions it knows.
     """
-    for _ in range(ATTEMPTS_TO_SEE):
-        if _knows(conn, table, months):
+    for _ in range(VISIBILITY_ATTEMPTS):
+        if _knows_all(conn, table, months):
             return
         invalidate_partition_cache(conn, table)
     raise _unknown(table)
@@ -200,19 +200,20 @@ def ensure_partitions_visible(conn: Connection, table: MonthTable, months: Colle
 def snapshot(
     conn: Connection, tables: Sequence[MonthTable] = MONTH_TABLES, months: Collection[date] | None = None
 ) -> Iterator[None]:
-    """A transaction that sees everything as it is at one instant, all rows of the tables from the first to the last
-    month (None: of every month) among it. Not to be called inside a transaction.
+    """A transaction that sees one instant, with all rows of the tables from the first to the last month.
 
-    The isolation level alone does not see to that: a month that leaves, or is swapped, after the snapshot was taken is
-    missed by the first statement that reads the table after it. So the tables are locked before, in ACCESS SHARE mode:
-    nothing is detached from them until the end, while others read, write and attach. Raises PartitionsUnknown.
+    Without ``months`` it sees every month. Do not call it inside a transaction. Raises PartitionsUnknown.
+
+    The isolation level alone is not enough: if a month is archived or exchanged after the snapshot was taken, the first
+    statement that reads the table afterwards misses it. So the tables are first locked in ACCESS SHARE mode. Until the
+    end nothing is detached from them, while other sessions read, write and attach.
     """
     locked = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(table.name)) for table in tables)
-    for _ in range(ATTEMPTS_TO_SEE):
+    for _ in range(VISIBILITY_ATTEMPTS):
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(locked))
-            unknown = [table for table in tables if not _knows(conn, table, months)]
+            unknown = [table for table in tables if not _knows_all(conn, table, months)]
             if not unknown:
                 yield
                 return
@@ -226,24 +227,23 @@ def _unknown(*tables: MonthTable) -> PartitionsUnknown:
     return PartitionsUnknown(f"the database does not find all partitions of {names}; run it again")
 
 
-def _knows(conn: Connection, table: MonthTable, months: Collection[date] | None) -> bool:
+def _knows_all(conn: Connection, table: MonthTable, months: Collection[date] | None) -> bool:
     """Whether a statement of this session would read every partition from the first to the last month."""
     attached = existing_months(conn, table, months_between(min(months), max(months)) if months else months)
-    return not attached or {partition_name(table.name, month) for month in attached} <= _known(conn, table, attached)
+    names = {partition_name(table.name, month) for month in attached}
+    return not names or names <= _known_partitions(conn, table, attached)
 
 
-def _known(conn: Connection, table: MonthTable, months: Collection[date]) -> set[str]:
+def _known_partitions(conn: Connection, table: MonthTable, months: Collection[date]) -> set[str]:
     """The partitions from the first to the last month that a statement of this session would read."""
-    asked = {
+    parts = {
         "table": sql.Identifier(table.name),
         "column": sql.Identifier(table.column),
         "first": bounds_of(table, min(months))[0],
         "end": bounds_of(table, max(months))[1],
     }
     explain = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {column} >= {first} AND {column} < {end}")
-    row = conn.execute(explain.format(**asked)).fetchone()
-    assert row is not None
-    [explained] = row[0]
+    [explained] = fetch_scalar(conn, explain.format(**parts))
     return set(_relations_in(explained["Plan"]))
 
 
@@ -255,10 +255,10 @@ def _relations_in(plan: Mapping[str, Any]) -> Iterator[str]:
 
 
 def invalidate_partition_cache(conn: Connection, table: MonthTable) -> None:
-    """Have every session look up the table's partitions again: see ``ensure_partitions_visible``.
+    """Make every session look up the table's partitions again: see ``ensure_partitions_visible``.
 
-    Changing anything that PostgreSQL remembers of the table sends the news of its partitions once more, to those who
-    read and do not ask.
+    Any change to what PostgreSQL caches of the table sends a new notice to all sessions. It also reaches those that
+    read without calling ``ensure_partitions_visible``.
     """
     with conn.transaction():
         asynchronous_commit(conn)
@@ -268,21 +268,21 @@ def invalidate_partition_cache(conn: Connection, table: MonthTable) -> None:
 
 
 def create_like(table: MonthTable, name: sql.Identifier) -> sql.Composed:
-    """The statement that makes an empty table which may become a partition, without indexes and foreign keys."""
+    """The statement that creates an empty table, without indexes and foreign keys, that can become a partition."""
     create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS) WITH ({})")
     return create.format(name, sql.Identifier(table.name), table.storage)
 
 
 def index_statements(conn: Connection, table: MonthTable) -> list[sql.SQL]:
-    """The statements, that of the primary key first, that make the indexes of a ``{partition}``-to-be.
+    """The statements that create the indexes of a future ``{partition}``, the primary key first.
 
-    Attaching would make them too, but with the parent locked against other partitions.
+    Attaching would create them, too, but while it locks the parent against other partitions.
     """
-    return [sql.SQL(one) for (one,) in conn.execute(statement("partitions/index_statements"), [table.name])]
+    return [sql.SQL(index) for (index,) in conn.execute(statement("partitions/index_statements"), [table.name])]
 
 
 def attachment(table: MonthTable, month: date) -> sql.Composed:
-    """The statement that makes the table which bears a partition's name the month's partition."""
+    """The statement that attaches the table with a partition's name as the month's partition."""
     lower, upper = bounds_of(table, month)
     return sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
         sql.Identifier(table.name), table.partition(month), lower, upper
@@ -290,17 +290,17 @@ def attachment(table: MonthTable, month: date) -> sql.Composed:
 
 
 def referenced_by(conn: Connection, table: sql.Identifier) -> list[sql.Identifier]:
-    """The tables that a table's foreign keys refer to. Whoever drops it needs their locks too."""
+    """The tables that a table's foreign keys refer to. To drop the table, their locks are needed, too."""
     rows = conn.execute(statement("partitions/referenced"), [table.as_string(conn)])
     return [sql.Identifier(name) for (name,) in rows]
 
 
-def _one_after_another(*statements: sql.Composed) -> sql.Composed:
-    """Statements without parameters, on one way to the server."""
+def _in_one_round_trip(*statements: sql.Composed) -> sql.Composed:
+    """Several statements without parameters as one."""
     return sql.SQL("; ").join(statements)
 
 
 def bounds_of(table: MonthTable, month: date) -> tuple[sql.Literal, sql.Literal]:
     """The first value of a month and the first one after it."""
-    first, end = (starts_at(one) if table.is_timed else one for one in (month, next_month(month)))
+    first, end = (starts_at(edge) if table.is_timed else edge for edge in (month, next_month(month)))
     return sql.Literal(first), sql.Literal(end)

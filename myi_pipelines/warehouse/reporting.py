@@ -1,6 +1,6 @@
-"""What the warehouse holds, counted for people: rows and bytes of tables and months, top lists, plays over time.
+"""Reporting queries: rows and bytes of tables and months, top lists, plays over time.
 
-Reads only; Dagster's metadata and checks are made of it. It knows no Dagster.
+They only read. Dagster's metadata and checks are made of them, but this module imports no Dagster.
 """
 
 from collections.abc import Sequence
@@ -8,9 +8,8 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from psycopg import sql
-from psycopg.rows import class_row
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, next_month, partition_name, starts_at
 
@@ -23,7 +22,7 @@ class MonthSize(NamedTuple):
 
 
 class TopTrack(NamedTuple):
-    """One line of a listener's top tracks."""
+    """One line of a user's top tracks."""
 
     user: str
     track: str
@@ -33,7 +32,7 @@ class TopTrack(NamedTuple):
 
 
 class TopArtist(NamedTuple):
-    """One line of a listener's top artists."""
+    """One line of a user's top artists."""
 
     user: str
     artist: str
@@ -50,20 +49,20 @@ class ListedTop(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """How much of something Spotify's metadata is known of."""
+    """How many plays, tracks, albums or artists have metadata from Spotify."""
 
     kind: str
     known: int
-    told: int
+    with_metadata: int
 
     @property
     def share(self) -> float:
-        """From 0 to 1; 1 of nothing."""
-        return self.told / self.known if self.known else 1.0
+        """From 0 to 1; it is 1 if none is known."""
+        return self.with_metadata / self.known if self.known else 1.0
 
 
 class Totals(NamedTuple):
-    """A listener's all-time totals."""
+    """A user's all-time totals."""
 
     user: str
     timezone: str
@@ -72,24 +71,26 @@ class Totals(NamedTuple):
 
 
 class InvalidatedRange(NamedTuple):
-    """The months between which slices wait to be derived again."""
+    """How many user-months are invalidated, and from which month to which."""
 
-    slices: int
+    user_months: int
     first: date | None
     last: date | None
     since: datetime | None
-    """When the one that has waited longest was marked."""
+    """When the oldest of them was invalidated."""
 
 
 class ImportProgress(NamedTuple):
-    """A moment of an import; the file's fields are None between files."""
+    """The state of an import at one moment. The fields of the file are None between files."""
 
     file_name: str | None
     processed_rows: int | None
     processed_bytes: int | None
     total_bytes: int | None
-    stale_events: int
-    stale_stats: int
+    invalidated_events: int
+    """Months of the user whose events have to be derived."""
+    invalidated_stats: int
+    """Months of the user whose statistics have to be recomputed."""
 
 
 def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> dict[date, MonthSize]:
@@ -97,7 +98,7 @@ def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> 
     first, end = min(months), next_month(max(months))
     rows = conn.execute(
         statement("reporting/month_sizes").format(
-            table=sql.Identifier(table.name), column=sql.Identifier("played_at" if table.is_timed else "month")
+            table=sql.Identifier(table.name), column=sql.Identifier(table.column)
         ),
         {
             "table": table.name,
@@ -113,20 +114,16 @@ def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> 
 
 def row_count(conn: Connection, table: str) -> int:
     """The exact number of rows of a table."""
-    row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))))
 
 
 def table_bytes(conn: Connection, table: str) -> int:
     """Bytes of a table on disk with its indexes; of a partitioned table, those of all its partitions."""
-    row = conn.execute(statement("reporting/table_bytes"), {"table": table}).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, statement("reporting/table_bytes"), {"table": table}))
 
 
 def plays_by_hour(conn: Connection, user_ids: Sequence[int]) -> list[int]:
-    """All-time listening events of some listeners by hour of their local day: 24 numbers."""
+    """All-time listening events of some users by hour of their local day: 24 numbers."""
     counts = [0] * 24
     for hour, count in conn.execute(
         "SELECT hour, sum(play_count) FROM user_hour_stats WHERE user_id = ANY (%s) GROUP BY hour", [list(user_ids)]
@@ -136,62 +133,50 @@ def plays_by_hour(conn: Connection, user_ids: Sequence[int]) -> list[int]:
 
 
 def top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopTrack]:
-    """The most played tracks of each of some listeners."""
-    with conn.cursor(row_factory=class_row(TopTrack)) as cursor:
-        return cursor.execute(statement("reporting/top_tracks"), {"user_ids": list(user_ids), "each": each}).fetchall()
+    """The most played tracks of each of some users."""
+    rows = conn.execute(statement("reporting/top_tracks"), {"user_ids": list(user_ids), "each": each})
+    return [TopTrack(*row) for row in rows]
 
 
 def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopArtist]:
-    """The most played artists of each of some listeners."""
-    with conn.cursor(row_factory=class_row(TopArtist)) as cursor:
-        return cursor.execute(statement("reporting/top_artists"), {"user_ids": list(user_ids), "each": each}).fetchall()
+    """The most played artists of each of some users."""
+    rows = conn.execute(statement("reporting/top_artists"), {"user_ids": list(user_ids), "each": each})
+    return [TopArtist(*row) for row in rows]
 
 
 def spotify_top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[ListedTop]:
-    """The first ranks of Spotify's own top tracks of some listeners, over four weeks."""
-    with conn.cursor(row_factory=class_row(ListedTop)) as cursor:
-        return cursor.execute(
-            statement("reporting/spotify_top_tracks"), {"user_ids": list(user_ids), "each": each}
-        ).fetchall()
+    """The first ranks of Spotify's own top tracks of some users, over four weeks."""
+    rows = conn.execute(statement("reporting/spotify_top_tracks"), {"user_ids": list(user_ids), "each": each})
+    return [ListedTop(*row) for row in rows]
 
 
 def spotify_top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[ListedTop]:
-    """The first ranks of Spotify's own top artists of some listeners, over four weeks."""
-    with conn.cursor(row_factory=class_row(ListedTop)) as cursor:
-        return cursor.execute(
-            statement("reporting/spotify_top_artists"), {"user_ids": list(user_ids), "each": each}
-        ).fetchall()
+    """The first ranks of Spotify's own top artists of some users, over four weeks."""
+    rows = conn.execute(statement("reporting/spotify_top_artists"), {"user_ids": list(user_ids), "each": each})
+    return [ListedTop(*row) for row in rows]
 
 
 def metadata_coverage(conn: Connection) -> list[Coverage]:
-    """Plays, tracks, albums and artists, and how many of them Spotify's metadata is known of."""
-    with conn.cursor(row_factory=class_row(Coverage)) as cursor:
-        return cursor.execute(statement("reporting/metadata_coverage")).fetchall()
+    """The numbers of plays, tracks, albums and artists, and how many of them have metadata from Spotify."""
+    return [Coverage(*row) for row in conn.execute(statement("reporting/metadata_coverage"))]
 
 
 def totals(conn: Connection, user_ids: Sequence[int]) -> list[Totals]:
-    """The all-time totals of some listeners."""
-    with conn.cursor(row_factory=class_row(Totals)) as cursor:
-        return cursor.execute(statement("reporting/totals"), [list(user_ids)]).fetchall()
+    """The all-time totals of some users."""
+    return [Totals(*row) for row in conn.execute(statement("reporting/totals"), [list(user_ids)])]
 
 
 def import_progress(conn: Connection, user_id: int) -> ImportProgress:
-    """How far the import that is under way for a listener has come."""
-    with conn.cursor(row_factory=class_row(ImportProgress)) as cursor:
-        progress = cursor.execute(statement("reporting/import_progress"), {"user_id": user_id}).fetchone()
-    assert progress is not None
-    return progress
+    """The progress of the import that runs for a user."""
+    return ImportProgress(*fetch_row(conn, statement("reporting/import_progress"), {"user_id": user_id}))
 
 
 def invalidated_range(
     conn: Connection, *, user_id: int | None = None, older_than_seconds: float = 0
 ) -> InvalidatedRange:
-    """The slices that have been stale for some time, of one listener or of all."""
-    row = conn.execute(
-        statement("reporting/invalidated_range"), {"user_id": user_id, "older_than_seconds": older_than_seconds}
-    ).fetchone()
-    assert row is not None
-    return InvalidatedRange(*row)
+    """The user-months that have been invalidated for some time, of one user or of all."""
+    parameters = {"user_id": user_id, "older_than_seconds": older_than_seconds}
+    return InvalidatedRange(*fetch_row(conn, statement("reporting/invalidated_range"), parameters))
 
 
 def missing_partitions(conn: Connection, months: Sequence[date]) -> list[str]:

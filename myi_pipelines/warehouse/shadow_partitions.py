@@ -1,7 +1,7 @@
-"""A month built aside: a table that is filled, indexed and checked while people read the partition that it replaces.
+"""A shadow partition: a table that is filled, indexed and checked while people read the partition that it replaces.
 
-Whoever builds one holds the catalog's lock meanwhile, so that there is one at a time and a table that somebody else
-finds under that lock is left over. What is written into the table is the caller's business.
+The session that builds one holds the catalog's lock. So there is one shadow partition at a time, and a table that
+another session finds under that lock is an orphan. The caller decides what is written into the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.locks import TablesInUse, lock_tables
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
@@ -37,7 +37,7 @@ SECONDS_FOR_OLD_READERS = 10.0
 
 
 class ShadowPartition(NamedTuple):
-    """A month's table under construction. Its indexes and constraints have the names of a partition's already."""
+    """A month's table under construction. Its indexes and constraints already have the names of a partition's."""
 
     table: MonthTable
     month: date
@@ -49,7 +49,7 @@ class ShadowPartition(NamedTuple):
 
 
 def create(conn: Connection, shadow: ShadowPartition) -> None:
-    """Make the empty table, which takes rows of its month only: attaching it need not look."""
+    """Create the empty table. A constraint admits rows of its month only, so attaching need not check the rows."""
     lower, upper = bounds_of(shadow.table, shadow.month)
     check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} >= {lower} AND {column} < {upper})").format(
         shadow.identifier, _IN_MONTH, column=sql.Identifier(shadow.table.column), lower=lower, upper=upper
@@ -62,45 +62,44 @@ def create(conn: Connection, shadow: ShadowPartition) -> None:
 def finish(conns: Sequence[Connection], shadow: ShadowPartition) -> None:
     """Index the filled table, on several connections at once.
 
-    To be called outside a transaction, when those that filled the table have ended.
+    Call it outside a transaction, when the transactions that filled the table have ended.
     """
     conn = conns[0]
     names = {
         "partition": shadow.identifier,
         "key": sql.Identifier(f"{partition_name(shadow.table.name, shadow.month)}_pkey"),
     }
-    row = conn.execute(statement("shadow_partitions/primary_key"), [shadow.table.name]).fetchone()
-    assert row is not None
-    create_key, make_key = (sql.SQL(one).format(**names) for one in row)
+    key_statements = fetch_row(conn, statement("shadow_partitions/primary_key"), [shadow.table.name])
+    create_key, make_key = (sql.SQL(text).format(**names) for text in key_statements)
     _, *others = index_statements(conn, shadow.table)
 
-    def index(mine: Connection, create: sql.Composed) -> None:
-        with mine.transaction():
-            # Of a smaller table, workers cost more than they bring: the other connections are at work as well.
-            mine.execute("SET LOCAL min_parallel_table_scan_size = '64MB'")
-            mine.execute(create)
+    def build(conn: Connection, create: sql.Composed) -> None:
+        with conn.transaction():
+            # The other connections work, too, so for a smaller table parallel workers cost more time than they save.
+            conn.execute("SET LOCAL min_parallel_table_scan_size = '64MB'")
+            conn.execute(create)
 
-    for _ in map_on_connections(conns, [*(one.format(**names) for one in others), create_key], index):
+    for _ in map_on_connections(conns, [*(index.format(**names) for index in others), create_key], build):
         pass
     conn.execute(make_key)
 
 
 @contextmanager
 def exchange_partition(conn: Connection, shadow: ShadowPartition) -> Iterator[None]:
-    """Within the block the finished table is the month's partition and the old one is gone, in a transaction with it.
+    """Replace the month's partition by the finished table, in one transaction with the block.
 
-    Readers wait from when the locks are there until the block has ended, so it is to be short. To be entered outside
-    a transaction, when the one that built the table has ended.
-    Raises TablesInUse when other sessions leave no gap, and ``psycopg.errors.ForeignKeyViolation`` when somebody or
-    something that a row refers to was deleted meanwhile.
+    Readers wait from the moment the locks are taken until the block ends, so keep the block short. Enter it outside a
+    transaction, when the transaction that built the table has ended.
+    Raises TablesInUse when other sessions leave no gap, and ``psycopg.errors.ForeignKeyViolation`` when a user or a
+    track that a row refers to was deleted in the meantime.
     """
     _wait_for_old_readers(conn)
     referenced = _add_references(conn, shadow)
     with conn.transaction():
         parent, partition = sql.Identifier(shadow.table.name), shadow.table.partition(shadow.month)
-        is_known = shadow.month in existing_months(conn, shadow.table)
-        lock_tables(conn, [parent, *([partition] if is_known else []), *referenced], within=SECONDS_TO_EXCHANGE)
-        if is_known:
+        has_partition = shadow.month in existing_months(conn, shadow.table)
+        lock_tables(conn, [parent, *([partition] if has_partition else []), *referenced], within=SECONDS_TO_EXCHANGE)
+        if has_partition:
             conn.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, partition))
             conn.execute(sql.SQL("DROP TABLE {}").format(partition))
         conn.execute(sql.SQL("ALTER TABLE {} SET SCHEMA public").format(shadow.identifier))
@@ -110,15 +109,15 @@ def exchange_partition(conn: Connection, shadow: ShadowPartition) -> Iterator[No
 
 
 def orphans(conn: Connection) -> list[str]:
-    """Names of the tables that lie aside; left over, if the catalog's lock is held."""
+    """Names of all shadow partitions. They are orphans if the caller holds the catalog's lock and builds none."""
     return [name for (name,) in conn.execute(statement("shadow_partitions/list"))]
 
 
 def drop_orphans(conn: Connection) -> bool:
-    """Drop the tables that somebody left aside. False when one stays, because other sessions leave no gap.
+    """Drop orphaned shadow partitions. False when one stays because other sessions leave no gap.
 
-    To be called under the catalog's lock, and outside a transaction or in one that has locked no table yet: a table
-    that refers to others is dropped under their locks.
+    Call it under the catalog's lock, and outside a transaction or in one that has locked no table yet: to drop a table,
+    the locks of the tables that it refers to are needed, too.
     """
     for name in orphans(conn):
         shadow = sql.Identifier(SCHEMA, name)
@@ -132,7 +131,7 @@ def drop_orphans(conn: Connection) -> bool:
 
 
 def _wait_for_old_readers(conn: Connection) -> None:
-    """Wait until nobody reads as of a moment before the table was there: to them its rows would not exist."""
+    """Wait for sessions whose snapshot is older than the table: in such a snapshot its rows do not exist."""
     old = set(conn.execute(statement("shadow_partitions/old_snapshots")))
     deadline = time.monotonic() + SECONDS_FOR_OLD_READERS
     while old:
@@ -143,7 +142,7 @@ def _wait_for_old_readers(conn: Connection) -> None:
 
 
 def _add_references(conn: Connection, shadow: ShadowPartition) -> list[sql.Identifier]:
-    """Give the table its foreign keys, so that attaching need not check them; return the tables that they refer to."""
+    """Add the foreign keys, so that attaching need not check them; return the tables that they refer to."""
     names = {"parent": shadow.table.name, "partition": shadow.identifier.as_string(conn)}
     keys = conn.execute(statement("shadow_partitions/reference_statements"), names).fetchall()
     referenced = [sql.Identifier(table) for _, _, table in keys]

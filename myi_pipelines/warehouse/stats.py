@@ -1,4 +1,7 @@
-"""Statistics of stale slices, recomputed and committed together, for one or many listeners: the tables always agree."""
+"""Statistics of invalidated user-months, of one user or of many.
+
+All tables of a user are recomputed and committed together, so they always agree with one another.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
 from math import ceil
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
-from psycopg.rows import dict_row
 
 from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
-from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
@@ -28,30 +29,33 @@ from myi_pipelines.warehouse.partitions import (
     with_neighbours,
 )
 from myi_pipelines.warehouse.session import Failure, Session
-from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidated_user_months
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, group_by_month, invalidated_user_months
 
-RUN_GAP = 3
-"""Months that may lie between two stale ones of one run: buckets around them reach into their neighbours."""
+RANGE_GAP = 3
+"""Months that may lie between two recomputed ones of one range: the buckets around them reach into these months."""
 
 ONE_DAY = timedelta(days=1)
-CLOCKS_DIFFER = 2 * ONE_DAY
-"""No local day begins or ends farther from the UTC day of its name."""
+MAX_CLOCK_DIFFERENCE = 2 * ONE_DAY
+"""A local day begins and ends at most this far from the UTC day of the same date."""
 
-LISTENERS_AT_LEAST = 4
-"""From so many on, listeners whose slices of a month are stale are recomputed together."""
-LISTENERS_AT_ONCE = 500
-"""So many in one transaction: each is a lock in the server's memory, and waits for the others."""
+USERS_AT_LEAST = 4
+"""From so many users of a month on, their user-months are recomputed together."""
+USERS_AT_ONCE = 500
+"""Users in one transaction. Each needs a lock in the server's memory and waits for the others."""
 MONTHS_AT_MOST = 6
-"""Of more months, all of a listener's in one transaction are recomputed faster than one month of many listeners."""
+"""With more months, one transaction for all months of a user is faster than one for many users of a month."""
+
+LOCAL_RANGE = ("first_week", "last_week", "first_month", "last_month", "first_day", "last_day")
+"""The columns of ``stats/local_range``, which are parameters of other statements."""
 
 TOP_TRACKS = 50
-"""Tracks of a local year that are kept, or fewer if it has fewer."""
+"""How many tracks of a local year are kept at most."""
 
 
 class Refreshed(NamedTuple):
-    """The slices that were recomputed together, and the rows written (new, changed or removed) by table."""
+    """The user-months that were recomputed together, and the rows added, changed or removed by table."""
 
-    slices: tuple[UserMonth, ...] = ()
+    user_months: tuple[UserMonth, ...] = ()
     user_track_months: int = 0
     user_track_stats: int = 0
     user_artist_stats: int = 0
@@ -73,29 +77,30 @@ def refresh_user_months(
     """
     conns = session.connections
     batches = _batches(user_months, len(conns))
-    left = set(user_months).difference(one for batch in batches for one in batch)
+    one_by_one = set(user_months).difference(*batches)
 
     def refresh_batch(conn: Connection, batch: list[UserMonth]) -> Refreshed | None:
         try:
-            return _refresh_batch(conn, batch, recount)
+            return _refresh_batch(conn, batch, recount=recount)
         except UserMonthsArchived:
             return None
 
-    def leave(batch: list[UserMonth], error: psycopg.Error) -> None:
-        left.update(batch)
+    def defer(batch: list[UserMonth], error: psycopg.Error) -> None:
+        one_by_one.update(batch)
 
-    for batch, refreshed in map_on_connections(conns, batches, refresh_batch, on_error=leave):
+    for batch, refreshed in map_on_connections(conns, batches, refresh_batch, on_error=defer):
         if refreshed is None:
-            left.update(batch)
+            one_by_one.update(batch)
         else:
             yield refreshed
-    yield from _refresh_user_by_user(session, left, recount)
+    yield from _refresh_user_by_user(session, one_by_one, recount=recount)
 
 
-def _refresh_user_by_user(session: Session, left: set[UserMonth], recount: bool) -> Iterator[Refreshed]:
-    months = {
-        user_id: [one.month for one in group] for user_id, group in groupby(sorted(left), key=lambda one: one.user_id)
-    }
+def _refresh_user_by_user(session: Session, user_months: set[UserMonth], *, recount: bool) -> Iterator[Refreshed]:
+    """Recompute all months of a user in one transaction. A refused user is reported, and the others go on."""
+    months: dict[int, list[date]] = {}
+    for user_id, month in sorted(user_months):
+        months.setdefault(user_id, []).append(month)
     helpers = session.helpers[:1] if len(months) == 1 else ()
 
     def refresh(conn: Connection, user_id: int) -> Refreshed:
@@ -108,18 +113,20 @@ def _refresh_user_by_user(session: Session, left: set[UserMonth], recount: bool)
         yield refreshed
 
 
-def _batches(slices: Sequence[UserMonth], at_once: int) -> list[list[UserMonth]]:
-    """The slices of months that so many listeners share that they are better recomputed together, in lists of one month
-    each. None where that is so of so many months that listener by listener is better."""
-    by_month = groupby(sorted(set(slices), key=lambda one: (one.month, one.user_id)), key=lambda one: one.month)
-    batched = [batch for batch in (list(group) for _, group in by_month) if len(batch) >= LISTENERS_AT_LEAST]
-    if len(batched) > MONTHS_AT_MOST:
+def _batches(user_months: Sequence[UserMonth], at_once: int) -> list[list[UserMonth]]:
+    """The user-months that are recomputed together, in batches of one month each.
+
+    They are those of months with enough users. No batch is returned if there are so many of these months that it is
+    faster to recompute user by user.
+    """
+    shared = [of_month for _, of_month in group_by_month(set(user_months)) if len(of_month) >= USERS_AT_LEAST]
+    if len(shared) > MONTHS_AT_MOST:
         return []
     return [
-        batch[first : first + size]
-        for batch in batched
-        for size in [min(LISTENERS_AT_ONCE, ceil(len(batch) / at_once))]
-        for first in range(0, len(batch), size)
+        of_month[first : first + size]
+        for of_month in shared
+        for size in [min(USERS_AT_ONCE, ceil(len(of_month) / at_once))]
+        for first in range(0, len(of_month), size)
     ]
 
 
@@ -144,41 +151,42 @@ def refresh_stats(session: Session, user_id: int, months: Sequence[date] = ()) -
 
 def _refresh_user(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
     expected = {month for _, month in invalidated_user_months(conn, Stage.STATS, user_id=user_id)} | set(months)
-    with _writing(conn, [user_id], expected):
-        marked = conn.execute(
+    with _exclusive_statistics(conn, [user_id], expected):
+        cleared = conn.execute(
             "DELETE FROM invalidated_user_months WHERE user_id = %s AND stage = %s RETURNING month",
             [user_id, Stage.STATS],
         )
-        stale = sorted({month for (month,) in marked} | set(months))
-        return _recompute(conn, [user_id], stale, recount=bool(months), helper=helper)
+        recomputed = sorted({month for (month,) in cleared} | set(months))
+        return _recompute(conn, [user_id], recomputed, recount=bool(months), helper=helper)
 
 
-def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], recount: bool) -> Refreshed:
-    """Slices of one month: of all of them if they are to be recounted, or else of those that are still stale."""
-    [month] = {one.month for one in batch}
-    with _writing(conn, [one.user_id for one in batch], [month]):
-        marked = conn.execute(
+def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: bool) -> Refreshed:
+    """Recompute user-months of one month: in a recount all of them, otherwise those that are still invalidated."""
+    [month] = {user_month.month for user_month in batch}
+    user_ids = [user_month.user_id for user_month in batch]
+    with _exclusive_statistics(conn, user_ids, [month]):
+        cleared = conn.execute(
             "DELETE FROM invalidated_user_months WHERE user_id = ANY (%s) AND month = %s AND stage = %s"
             " RETURNING user_id",
-            [[one.user_id for one in batch], month, Stage.STATS],
+            [user_ids, month, Stage.STATS],
         )
-        is_stale = {user_id for (user_id,) in marked}
-        stale = [one.user_id for one in batch if recount or one.user_id in is_stale]
-        return _recompute(conn, stale, [month], recount=recount)
+        invalidated = {user_id for (user_id,) in cleared}
+        recomputed = [user_id for user_id in user_ids if recount or user_id in invalidated]
+        return _recompute(conn, recomputed, [month], recount=recount)
 
 
 @contextmanager
-def _writing(conn: Connection, user_ids: Sequence[int], months: Iterable[date]) -> Iterator[None]:
-    """A transaction in which the statistics of the listeners, probably of these months, are the caller's to write."""
+def _exclusive_statistics(conn: Connection, user_ids: Sequence[int], months: Iterable[date]) -> Iterator[None]:
+    """A transaction in which only the caller writes statistics of the users. ``months`` get their partitions before."""
     conn.execute(statement("stats/workspace"))
-    # In a transaction of its own: a statement that was planned before an attachment and runs after the commit of
-    # statistics would miss their rows.
+    # In a transaction of its own: otherwise a statement that was planned before a partition is attached, and that runs
+    # after the statistics are committed, would miss their rows.
     ensure_partitions(conn, USER_TRACK_MONTHS, months)
     with conn.transaction():
         asynchronous_commit(conn)
         acquire(conn, shared(Lock.ARCHIVE))
         acquire(conn, *(exclusive(Lock.USER, user_id) for user_id in sorted(user_ids)))
-        # Events may be rebuilt at any time, but not between two looks at them: helper and this session see the same.
+        # Events may be rebuilt at any time, but not while they are read here: the helper has to see the same events.
         conn.execute("LOCK TABLE ONLY listening_events IN ACCESS SHARE MODE")
         yield
 
@@ -191,44 +199,44 @@ def _recompute(
     recount: bool,
     helper: Connection | None = None,
 ) -> Refreshed:
-    """Recompute months of some listeners whose locks are held, unless they have been forgotten meanwhile."""
-    listeners = conn.execute(
+    """Recompute months of some users whose locks are held. Users who were forgotten in the meantime are left out."""
+    settings = conn.execute(
         "SELECT user_id, timezone FROM user_settings WHERE user_id = ANY (%s) ORDER BY user_id", [list(user_ids)]
     ).fetchall()
-    slices = tuple(UserMonth(user_id, month) for user_id, _ in listeners for month in months)
-    if not slices:
+    user_months = tuple(UserMonth(user_id, month) for user_id, _ in settings for month in months)
+    if not user_months:
         return Refreshed()
-    require_present(conn, slices, with_neighbours=True)
+    require_present(conn, user_months, with_neighbours=True)
     ensure_partitions(conn, USER_TRACK_MONTHS, months)
     ensure_partitions_visible(conn, USER_TRACK_MONTHS, months)
-    for one in filter(None, (conn, helper)):
-        ensure_partitions_visible(one, LISTENING_EVENTS, with_neighbours(months))
+    for reader in filter(None, (conn, helper)):
+        ensure_partitions_visible(reader, LISTENING_EVENTS, with_neighbours(months))
     conn.execute(statement("stats/clear"))
-    run: dict[str, Any] = {"user_ids": [one for one, _ in listeners], "timezones": [zone for _, zone in listeners]}
-    run |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}
-    ranges = [run | _range(conn, run, first, last) for first, last in _runs(months)]
+    scope: dict[str, Any] = {"user_ids": [user_id for user_id, _ in settings], "timezones": [tz for _, tz in settings]}
+    scope |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}
+    ranges = [scope | _range_bounds(conn, scope, first, last) for first, last in _month_ranges(months)]
     with ThreadPoolExecutor(1, thread_name_prefix="stats") as pool:
-        # The helper sees the same events: whoever changes these listeners' waits for the locks that are held here.
+        # The helper sees the same events: a session that changes events of these users waits for the locks held here.
         reading = pool.submit(_read_local_clock, helper, ranges) if helper is not None else None
         track_months = _write_track_months(conn, ranges)
-        tracks = _write_tracks(conn, run)
-        artists = _write_artists(conn, run)
+        tracks = _write_tracks(conn, scope)
+        artists = _write_artists(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
     return Refreshed(
-        slices=slices,
+        user_months=user_months,
         user_track_months=track_months,
         user_track_stats=tracks,
         user_artist_stats=artists,
-        user_year_top_tracks=_write_year_top_tracks(conn, run, local.month_edges),
+        user_year_top_tracks=_write_year_top_tracks(conn, scope, local.month_edges),
         user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
-        user_hour_stats=_write_hours(conn, run, local.hour_months),
-        users=conn.execute(statement("stats/totals"), run).rowcount,
+        user_hour_stats=_write_hours(conn, scope, local.hour_months),
+        users=conn.execute(statement("stats/totals"), scope).rowcount,
     )
 
 
-def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> dict[str, Any]:
-    """A run of UTC months: those that are stale, its bounds, and the local days, weeks and months that overlap it."""
-    months = [month for month in run["months"] if first <= month <= last]
+def _range_bounds(conn: Connection, scope: dict[str, Any], first: date, last: date) -> dict[str, Any]:
+    """The recomputed months in a range of UTC months, its bounds, and the local days, weeks and months around it."""
+    months = [month for month in scope["months"] if first <= month <= last]
     bounds: dict[str, Any] = {
         "months": months,
         "edges": _edges(months),
@@ -237,13 +245,12 @@ def _range(conn: Connection, run: dict[str, Any], first: date, last: date) -> di
         "edges_from": starts_at(first) - ONE_DAY,
         "edges_to": starts_at(next_month(last)) + ONE_DAY,
     }
-    with conn.cursor(row_factory=dict_row) as cursor:
-        days = cursor.execute(statement("stats/local_range"), run | bounds).fetchone()
-    assert days is not None
-    # Constants, unlike what a statement works out of days: the planner looks at the partitions between them only.
+    local_range = fetch_row(conn, statement("stats/local_range"), scope | bounds)
+    days: dict[str, date] = dict(zip(LOCAL_RANGE, local_range, strict=True))
+    # These are constants, so the planner considers only the partitions between them. Expressions over days are not.
     reach = {
-        "days_from": _midnight(days["first_day"]) - CLOCKS_DIFFER,
-        "days_to": _midnight(days["last_day"]) + ONE_DAY + CLOCKS_DIFFER,
+        "days_from": _midnight(days["first_day"]) - MAX_CLOCK_DIFFERENCE,
+        "days_to": _midnight(days["last_day"]) + ONE_DAY + MAX_CLOCK_DIFFERENCE,
     }
     return bounds | days | reach
 
@@ -258,7 +265,7 @@ def _edges(months: Sequence[date]) -> list[date]:
 
 
 class _LocalClock(NamedTuple):
-    """What the events say at the listener's clock."""
+    """What the events say at the user's local clock."""
 
     buckets: list[list[tuple[Any, ...]]]
     """By range: rows of user_time_bucket_stats."""
@@ -279,47 +286,45 @@ def _read_local_clock(conn: Connection, ranges: Sequence[dict[str, Any]]) -> _Lo
 def _write_track_months(conn: Connection, ranges: Sequence[dict[str, Any]]) -> int:
     changed = 0
     for bounds in ranges:
-        is_new = conn.execute(statement("stats/has_track_months"), bounds).fetchone() == (False,)
-        row = conn.execute(statement("stats/new_track_months" if is_new else "stats/track_months"), bounds).fetchone()
-        assert row is not None
-        changed += row[0]
+        has_rows = fetch_scalar(conn, statement("stats/has_track_months"), bounds)
+        changed += fetch_scalar(conn, statement("stats/track_months" if has_rows else "stats/new_track_months"), bounds)
     if len(ranges) > 1:
         conn.execute(statement("stats/sum_tracks"))
     return changed
 
 
-def _write_tracks(conn: Connection, run: dict[str, Any]) -> int:
+def _write_tracks(conn: Connection, scope: dict[str, Any]) -> int:
     names = ["remove_tracks", "update_tracks", "insert_tracks"]
-    if run["recount"]:
+    if scope["recount"]:
         names.append("recount_tracks")
-    written = sum(conn.execute(statement(f"stats/{name}"), run).rowcount for name in names)
-    if conn.execute("SELECT EXISTS (SELECT FROM changed_tracks WHERE has_lost_last)").fetchone() == (True,):
-        conn.execute(statement("stats/last_plays"), run)
+    written = sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
+    if fetch_scalar(conn, "SELECT EXISTS (SELECT FROM changed_tracks WHERE has_lost_last)"):
+        conn.execute(statement("stats/last_plays"), scope)
     return written
 
 
-def _write_artists(conn: Connection, run: dict[str, Any]) -> int:
+def _write_artists(conn: Connection, scope: dict[str, Any]) -> int:
     acquire(conn, shared(Lock.CATALOG_LINKS))
-    conn.execute(statement("stats/touched_artists"), run)
+    conn.execute(statement("stats/touched_artists"), scope)
     conn.execute("ANALYZE touched_artists")
-    [user_id, *others] = run["user_ids"]
+    [user_id, *others] = scope["user_ids"]
     return conn.execute(statement("stats/artists"), {"user_id": None if others else user_id}).rowcount
 
 
-def _write_year_top_tracks(conn: Connection, run: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:
-    """Whole local years: the sums of their UTC months, with the edges where local and UTC years differ."""
+def _write_year_top_tracks(conn: Connection, scope: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:
+    """Write complete local years: the sums of their UTC months, corrected at the edges of the local year."""
     _copy(conn, "COPY fresh_month_edges (user_id, month, track_id, play_count, total_ms) FROM STDIN", month_edges)
-    conn.execute(statement("stats/remove_month_edges"), run)
-    conn.execute(statement("stats/write_month_edges"), run)
-    years = sorted({day.year for edge in run["edges"] for day in (edge - ONE_DAY, edge)})
+    conn.execute(statement("stats/remove_month_edges"), scope)
+    conn.execute(statement("stats/write_month_edges"), scope)
+    years = sorted({day.year for edge in scope["edges"] for day in (edge - ONE_DAY, edge)})
     bounds = {"years": years, "first": date(years[0], 1, 1), "end": date(years[-1] + 1, 1, 1)}
-    return conn.execute(statement("stats/year_top_tracks"), run | bounds).rowcount
+    return conn.execute(statement("stats/year_top_tracks"), scope | bounds).rowcount
 
 
 def _write_buckets(
     conn: Connection, ranges: Sequence[dict[str, Any]], buckets: Sequence[Sequence[tuple[Any, ...]]]
 ) -> int:
-    """Whole local days, weeks and months; each from all its events, also those of neighbouring months."""
+    """Write complete local days, weeks and months, each from all of its events, also those of neighbouring months."""
     written = 0
     for bounds, rows in zip(ranges, buckets, strict=True):
         conn.execute("TRUNCATE fresh_buckets")
@@ -333,11 +338,11 @@ def _write_buckets(
     return written
 
 
-def _write_hours(conn: Connection, run: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> int:
+def _write_hours(conn: Connection, scope: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> int:
     _copy(conn, "COPY fresh_hour_months (user_id, month, hour, play_count, total_ms) FROM STDIN", hour_months)
-    conn.execute(statement("stats/remove_hour_months"), run)
-    conn.execute(statement("stats/write_hour_months"), run)
-    return conn.execute(statement("stats/hours"), run).rowcount
+    conn.execute(statement("stats/remove_hour_months"), scope)
+    conn.execute(statement("stats/write_hour_months"), scope)
+    return conn.execute(statement("stats/hours"), scope).rowcount
 
 
 def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -346,11 +351,11 @@ def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...
             copy.write_row(row)
 
 
-def _runs(months: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """The first and last months of runs of stale months, which may have gaps of up to ``RUN_GAP`` months."""
+def _month_ranges(months: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """The first and last months of ranges of recomputed months, with gaps of up to ``RANGE_GAP`` months."""
     first = last = months[0]
     for month in months[1:]:
-        if _number(month) - _number(last) > RUN_GAP + 1:
+        if _number(month) - _number(last) > RANGE_GAP + 1:
             yield first, last
             first = month
         last = month

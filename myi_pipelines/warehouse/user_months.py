@@ -1,14 +1,15 @@
-"""The unit of work: a slice is one user's UTC month.
+"""The unit of work: a user-month, which is one user's plays of one UTC month.
 
-Whoever changes plays marks the slices stale in the same transaction; whoever derives them anew takes the marks away in
-the transaction that does so.
+The transaction that changes plays invalidates the user-months that it reaches. The transaction that derives a
+user-month again clears its invalidation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 from myi_pipelines.warehouse.database.connections import Connection
@@ -16,13 +17,15 @@ from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, sha
 from myi_pipelines.warehouse.database.statements import statement
 
 MATCH_WINDOW = timedelta(hours=27)
-"""How far around a slice plays decide what its events are: an export row reaches back to its start, at most 24 hours
-before its end, and a polled play may lie 3 s (of account data: a minute) from either. The rest lets plays beyond the
-slice's ends compete for their own matches."""
+"""How far around a user-month plays decide what its events are.
+
+An export row reaches back to its start, at most 24 hours before its end. A polled play may lie 3 seconds from either of
+them, or a minute if the row is account data. The rest of the window lets plays just outside the month compete for their
+own matches."""
 
 
 class Stage(StrEnum):
-    """What of a slice is stale."""
+    """What of a user-month has to be derived again."""
 
     EVENTS = "EVENTS"
     STATS = "STATS"
@@ -38,7 +41,7 @@ class UserMonth(NamedTuple):
 def invalidated_user_months(
     conn: Connection, stage: Stage | str, *, months: Sequence[date] | None = None, user_id: int | None = None
 ) -> list[UserMonth]:
-    """Slices marked stale at a stage, oldest month first; all of them, or those of some months or one user."""
+    """The user-months that are invalidated at a stage, oldest month first: all, or those of some months or one user."""
     rows = conn.execute(
         statement("user_months/invalidated"),
         {"stage": str(stage), "months": list(months) if months is not None else None, "user_id": user_id},
@@ -47,27 +50,37 @@ def invalidated_user_months(
 
 
 def all_user_months(conn: Connection, months: Sequence[date]) -> list[UserMonth]:
-    """Every slice of these months that has landed plays, events or statistics, oldest month first."""
+    """Every user-month of these months that is not empty, oldest month first.
+
+    It has landed plays, events, statistics, archived plays or an invalidation.
+    """
     if not months:
         return []
     rows = conn.execute(statement("user_months/all"), {"months": list(months)})
     return [UserMonth(*row) for row in rows]
 
 
-def invalidate(conn: Connection, slices: Sequence[UserMonth], stage: Stage) -> None:
-    """Mark slices stale; part of the caller's transaction."""
+def group_by_month(user_months: Iterable[UserMonth]) -> Iterator[tuple[date, list[UserMonth]]]:
+    """User-months grouped by month, oldest month first; within a month by user id."""
+    ordered = sorted(user_months, key=lambda user_month: (user_month.month, user_month.user_id))
+    for month, group in groupby(ordered, key=lambda user_month: user_month.month):
+        yield month, list(group)
+
+
+def invalidate(conn: Connection, user_months: Sequence[UserMonth], stage: Stage) -> None:
+    """Invalidate user-months at a stage; part of the caller's transaction."""
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO invalidated_user_months (user_id, month, stage) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            [(user_id, month, stage) for user_id, month in sorted(set(slices))],
+            [(user_id, month, stage) for user_id, month in sorted(set(user_months))],
         )
 
 
-def clear_invalidation(conn: Connection, stale: UserMonth, stage: Stage) -> bool:
-    """Take the mark of a slice away; part of the caller's transaction. False when there was none."""
+def clear_invalidation(conn: Connection, user_month: UserMonth, stage: Stage) -> bool:
+    """Clear the invalidation of a user-month; part of the caller's transaction. False when there was none."""
     return (
         conn.execute(
-            "DELETE FROM invalidated_user_months WHERE user_id = %s AND month = %s AND stage = %s", [*stale, stage]
+            "DELETE FROM invalidated_user_months WHERE user_id = %s AND month = %s AND stage = %s", [*user_month, stage]
         ).rowcount
         > 0
     )

@@ -1,4 +1,4 @@
-"""Listeners and their settings."""
+"""Users and their settings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,63}")
 
 
 class InvalidUserName(InputError, ValueError):
-    """A listener's name that could not be a folder's name."""
+    """A user name that cannot be the name of a folder."""
 
 
 class UnknownUser(InputError, LookupError):
-    """A listener whom the warehouse does not know."""
+    """A user whom the warehouse does not know."""
 
 
 class UnknownTimezone(InputError, ValueError):
@@ -30,7 +30,7 @@ class UnknownTimezone(InputError, ValueError):
 
 
 class UserSummary(NamedTuple):
-    """One listener as ``myi users`` shows them."""
+    """One user as ``myi users`` shows it."""
 
     id: int
     name: str
@@ -45,9 +45,9 @@ class UserSummary(NamedTuple):
 
 
 def ensure_user(conn: Connection, name: str, timezone: str | None = None) -> int:
-    """The id of a listener, who is created (in UTC, unless a time zone is given) when not known yet.
+    """The id of a user. An unknown user is created, in UTC unless a time zone is given.
 
-    A time zone that is given and differs from the known one is set (see ``set_timezone``).
+    A time zone that differs from that of a known user is set (see ``set_timezone``).
     Raises InvalidUserName or UnknownTimezone.
     """
     if not _NAME.fullmatch(name):
@@ -69,7 +69,7 @@ def ensure_user(conn: Connection, name: str, timezone: str | None = None) -> int
 
 
 def user_named(conn: Connection, name: str) -> int:
-    """The id of a known listener. Raises UnknownUser, which names those who are known."""
+    """The id of a known user. Raises UnknownUser, whose message lists the known users."""
     row = conn.execute("SELECT id FROM users WHERE name = %s", [name]).fetchone()
     if row is None:
         known = [known for (known,) in conn.execute("SELECT name FROM users ORDER BY name LIMIT 20")]
@@ -79,9 +79,9 @@ def user_named(conn: Connection, name: str) -> int:
 
 
 def set_timezone(conn: Connection, name: str, timezone: str) -> int:
-    """Set a listener's time zone and mark all of their slices stale; return how many were marked.
+    """Set a user's time zone and invalidate the statistics of all of the user's months; return how many there are.
 
-    0 when the zone is the one already set. Raises UnknownUser or UnknownTimezone.
+    Returns 0 when the zone is set already. Raises UnknownUser or UnknownTimezone.
     """
     user_id = user_named(conn, name)
     _require_timezone(conn, timezone)
@@ -97,13 +97,13 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
 
 
 def list_users(conn: Connection) -> list[UserSummary]:
-    """Every listener, by name."""
+    """Every user, by name."""
     with conn.cursor(row_factory=class_row(UserSummary)) as cursor:
         return cursor.execute(statement("users/list")).fetchall()
 
 
 _accepted_timezones: set[str] = set()
-"""Names that were looked up: Postgres reads all its files of time zones for that."""
+"""Names that were looked up before: each look-up makes Postgres read all of its time zone files."""
 
 
 def _require_timezone(conn: Connection, timezone: str) -> None:

@@ -88,7 +88,7 @@ def test_readers_see_tables_that_agree_while_an_import_runs(warehouse: Warehouse
 def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
-    monkeypatch.setattr(stats, "LISTENERS_AT_LEAST", together)
+    monkeypatch.setattr(stats, "USERS_AT_LEAST", together)
     monkeypatch.setattr(stats, "MONTHS_AT_MOST", 1_000)
     landed = {name: history(seed) for seed, name in enumerate(LISTENERS)}
     user_ids = {name: warehouse.user(name, landing.timezone) for name, landing in landed.items()}
@@ -105,7 +105,7 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
     session = Session(warehouse.conn, [warehouse.status_conn], on_failure=failures.append)
     invalidated = user_months.invalidated_user_months(warehouse.conn, Stage.STATS)
     refreshed = list(stats.refresh_user_months(session, invalidated))
-    done = {user_id for one in refreshed for user_id, _ in one.slices}
+    done = {user_id for one in refreshed for user_id, _ in one.user_months}
     assert done == {user_id for user_id in user_ids.values() if user_id != bad}
     [failure] = failures
     assert (failure.user_id, type(failure.error)) == (bad, psycopg.errors.CheckViolation)

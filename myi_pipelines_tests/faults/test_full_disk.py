@@ -77,29 +77,29 @@ def test_an_import_lands_nothing_on_a_full_disk_and_all_of_it_with_room(disk: Sm
 def test_a_rebuild_leaves_the_old_month_on_a_full_disk_and_swaps_it_with_room(
     disk: SmallDisk, server: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in exchanging.always_swap().items():
+    for name, value in exchanging.always_exchange().items():
         monkeypatch.setattr(rebuild, name, value)
     rows = "SELECT * FROM listening_events ORDER BY id"
     troubles = 0
-    with exchanging.open_swapping(server.url(DATABASE)) as warehouse:
+    with exchanging.open_exchanging_warehouse(server.url(DATABASE)) as warehouse:
         user_ids = exchanging.prepare(warehouse, 5)
         right = warehouse.conn.execute(rows).fetchall()
         warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1")
-        exchanging.mark_all(warehouse)
-        exchanging.swaps.clear()
+        exchanging.invalidate_all(warehouse)
+        exchanging.exchanges.clear()
         for room in ROOM:
             wrong = warehouse.conn.execute(rows).fetchall()
             with disk.full(but=room):
                 try:
-                    warehouse.conform(exchanging.mark_all(warehouse))
+                    warehouse.conform(exchanging.invalidate_all(warehouse))
                     break
                 except psycopg.errors.DiskFull:
                     troubles += 1
             assert shadow_partitions.orphans(warehouse.conn) == []
-            if not exchanging.swaps:
+            if not exchanging.exchanges:
                 assert warehouse.conn.execute(rows).fetchall() == wrong
         assert troubles >= 3
-        assert set(exchanging.swaps) == set(exchanging.MONTHS)
+        assert set(exchanging.exchanges) == set(exchanging.MONTHS)
         warehouse.settle(user_ids.values())
         assert warehouse.conn.execute(rows).fetchall() == right
         assert_exact(warehouse)

@@ -52,7 +52,7 @@ def bounded(examples: int) -> settings:
 
 @pytest.fixture
 def warehouse(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    monkeypatch.setattr(stats, "LISTENERS_AT_LEAST", 1)
+    monkeypatch.setattr(stats, "USERS_AT_LEAST", 1)
     monkeypatch.setattr(stats, "MONTHS_AT_MOST", 1_000)
     with open_warehouse(database_url) as opened:
         yield opened

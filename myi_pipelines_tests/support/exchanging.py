@@ -1,6 +1,6 @@
-"""A warehouse that builds every month aside and swaps it in, however small, and a household to fill it with.
+"""A warehouse that exchanges the partition of every rebuilt month, however small, and a household to fill it with.
 
-Shared by the tests of swaps and by the process that they kill. No expectations here.
+Shared by the tests of exchanges and by the process that they kill. No expectations here.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Landing, Polled
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
-APPLICATION = "myi swap test"
+APPLICATION = "myi exchange test"
 MONTHS = [date(2021, 5, 1), date(2021, 6, 1)]
 
 
-class Swapping(Warehouse):
-    """Conforms by swaps only, all listeners' slices at once."""
+class ExchangingWarehouse(Warehouse):
+    """Conforms by exchanges only, the user-months of all users at once."""
 
     def conform(self, chosen: Iterable[UserMonth], min_play_ms: int = MIN_PLAY_MS) -> Counter[str]:
         chosen = list(chosen)
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
         session = self.session(min_play_ms)
-        for _, conformed in rebuild.derive_user_months(session, chosen, on_exchange=self.count_swap):
+        for _, conformed in rebuild.derive_user_months(session, chosen, on_exchange=self.count_exchange):
             counts.update(conformed._asdict())
         return counts
 
@@ -45,50 +45,50 @@ class Swapping(Warehouse):
                 self.refresh(user_id, [])
             if not any(self.stale(user_id, stage) for user_id in user_ids for stage in Stage):
                 return
-        raise AssertionError("slices are still stale after 5 rounds")
+        raise AssertionError("user-months are still invalidated after 5 rounds")
 
-    def count_swap(self, month: date) -> None:
-        swaps[month] += 1
+    def count_exchange(self, month: date) -> None:
+        exchanges[month] += 1
 
 
-swaps: Counter[date] = Counter()
-"""How often each month was swapped in by this process."""
+exchanges: Counter[date] = Counter()
+"""How often this process exchanged the partition of each month."""
 
 
 @contextmanager
-def open_swapping(url: str, *, application_name: str = "myi") -> Iterator[Swapping]:
+def open_exchanging_warehouse(url: str, *, application_name: str = "myi") -> Iterator[ExchangingWarehouse]:
     with (
         connections.connect(url, application_name=application_name) as conn,
         connections.connect(url, application_name=application_name) as status_conn,
     ):
-        yield Swapping(conn, status_conn)
+        yield ExchangingWarehouse(conn, status_conn)
 
 
-def always_swap() -> dict[str, float]:
-    """What to set in ``rebuild`` so that no month is too small, nor too much as it should be, to be swapped."""
+def always_exchange() -> dict[str, float]:
+    """What to set in ``rebuild`` so that every month is exchanged, however small it is and however little differs."""
     return {"USER_MONTHS_AT_LEAST": 1, "PLAYS_AT_LEAST": 0, "SHARE_TO_WRITE": 0}
 
 
 def landing(seed: int, *, plays: int = 120) -> Landing:
-    """Some plays of two months over tracks that all listeners share; every third listener was polled too."""
+    """Some plays of two months of tracks that all users share. Every third user was polled, too."""
     chance = random.Random(seed)
     began = datetime(2021, 5, 1, tzinfo=UTC)
-    told = []
+    plays_of_user = []
     for _ in range(plays):
         ended = began + timedelta(seconds=chance.randrange(61 * 86_400))
         number = chance.randrange(40)
         track = Track(f"{number:022}", f"Song {number}", f"Artist {number % 7}", f"Album {number % 9}")
-        told.append(Play(track, CONTEXT, ended, ended, chance.randrange(1_000, 300_000)))
+        plays_of_user.append(Play(track, CONTEXT, ended, ended, chance.randrange(1_000, 300_000)))
     polled = [
         Polled(str(play.track.spotify_id), play.played_at + timedelta(milliseconds=chance.randrange(2_000)), 200_000)
-        for play in (chance.sample(told, 20) if seed % 3 == 0 else [])
+        for play in (chance.sample(plays_of_user, 20) if seed % 3 == 0 else [])
     ]
-    return Landing("Europe/Budapest", tuple(told), tuple(polled))
+    return Landing("Europe/Budapest", tuple(plays_of_user), tuple(polled))
 
 
-def prepare(warehouse: Warehouse, listeners: int) -> dict[str, int]:
-    """Listeners whose plays have landed and are derived, by name."""
-    user_ids = {f"listener{number}": 0 for number in range(listeners)}
+def prepare(warehouse: Warehouse, count: int) -> dict[str, int]:
+    """Users whose plays have landed and are derived: user ids by name."""
+    user_ids = {f"listener{number}": 0 for number in range(count)}
     for number, name in enumerate(user_ids):
         user_ids[name] = warehouse.user(name, landing(number).timezone)
         warehouse.land(user_ids[name], landing(number).plays, batch_rows=1_000)
@@ -97,8 +97,8 @@ def prepare(warehouse: Warehouse, listeners: int) -> dict[str, int]:
     return user_ids
 
 
-def mark_all(warehouse: Warehouse) -> list[UserMonth]:
-    """Every slice there is, to be derived anew."""
+def invalidate_all(warehouse: Warehouse) -> list[UserMonth]:
+    """Invalidate every user-month, to be derived again."""
     found = user_months.all_user_months(warehouse.conn, MONTHS)
     with warehouse.conn.transaction():
         user_months.invalidate(warehouse.conn, found, Stage.EVENTS)
@@ -107,13 +107,13 @@ def mark_all(warehouse: Warehouse) -> list[UserMonth]:
 
 def main(url: str) -> None:
     """Rebuild both months, again and again, until killed."""
-    for name, value in always_swap().items():
+    for name, value in always_exchange().items():
         setattr(rebuild, name, value)
-    with open_swapping(url, application_name=APPLICATION) as warehouse:
+    with open_exchanging_warehouse(url, application_name=APPLICATION) as warehouse:
         print("ready", flush=True)
         while True:
             warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1 WHERE id % 2 = 0")
-            warehouse.conform(mark_all(warehouse))
+            warehouse.conform(invalidate_all(warehouse))
 
 
 if __name__ == "__main__":

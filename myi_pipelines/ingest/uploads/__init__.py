@@ -1,2 +1,2 @@
-"""How uploads come in: `uploads` finds what waits in the folder, `files` lands one file, whose rows `reading` reads,
-`importing` is `myi import`. Where ``history`` and ``warehouse`` meet; only `importing` knows Dagster."""
+"""How uploads get into the warehouse: ``waiting_files`` finds them in the folder, ``landing_files`` lands one file, and
+``parallel_reading`` reads its rows. Here ``sources.exports`` and ``warehouse`` meet. Nothing here knows Dagster."""

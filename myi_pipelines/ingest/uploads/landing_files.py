@@ -1,4 +1,4 @@
-"""One upload's way from a file to landed plays: where ``history`` and ``warehouse`` meet. It knows no Dagster."""
+"""One upload's way from a file to landed plays. Here ``sources.exports`` and ``warehouse`` meet."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.landing import Landed, land_upload
 from myi_pipelines.warehouse.session import Session
 
 NOT_EXPORTS = (NoHistory, NotAnArray)
-"""Errors of files that nothing is wrong with, like the other JSON files in the folder that Spotify sends."""
+"""Errors of files that are valid but not exports, like the other JSON files in the folder that Spotify sends."""
 
 OnBatch = Callable[[PackedBatch, int], None]
 """Called with every batch and the number of bytes in the whole upload."""
@@ -32,14 +32,14 @@ class WaitingFile(NamedTuple):
     user_id: int
     limits: Limits
     may_be_other: bool = False
-    """It lies in a folder as Spotify sends it, where other files are normal: one that is no export gets no job."""
+    """It lies in a folder that Spotify sent, where other files are normal. If it is not an export, it gets no job."""
 
 
 def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progress) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
     Raises HistoryError for a file that is no readable export, or that was changed in the meantime. It then has a FAILED
-    import job that says why, unless it is no export and ``may_be_other``.
+    import job with the reason, unless it is not an export and ``may_be_other`` is set.
     """
     try:
         upload = open_upload(file.path, file.limits)
@@ -53,7 +53,7 @@ def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progr
 
 
 def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
-    """The first and last month that a file's plays can fall into; None when it tells of none or cannot be read."""
+    """The first and last month that a file's plays can fall into; None when it has no plays or cannot be read."""
     try:
         with open_upload(path, limits) as upload:
             return upload.month_range()

@@ -1,8 +1,10 @@
-"""Reading an upload's rows, packed for COPY; those of a large one in two processes. Run as a program this is the other.
+"""Reads an upload's rows and packs them for COPY. Two processes read a large upload.
 
-Reading is Python at work, which keeps one core busy a process. Both processes take the upload's members from one queue.
-The other one writes what it packs into a file without a name, which is gone with the two, whatever ends them, and
-passed on here as it grows. So neither waits for the other, and memory stays flat.
+Run as a program, this module is the second process.
+
+Reading is pure Python, so one process can use one core only. Both processes take the upload's members from one queue.
+The second process writes the packed batches into a temporary file without a name, and the first one passes them on as
+the file grows. So neither waits for the other, memory stays flat, and the file disappears however the processes end.
 """
 
 from __future__ import annotations
@@ -23,22 +25,22 @@ from myi_pipelines.errors import FailedError
 from myi_pipelines.sources.exports import HistoryError, Limits, Upload, open_upload, without_collections
 from myi_pipelines.warehouse.binary_copy import PackedBatch, Packer
 
-WORTH_SHARING: Final = 32 * 1024 * 1024
-"""Unpacked bytes from which on half of the reading takes longer than the start of a process."""
+TWO_PROCESSES_FROM_BYTES: Final = 32 * 1024 * 1024
+"""Unpacked size from which reading half of an upload takes longer than starting a process."""
 
-_NUMBERS_THERE: Final = 1 << 30
-"""From where on the other process numbers names: nobody counts that far."""
+_FIRST_NUMBER_OF_SECOND: Final = 1 << 30
+"""The number that the second process gives its first name. The first process never reaches it."""
 
 _LENGTH: Final = Struct("!Q")
 _MEMBER: Final = Struct("!I")
 
 
 class ReaderDied(FailedError):
-    """The other process ended before it had read what it took."""
+    """The second process ended before it had read the members that it took."""
 
 
 class _Task(NamedTuple):
-    """What the other process reads."""
+    """What the second process has to read."""
 
     path: Path
     sha256: str
@@ -46,16 +48,16 @@ class _Task(NamedTuple):
     min_play_ms: int
     queue: int
     parent: int
-    """The process that it works for, and is not to outlive."""
+    """The first process. The second one ends when this process is gone."""
 
 
 def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[PackedBatch]:
-    """All rows of an upload; of a large one in no order. Close it when not all of them are wanted.
+    """All rows of an upload; those of a large one in no particular order. Close it if you do not read all of them.
 
     Raises HistoryError as `Upload.batches` does, wherever the rows were read, and ReaderDied.
     """
     packer = Packer(min_play_ms)
-    if len(upload.members) == 1 or upload.total_bytes < WORTH_SHARING or os.cpu_count() == 1:
+    if len(upload.members) == 1 or upload.total_bytes < TWO_PROCESSES_FROM_BYTES or os.cpu_count() == 1:
         yield from without_collections(map(packer.pack, upload.batches()))
         return
     with tempfile.TemporaryFile() as queue:
@@ -63,41 +65,41 @@ def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[P
         queue.seek(0)
         task = _Task(upload.path.absolute(), upload.sha256, limits, min_play_ms, queue.fileno(), os.getpid())
         bytes_here = 0
-        with _OtherReader(task) as other:
+        with _SecondReader(task) as second:
             batches = upload.batches(members=_taken_from(queue.fileno()))
             for read_here in without_collections(map(packer.pack, batches)):
                 bytes_here = read_here.bytes_read
-                for packed in (read_here, *other.batches()):
-                    yield packed._replace(bytes_read=bytes_here + other.bytes_read)
-            other.wait()
-            for packed in other.batches():
-                yield packed._replace(bytes_read=bytes_here + other.bytes_read)
+                for packed in (read_here, *second.batches()):
+                    yield packed._replace(bytes_read=bytes_here + second.bytes_read)
+            second.wait()
+            for packed in second.batches():
+                yield packed._replace(bytes_read=bytes_here + second.bytes_read)
 
 
 def _taken_from(queue: int) -> Iterator[int]:
-    """Numbers of members until none is left. Two processes share the file's position, so each number is read once."""
+    """Numbers of members until none is left. The processes share the file's position, so each number is read once."""
     while number := os.read(queue, _MEMBER.size):
         yield _MEMBER.unpack(number)[0]
 
 
-class _OtherReader:
-    """The process that reads some of an upload's members."""
+class _SecondReader:
+    """The second process, which reads some of an upload's members."""
 
     def __init__(self, task: _Task) -> None:
         self.bytes_read = 0
-        """Unpacked, of the batches that have been taken."""
+        """Unpacked bytes of the batches that were taken."""
         self._taken = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the reader is left
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._process = subprocess.Popen(
             [sys.executable, "-m", "myi_pipelines.ingest.uploads.parallel_reading"],
             stdin=subprocess.PIPE,
             stdout=self._file,
             pass_fds=[task.queue],
-            process_group=0,  # an interrupt at the terminal is its parent's business
+            process_group=0,  # only its parent handles an interrupt at the terminal
         )
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError), self._process.stdin as told:  # should it have died, `wait` says so
-            pickle.dump(task, told)
+        with suppress(BrokenPipeError), self._process.stdin as pipe:  # if it has died, `wait` raises ReaderDied
+            pickle.dump(task, pipe)
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +115,7 @@ class _OtherReader:
         """Those that have been packed since the last call. Raises the HistoryError that ended its reading."""
         number, size = self._file.fileno(), os.fstat(self._file.fileno()).st_size
         while self._taken + _LENGTH.size <= size:
-            # The file's own position is where the other process writes.
+            # The file's own position is where the second process writes, so it is read with pread.
             [length] = _LENGTH.unpack(os.pread(number, _LENGTH.size, self._taken))
             end = self._taken + _LENGTH.size + length
             if end > size:
@@ -126,18 +128,19 @@ class _OtherReader:
             yield sent
 
     def wait(self) -> None:
-        """Until it finds nothing more to read. Raises ReaderDied."""
+        """Wait until it finds nothing more to read. Raises ReaderDied."""
         code = self._process.wait()
         if code != 0:
             raise ReaderDied(f"a process that read some of the file ended with exit code {code}; import it again")
 
 
-def _read_others(task: _Task) -> None:
-    packer = Packer(task.min_play_ms, first_number=_NUMBERS_THERE)
+def _read_in_second_process(task: _Task) -> None:
+    """Read members until the queue is empty, and send each packed batch, or the error that ended the reading."""
+    packer = Packer(task.min_play_ms, first_number=_FIRST_NUMBER_OF_SECOND)
     try:
         with open_upload(task.path, task.limits) as upload:
             upload.require_sha256(task.sha256)
-            upload.notes = ()  # told already
+            upload.notes = ()  # the first process reports them
             batches = upload.batches(members=_taken_from(task.queue))
             for packed in without_collections(map(packer.pack, batches)):
                 _send(packed)
@@ -154,4 +157,4 @@ def _send(what: PackedBatch | HistoryError) -> None:
 
 
 if __name__ == "__main__":
-    _read_others(pickle.load(sys.stdin.buffer))
+    _read_in_second_process(pickle.load(sys.stdin.buffer))

@@ -1,7 +1,7 @@
-"""The uploads folder: which files wait there, for whom, and where they go when they are done with.
+"""The uploads folder: which files wait there, for which user, and where they go when they have been read.
 
-``uploads/<user>/`` takes ``.zip`` and ``.json`` files and folders of them; what was read moves to ``imported/`` or
-``failed/`` below it. Nothing here opens a file to read history, or knows the database or Dagster.
+``uploads/<user>/`` takes ``.zip`` and ``.json`` files and folders of them. Files that were read move to ``imported/``
+or ``failed/`` below it. Nothing here reads a file's content, or knows the database or Dagster.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ SUFFIXES = (".zip", ".json")
 
 
 class FileSignature(NamedTuple):
-    """What tells a file from the same name with other content."""
+    """What distinguishes a file from another one of the same name."""
 
     device: int
     inode: int
@@ -25,7 +25,7 @@ class FileSignature(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> "FileSignature | None":
-        """The stamp of a file as it is now; None when it is gone."""
+        """The signature of a file as it is now; None when it is gone."""
         try:
             stat = path.stat()
         except FileNotFoundError:
@@ -34,21 +34,21 @@ class FileSignature(NamedTuple):
 
 
 class Inbox(NamedTuple):
-    """What a look at the uploads folder found."""
+    """What a scan of the uploads folder found."""
 
     waiting: dict[str, list[Path]]
     """Files that can be read, by user."""
     unsettled: list[Path]
-    """Files that are still being written, or were a moment ago."""
+    """Files that are still being written or changed very recently."""
     misplaced: list[Path]
-    """Files in the uploads folder itself, which belong to nobody."""
+    """Files in the uploads folder itself, which belong to no user."""
 
 
 def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
     """Every upload that waits under a folder, in a stable order. A folder that does not exist is an empty one.
 
-    A file has settled when its content and its name have been left alone for ``settle_seconds``; ``now`` is in seconds
-    since the epoch. Hidden files and folders are passed over, and so are links to folders.
+    A file has settled when neither its content nor its name has changed for ``settle_seconds``; ``now`` is in seconds
+    since the epoch. Hidden files and folders are skipped, and so are links to folders.
     """
     inbox = Inbox({}, [], [])
     for entry in _entries(uploads):
@@ -64,7 +64,7 @@ def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """A short name for a set of files as they are now: other names, sizes or times give another one."""
+    """A short name for a set of files as they are now. Other names, sizes or times give another one."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         if signature := FileSignature.of(path):
@@ -79,17 +79,17 @@ def owner(uploads: Path, path: Path) -> str | None:
 
 
 def is_in_dropped_folder(uploads: Path, path: Path) -> bool:
-    """Whether a file waits in a folder that a user put into theirs, among whatever else was in that folder."""
+    """Whether a file waits in a folder that the user put there, which may also hold files that are not exports."""
     return owner(uploads, path) is not None and len(_inside(uploads, path)) > 2
 
 
 def move_to_imported(uploads: Path, path: Path) -> Path:
-    """Put a file that was imported under ``imported/``; return its new place."""
+    """Move a file that was imported to ``imported/``; return its new place."""
     return _move(uploads, path, IMPORTED)
 
 
 def move_to_failed(uploads: Path, path: Path, reason: str) -> Path:
-    """Put a file that could not be imported under ``failed/``, with the reason in ``<name>.error.txt`` beside it."""
+    """Move a file that could not be imported to ``failed/``, with the reason in ``<name>.error.txt`` beside it."""
     moved = _move(uploads, path, FAILED)
     moved.with_name(f"{moved.name}.error.txt").write_text(reason + "\n", encoding="utf-8")
     return moved
@@ -106,9 +106,9 @@ def _move(uploads: Path, path: Path, folder: str) -> Path:
 
 
 def _inside(uploads: Path, path: Path) -> tuple[str, ...]:
-    """The names on the way from the uploads folder to a file; none for a file from elsewhere.
+    """The names on the path from the uploads folder to a file; none for a file from elsewhere.
 
-    A link is where it lies, not where it leads.
+    For a link, its own place counts, not that of its target.
     """
     try:
         return (path.parent.resolve() / path.name).relative_to(uploads.resolve()).parts
@@ -156,5 +156,5 @@ def _has_settled(path: Path, settle_seconds: float, now: float) -> bool:
         stat = path.stat()
     except FileNotFoundError:
         return False
-    # The inode's time, for nobody can set it: copies keep old modification times, clocks elsewhere make future ones.
+    # The inode's change time, which no program can set. Modification times may be copied, or come from another clock.
     return now - stat.st_ctime >= settle_seconds

@@ -168,10 +168,10 @@ def last_sync(warehouse: WarehouseHealth) -> datetime | None:
 
 def _slices(warehouse: WarehouseHealth, now: datetime) -> CheckResult:
     name, stale = "slices", warehouse.stale
-    if not stale.slices or stale.since is None:
+    if not stale.user_months or stale.since is None:
         return CheckResult(name, Level.OK, "every slice is up to date")
     waiting = now - stale.since
-    slices = "1 slice is" if stale.slices == 1 else f"{stale.slices:,} slices are"
+    slices = "1 slice is" if stale.user_months == 1 else f"{stale.user_months:,} slices are"
     text = f"{slices} stale ({stale.first:%Y-%m} to {stale.last:%Y-%m}), for {age(waiting)} at most"
     if waiting > STALE_LATE:
         return CheckResult(

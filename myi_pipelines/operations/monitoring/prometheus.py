@@ -138,7 +138,7 @@ def _of_warehouse(warehouse: WarehouseHealth, now: datetime) -> Iterator[Metric]
     yield _gauge("myi_listening_events", "Listening events, by the listeners' totals.", summary.plays)
     yield _gauge("myi_database_size_bytes", "Size of the warehouse's database.", summary.database_bytes)
     yield from _instant("myi_last_landing_timestamp_seconds", "When plays last landed.", summary.last_ingested_at)
-    yield _gauge("myi_stale_slices", "Slices (listener and month) to be derived again.", stale.slices)
+    yield _gauge("myi_stale_slices", "Slices (listener and month) to be derived again.", stale.user_months)
     oldest = (now - stale.since).total_seconds() if stale.since else 0
     yield _gauge("myi_stale_slices_oldest_age_seconds", "For how long the oldest of them has waited.", max(0, oldest))
     yield _gauge("myi_linked_accounts", "Linked Spotify accounts.", len(warehouse.accounts))

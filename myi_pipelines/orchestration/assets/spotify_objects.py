@@ -74,5 +74,5 @@ def _coverage(conn: Connection) -> dg.MarkdownMetadataValue:
     coverage = reporting.metadata_coverage(conn)
     return markdown_table(
         ("", "known", "with metadata"),
-        [(one.kind, one.known, f"{one.told:,} ({one.share:.0%})") for one in coverage],
+        [(one.kind, one.known, f"{one.with_metadata:,} ({one.share:.0%})") for one in coverage],
     )

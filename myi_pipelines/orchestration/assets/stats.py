@@ -110,9 +110,11 @@ def stats(
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
         for refreshed in refresh_user_months(session, chosen, recount=not config.only_invalidated):
-            months.update(one.month for one in refreshed.slices)
-            rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "slices"})
-            context.log.info(f"{len(refreshed.slices):,} user-months recomputed together, {months.total():,} in all")
+            months.update(one.month for one in refreshed.user_months)
+            rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "user_months"})
+            context.log.info(
+                f"{len(refreshed.user_months):,} user-months recomputed together, {months.total():,} in all"
+            )
         seconds = time.monotonic() - began
         tables = [spec.key.to_user_string() for spec in STATS_SPECS if spec.key in context.selected_asset_keys]
         for table in tables:

@@ -32,11 +32,11 @@ def map_on_connections(
         free.put(conn)
 
     def with_a_connection(item: Item) -> Result:
-        mine = free.get()
+        conn = free.get()
         try:
-            return work(mine, item)
+            return work(conn, item)
         finally:
-            free.put(mine)
+            free.put(conn)
 
     with ThreadPoolExecutor(len(conns), thread_name_prefix="map") as pool:
         futures = [pool.submit(with_a_connection, item) for item in items]

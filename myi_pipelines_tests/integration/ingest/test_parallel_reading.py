@@ -1,4 +1,4 @@
-"""Two processes read what one reads, and what goes wrong in either is told."""
+"""Two processes read what one reads, and errors of either are reported."""
 
 import os
 import signal
@@ -25,8 +25,8 @@ EXTRA: Final = {"My Data/Userdata.json": b"{}"}
 
 
 @pytest.fixture(autouse=True)
-def every_zip_is_worth_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel_reading, "WORTH_SHARING", 0)
+def two_processes_read_every_zip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel_reading, "TWO_PROCESSES_FROM_BYTES", 0)
 
 
 def member(number: int, rows: int = 40) -> bytes:
@@ -92,8 +92,8 @@ def test_two_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.M
     by_one = batches_of(path)
     assert unpacked(by_two) == unpacked(by_one)
     assert sum(unpacked(by_one).values()) == 9 * 40 + 2
-    for told in ("rows", "plays", "cleaned"):
-        assert sum(getattr(batch, told) for batch in by_two) == sum(getattr(batch, told) for batch in by_one)
+    for field in ("rows", "plays", "cleaned"):
+        assert sum(getattr(batch, field) for batch in by_two) == sum(getattr(batch, field) for batch in by_one)
     for batches in (by_one, by_two):
         assert sum((Counter(batch.rejected) for batch in batches), Counter()) == Counter(
             podcast=9, bad_timestamp=9, too_short=9 * 5 + 1
@@ -106,19 +106,19 @@ def test_two_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.M
         assert sum("is no listening history" in note for note in notes) == 1
 
 
-def test_the_other_process_takes_a_part(tmp_path: Path) -> None:
+def test_the_second_process_takes_a_part(tmp_path: Path) -> None:
     with open_upload(write(tmp_path, members())) as upload:
         reader = read_packed(upload, Limits(), MIN_PLAY_MS)
-        mine = upload.batches
+        original = upload.batches
         upload.batches = lambda **chosen: iter(())  # type: ignore[method-assign]
         there = list(reader)
-        upload.batches = mine  # type: ignore[method-assign]
+        upload.batches = original  # type: ignore[method-assign]
     assert sum(batch.plays for batch in there) == 9 * 40 + 2
     assert all(number >= 1 << 30 for batch in there for number, _ in numbered(batch.tracks))
 
 
 @pytest.mark.parametrize("bad", range(0, 9, 2))
-def test_a_bad_member_is_told_whoever_reads_it(tmp_path: Path, bad: int) -> None:
+def test_a_bad_member_is_reported_by_either_process(tmp_path: Path, bad: int) -> None:
     content = members()
     name = f"Streaming_History_Audio_{bad}.json"
     content[name] = content[name][:-40] + b'"broken"]'
@@ -126,7 +126,7 @@ def test_a_bad_member_is_told_whoever_reads_it(tmp_path: Path, bad: int) -> None
         batches_of(write(tmp_path, content))
 
 
-def test_a_file_that_was_replaced_before_the_other_opened_it_is_not_mixed_with_it(tmp_path: Path) -> None:
+def test_a_file_that_was_replaced_before_the_second_process_opened_it_is_not_mixed_with_it(tmp_path: Path) -> None:
     path = write(tmp_path, members())
     with open_upload(path) as upload:
         path.unlink()
@@ -135,14 +135,14 @@ def test_a_file_that_was_replaced_before_the_other_opened_it_is_not_mixed_with_i
             list(read_packed(upload, Limits(), MIN_PLAY_MS))
 
 
-def test_the_other_process_reads_no_other_bytes(tmp_path: Path) -> None:
+def test_the_second_process_reads_no_other_bytes(tmp_path: Path) -> None:
     with open_upload(write(tmp_path, members())) as upload:
         upload.sha256 = "0" * 64  # as if the file had been another one when it was opened here
         with pytest.raises(ChangedWhileRead):
             list(read_packed(upload, Limits(), MIN_PLAY_MS))
 
 
-def test_limits_hold_for_both(tmp_path: Path) -> None:
+def test_limits_hold_for_both_processes(tmp_path: Path) -> None:
     with (
         open_upload(write(tmp_path, members())) as upload,
         pytest.raises(HistoryError, match="holds more than 3 files"),
@@ -150,13 +150,15 @@ def test_limits_hold_for_both(tmp_path: Path) -> None:
         list(read_packed(upload, Limits(max_members=3), MIN_PLAY_MS))
 
 
-def test_a_reader_that_dies_is_no_end_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_does_not_look_like_the_end_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ReaderDied, match="exit code 1"):
         batches_of(write(tmp_path, members()))
 
 
-def test_who_wants_no_more_ends_the_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_the_rows_kills_the_second_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
     class Noted(subprocess.Popen[bytes]):
@@ -176,10 +178,10 @@ def test_who_wants_no_more_ends_the_other_process(tmp_path: Path, monkeypatch: p
     assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
-def test_small_files_are_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_files_are_read_by_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     path = tmp_path / "one.json"
     path.write_bytes(member(1))
     assert sum(batch.plays for batch in batches_of(path)) == 40
-    monkeypatch.setattr(parallel_reading, "WORTH_SHARING", 1 << 40)
+    monkeypatch.setattr(parallel_reading, "TWO_PROCESSES_FROM_BYTES", 1 << 40)
     assert sum(batch.plays for batch in batches_of(write(tmp_path, members()))) == 9 * 40 + 2

@@ -111,7 +111,7 @@ def test_a_month_that_left_twice_comes_back_from_both_parts(warehouse: Archiving
     assert warehouse.rows(listener(warehouse))["listening_events"] == [], "nobody else's plays had to come back"
     warehouse.archive()
     parts = [part for part in archive.archived_parts(warehouse.conn) if part.month == MARCH]
-    assert [(part.part, part.listeners) for part in parts] == [(1, 1), (2, 1)]
+    assert [(part.part, part.user_count) for part in parts] == [(1, 1), (2, 1)]
     assert invariants.check(warehouse.conn) == []
 
     warehouse.restore_archived()
@@ -367,7 +367,7 @@ def test_killed_at_any_point_every_play_is_here_or_there(
     assert deaths > 0, "every victim was done before it was killed"
     warehouse.archive()
     assert {part.folder for part in archive.archived_parts(warehouse.conn)} | set(
-        archive.orphans(warehouse.conn)
+        archive.orphaned_folders(warehouse.conn)
     ) == folders(warehouse), "no folder is forgotten"
     warehouse.restore_archived()
     assert warehouse.everything() == before, f"seed {SEED}"

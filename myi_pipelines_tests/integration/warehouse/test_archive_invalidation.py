@@ -1,7 +1,7 @@
-"""What changes later reaches the archive: the slices that it concerns are marked and come back, and no others do.
+"""Later changes reach the archive: the user-months that they affect are invalidated and restored, and no others.
 
-Every story tells something, lets months leave, tells more and is brought to rest. What the warehouse says then must be
-what the reference says, which knows of no archive.
+In each test plays arrive, months are archived, more arrives, and the warehouse settles. Then its tables must equal the
+reference, which knows no archive.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ TWIN = Track(spotify_id("b"), "Song - Remastered", "Artist", "Album")
 OTHER = Track(spotify_id("e"), "Études", "Björk", "Vol. 1")
 NAMES = Track(None, "Tune", "Band", None)
 TUNE = Track(spotify_id("c"), "Tune", "Band", "Album")
-"""Goes by the names that account data tells."""
+"""Has the names that account data gives."""
 UNNAMED = Track(spotify_id("f"), None, None, None)
-"""Is known by its id only, until Spotify says what it is called."""
+"""Is known by its id only, until a payload gives its name."""
 
 
 class Search(NamedTuple):
@@ -45,7 +45,7 @@ class Search(NamedTuple):
 
 
 Arrival: TypeAlias = Play | Polled | Reply | Search
-Mark: TypeAlias = tuple[str, date, str]
+Invalidation: TypeAlias = tuple[str, date, str]
 
 
 def at(text: str) -> datetime:
@@ -66,11 +66,11 @@ def polled(track: Track, moment: str, duration_ms: int | None = 200_000) -> Poll
 
 
 def reply(asked: Track, returned: Track) -> Reply:
-    """Spotify was asked for one track and said another, or what it is called. The id that was asked for is kept."""
+    """Spotify was asked for one track and returned another, or its names. The id that was asked for is kept."""
     assert asked.spotify_id is not None
     artist = {"id": spotify_id("p"), "name": returned.artist}
-    told_id = returned.spotify_id or asked.spotify_id
-    payload = {"id": told_id, "name": returned.name, "artists": [artist], "duration_ms": 200_000}
+    returned_id = returned.spotify_id or asked.spotify_id
+    payload = {"id": returned_id, "name": returned.name, "artists": [artist], "duration_ms": 200_000}
     return Reply("track", asked.spotify_id, payload)
 
 
@@ -78,8 +78,8 @@ SAME_TRACK = reply(TWIN, SONG)
 """SONG is merged into TWIN."""
 
 
-class House:
-    """Listeners of whom months leave, and all that was told so far."""
+class Household:
+    """Users whose months are archived, and everything that has arrived so far."""
 
     def __init__(self, warehouse: ArchivingWarehouse) -> None:
         self.warehouse = warehouse
@@ -89,8 +89,8 @@ class House:
         self.replies: list[Reply] = []
         self.searches: dict[reference.NameKeys, str] = {}
 
-    def tell(self, name: str, *arrivals: Arrival, timezone: str = "UTC") -> None:
-        """Plays of a listener, and what Spotify says meanwhile."""
+    def receive(self, name: str, *arrivals: Arrival, timezone: str = "UTC") -> None:
+        """Land plays of a user, and payloads of Spotify in the order given."""
         if name not in self.ids:
             self.ids[name] = self.warehouse.user(name, timezone)
             self.landed[name] = Landing(timezone, [], [])
@@ -108,28 +108,28 @@ class House:
                 self._find(one)
 
     def remember(self, name: str, plays: Sequence[Play], polls: Sequence[Polled] = ()) -> None:
-        """What the reference is to know of a listener besides."""
+        """Add plays to what the reference knows about a user."""
         known = self.landed[name]
         self.landed[name] = known._replace(plays=[*known.plays, *plays], polled=[*known.polled, *polls])
 
     def _find(self, search: Search) -> None:
-        names, said = (str(search.names.name), str(search.names.artist)), reply(search.found, search.found)
+        names, payload = (str(search.names.name), str(search.names.artist)), reply(search.found, search.found)
         [keys] = self.conn.execute("SELECT name_key(%s), name_key(%s)", names).fetchall()
-        land_search(self.conn, keys, SpotifyObject("track", said.asked_id, said.payload), datetime.now(UTC))
-        self.searches[reference.key(names[0]), reference.key(names[1])] = said.asked_id
-        self.replies.append(said)
+        land_search(self.conn, keys, SpotifyObject("track", payload.asked_id, payload.payload), datetime.now(UTC))
+        self.searches[reference.key(names[0]), reference.key(names[1])] = payload.asked_id
+        self.replies.append(payload)
 
     def settle(self) -> None:
         self.warehouse.settle(self.ids.values())
 
     def archive(self, *months: date) -> None:
-        """Let months leave; what was told before is at rest."""
+        """Settle, and then archive months."""
         self.settle()
-        left = self.warehouse.archive(only=months)
-        assert [one.error for one in left if one.error] == []
+        archived = self.warehouse.archive(only=months)
+        assert [one.error for one in archived if one.error] == []
 
     def empty_statistics(self, name: str) -> int:
-        """Drop what tells which tracks a listener played; return their id."""
+        """Delete the tables that say which tracks a user played; return the user's id."""
         user_id = self.ids[name]
         self.conn.execute("DELETE FROM user_track_months WHERE user_id = %s", [user_id])
         self.conn.execute("DELETE FROM user_track_stats WHERE user_id = %s", [user_id])
@@ -139,8 +139,8 @@ class House:
         rows = self.conn.execute("SELECT name, month FROM archived_user_months JOIN users ON users.id = user_id")
         return {(name, month) for name, month in rows}
 
-    def marks(self) -> set[Mark]:
-        """What a synchronization of the catalog leaves marked."""
+    def invalidated(self) -> set[Invalidation]:
+        """What is invalidated after a synchronization of the catalog."""
         self.warehouse.sync()
         rows = self.conn.execute(
             "SELECT name, month, stage::text FROM invalidated_user_months JOIN users ON users.id = user_id"
@@ -148,302 +148,310 @@ class House:
         return {(name, month, stage) for name, month, stage in rows}
 
     def events(self, name: str) -> dict[int, tuple[datetime, datetime]]:
-        """When the events of a listener were played and created, by id."""
+        """When the events of a user were played and created, by id."""
         found = self.warehouse.identities(self.ids[name])
         return {event_id: (played_at, created_at) for (_, played_at), (event_id, created_at) in found.items()}
 
     def assert_exact(self) -> None:
-        """The statistics, with whatever lies in the archive, and then all tables are what the reference says."""
+        """First the statistics, while months are archived, and then all tables equal the reference."""
         expected = reference.derive(self.landed, metadata=reference.metadata_of(self.replies, self.searches))
         for name, user_id in self.ids.items():
             assert self.warehouse.tables(user_id)[1:] == expected[name][1:], name
         assert invariants.check(self.conn) == []
         self.warehouse.restore_archived()
-        assert self.marks() == set(), "what lay in the archive was right as it lay"
+        assert self.invalidated() == set(), "the archived months needed no change"
         for name, user_id in self.ids.items():
             assert self.warehouse.tables(user_id) == expected[name], name
 
 
 @pytest.fixture
-def house(database_url: str, tmp_path: Path) -> Iterator[House]:
+def household(database_url: str, tmp_path: Path) -> Iterator[Household]:
     with open_archiving_warehouse(database_url, tmp_path / "archive") as warehouse:
-        yield House(warehouse)
+        yield Household(warehouse)
 
 
-def both(name: str, month: date) -> set[Mark]:
+def both(name: str, month: date) -> set[Invalidation]:
     return {(name, month, str(stage)) for stage in Stage}
 
 
-def events_only(name: str, *months: date) -> set[Mark]:
+def events_only(name: str, *months: date) -> set[Invalidation]:
     return {(name, month, str(Stage.EVENTS)) for month in months}
 
 
 # ── Where two months meet ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("away", [(FEB,), (MAR,)], ids=["before", "after"])
+@pytest.mark.parametrize("archived_months", [(FEB,), (MAR,)], ids=["before", "after"])
 @pytest.mark.parametrize("story", STORIES)
 def test_plays_that_arrive_near_the_end_of_an_archived_month_meet_what_is_in_it(
-    house: House, story: str, away: tuple[date, ...]
+    household: Household, story: str, archived_months: tuple[date, ...]
 ) -> None:
     for arrival in STORIES[story]:
-        house.tell("anna")
-        house.settle()
-        before = house.warehouse.identities(house.ids["anna"])
-        house.archive(*away)
-        house.tell("anna", *arrival)
-        house.settle()
-        house.assert_exact()
-        landing = house.landed["anna"]
+        household.receive("anna")
+        household.settle()
+        before = household.warehouse.identities(household.ids["anna"])
+        household.archive(*archived_months)
+        household.receive("anna", *arrival)
+        household.settle()
+        household.assert_exact()
+        landing = household.landed["anna"]
         upgrades = reference.conform(landing, reference.catalog_of(landing.plays)).upgrades
-        assert_ids_are_kept(before, house.warehouse.identities(house.ids["anna"]), upgrades)
+        assert_ids_are_kept(before, household.warehouse.identities(household.ids["anna"]), upgrades)
 
 
 class Change(NamedTuple):
-    """What Spotify tells after months have left that were told before."""
+    """What arrives before months are archived, and what Spotify says afterwards."""
 
     before: Sequence[Arrival]
-    told: Arrival
+    later: Arrival
 
 
 NAMED = [extended(SONG, "06-01T12:00:00", ms=0), extended(TUNE, "06-01T13:00:00", ms=0)]
 """Later than all account data, so that what the tracks are called is settled."""
 
 CHANGES: dict[str, Change] = {
-    "a poll turns out to be of the track that an export tells of in the next month": Change(
+    "a poll is of the track that an export has in the next month": Change(
         [polled(TWIN, "02-28T23:59:58"), extended(SONG, "03-01T00:00:00")], SAME_TRACK
     ),
-    "a poll turns out to be of the track that an export told of in the month before": Change(
+    "a poll is of the track that an export has in the month before": Change(
         [extended(SONG, "02-28T23:59:59"), polled(TWIN, "03-01T00:00:01")], SAME_TRACK
     ),
-    "account data that a poll told turns out to be of another poll, of the next month": Change(
+    "account data that matched a poll belongs to another poll, of the next month": Change(
         [*NAMED, account("02-28T23:59:00"), polled(TUNE, "02-28T23:58:58"), polled(SONG, "03-01T00:00:00.500")],
         Search(NAMES, SONG),
     ),
-    "account data that a poll told turns out to be of another poll, of the month before": Change(
+    "account data that matched a poll belongs to another poll, of the month before": Change(
         [*NAMED, account("03-01T00:00:00"), polled(TUNE, "03-01T00:01:02"), polled(SONG, "02-28T23:59:59")],
         Search(NAMES, SONG),
     ),
-    "a poll turns out to be called what account data told in the month before": Change(
+    "a poll has the names that account data has in the month before": Change(
         [account("02-28T23:59:00"), polled(UNNAMED, "03-01T00:00:02")], reply(UNNAMED, NAMES)
     ),
-    "a poll turns out to be called what account data tells in the next month": Change(
+    "a poll has the names that account data has in the next month": Change(
         [polled(UNNAMED, "02-28T23:59:58"), account("03-01T00:00:00")], reply(UNNAMED, NAMES)
     ),
 }
 
 
-@pytest.mark.parametrize("away", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
+@pytest.mark.parametrize("archived_months", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_told_of_tracks_reaches_both_sides_of_a_month_end(
-    house: House, change: str, away: tuple[date, ...]
+def test_payloads_of_tracks_reach_both_sides_of_a_month_end(
+    household: Household, change: str, archived_months: tuple[date, ...]
 ) -> None:
-    house.tell("anna", *CHANGES[change].before)
-    house.archive(*away)
-    assert house.archived() == {("anna", month) for month in away}
-    house.tell("anna", CHANGES[change].told)
-    house.settle()
-    house.assert_exact()
+    household.receive("anna", *CHANGES[change].before)
+    household.archive(*archived_months)
+    assert household.archived() == {("anna", month) for month in archived_months}
+    household.receive("anna", CHANGES[change].later)
+    household.settle()
+    household.assert_exact()
 
 
-# ── Tracks that turn out to be one ───────────────────────────────────────────────────────────────────────────────────
+# ── Tracks that prove to be the same ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_merge_marks_the_archived_months_of_those_who_played_the_track_and_no_others(house: House) -> None:
-    house.tell("anna", extended(SONG, "02-10T12:00:00"), extended(OTHER, "01-10T12:00:00"))
-    house.tell("anna", polled(OTHER, "03-10T12:00:00"), extended(TWIN, "06-10T12:00:00"))
-    house.tell("anna", extended(OTHER, "09-10T12:00:00"))
-    house.tell("bert", extended(OTHER, "02-10T12:00:00"), polled(OTHER, "03-10T12:00:00"))
-    house.tell("carl", extended(SONG, "02-20T12:00:00"))
-    house.archive(JAN, FEB, MAR, JUN, SEP)
-    house.tell("anna", SAME_TRACK)
+def test_a_merge_invalidates_the_archived_months_of_users_who_played_the_track_and_no_others(
+    household: Household,
+) -> None:
+    household.receive("anna", extended(SONG, "02-10T12:00:00"), extended(OTHER, "01-10T12:00:00"))
+    household.receive("anna", polled(OTHER, "03-10T12:00:00"), extended(TWIN, "06-10T12:00:00"))
+    household.receive("anna", extended(OTHER, "09-10T12:00:00"))
+    household.receive("bert", extended(OTHER, "02-10T12:00:00"), polled(OTHER, "03-10T12:00:00"))
+    household.receive("carl", extended(SONG, "02-20T12:00:00"))
+    household.archive(JAN, FEB, MAR, JUN, SEP)
+    household.receive("anna", SAME_TRACK)
 
-    assert house.marks() == both("anna", FEB) | events_only("anna", MAR) | both("carl", FEB)
+    assert household.invalidated() == both("anna", FEB) | events_only("anna", MAR) | both("carl", FEB)
 
-    house.settle()
-    assert house.archived() == {("anna", JUN), ("anna", SEP), ("bert", FEB), ("bert", MAR)}
-    house.assert_exact()
+    household.settle()
+    assert household.archived() == {("anna", JUN), ("anna", SEP), ("bert", FEB), ("bert", MAR)}
+    household.assert_exact()
 
 
-@pytest.mark.parametrize("away", [(), (FEB,)], ids=["present", "archived"])
+@pytest.mark.parametrize("archived_months", [(), (FEB,)], ids=["present", "archived"])
 def test_plays_that_a_merge_makes_one_are_one_event_with_the_id_that_the_kept_track_had(
-    house: House, away: tuple[date, ...]
+    household: Household, archived_months: tuple[date, ...]
 ) -> None:
-    house.tell("anna", extended(SONG, "02-10T12:00:00", ms=9_000), extended(SONG, "02-11T12:00:00"))
-    house.settle()
-    house.tell("anna", extended(TWIN, "02-10T12:00:00"))
-    house.settle()
+    household.receive("anna", extended(SONG, "02-10T12:00:00", ms=9_000), extended(SONG, "02-11T12:00:00"))
+    household.settle()
+    household.receive("anna", extended(TWIN, "02-10T12:00:00"))
+    household.settle()
     twin = (str(TWIN.spotify_id), at("02-10T12:00:00"))
-    kept, before = house.warehouse.identities(house.ids["anna"])[twin], house.events("anna")
-    house.archive(*away)
-    house.tell("anna", SAME_TRACK)
-    house.settle()
-    house.assert_exact()
-    after = house.events("anna")
+    kept, before = household.warehouse.identities(household.ids["anna"])[twin], household.events("anna")
+    household.archive(*archived_months)
+    household.receive("anna", SAME_TRACK)
+    household.settle()
+    household.assert_exact()
+    after = household.events("anna")
     assert after.items() <= before.items()
-    assert house.warehouse.identities(house.ids["anna"])[twin] == kept
+    assert household.warehouse.identities(household.ids["anna"])[twin] == kept
 
 
-def test_a_track_that_is_merged_twice_before_anybody_rests_is_one_in_archived_months(house: House) -> None:
+def test_a_track_that_is_merged_twice_before_the_warehouse_settles_is_one_in_archived_months(
+    household: Household,
+) -> None:
     third = Track(spotify_id("g"), "Song (Live)", "Artist", None)
-    house.tell("anna", extended(SONG, "02-10T12:00:00"), extended(TWIN, "06-10T12:00:00"))
-    house.tell("anna", extended(third, "09-10T12:00:00"), polled(third, "02-10T12:00:02"))
-    house.archive(FEB, JUN)
-    house.tell("anna", SAME_TRACK)
-    house.warehouse.sync()
-    house.tell("anna", reply(third, TWIN))
-    house.settle()
-    house.assert_exact()
+    household.receive("anna", extended(SONG, "02-10T12:00:00"), extended(TWIN, "06-10T12:00:00"))
+    household.receive("anna", extended(third, "09-10T12:00:00"), polled(third, "02-10T12:00:02"))
+    household.archive(FEB, JUN)
+    household.receive("anna", SAME_TRACK)
+    household.warehouse.sync()
+    household.receive("anna", reply(third, TWIN))
+    household.settle()
+    household.assert_exact()
 
 
-@pytest.mark.parametrize("others", [[], ["bert"]], ids=["the row is gone", "the row is there for somebody else"])
-def test_what_was_merged_while_statistics_were_emptied_is_found_when_it_comes_back(
-    house: House, others: list[str]
+@pytest.mark.parametrize("others", [[], ["bert"]], ids=["the row is gone", "the row is there for another user"])
+def test_a_merge_while_statistics_are_empty_is_found_when_the_month_is_restored(
+    household: Household, others: list[str]
 ) -> None:
-    """They may be dropped and rebuilt at any time; until then nothing tells who played the track."""
-    house.tell("anna", extended(SONG, "02-10T12:00:00", ms=9_000), extended(TWIN, "02-10T12:00:00"))
-    house.tell("anna", extended(SONG, "02-11T12:00:00"), extended(TWIN, "09-10T12:00:00"))
+    """Statistics may be dropped and rebuilt at any time. Until then no table says which users played the track."""
+    household.receive("anna", extended(SONG, "02-10T12:00:00", ms=9_000), extended(TWIN, "02-10T12:00:00"))
+    household.receive("anna", extended(SONG, "02-11T12:00:00"), extended(TWIN, "09-10T12:00:00"))
     for name in others:
-        house.tell(name, extended(SONG, "09-10T12:00:00"))
-    house.archive(FEB)
-    anna = house.empty_statistics("anna")
-    house.tell("anna", SAME_TRACK)
-    assert ("anna", FEB) not in {(name, month) for name, month, _ in house.marks()}
-    house.warehouse.refresh(anna, [FEB, SEP])
-    house.settle()
-    house.assert_exact()
+        household.receive(name, extended(SONG, "09-10T12:00:00"))
+    household.archive(FEB)
+    anna = household.empty_statistics("anna")
+    household.receive("anna", SAME_TRACK)
+    assert ("anna", FEB) not in {(name, month) for name, month, _ in household.invalidated()}
+    household.warehouse.refresh(anna, [FEB, SEP])
+    household.settle()
+    household.assert_exact()
 
 
-@pytest.mark.parametrize("away", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
-def test_what_was_merged_while_statistics_were_emptied_meets_its_neighbours_when_it_comes_back(
-    house: House, away: tuple[date, ...]
+@pytest.mark.parametrize("archived_months", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
+def test_a_merge_while_statistics_are_empty_reaches_the_neighbours_when_the_month_is_restored(
+    household: Household, archived_months: tuple[date, ...]
 ) -> None:
-    house.tell("anna", polled(TWIN, "02-28T23:59:58"), extended(SONG, "03-01T00:00:00"))
-    house.tell("bert", extended(SONG, "09-10T12:00:00"))
-    house.archive(*away)
-    anna = house.empty_statistics("anna")
-    house.tell("anna", SAME_TRACK)
-    house.warehouse.sync()
-    house.warehouse.refresh(anna, [FEB, MAR])
-    house.settle()
-    house.assert_exact()
+    household.receive("anna", polled(TWIN, "02-28T23:59:58"), extended(SONG, "03-01T00:00:00"))
+    household.receive("bert", extended(SONG, "09-10T12:00:00"))
+    household.archive(*archived_months)
+    anna = household.empty_statistics("anna")
+    household.receive("anna", SAME_TRACK)
+    household.warehouse.sync()
+    household.warehouse.refresh(anna, [FEB, MAR])
+    household.settle()
+    household.assert_exact()
 
 
-# ── Account data of tracks that turn out to be one ───────────────────────────────────────────────────────────────────
+# ── Account data of tracks that prove to be the same ─────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("away", [(), (JAN,), (FEB,), (MAR,), (JAN, MAR), (JAN, FEB, MAR)])
+@pytest.mark.parametrize("archived_months", [(), (JAN,), (FEB,), (MAR,), (JAN, MAR), (JAN, FEB, MAR)])
 @pytest.mark.parametrize("heard", ["02-10T12:00:00", "01-31T20:00:00"])
 def test_account_data_meets_an_offline_play_of_months_before_once_their_tracks_are_one(
-    house: House, away: tuple[date, ...], heard: str
+    household: Household, archived_months: tuple[date, ...], heard: str
 ) -> None:
     offline = Play(SONG, OFFLINE, at("03-01T12:00:10"), at(heard), 6_000)
-    house.tell("anna", account("03-01T12:00:00"), offline, extended(TWIN, "09-01T12:00:00"), Search(NAMES, TWIN))
-    house.archive(*away)
-    house.tell("anna", SAME_TRACK)
-    house.settle()
-    house.assert_exact()
+    household.receive("anna", account("03-01T12:00:00"), offline, extended(TWIN, "09-01T12:00:00"), Search(NAMES, TWIN))
+    household.archive(*archived_months)
+    household.receive("anna", SAME_TRACK)
+    household.settle()
+    household.assert_exact()
 
 
-@pytest.mark.parametrize("away", [(), (FEB,)], ids=["present", "archived"])
+@pytest.mark.parametrize("archived_months", [(), (FEB,)], ids=["present", "archived"])
 def test_account_data_without_an_event_meets_an_extended_row_once_their_tracks_are_one(
-    house: House, away: tuple[date, ...]
+    household: Household, archived_months: tuple[date, ...]
 ) -> None:
-    """Until then a poll of the same names told it."""
-    house.tell("anna", *NAMED, account("02-10T12:00:00"), polled(TUNE, "02-10T12:00:30"))
-    house.tell("anna", extended(TWIN, "02-10T12:00:10"), Search(NAMES, SONG))
-    house.archive(*away)
-    house.tell("anna", SAME_TRACK)
-    house.settle()
-    house.assert_exact()
+    """Before, it matched a poll of the same names."""
+    household.receive("anna", *NAMED, account("02-10T12:00:00"), polled(TUNE, "02-10T12:00:30"))
+    household.receive("anna", extended(TWIN, "02-10T12:00:10"), Search(NAMES, SONG))
+    household.archive(*archived_months)
+    household.receive("anna", SAME_TRACK)
+    household.settle()
+    household.assert_exact()
 
 
-# ── Names that a search tells the track of ───────────────────────────────────────────────────────────────────────────
+# ── Names whose track a search finds ─────────────────────────────────────────────────────────────────────────────────
 
 HEARD_TWICE: list[Arrival] = [account("02-10T12:00:00"), polled(TUNE, "02-10T12:00:30")]
-"""The poll tells the play, so that the names have no event of their own."""
+"""Both are one play, so the names have no event of their own."""
 
 
-def test_a_search_marks_the_archived_months_with_these_names_and_no_others(house: House) -> None:
+def test_a_search_invalidates_the_archived_months_with_these_names_and_no_others(household: Household) -> None:
     elsewhere = Track(None, "Elsewhere", "Nobody", None)
-    house.tell("anna", *NAMED, *HEARD_TWICE, extended(SONG, "02-10T12:00:10"))
-    house.tell("anna", extended(OTHER, "01-10T12:00:00"), account("03-10T12:00:00", elsewhere))
-    house.tell("anna", account("06-10T12:00:00", elsewhere), polled(TUNE, "06-20T12:00:00"))
-    house.tell("bert", account("02-10T12:00:00", elsewhere), polled(TUNE, "02-10T12:00:30"))
-    house.archive(JAN, FEB, MAR, JUN)
-    house.tell("anna", Search(NAMES, SONG))
+    household.receive("anna", *NAMED, *HEARD_TWICE, extended(SONG, "02-10T12:00:10"))
+    household.receive("anna", extended(OTHER, "01-10T12:00:00"), account("03-10T12:00:00", elsewhere))
+    household.receive("anna", account("06-10T12:00:00", elsewhere), polled(TUNE, "06-20T12:00:00"))
+    household.receive("bert", account("02-10T12:00:00", elsewhere), polled(TUNE, "02-10T12:00:30"))
+    household.archive(JAN, FEB, MAR, JUN)
+    household.receive("anna", Search(NAMES, SONG))
 
-    noted = "SELECT DISTINCT track_name FROM archived_names JOIN export_tracks ON export_tracks.id = export_track_id"
-    assert set(house.conn.execute(noted)) == {("Tune",), ("Elsewhere",)}, "nothing but account data goes by its names"
-    assert house.marks() == events_only("anna", FEB, MAR)
+    recorded = "SELECT DISTINCT track_name FROM archived_names JOIN export_tracks ON export_tracks.id = export_track_id"
+    assert set(household.conn.execute(recorded)) == {("Tune",), ("Elsewhere",)}, "names of account data only"
+    assert household.invalidated() == events_only("anna", FEB, MAR)
 
-    house.settle()
-    assert house.archived() == {("anna", JUN), ("bert", FEB)}
-    house.assert_exact()
-
-
-def test_names_that_take_the_id_of_a_track_nobody_played_leave_the_archive_alone(house: House) -> None:
-    house.tell("anna", account("02-10T12:00:00"), polled(SONG, "03-01T12:00:00"))
-    house.archive(FEB, MAR)
-    house.tell("anna", Search(NAMES, OTHER))
-    house.settle()
-    assert house.archived() == {("anna", FEB), ("anna", MAR)}
-    house.assert_exact()
+    household.settle()
+    assert household.archived() == {("anna", JUN), ("bert", FEB)}
+    household.assert_exact()
 
 
-def test_two_names_of_one_archived_play_that_mean_one_track_are_one_event(house: House) -> None:
+def test_names_that_get_the_id_of_a_track_without_plays_do_not_change_the_archive(household: Household) -> None:
+    household.receive("anna", account("02-10T12:00:00"), polled(SONG, "03-01T12:00:00"))
+    household.archive(FEB, MAR)
+    household.receive("anna", Search(NAMES, OTHER))
+    household.settle()
+    assert household.archived() == {("anna", FEB), ("anna", MAR)}
+    household.assert_exact()
+
+
+def test_two_names_of_one_archived_play_that_mean_one_track_are_one_event(household: Household) -> None:
     spelled = Track(None, "Tune (Edit)", "Band", None)
-    house.tell("anna", account("02-10T12:00:00"), account("02-10T12:00:00", spelled))
-    house.archive(FEB)
-    house.tell("anna", Search(NAMES, SONG), Search(spelled, SONG))
-    house.settle()
-    house.assert_exact()
+    household.receive("anna", account("02-10T12:00:00"), account("02-10T12:00:00", spelled))
+    household.archive(FEB)
+    household.receive("anna", Search(NAMES, SONG), Search(spelled, SONG))
+    household.settle()
+    household.assert_exact()
 
 
-# ── Tracks that take other names ─────────────────────────────────────────────────────────────────────────────────────
+# ── Tracks whose names change ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_rename_marks_the_archived_months_in_which_the_track_may_meet_account_data_and_no_others(
-    house: House,
+def test_a_rename_invalidates_the_archived_months_where_the_track_may_match_account_data_and_no_others(
+    household: Household,
 ) -> None:
-    house.tell("anna", account("02-10T12:00:00"), polled(UNNAMED, "02-10T12:00:30"), polled(OTHER, "03-10T12:00:00"))
-    house.tell("anna", extended(OTHER, "01-10T12:00:00"), polled(UNNAMED, "06-10T12:00:00"))
-    house.tell("anna", account("09-10T12:00:00"))
-    house.tell("bert", polled(UNNAMED, "02-10T12:00:30"))
-    house.tell("carl", account("02-10T12:00:00"), polled(OTHER, "02-10T12:00:30"))
-    house.archive(JAN, FEB, MAR, JUN, SEP)
-    house.tell("anna", reply(UNNAMED, NAMES))
+    household.receive(
+        "anna", account("02-10T12:00:00"), polled(UNNAMED, "02-10T12:00:30"), polled(OTHER, "03-10T12:00:00")
+    )
+    household.receive("anna", extended(OTHER, "01-10T12:00:00"), polled(UNNAMED, "06-10T12:00:00"))
+    household.receive("anna", account("09-10T12:00:00"))
+    household.receive("bert", polled(UNNAMED, "02-10T12:00:30"))
+    household.receive("carl", account("02-10T12:00:00"), polled(OTHER, "02-10T12:00:30"))
+    household.archive(JAN, FEB, MAR, JUN, SEP)
+    household.receive("anna", reply(UNNAMED, NAMES))
 
-    assert house.marks() == events_only("anna", FEB, MAR)
+    assert household.invalidated() == events_only("anna", FEB, MAR)
 
-    house.settle()
-    assert house.archived() == {("anna", JUN), ("anna", SEP), ("bert", FEB), ("carl", FEB)}
-    house.assert_exact()
+    household.settle()
+    assert household.archived() == {("anna", JUN), ("anna", SEP), ("bert", FEB), ("carl", FEB)}
+    household.assert_exact()
 
 
-@pytest.mark.parametrize("away", [(), (FEB,)], ids=["present", "archived"])
-def test_names_in_the_export_of_somebody_else_part_and_join_archived_plays(
-    house: House, away: tuple[date, ...]
+@pytest.mark.parametrize("archived_months", [(), (FEB,)], ids=["present", "archived"])
+def test_names_in_the_export_of_another_user_part_and_join_archived_plays(
+    household: Household, archived_months: tuple[date, ...]
 ) -> None:
     remastered = TUNE._replace(name="Tune - Remastered")
-    anew = NAMES._replace(name="Tune - Remastered")
-    house.tell("anna", *NAMED, *HEARD_TWICE, account("02-20T12:00:00", anew), polled(TUNE, "02-20T12:00:30"))
-    house.archive(*away)
-    house.tell("bert", extended(remastered, "06-10T12:00:00"))
-    house.settle()
-    house.assert_exact()
+    same_names = NAMES._replace(name="Tune - Remastered")
+    household.receive(
+        "anna", *NAMED, *HEARD_TWICE, account("02-20T12:00:00", same_names), polled(TUNE, "02-20T12:00:30")
+    )
+    household.archive(*archived_months)
+    household.receive("bert", extended(remastered, "06-10T12:00:00"))
+    household.settle()
+    household.assert_exact()
 
 
-def test_a_rename_without_account_data_leaves_the_archive_alone(house: House) -> None:
-    house.tell("anna", polled(UNNAMED, "02-10T12:00:00"), extended(SONG, "03-01T12:00:00"))
-    house.archive(FEB, MAR)
-    house.tell("anna", reply(UNNAMED, NAMES))
-    house.settle()
-    assert house.archived() == {("anna", FEB), ("anna", MAR)}
-    house.assert_exact()
+def test_a_rename_without_account_data_does_not_change_the_archive(household: Household) -> None:
+    household.receive("anna", polled(UNNAMED, "02-10T12:00:00"), extended(SONG, "03-01T12:00:00"))
+    household.archive(FEB, MAR)
+    household.receive("anna", reply(UNNAMED, NAMES))
+    household.settle()
+    assert household.archived() == {("anna", FEB), ("anna", MAR)}
+    household.assert_exact()
 
 
-# ── Marks that are there already ─────────────────────────────────────────────────────────────────────────────────────
+# ── Invalidations that exist already ─────────────────────────────────────────────────────────────────────────────────
 
 RENEWING: dict[str, Change] = {
     "merge": Change([extended(SONG, "02-10T12:00:00"), extended(TWIN, "02-11T12:00:00")], SAME_TRACK),
@@ -453,35 +461,37 @@ RENEWING: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", RENEWING)
-def test_a_mark_that_is_there_already_is_renewed_for_whoever_takes_it_for_done(house: House, change: str) -> None:
-    house.tell("anna", *RENEWING[change].before)
-    house.archive(FEB)
-    invalidate(house.conn, [UserMonth(house.ids["anna"], FEB)], Stage.EVENTS)
+def test_an_invalidation_that_exists_is_renewed_for_a_session_that_is_about_to_clear_it(
+    household: Household, change: str
+) -> None:
+    household.receive("anna", *RENEWING[change].before)
+    household.archive(FEB)
+    invalidate(household.conn, [UserMonth(household.ids["anna"], FEB)], Stage.EVENTS)
     version = "SELECT xmin::text FROM invalidated_user_months WHERE stage = 'EVENTS'"
-    seen = house.conn.execute(version).fetchall()
-    house.tell("anna", RENEWING[change].told)
-    house.warehouse.sync()
-    assert house.conn.execute(version).fetchall() != seen
+    seen = household.conn.execute(version).fetchall()
+    household.receive("anna", RENEWING[change].later)
+    household.warehouse.sync()
+    assert household.conn.execute(version).fetchall() != seen
 
 
-# ── What work on a slice needs ───────────────────────────────────────────────────────────────────────────────────────
+# ── What work on a user-month needs ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
     "matchable", [polled(SONG, "05-10T12:00:00"), account("05-10T12:00:00")], ids=["poll", "account data"]
 )
-def test_work_needs_its_own_slice_and_two_months_around_it_where_they_share_a_bucket_or_a_match(
-    house: House, matchable: Play | Polled
+def test_work_needs_its_own_user_month_and_two_months_around_it_where_they_share_a_bucket_or_a_match(
+    household: Household, matchable: Play | Polled
 ) -> None:
     plain = [extended(SONG, f"0{month}-10T12:00:00") for month in (1, 2, 3, 4, 6)]
-    house.tell("anna", *plain, matchable)
-    house.tell("bert", *plain, polled(SONG, "02-10T12:00:00"))
-    house.archive(JAN, FEB, MAR, APR, MAY, JUN)
+    household.receive("anna", *plain, matchable)
+    household.receive("bert", *plain, polled(SONG, "02-10T12:00:00"))
+    household.archive(JAN, FEB, MAR, APR, MAY, JUN)
 
     def needed(*work: date, with_neighbours: bool) -> list[date]:
-        slices = [UserMonth(house.ids["anna"], month) for month in work]
-        found = archive.archived_around(house.conn, slices, with_neighbours=with_neighbours)
-        assert {user_id for user_id, _ in found} <= {house.ids["anna"]}
+        user_months = [UserMonth(household.ids["anna"], month) for month in work]
+        found = archive.archived_around(household.conn, user_months, with_neighbours=with_neighbours)
+        assert {user_id for user_id, _ in found} <= {household.ids["anna"]}
         return [month for _, month in found]
 
     assert needed(FEB, with_neighbours=False) == [FEB]
@@ -493,7 +503,7 @@ def test_work_needs_its_own_slice_and_two_months_around_it_where_they_share_a_bu
 
 
 class Bucket(NamedTuple):
-    """Two plays that lie in one, the first of them in a month that is archived when the other arrives."""
+    """Two plays of one bucket. The first lies in a month that is archived when the second arrives."""
 
     timezone: str
     month: date
@@ -520,100 +530,104 @@ BUCKETS: dict[str, Bucket] = {
 
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_a_late_play_is_counted_in_one_bucket_with_archived_plays_of_the_months_around_it(
-    house: House, bucket: str
+    household: Household, bucket: str
 ) -> None:
     timezone, month, archived, late = BUCKETS[bucket]
-    house.tell("anna", archived, extended(OTHER, "09-10T12:00:00"), timezone=timezone)
-    house.tell("bert", archived, timezone=timezone)
-    house.archive(month, SEP)
-    house.tell("anna", late)
-    house.settle()
-    assert house.archived() == {("anna", SEP), ("bert", month)}
-    house.assert_exact()
+    household.receive("anna", archived, extended(OTHER, "09-10T12:00:00"), timezone=timezone)
+    household.receive("bert", archived, timezone=timezone)
+    household.archive(month, SEP)
+    household.receive("anna", late)
+    household.settle()
+    assert household.archived() == {("anna", SEP), ("bert", month)}
+    household.assert_exact()
 
 
-def test_months_between_two_late_ones_are_counted_with_what_is_archived_of_them(house: House) -> None:
+def test_months_between_two_late_ones_are_counted_with_what_is_archived_of_them(household: Household) -> None:
     plain = [extended(SONG, f"0{month}-15T12:00:00") for month in (1, 2, 3, 4, 5, 6, 9)]
-    house.tell("anna", *plain)
-    house.archive(JAN, FEB, MAR, APR, MAY, JUN, SEP)
-    house.tell("anna", extended(OTHER, "01-20T12:00:00"), extended(OTHER, "05-20T12:00:00"))
-    house.settle()
-    assert house.archived() == {("anna", SEP)}
-    house.assert_exact()
+    household.receive("anna", *plain)
+    household.archive(JAN, FEB, MAR, APR, MAY, JUN, SEP)
+    household.receive("anna", extended(OTHER, "01-20T12:00:00"), extended(OTHER, "05-20T12:00:00"))
+    household.settle()
+    assert household.archived() == {("anna", SEP)}
+    household.assert_exact()
 
 
-def test_a_new_time_zone_brings_back_one_listener_and_nobody_else(house: House) -> None:
+def test_a_new_time_zone_restores_the_months_of_one_user_and_of_no_other(household: Household) -> None:
     for name in ("anna", "bert"):
-        house.tell(name, extended(SONG, "01-31T23:30:00"), extended(SONG, "02-28T23:30:00"))
-    house.archive(JAN, FEB)
-    users.set_timezone(house.conn, "anna", "Asia/Kathmandu")
-    house.landed["anna"] = house.landed["anna"]._replace(timezone="Asia/Kathmandu")
-    house.settle()
-    assert house.archived() == {("bert", JAN), ("bert", FEB)}
-    house.assert_exact()
+        household.receive(name, extended(SONG, "01-31T23:30:00"), extended(SONG, "02-28T23:30:00"))
+    household.archive(JAN, FEB)
+    users.set_timezone(household.conn, "anna", "Asia/Kathmandu")
+    household.landed["anna"] = household.landed["anna"]._replace(timezone="Asia/Kathmandu")
+    household.settle()
+    assert household.archived() == {("bert", JAN), ("bert", FEB)}
+    household.assert_exact()
 
 
 # ── Plays of a month that is archived ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_slices_come_back_from_whichever_part_they_are_in_and_no_others_do(house: House) -> None:
+def test_user_months_are_restored_from_the_parts_that_hold_them_and_no_others_are(household: Household) -> None:
     plays = extended(SONG, "02-10T12:00:00"), extended(SONG, "06-10T12:00:00")
-    house.tell("anna", *plays)
-    house.archive(FEB)
-    house.tell("bert", *plays)
-    house.archive(FEB, JUN)
-    parts = {(part.month, part.part): part.listeners for part in archive.archived_parts(house.conn)}
+    household.receive("anna", *plays)
+    household.archive(FEB)
+    household.receive("bert", *plays)
+    household.archive(FEB, JUN)
+    parts = {(part.month, part.part): part.user_count for part in archive.archived_parts(household.conn)}
     assert parts == {(FEB, 1): 1, (FEB, 2): 1, (JUN, 1): 2}
 
-    anna, bert = house.ids["anna"], house.ids["bert"]
-    came = archiving.restore_archived(house.warehouse.store, house.conn, [UserMonth(anna, JUN), UserMonth(bert, FEB)])
+    anna, bert = household.ids["anna"], household.ids["bert"]
+    restored = archiving.restore_archived(
+        household.warehouse.store, household.conn, [UserMonth(anna, JUN), UserMonth(bert, FEB)]
+    )
 
-    assert came == 2
-    assert house.archived() == {("anna", FEB), ("bert", JUN)}
-    house.assert_exact()
+    assert restored == 2
+    assert household.archived() == {("anna", FEB), ("bert", JUN)}
+    household.assert_exact()
 
 
 @pytest.mark.parametrize(
     "play", [extended(OTHER, "02-20T12:00:00"), polled(OTHER, "02-20T12:00:00")], ids=["export", "poll"]
 )
-def test_a_late_play_of_an_archived_month_brings_back_its_listener_and_nobody_else(
-    house: House, play: Play | Polled
+def test_a_late_play_of_an_archived_month_restores_the_month_of_its_user_and_of_no_other(
+    household: Household, play: Play | Polled
 ) -> None:
     for name in ("anna", "bert"):
-        house.tell(name, extended(SONG, "02-10T12:00:00"), extended(SONG, "09-10T12:00:00"))
-    house.archive(FEB, SEP)
-    house.tell("anna", play)
-    house.settle()
-    assert house.archived() == {("anna", SEP), ("bert", FEB), ("bert", SEP)}
-    house.assert_exact()
+        household.receive(name, extended(SONG, "02-10T12:00:00"), extended(SONG, "09-10T12:00:00"))
+    household.archive(FEB, SEP)
+    household.receive("anna", play)
+    household.settle()
+    assert household.archived() == {("anna", SEP), ("bert", FEB), ("bert", SEP)}
+    household.assert_exact()
 
 
 @pytest.mark.parametrize(("first", "again"), [(None, 180_000), (180_000, None)], ids=["learned", "known"])
-def test_a_poll_that_is_seen_again_after_its_month_left_has_the_length_that_was_told_once(
-    house: House, first: int | None, again: int | None
+def test_a_poll_that_is_seen_again_after_its_month_was_archived_has_the_length_that_was_known(
+    household: Household, first: int | None, again: int | None
 ) -> None:
-    house.tell("anna", polled(SONG, "02-10T12:00:00", first))
+    household.receive("anna", polled(SONG, "02-10T12:00:00", first))
     polled_at = "SELECT polled_at FROM polled_plays"
-    seen = house.conn.execute(polled_at).fetchall()
-    house.archive(FEB)
-    house.tell("anna", polled(SONG, "02-10T12:00:00", again))
-    house.settle()
-    house.assert_exact()
-    assert house.conn.execute(polled_at).fetchall() == seen
+    seen = household.conn.execute(polled_at).fetchall()
+    household.archive(FEB)
+    household.receive("anna", polled(SONG, "02-10T12:00:00", again))
+    household.settle()
+    household.assert_exact()
+    assert household.conn.execute(polled_at).fetchall() == seen
 
 
-def test_an_upload_that_landed_without_the_archive_at_hand_is_counted_once_when_it_is(house: House) -> None:
-    told = extended(SONG, "02-10T12:00:00")
-    again, new = told._replace(context=CONTEXT._replace(platform="android")), extended(OTHER, "02-11T12:00:00")
-    house.tell("anna", told, extended(SONG, "03-10T12:00:00"))
-    house.archive(FEB, MAR)
-    house.remember("anna", [again, new])
-    Warehouse(house.conn, house.warehouse.status_conn).land(house.ids["anna"], [again, new])
-    house.settle()
-    house.assert_exact()
-    platforms = house.conn.execute(
+def test_an_upload_that_landed_while_the_archive_was_unavailable_is_counted_once_when_it_is_available(
+    household: Household,
+) -> None:
+    first = extended(SONG, "02-10T12:00:00")
+    again, new = first._replace(context=CONTEXT._replace(platform="android")), extended(OTHER, "02-11T12:00:00")
+    household.receive("anna", first, extended(SONG, "03-10T12:00:00"))
+    household.archive(FEB, MAR)
+    household.remember("anna", [again, new])
+    Warehouse(household.conn, household.warehouse.status_conn).land(household.ids["anna"], [again, new])
+    household.settle()
+    household.assert_exact()
+    platforms = household.conn.execute(
         "SELECT played_at, platform FROM imported_plays JOIN play_contexts ON play_contexts.id = context_id"
         " WHERE played_at < %s ORDER BY played_at",
         [MAR],
     )
-    assert platforms.fetchall() == [(told.played_at, "ios"), (new.played_at, "ios")]
+    assert platforms.fetchall() == [(first.played_at, "ios"), (new.played_at, "ios")]

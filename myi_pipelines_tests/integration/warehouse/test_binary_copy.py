@@ -26,8 +26,8 @@ def plays() -> list[Play]:
         context = Context(f"phone {number % 7}", "DE", None, "fwdbtn", number % 2 == 0, None, False, False)
         if number % 10 == 0:
             track, context = Track(None, f"Söng {number % 5}", "Artist", None), NO_CONTEXT
-        told = ended + timedelta(days=number % 4) if number % 5 else ended
-        made.append(Play(track, context, told, ended, 4_000 + 100 * number))
+        stopped = ended + timedelta(days=number % 4) if number % 5 else ended
+        made.append(Play(track, context, stopped, ended, 4_000 + 100 * number))
     return made
 
 
@@ -46,8 +46,8 @@ def landed(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 def test_plays_land_as_they_are_however_often_numbers_start_over(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, numbered: int, held: int
 ) -> None:
-    monkeypatch.setattr(binary_copy, "NUMBERED_AT_MOST", numbered)
-    monkeypatch.setattr(landing, "NAMES_HELD_AT_MOST", held)
+    monkeypatch.setattr(binary_copy, "REMEMBERED_AT_MOST", numbered)
+    monkeypatch.setattr(landing, "NAMES_BUFFERED_AT_MOST", held)
     user_id = warehouse.user("ada", "UTC")
     done = warehouse.land(user_id, plays())
     assert landed(warehouse) == [(*play.track, *play.context, *play[2:]) for play in plays()]
@@ -74,7 +74,7 @@ def numbered(rows: bytes) -> list[tuple[int, tuple[bytes | None, ...]]]:
     return found
 
 
-def test_a_batch_tells_its_months_and_which_numbers_are_new() -> None:
+def test_a_batch_lists_its_months_and_the_numbers_that_are_new() -> None:
     packer = Packer(5_000, first_number=7)
     first, second = (packer.pack(Batch(some, len(some), 1, Counter(), 0, [])) for some in (plays()[:4], plays()[2:6]))
     assert first.months == {date(2020, 1, 1), date(2020, 2, 1)}
@@ -85,7 +85,7 @@ def test_a_batch_tells_its_months_and_which_numbers_are_new() -> None:
     assert second.names == len(names) + len(numbered(second.contexts)) == 4
 
 
-def test_nothing_is_a_batch_too() -> None:
+def test_a_batch_may_be_empty() -> None:
     batch = Packer(5_000).pack(Batch([], 3, 9, Counter(podcast=3), 0, ["a note"]))
     assert (batch.copied, batch.tracks, batch.contexts, batch.names) == (b"", b"", b"", 0)
     assert (batch.plays, batch.months, batch.rows) == (0, set(), 3)

@@ -1,4 +1,4 @@
-"""Whom the catalog waits for: listeners whose events may change with the names that it takes in."""
+"""The catalog waits for users whose events may change with the names that it takes in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPOTIFY_ID = f"{7:022}"
 
 
 @pytest.mark.parametrize("has_account_data", [True, False])
-def test_listeners_whose_account_data_may_meet_a_polled_track_are_waited_for(
+def test_the_catalog_waits_for_users_whose_account_data_may_match_a_polled_track(
     warehouse: Warehouse, database_url: str, has_account_data: bool
 ) -> None:
     polling, importing = warehouse.user("polling", "UTC"), warehouse.user("importing", "UTC")
@@ -29,9 +29,9 @@ def test_listeners_whose_account_data_may_meet_a_polled_track_are_waited_for(
     warehouse.settle([polling])
 
     def take_names_in() -> None:
-        with open_warehouse(database_url) as mine:
-            mine.land(importing, [Play(Track(SPOTIFY_ID, "Song", "Artist", "Album"), CONTEXT, ENDED, ENDED, 100_000)])
-            mine.sync()
+        with open_warehouse(database_url) as other:
+            other.land(importing, [Play(Track(SPOTIFY_ID, "Song", "Artist", "Album"), CONTEXT, ENDED, ENDED, 100_000)])
+            other.sync()
 
     with ThreadPoolExecutor(1) as pool:
         with warehouse.status_conn.transaction():

@@ -1,7 +1,8 @@
 """Plays near the end of a month decide what the neighbouring month's events are, whichever of them arrives last.
 
-Each example is a story of arrivals that once left, or could leave, a neighbour as it was; all are compared with the
-reference after every arrival. February 2021 ends at the stroke of midnight: times from 12:00 on are its last day's.
+Each example is a sequence of arrivals after which a neighbouring month once stayed as it was, or might stay so. After
+every arrival all tables are compared with the reference. Times from 12:00 on are of the last day of February 2021, and
+earlier times are of the first of March.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ SONG = Track(SONG_ID, "Song", "Artist", "Album")
 
 
 def at(text: str) -> datetime:
-    """A time of the two days around the month's end, or of a day that is told."""
+    """A time of the two days around the month's end, or of the day that is given."""
     day = "2021-02-28" if text >= "12" else "2021-03-01"
     return datetime.fromisoformat(text if "T" in text else f"{day}T{text}").replace(tzinfo=UTC)
 
 
-def extended(ended: str, ms: int = 6_000, told: str | None = None) -> Play:
-    return Play(SONG, CONTEXT, at(told or ended), at(ended), ms)
+def extended(ended: str, ms: int = 6_000, played: str | None = None) -> Play:
+    return Play(SONG, CONTEXT, at(played or ended), at(ended), ms)
 
 
 def account(ended: str, ms: int = 6_000) -> Play:
@@ -41,7 +42,7 @@ def polled(moment: str) -> Polled:
     return Polled(SONG_ID, at(moment), 200_000)
 
 
-NAMED = [extended("12:00:00", ms=0)]  # tells that the id is this song
+NAMED = [extended("12:00:00", ms=0)]  # says that the id is this song
 
 STORIES: dict[str, list[Arrival]] = {
     "an end polled later takes the export row from the start polled in the month before": [
@@ -82,23 +83,23 @@ STORIES: dict[str, list[Arrival]] = {
     ],
     "a play heard offline in one month beats account data of the next": [
         [account("02:00:00")],
-        [extended("20:00:00", told="02:00:30")],
+        [extended("20:00:00", played="02:00:30")],
     ],
     "a play heard offline in one month beats account data of the next that lands later": [
-        [extended("20:00:00", told="02:00:30")],
+        [extended("20:00:00", played="02:00:30")],
         [account("02:00:00")],
     ],
-    "a play heard offline amid one month beats account data amid the next": [
+    "a play heard offline in the middle of one month beats account data in the middle of the next": [
         [account("2021-03-09T02:00:00")],
-        [extended("2021-02-10T20:00:00", told="2021-03-09T02:00:30")],
+        [extended("2021-02-10T20:00:00", played="2021-03-09T02:00:30")],
     ],
     "account data beaten by an offline play gives its poll back": [
         NAMED,
         [account("00:00:00")],
         [polled("23:59:58")],
-        [extended("20:00:00", told="00:00:30")],
+        [extended("20:00:00", played="00:00:30")],
     ],
-    "a poll that account data told is told better by its end": [
+    "a poll that matches account data has a better match by its end": [
         NAMED,
         [polled("01:00:30")],
         [account("01:00:00")],

@@ -1,4 +1,4 @@
-"""Partitions are made ahead and kept as they should be, whenever, from wherever and how often it is asked for."""
+"""Maintenance makes partitions in advance and corrects them, at any time, from any process and any number of times."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_missing_months_are_made_once(warehouse_conn: Connection) -> None:
     assert missing_partitions(warehouse_conn, AHEAD) == []
 
 
-def test_of_two_at_once_each_partition_is_made_by_one_and_nobody_fails(database_url: str) -> None:
+def test_several_processes_at_once_make_each_partition_once_and_none_fails(database_url: str) -> None:
     def run() -> Maintained | None:
         with connect(database_url) as conn:
             return maintain(conn, AHEAD)
@@ -50,7 +50,9 @@ def test_of_two_at_once_each_partition_is_made_by_one_and_nobody_fails(database_
     assert sorted(name for one in done if one is not None for name in one.created) == EVERYTHING
 
 
-def test_it_leaves_quietly_while_somebody_else_is_at_it(warehouse_conn: Connection, database_url: str) -> None:
+def test_it_does_nothing_while_another_session_maintains_the_partitions(
+    warehouse_conn: Connection, database_url: str
+) -> None:
     with connect(database_url) as other:
         other.execute("SELECT pg_advisory_lock(hashtextextended('myi:maintenance', 0))")
         assert maintain(warehouse_conn, AHEAD) is None
@@ -84,7 +86,7 @@ def test_settings_that_drifted_are_found_and_set_again(warehouse_conn: Connectio
     assert drifts(warehouse_conn) == []
 
 
-def test_a_month_that_was_left_aside_is_dropped_but_not_one_that_is_being_built(
+def test_an_orphaned_shadow_partition_is_dropped_but_not_one_that_is_being_built(
     warehouse_conn: Connection, database_url: str
 ) -> None:
     with (
@@ -98,7 +100,7 @@ def test_a_month_that_was_left_aside_is_dropped_but_not_one_that_is_being_built(
     assert shadow_partitions.orphans(warehouse_conn) == []
 
 
-def test_the_report_tells_what_is_in_each_partition(warehouse_conn: Connection, database_url: str) -> None:
+def test_the_report_shows_what_is_in_each_partition(warehouse_conn: Connection, database_url: str) -> None:
     with open_warehouse(database_url) as warehouse:
         prepare(warehouse, 1)
     maintain(warehouse_conn, AHEAD[:1])
@@ -116,7 +118,9 @@ def test_the_report_tells_what_is_in_each_partition(warehouse_conn: Connection, 
     assert ahead.range == "FOR VALUES FROM ('2030-11-01 00:00:00+00') TO ('2030-12-01 00:00:00+00')"
 
 
-def test_the_asset_makes_what_its_checks_miss(database_url: str, tmp_path: Path, warehouse_conn: Connection) -> None:
+def test_the_asset_makes_the_partitions_that_its_checks_miss(
+    database_url: str, tmp_path: Path, warehouse_conn: Connection
+) -> None:
     harness = Harness(database_url, tmp_path)
     this_month = datetime.now(UTC).date().replace(day=1)
     with DagsterInstance.ephemeral() as instance:
@@ -124,12 +128,11 @@ def test_the_asset_makes_what_its_checks_miss(database_url: str, tmp_path: Path,
         assert not checks(before)["partitions_are_present"][0]
         result = harness.run("maintain_partitions", instance, months=[this_month])
         assert result.success, why(result)
-        [told] = metadata(result, "listening_events_partitions").values()
+        [shown] = metadata(result, "listening_events_partitions").values()
         wanted = months_between(this_month, last_month())
-        assert told["run_created"] == len(wanted) * len(MONTH_TABLES)
-        assert len(
-            told["partition_table"].records if hasattr(told["partition_table"], "records") else told["partition_table"]
-        ) == len(wanted)
+        assert shown["run_created"] == len(wanted) * len(MONTH_TABLES)
+        table = shown["partition_table"]
+        assert len(table.records if hasattr(table, "records") else table) == len(wanted)
         warehouse_conn.execute(
             f"ALTER TABLE {partition_name('listening_events', this_month)} SET (fillfactor = 70)".encode()
         )

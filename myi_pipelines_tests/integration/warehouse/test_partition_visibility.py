@@ -1,7 +1,7 @@
-"""A session that was looking partitions up while another one attached one keeps the old list; whoever derives notices.
+"""A session that looks partitions up while another session attaches one keeps an old list, and notices it before work.
 
-That moment is made here: a session that has read which partitions there are, and then waits to learn what they are,
-hears of the attachment before it has made its list.
+The tests create that moment: a session has read which partitions exist and waits to read their details. Then the notice
+of the attachment arrives before the session has stored its list.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def reader(warehouse: Warehouse, database_url: str) -> Iterator[Connection]:
 
 
 def attach_while_looked_up(conn: Connection, reader: Connection, table: MonthTable, month: date) -> None:
-    """Attach a month anew while ``reader``, which has used other tables only, looks up the table's partitions."""
+    """Attach a month again while ``reader``, which has used other tables only, looks up the table's partitions."""
     conn.execute(f"ALTER TABLE {table.name} DETACH PARTITION {partition_name(table.name, month)}".encode())
     for known in (
         *(f"SELECT FROM {other.name}" for other in MONTH_TABLES if other != table),
@@ -85,7 +85,7 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def knows(conn: Connection, table: MonthTable, month: date) -> bool:
-    return partition_name(table.name, month) in partitions._known(conn, table, [month])
+    return partition_name(table.name, month) in partitions._known_partitions(conn, table, [month])
 
 
 def a_month(warehouse: Warehouse) -> UserMonth:
@@ -94,7 +94,7 @@ def a_month(warehouse: Warehouse) -> UserMonth:
 
 
 @pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
-def test_a_session_that_kept_an_old_list_is_made_to_look_again(
+def test_a_session_with_an_old_list_looks_the_partitions_up_again(
     warehouse: Warehouse, reader: Connection, table: MonthTable
 ) -> None:
     month = min(partitions.existing_months(warehouse.conn, table))
@@ -123,7 +123,7 @@ def refresh(conn: Connection, one: UserMonth) -> None:
     [(conform, IMPORTED_PLAYS), (refresh, LISTENING_EVENTS), (refresh, USER_TRACK_MONTHS)],
     ids=["events", "statistics", "statistics of months whose counts were not seen"],
 )
-def test_nothing_is_missed(
+def test_no_row_is_missed_when_deriving(
     warehouse: Warehouse, reader: Connection, derive: Callable[[Connection, UserMonth], None], table: MonthTable
 ) -> None:
     one = a_month(warehouse)
@@ -134,7 +134,7 @@ def test_nothing_is_missed(
     assert warehouse.tables(one.user_id) == expected
 
 
-def test_nor_by_the_second_connection_of_statistics(warehouse: Warehouse, reader: Connection) -> None:
+def test_no_row_is_missed_by_the_second_connection_of_statistics(warehouse: Warehouse, reader: Connection) -> None:
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
     attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
@@ -143,21 +143,23 @@ def test_nor_by_the_second_connection_of_statistics(warehouse: Warehouse, reader
 
 
 @pytest.mark.parametrize("table", [LISTENING_EVENTS, USER_TRACK_MONTHS], ids=lambda table: table.name)
-def test_nor_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
+def test_no_row_is_missed_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
     attach_while_looked_up(warehouse.conn, reader, table, a_month(warehouse).month)
     assert invariants.check(reader) == []
 
 
 @pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
-def test_nor_by_forgetting(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
+def test_no_row_is_missed_by_forgetting(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
     one = a_month(warehouse)
     attach_while_looked_up(warehouse.conn, reader, table, one.month)
     personal_data.forget_user(reader, one.user_id)
     assert set(personal_data.count_rows(warehouse.conn, one.user_id).values()) == {0}
 
 
-def test_while_a_snapshot_is_read_no_month_leaves_and_others_come(warehouse: Warehouse, reader: Connection) -> None:
-    leave = (
+def test_while_a_snapshot_is_read_no_month_is_detached_and_others_are_attached(
+    warehouse: Warehouse, reader: Connection
+) -> None:
+    detach = (
         f"ALTER TABLE listening_events DETACH PARTITION {partition_name('listening_events', a_month(warehouse).month)}"
     )
     count = "SELECT count(*) FROM listening_events"
@@ -165,10 +167,10 @@ def test_while_a_snapshot_is_read_no_month_leaves_and_others_come(warehouse: War
     warehouse.conn.execute("SET lock_timeout = '50ms'")
     with snapshot(reader):
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            warehouse.conn.execute(leave.encode())
+            warehouse.conn.execute(detach.encode())
         assert len(partitions.ensure_months(warehouse.conn, [date(2008, 10, 1)])) == len(MONTH_TABLES)
         assert reader.execute(count).fetchall() == [before]
-    warehouse.conn.execute(leave.encode())
+    warehouse.conn.execute(detach.encode())
     [after] = reader.execute(count)
     assert after < before
 
@@ -201,12 +203,12 @@ DERIVING: dict[str, Callable[[Connection, UserMonth], object]] = {
 
 
 @pytest.mark.parametrize("what", DERIVING)
-def test_nothing_is_derived_by_a_session_that_goes_on_not_knowing(
+def test_a_session_that_never_sees_all_partitions_derives_nothing(
     warehouse: Warehouse, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
-    monkeypatch.setattr(partitions, "_known", lambda *asked: set())
+    monkeypatch.setattr(partitions, "_known_partitions", lambda *asked: set())
     with pytest.raises(PartitionsUnknown, match=r"does not find all partitions of .*; run it again"):
         DERIVING[what](warehouse.conn, one)
     monkeypatch.undo()
@@ -222,7 +224,7 @@ def test_partitions_are_found_in_any_plan(warehouse: Warehouse) -> None:
     ensure_partitions_visible(warehouse.conn, LISTENING_EVENTS)
 
 
-def test_months_that_are_not_there_are_not_missed(warehouse: Warehouse) -> None:
+def test_months_without_a_partition_are_not_missed(warehouse: Warehouse) -> None:
     for months in ([], [date(2008, 10, 1)], [date(2008, 10, 1), date(2009, 2, 1)]):
         ensure_partitions_visible(warehouse.conn, LISTENING_EVENTS, months)
     with pytest.raises(psycopg.errors.UndefinedTable):

@@ -1,4 +1,4 @@
-"""Months that are built aside and swapped in have the rows of the merge, at every moment and whatever goes wrong."""
+"""Exchanged months have the same rows as merged ones, at every moment and whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.properties.test_listening_properties import Arrival, Home, arrivals, bounded, take_and_check
 from myi_pipelines_tests.support import exchanging, reference
-from myi_pipelines_tests.support.exchanging import MONTHS, Swapping, landing, mark_all, open_swapping, prepare, swaps
+from myi_pipelines_tests.support.exchanging import (
+    MONTHS,
+    ExchangingWarehouse,
+    exchanges,
+    invalidate_all,
+    landing,
+    open_exchanging_warehouse,
+    prepare,
+)
 from myi_pipelines_tests.support.killable_processes import (
     DATABASE,
     durable_server,
@@ -36,20 +44,20 @@ from myi_pipelines_tests.support.strategies import Listener, households, narrow_
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
 MAY = MONTHS[0]
-LISTENERS = 5
+USERS = 5
 KILLS = 5
 
 
 @pytest.fixture(autouse=True)
-def _every_month_is_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in exchanging.always_swap().items():
+def _every_month_is_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in exchanging.always_exchange().items():
         monkeypatch.setattr(rebuild, name, value)
-    swaps.clear()
+    exchanges.clear()
 
 
 @pytest.fixture
-def warehouse(database_url: str) -> Iterator[Swapping]:
-    with open_swapping(database_url) as opened:
+def warehouse(database_url: str) -> Iterator[ExchangingWarehouse]:
+    with open_exchanging_warehouse(database_url) as opened:
         yield opened
 
 
@@ -57,16 +65,16 @@ def rows(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     return warehouse.conn.execute("SELECT * FROM listening_events ORDER BY id").fetchall()
 
 
-def expected(listeners: int = LISTENERS) -> dict[str, reference.Tables]:
-    return reference.derive({f"listener{number}": landing(number) for number in range(listeners)})
+def expected(users: int = USERS) -> dict[str, reference.Tables]:
+    return reference.derive({f"listener{number}": landing(number) for number in range(users)})
 
 
 def assert_whole(warehouse: Warehouse, user_ids: dict[str, int]) -> None:
     warehouse.settle(user_ids.values())
     assert invariants.check(warehouse.conn) == []
-    told = expected(len(user_ids))
+    wanted = expected(len(user_ids))
     for name, user_id in user_ids.items():
-        assert warehouse.tables(user_id) == told[name]
+        assert warehouse.tables(user_id) == wanted[name]
 
 
 # ── The same rows ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -78,23 +86,23 @@ def assert_whole(warehouse: Warehouse, user_ids: dict[str, int]) -> None:
         lambda household: st.tuples(st.just(household), arrivals(household))
     )
 )
-def test_swapped_months_have_the_rows_of_the_merge_and_keep_ids(
-    warehouse: Swapping, drawn: tuple[tuple[Listener, ...], list[Arrival]]
+def test_exchanged_months_have_the_rows_of_the_merge_and_keep_ids(
+    warehouse: ExchangingWarehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
 ) -> None:
     household, order = drawn
     home = Home(warehouse, household)
     take_and_check(home, order)
     found = {user_id: warehouse.rows(user_id) for user_id in home.ids}
-    slices = [one for user_id in home.ids for one in warehouse.slices_of(user_id)]
-    merged = Warehouse.conform(warehouse, slices)
+    chosen = [one for user_id in home.ids for one in warehouse.slices_of(user_id)]
+    merged = Warehouse.conform(warehouse, chosen)
     assert merged.total() == merged["unchanged"]
     assert {user_id: warehouse.rows(user_id) for user_id in home.ids} == found
 
 
-def test_rows_that_are_wrong_or_missing_or_too_many_are_put_right_and_the_others_keep_their_ids(
-    warehouse: Swapping,
+def test_rows_that_are_wrong_or_missing_or_too_many_are_corrected_and_the_others_keep_their_ids(
+    warehouse: ExchangingWarehouse,
 ) -> None:
-    user_ids = prepare(warehouse, LISTENERS)
+    user_ids = prepare(warehouse, USERS)
     before = rows(warehouse)
     warehouse.conn.execute("UPDATE listening_events SET ms_played = 7 WHERE id % 3 = 0")
     warehouse.conn.execute("DELETE FROM listening_events WHERE id % 5 = 0")
@@ -103,45 +111,45 @@ def test_rows_that_are_wrong_or_missing_or_too_many_are_put_right_and_the_others
         " SELECT user_id, track_id, played_at + interval '1 second', 9000, 'API', true, true"
         " FROM listening_events WHERE id % 7 = 0 AND played_at < '2021-06-30'"
     )
-    swaps.clear()
-    counts = warehouse.conform(mark_all(warehouse))
+    exchanges.clear()
+    counts = warehouse.conform(invalidate_all(warehouse))
     missing = {row for row in before if row[0] % 5 == 0}
     assert counts["added"] == len(missing) > 0
     assert min(counts[name] for name in ("updated", "removed", "unchanged")) > 0
-    assert set(swaps) == set(MONTHS)
+    assert set(exchanges) == set(MONTHS)
     assert {row for row in rows(warehouse) if row in before} == set(before) - missing
     assert_whole(warehouse, user_ids)
 
 
-def test_a_listener_who_is_not_asked_for_stays_as_they_are(warehouse: Swapping) -> None:
+def test_the_events_of_users_who_are_not_rebuilt_stay_as_they_are(warehouse: ExchangingWarehouse) -> None:
     user_ids = prepare(warehouse, 2)
     warehouse.conn.execute("UPDATE listening_events SET ms_played = 7")
     before = rows(warehouse)
     first, second = user_ids.values()
     warehouse.conform([UserMonth(first, MAY)])
-    told = rows(warehouse)
-    assert [row for row in told if row[1] == second] == [row for row in before if row[1] == second]
-    assert not [row for row in told if row[1] == first and row[3] < datetime(2021, 6, 1, tzinfo=UTC) and row[5] == 7]
+    after = rows(warehouse)
+    assert [row for row in after if row[1] == second] == [row for row in before if row[1] == second]
+    assert not [row for row in after if row[1] == first and row[3] < datetime(2021, 6, 1, tzinfo=UTC) and row[5] == 7]
 
 
-def test_a_partition_that_was_swapped_in_looks_like_any_other(warehouse: Swapping) -> None:
+def test_an_exchanged_partition_looks_like_any_other(warehouse: ExchangingWarehouse) -> None:
     prepare(warehouse, 2)
-    swaps.clear()
-    warehouse.conform(mark_all(warehouse))
-    assert set(swaps) == set(MONTHS)
+    exchanges.clear()
+    warehouse.conform(invalidate_all(warehouse))
+    assert set(exchanges) == set(MONTHS)
     partitions.ensure_months(warehouse.conn, [date(2021, 7, 1)])
-    assert looks(warehouse, MAY) == looks(warehouse, date(2021, 7, 1))
+    assert looks_of(warehouse, MAY) == looks_of(warehouse, date(2021, 7, 1))
     assert shadow_partitions.orphans(warehouse.conn) == []
     [triggers] = warehouse.conn.execute(
         "SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('users'::regclass, 'tracks'::regclass)"
     )
-    warehouse.conform(mark_all(warehouse))
+    warehouse.conform(invalidate_all(warehouse))
     assert [triggers] == warehouse.conn.execute(
         "SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('users'::regclass, 'tracks'::regclass)"
     ).fetchall()
 
 
-def looks(warehouse: Warehouse, month: date) -> list[tuple[Any, ...]]:
+def looks_of(warehouse: Warehouse, month: date) -> list[tuple[Any, ...]]:
     """Columns, indexes, constraints, settings and place of a partition; not its month, nor how full its pages are."""
     name = partition_name(LISTENING_EVENTS.name, month)
     found = warehouse.conn.execute(
@@ -163,8 +171,10 @@ def looks(warehouse: Warehouse, month: date) -> list[tuple[Any, ...]]:
 # ── People read, plays land ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_readers_always_see_every_row_and_wait_for_milliseconds(warehouse: Swapping, database_url: str) -> None:
-    prepare(warehouse, LISTENERS)
+def test_readers_always_see_every_row_and_wait_for_milliseconds(
+    warehouse: ExchangingWarehouse, database_url: str
+) -> None:
+    prepare(warehouse, USERS)
     count = len(rows(warehouse))
     ended = Signal()
     waits: list[float] = []
@@ -188,21 +198,21 @@ def test_readers_always_see_every_row_and_wait_for_milliseconds(warehouse: Swapp
         readers = [pool.submit(read, level) for level in levels]
         try:
             for _ in range(6):
-                warehouse.conform(mark_all(warehouse))
+                warehouse.conform(invalidate_all(warehouse))
         finally:
             ended.set()
         for reader in readers:
             reader.result()
-    assert sum(swaps.values()) >= 10
+    assert sum(exchanges.values()) >= 10
     assert sorted(waits)[-len(waits) // 50] < 0.25
     assert len(waits) > 50
 
 
 @pytest.mark.parametrize("moment", ["finish", "exchange_partition"])
-def test_plays_that_land_meanwhile_stay_marked_and_are_derived_next(
-    warehouse: Swapping, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str
+def test_plays_that_land_during_a_rebuild_stay_invalidated_and_are_derived_next(
+    warehouse: ExchangingWarehouse, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    user_ids = prepare(warehouse, LISTENERS)
+    user_ids = prepare(warehouse, USERS)
     user_id = user_ids["listener1"]
     new = Polled("1".rjust(22, "0"), datetime(2021, 5, 20, 12, 0, 7, tzinfo=UTC), 200_000)
     landed: list[int] = []
@@ -215,29 +225,29 @@ def test_plays_that_land_meanwhile_stay_marked_and_are_derived_next(
 
     real: Callable[..., Any] = getattr(shadow_partitions, moment)
     monkeypatch.setattr(shadow_partitions, moment, land_first)
-    swaps.clear()
-    warehouse.conform(mark_all(warehouse))
+    exchanges.clear()
+    warehouse.conform(invalidate_all(warehouse))
     assert landed == [1]
-    assert set(swaps) == set(MONTHS)
+    assert set(exchanges) == set(MONTHS)
     assert warehouse.stale(user_id, Stage.EVENTS) == [UserMonth(user_id, MAY)]
 
     warehouse.settle(user_ids.values())
 
-    told = reference.derive(
+    wanted = reference.derive(
         {
             f"listener{number}": (one := landing(number))._replace(
                 polled=[*one.polled, new] if number == 1 else one.polled
             )
-            for number in range(LISTENERS)
+            for number in range(USERS)
         }
     )
-    assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == told
+    assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == wanted
 
 
-def test_a_slice_is_not_merged_while_its_month_is_being_built(
-    warehouse: Swapping, database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_a_user_month_is_not_merged_while_its_month_is_being_rebuilt(
+    warehouse: ExchangingWarehouse, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the merge would write into the old partition would be gone with it."""
+    """Whatever the merge wrote into the old partition would be dropped with it."""
     user_ids = prepare(warehouse, 2)
     new = Polled("1".rjust(22, "0"), datetime(2021, 5, 20, 12, 0, 7, tzinfo=UTC), 200_000)
     real = shadow_partitions.finish
@@ -256,43 +266,46 @@ def test_a_slice_is_not_merged_while_its_month_is_being_built(
         real(*arguments)
 
     monkeypatch.setattr(shadow_partitions, "finish", finish)
-    swaps.clear()
+    exchanges.clear()
     with ThreadPoolExecutor(1) as pool:
-        warehouse.conform(mark_all(warehouse))
+        warehouse.conform(invalidate_all(warehouse))
         merging[0].result(timeout=30)
-    assert set(swaps) == set(MONTHS), "whoever waits for the month does not keep it from being swapped"
+    assert set(exchanges) == set(MONTHS), "a session that waits for the month does not prevent the exchange"
     warehouse.settle(user_ids.values())
     assert invariants.check(warehouse.conn) == []
     assert [row for row in rows(warehouse) if row[3] == new.played_at]
 
 
-# ── When it cannot be done ───────────────────────────────────────────────────────────────────────────────────────────
+# ── When no exchange is possible ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("isolation", list(psycopg.IsolationLevel)[1:3])
-def test_a_reader_who_takes_long_is_waited_for_and_then_the_month_is_merged(
-    warehouse: Swapping, database_url: str, monkeypatch: pytest.MonkeyPatch, isolation: psycopg.IsolationLevel
+def test_a_month_is_merged_when_a_long_reader_prevents_its_exchange(
+    warehouse: ExchangingWarehouse,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    isolation: psycopg.IsolationLevel,
 ) -> None:
     user_ids = prepare(warehouse, 2)
     before = rows(warehouse)
     monkeypatch.setattr(shadow_partitions, "SECONDS_TO_EXCHANGE", 0.2)
     monkeypatch.setattr(shadow_partitions, "SECONDS_FOR_OLD_READERS", 0.2)
     warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1")
-    swaps.clear()
+    exchanges.clear()
     with psycopg.connect(database_url) as reader:
         reader.isolation_level = isolation
         [seen] = reader.execute("SELECT sum(ms_played) FROM listening_events")
-        warehouse.conform(mark_all(warehouse))
+        warehouse.conform(invalidate_all(warehouse))
         if isolation is psycopg.IsolationLevel.REPEATABLE_READ:
             assert reader.execute("SELECT sum(ms_played) FROM listening_events").fetchall() == [seen]
-    assert not swaps
+    assert not exchanges
     assert rows(warehouse) == before
     assert shadow_partitions.orphans(warehouse.conn) == []
     assert_whole(warehouse, user_ids)
 
 
-def test_a_listener_who_is_deleted_meanwhile_stays_deleted(
-    warehouse: Swapping, database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_a_user_who_is_deleted_during_a_rebuild_stays_deleted(
+    warehouse: ExchangingWarehouse, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user_ids = prepare(warehouse, 3)
     gone = user_ids.pop("listener2")
@@ -304,14 +317,14 @@ def test_a_listener_who_is_deleted_meanwhile_stays_deleted(
         return real(*arguments)
 
     monkeypatch.setattr(shadow_partitions, "exchange_partition", delete_first)
-    warehouse.conform(mark_all(warehouse))
+    warehouse.conform(invalidate_all(warehouse))
     assert shadow_partitions.orphans(warehouse.conn) == []
     assert not [row for row in rows(warehouse) if row[1] == gone]
     assert_whole(warehouse, user_ids)
 
 
-def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -> None:
-    user_ids = prepare(warehouse, LISTENERS)
+def test_a_user_month_that_cannot_be_derived_does_not_block_others(warehouse: ExchangingWarehouse) -> None:
+    user_ids = prepare(warehouse, USERS)
     bad = UserMonth(user_ids["listener2"], MAY)
     warehouse.conn.execute("DELETE FROM listening_events")
     warehouse.conn.execute(
@@ -319,7 +332,7 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -
     )
     failures: list[Failure] = []
     session = Session(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS, on_failure=failures.append)
-    done = {one for one, _ in rebuild.derive_user_months(session, mark_all(warehouse))}
+    done = {one for one, _ in rebuild.derive_user_months(session, invalidate_all(warehouse))}
     assert [(one.user_id, one.month) for one in failures] == [bad]
     assert isinstance(failures[0].error, psycopg.errors.CheckViolation)
     assert done == {UserMonth(user_id, month) for user_id in user_ids.values() for month in MONTHS} - {bad}
@@ -328,9 +341,11 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -
     assert_whole(warehouse, user_ids)
 
 
-def test_a_month_that_was_left_aside_goes_with_the_next_rebuild_or_merged_track(warehouse: Swapping) -> None:
+def test_an_orphaned_shadow_partition_is_dropped_with_the_next_rebuild_or_merged_track(
+    warehouse: ExchangingWarehouse,
+) -> None:
     prepare(warehouse, 2)
-    for use in (lambda: warehouse.conform(mark_all(warehouse)), lambda: catalog.sync_catalog(warehouse.conn)):
+    for use in (lambda: warehouse.conform(invalidate_all(warehouse)), lambda: catalog.sync_catalog(warehouse.conn)):
         shadow = shadow_partitions.ShadowPartition(LISTENING_EVENTS, MAY)
         shadow_partitions.create(warehouse.conn, shadow)
         shadow_partitions.finish([warehouse.conn], shadow)
@@ -340,9 +355,9 @@ def test_a_month_that_was_left_aside_goes_with_the_next_rebuild_or_merged_track(
         assert shadow_partitions.orphans(warehouse.conn) == []
 
 
-def test_a_full_disk_leaves_the_old_month_and_nothing_aside(warehouse: Swapping) -> None:
+def test_a_full_disk_leaves_the_old_month_and_no_shadow_partition(warehouse: ExchangingWarehouse) -> None:
     user_ids = prepare(warehouse, 2)
-    mark_all(warehouse)
+    invalidate_all(warehouse)
     before = rows(warehouse)
     warehouse.conn.execute(
         "CREATE FUNCTION fill_up() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
@@ -350,7 +365,7 @@ def test_a_full_disk_leaves_the_old_month_and_nothing_aside(warehouse: Swapping)
         " ALTER TABLE listening_events ADD CONSTRAINT is_full CHECK (fill_up()) NOT VALID"
     )
     with pytest.raises(psycopg.errors.DiskFull):
-        warehouse.conform(mark_all(warehouse))
+        warehouse.conform(invalidate_all(warehouse))
     assert shadow_partitions.orphans(warehouse.conn) == []
     assert rows(warehouse) == before
     assert all(warehouse.stale(user_id, Stage.EVENTS) for user_id in user_ids.values())
@@ -358,11 +373,11 @@ def test_a_full_disk_leaves_the_old_month_and_nothing_aside(warehouse: Swapping)
     assert_whole(warehouse, user_ids)
 
 
-def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_path: Path) -> None:
+def test_a_server_that_is_killed_during_a_rebuild_has_the_old_month_or_the_new_one(tmp_path: Path) -> None:
     with durable_server(tmp_path / "server") as server:
         url = server.url(DATABASE)
-        with open_swapping(url) as warehouse:
-            user_ids = prepare(warehouse, LISTENERS)
+        with open_exchanging_warehouse(url) as warehouse:
+            user_ids = prepare(warehouse, USERS)
             before = rows(warehouse)
         chance = random.Random(5)
         for _ in range(2):
@@ -371,27 +386,27 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_month_or_the_new_one(tmp_
             kill_server(server)
             killable.communicate(timeout=30)
             server.start()
-            with open_swapping(url) as warehouse:
+            with open_exchanging_warehouse(url) as warehouse:
                 assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
-                warehouse.conform(mark_all(warehouse))
+                warehouse.conform(invalidate_all(warehouse))
                 assert rows(warehouse) == before
                 assert shadow_partitions.orphans(warehouse.conn) == []
                 assert_whole(warehouse, user_ids)
 
 
-@pytest.mark.parametrize("victim_is", ["process", "session"])
+@pytest.mark.parametrize("killed", ["process", "session"])
 def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
-    warehouse: Swapping, database_url: str, victim_is: str
+    warehouse: ExchangingWarehouse, database_url: str, killed: str
 ) -> None:
-    user_ids = prepare(warehouse, LISTENERS)
+    user_ids = prepare(warehouse, USERS)
     before = rows(warehouse)
     chance = random.Random(11)
     for _ in range(KILLS):
         killable = start_killable("exchanging", database_url)
         time.sleep(chance.uniform(0.05, 0.8))
-        end_victim(killable, warehouse.conn, exchanging.APPLICATION, by=victim_is)
+        end_victim(killable, warehouse.conn, exchanging.APPLICATION, by=killed)
         assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
-        warehouse.conform(mark_all(warehouse))
+        warehouse.conform(invalidate_all(warehouse))
         assert rows(warehouse) == before
         assert shadow_partitions.orphans(warehouse.conn) == []
     assert_whole(warehouse, user_ids)
@@ -401,48 +416,48 @@ def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
 
 
 @pytest.mark.parametrize(("share", "is_exchanged"), [(5, True), (100, False)])
-def test_a_month_is_swapped_only_if_much_of_it_is_to_be_written(
-    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: int, is_exchanged: bool
+def test_a_month_is_exchanged_only_if_much_of_it_differs(
+    warehouse: ExchangingWarehouse, monkeypatch: pytest.MonkeyPatch, share: int, is_exchanged: bool
 ) -> None:
-    user_ids = prepare(warehouse, LISTENERS)
+    user_ids = prepare(warehouse, USERS)
     monkeypatch.setattr(rebuild, "SHARE_TO_WRITE", 0.1)
     before = rows(warehouse)
     warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1 WHERE id %% %s = 0", [share])
-    swaps.clear()
-    counts = warehouse.conform(mark_all(warehouse))
-    assert bool(swaps) == is_exchanged
+    exchanges.clear()
+    counts = warehouse.conform(invalidate_all(warehouse))
+    assert bool(exchanges) == is_exchanged
     assert counts["updated"] == len([row for row in before if row[0] % share == 0]) > 0
     assert counts["unchanged"] == len(before) - counts["updated"]
     assert rows(warehouse) == before
     assert_whole(warehouse, user_ids)
 
 
-def test_a_few_listeners_months_are_merged(warehouse: Swapping, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_months_of_few_users_are_merged(warehouse: ExchangingWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(warehouse, 2)
     monkeypatch.setattr(rebuild, "USER_MONTHS_AT_LEAST", 3)
-    swaps.clear()
-    warehouse.conform(mark_all(warehouse))
-    assert not swaps
+    exchanges.clear()
+    warehouse.conform(invalidate_all(warehouse))
+    assert not exchanges
 
 
 @pytest.mark.parametrize(("share", "is_exchanged"), [(0.3, True), (0.9, False)])
-def test_a_month_is_not_looked_at_for_a_small_part_of_it(
-    warehouse: Swapping, monkeypatch: pytest.MonkeyPatch, share: float, is_exchanged: bool
+def test_a_month_is_not_compared_for_a_small_part_of_it(
+    warehouse: ExchangingWarehouse, monkeypatch: pytest.MonkeyPatch, share: float, is_exchanged: bool
 ) -> None:
-    user_ids = prepare(warehouse, LISTENERS)
-    looked_at: list[date] = []
+    user_ids = prepare(warehouse, USERS)
+    compared: list[date] = []
     real = shadow_partitions.create
 
     def create(conn: psycopg.Connection, shadow: shadow_partitions.ShadowPartition) -> None:
-        looked_at.append(shadow.month)
+        compared.append(shadow.month)
         real(conn, shadow)
 
     monkeypatch.setattr(shadow_partitions, "create", create)
     warehouse.conn.execute("ANALYZE imported_plays, polled_plays")
     warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1")
-    some = mark_all(warehouse)[::2]
+    some = invalidate_all(warehouse)[::2]
     monkeypatch.setattr(rebuild, "SHARE_TO_WRITE", share)
-    swaps.clear()
+    exchanges.clear()
     warehouse.conform(some)
-    assert bool(swaps) == bool(looked_at) == is_exchanged
+    assert bool(exchanges) == bool(compared) == is_exchanged
     assert_whole(warehouse, user_ids)

@@ -1,7 +1,6 @@
-"""The most played tracks of years and months are those of their events at the listener's clock, whatever comes, goes
-and moves.
+"""The most played tracks of years and months are those of their events at the user's local clock, after every change.
 
-Events are written as they are, of more tracks than are kept, so that every change is one at the end of the list.
+Events are written directly, with more tracks than are kept, so that every change happens at the end of the list.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ Row: TypeAlias = tuple[int, int, int, int]
 
 
 class Ada:
-    """A listener, of whom nothing but the event log knows."""
+    """A user of whom only the event log knows."""
 
     numbers = count(1)
 
@@ -113,10 +112,10 @@ class Ada:
         assert self.kept == [(year, *row) for year, counts in sorted(years.items()) for row in top(counts)]
         for month in MONTHS:
             found = dashboards.top_tracks_of_month(self.conn, self.id, month)
-            told = [
+            expected = [
                 (f"Song {self.tracks.index(track_id) + 1}", *rest) for track_id, *rest in top(months.get(month, {}))
             ]
-            assert [(one.name, one.play_count, one.total_ms) for one in found] == told, month
+            assert [(one.name, one.play_count, one.total_ms) for one in found] == expected, month
 
 
 def top(counts: Mapping[int, tuple[int, int]]) -> list[tuple[int, int, int]]:
@@ -238,7 +237,7 @@ def test_rows_that_stay_are_not_written(conn: Connection) -> None:
     ("zone", "hours", "year"),
     [("Asia/Tokyo", -1, 2011), ("UTC", -1, 2010), ("UTC", 0, 2011), ("America/New_York", 1, 2010)],
 )
-def test_a_play_near_new_year_is_of_the_listeners_year_and_its_rows_go_with_it(
+def test_a_play_near_new_year_counts_in_the_local_year_and_its_rows_go_with_it(
     conn: Connection, zone: str, hours: int, year: int
 ) -> None:
     ada = Ada(conn, zone)
@@ -263,7 +262,7 @@ def test_the_edge_of_a_year_stays_when_the_month_on_its_other_side_changes(
     ada.assert_kept_is_what_the_events_say()
 
 
-def test_a_listener_who_goes_leaves_nothing(conn: Connection) -> None:
+def test_nothing_remains_of_a_deleted_user(conn: Connection) -> None:
     ada = Ada(conn, "Asia/Tokyo")
     ada.plays([0], NEW_YEARS[1] - timedelta(hours=1))
     ada.refresh()

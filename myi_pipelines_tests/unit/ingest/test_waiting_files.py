@@ -40,7 +40,7 @@ def test_uploads_are_found_by_user_at_any_depth(tmp_path: Path) -> None:
     assert inbox.unsettled == []
 
 
-def test_a_file_settles_by_being_left_alone_whatever_its_modification_time(tmp_path: Path) -> None:
+def test_a_file_settles_when_nothing_changes_it_whatever_its_modification_time(tmp_path: Path) -> None:
     copied = put(tmp_path, "anna/copied.zip")
     os.utime(copied, (0, 0))
     ahead = put(tmp_path, "anna/clock_ahead.zip")
@@ -50,7 +50,7 @@ def test_a_file_settles_by_being_left_alone_whatever_its_modification_time(tmp_p
     assert scan(tmp_path, settle_seconds=5, now=now + 6).waiting == {"anna": [ahead, copied]}
 
 
-def test_fingerprints_tell_sets_of_files_apart(tmp_path: Path) -> None:
+def test_fingerprints_distinguish_sets_of_files(tmp_path: Path) -> None:
     one, two = put(tmp_path, "anna/1.json"), put(tmp_path, "anna/2.json")
     both = fingerprint([one, two])
     assert both == fingerprint([two, one])
@@ -61,7 +61,7 @@ def test_fingerprints_tell_sets_of_files_apart(tmp_path: Path) -> None:
     assert fingerprint([one, two]) == fingerprint([one])
 
 
-def test_a_replaced_file_has_another_stamp(tmp_path: Path) -> None:
+def test_a_replaced_file_has_another_signature(tmp_path: Path) -> None:
     path = put(tmp_path, "anna/1.json")
     signature = FileSignature.of(path)
     assert FileSignature.of(path) == signature
@@ -109,7 +109,7 @@ def test_failed_files_have_the_reason_beside_them(tmp_path: Path) -> None:
     assert (failed / "x (2).zip.error.txt").read_text() == "x.zip: is encrypted\n"
 
 
-def test_a_link_is_moved_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
+def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
     target = put(tmp_path, "elsewhere/history.zip")
     folder = tmp_path / "uploads"
     link = folder / "anna" / "history.zip"
