@@ -130,7 +130,7 @@ def quota() -> None:
     with closing(Gate(servers_of(settings).redis_url, settings.calls_per_minute, settings.calls_per_day)) as gate:
         usage = gate.usage()
     if not usage:
-        complain("Redis does not answer, so nobody knows what was called; see `myi doctor`")
+        complain("Redis does not answer, so the calls are not known; see `myi doctor`")
         raise typer.Exit(1)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("endpoints")

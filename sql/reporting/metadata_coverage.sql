@@ -6,7 +6,7 @@ WITH payload_tracks AS MATERIALIZED (
     WHERE o.payload ?& ARRAY['name', 'artists', 'album']
 )
 SELECT 'plays' AS kind, coalesce(sum(play_count), 0)::bigint AS known,
-       coalesce(sum(play_count) FILTER (WHERE track_id IN (SELECT id FROM payload_tracks)), 0)::bigint AS told
+       coalesce(sum(play_count) FILTER (WHERE track_id IN (SELECT id FROM payload_tracks)), 0)::bigint AS with_metadata
 FROM user_track_stats
 UNION ALL
 SELECT 'tracks', count(*), (SELECT count(*) FROM payload_tracks)

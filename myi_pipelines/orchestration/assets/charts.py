@@ -9,7 +9,7 @@ import dagster as dg
 
 WIDTH, HEIGHT = 640, 220
 MOST_BARS = 180
-"""More bars than this are too thin to be told apart: give fewer, of longer periods."""
+"""More bars than this are too thin to be distinguished: give fewer, of longer periods."""
 
 _TOP, _BOTTOM, _RIGHT = 36, HEIGHT - 24, WIDTH - 8
 _LINES = 4

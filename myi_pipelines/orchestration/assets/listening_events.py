@@ -24,7 +24,7 @@ from myi_pipelines.warehouse.reporting import MonthSize
 from myi_pipelines.warehouse.session import Failure
 from myi_pipelines.warehouse.user_months import Stage
 
-DERIVED = "every_slice_derived"
+DERIVED = "every_user_month_derived"
 SECONDS_BETWEEN_PROGRESS = 5
 HELD = timedelta(days=7)
 """How long a month that was materialized on purpose is kept before it may be archived again."""

@@ -53,7 +53,7 @@ def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
 def browse(
     simulator: Simulator, base_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], None]:
-    """Whoever sits at the browser from now on; "nobody" denies."""
+    """The user at the browser from now on; "nobody" denies."""
     script = tmp_path / "browser"
     monkeypatch.setenv("BROWSER", f"{script} %s &")
 
@@ -87,7 +87,7 @@ def login(*arguments: str) -> Finished:
 
 
 def login_by_paste(answers: Callable[[str], list[str]]) -> Finished:
-    """``myi login --paste``, and what somebody pastes who was shown an address."""
+    """``myi login --paste``, and what a user pastes who was shown an address."""
     with subprocess.Popen(
         [*MYI, "login", "--paste", "--user", "anna"],
         stdin=subprocess.PIPE,

@@ -62,12 +62,12 @@ def test_an_import_ends_with_its_summary_and_shows_in_dagster(
     done = myi("my_data.zip", "--user", "anna", "--timezone", "Asia/Kathmandu")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Imported for anna")
-    told = figures(done.stdout)
-    assert told["rows read"] == "60"
-    assert told["landed"].startswith("60 ")
-    assert told["added"].startswith("54 ")
-    assert told["rejected"] == "6 too_short 6"
-    assert told["months"].startswith("3 ")
+    shown = figures(done.stdout)
+    assert shown["rows read"] == "60"
+    assert shown["landed"].startswith("60 ")
+    assert shown["added"].startswith("54 ")
+    assert shown["rejected"] == "6 too_short 6"
+    assert shown["months"].startswith("3 ")
     assert "Traceback" not in done.stderr
     assert "DEBUG" not in done.stderr + done.stdout
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
@@ -161,7 +161,7 @@ main()
 """
 
 
-def test_ctrl_c_amid_a_statement_is_said_as_such(environment: dict[str, str], tmp_path: Path) -> None:
+def test_ctrl_c_during_a_statement_is_said_as_such(environment: dict[str, str], tmp_path: Path) -> None:
     """What tidies up fails then, in the interrupt's stead."""
     (tmp_path / "history.json").write_text(export(60))
     done = subprocess.run(

@@ -51,7 +51,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     redis_of(tmp_path / ".myi").stop()
 
 
-def test_the_embedded_servers_start_when_needed_and_stop_when_told(home: Path) -> None:
+def test_the_embedded_servers_start_when_needed_and_stop_on_request(home: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
 
     def myi(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -73,7 +73,7 @@ def test_materializing_an_archived_month_brings_it_back_as_it_was(
     assert DECEMBER not in archived(warehouse)
     again = harness.run(archive_history.name, instance, months=[DECEMBER], config=archive_config(12))
     assert again.success
-    assert DECEMBER not in archived(warehouse), "somebody wanted to look at it"
+    assert DECEMBER not in archived(warehouse), "a user wanted to look at it"
     everything = harness.materialize(instance, months_of_export(), selection=["listening_events", "users"])
     assert everything.success, why(everything)
     assert contents(warehouse) == before

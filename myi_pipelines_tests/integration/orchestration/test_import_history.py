@@ -55,7 +55,7 @@ def test_an_upload_becomes_events_and_statistics(harness: Harness, instance: Dag
     assert invariants.check(conn) == []
     assert checks(result) == {
         "uploads_readable": (True, "Nothing was wrong with the run's files."),
-        "every_slice_derived": (True, "Every slice was derived."),
+        "every_user_month_derived": (True, "Every user-month was derived."),
         "stats_agree_with_events": (True, "All sums agree."),
     }
 
@@ -180,9 +180,9 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
         "users",
         "users",
     ):
-        told = metadata(result, "stats", table)
-        assert told[max(told)]["rows_written"] > 0
-        assert told[max(told)]["dagster/row_count"] > 0
+        reported = metadata(result, "stats", table)
+        assert reported[max(reported)]["rows_written"] > 0
+        assert reported[max(reported)]["dagster/row_count"] > 0
     assert "Track" in metadata(result, "stats", "user_track_stats")[max(events)]["top_tracks"]
     assert metadata(result, "catalog", "artists")[""]["dagster/row_count"] == 3
 
@@ -190,10 +190,10 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
 def test_charts_and_summaries_are_stored_once_not_for_every_month(harness: Harness, instance: DagsterInstance) -> None:
     result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     for node, asset in (("listening_events", None), ("stats", "user_hour_stats")):
-        told = metadata(result, node, asset)
-        assert len(told) > 3
-        assert [month for month, one in told.items() if any(name.startswith("plays_per") for name in one)] == [
-            max(told)
+        reported = metadata(result, node, asset)
+        assert len(reported) > 3
+        assert [month for month, one in reported.items() if any(name.startswith("plays_per") for name in one)] == [
+            max(reported)
         ]
 
 
@@ -214,7 +214,7 @@ def key_of_last(result: dg.ExecuteInProcessResult) -> str:
     return max(metadata(result, "imported_plays"))
 
 
-def test_a_run_of_one_listener_leaves_the_others_alone(
+def test_a_run_of_one_user_leaves_the_others_alone(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     harness.run_import(instance, "ben", [harness.drop("ben", "history.json", export(60))])
@@ -313,19 +313,19 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
     return {event.asset_key for event in result.all_events if event.is_step_materialization and event.asset_key}
 
 
-def test_a_backfill_commits_slice_by_slice_and_its_retry_does_the_rest(
+def test_a_backfill_commits_user_month_by_user_month_and_its_retry_does_the_rest(
     harness: Harness, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
     before = contents(conn)
     marked: list[list[date]] = []
 
-    def breaks_off_once(session: Session, slices: Sequence[UserMonth], **options: Any) -> Iterator[object]:
+    def breaks_off_once(session: Session, chosen: Sequence[UserMonth], **options: Any) -> Iterator[object]:
         marked.append([month for (month,) in conn.execute("SELECT month FROM invalidated_user_months ORDER BY month")])
         if len(marked) == 1:
-            yield from derive_user_months(session, list(slices)[:1], **options)
+            yield from derive_user_months(session, list(chosen)[:1], **options)
             raise dg.RetryRequested(max_retries=1)
-        yield from derive_user_months(session, slices, **options)
+        yield from derive_user_months(session, chosen, **options)
 
     monkeypatch.setattr("myi_pipelines.orchestration.assets.listening_events.derive_user_months", breaks_off_once)
     result = harness.materialize(instance, MONTHS, selection=["listening_events"])
@@ -346,7 +346,7 @@ def test_months_without_anything_can_be_materialized(
 # Checks
 
 
-def test_tampered_statistics_fail_the_check_of_the_run_and_the_one_over_everyone(
+def test_tampered_statistics_fail_the_check_of_the_run_and_the_one_over_all_users(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
@@ -375,7 +375,7 @@ def test_checks_on_demand_pass_on_a_healthy_warehouse(harness: Harness, instance
     )
 
 
-def test_missing_partitions_and_overdue_slices_are_warned_of(
+def test_missing_partitions_and_overdue_user_months_are_warned_of(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     conn.execute("INSERT INTO users (name) VALUES ('anna')")

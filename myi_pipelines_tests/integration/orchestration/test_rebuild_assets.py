@@ -24,18 +24,18 @@ STATISTICS = (
 def test_a_dropped_table_is_rebuilt_by_materializing_its_months(warehouse: Warehouse, dropped: list[str]) -> None:
     user_id = killable_import.prepare(warehouse, "rebuilt")
     killable_import.import_upload(warehouse, "rebuilt")
-    slices = warehouse.slices_of(user_id)
+    user_months = warehouse.slices_of(user_id)
     warehouse.conn.execute(f"TRUNCATE {', '.join(dropped)}".encode())
 
     if dropped == ["listening_events"]:
-        warehouse.conform(slices)
-    warehouse.refresh(user_id, [one.month for one in slices])
+        warehouse.conform(user_months)
+    warehouse.refresh(user_id, [one.month for one in user_months])
 
     assert invariants.check(warehouse.conn) == []
     assert warehouse.tables(user_id) == reference.derive({"rebuilt": killable_import.landing("rebuilt")})["rebuilt"]
 
 
-def test_a_number_that_somebody_changed_is_put_right(warehouse: Warehouse) -> None:
+def test_a_number_that_was_changed_by_hand_is_put_right(warehouse: Warehouse) -> None:
     user_id = killable_import.prepare(warehouse, "changed")
     expected = warehouse.rows(user_id)
     warehouse.conn.execute("UPDATE user_track_stats SET play_count = play_count + 1")

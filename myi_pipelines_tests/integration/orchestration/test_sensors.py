@@ -239,10 +239,10 @@ def test_many_files_are_imported_over_several_runs(
     assert count(conn, "SELECT count(*) FROM import_jobs WHERE status = 'COMPLETED'") == 3
 
 
-# Stale slices
+# Invalidated user-months
 
 
-def make_stale(conn: Connection, *, seconds_ago: int = 120) -> None:
+def invalidate_may(conn: Connection, *, seconds_ago: int = 120) -> None:
     conn.execute(
         "INSERT INTO invalidated_user_months (user_id, month, stage, marked_at)"
         " SELECT id, month, 'EVENTS', now() - make_interval(secs => %s)"
@@ -251,17 +251,20 @@ def make_stale(conn: Connection, *, seconds_ago: int = 120) -> None:
     )
 
 
-def test_nothing_stale_is_skipped(daemon: Daemon) -> None:
-    assert reason(daemon.tick(invalidated_user_months_sensor)) == "No slice has been stale for longer than a minute."
+def test_nothing_invalidated_is_skipped(daemon: Daemon) -> None:
+    assert "No user-month has been invalidated" in str(reason(daemon.tick(invalidated_user_months_sensor)))
+        reason(daemon.tick(invalidated_user_months_sensor))
+        == "No user-month has been invalidated for longer than a minute."
+    )
 
 
-def test_stale_slices_are_healed_by_one_run(
+def test_invalidated_user_months_are_healed_by_one_run(
     daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     harness.run_import(instance, "anna", [harness.drop("anna", "1.json", export(60))])
     before = contents(conn)
     conn.execute("DELETE FROM listening_events WHERE played_at < '2023-12-01'")
-    make_stale(conn, seconds_ago=10)
+    invalidate_may(conn, seconds_ago=10)
     assert isinstance(daemon.tick(invalidated_user_months_sensor), dg.SkipReason)
     conn.execute("UPDATE invalidated_user_months SET marked_at = now() - interval '2 minutes'")
     [request] = requests(daemon.tick(invalidated_user_months_sensor))
@@ -282,7 +285,7 @@ def test_healing_waits_for_runs_under_way(
     daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     ensure_user(conn, "anna")
-    make_stale(conn)
+    invalidate_may(conn)
     fake_run(instance, harness, dg.RunRequest(run_key="x"), DagsterRunStatus.STARTING)
     assert "1 runs are under way" in reason(daemon.tick(invalidated_user_months_sensor))
 
@@ -291,7 +294,7 @@ def test_healing_that_failed_is_not_tried_again_at_once(
     daemon: Daemon, harness: Harness, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_user(conn, "anna")
-    make_stale(conn)
+    invalidate_may(conn)
 
     def fails(*arguments: object) -> None:
         raise RuntimeError("out of luck")
@@ -309,13 +312,13 @@ def test_healing_that_failed_is_not_tried_again_at_once(
     assert next_request.run_key != request.run_key
 
 
-def test_a_slice_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again_at_once(
+def test_a_user_month_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again_at_once(
     daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
     harness.run_import(instance, "anna", [harness.drop("anna", "1.json", export(60))])
     conn.execute("DELETE FROM listening_events")
     conn.execute("ALTER TABLE listening_events ADD CHECK (played_at NOT BETWEEN '2023-12-01' AND '2024-01-01')")
-    make_stale(conn)
+    invalidate_may(conn)
     [request] = requests(daemon.tick(invalidated_user_months_sensor))
     result = daemon.launch(request, "heal_user_months")
     assert result is not None
@@ -344,7 +347,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
     conn.execute("SELECT set_config('application_name', %s, false)", [f"myi run {run.run_id}"])
     daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.STARTED  # type: ignore[union-attr]
-    conn.execute("SET application_name = 'somebody else'")
+    conn.execute("SET application_name = 'another program'")
     daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     monkeypatch.setattr(sensors, "SECONDS_BEFORE_RUN", (0, 0, 0, 0))

@@ -118,9 +118,9 @@ def test_a_poll_becomes_events_and_statistics_in_one_run(
         assert invariants.check(warehouse) == []
 
         [latest] = [
-            told.metadata
-            for told in result.asset_materializations_for_node("polled_plays")
-            if "run_added" in told.metadata
+            one.metadata
+            for one in result.asset_materializations_for_node("polled_plays")
+            if "run_added" in one.metadata
         ]
         assert latest["run_added"].value == polled
         assert latest["run_calls"].value == 2
@@ -160,7 +160,7 @@ def test_metadata_fills_in_and_changes_no_total(
         assert spotify.control.requests("/v1/") == []
 
 
-def test_top_lists_are_swapped_and_shown(
+def test_top_lists_are_replaced_and_shown(
     settings: Settings, harness: Harness, warehouse: Connection, spotify: Simulator
 ) -> None:
     link(settings, warehouse, spotify, "ada")
