@@ -63,7 +63,10 @@ folder_key = pytest.StashKey[Path]()
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that forgets to say where its servers are cannot start some in the project."""
+    """No setting of an earlier test lasts, and a test that forgets to say where its servers are cannot start some in
+    the project."""
+    for name in [name for name in os.environ if name.startswith(("MYI_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("MYI_HOME", "/dev/null/a-test-must-set-MYI_HOME")
 
 

@@ -2,42 +2,62 @@
 changes. Everything else imports these names from here.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.event_api import EventLogRecord
 from dagster._core.events import JobFailureData
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.dagster_run import RunRecord
-from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._core.storage.tags import GRPC_INFO_TAG, WILL_RETRY_TAG
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import ConfigurableClassData, deserialize_value
+from dagster._serdes import ConfigurableClassData
 from dagster._time import get_current_datetime, get_current_timestamp
 from dagster._utils.interrupts import raise_interrupts_as
 
 __all__ = [
     "GRPC_INFO_TAG",
     "WILL_RETRY_TAG",
-    "CanCancelExecutionRequest",
-    "CanCancelExecutionResult",
     "CheckRunHealthResult",
     "ConfigurableClassData",
-    "DagsterGrpcClient",
-    "DagsterUserCodeUnreachableError",
     "DefaultRunLauncher",
     "EventLogEntry",
     "EventLogRecord",
     "JobFailureData",
     "RunRecord",
-    "SqlEventLogStorageTable",
     "StepFailureData",
     "UnresolvedAssetJobDefinition",
     "WorkerStatus",
-    "deserialize_value",
+    "can_cancel",
+    "event_log_table",
     "get_current_datetime",
     "get_current_timestamp",
     "raise_interrupts_as",
 ]
+
+
+def can_cancel(code_server: Mapping[str, Any], run_id: str, *, seconds: int) -> bool | None:
+    """Whether a code server executes a run, which it then could cancel. None when it does not answer in time.
+
+    ``code_server`` is where it listens, as a run's tag holds it. gRPC is loaded only here: few processes need it.
+    """
+    from dagster._core.errors import DagsterUserCodeUnreachableError
+    from dagster._grpc.client import DagsterGrpcClient
+    from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+    from dagster._serdes import deserialize_value
+
+    request = CanCancelExecutionRequest(run_id=run_id)
+    try:
+        answer = DagsterGrpcClient(**code_server).can_cancel_execution(request, timeout=seconds)
+    except DagsterUserCodeUnreachableError:
+        return None
+    return deserialize_value(answer, CanCancelExecutionResult).can_cancel
+
+
+def event_log_table() -> Any:
+    """Dagster's table of events, for SQLAlchemy, which is loaded only here: few processes need it."""
+    from dagster._core.storage.event_log import SqlEventLogStorageTable
+
+    return SqlEventLogStorageTable

@@ -7,14 +7,10 @@ from dagster import DagsterRun
 from myi_pipelines.orchestration.instance.dagster_internals import (
     GRPC_INFO_TAG,
     WILL_RETRY_TAG,
-    CanCancelExecutionRequest,
-    CanCancelExecutionResult,
     CheckRunHealthResult,
-    DagsterGrpcClient,
-    DagsterUserCodeUnreachableError,
     DefaultRunLauncher,
     WorkerStatus,
-    deserialize_value,
+    can_cancel,
 )
 
 ANSWER_SECONDS = 5
@@ -37,13 +33,10 @@ class CodeServerRunLauncher(DefaultRunLauncher):
         be busy or coming back, and a run that no code server executes (``myi import``) is none of ours."""
         if GRPC_INFO_TAG not in run.tags:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "no code server executes it")
-        client = DagsterGrpcClient(**json.loads(run.tags[GRPC_INFO_TAG]))
-        request = CanCancelExecutionRequest(run_id=run.run_id)
-        try:
-            answer = client.can_cancel_execution(request, timeout=ANSWER_SECONDS)
-        except DagsterUserCodeUnreachableError:
+        knows_it = can_cancel(json.loads(run.tags[GRPC_INFO_TAG]), run.run_id, seconds=ANSWER_SECONDS)
+        if knows_it is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "its code server does not answer")
-        if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
+        if knows_it:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         # Dagster itself sets this tag only after the status. In between, a backfill would take the failure for final
         # and then refuse the run's retry. Whether there is one is decided when the run is marked as failed.

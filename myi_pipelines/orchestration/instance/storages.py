@@ -16,7 +16,7 @@ from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 from myi_pipelines.orchestration.instance.dagster_internals import (
     ConfigurableClassData,
     EventLogEntry,
-    SqlEventLogStorageTable,
+    event_log_table,
 )
 
 EVENTS_PER_BATCH = "500"
@@ -78,7 +78,7 @@ class BatchingEventLog(_Connected, PostgresEventLogStorage):
                 self.store_event(event)
         with self.index_transaction() as conn:
             inserted = conn.execute(
-                self.prepare_insert_event_batch(planned).returning(SqlEventLogStorageTable.c.id)
+                self.prepare_insert_event_batch(planned).returning(event_log_table().c.id)
             ).scalars()
             latest = {
                 event.get_dagster_event().asset_key: (event, int(id_))

@@ -21,7 +21,7 @@ def anna(conn: psycopg.Connection) -> int:
 
 def test_the_commands_of_the_page_on_recovery_exist() -> None:
     known = typer.main.get_group(app).commands
-    text = (PROJECT / "docs" / "recovery.md").read_text(encoding="utf-8")
+    text = (PROJECT / "docs" / "operations" / "backup.md").read_text(encoding="utf-8")
     lines = re.findall(r"(?:^|`)myi ([a-z-]+)([^`\n#]*)", text, flags=re.MULTILINE)
     assert {"backup", "restore", "export", "forget", "verify"} <= {command for command, _ in lines}
     for command, rest in lines:

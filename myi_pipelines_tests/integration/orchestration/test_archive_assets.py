@@ -107,5 +107,5 @@ def test_the_schedule_says_why_nothing_leaves_and_otherwise_runs(
         return answer
 
     assert tick(0) == dg.SkipReason("MYI_RETENTION_MONTHS is 0: everything stays")
-    assert tick(1_000) == dg.SkipReason("no month is due to leave")
+    assert tick(1_000) == dg.SkipReason("no month is due to be archived")
     assert isinstance(tick(12), dg.RunRequest)

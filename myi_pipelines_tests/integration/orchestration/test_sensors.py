@@ -159,7 +159,7 @@ def test_a_file_that_may_still_be_written_to_is_left_alone(daemon: Daemon, harne
 def test_files_that_belong_to_nobody_are_named(daemon: Daemon, harness: Harness) -> None:
     harness.drop("", "lost.zip", "x")
     assert reason(daemon.tick(uploads_sensor)) == (
-        f"lost.zip lies in {harness.uploads} itself: move it into a folder with the listener's name, "
+        f"lost.zip lies in {harness.uploads} itself: move it into a folder with the user's name, "
         f"{harness.uploads}/<user>/."
     )
 
@@ -320,10 +320,10 @@ def test_a_user_month_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_
     result = daemon.launch(request, "heal_user_months")
     assert result is not None
     assert result.success, why(result)
-    passed, description = checks(result)["every_slice_derived"]
+    passed, description = checks(result)["every_user_month_derived"]
     assert not passed
     assert description is not None
-    assert description.startswith("2023-12 of listener ")
+    assert description.startswith("2023-12 of user ")
     assert count(conn, "SELECT count(DISTINCT date_trunc('month', played_at)) FROM listening_events") == 2
     assert conn.execute("SELECT month::text, stage::text FROM invalidated_user_months").fetchall() == [
         ("2023-12-01", "EVENTS")
