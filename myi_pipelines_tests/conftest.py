@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 SESSION = "myi_session"
+SLOW_FOLDERS = {"e2e": "e2e", "faults": "slow", "properties": "slow"}
+"""Folders whose tests are all marked, with the marker."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +45,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests begin first, so that no worker is left with one when the others have finished."""
+    """Mark the tests of whole folders, and begin with the longest, so that no worker ends with one of them."""
+    tests = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(tests).parts[0]
+        if folder in SLOW_FOLDERS:
+            item.add_marker(SLOW_FOLDERS[folder])
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
