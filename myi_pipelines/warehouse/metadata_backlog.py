@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.spotify_payloads import (
     NameKeys,
@@ -63,7 +63,7 @@ class Unresolved(NamedTuple):
 
 def wanted(conn: Connection, now: datetime, limit: int) -> list[Wanted]:
     """The tracks and artists to ask for: what is missing before what is due again, the most played first."""
-    rows = conn.execute(statement("metadata/wanted"), {"now": now, "limit": limit})
+    rows = conn.execute(statement("metadata_backlog/wanted"), {"now": now, "limit": limit})
     return [Wanted(*row) for row in rows]
 
 
@@ -77,13 +77,13 @@ def land_answers(conn: Connection, answered: Sequence[Wanted], objects: Sequence
     }
     with conn.transaction():
         land_objects(conn, objects)
-        conn.execute(statement("metadata/log_success"), columns)
+        conn.execute(statement("metadata_backlog/log_success"), columns)
 
 
 def unresolved(conn: Connection, now: datetime, limit: int) -> list[Unresolved]:
     """The names of account data to search for, the most played first."""
     values = {"now": now, "since": now - SEARCH_AFTER, "limit": limit}
-    return [Unresolved(*row) for row in conn.execute(statement("metadata/unresolved"), values)]
+    return [Unresolved(*row) for row in conn.execute(statement("metadata_backlog/unresolved"), values)]
 
 
 def land_found(conn: Connection, searched: Unresolved, found: Sequence[Payload], now: datetime) -> bool:
@@ -107,7 +107,7 @@ def land_found(conn: Connection, searched: Unresolved, found: Sequence[Payload],
         "artist": [artist for _, artist, _ in candidates],
         "isrc": [isrc for _, _, isrc in candidates],
     }
-    matching = conn.execute(statement("metadata/matching_tracks"), values).fetchall()
+    matching = conn.execute(statement("metadata_backlog/matching_tracks"), values).fetchall()
     recordings = {isrc or spotify_id for spotify_id, isrc in matching}
     if len(recordings) != 1:
         land_search(conn, searched.keys, None, now)
@@ -133,7 +133,5 @@ def record_failure(conn: Connection, failed: Wanted | Unresolved, error: str, no
         "pause": FIRST_PAUSE,
         "longest": LONGEST_PAUSE,
     }
-    row = conn.execute(statement("metadata/log_failure"), values).fetchone()
-    assert row is not None
-    pause: timedelta = row[0]
+    pause: timedelta = fetch_scalar(conn, statement("metadata_backlog/log_failure"), values)
     return pause

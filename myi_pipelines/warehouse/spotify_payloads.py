@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 
 ObjectType: TypeAlias = Literal["track", "album", "artist"]
@@ -61,9 +61,7 @@ def land_objects(conn: Connection, objects: Sequence[SpotifyObject]) -> int:
         "asked_id": [asked for asked, _ in relinks],
         "returned_id": [returned for _, returned in relinks],
     }
-    row = conn.execute(statement("metadata/land_objects"), columns).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, statement("spotify_payloads/land_objects"), columns))
 
 
 def land_search(conn: Connection, names: NameKeys, found: SpotifyObject | None, now: datetime) -> bool:
@@ -74,9 +72,7 @@ def land_search(conn: Connection, names: NameKeys, found: SpotifyObject | None, 
     with conn.transaction():
         land_objects(conn, [found] if found else [])
         values = {"track_key": names[0], "artist_key": names[1], "spotify_id": found and found.spotify_id, "now": now}
-        row = conn.execute(statement("metadata/land_search"), values).fetchone()
-    assert row is not None
-    return bool(row[0])
+        return bool(fetch_scalar(conn, statement("spotify_payloads/land_search"), values))
 
 
 class _Told(NamedTuple):
@@ -87,7 +83,7 @@ class _Told(NamedTuple):
     is_gone: bool
 
     def merged(self, latest: _Told) -> _Told:
-        """As metadata/land_objects.sql merges what is stored with what is told."""
+        """As spotify_payloads/land_objects.sql merges what is stored with what is told."""
         first, last = (latest, self) if self.is_full and not latest.is_full else (self, latest)
         payload = (first.payload or {}) | (last.payload or {})
         return _Told(

@@ -11,6 +11,7 @@ import pytest
 
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.warehouse import spotify_accounts, top_list_history
+from myi_pipelines.warehouse.database.connections import fetch_row
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines_tests.support.polling_fixtures import Harness, open_lab
 
@@ -61,12 +62,11 @@ def test_six_calls_bring_six_lists_of_fifty(harness: Harness) -> None:
 def test_the_metadata_that_comes_with_the_lists_is_landed(harness: Harness) -> None:
     harness.link("ada")
     harness.refresh_due()
-    rows = harness.conn.execute(
+    with_genres, with_images, all_rows = fetch_row(
+        harness.conn,
         "SELECT count(*) FILTER (WHERE artists.genres <> '{}'), count(*) FILTER (WHERE image_url IS NOT NULL), count(*)"
-        " FROM spotify_top_artists JOIN artists ON artists.id = artist_id"
-    ).fetchone()
-    assert rows is not None
-    with_genres, with_images, all_rows = rows
+        " FROM spotify_top_artists JOIN artists ON artists.id = artist_id",
+    )
     assert with_genres > all_rows / 2
     assert with_images > all_rows / 2
     assert harness.conn.execute(

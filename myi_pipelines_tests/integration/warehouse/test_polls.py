@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from myi_pipelines.warehouse import polls, spotify_accounts
-from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.landing import PolledPlay
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN, Quota
 from myi_pipelines.warehouse.polls import Gap, Landed
@@ -41,9 +41,7 @@ def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: da
 
 
 def count(conn: Connection, table: str) -> int:
-    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, f"SELECT count(*) FROM {table}"))
 
 
 def test_who_was_never_polled_is_due_and_then_the_longest_overdue(conn: Connection) -> None:
