@@ -7,13 +7,21 @@ from datetime import date
 from pathlib import Path
 
 from myi_pipelines.ingest.uploads.parallel_reading import read_packed
-from myi_pipelines.sources.exports import HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
+from myi_pipelines.sources.exports import (
+    ExportError,
+    Limits,
+    NotAnArray,
+    NotAnExport,
+    Upload,
+    open_upload,
+    printable_name,
+)
 from myi_pipelines.warehouse.archive import RestoreArchived
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.landing import Landed, land_upload
 
-NOT_EXPORTS = (NoHistory, NotAnArray)
+NOT_EXPORTS = (NotAnExport, NotAnArray)
 """Errors of files that nothing is wrong with, like the other JSON files in the folder that Spotify sends."""
 
 OnBatch = Callable[[PackedBatch, int], None]
@@ -30,19 +38,19 @@ def land_file(
     min_play_ms: int,
     on_note: Callable[[str], None],
     on_batch: OnBatch,
-    pass_over: tuple[type[HistoryError], ...] = (),
+    pass_over: tuple[type[ExportError], ...] = (),
     restore_archived: RestoreArchived | None = None,
 ) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
-    Raises HistoryError for a file that is no readable export, or that was changed meanwhile. It then has a FAILED
+    Raises ExportError for a file that is no readable export, or that was changed meanwhile. It then has a FAILED
     import job that says why, unless the error is one of those to ``pass_over``.
     """
     try:
         upload = open_upload(path, limits)
     except pass_over:
         raise
-    except HistoryError as error:
+    except ExportError as error:
         _record_failure(conn, status_conn, path, error, user_id=user_id)
         raise
     with upload, closing(read_packed(upload, limits, min_play_ms)) as batches:
@@ -64,7 +72,7 @@ def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
     try:
         with open_upload(path, limits) as upload:
             return upload.month_range()
-    except HistoryError:
+    except ExportError:
         return None
 
 
@@ -74,9 +82,7 @@ def _told(batches: Iterable[PackedBatch], upload: Upload, on_batch: OnBatch) -> 
         yield batch
 
 
-def _record_failure(
-    conn: Connection, status_conn: Connection, path: Path, error: HistoryError, *, user_id: int
-) -> None:
+def _record_failure(conn: Connection, status_conn: Connection, path: Path, error: ExportError, *, user_id: int) -> None:
     """A file that cannot be opened as an export gets a FAILED import job too, unless not even its bytes can be read."""
     try:
         with path.open("rb") as file:
@@ -87,13 +93,13 @@ def _record_failure(
         conn,
         status_conn,
         user_id=user_id,
-        file_name=printable(path.name),
+        file_name=printable_name(path.name),
         sha256=sha256,
         total_bytes=size,
         batches=_nothing_but(error),
     )
 
 
-def _nothing_but(error: HistoryError) -> Iterator[PackedBatch]:
+def _nothing_but(error: ExportError) -> Iterator[PackedBatch]:
     yield from ()
     raise error

@@ -19,7 +19,7 @@ from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, month
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
-from myi_pipelines.sources.exports import ChangedWhileRead, HistoryError
+from myi_pipelines.sources.exports import ChangedWhileRead, ExportError
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.database.connections import Connection
@@ -143,7 +143,7 @@ def _take_in(
         _clear_away(intake, folder.path, path, signature, None)
     except (ChangedWhileRead, JobInProgress) as error:
         intake.problems.append(str(error))  # stays where it is: it has another chance
-    except HistoryError as error:
+    except ExportError as error:
         intake.problems.append(str(error))
         _clear_away(intake, folder.path, path, signature, str(error))
     else:
