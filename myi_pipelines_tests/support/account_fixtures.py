@@ -77,7 +77,7 @@ class Harness:
 
 
 @contextmanager
-def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int = 2) -> Iterator[Harness]:
+def open_harness(database_url: str, redis_url: str, folder: Path, *, listeners: int = 2) -> Iterator[Harness]:
     """A lab whose key file is in ``folder``."""
     key_file = folder / "encryption.key"
     with (

@@ -39,7 +39,7 @@ CLIENT_ID = "client-of-the-harness"
 
 
 @dataclass
-class EnrichingLab:
+class MetadataHarness:
     """What a test of enrichment needs, all of it real."""
 
     simulator: Simulator
@@ -156,7 +156,9 @@ class EnrichingLab:
 
 
 @contextmanager
-def open_enriching_lab(simulator: Simulator, database_url: str, redis_url: str, folder: Path) -> Iterator[EnrichingLab]:
+def open_metadata_harness(
+    simulator: Simulator, database_url: str, redis_url: str, folder: Path
+) -> Iterator[MetadataHarness]:
     """A lab with one linked account and nothing imported."""
     keys = TokenKeys("", folder / "encryption.key")
     app = App(CLIENT_ID, "http://127.0.0.1:3001/auth/callback", accounts_url=simulator.url)
@@ -166,7 +168,7 @@ def open_enriching_lab(simulator: Simulator, database_url: str, redis_url: str, 
         open_warehouse(database_url) as warehouse,
     ):
         tokens = AccessTokens(database_url, app, keys, now=simulator.control.now)
-        harness = EnrichingLab(simulator, warehouse, client, tokens, database_url, redis_url, folder)
+        harness = MetadataHarness(simulator, warehouse, client, tokens, database_url, redis_url, folder)
         harness.login()
         yield harness
 

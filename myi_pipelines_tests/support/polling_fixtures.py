@@ -107,7 +107,7 @@ def keys_of(plays: Sequence[TruePlay]) -> list[tuple[datetime, str]]:
 
 
 @contextmanager
-def open_lab(control: Control, database_url: str, redis_url: str, folder: Path) -> Iterator[Harness]:
+def open_harness(control: Control, database_url: str, redis_url: str, folder: Path) -> Iterator[Harness]:
     """What a process would open, with the simulated clock in place of its own."""
     clock = [control.now()]
     app = oauth.App("client", "http://127.0.0.1:3001/auth/callback", accounts_url=control.url, timeout_seconds=3)

@@ -26,14 +26,14 @@ from myi_pipelines.sources.spotify.api_errors import (
 )
 from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse import spotify_accounts
-from myi_pipelines_tests.support.account_fixtures import Harness, digest, environment, open_lab, process
+from myi_pipelines_tests.support.account_fixtures import Harness, digest, environment, open_harness, process
 
 ALMOST_AN_HOUR = timedelta(minutes=51)
 
 
 @pytest.fixture
 def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(database_url, redis_url, tmp_path) as opened:
+    with open_harness(database_url, redis_url, tmp_path) as opened:
         yield opened
 
 

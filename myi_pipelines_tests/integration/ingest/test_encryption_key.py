@@ -22,14 +22,14 @@ from myi_pipelines.ingest.spotify.encryption_key import (
 )
 from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, KeyNotUsable, TokenCipher, read_key
 from myi_pipelines.warehouse import spotify_accounts
-from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_lab, process
+from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_harness, process
 
 KILLS = 6
 
 
 @pytest.fixture
 def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(database_url, redis_url, tmp_path, listeners=3) as opened:
+    with open_harness(database_url, redis_url, tmp_path, listeners=3) as opened:
         yield opened
 
 

@@ -26,14 +26,14 @@ from myi_pipelines.sources.spotify.api_errors import InvalidClient, RateLimited,
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import ensure_user
-from myi_pipelines_tests.support.account_fixtures import Harness, open_lab
+from myi_pipelines_tests.support.account_fixtures import Harness, open_harness
 
 ATTEMPT = LoginAttempt("https://accounts.example/authorize", "right-state", "verifier")
 
 
 @pytest.fixture
 def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(database_url, redis_url, tmp_path) as opened:
+    with open_harness(database_url, redis_url, tmp_path) as opened:
         yield opened
 
 

@@ -17,7 +17,7 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import TrackInfo
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup
 from myi_pipelines.warehouse.metadata_backlog import wanted
-from myi_pipelines_tests.support.metadata_fixtures import EnrichingLab, open_enriching_lab
+from myi_pipelines_tests.support.metadata_fixtures import MetadataHarness, open_metadata_harness
 
 MISSING = """
     SELECT count(*)
@@ -27,26 +27,26 @@ MISSING = """
 
 
 @pytest.fixture
-def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[EnrichingLab]:
+def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[MetadataHarness]:
     """An app in Development Mode."""
-    with open_enriching_lab(simulator, database_url, redis_url, tmp_path) as opened:
+    with open_metadata_harness(simulator, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def extended_lab(
+def extended_harness(
     extended_simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path
-) -> Iterator[EnrichingLab]:
-    with open_enriching_lab(extended_simulator, database_url, redis_url, tmp_path) as opened:
+) -> Iterator[MetadataHarness]:
+    with open_metadata_harness(extended_simulator, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
-def some_tracks(harness: EnrichingLab, number: int) -> list[tuple[TrackInfo, int]]:
+def some_tracks(harness: MetadataHarness, number: int) -> list[tuple[TrackInfo, int]]:
     """Tracks of whole albums, the first the most played."""
     return [(track, 3 + (number - place) // 4) for place, track in enumerate(harness.tracks[:number])]
 
 
-def test_everything_is_filled_in_and_totals_stay(harness: EnrichingLab) -> None:
+def test_everything_is_filled_in_and_totals_stay(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 80))
     before = harness.totals()
 
@@ -64,7 +64,7 @@ def test_everything_is_filled_in_and_totals_stay(harness: EnrichingLab) -> None:
     assert harness.asked_for().most_common(1)[0][1] == 1
 
 
-def test_an_album_is_asked_for_where_that_saves_calls(harness: EnrichingLab) -> None:
+def test_an_album_is_asked_for_where_that_saves_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 80))
     albums = Counter(track.album_id for track, _ in some_tracks(harness, 80))
 
@@ -75,7 +75,7 @@ def test_an_album_is_asked_for_where_that_saves_calls(harness: EnrichingLab) -> 
     assert enriched.calls[EndpointGroup.TRACKS] == 1 + len(albums) + sum(tracks == 2 for tracks in albums.values())
 
 
-def test_the_most_played_come_first(harness: EnrichingLab) -> None:
+def test_the_most_played_come_first(harness: MetadataHarness) -> None:
     tracks = harness.tracks[::25][:20]
     harness.import_plays([(track, 2 + place) for place, track in enumerate(tracks)])
 
@@ -86,14 +86,14 @@ def test_the_most_played_come_first(harness: EnrichingLab) -> None:
     assert [path for path in singly if path.startswith("tracks")] == most_played[:5]
 
 
-def test_the_limit_counts_calls(harness: EnrichingLab) -> None:
+def test_the_limit_counts_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 40))
     enriched = harness.enrich(limit=7)
     assert (enriched.total_calls, len(harness.asked()), enriched.stopped) == (7, 7, "7 calls were made")
 
 
-def test_an_extended_app_fetches_fifty_in_a_call(extended_lab: EnrichingLab) -> None:
-    harness = extended_lab
+def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarness) -> None:
+    harness = extended_harness
     harness.import_plays(some_tracks(harness, 120))
 
     enriched = harness.enrich()
@@ -106,7 +106,7 @@ def test_an_extended_app_fetches_fifty_in_a_call(extended_lab: EnrichingLab) -> 
     assert harness.asked_for().most_common(1)[0][1] == 1
 
 
-def test_whether_batches_are_allowed_is_asked_once(harness: EnrichingLab) -> None:
+def test_whether_batches_are_allowed_is_asked_once(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 4))
     harness.enrich()
     harness.import_plays([(track, 1) for track in harness.tracks[100:110]])
@@ -114,14 +114,14 @@ def test_whether_batches_are_allowed_is_asked_once(harness: EnrichingLab) -> Non
     assert sum("ids=" in one.query for one in harness.asked()) == 1
 
 
-def test_a_second_run_asks_for_nothing(harness: EnrichingLab) -> None:
+def test_a_second_run_asks_for_nothing(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 10))
     harness.enrich()
     harness.simulator.control.clear_requests()
     assert (harness.enrich().total_calls, harness.asked()) == (0, [])
 
 
-def test_metadata_is_refreshed_when_it_is_due(harness: EnrichingLab) -> None:
+def test_metadata_is_refreshed_when_it_is_due(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 1))
     harness.enrich()
     harness.simulator.control.clear_requests()
@@ -133,7 +133,7 @@ def test_metadata_is_refreshed_when_it_is_due(harness: EnrichingLab) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 400])
-def test_a_track_that_is_gone_is_asked_for_once(harness: EnrichingLab, status: int) -> None:
+def test_a_track_that_is_gone_is_asked_for_once(harness: MetadataHarness, status: int) -> None:
     [(track, _)] = played = some_tracks(harness, 1)
     harness.import_plays(played)
     harness.simulator.control.make_gone(track.id, status)
@@ -147,15 +147,15 @@ def test_a_track_that_is_gone_is_asked_for_once(harness: EnrichingLab, status: i
     assert harness.value("SELECT name FROM tracks WHERE spotify_id = %s", track.id) == track.name
 
 
-def test_a_batch_leaves_out_what_is_gone(extended_lab: EnrichingLab) -> None:
-    harness = extended_lab
+def test_a_batch_leaves_out_what_is_gone(extended_harness: MetadataHarness) -> None:
+    harness = extended_harness
     harness.import_plays(some_tracks(harness, 10))
     harness.simulator.control.make_gone(harness.tracks[3].id)
     enriched = harness.enrich()
     assert (enriched.tracks, enriched.gone) == (9, 1)
 
 
-def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(harness: EnrichingLab) -> None:
+def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(harness: MetadataHarness) -> None:
     asked, returned = harness.tracks[0], harness.tracks[40]
     harness.import_plays([(asked, 5), (returned, 3), (harness.tracks[80], 1)])
     harness.simulator.control.relink(asked.id, returned.id)
@@ -171,7 +171,7 @@ def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(harness: En
     assert harness.totals() == before
 
 
-def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: EnrichingLab) -> None:
+def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: MetadataHarness) -> None:
     [(track, _)] = played = some_tracks(harness, 1)
     harness.import_plays(played)
     harness.simulator.control.fault("html_200", path_prefix=f"/v1/tracks/{track.id}", times=None)
@@ -193,7 +193,7 @@ def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: E
     assert harness.seconds_claimed("track", track.id) > 86_000
 
 
-def test_a_run_of_failures_ends_the_run(harness: EnrichingLab) -> None:
+def test_a_run_of_failures_ends_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:20]])
     harness.simulator.control.fault("html_200", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
@@ -203,7 +203,7 @@ def test_a_run_of_failures_ends_the_run(harness: EnrichingLab) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
-def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: EnrichingLab, kind: str) -> None:
+def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: MetadataHarness, kind: str) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None, skip=2, retry_after=7_200)
 
@@ -220,7 +220,7 @@ def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: E
     assert harness.asked() == []
 
 
-def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: EnrichingLab) -> None:
+def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 60))
     harness.simulator.control.fault("quota_exceeded", path_prefix="/v1/albums/", times=None, retry_after=7_200)
 
@@ -231,7 +231,7 @@ def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: EnrichingLa
     assert enriched.artists > 2
 
 
-def test_an_outage_ends_the_run(harness: EnrichingLab) -> None:
+def test_an_outage_ends_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault("server_error", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
@@ -239,7 +239,7 @@ def test_an_outage_ends_the_run(harness: EnrichingLab) -> None:
     assert "503" in str(enriched.stopped)
 
 
-def test_without_redis_or_an_account_nothing_is_asked(harness: EnrichingLab) -> None:
+def test_without_redis_or_an_account_nothing_is_asked(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 3))
     redis_url, harness.redis_url = harness.redis_url, "redis://127.0.0.1:1/0"
     assert harness.enrich().stopped == "Redis does not answer"
@@ -249,7 +249,7 @@ def test_without_redis_or_an_account_nothing_is_asked(harness: EnrichingLab) -> 
     assert harness.asked() == []
 
 
-def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness: EnrichingLab) -> None:
+def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness: MetadataHarness) -> None:
     harness.import_plays([(harness.tracks[0], 4)])
     harness.import_plays([(track, 2) for track in harness.tracks[0:12:3]], by_name=True)
     before = harness.totals()
@@ -272,7 +272,7 @@ def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness
     assert (harness.enrich().total_calls, harness.asked()) == (0, [])
 
 
-def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(harness: EnrichingLab) -> None:
+def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(harness: MetadataHarness) -> None:
     track = harness.tracks[0]
     other = dataclasses.replace(track, name=f"{track.name} (nobody sings this)")
     harness.import_plays([(other, 3)], by_name=True)
@@ -281,7 +281,7 @@ def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again
     assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 1
 
 
-def test_two_workers_never_fetch_the_same_entity(harness: EnrichingLab) -> None:
+def test_two_workers_never_fetch_the_same_entity(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 150))
     with harness.worker(10_000) as one, harness.worker(10_000) as other:
         for started in (one, other):
@@ -299,7 +299,7 @@ def test_two_workers_never_fetch_the_same_entity(harness: EnrichingLab) -> None:
     assert max(harness.asked_for().values()) == 1
 
 
-def forget_claims(harness: EnrichingLab) -> None:
+def forget_claims(harness: MetadataHarness) -> None:
     """As if the claims in Redis had run out."""
     with redis.Redis.from_url(harness.redis_url) as store:
         for key in store.scan_iter("myi:enrich:*:*"):
@@ -317,7 +317,7 @@ def forget_claims(harness: EnrichingLab) -> None:
     ],
 )
 def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
-    harness: EnrichingLab, kind: str, path_prefix: str, most_calls: int
+    harness: MetadataHarness, kind: str, path_prefix: str, most_calls: int
 ) -> None:
     """A refusal of one moment neither becomes a tombstone nor blocks the entity for a day."""
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:4]])

@@ -18,7 +18,7 @@ from myi_pipelines.warehouse import catalog, events, polls, spotify_accounts, st
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.user_months import Stage
-from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, TICK, Harness, keys_of, open_lab
+from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, TICK, Harness, keys_of, open_harness
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -27,7 +27,7 @@ TOKEN = "/api/token"
 
 @pytest.fixture
 def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
+    with open_harness(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
@@ -508,7 +508,7 @@ def test_odd_token_replies_do_not_stop_polling(harness: Harness, kind: str) -> N
 
 
 def test_polling_goes_on_without_redis(simulator: Simulator, database_url: str, tmp_path: Path) -> None:
-    with open_lab(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
+    with open_harness(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
         [user] = harness.link("ada")
         assert reason_to_skip(harness.conn, harness.gate, harness.now) is None
         [polled] = harness.poll()

@@ -13,7 +13,7 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.warehouse import spotify_accounts, top_list_history
 from myi_pipelines.warehouse.database.connections import fetch_row
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
-from myi_pipelines_tests.support.polling_fixtures import Harness, open_lab
+from myi_pipelines_tests.support.polling_fixtures import Harness, open_harness
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -24,7 +24,7 @@ TERMS = {"SHORT_TERM": timedelta(days=28), "MEDIUM_TERM": timedelta(days=182), "
 
 @pytest.fixture
 def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
+    with open_harness(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
@@ -220,7 +220,7 @@ def test_items_without_an_id_keep_no_rank(harness: Harness) -> None:
 
 
 def test_top_lists_wait_for_redis(simulator: Simulator, database_url: str, tmp_path: Path) -> None:
-    with open_lab(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
+    with open_harness(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
         harness.link("ada")
         [refreshed] = harness.refresh_due()
         assert "Redis" in str(refreshed.error)
