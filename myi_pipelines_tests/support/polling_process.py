@@ -1,5 +1,7 @@
-"""A process that polls whoever is due, once; run with the URLs of a simulator, a database and a Redis, and a folder.
-It prints the names of those whom it polled."""
+"""A process that polls the due users once. Run it with the URLs of a simulator, a database and a Redis, and a folder.
+
+It prints the names of the users whom it polled.
+"""
 
 from __future__ import annotations
 

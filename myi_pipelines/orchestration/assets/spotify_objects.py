@@ -8,6 +8,7 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
+from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
 from myi_pipelines.ingest.spotify.metadata_fetch import enrich
 from myi_pipelines.orchestration.assets.metadata import markdown_table
 from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
@@ -45,7 +46,8 @@ def spotify_objects(
     began = time.monotonic()
     with warehouse.connection() as conn, spotify.access() as access:
         with spending(access.client.gate) as spent:
-            enriched = enrich(conn, access.client, access.tokens, access.redis_url, limit=config.limit)
+            spotify_access = SpotifyAccess(access.client, access.tokens)
+            enriched = enrich(conn, spotify_access, access.redis_url, limit=config.limit)
         context.log.info(
             f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists told, "
             f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; "

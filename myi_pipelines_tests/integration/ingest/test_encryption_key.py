@@ -18,7 +18,7 @@ from myi_pipelines.ingest.spotify.encryption_key import (
     TokenKeys,
     pending_key_file,
     replace_key_file,
-    take_up_key,
+    switch_to_configured_key,
 )
 from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, KeyNotUsable, TokenCipher, read_key
 from myi_pipelines.warehouse import spotify_accounts
@@ -157,15 +157,15 @@ def test_a_key_in_the_settings_takes_over_from_a_file_and_from_another_setting(
     harness: Harness, plain: dict[int, str], tmp_path: Path
 ) -> None:
     first, second = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
-    assert take_up_key(harness.conn, first, harness.key_file) == len(plain)
+    assert switch_to_configured_key(harness.conn, first, harness.key_file) == len(plain)
     assert opened_by(harness, TokenKeys(first, harness.key_file).cipher()) == plain
     old = tmp_path / "old.key"
     old.write_text(first)
     for _ in range(2):
-        assert take_up_key(harness.conn, second, old) == len(plain)
+        assert switch_to_configured_key(harness.conn, second, old) == len(plain)
     assert opened_by(harness, TokenKeys(second, harness.key_file).cipher()) == plain
     with pytest.raises(KeyNotChanged):
-        take_up_key(harness.conn, first, harness.key_file)
+        switch_to_configured_key(harness.conn, first, harness.key_file)
 
 
 def test_a_key_that_is_none_is_one_clear_line(harness: Harness) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.spotify_accounts import LinkedUser, LinkRefused
+from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser, LinkRefused, RefreshedTokens
 from myi_pipelines.warehouse.users import InvalidUserName, ensure_user
 
 NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
@@ -26,9 +26,8 @@ def link(
     user = spotify_accounts.link_account(
         conn, name=name, spotify_id=spotify_id, account_id=account_id, display_name=display_name
     )
-    spotify_accounts.save_authorization(
-        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=NOW, scopes=["user-top-read"], now=NOW
-    )
+    authorization = Authorization(b"r", b"a", NOW, scopes=["user-top-read"])
+    spotify_accounts.save_authorization(conn, user.user_id, authorization, NOW)
     return user
 
 
@@ -170,15 +169,8 @@ def test_three_authorization_failures_in_a_row_end_an_account(conn: Connection) 
 def test_an_authorization_ends_six_months_after_the_login_however_often_it_is_refreshed(conn: Connection) -> None:
     user_id = link(conn).user_id
     conn.execute("SET TIME ZONE 'Pacific/Apia'")
-    spotify_accounts.save_refresh(
-        conn,
-        user_id,
-        refresh_token=b"new",
-        access_token=b"new",
-        expires_at=NOW,
-        scopes=None,
-        now=NOW + timedelta(days=100),
-    )
+    refreshed = RefreshedTokens(b"new", b"new", NOW, scopes=None)
+    spotify_accounts.save_refresh(conn, user_id, refreshed, NOW + timedelta(days=100))
     [account] = spotify_accounts.list_accounts(conn)
     assert account.authorization_ends_at == datetime(2027, 2, 28, 12, tzinfo=UTC)
     assert account.last_refresh_at == NOW + timedelta(days=100)

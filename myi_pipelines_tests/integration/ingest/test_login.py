@@ -38,7 +38,7 @@ def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harne
 
 
 def finish(harness: Harness, attempt: LoginAttempt, answer: str) -> None:
-    finish_login(harness.conn, harness.client, harness.app, harness.keys, attempt, answer, now=harness.control.now)
+    finish_login(harness.conn, harness.services, attempt, answer)
 
 
 def nothing_is_stored(harness: Harness) -> bool:

@@ -60,8 +60,8 @@ def test_everything_is_filled_in_and_totals_stay(harness: MetadataHarness) -> No
     assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NOT NULL") == enriched.artists
     assert harness.value("SELECT count(*) FROM albums WHERE spotify_id IS NULL") == 0
     assert harness.value("SELECT count(*) FROM albums WHERE image_url IS NULL OR release_date IS NULL") == 0
-    assert enriched.calls == Counter(one.group for one in harness.asked())
-    assert harness.asked_for().most_common(1)[0][1] == 1
+    assert enriched.calls == Counter(one.group for one in harness.requests())
+    assert harness.request_counts().most_common(1)[0][1] == 1
 
 
 def test_an_album_is_asked_for_where_that_saves_calls(harness: MetadataHarness) -> None:
@@ -82,14 +82,14 @@ def test_the_most_played_come_first(harness: MetadataHarness) -> None:
     harness.enrich(limit=6)
 
     most_played = [f"tracks/{track.id}" for track in reversed(tracks)]
-    singly = [one.path.removeprefix("/v1/").strip("/") for one in harness.asked()[1:]]
+    singly = [one.path.removeprefix("/v1/").strip("/") for one in harness.requests()[1:]]
     assert [path for path in singly if path.startswith("tracks")] == most_played[:5]
 
 
 def test_the_limit_counts_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 40))
     enriched = harness.enrich(limit=7)
-    assert (enriched.total_calls, len(harness.asked()), enriched.stopped) == (7, 7, "7 calls were made")
+    assert (enriched.total_calls, len(harness.requests()), enriched.stopped) == (7, 7, "7 calls were made")
 
 
 def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarness) -> None:
@@ -103,7 +103,7 @@ def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarne
     assert enriched.calls[EndpointGroup.TRACKS] == 3
     assert enriched.calls[EndpointGroup.ALBUMS] == 0
     assert enriched.calls[EndpointGroup.ARTISTS] <= 3
-    assert harness.asked_for().most_common(1)[0][1] == 1
+    assert harness.request_counts().most_common(1)[0][1] == 1
 
 
 def test_whether_batches_are_allowed_is_asked_once(harness: MetadataHarness) -> None:
@@ -111,14 +111,14 @@ def test_whether_batches_are_allowed_is_asked_once(harness: MetadataHarness) -> 
     harness.enrich()
     harness.import_plays([(track, 1) for track in harness.tracks[100:110]])
     harness.enrich()
-    assert sum("ids=" in one.query for one in harness.asked()) == 1
+    assert sum("ids=" in one.query for one in harness.requests()) == 1
 
 
 def test_a_second_run_asks_for_nothing(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 10))
     harness.enrich()
     harness.simulator.control.clear_requests()
-    assert (harness.enrich().total_calls, harness.asked()) == (0, [])
+    assert (harness.enrich().total_calls, harness.requests()) == (0, [])
 
 
 def test_metadata_is_refreshed_when_it_is_due(harness: MetadataHarness) -> None:
@@ -128,7 +128,7 @@ def test_metadata_is_refreshed_when_it_is_due(harness: MetadataHarness) -> None:
     harness.ahead = timedelta(days=61)
     assert harness.enrich().total_calls == 0  # claimed for 24 hours of Redis's clock
     forget_claims(harness)
-    assert {path.split("/")[0] for path in harness.asked_for()} == set()
+    assert {path.split("/")[0] for path in harness.request_counts()} == set()
     assert harness.enrich().artists == len(harness.tracks[0].artist_ids)
 
 
@@ -212,12 +212,12 @@ def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: M
     assert (enriched.tracks, enriched.failed) == (2, 0)
     assert enriched.stopped is not None
     assert enriched.retry_at is not None
-    asked = harness.asked()[-1].path.rstrip("/").rpartition("/")[2]
+    asked = harness.requests()[-1].path.rstrip("/").rpartition("/")[2]
     assert harness.seconds_claimed("track", asked) < 0
     harness.simulator.control.clear_requests()
     again = harness.enrich()
     assert (again.stopped, again.retry_at, again.total_calls) == (enriched.stopped, enriched.retry_at, 0)
-    assert harness.asked() == []
+    assert harness.requests() == []
 
 
 def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: MetadataHarness) -> None:
@@ -246,7 +246,7 @@ def test_without_redis_or_an_account_nothing_is_asked(harness: MetadataHarness) 
     harness.redis_url = redis_url
     harness.warehouse.conn.execute("UPDATE spotify_auth SET is_valid = false")
     assert "linked" in str(harness.enrich().stopped)
-    assert harness.asked() == []
+    assert harness.requests() == []
 
 
 def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness: MetadataHarness) -> None:
@@ -256,7 +256,7 @@ def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness
 
     harness.enrich(limit=3)
     assert wanted(harness.warehouse.conn, harness.now(), 1) == []
-    assert reason_to_skip(harness.warehouse.conn, harness.client.gate, harness.now()) is None, (
+    assert reason_to_skip(harness.warehouse.conn, harness.access.client.gate, harness.now()) is None, (
         "names are left to search for"
     )
     harness.simulator.control.clear_requests()
@@ -264,12 +264,12 @@ def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness
     harness.settle()
 
     assert (enriched.stopped, enriched.resolved, enriched.calls[EndpointGroup.SEARCH]) == (None, 4, 4)
-    assert [one.path.startswith("/v1/search") for one in harness.asked()][-4:] == [True] * 4
+    assert [one.path.startswith("/v1/search") for one in harness.requests()][-4:] == [True] * 4
     assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 0
     assert harness.value("SELECT count(*) FROM tracks") == 4
     assert harness.totals() == before
     harness.simulator.control.clear_requests()
-    assert (harness.enrich().total_calls, harness.asked()) == (0, [])
+    assert (harness.enrich().total_calls, harness.requests()) == (0, [])
 
 
 def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(harness: MetadataHarness) -> None:
@@ -292,11 +292,11 @@ def test_two_workers_never_fetch_the_same_entity(harness: MetadataHarness) -> No
     harness.enrich()
     harness.settle()
 
-    batches = [one for one in harness.asked() if "ids=" in one.query]
+    batches = [one for one in harness.requests() if "ids=" in one.query]
     assert harness.value(MISSING) == 0
     assert min(int(calls) for calls, *_ in said) > 5
     assert len(batches) <= 2
-    assert max(harness.asked_for().values()) == 1
+    assert max(harness.request_counts().values()) == 1
 
 
 def forget_claims(harness: MetadataHarness) -> None:
@@ -337,6 +337,6 @@ def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
     assert harness.value("SELECT count(*) FROM spotify_objects WHERE is_gone") == 0
     assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NULL") == 0
     assert harness.totals() == before
-    asked = harness.asked_for()
+    asked = harness.request_counts()
     assert asked.most_common(1)[0][1] <= most_calls
     assert sum(times > 1 for times in asked.values()) <= 1

@@ -12,8 +12,8 @@ from myi_pipelines.warehouse import polls, spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.landing import PolledPlay
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN, Quota
-from myi_pipelines.warehouse.polls import Gap, Landed
-from myi_pipelines.warehouse.spotify_accounts import LinkedUser
+from myi_pipelines.warehouse.polls import Gap, Landed, RecentPage
+from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser
 
 NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
 QUOTA = Quota(600, timedelta(minutes=5))
@@ -23,9 +23,7 @@ HOUR = timedelta(hours=1)
 
 def link(conn: Connection, name: str, now: datetime = NOW - timedelta(days=1)) -> LinkedUser:
     user = spotify_accounts.link_account(conn, name=name, spotify_id=f"{name}-id", account_id=name, display_name=name)
-    spotify_accounts.save_authorization(
-        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=now, scopes=[], now=now
-    )
+    spotify_accounts.save_authorization(conn, user.user_id, Authorization(b"r", b"a", now, scopes=[]), now)
     return user
 
 
@@ -37,7 +35,8 @@ def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: da
     assert polls.claim(conn, user.user_id, now, on_demand=True)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": f"Song {play.spotify_id}"} for play in page}
     total_demand = polls.linked_demand(conn, now, QUOTA)
-    return polls.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, total_demand=total_demand)
+    recent = RecentPage(page, tracks, len(page))
+    return polls.land_page(conn, user.user_id, recent, now=now, total_demand=total_demand)
 
 
 def count(conn: Connection, table: str) -> int:
@@ -176,7 +175,7 @@ def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": "Song"} for play in page}
     total_demand = polls.linked_demand(conn, NOW, QUOTA)
     with pytest.raises(Exception, match="violates check constraint"):
-        polls.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, total_demand=total_demand)
+        polls.land_page(conn, user.user_id, RecentPage(page, tracks, 10), now=NOW, total_demand=total_demand)
     assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "invalidated_user_months")) == (
         0,
         0,

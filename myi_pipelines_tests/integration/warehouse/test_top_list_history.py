@@ -9,7 +9,7 @@ import pytest
 
 from myi_pipelines.warehouse import polls, spotify_accounts, top_list_history
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.spotify_accounts import LinkedUser
+from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser
 from myi_pipelines.warehouse.top_list_history import Shown, TopLists
 
 NOW = datetime(2026, 3, 31, 3, tzinfo=UTC)
@@ -20,9 +20,7 @@ TERMS = ("SHORT_TERM", "MEDIUM_TERM", "LONG_TERM")
 
 def link(conn: Connection, name: str, now: datetime = NOW - 100 * DAY) -> LinkedUser:
     user = spotify_accounts.link_account(conn, name=name, spotify_id=f"{name}-id", account_id=name, display_name=name)
-    spotify_accounts.save_authorization(
-        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=now, scopes=[], now=now
-    )
+    spotify_accounts.save_authorization(conn, user.user_id, Authorization(b"r", b"a", now, scopes=[]), now)
     return user
 
 

@@ -18,8 +18,8 @@ from myi_pipelines.warehouse.poll_pacing import (
     Listening,
     Quota,
     aggregate_demand,
+    fastest_seconds_per_play,
     next_interval,
-    pace,
 )
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -88,7 +88,7 @@ def simulate(listeners: Sequence[Habit], quota: Quota, *, days: int = 2, seed: i
             gap = now if polls[one].lost and polls[one].lost[-1][0] == now else known[one].last_gap_at
             seen[one] = over
             page = ends[one][max(0, over - VISIBLE_PLAYS) : over]
-            known[one] = Listening(page[-1] if page else None, pace(page, now), gap)
+            known[one] = Listening(page[-1] if page else None, fastest_seconds_per_play(page, now), gap)
             polls[one].at.append(now)
             due[one] = now + next_interval(known[one], total_demand.without(before[one]), now)
     return polls
@@ -180,6 +180,6 @@ def test_pace_is_that_of_the_fastest_stretch_of_the_last_days() -> None:
     slow = [BEGAN - timedelta(minutes=10 * play) for play in range(20)]
     fast = [BEGAN - timedelta(hours=9, seconds=40 * play) for play in range(15)]
     long_ago = [BEGAN - timedelta(days=20, seconds=31 * play) for play in range(15)]
-    assert pace(slow + fast + long_ago, BEGAN) == 40.0
-    assert pace(slow[:5], BEGAN) is None
-    assert pace([BEGAN - timedelta(seconds=second) for second in range(20)], BEGAN) == 30.0
+    assert fastest_seconds_per_play(slow + fast + long_ago, BEGAN) == 40.0
+    assert fastest_seconds_per_play(slow[:5], BEGAN) is None
+    assert fastest_seconds_per_play([BEGAN - timedelta(seconds=second) for second in range(20)], BEGAN) == 30.0
