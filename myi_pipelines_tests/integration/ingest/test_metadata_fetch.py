@@ -1,4 +1,4 @@
-"""Enrichment against the simulated Spotify: what is stored, and how many calls that took."""
+"""Enrichment against the simulated Spotify: what is stored, and how many calls that takes."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def extended_harness(
 
 
 def some_tracks(harness: MetadataHarness, number: int) -> list[tuple[TrackInfo, int]]:
-    """Tracks of whole albums, the first the most played."""
+    """Tracks of complete albums, the first with the most plays."""
     return [(track, 3 + (number - place) // 4) for place, track in enumerate(harness.tracks[:number])]
 
 
-def test_everything_is_filled_in_and_totals_stay(harness: MetadataHarness) -> None:
+def test_all_metadata_is_fetched_and_totals_stay(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 80))
     before = harness.totals()
 
@@ -64,13 +64,14 @@ def test_everything_is_filled_in_and_totals_stay(harness: MetadataHarness) -> No
     assert harness.request_counts().most_common(1)[0][1] == 1
 
 
-def test_an_album_is_asked_for_where_that_saves_calls(harness: MetadataHarness) -> None:
+def test_an_album_is_requested_where_that_saves_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 80))
     albums = Counter(track.album_id for track, _ in some_tracks(harness, 80))
 
     enriched = harness.enrich()
 
-    # One probe for batches; of each album a track that tells its id, then the album or the one track that is left.
+    # One call that tries a batch. Then for each album one track, whose payload has the album's id, and then the album
+    # or the one track that is left.
     assert enriched.calls[EndpointGroup.ALBUMS] == sum(tracks > 2 for tracks in albums.values())
     assert enriched.calls[EndpointGroup.TRACKS] == 1 + len(albums) + sum(tracks == 2 for tracks in albums.values())
 
@@ -106,7 +107,7 @@ def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarne
     assert harness.request_counts().most_common(1)[0][1] == 1
 
 
-def test_whether_batches_are_allowed_is_asked_once(harness: MetadataHarness) -> None:
+def test_whether_batches_are_allowed_is_tried_once(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 4))
     harness.enrich()
     harness.import_plays([(track, 1) for track in harness.tracks[100:110]])
@@ -114,7 +115,7 @@ def test_whether_batches_are_allowed_is_asked_once(harness: MetadataHarness) -> 
     assert sum("ids=" in one.query for one in harness.requests()) == 1
 
 
-def test_a_second_run_asks_for_nothing(harness: MetadataHarness) -> None:
+def test_a_second_run_makes_no_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 10))
     harness.enrich()
     harness.simulator.control.clear_requests()
@@ -133,7 +134,7 @@ def test_metadata_is_refreshed_when_it_is_due(harness: MetadataHarness) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 400])
-def test_a_track_that_is_gone_is_asked_for_once(harness: MetadataHarness, status: int) -> None:
+def test_a_track_that_is_gone_is_requested_once(harness: MetadataHarness, status: int) -> None:
     [(track, _)] = played = some_tracks(harness, 1)
     harness.import_plays(played)
     harness.simulator.control.make_gone(track.id, status)
@@ -147,7 +148,7 @@ def test_a_track_that_is_gone_is_asked_for_once(harness: MetadataHarness, status
     assert harness.value("SELECT name FROM tracks WHERE spotify_id = %s", track.id) == track.name
 
 
-def test_a_batch_leaves_out_what_is_gone(extended_harness: MetadataHarness) -> None:
+def test_a_batch_without_gone_tracks_lands(extended_harness: MetadataHarness) -> None:
     harness = extended_harness
     harness.import_plays(some_tracks(harness, 10))
     harness.simulator.control.make_gone(harness.tracks[3].id)
@@ -155,16 +156,16 @@ def test_a_batch_leaves_out_what_is_gone(extended_harness: MetadataHarness) -> N
     assert (enriched.tracks, enriched.gone) == (9, 1)
 
 
-def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(harness: MetadataHarness) -> None:
-    asked, returned = harness.tracks[0], harness.tracks[40]
-    harness.import_plays([(asked, 5), (returned, 3), (harness.tracks[80], 1)])
-    harness.simulator.control.relink(asked.id, returned.id)
+def test_a_relinked_track_keeps_the_requested_id_and_knows_the_other(harness: MetadataHarness) -> None:
+    requested, returned = harness.tracks[0], harness.tracks[40]
+    harness.import_plays([(requested, 5), (returned, 3), (harness.tracks[80], 1)])
+    harness.simulator.control.relink(requested.id, returned.id)
     before = harness.totals()
 
     harness.enrich()
     harness.settle()
 
-    track_id = harness.value("SELECT id FROM tracks WHERE spotify_id = %s", asked.id)
+    track_id = harness.value("SELECT id FROM tracks WHERE spotify_id = %s", requested.id)
     assert harness.value("SELECT track_id FROM track_aliases WHERE spotify_id = %s", returned.id) == track_id
     assert harness.value("SELECT play_count FROM user_track_stats WHERE track_id = %s", track_id) == 8
     assert harness.value("SELECT count(*) FROM tracks") == 2
@@ -193,7 +194,7 @@ def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: M
     assert harness.seconds_claimed("track", track.id) > 86_000
 
 
-def test_a_run_of_failures_ends_the_run(harness: MetadataHarness) -> None:
+def test_consecutive_failures_end_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:20]])
     harness.simulator.control.fault("html_200", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
@@ -203,7 +204,7 @@ def test_a_run_of_failures_ends_the_run(harness: MetadataHarness) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
-def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: MetadataHarness, kind: str) -> None:
+def test_a_rate_limit_ends_the_run_and_a_later_run_continues(harness: MetadataHarness, kind: str) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None, skip=2, retry_after=7_200)
 
@@ -212,15 +213,15 @@ def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: M
     assert (enriched.tracks, enriched.failed) == (2, 0)
     assert enriched.stopped is not None
     assert enriched.retry_at is not None
-    asked = harness.requests()[-1].path.rstrip("/").rpartition("/")[2]
-    assert harness.seconds_claimed("track", asked) < 0
+    track_id = harness.requests()[-1].path.rstrip("/").rpartition("/")[2]
+    assert harness.seconds_claimed("track", track_id) < 0
     harness.simulator.control.clear_requests()
     again = harness.enrich()
     assert (again.stopped, again.retry_at, again.total_calls) == (enriched.stopped, enriched.retry_at, 0)
     assert harness.requests() == []
 
 
-def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: MetadataHarness) -> None:
+def test_when_the_quota_of_a_group_is_used_up_other_groups_continue(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 60))
     harness.simulator.control.fault("quota_exceeded", path_prefix="/v1/albums/", times=None, retry_after=7_200)
 
@@ -239,7 +240,7 @@ def test_an_outage_ends_the_run(harness: MetadataHarness) -> None:
     assert "503" in str(enriched.stopped)
 
 
-def test_without_redis_or_an_account_nothing_is_asked(harness: MetadataHarness) -> None:
+def test_without_redis_or_an_account_no_call_is_made(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 3))
     redis_url, harness.redis_url = harness.redis_url, "redis://127.0.0.1:1/0"
     assert harness.enrich().stopped == "Redis does not answer"
@@ -272,9 +273,9 @@ def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness
     assert (harness.enrich().total_calls, harness.requests()) == (0, [])
 
 
-def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(harness: MetadataHarness) -> None:
+def test_names_without_a_track_stay_provisional_and_are_not_searched_again(harness: MetadataHarness) -> None:
     track = harness.tracks[0]
-    other = dataclasses.replace(track, name=f"{track.name} (nobody sings this)")
+    other = dataclasses.replace(track, name=f"{track.name} (no such song)")
     harness.import_plays([(other, 3)], by_name=True)
     first, second = harness.enrich(), harness.enrich()
     assert (first.resolved, first.calls[EndpointGroup.SEARCH], second.total_calls) == (0, 1, 0)
@@ -300,7 +301,7 @@ def test_two_workers_never_fetch_the_same_entity(harness: MetadataHarness) -> No
 
 
 def forget_claims(harness: MetadataHarness) -> None:
-    """As if the claims in Redis had run out."""
+    """Delete the claims in Redis, as if they had expired."""
     with redis.Redis.from_url(harness.redis_url) as store:
         for key in store.scan_iter("myi:enrich:*:*"):
             store.delete(key)
@@ -316,10 +317,10 @@ def forget_claims(harness: MetadataHarness) -> None:
         *((kind, "/v1/artists/", 3) for kind in ("server_error", "html_200")),
     ],
 )
-def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
+def test_one_bad_answer_costs_at_most_two_calls_and_no_metadata(
     harness: MetadataHarness, kind: str, path_prefix: str, most_calls: int
 ) -> None:
-    """A refusal of one moment neither becomes a tombstone nor blocks the entity for a day."""
+    """A single refusal does not mark an entity as gone, and does not block it for a day."""
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:4]])
     before = harness.totals()
     details: dict[str, Any] = {"seconds": 30} if kind == "hang" else {}
@@ -337,6 +338,6 @@ def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
     assert harness.value("SELECT count(*) FROM spotify_objects WHERE is_gone") == 0
     assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NULL") == 0
     assert harness.totals() == before
-    asked = harness.request_counts()
-    assert asked.most_common(1)[0][1] <= most_calls
-    assert sum(times > 1 for times in asked.values()) <= 1
+    counts = harness.request_counts()
+    assert counts.most_common(1)[0][1] <= most_calls
+    assert sum(times > 1 for times in counts.values()) <= 1
