@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from myi_pipelines.ingest.spotify import polling
-from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+from myi_pipelines.ingest.spotify.access_tokens import AccessTokens, SpotifyAccess
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
-from myi_pipelines.ingest.spotify.login import begin_login, finish_login
+from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.ingest.spotify.polling import Polled
 from myi_pipelines.simulator import Control, Simulator
 from myi_pipelines.sources.spotify import oauth
@@ -38,8 +38,7 @@ class Linked:
     control: Control
     database_url: str
     redis_url: str
-    client: SpotifyClient
-    tokens: AccessTokens
+    access: SpotifyAccess
     users: dict[str, LinkedUser]
     """By the name of the simulator's listener."""
     now: datetime
@@ -51,12 +50,12 @@ class Linked:
     def poll_due(self) -> list[Polled]:
         """One tick of the schedule."""
         connections = partial(connect, self.database_url)
-        return polling.poll_due(connections, self.client, self.tokens, now=self.now, quota=QUOTA)
+        return polling.poll_due(connections, self.access, now=self.now, quota=QUOTA)
 
     def poll_now(self) -> list[Polled]:
         """Everybody, due or not."""
         connections, users = partial(connect, self.database_url), list(self.users.values())
-        return polling.poll_now(connections, self.client, self.tokens, users, now=self.now, quota=QUOTA)
+        return polling.poll_now(connections, self.access, users, now=self.now, quota=QUOTA)
 
 
 @contextmanager
@@ -86,12 +85,12 @@ def linked(
         closing(SpotifyClient(gate, simulator.url)) as client,
     ):
         tokens = AccessTokens(database_url, app, keys, now=now)
-        here.append(Linked(control, database_url, redis_url, client, tokens, {}, control.now()))
+        here.append(Linked(control, database_url, redis_url, SpotifyAccess(client, tokens), {}, control.now()))
         with connect(database_url) as conn:
             for listener, name in listeners.items():
                 attempt = begin_login(app)
                 answer = control.approve(attempt.url, listener)
-                user = finish_login(conn, client, app, keys, attempt, answer, name=name, now=now)
+                user = finish_login(conn, LoginServices(app, client, keys, now), attempt, answer, name=name)
                 here[0].users[listener] = LinkedUser(user.user_id, user.name)
         control.clear_requests()
         yield here[0]

@@ -37,9 +37,10 @@ def measure(url: str, *, accounts: int, times: int) -> Tick:
         ids = [one.user_id for one in due] or [1]
 
         total_demand = polls.linked_demand(conn, now, QUOTA)
+        empty_page = polls.RecentPage([], {}, size=0)
 
         def record_poll(number: int) -> None:
-            polls.land_page(conn, ids[number % len(ids)], [], {}, page_size=0, now=now, total_demand=total_demand)
+            polls.land_page(conn, ids[number % len(ids)], empty_page, now=now, total_demand=total_demand)
 
         return Tick(
             accounts,

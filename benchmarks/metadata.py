@@ -66,7 +66,7 @@ def spent(database_url: str, redis_url: str, folder: Path, *, plays: int, mode: 
         connect(database_url) as conn,
     ):
         now = spotify.now
-        enrich(conn, spotify.client, spotify.tokens, redis_url, limit=UNLIMITED, now=lambda: now)
+        enrich(conn, spotify.access, redis_url, limit=UNLIMITED, now=lambda: now)
         catalog = simulator.control.catalog()
         requests = simulator.control.requests("/v1/")
         with connect(database_url) as second_conn:

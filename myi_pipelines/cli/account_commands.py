@@ -54,7 +54,7 @@ def login(
     """
     from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
     from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
-    from myi_pipelines.ingest.spotify.login import begin_login, finish_login
+    from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
     from myi_pipelines.ingest.spotify.login_callback import can_listen
 
     settings = read_settings()
@@ -70,7 +70,7 @@ def login(
     else:
         answer = _received(attempt, settings.spotify_redirect_uri, timeout)
     with warehouse_connection(settings) as conn, client_of(settings) as client:
-        linked = finish_login(conn, client, spotify_app, keys, attempt, answer, name=user)
+        linked = finish_login(conn, LoginServices(spotify_app, client, keys), attempt, answer, name=user)
     shown = f" ({linked.display_name} on Spotify)" if linked.display_name else ""
     output().print(f"linked {linked.name}{shown}; `myi up` keeps the plays current", markup=False, highlight=False)
 
@@ -135,13 +135,13 @@ def accounts() -> None:
 
     from rich.table import Table
 
-    from myi_pipelines.ingest.spotify.encryption_key import TokenKeys, unopened
+    from myi_pipelines.ingest.spotify.encryption_key import TokenKeys, undecryptable_tokens
     from myi_pipelines.warehouse.spotify_accounts import expiry_warning, list_accounts
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         found = list_accounts(conn)
-        locked = unopened(conn, TokenKeys.of_settings(settings)) if found else {}
+        locked = undecryptable_tokens(conn, TokenKeys.of_settings(settings)) if found else {}
     if not found:
         note("no Spotify account is linked yet: `myi login --user NAME`")
         return
@@ -197,7 +197,7 @@ def rotate_key(
 
       myi rotate-key --from old.key
     """
-    from myi_pipelines.ingest.spotify.encryption_key import replace_key_file, take_up_key
+    from myi_pipelines.ingest.spotify.encryption_key import replace_key_file, switch_to_configured_key
 
     settings = read_settings()
     if settings.encryption_key and old_key is None:
@@ -211,5 +211,5 @@ def rotate_key(
         if old_key is None:
             changed = replace_key_file(conn, settings.key_file)
         else:
-            changed = take_up_key(conn, settings.encryption_key, old_key)
+            changed = switch_to_configured_key(conn, settings.encryption_key, old_key)
     output().print(f"{changed} account{'' if changed == 1 else 's'} encrypted with the new key", highlight=False)

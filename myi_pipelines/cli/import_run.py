@@ -17,7 +17,7 @@ from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS
 from myi_pipelines.orchestration.instance.foreground import Done, ForegroundRun
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
-from myi_pipelines.sources.exports import HistoryError, Limits, find_uploads, open_upload
+from myi_pipelines.sources.exports import ExportError, Limits, find_upload_files, open_upload
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import ensure_user
@@ -90,7 +90,7 @@ def _survey(paths: Sequence[Path], limits: Limits, console: Console) -> tuple[li
     for path in paths:
         if not path.exists():
             raise NothingToImport(f"{path}: there is no such file or folder; nothing was imported")
-        for file in find_uploads([path]):
+        for file in find_upload_files([path]):
             try:
                 with open_upload(file, limits) as upload:
                     months += upload.month_range() or ()
@@ -98,7 +98,7 @@ def _survey(paths: Sequence[Path], limits: Limits, console: Console) -> tuple[li
                 if path.is_dir():
                     console.print(f"passed over: {error}", style="dim", markup=False, highlight=False)
                     continue
-            except HistoryError:
+            except ExportError:
                 pass  # the run says what is wrong, and keeps it in import_jobs
             files.append(file.absolute())
     if not files:

@@ -12,7 +12,7 @@ import requests
 from myi_pipelines.demo.offer import LISTENERS, Offer
 from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
-from myi_pipelines.ingest.spotify.login import begin_login, finish_login
+from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.runtime import embedded
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.runtime.stack import HOST, Companion, Stack, free_port
@@ -117,9 +117,10 @@ def link_accounts(conn: Connection, plan: SpotifyPlan, stack: Stack) -> None:
             limits.flushdb()  # Another demo's calls were made to another simulator.
     app, keys = app_of(settings), TokenKeys.of_settings(settings)
     with client_of(settings) as client:
+        services = LoginServices(app, client, keys)
         for name in plan.listeners:
             attempt = begin_login(app)
-            finish_login(conn, client, app, keys, attempt, control.approve(attempt.url, name), name=name)
+            finish_login(conn, services, attempt, control.approve(attempt.url, name), name=name)
 
 
 def _answers(control: Control) -> bool:

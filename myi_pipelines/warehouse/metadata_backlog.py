@@ -1,4 +1,4 @@
-"""Which metadata is missing or due, the most played first, and what became of asking for it. Asks nobody itself."""
+"""Which metadata is missing or due, the most played first, and the result of each request for it. Makes no calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.spotify_payloads import (
     NameKeys,
@@ -19,13 +19,13 @@ from myi_pipelines.warehouse.spotify_payloads import (
 )
 
 REFRESH_AFTER = {"track": timedelta(days=180), "album": timedelta(days=180), "artist": timedelta(days=60)}
-"""When metadata that was fetched is due again; what is gone as well, for it may come back."""
+"""When fetched metadata is due again. Objects that are gone are due again too, because they may return."""
 
 SEARCH_AFTER = timedelta(days=90)
-"""When to search again for names of which no track was found."""
+"""When to search again for names without a matching track."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
-"""After a failure, and after many in a row."""
+"""The pause after a failure, and after many consecutive failures."""
 
 
 class Wanted(NamedTuple):
@@ -37,18 +37,18 @@ class Wanted(NamedTuple):
     album_id: int | None = None
     album_spotify_id: str | None = None
     on_album: int = 1
-    """How many missing tracks one call for the album may tell of; the album's id may be unknown still."""
+    """How many missing tracks one call for the album may return. The album's id may still be unknown."""
 
     @property
     def album(self) -> Wanted | None:
-        """The album to ask for instead, where that may save calls."""
+        """The album to request instead, if that may save calls."""
         if self.on_album < 2 or self.album_id is None or self.album_spotify_id is None:
             return None
         return Wanted("album", self.album_id, self.album_spotify_id)
 
 
 class Unresolved(NamedTuple):
-    """A provisional track: account data names it, and nobody has searched for its id."""
+    """A provisional track: account data names it, and its id has not been searched for."""
 
     entity_id: int
     name: str
@@ -62,13 +62,13 @@ class Unresolved(NamedTuple):
 
 
 def wanted(conn: Connection, now: datetime, limit: int) -> list[Wanted]:
-    """The tracks and artists to ask for: what is missing before what is due again, the most played first."""
-    rows = conn.execute(statement("metadata/wanted"), {"now": now, "limit": limit})
+    """The tracks and artists to request: missing ones before those that are due again, the most played first."""
+    rows = conn.execute(statement("metadata_backlog/wanted"), {"now": now, "limit": limit})
     return [Wanted(*row) for row in rows]
 
 
 def land_answers(conn: Connection, answered: Sequence[Wanted], objects: Sequence[SpotifyObject], now: datetime) -> None:
-    """Land what Spotify said and log that these entities are up to date, in one transaction."""
+    """Land Spotify's replies and log that these entities are up to date, in one transaction."""
     columns = {
         "now": now,
         "entity_type": [one.object_type for one in answered],
@@ -77,20 +77,20 @@ def land_answers(conn: Connection, answered: Sequence[Wanted], objects: Sequence
     }
     with conn.transaction():
         land_objects(conn, objects)
-        conn.execute(statement("metadata/log_success"), columns)
+        conn.execute(statement("metadata_backlog/log_success"), columns)
 
 
 def unresolved(conn: Connection, now: datetime, limit: int) -> list[Unresolved]:
     """The names of account data to search for, the most played first."""
     values = {"now": now, "since": now - SEARCH_AFTER, "limit": limit}
-    return [Unresolved(*row) for row in conn.execute(statement("metadata/unresolved"), values)]
+    return [Unresolved(*row) for row in conn.execute(statement("metadata_backlog/unresolved"), values)]
 
 
 def land_found(conn: Connection, searched: Unresolved, found: Sequence[Payload], now: datetime) -> bool:
-    """Land what a search found, if it is the one track of these names beyond doubt; return whether it is.
+    """Land the track that a search found, if the result is unambiguous. Returns whether it is.
 
-    Beyond doubt: its name and one of its artists' are the very names, and whatever else was found under them is the
-    same recording.
+    A result is unambiguous if the name of the track and the name of one of its artists equal the searched names, and if
+    all found tracks with these names are the same recording.
     """
     candidates = [
         (payload, artist["name"], _isrc(payload))
@@ -107,7 +107,7 @@ def land_found(conn: Connection, searched: Unresolved, found: Sequence[Payload],
         "artist": [artist for _, artist, _ in candidates],
         "isrc": [isrc for _, _, isrc in candidates],
     }
-    matching = conn.execute(statement("metadata/matching_tracks"), values).fetchall()
+    matching = conn.execute(statement("metadata_backlog/matching_tracks"), values).fetchall()
     recordings = {isrc or spotify_id for spotify_id, isrc in matching}
     if len(recordings) != 1:
         land_search(conn, searched.keys, None, now)
@@ -124,7 +124,7 @@ def _isrc(payload: Payload) -> str | None:
 
 
 def record_failure(conn: Connection, failed: Wanted | Unresolved, error: str, now: datetime) -> timedelta:
-    """Log why an entity could not be fetched; return the pause until it is due again, which grows."""
+    """Log why an entity could not be fetched. Returns the pause until it is due again. It grows with each failure."""
     values = {
         "entity_type": failed.object_type if isinstance(failed, Wanted) else "track",
         "entity_id": failed.entity_id,
@@ -133,7 +133,5 @@ def record_failure(conn: Connection, failed: Wanted | Unresolved, error: str, no
         "pause": FIRST_PAUSE,
         "longest": LONGEST_PAUSE,
     }
-    row = conn.execute(statement("metadata/log_failure"), values).fetchone()
-    assert row is not None
-    pause: timedelta = row[0]
+    pause: timedelta = fetch_scalar(conn, statement("metadata_backlog/log_failure"), values)
     return pause

@@ -1,7 +1,7 @@
-"""When a listener is polled next: pure arithmetic over what polls told of everybody's listening. No database here.
+"""When a user is polled next: arithmetic over the recent listening of all users. No database here.
 
-Only the last 50 plays are ever visible, so a poll has to come before 50 more are over. What everybody would like is
-added up and met as far as the quota goes, the most needed first.
+Only the last 50 plays are visible, so a poll must come before 50 more plays end. The demand of all users is summed up
+and met as far as the quota allows, the most necessary polls first.
 """
 
 from __future__ import annotations
@@ -14,105 +14,104 @@ from typing import NamedTuple
 
 VISIBLE_PLAYS = 50
 COOLDOWN = timedelta(minutes=5)
-"""Nobody is polled twice within it."""
+"""No user is polled twice within it."""
 
 _DAY = timedelta(days=1)
 _SHORTEST_PLAY = 30.0
-"""Seconds: plays that end earlier are not shown."""
+"""Seconds: Spotify does not show shorter plays."""
 _ORDINARY_PLAY = 180.0
-"""Seconds from play to play that are assumed at least, however seldom somebody listened of late."""
+"""Seconds from play to play. A user who listened more slowly recently is assumed to listen this fast."""
 _OVERFLOW = timedelta(seconds=VISIBLE_PLAYS * _SHORTEST_PLAY)
-"""In less time than this no listening whatsoever fills the window."""
+"""No listening can fill the window of visible plays in less time."""
 _TICK_JITTER = timedelta(minutes=1)
 _ACTIVE = timedelta(minutes=30)
 _GAP_REMEMBERED = timedelta(days=1)
-_PACE_OVER = 10
-"""Plays in a row by which a pace is measured."""
+_PACE_PLAYS = 10
+"""The number of consecutive plays over which the pace is measured."""
 _PACE_SINCE = timedelta(days=7)
 _SPARE = 0.05
-"""Share of the quota left to polls on demand and second attempts."""
+"""The share of the quota that is left for polls on demand and for second attempts."""
 
 
 class Quota(NamedTuple):
-    """What polls may cost, and how often they can happen at all."""
+    """How many calls polls may make, and how often a poll is possible."""
 
     calls_per_day: int
     tick: timedelta
-    """Time from one chance to poll to the next."""
+    """The time from one run of the schedule to the next."""
 
 
 class Listening(NamedTuple):
-    """What polls told of one listener."""
+    """The recent listening of one user, as polls showed it."""
 
     last_played_at: datetime | None = None
     seconds_per_play: float | None = None
-    """The fastest recent pace (see ``pace``)."""
+    """The fastest recent pace (see ``fastest_seconds_per_play``)."""
     last_gap_at: datetime | None = None
     """When a possible gap was last found."""
 
 
 class _Demand(NamedTuple):
-    """Polls a day of one listener, from what is needed most to what would be nice."""
+    """The polls per day that one user needs, in tiers from the most necessary to the most comfortable."""
 
     least: float
-    """Enough while they listen on as they do now; rare when they have not listened for long."""
+    """Enough while the user continues as now. Few for a user who has not listened for long."""
     careful: float
-    """Enough should they start to listen at their usual pace."""
+    """Enough if the user starts to listen at the usual pace."""
     safe: float
-    """Enough whatever they do."""
+    """Enough for any listening."""
     fresh: float
-    """New plays within minutes while they listen."""
+    """New plays arrive within minutes while the user listens."""
 
 
-def pace(played_at: Iterable[datetime], now: datetime) -> float | None:
-    """Seconds from play to play in the fastest stretch of the last days; None when there are too few plays to tell."""
+def fastest_seconds_per_play(played_at: Iterable[datetime], now: datetime) -> float | None:
+    """Seconds from play to play in the fastest sequence of the last days. None when there are too few plays."""
     ends = sorted({end for end in played_at if end >= now - _PACE_SINCE})
     steps = [(after - before).total_seconds() for before, after in pairwise(ends)]
-    if len(steps) < _PACE_OVER:
+    if len(steps) < _PACE_PLAYS:
         return None
-    return max(
-        _SHORTEST_PLAY, min(sum(steps[at : at + _PACE_OVER]) for at in range(len(steps) - _PACE_OVER + 1)) / _PACE_OVER
-    )
+    fastest = min(sum(steps[at : at + _PACE_PLAYS]) for at in range(len(steps) - _PACE_PLAYS + 1))
+    return max(_SHORTEST_PLAY, fastest / _PACE_PLAYS)
 
 
 class AggregateDemand(NamedTuple):
-    """What listeners together would like of the quota at one moment; added up once for all polls of a tick."""
+    """The polls that all users together need at one moment. Computed once for all polls of a tick."""
 
     quota: Quota
     now: datetime
-    listeners: int
+    users: int
     demand: tuple[float, ...]
-    """By tier of ``_Demand``, polls a day."""
+    """Polls per day, for each tier of ``_Demand``."""
 
-    def without(self, one: Listening) -> AggregateDemand:
-        """The others, of whom this is one."""
-        own = _demand(one, self.now, self.quota.tick)
+    def without(self, user: Listening) -> AggregateDemand:
+        """The demand of all users but this one."""
+        own = _demand(user, self.now, self.quota.tick)
         demand = tuple(max(0.0, all_polls - polls) for all_polls, polls in zip(self.demand, own, strict=True))
-        return self._replace(listeners=self.listeners - 1, demand=demand)
+        return self._replace(users=self.users - 1, demand=demand)
 
 
-def aggregate_demand(listeners: Iterable[Listening], now: datetime, quota: Quota) -> AggregateDemand:
-    """These listeners' demand."""
-    demands = [_demand(one, now, quota.tick) for one in listeners]
-    nobody = _Demand(0, 0, 0, 0)
-    return AggregateDemand(quota, now, len(demands), tuple(sum(tier) for tier in zip(nobody, *demands, strict=True)))
+def aggregate_demand(users: Iterable[Listening], now: datetime, quota: Quota) -> AggregateDemand:
+    """The demand of these users together."""
+    demands = [_demand(each, now, quota.tick) for each in users]
+    no_demand = _Demand(0, 0, 0, 0)
+    return AggregateDemand(quota, now, len(demands), tuple(sum(tier) for tier in zip(no_demand, *demands, strict=True)))
 
 
 def next_interval(own: Listening, others: AggregateDemand, now: datetime) -> timedelta:
-    """How long after ``now`` a listener, just polled, is due again; never less than the cooldown.
+    """How long after ``now`` a user who was just polled is due again. Never less than the cooldown.
 
-    All listeners together stay within the quota as long as each of them gets the interval told here.
+    All users together stay within the quota if each of them gets the interval that this function returns.
     """
     quota = others.quota
     demand = _demand(own, now, quota.tick)
-    # In 24 hours a listener may be polled once more than the rate says, and once more before others' demand shows.
-    budget = max(quota.calls_per_day * (1 - _SPARE) - 2 * (others.listeners + 1), quota.calls_per_day / 2)
+    # In 24 hours a user may be polled once more than the rate allows, and once more before others' demand is known.
+    budget = max(quota.calls_per_day * (1 - _SPARE) - 2 * (others.users + 1), quota.calls_per_day / 2)
     totals = [sum(tier) for tier in zip(demand, others.demand, strict=True)]
     return _until_tick(_DAY / _rate(demand, totals, budget), quota.tick)
 
 
 def _rate(own: _Demand, totals: Sequence[float], budget: float) -> float:
-    """Polls a day: the highest tier that everybody can have, and a like share of the step to the next one."""
+    """Polls per day: the highest tier that all users can have, and an equal share of the step to the next tier."""
     if budget < totals[0]:
         return own[0] * budget / totals[0]
     for lower, upper in pairwise(range(len(totals))):
@@ -136,11 +135,11 @@ def _demand(own: Listening, now: datetime, tick: timedelta) -> _Demand:
 
 
 def _in_ticks(interval: timedelta, tick: timedelta) -> timedelta:
-    """The longest time of whole ticks within ``interval``, and of one at least; never less than the cooldown."""
+    """The most whole ticks that fit into ``interval``: at least one, and never less than the cooldown."""
     return max(interval // tick, math.ceil(COOLDOWN / tick), 1) * tick
 
 
 def _until_tick(interval: timedelta, tick: timedelta) -> timedelta:
-    """Due a little before the tick at which the interval is over, because ticks are seconds late or early."""
+    """The interval, ended a little before its last tick, because ticks may be some seconds late or early."""
     ticks = math.ceil(interval / tick - 1e-6)
     return max(COOLDOWN, ticks * tick - min(_TICK_JITTER, tick / 2))

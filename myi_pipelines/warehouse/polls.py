@@ -1,5 +1,5 @@
-"""Polling as the warehouse knows it: who is due, what a page of plays adds, and where plays may be missing. Calls of
-the API are made elsewhere; when a listener is due again is ``pacing``'s business."""
+"""The warehouse's side of polling: which users are due, what a page of plays adds, and where plays may be missing.
+``ingest.spotify.polling`` calls the API, and ``poll_pacing`` decides when a user is due again."""
 
 from __future__ import annotations
 
@@ -20,21 +20,31 @@ from myi_pipelines.warehouse.poll_pacing import (
     Listening,
     Quota,
     aggregate_demand,
+    fastest_seconds_per_play,
     next_interval,
-    pace,
 )
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.spotify_payloads import Payload, SpotifyObject, land_objects
 
 FULL_PAGE = VISIBLE_PLAYS - 5
-"""Rows from which a page counts as full: now and then Spotify sends some that tell no track."""
+"""A page with at least this many rows counts as full, because Spotify sometimes sends rows without a track."""
 
 
 class Gap(NamedTuple):
-    """A stretch in which plays may be missing."""
+    """A period in which plays may be missing."""
 
     after: datetime
     before: datetime
+
+
+class RecentPage(NamedTuple):
+    """A page of a user's recently played tracks."""
+
+    plays: Sequence[PolledPlay]
+    tracks: Mapping[str, Payload]
+    """The payloads by track id."""
+    size: int
+    """All rows that Spotify sent, also those without a track."""
 
 
 class Landed(NamedTuple):
@@ -46,7 +56,7 @@ class Landed(NamedTuple):
 
 
 class PollState(NamedTuple):
-    """How one listener's polls go. Times are None until there was one."""
+    """The state of one user's polls. A time is None until the event has happened once."""
 
     user_id: int
     name: str
@@ -60,87 +70,80 @@ class PollState(NamedTuple):
 
 
 def due_users(conn: Connection, now: datetime) -> list[LinkedUser]:
-    """The listeners to poll now, the longest overdue first. Those whose account needs a login are not among them."""
+    """The users to poll now, the longest overdue first, without those whose account needs a login."""
     rows = conn.execute(statement("polls/due"), {"now": now, "cooldown": COOLDOWN})
     return [LinkedUser(*row) for row in rows]
 
 
 def poll_states(conn: Connection) -> list[PollState]:
-    """How polls go of every listener whose account is valid, by name."""
+    """The state of polls of every user whose account is valid, sorted by name."""
     with conn.cursor(row_factory=class_row(PollState)) as cursor:
         return cursor.execute(statement("polls/states")).fetchall()
 
 
 def linked_demand(conn: Connection, now: datetime, quota: Quota) -> AggregateDemand:
-    """What all linked listeners would like of the quota."""
+    """The demand of all linked users for polls."""
     return aggregate_demand(_listening(conn).values(), now, quota)
 
 
 def claim(conn: Connection, user_id: int, now: datetime, *, on_demand: bool) -> bool:
-    """Whether the caller is the one to poll this listener now: of several processes only one is told so.
+    """Whether the caller may poll this user now. Of several processes only one may.
 
-    On demand means before they are due, though never within the cooldown.
+    ``on_demand`` permits a poll before the user is due, but never within the cooldown.
     """
     values = {"user_id": user_id, "now": now, "cooldown": COOLDOWN, "on_demand": on_demand}
     return conn.execute(statement("polls/claim"), values).fetchone() is not None
 
 
 def land_page(
-    conn: Connection,
-    user_id: int,
-    plays: Sequence[PolledPlay],
-    tracks: Mapping[str, Payload],
-    *,
-    page_size: int,
-    now: datetime,
-    total_demand: AggregateDemand,
+    conn: Connection, user_id: int, page: RecentPage, *, now: datetime, total_demand: AggregateDemand
 ) -> Landed:
-    """Land a page of the recently-played list and say when the listener is due again, in one transaction.
+    """Land a page of the recently-played list and schedule the user's next poll, in one transaction.
 
-    ``total_demand`` shares the quota: what ``linked_demand`` returned before the tick's first poll. ``tracks`` are the
-    payloads by track id; those of new plays land as well. ``page_size`` counts all the rows that Spotify sent. A full
-    page without any known play is a possible gap, unless it is the listener's first.
+    The payloads of new tracks land too. ``total_demand`` shares the quota: it is what ``linked_demand`` returned before
+    the first poll of the tick. A full page without any known play is a possible gap, unless it is the first page of the
+    user.
     """
-    plays = [play for play in plays if play.played_at >= starts_at(FIRST_MONTH)]
+    plays = [play for play in page.plays if play.played_at >= starts_at(FIRST_MONTH)]
     known = _known(conn, user_id, plays)
     new = [play for play in plays if (play.played_at, play.spotify_id) not in known]
     lengths = [play for play in plays if play.duration_ms and not known.get((play.played_at, play.spotify_id), True)]
-    if new:  # Before the user's lock is taken: whoever makes partitions may be waiting for it.
+    if new:  # Before the user's lock is taken, because a session that creates partitions may wait for that lock.
         ensure_months(conn, {month_of(play.played_at) for play in new})
     with conn.transaction():
         before = _listening(conn, user_id).get(user_id)
         added, gap = 0, None
-        if new and page_size >= FULL_PAGE and len(new) == len(plays):
-            gap = _gap(conn, user_id, min(play.played_at for play in new))
+        if new and page.size >= FULL_PAGE and len(new) == len(plays):
+            gap = _gap_before(conn, user_id, min(play.played_at for play in new))
         if new or lengths:
             added = land_polled_plays(conn, user_id, [*new, *lengths])
-            new_ids = sorted({play.spotify_id for play in new if play.spotify_id in tracks})
-            land_objects(conn, [SpotifyObject("track", spotify_id, tracks[spotify_id]) for spotify_id in new_ids])
+            new_ids = sorted({play.spotify_id for play in new if play.spotify_id in page.tracks})
+            land_objects(conn, [SpotifyObject("track", spotify_id, page.tracks[spotify_id]) for spotify_id in new_ids])
         if gap is not None:
             conn.execute(
                 "INSERT INTO possible_gaps (user_id, after, before, found_at) VALUES (%s, %s, %s, %s)"
                 " ON CONFLICT DO NOTHING",
                 [user_id, gap.after, gap.before, now],
             )
-        own = _heard(before or Listening(), [play.played_at for play in plays], gap, now)
+        own = _updated(before or Listening(), [play.played_at for play in plays], gap, now)
         next_poll_at = now + next_interval(own, total_demand.without(before) if before else total_demand, now)
-        _succeed(conn, user_id, own, next_poll_at)
+        _record_success(conn, user_id, own, next_poll_at)
     return Landed(added, gap, next_poll_at)
 
 
 def record_failure(conn: Connection, user_id: int, error: str, next_poll_at: datetime) -> None:
-    """Say why a listener could not be polled and when to try again."""
+    """Record why a user could not be polled, and when to try again."""
     conn.execute(statement("polls/fail"), {"user_id": user_id, "error": error, "next_poll_at": next_poll_at})
 
 
 def consecutive_failures(conn: Connection, user_id: int) -> int:
-    """How many polls of a listener failed since one last worked."""
+    """How many polls of a user failed since the last success."""
     row = conn.execute("SELECT consecutive_failures FROM poll_states WHERE user_id = %s", [user_id]).fetchone()
     return int(row[0]) if row else 0
 
 
 def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[tuple[datetime, str], bool]:
-    """Whether their length is known, of those plays that are."""
+    """For each of the plays that is known: whether its length is known."""
     if not plays:
         return {}
     first, last = min(play.played_at for play in plays), max(play.played_at for play in plays)
@@ -148,8 +151,8 @@ def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[
     return {(played_at, spotify_id): has_length for played_at, spotify_id, has_length in rows}
 
 
-def _gap(conn: Connection, user_id: int, before: datetime) -> Gap | None:
-    """The time from the latest play that was known to a page that does not reach back to it."""
+def _gap_before(conn: Connection, user_id: int, before: datetime) -> Gap | None:
+    """The period between the latest known play and a page that starts after it."""
     row = conn.execute(
         "SELECT max(played_at) FROM polled_plays WHERE user_id = %s AND played_at < %s", [user_id, before]
     ).fetchone()
@@ -157,18 +160,19 @@ def _gap(conn: Connection, user_id: int, before: datetime) -> Gap | None:
 
 
 def _listening(conn: Connection, user_id: int | None = None) -> dict[int, Listening]:
-    """By user id, what polls told of all linked listeners, or of one of them."""
+    """The recent listening of all linked users, or of one, by user id."""
     rows = conn.execute(statement("polls/listening"), {"user_id": user_id})
-    return {linked: Listening(*told) for linked, *told in rows}
+    return {linked_id: Listening(*values) for linked_id, *values in rows}
 
 
-def _heard(before: Listening, played_at: Sequence[datetime], gap: Gap | None, now: datetime) -> Listening:
-    """What is known of a listener after a page of plays."""
+def _updated(before: Listening, played_at: Sequence[datetime], gap: Gap | None, now: datetime) -> Listening:
+    """A user's recent listening after a page of plays."""
     ends = [*played_at, *([before.last_played_at] if before.last_played_at else [])]
-    return Listening(max(ends, default=None), pace(played_at, now), now if gap else before.last_gap_at)
+    seconds_per_play = fastest_seconds_per_play(played_at, now)
+    return Listening(max(ends, default=None), seconds_per_play, now if gap else before.last_gap_at)
 
 
-def _succeed(conn: Connection, user_id: int, own: Listening, next_poll_at: datetime) -> None:
+def _record_success(conn: Connection, user_id: int, own: Listening, next_poll_at: datetime) -> None:
     conn.execute(
         statement("polls/succeed"),
         {

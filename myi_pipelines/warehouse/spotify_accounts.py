@@ -1,5 +1,5 @@
-"""Linked Spotify accounts: who is linked to whom, what is stored of the authorization, and how it ends. Tokens come and
-go encrypted here; keys, Spotify and the network are ``sync``'s business."""
+"""Linked Spotify accounts: which user has which account, the stored authorization, and how it ends. This module handles
+only encrypted tokens. ``ingest.spotify`` has the keys and calls Spotify."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_REFRESH = "15s"
 
 
 class LinkRefused(InputError):
-    """The account and the listener cannot be linked; the message says what stands in the way."""
+    """The account and the listener cannot be linked. The message gives the reason."""
 
 
 class NotLinked(InputError, LookupError):
@@ -52,18 +52,18 @@ class Account(NamedTuple):
     last_failure_at: datetime | None
     last_failure_reason: str | None
     last_synced_at: datetime | None
-    """When a poll last worked."""
+    """When a poll last succeeded."""
 
 
 class LinkedUser(NamedTuple):
-    """A listener whose account can be asked."""
+    """A user with a linked account."""
 
     user_id: int
     name: str
 
 
 class StoredTokens(NamedTuple):
-    """What is kept of one authorization, as it is kept: encrypted."""
+    """One stored authorization, with encrypted tokens."""
 
     user_id: int
     name: str
@@ -75,15 +75,33 @@ class StoredTokens(NamedTuple):
     last_failure_reason: str | None
 
 
+class Authorization(NamedTuple):
+    """What a login gave. The tokens are encrypted."""
+
+    refresh_token: bytes
+    access_token: bytes
+    access_token_expires_at: datetime
+    scopes: Sequence[str]
+
+
+class RefreshedTokens(NamedTuple):
+    """What a refresh gave, encrypted. None stands for a value that the reply left out."""
+
+    refresh_token: bytes | None
+    access_token: bytes
+    access_token_expires_at: datetime
+    scopes: Sequence[str] | None
+
+
 def link_account(
     conn: Connection, *, name: str | None, spotify_id: str, account_id: str | None, display_name: str | None
 ) -> LinkedUser:
-    """The listener to whom a Spotify account belongs from now on.
+    """Link a Spotify account to a user, and return that user.
 
-    The account is recognized by ``account_id`` where Spotify tells it, else by ``spotify_id``, also after a logout.
-    With a ``name`` it is linked to that listener, who keeps any history and is created when not known yet; without one
-    a new account makes a new listener, named as on Spotify. The listener's authorization stays locked until the
-    caller's transaction ends. Raises LinkRefused, or InvalidUserName.
+    A known account is found by ``account_id``, or by ``spotify_id`` if Spotify sends no ``account_id``, also after a
+    logout. With a ``name`` the account is linked to the user of that name, who keeps any history and is created if
+    missing. Without a name a new account creates a user with the name of the Spotify profile. The user's authorization
+    stays locked until the caller's transaction ends. Raises LinkRefused or InvalidUserName.
     """
     account = {"spotify_id": spotify_id, "account_id": account_id, "display_name": display_name}
     with conn.transaction():
@@ -94,58 +112,27 @@ def link_account(
             user = LinkedUser(ensure_user(conn, name), name)
             _require_no_other_account(conn, user, known)
         else:
-            user = known or _new_listener(conn, display_name, spotify_id)
+            user = known or _new_user(conn, display_name, spotify_id)
         _give_account(conn, user, account)
         _lock_authorization(conn, user.user_id)
     return user
 
 
-def save_authorization(
-    conn: Connection,
-    user_id: int,
-    *,
-    refresh_token: bytes,
-    access_token: bytes,
-    expires_at: datetime,
-    scopes: Sequence[str],
-    now: datetime,
-) -> None:
-    """Store what a login gave: the account is valid, and its six months begin."""
-    values = {
-        "user_id": user_id,
-        "refresh_token": refresh_token,
-        "access_token": access_token,
-        "expires_at": expires_at,
-        "scopes": list(scopes),
-        "now": now,
-    }
+def save_authorization(conn: Connection, user_id: int, authorization: Authorization, now: datetime) -> None:
+    """Store the authorization of a login: the account becomes valid for six months."""
+    values = authorization._asdict() | {"scopes": list(authorization.scopes), "user_id": user_id, "now": now}
     conn.execute(statement("spotify_accounts/authorize"), values)
 
 
-def save_refresh(
-    conn: Connection,
-    user_id: int,
-    *,
-    refresh_token: bytes | None,
-    access_token: bytes,
-    expires_at: datetime,
-    scopes: Sequence[str] | None,
-    now: datetime,
-) -> None:
-    """Store what a refresh gave. A refresh token or scopes that the reply left out (None) stay as they were."""
-    values = {
-        "user_id": user_id,
-        "refresh_token": refresh_token,
-        "access_token": access_token,
-        "expires_at": expires_at,
-        "scopes": None if scopes is None else list(scopes),
-        "now": now,
-    }
+def save_refresh(conn: Connection, user_id: int, tokens: RefreshedTokens, now: datetime) -> None:
+    """Store the tokens of a refresh. Values that the reply left out stay unchanged."""
+    scopes = None if tokens.scopes is None else list(tokens.scopes)
+    values = tokens._asdict() | {"scopes": scopes, "user_id": user_id, "now": now}
     conn.execute(statement("spotify_accounts/refresh"), values)
 
 
 def record_success(conn: Connection, user_id: int) -> None:
-    """A call with the user's access token worked: earlier authorization failures count no more."""
+    """Record that a call with the user's access token succeeded: earlier authorization failures no longer count."""
     conn.execute(
         "UPDATE spotify_auth SET consecutive_failures = 0 WHERE user_id = %s AND consecutive_failures > 0 AND is_valid",
         [user_id],
@@ -153,9 +140,9 @@ def record_success(conn: Connection, user_id: int) -> None:
 
 
 def record_auth_failure(conn: Connection, user_id: int, reason: str, now: datetime) -> bool:
-    """Count one authorization failure; whether the account is still valid, which it is not after three in a row.
+    """Count one authorization failure. Returns whether the account is still valid: three consecutive failures end it.
 
-    Only for refusals of the authorization: never for outages, timeouts, rate limits or quotas.
+    Only for refusals of the authorization, never for outages, timeouts, rate limits or quotas.
     """
     values = {"user_id": user_id, "reason": reason, "now": now, "allowed": ALLOWED_FAILURES}
     row = conn.execute(statement("spotify_accounts/fail"), values).fetchone()
@@ -163,42 +150,42 @@ def record_auth_failure(conn: Connection, user_id: int, reason: str, now: dateti
 
 
 def end_authorization(conn: Connection, user_id: int, reason: str, now: datetime) -> None:
-    """The authorization is over: the account is asked no more until somebody logs in."""
+    """End the authorization: no call is made for the account until the user logs in again."""
     conn.execute(statement("spotify_accounts/end"), {"user_id": user_id, "reason": reason, "now": now})
 
 
 def unlink(conn: Connection, user_id: int) -> bool:
-    """Forget a listener's tokens; whether there were any. History stays, and a login with the account finds it."""
+    """Delete a user's tokens. Returns whether there were any. The history stays, and a later login finds it."""
     with conn.transaction():
         _lock_authorization(conn, user_id)
         return conn.execute("DELETE FROM spotify_auth WHERE user_id = %s", [user_id]).rowcount > 0
 
 
 def list_accounts(conn: Connection) -> list[Account]:
-    """Every linked account, valid or not, by the listener's name."""
+    """Every linked account, valid or not, sorted by the user's name."""
     with conn.cursor(row_factory=class_row(Account)) as cursor:
         return cursor.execute(statement("spotify_accounts/list")).fetchall()
 
 
 def linked_users(conn: Connection) -> list[LinkedUser]:
-    """The listeners whose authorization is valid, by name."""
+    """The users whose authorization is valid, sorted by name."""
     return [LinkedUser(account.user_id, account.name) for account in list_accounts(conn) if account.is_valid]
 
 
 def stored_tokens(conn: Connection, user_id: int) -> StoredTokens:
-    """What is kept of one listener's authorization. Raises NotLinked."""
+    """The stored authorization of one user. Raises NotLinked."""
     for tokens in _stored_tokens(conn, user_id):
         return tokens
     raise NotLinked("no Spotify account is linked")
 
 
 def all_stored_tokens(conn: Connection) -> list[StoredTokens]:
-    """What is kept of every authorization."""
+    """Every stored authorization."""
     return _stored_tokens(conn, None)
 
 
 def replace_tokens(conn: Connection, tokens: StoredTokens) -> None:
-    """Store the same tokens in another encryption."""
+    """Store the same tokens, encrypted with another key."""
     conn.execute(
         "UPDATE spotify_auth SET refresh_token_encrypted = %s, access_token_encrypted = %s WHERE user_id = %s",
         [tokens.refresh_token, tokens.access_token, tokens.user_id],
@@ -207,7 +194,7 @@ def replace_tokens(conn: Connection, tokens: StoredTokens) -> None:
 
 @contextmanager
 def refreshing(conn: Connection, user_id: int) -> Iterator[None]:
-    """One refresh, login or logout of a listener at a time, in all processes; no transaction stays open meanwhile.
+    """Allow one refresh, login or logout of a user at a time, in all processes. No transaction stays open in the block.
 
     Raises RefreshUnderWay when another process takes longer than any refresh should.
     """
@@ -224,7 +211,7 @@ def refreshing(conn: Connection, user_id: int) -> Iterator[None]:
 
 @contextmanager
 def encryption_key_kept(conn: Connection) -> Iterator[None]:
-    """A transaction in which the encryption key stays what it is: around whatever reads or writes encrypted tokens."""
+    """A transaction in which the encryption key cannot change. Needed to read or write encrypted tokens."""
     with conn.transaction():
         acquire(conn, shared(Lock.ENCRYPTION_KEY))
         yield
@@ -232,13 +219,13 @@ def encryption_key_kept(conn: Connection) -> Iterator[None]:
 
 @contextmanager
 def changing_encryption_key(conn: Connection) -> Iterator[None]:
-    """Nobody else reads or writes encrypted tokens, nor changes the key, until the block ends."""
+    """Within the block no other session reads or writes encrypted tokens, or changes the key."""
     with holding(conn, exclusive(Lock.ENCRYPTION_KEY)):
         yield
 
 
 def expiry_warning(account: Account, now: datetime) -> str | None:
-    """What to tell a listener whose authorization ends within 30 days, more urgently within 7; None before that."""
+    """The warning for a listener whose authorization ends within 30 days, more urgent within 7 days, else None."""
     left = account.authorization_ends_at - now
     if left > FIRST_WARNING or not account.is_valid:
         return None
@@ -252,7 +239,7 @@ def expiry_warning(account: Account, now: datetime) -> str | None:
 
 
 def _lock_authorization(conn: Connection, user_id: int) -> None:
-    """Wait for whoever is ``refreshing``, and keep others from it until the transaction ends."""
+    """Wait until no session is ``refreshing`` the user's tokens, and keep others from it until the transaction ends."""
     acquire(conn, exclusive(Lock.SPOTIFY_AUTH, user_id))
 
 
@@ -262,7 +249,7 @@ def _stored_tokens(conn: Connection, user_id: int | None) -> list[StoredTokens]:
 
 
 def _require_no_other_account(conn: Connection, user: LinkedUser, known: LinkedUser | None) -> None:
-    """Refuse what would mix two accounts; after a logout either side is free."""
+    """Refuse a link that would mix two accounts. After a logout the user and the account are free."""
     if known == user:
         return
     if known is not None and _is_linked(conn, known):
@@ -279,8 +266,8 @@ def _is_linked(conn: Connection, user: LinkedUser) -> bool:
     return conn.execute("SELECT 1 FROM spotify_auth WHERE user_id = %s", [user.user_id]).fetchone() is not None
 
 
-def _new_listener(conn: Connection, display_name: str | None, spotify_id: str) -> LinkedUser:
-    """A listener named as on Spotify. A name that is taken is not guessed to be the same person's."""
+def _new_user(conn: Connection, display_name: str | None, spotify_id: str) -> LinkedUser:
+    """Create a user with the name of the Spotify profile. An existing user of that name may be another person."""
     handle = _handle(display_name or "") or _handle(spotify_id) or "listener"
     taken = conn.execute("SELECT id, name FROM users WHERE lower(name) = lower(%s)", [handle]).fetchone()
     if taken is not None:
@@ -291,12 +278,12 @@ def _new_listener(conn: Connection, display_name: str | None, spotify_id: str) -
 
 
 def _handle(text: str) -> str:
-    """A name that can be a folder's name: no slashes, control characters or leading dots, 64 characters."""
+    """A text as the name of a folder: no slashes, control characters or leading dots, at most 64 characters."""
     words = "".join(" " if sign in "/\\" or unicodedata.category(sign) == "Cc" else sign for sign in text).split()
     return " ".join(words).lstrip(". ")[:64].rstrip()
 
 
 def _give_account(conn: Connection, user: LinkedUser, account: dict[str, str | None]) -> None:
-    """Spotify's ids go to this listener, and away from whoever had them."""
+    """Give Spotify's ids to this user, and remove them from other users."""
     conn.execute(statement("spotify_accounts/release"), {**account, "user_id": user.user_id})
     conn.execute(statement("spotify_accounts/give"), {**account, "user_id": user.user_id})

@@ -1,4 +1,4 @@
-"""Landing of metadata: what Spotify's API says of tracks, albums and artists. What becomes of it is the catalog's."""
+"""Land the payloads of Spotify's API about tracks, albums and artists. ``catalog`` takes them in."""
 
 from __future__ import annotations
 
@@ -8,105 +8,101 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 
 ObjectType: TypeAlias = Literal["track", "album", "artist"]
 Payload: TypeAlias = Mapping[str, Any]
 NameKeys: TypeAlias = tuple[UUID, UUID]
-"""name_key() of a track's name and of its artist's."""
+"""The name_key() of a track's name and of its artist's name."""
 
 UNUSED = {
     *("available_markets", "copyrights", "external_urls", "followers", "href", "is_local", "is_playable", "label"),
     *("linked_from", "popularity", "restrictions", "type", "uri"),
 }
-"""Fields that are bulky, change all the time or repeat what is known, and that nothing reads."""
+"""Fields that are large, change often or repeat known values, and that no code reads."""
 
-WHOLE = {"track": "album", "album": "tracks", "artist": "images"}
-"""The field that a whole object has, and that one which is only mentioned in another lacks."""
+FULL_OBJECT_FIELD = {"track": "album", "album": "tracks", "artist": "images"}
+"""The field that a full object has, and that is missing from an object mentioned in another."""
 
 LONGEST_MS = 2**31 - 1
 
 
 class SpotifyObject(NamedTuple):
-    """A reply of the API under the id that was asked for."""
+    """A reply of the API, with the requested id."""
 
     object_type: ObjectType
     spotify_id: str
     payload: Payload | None
-    """None: Spotify knows the id no more."""
+    """None: Spotify no longer knows the id."""
 
 
 def land_objects(conn: Connection, objects: Sequence[SpotifyObject]) -> int:
-    """Land payloads and mark what the catalog has to take in; return how many objects were told something new.
+    """Land payloads and queue the changed objects for the catalog. Returns how many objects are new or changed.
 
-    The albums, artists and tracks that a payload mentions land as well. A field that a reply lacks never erases what
-    is stored, and a mention never replaces what the whole object said. A payload that tells nothing new writes nothing.
+    The albums, artists and tracks that a payload mentions land too. A field that is missing from a reply never erases a
+    stored value, and a mention never replaces a value of the full object. A payload without news writes nothing.
     """
-    told: dict[tuple[ObjectType, str], _Told] = {}
+    updates: dict[tuple[ObjectType, str], _ObjectUpdate] = {}
     relinks: set[tuple[str, str]] = set()
     for one in objects:
         if one.object_type == "track" and (returned := _text((one.payload or {}).get("id"))):
             relinks.add((one.spotify_id, returned))
         for object_type, spotify_id, latest in _with_mentions(one):
-            earlier = told.get((object_type, spotify_id))
-            told[object_type, spotify_id] = latest if earlier is None else earlier.merged(latest)
-    relinks = {(asked, returned) for asked, returned in relinks if asked != returned}
+            earlier = updates.get((object_type, spotify_id))
+            updates[object_type, spotify_id] = latest if earlier is None else earlier.merged(latest)
+    relinks = {(requested, returned) for requested, returned in relinks if requested != returned}
     columns = {
-        "object_type": [object_type for object_type, _ in told],
-        "spotify_id": [spotify_id for _, spotify_id in told],
-        "payload": [None if one.payload is None else json.dumps(one.payload) for one in told.values()],
-        "is_full": [one.is_full for one in told.values()],
-        "is_gone": [one.is_gone for one in told.values()],
-        "asked_id": [asked for asked, _ in relinks],
+        "object_type": [object_type for object_type, _ in updates],
+        "spotify_id": [spotify_id for _, spotify_id in updates],
+        "payload": [None if one.payload is None else json.dumps(one.payload) for one in updates.values()],
+        "is_full": [one.is_full for one in updates.values()],
+        "is_gone": [one.is_gone for one in updates.values()],
+        "asked_id": [requested for requested, _ in relinks],
         "returned_id": [returned for _, returned in relinks],
     }
-    row = conn.execute(statement("metadata/land_objects"), columns).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, statement("spotify_payloads/land_objects"), columns))
 
 
 def land_search(conn: Connection, names: NameKeys, found: SpotifyObject | None, now: datetime) -> bool:
-    """Land what a search for names of account data found and mark them for the catalog; whether the track is known.
+    """Land the result of a search for names of account data, and queue the names for the catalog.
 
-    A track that was found once stays found.
+    Returns whether the track is known. A track that was found once stays known.
     """
     with conn.transaction():
         land_objects(conn, [found] if found else [])
         values = {"track_key": names[0], "artist_key": names[1], "spotify_id": found and found.spotify_id, "now": now}
-        row = conn.execute(statement("metadata/land_search"), values).fetchone()
-    assert row is not None
-    return bool(row[0])
+        return bool(fetch_scalar(conn, statement("spotify_payloads/land_search"), values))
 
 
-class _Told(NamedTuple):
-    """What one reply says of an object: the columns of spotify_objects."""
+class _ObjectUpdate(NamedTuple):
+    """The content of one reply for one object: the columns of spotify_objects."""
 
     payload: dict[str, Any] | None
     is_full: bool
     is_gone: bool
 
-    def merged(self, latest: _Told) -> _Told:
-        """As metadata/land_objects.sql merges what is stored with what is told."""
+    def merged(self, latest: _ObjectUpdate) -> _ObjectUpdate:
+        """Merge like spotify_payloads/land_objects.sql, which merges the stored values with these."""
         first, last = (latest, self) if self.is_full and not latest.is_full else (self, latest)
         payload = (first.payload or {}) | (last.payload or {})
-        return _Told(
+        return _ObjectUpdate(
             payload or None,
             self.is_full or latest.is_full,
             latest.is_gone or (self.is_gone and not latest.is_full),
         )
 
 
-def _with_mentions(one: SpotifyObject) -> Iterator[tuple[ObjectType, str, _Told]]:
-    """The object, with others in it by id (artists by id and name), and those others as they are mentioned."""
+def _with_mentions(one: SpotifyObject) -> Iterator[tuple[ObjectType, str, _ObjectUpdate]]:
+    """The object, with other objects in it replaced by their ids (artists by id and name), and those other objects."""
     if one.payload is None:
-        yield one.object_type, one.spotify_id, _Told(None, is_full=False, is_gone=True)
+        yield one.object_type, one.spotify_id, _ObjectUpdate(None, is_full=False, is_gone=True)
         return
-    is_full = WHOLE[one.object_type] in one.payload
+    is_full = FULL_OBJECT_FIELD[one.object_type] in one.payload
     payload = _cleaned({field: value for field, value in one.payload.items() if field != "id"})
     for object_type, mention in _mentions(one.object_type, one.spotify_id, payload):
-        yield object_type, mention["id"], _Told(_by_id(object_type, mention), is_full=False, is_gone=False)
-    yield one.object_type, one.spotify_id, _Told(_by_id(one.object_type, payload), is_full, is_gone=False)
+        yield object_type, mention["id"], _ObjectUpdate(_by_id(object_type, mention), is_full=False, is_gone=False)
+    yield one.object_type, one.spotify_id, _ObjectUpdate(_by_id(one.object_type, payload), is_full, is_gone=False)
 
 
 def _mentions(
@@ -125,7 +121,7 @@ def _mentions(
 
 
 def _by_id(object_type: ObjectType, payload: dict[str, Any]) -> dict[str, Any]:
-    """A cleaned payload in which the objects that it mentions are left by id, artists by id and name."""
+    """A cleaned payload, with the objects that it mentions replaced by their ids (artists by id and name)."""
     kept = {field: value for field, value in payload.items() if field != "id"}
     if "artists" in kept:
         kept["artists"] = [{"id": artist["id"], "name": artist["name"]} for artist in kept["artists"]]
@@ -136,20 +132,20 @@ def _by_id(object_type: ObjectType, payload: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-# ── Fields as the catalog counts on finding them ─────────────────────────────────────────────────────────────────────
+# ── The form of the fields that the catalog reads ────────────────────────────────────────────────────────────────────
 
 
 def _cleaned(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A payload without nulls, unused fields and fields that are not what they should be."""
+    """A payload without nulls, unused fields and fields of a wrong type."""
     kept = {}
     for field, value in payload.items():
-        if field not in UNUSED and (told := FIELDS.get(field, _anything)(_storable(value))) is not None:
-            kept[field] = told
+        if field not in UNUSED and (checked := FIELDS.get(field, _unchanged)(_storable(value))) is not None:
+            kept[field] = checked
     return kept
 
 
 def _storable(value: Any) -> Any:
-    """JSON that Postgres can hold: no NUL, no half of a surrogate pair; objects in it cleaned."""
+    """JSON that Postgres can store: no NUL, no half of a surrogate pair, and cleaned objects."""
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
@@ -159,7 +155,7 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _anything(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -176,7 +172,7 @@ def _texts(value: Any) -> list[str] | None:
 
 
 def _named(value: Any) -> dict[str, Any] | None:
-    """An artist, album or track that has an id and a name, as those of local files have not."""
+    """An artist, album or track with an id and a name. Those of local files have none."""
     return value if isinstance(value, dict) and "id" in value and "name" in value else None
 
 
@@ -214,4 +210,4 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "images": _images,
     "external_ids": _object,
 }
-"""What the catalog reads, and how it must look to be kept. Empty lists tell nothing."""
+"""The fields that the catalog reads, and the check that each must pass to be kept. Empty lists are not kept."""

@@ -1,5 +1,5 @@
-"""Spotify's own top lists as the warehouse keeps them: whose are due, the lists of every day, and the latest of them by
-catalog key. Asking Spotify is done elsewhere."""
+"""Spotify's own top lists in the warehouse: which users are due, the lists of every day, and the latest lists with
+catalog keys. ``ingest.spotify.top_lists_fetch`` asks Spotify."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RANKS = 50
 
 
 class TopLists(NamedTuple):
-    """Spotify ids by rank, the first one's first, for each term (``SHORT_TERM``, …)."""
+    """Spotify ids in the order of their ranks, for each term (``SHORT_TERM``, …)."""
 
     tracks: Mapping[str, Sequence[str]]
     artists: Mapping[str, Sequence[str]]
@@ -31,33 +31,34 @@ class Shown(NamedTuple):
 
 
 def due_users(conn: Connection, now: datetime) -> list[LinkedUser]:
-    """The listeners whose lists are to be asked for, the longest overdue first.
+    """The users whose lists are due, the longest overdue first.
 
-    Every 24 hours for those who were active in the last 48, every 72 for those who were in the last 7 days, once for
-    those who have no lists yet. Active means: played something, logged in, or see ``mark_active``.
+    Lists are due every 24 hours for users who were active in the last 48 hours, every 72 hours for users who were
+    active in the last 7 days, and once for users without lists. A user is active by playing, logging in, or
+    ``mark_active``.
     """
     return [LinkedUser(*row) for row in conn.execute(statement("top_list_history/due"), {"now": now})]
 
 
 def mark_active(conn: Connection, user_id: int, now: datetime) -> None:
-    """A listener opened a page or ran a command."""
+    """Record that a user opened a page or ran a command."""
     conn.execute("UPDATE users SET last_active_at = greatest(last_active_at, %s) WHERE id = %s", [now, user_id])
 
 
 @contextmanager
 def refreshing(conn: Connection, user_id: int) -> Iterator[bool]:
-    """Whether the caller is the one to refresh a listener's lists in this block; another process may be at it already.
+    """Whether the caller may refresh a user's lists in this block. False while another process refreshes them.
 
-    No transaction stays open meanwhile, and the lock goes with the process.
+    No transaction stays open in the block, and the lock ends with the process.
     """
-    with trying(conn, exclusive(Lock.TOP_LISTS, user_id)) as is_mine:
-        yield is_mine
+    with trying(conn, exclusive(Lock.TOP_LISTS, user_id)) as is_claimed:
+        yield is_claimed
 
 
 def replace_top_lists(conn: Connection, user_id: int, lists: TopLists, now: datetime) -> Shown:
-    """Swap all of a listener's lists in one transaction and keep them as those of this day.
+    """Replace all lists of a user in one transaction, and keep them as the lists of this day.
 
-    What the catalog does not know is kept too, but not shown before ``show_top_lists`` finds it there.
+    Entries that the catalog does not know are kept too. They are shown once ``show_top_lists`` finds them there.
     """
     day = now.astimezone(UTC).date()
     with conn.transaction():
@@ -69,13 +70,13 @@ def replace_top_lists(conn: Connection, user_id: int, lists: TopLists, now: date
 
 
 def listed_users(conn: Connection) -> list[int]:
-    """The listeners of whom any list was kept."""
+    """The users with any list in the history."""
     rows = conn.execute("SELECT DISTINCT user_id FROM spotify_top_track_history ORDER BY user_id")
     return [user_id for (user_id,) in rows]
 
 
 def show_top_lists(conn: Connection, user_id: int) -> Shown:
-    """Derive a listener's latest lists from the kept ones and the catalog, in one transaction."""
+    """Derive a user's latest lists from the history and the catalog, in one transaction."""
     with conn.transaction():
         acquire(conn, exclusive(Lock.CATALOG))
         conn.execute("DELETE FROM spotify_top_tracks WHERE user_id = %s", [user_id])

@@ -27,7 +27,7 @@ from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.spotify_accounts import link_account, list_accounts, save_authorization
+from myi_pipelines.warehouse.spotify_accounts import Authorization, link_account, list_accounts, save_authorization
 
 SECONDS = 300
 WHO = ("ada", "bela", "chandra")
@@ -199,15 +199,8 @@ def an_offer(*not_exports: str) -> Offer:
 
 def link(conn: Connection, name: str, spotify_id: str) -> None:
     user = link_account(conn, name=name, spotify_id=spotify_id, account_id=None, display_name=None)
-    save_authorization(
-        conn,
-        user.user_id,
-        refresh_token=b"kept",
-        access_token=b"kept",
-        expires_at=datetime.now(UTC),
-        scopes=[],
-        now=datetime.now(UTC),
-    )
+    now = datetime.now(UTC)
+    save_authorization(conn, user.user_id, Authorization(b"kept", b"kept", now, scopes=[]), now)
 
 
 def test_the_demo_asks_its_simulator_whatever_the_settings_name(conn: Connection, settings: Settings) -> None:

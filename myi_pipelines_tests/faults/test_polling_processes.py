@@ -1,4 +1,4 @@
-"""Several processes that poll at once, and one that is killed."""
+"""Several processes that poll at the same time, and one that is killed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.warehouse import polls
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN
-from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, Harness, keys_of, open_lab
+from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, Harness, keys_of, open_harness
 
 LISTENERS = ("ada", "bela", "chandra", "dalia", "emeka")
 
 
 @pytest.fixture
 def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
+    with open_harness(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
@@ -45,7 +45,7 @@ def go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def test_processes_that_poll_at_once_ask_for_everybody_once(harness: Harness, tmp_path: Path) -> None:
+def test_processes_that_poll_at_the_same_time_ask_for_each_user_once(harness: Harness, tmp_path: Path) -> None:
     users = harness.link(*LISTENERS)
     processes = [start(harness, tmp_path) for _ in range(3)]
     for process in processes:
@@ -59,7 +59,7 @@ def test_processes_that_poll_at_once_ask_for_everybody_once(harness: Harness, tm
         assert harness.stored(user) == keys_of(harness.control.shown(user.name))
 
 
-def test_a_process_that_is_killed_while_polling_costs_a_cooldown_and_no_play(harness: Harness, tmp_path: Path) -> None:
+def test_a_killed_polling_process_costs_a_cooldown_and_no_play(harness: Harness, tmp_path: Path) -> None:
     [user] = harness.link("ada")
     harness.control.fault("hang", seconds=1)
     process = start(harness, tmp_path)

@@ -1,4 +1,4 @@
-"""Limits shared by real processes: together they make as many calls as one may, and what one learns all heed."""
+"""Limits shared by several processes: together they make only the allowed calls, and all stop when one is refused."""
 
 import time
 from collections.abc import Callable
@@ -24,20 +24,20 @@ T = TypeVar("T")
 
 
 def process_pool() -> ProcessPoolExecutor:
-    """Processes that begin quickly, and share nothing with this one."""
+    """Processes that start quickly and share no state with this one."""
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return ProcessPoolExecutor(PROCESSES, mp_context=context)
 
 
 def in_processes(work: Callable[[int], T]) -> list[T]:
-    """What ``work`` returns in each of several processes that began together."""
+    """What ``work`` returns in each of several processes that start together."""
     with process_pool() as pool:
         return list(pool.map(work, range(PROCESSES)))
 
 
 def gather(redis_url: str) -> None:
-    """Wait until all processes have come this far."""
+    """Wait until all processes reach this point."""
     with Redis.from_url(redis_url) as client:
         client.incr("here")
         give_up = time.monotonic() + 20
@@ -69,7 +69,7 @@ def enter_often(
         (EndpointGroup.TRACKS, Priority.ENRICH, 1_000, 50, 50),
     ],
 )
-def test_together_processes_make_exactly_as_many_calls_as_are_allowed(
+def test_processes_together_make_exactly_the_allowed_number_of_calls(
     group: EndpointGroup, priority: Priority, calls_per_minute: int, calls_per_day: int, allowed: int, redis_url: str
 ) -> None:
     entered = in_processes(partial(enter_often, redis_url, group, priority, calls_per_minute, calls_per_day))
@@ -77,7 +77,7 @@ def test_together_processes_make_exactly_as_many_calls_as_are_allowed(
 
 
 def hammer(redis_url: str, url: str, number: int) -> int:
-    """Ask many times, and say how often we were told to wait."""
+    """Make many calls; return how many the limits refused."""
     client = SpotifyClient(Gate(redis_url), url)
     gather(redis_url)
     refused = 0
@@ -91,7 +91,7 @@ def hammer(redis_url: str, url: str, number: int) -> int:
     return refused
 
 
-def test_one_process_s_429_stops_all(redis_url: str, simulator: Simulator) -> None:
+def test_a_429_in_one_process_stops_all_processes(redis_url: str, simulator: Simulator) -> None:
     simulator.control.fault("window", calls=10, clock="real", path_prefix="/v1")
     refused = in_processes(partial(hammer, redis_url, simulator.url))
     statuses = [one.status for one in simulator.control.requests("/v1")]
@@ -105,7 +105,7 @@ def block_and_die(redis_url: str, number: int) -> None:
         Gate(redis_url).quota_exceeded(EndpointGroup.TRACKS, timedelta(hours=5))
 
 
-def test_a_block_outlives_the_process_that_met_it(redis_url: str, make_gate: Callable[..., Gate]) -> None:
+def test_a_block_outlives_the_process_that_received_it(redis_url: str, make_gate: Callable[..., Gate]) -> None:
     in_processes(partial(block_and_die, redis_url))
     with pytest.raises(RateLimited):
         make_gate(now=utc_now).enter(EndpointGroup.TRACKS, Priority.ENRICH)
@@ -127,7 +127,7 @@ def test_failures_of_several_processes_open_one_circuit(redis_url: str, make_gat
 
 
 def poll_on(redis_url: str, url: str, number: int) -> tuple[int, int]:
-    """Polls and enrichment for four seconds; how many of each came through."""
+    """Poll and enrich for four seconds; return how many calls of each were permitted."""
     client = SpotifyClient(
         Gate(redis_url, calls_per_minute=100_000, calls_per_day=100_000, redis_pause_seconds=0.2), url
     )
@@ -143,7 +143,7 @@ def poll_on(redis_url: str, url: str, number: int) -> tuple[int, int]:
     return polled, enriched
 
 
-def test_a_restart_of_redis_under_load_ends_no_process(own_redis: RedisServer, simulator: Simulator) -> None:
+def test_a_restart_of_redis_under_load_stops_no_process(own_redis: RedisServer, simulator: Simulator) -> None:
     with process_pool() as pool:
         working = [pool.submit(poll_on, own_redis.url(), simulator.url, number) for number in range(PROCESSES)]
         time.sleep(1.5)

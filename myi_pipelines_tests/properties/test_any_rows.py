@@ -1,6 +1,6 @@
-"""Whatever the rows, their layout and the pieces they arrive in: the reader agrees with a plain `json.loads`.
+"""The reader agrees with a plain `json.loads` for any rows, any layout and any pieces in which the text arrives.
 
-The rules are written down here a second time, slowly and plainly.
+The rules are implemented here a second time, slowly and simply.
 """
 
 import json
@@ -48,7 +48,7 @@ TIMES = {
     "2023-01-30 19:46:52": datetime(2023, 1, 30, 19, 46, 52, tzinfo=UTC),
     "2023-01-30 19:46": datetime(2023, 1, 30, 19, 46, tzinfo=UTC),
 }
-"""Everything else that is generated is no possible time."""
+"""No other generated value is a possible time."""
 
 texts = st.lists(st.sampled_from(NASTY) | st.text("ab ", min_size=1, max_size=4), max_size=6).map("".join)
 wrong = st.sampled_from([0, 7, -3, 1.5, True, False, [], ["},{"], {}, {"a": {"b": [None]}}, 10**30, "abc", "}"])
@@ -100,11 +100,11 @@ class Found(NamedTuple):
 
 
 class NoPlay(Exception):
-    """Its reason is the argument."""
+    """A row is not a play. The argument is the reason."""
 
 
-def mended(text: str | None, limit: int) -> str | None:
-    """A text as it may be kept."""
+def cleaned_text(text: str | None, limit: int) -> str | None:
+    """A text after cleaning."""
     kept = re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(r"[\x00-\x1f\x7f-\x9f]", "", text or ""))
     return kept.strip()[:limit].strip() or None
 
@@ -112,7 +112,7 @@ def mended(text: str | None, limit: int) -> str | None:
 def names(given: list[Any]) -> list[str | None]:
     if any(name is not None and type(name) is not str for name in given):
         raise NoPlay("malformed")
-    return [mended(name, 1_000) for name in given]
+    return [cleaned_text(name, 1_000) for name in given]
 
 
 def instant(value: Any) -> datetime:
@@ -144,10 +144,10 @@ def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
     stopped_at = instant(row.get("ts"))
     ms_played = length(row.get("ms_played"))
     texts = [row.get(key) for key in ("platform", "conn_country", "reason_start", "reason_end")]
-    kept_texts = [mended(text, 200) if type(text) is str else None for text in texts]
+    kept_texts = [cleaned_text(text, 200) if type(text) is str else None for text in texts]
     flags = [row.get(key) for key in ("shuffle", "skipped", "offline", "incognito_mode")]
     kept_flags = [flag if type(flag) is bool else None for flag in flags]
-    is_as_given = (
+    is_unchanged = (
         kept == [name or None for name in given]
         and kept_texts == [text or None for text in texts]
         and all(kept_flag is flag for kept_flag, flag in zip(kept_flags, flags, strict=True))
@@ -160,7 +160,7 @@ def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
         if began < stopped_at <= began + timedelta(days=30) and EARLIEST <= ended <= stopped_at:
             played_at = ended
     track = Track(uri.removeprefix("spotify:track:"), *kept)
-    return Play(track, Context(*kept_texts, *kept_flags), stopped_at, played_at, ms_played), is_as_given  # type: ignore[arg-type]
+    return Play(track, Context(*kept_texts, *kept_flags), stopped_at, played_at, ms_played), is_unchanged  # type: ignore[arg-type]
 
 
 def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
@@ -171,9 +171,9 @@ def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
             raise NoPlay("podcast")
         raise NoPlay("audiobook" if row.get("audiobookName") else "malformed")
     minute = instant(row.get("endTime")).replace(second=0, microsecond=0)
-    is_as_given = [name, artist] == [name or None for name in given]
+    is_unchanged = [name, artist] == [name or None for name in given]
     play = Play(Track(None, name, artist, None), Context(*[None] * 8), minute, minute, length(row.get("msPlayed")))
-    return play, is_as_given
+    return play, is_unchanged
 
 
 def expected(text: bytes, play_of: Any) -> Found:
@@ -184,14 +184,14 @@ def expected(text: bytes, play_of: Any) -> Found:
         try:
             if not isinstance(row, dict):
                 raise NoPlay("malformed")
-            play, is_as_given = play_of(row)
+            play, is_unchanged = play_of(row)
         except NoPlay as no_play:
             kind = str(no_play)
             found.rejected[kind] += 1
         else:
-            kind = "" if is_as_given else "cleaned"
+            kind = "" if is_unchanged else "cleaned"
             found.plays.append(play)
-            found = found._replace(cleaned=found.cleaned + (not is_as_given))
+            found = found._replace(cleaned=found.cleaned + (not is_unchanged))
         noted[kind] += 1
         if kind in ("malformed", "bad_timestamp", "unidentified", "cleaned") and noted[kind] <= 5:
             found.noted.append(number)
@@ -210,8 +210,8 @@ def read(text: bytes, reader: Any, batch_builder: BatchBuilder, sizes: list[int]
 
     row = 1
     for chunk in row_chunks(piece, reader.decode, "f", chunk_bytes=chunk_bytes):
-        (reader.read if chunk.rows else reader.read_loose)(chunk.rows or chunk.loose, MEMBER, row)
-        row += len(chunk.rows or chunk.loose)
+        (reader.read if chunk.rows else reader.read_untyped)(chunk.rows or chunk.untyped, MEMBER, row)
+        row += len(chunk.rows or chunk.untyped)
     batch = batch_builder.close_batch(0)
     assert batch.rows == row - 1
     noted = [int(note.split()[2].removesuffix(":")) for note in batch.notes]
@@ -228,7 +228,7 @@ def as_text(rows: list[Any], layout: dict[str, Any], escaped: bool) -> bytes:
 
 @settings(max_examples=250, deadline=None)
 @given(st.lists(extended_rows | extended_rows | no_objects, max_size=12), layouts, st.booleans(), sizes)
-def test_extended_rows_are_read_as_the_rules_say(
+def test_extended_rows_are_read_by_the_rules(
     rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
 ) -> None:
     text = as_text(rows, layout, escaped)
@@ -238,7 +238,7 @@ def test_extended_rows_are_read_as_the_rules_say(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(account_rows | account_rows | no_objects, max_size=12), layouts, st.booleans(), sizes)
-def test_account_rows_are_read_as_the_rules_say(
+def test_account_rows_are_read_by_the_rules(
     rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
 ) -> None:
     text = as_text(rows, layout, escaped)
@@ -259,7 +259,7 @@ good_rows = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(good_rows, max_size=25), layouts, st.booleans(), sizes)
-def test_no_text_in_a_row_looks_like_the_end_of_one(
+def test_no_text_in_a_row_is_mistaken_for_the_end_of_a_row(
     rows: list[Any], layout: dict[str, Any], escaped: bool, sizes: list[int]
 ) -> None:
     text = as_text(rows, layout, escaped)

@@ -1,5 +1,7 @@
-"""Whatever Spotify tells of tracks, albums and artists, and whenever: the catalog, events and statistics say what the
-reference says. Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES searches among new ones."""
+"""For any payloads of tracks, albums and artists in any order: catalog, events and statistics equal the reference.
+
+The examples are the same on every run. MYI_HYPOTHESIS_EXAMPLES searches among new ones.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ ARTISTS = tuple(
     {"id": spotify_id(letter), "name": name}
     for letter, name in zip("pqrs", ("Artist", "ARTIST", "artist", "Various Artists"), strict=True)
 )
-"""Three share a name."""
+"""Three of them have the same name key."""
 SONG_NAMES = ("Song", "Song - Remastered", "A Dance", "Études")
 ALBUM_NAMES = {spotify_id("v"): "Album", spotify_id("w"): "ALBUM", spotify_id("x"): "Best Of"}
 
@@ -54,13 +56,13 @@ def simple_albums(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def replies(draw: st.DrawFn) -> Reply:
-    """A whole track (now and then another than was asked for), album or artist, one that is gone, or a mere mention."""
+    """A full track (sometimes another than the requested one), album or artist, a gone track, or only a mention."""
     kind = draw(
         st.sampled_from(("track", "track", "mention", "relinked", "relinked", "album", "artist", "artist", "gone"))
     )
-    asked = draw(st.sampled_from(TRACK_IDS))
+    requested = draw(st.sampled_from(TRACK_IDS))
     if kind == "gone":
-        return Reply("track", asked, None)
+        return Reply("track", requested, None)
     if kind == "artist":
         artist = draw(st.sampled_from(ARTISTS))
         name = draw(st.sampled_from((artist["name"], artist["name"], "Artist", "Renamed")))
@@ -71,10 +73,10 @@ def replies(draw: st.DrawFn) -> Reply:
         ]
         album = draw(simple_albums())
         return Reply("album", album["id"], {**album, "tracks": {"items": tracks}})
-    track = draw(simple_tracks(draw(st.sampled_from(TRACK_IDS)) if kind == "relinked" else asked))
+    track = draw(simple_tracks(draw(st.sampled_from(TRACK_IDS)) if kind == "relinked" else requested))
     if kind != "mention":
         track |= {"album": draw(simple_albums()), "external_ids": {"isrc": draw(st.sampled_from(("ISRC1", "ISRC2")))}}
-    return Reply("track", asked, track)
+    return Reply("track", requested, track)
 
 
 searches = st.tuples(
@@ -88,7 +90,7 @@ Step: TypeAlias = tuple[str, int] | tuple[str, str, str] | Reply
 
 @st.composite
 def stories(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
-    """Uploads, polls and replies in any order, with upkeep in between."""
+    """Uploads, polls and replies in any order, with synchronizations and derivations between them."""
     arrivals: list[Step] = [*draw(st.lists(replies() | searches, min_size=2, max_size=9))]
     for index, listener in enumerate(household):
         arrivals += [(f"file {file}", index) for file in range(len(listener.files))]
@@ -100,7 +102,7 @@ def stories(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
 
 
 def tagged(value: Any, tag: str) -> Any:
-    """Ids and names that no other example has, as ``Listener.renamed`` makes them; albums keep their names."""
+    """Make ids and names unique to one example, like ``Listener.renamed``. Albums keep their names."""
     if isinstance(value, Mapping):
         is_album = value.get("id", "")[-1:] in "vwx" and "name" in value
         return {
@@ -117,7 +119,7 @@ def tagged(value: Any, tag: str) -> Any:
 
 
 class Home:
-    """The listeners of one example and what Spotify told so far, beside those of earlier examples."""
+    """The users of one example and the payloads so far, in the same warehouse as those of earlier examples."""
 
     tags = count(1)
 
@@ -154,7 +156,7 @@ class Home:
         self.check_invariants()
 
     def search(self, names: tuple[str, str], track_id: str) -> None:
-        """A search found a track for names of account data, which need not be the names that the track has."""
+        """Land a search that found a track for names of account data. The track may have other names."""
         name, artist, found = f"{names[0]} {self.tag}", f"{names[1]} {self.tag}", renamed_id(track_id, self.tag)
         [keys] = self.warehouse.conn.execute("SELECT name_key(%s), name_key(%s)", [name, artist]).fetchall()
         album = {"id": renamed_id(spotify_id("v"), self.tag), "name": "Album"}
@@ -196,7 +198,7 @@ households_and_stories = households(narrow_scenes()) | households()
 @pytest.mark.long
 @bounded(39)
 @given(drawn=households_and_stories.flatmap(lambda household: st.tuples(st.just(household), stories(household))))
-def test_the_catalog_and_all_behind_it_say_what_the_reference_says(
+def test_the_catalog_events_and_statistics_equal_the_reference(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
 ) -> None:
     household, story = drawn

@@ -1,7 +1,7 @@
 """A simulated Spotify, a warehouse and linked accounts on both sides, for tests of accounts and tokens.
 
 `python -m ….support.account_fixtures of USER_ID` is what another process does: it reads the settings from its
-environment, waits for a line on standard input and prints the digest of the access token that it was given.
+environment, waits for a line on standard input and prints the digest of the access token that it received.
 `… rotate` changes the key again and again until it is killed.
 """
 
@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys, replace_key_file
-from myi_pipelines.ingest.spotify.login import Linked, begin_login, finish_login
+from myi_pipelines.ingest.spotify.login import Linked, LoginServices, begin_login, finish_login
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.simulator import Control, LoggedRequest, Setup, Simulator
 from myi_pipelines.sources.spotify.client import SpotifyClient
@@ -46,16 +46,18 @@ class Harness:
     conn: Connection
     database_url: str
 
+    @property
+    def services(self) -> LoginServices:
+        return LoginServices(self.app, self.client, self.keys, now=self.control.now)
+
     def login(self, listener: str = "ada", name: str | None = None) -> Linked:
-        """Link a listener's account, as somebody at a browser would."""
+        """Link a listener's account, as in a browser."""
         attempt = begin_login(self.app)
         answer = self.control.approve(attempt.url, listener)
-        return finish_login(
-            self.conn, self.client, self.app, self.keys, attempt, answer, name=name, now=self.control.now
-        )
+        return finish_login(self.conn, self.services, attempt, answer, name=name)
 
     def tokens(self, app: App | None = None) -> AccessTokens:
-        """Those of one more process, as it were: nothing is kept in memory."""
+        """The tokens of another process: nothing is cached in memory."""
         return AccessTokens(self.database_url, app or self.app, self.keys, now=self.control.now)
 
     def refreshes(self) -> list[LoggedRequest]:
@@ -77,8 +79,8 @@ class Harness:
 
 
 @contextmanager
-def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int = 2) -> Iterator[Harness]:
-    """A lab whose key file is in ``folder``."""
+def open_harness(database_url: str, redis_url: str, folder: Path, *, listeners: int = 2) -> Iterator[Harness]:
+    """A harness whose key file is in ``folder``."""
     key_file = folder / "encryption.key"
     with (
         Simulator(Setup(listeners=listeners, client_id=CLIENT_ID)) as simulator,
@@ -91,7 +93,7 @@ def open_lab(database_url: str, redis_url: str, folder: Path, *, listeners: int 
 
 
 def environment(harness: Harness, redis_url: str) -> dict[str, str]:
-    """The settings of the lab, for another process."""
+    """The settings for another process."""
     return {
         "MYI_HOME": str(harness.key_file.parent),
         "MYI_DATABASE_URL": harness.database_url,
@@ -104,7 +106,7 @@ def environment(harness: Harness, redis_url: str) -> dict[str, str]:
 
 @contextmanager
 def process(*arguments: str, env: dict[str, str]) -> Iterator[Process]:
-    """Another process of this module; killed with the block. It says "ready" before it waits for its line."""
+    """Another process of this module. Killed at the end of the block. It says "ready" before it waits for its line."""
     command = [sys.executable, "-m", "myi_pipelines_tests.support.account_fixtures", *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=PROJECT

@@ -1,6 +1,6 @@
 """A warehouse that imported a history of the simulated Spotify's tracks, a linked account, and workers that enrich it.
 
-`python -m ….support.metadata_fixtures LIMIT` is one worker in a process of its own: it reads the settings
+`python -m ….support.metadata_fixtures LIMIT` is one worker in another process: it reads the settings
 from its environment, waits for a line on standard input and prints how many calls it made.
 """
 
@@ -19,9 +19,9 @@ from urllib.parse import parse_qs
 
 import redis
 
-from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+from myi_pipelines.ingest.spotify.access_tokens import AccessTokens, SpotifyAccess
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
-from myi_pipelines.ingest.spotify.login import begin_login, finish_login
+from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.ingest.spotify.metadata_fetch import Enriched, enrich
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.simulator import LoggedRequest, Simulator
@@ -39,19 +39,18 @@ CLIENT_ID = "client-of-the-harness"
 
 
 @dataclass
-class EnrichingLab:
+class MetadataHarness:
     """What a test of enrichment needs, all of it real."""
 
     simulator: Simulator
     warehouse: Warehouse
-    client: SpotifyClient
-    tokens: AccessTokens
+    access: SpotifyAccess
     database_url: str
     redis_url: str
     folder: Path
     user_id: int = 0
     ahead: timedelta = field(default_factory=timedelta)
-    """How far the lab's clock is ahead of the simulator's."""
+    """How far the harness's clock is ahead of the simulator's."""
 
     @property
     def tracks(self) -> list[TrackInfo]:
@@ -64,20 +63,14 @@ class EnrichingLab:
         app = App(CLIENT_ID, "http://127.0.0.1:3001/auth/callback", accounts_url=self.simulator.url)
         attempt = begin_login(app)
         answer = self.simulator.control.approve(attempt.url, "ada")
-        linked = finish_login(
-            self.warehouse.conn,
-            self.client,
-            app,
-            TokenKeys("", self.folder / "encryption.key"),
-            attempt,
-            answer,
-            now=self.simulator.control.now,
-        )
+        keys = TokenKeys("", self.folder / "encryption.key")
+        services = LoginServices(app, self.access.client, keys, now=self.simulator.control.now)
+        linked = finish_login(self.warehouse.conn, services, attempt, answer)
         self.user_id = linked.user_id
         self.simulator.control.clear_requests()
 
     def import_plays(self, counts: Sequence[tuple[TrackInfo, int]], *, by_name: bool = False) -> None:
-        """Import that many plays of each track; ``by_name``, as account data tells them: without an id."""
+        """Import that many plays of each track; ``by_name`` as in account data, without an id."""
         catalog = self.simulator.control.catalog()
         artists = {one.id: one.name for one in catalog.artists}
         albums = {one.id: one for one in catalog.albums}
@@ -94,22 +87,22 @@ class EnrichingLab:
         self.warehouse.settle([self.user_id])
 
     def enrich(self, limit: int = 10_000) -> Enriched:
-        return enrich(self.warehouse.conn, self.client, self.tokens, self.redis_url, limit=limit, now=self.now)
+        return enrich(self.warehouse.conn, self.access, self.redis_url, limit=limit, now=self.now)
 
     def settle(self) -> None:
         self.warehouse.settle([self.user_id])
         self.warehouse.sync()
         assert [str(violation) for violation in invariants.check(self.warehouse.conn)] == []
 
-    def asked(self) -> list[LoggedRequest]:
+    def requests(self) -> list[LoggedRequest]:
         """The requests for tracks, artists, albums and searches since the log was cleared."""
         paths = ("/v1/tracks", "/v1/artists", "/v1/albums", "/v1/search")
         return [one for one in self.simulator.control.requests() if one.path.startswith(paths)]
 
-    def asked_for(self) -> Counter[str]:
-        """How often each entity was asked for, alone or in a batch that Spotify did not refuse."""
+    def request_counts(self) -> Counter[str]:
+        """How often each entity was requested, alone or in a batch that Spotify did not refuse."""
         asked: Counter[str] = Counter()
-        for one in self.asked():
+        for one in self.requests():
             if one.status == 403:
                 continue
             ids = parse_qs(one.query).get("ids")
@@ -130,7 +123,7 @@ class EnrichingLab:
             return int(store.ttl(f"myi:enrich:{kind}:{spotify_id}"))
 
     def environment(self) -> dict[str, str]:
-        """The settings of the lab, for another process."""
+        """The settings for another process."""
         return {
             "MYI_HOME": str(self.folder),
             "MYI_DATABASE_URL": self.database_url,
@@ -142,7 +135,7 @@ class EnrichingLab:
 
     @contextmanager
     def worker(self, limit: int) -> Iterator[subprocess.Popen[str]]:
-        """A worker in a process of its own, ready to start; killed with the block."""
+        """A worker in another process, ready to start. Killed at the end of the block."""
         command = [sys.executable, "-m", "myi_pipelines_tests.support.metadata_fixtures", str(limit)]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment(), cwd=PROJECT
@@ -156,8 +149,10 @@ class EnrichingLab:
 
 
 @contextmanager
-def open_enriching_lab(simulator: Simulator, database_url: str, redis_url: str, folder: Path) -> Iterator[EnrichingLab]:
-    """A lab with one linked account and nothing imported."""
+def open_metadata_harness(
+    simulator: Simulator, database_url: str, redis_url: str, folder: Path
+) -> Iterator[MetadataHarness]:
+    """A harness with one linked account and nothing imported."""
     keys = TokenKeys("", folder / "encryption.key")
     app = App(CLIENT_ID, "http://127.0.0.1:3001/auth/callback", accounts_url=simulator.url)
     with (
@@ -166,7 +161,7 @@ def open_enriching_lab(simulator: Simulator, database_url: str, redis_url: str, 
         open_warehouse(database_url) as warehouse,
     ):
         tokens = AccessTokens(database_url, app, keys, now=simulator.control.now)
-        harness = EnrichingLab(simulator, warehouse, client, tokens, database_url, redis_url, folder)
+        harness = MetadataHarness(simulator, warehouse, SpotifyAccess(client, tokens), database_url, redis_url, folder)
         harness.login()
         yield harness
 
@@ -181,7 +176,7 @@ def main(limit: str) -> None:
     ):
         print("ready", flush=True)
         sys.stdin.readline()
-        enriched = enrich(conn, client, tokens, settings.redis_url, limit=int(limit))
+        enriched = enrich(conn, SpotifyAccess(client, tokens), settings.redis_url, limit=int(limit))
         print(enriched.total_calls, enriched.stopped or "done", flush=True)
 
 

@@ -18,7 +18,7 @@ from myi_pipelines.sources.spotify.rate_limits import Gate
 
 REDIRECT_URI = "http://127.0.0.1:3001/auth/callback"
 PATIENCE = 3.0
-"""Seconds: more than a busy machine ever keeps an answer back, less than what hangs in these tests."""
+"""Seconds: longer than a busy machine delays an answer, shorter than the hanging answers of these tests."""
 
 
 class MovedClock:
@@ -71,7 +71,7 @@ def app(simulator: Simulator) -> App:
 
 
 def log_in(simulator: Simulator, app: App, listener: str) -> TokenReply:
-    """The tokens of a listener who has allowed the app."""
+    """Log a listener in and return the tokens."""
     verifier = oauth.new_verifier()
     sent_back = simulator.control.approve(oauth.authorize_url(app, state="a state", verifier=verifier), listener)
     return oauth.exchange_code(app, parse_qs(urlsplit(sent_back).query)["code"][0], verifier)
@@ -92,7 +92,7 @@ def listener(simulator: Simulator) -> str:
 
 @pytest.fixture
 def tokens(simulator: Simulator, app: App, listener: str) -> TokenReply:
-    """The first listener's; what it took is not in the log of requests."""
+    """The tokens of the first listener. The requests of the login are not in the log."""
     reply = log_in(simulator, app, listener)
     simulator.control.clear_requests()
     return reply
@@ -105,7 +105,7 @@ def token(tokens: TokenReply) -> str:
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of the test's own, which it may stop; it keeps its data as people's does."""
+    """A Redis that the test may stop. It keeps its data on disk, as in production."""
     server = RedisServer(tmp_path / "redis")
     server.start()
     yield server
@@ -114,7 +114,7 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def unused_url() -> str:
-    """A URL at which nobody listens."""
+    """A URL at which no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"

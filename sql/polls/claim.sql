@@ -1,5 +1,5 @@
--- At most one row: the listener, if they may be polled and nobody else has begun to. Not due again within the cooldown,
--- should the process die before it says when.
+-- At most one row: the user, if a poll is permitted and no other process has begun one. The user is due again after the
+-- cooldown, in case the process dies before it sets the next time.
 INSERT INTO poll_states AS state (user_id, last_polled_at, next_poll_at)
 VALUES (%(user_id)s, %(now)s, %(now)s + %(cooldown)s::interval)
 ON CONFLICT (user_id) DO UPDATE SET last_polled_at = excluded.last_polled_at, next_poll_at = excluded.next_poll_at

@@ -1,5 +1,6 @@
--- One row per linked listener who is to be polled now, the longest overdue first.
--- After a login, whoever could not be polled is due again; and whoever was polled by a clock that has been set back.
+-- One row per linked user who is due for a poll now, the longest overdue first.
+-- After a login, a user whose poll failed is due again. After a clock was set back, so is a user whose last poll is in the
+-- future.
 SELECT auth.user_id, users.name
 FROM spotify_auth AS auth
 JOIN users ON users.id = auth.user_id

@@ -1,4 +1,4 @@
--- One row per linked listener: how their polls go.
+-- One row per linked user: the state of the user's polls.
 SELECT auth.user_id, users.name, state.last_polled_at, state.next_poll_at, state.last_success_at, state.last_played_at,
        coalesce(state.consecutive_failures, 0) AS consecutive_failures, state.last_error,
        (SELECT count(*) FROM possible_gaps AS gap WHERE gap.user_id = auth.user_id)::integer AS possible_gaps

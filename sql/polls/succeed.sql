@@ -1,4 +1,4 @@
--- One row: the state of a listener who was polled.
+-- One row: the state of a user whose poll succeeded.
 UPDATE poll_states
 SET next_poll_at = %(next_poll_at)s,
     last_success_at = last_polled_at,

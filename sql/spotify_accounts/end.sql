@@ -1,4 +1,4 @@
--- At most one row: an account that nothing but a new login helps.
+-- At most one row: an account that needs a new login.
 UPDATE spotify_auth
 SET is_valid                = false,
     consecutive_failures    = consecutive_failures + 1,

@@ -1,4 +1,4 @@
--- At most one row: an account after one more authorization failure; the last one that is allowed ends it.
+-- At most one row: an account after one more authorization failure. The last permitted failure ends it.
 UPDATE spotify_auth
 SET consecutive_failures   = consecutive_failures + 1,
     is_valid               = is_valid AND consecutive_failures + 1 < %(allowed)s,

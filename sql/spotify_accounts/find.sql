@@ -1,4 +1,4 @@
--- At most one row: the listener who has, or had before a logout, this Spotify account.
+-- At most one row: the user who has this Spotify account, or had it before a logout.
 SELECT id, name
 FROM users
 WHERE spotify_account_id = %(account_id)s

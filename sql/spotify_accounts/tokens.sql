@@ -1,4 +1,4 @@
--- One row per linked account, or the one of a listener: what is kept of the authorization.
+-- One row per linked account, or one row for one user: the stored authorization.
 SELECT users.id AS user_id, users.name, auth.refresh_token_encrypted AS refresh_token,
        auth.access_token_encrypted AS access_token, auth.access_token_expires_at,
        auth.is_valid, auth.consecutive_failures, auth.last_failure_reason

@@ -1,5 +1,5 @@
--- One row per linked listener whose top lists are to be asked for: never asked yet, or long enough ago for how active
--- the listener is. Daily runs are seconds early or late, hence the hour.
+-- One row per linked user whose top lists are due: never requested, or long enough ago for the user's activity. The hour
+-- is a tolerance, because daily runs may be some seconds early or late.
 SELECT auth.user_id, users.name
 FROM spotify_auth AS auth
 JOIN users ON users.id = auth.user_id

@@ -1,4 +1,4 @@
--- One row per term and rank of a listener's day: what was listed earlier on that day is replaced.
+-- One row per term and rank of a user's day. Replaces what was listed earlier on that day.
 WITH listed AS (
     SELECT term, rank, spotify_id
     FROM unnest(%(term)s::term[], %(rank)s::smallint[], %(spotify_id)s::text[]) AS listed (term, rank, spotify_id)

@@ -1,4 +1,4 @@
--- One row per listener, term and rank of the latest lists. An artist that is listed twice keeps the better rank.
+-- One row per user, term and rank of the latest lists. An artist that is listed twice keeps the better rank.
 INSERT INTO spotify_top_artists (user_id, term, rank, artist_id, fetched_at)
 SELECT DISTINCT ON (kept.user_id, kept.term, artists.id)
        kept.user_id, kept.term, kept.rank, artists.id, users.top_stats_refreshed_at

@@ -1,4 +1,4 @@
--- One row per listener, term and rank of the latest lists. Of two ids of one track the better rank is shown.
+-- One row per user, term and rank of the latest lists. For two ids of one track the better rank is shown.
 INSERT INTO spotify_top_tracks (user_id, term, rank, track_id, fetched_at)
 SELECT DISTINCT ON (kept.user_id, kept.term, known.track_id)
        kept.user_id, kept.term, kept.rank, known.track_id, users.top_stats_refreshed_at

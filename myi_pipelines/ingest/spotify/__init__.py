@@ -1,2 +1,4 @@
-"""Where ``spotify`` and ``warehouse`` meet: linking accounts, polling plays, top lists, metadata. It knows no Dagster;
-what only one of the two needs to know belongs there."""
+"""Connects ``sources.spotify`` with ``warehouse``: linking accounts, polling plays, top lists, metadata.
+
+Knows no Dagster. Code that needs only one of the two packages belongs in that package.
+"""

@@ -1,5 +1,5 @@
-"""Access tokens of linked accounts: handed out, kept, refreshed by one process at a time, and what a refusal means.
-Logging in is ``login``'s business, encryption ``keys``'."""
+"""Access tokens of linked accounts: returned, stored, refreshed by one process at a time, and what a refusal means.
+``login`` links accounts, and ``encryption_key`` has the key."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
+from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, TokenKind
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.spotify_accounts import NotLinked, StoredTokens
+from myi_pipelines.warehouse.spotify_accounts import NotLinked, RefreshedTokens, StoredTokens
 
 REFRESH_AHEAD = timedelta(minutes=10)
 LAST_USE = timedelta(minutes=1)
@@ -36,8 +37,8 @@ T = TypeVar("T")
 class AccessTokens:
     """Valid access tokens of linked accounts, for any thread of any process.
 
-    ``call`` is what most callers want: it asks with a token, renews it once when Spotify refuses it, and keeps count.
-    Tokens are kept encrypted beside the refresh token, so a process takes what another one got.
+    Most callers need ``call``: it makes a request with a token, renews the token once when Spotify refuses it, and
+    counts refusals. Tokens are stored encrypted beside the refresh token, so that processes share them.
     """
 
     def __init__(
@@ -56,26 +57,26 @@ class AccessTokens:
 
     @classmethod
     def of_settings(cls, settings: Settings) -> AccessTokens:
-        """Those of the warehouse and the app that the settings name."""
+        """The tokens of the warehouse and the app in the settings."""
         return cls(servers_of(settings).database_url, app_of(settings), TokenKeys.of_settings(settings))
 
     def of(self, user_id: int) -> str:
-        """A token of one account, refreshed when it has less than ten minutes left.
+        """A token of one account. Refreshes it when it is valid for less than ten minutes.
 
         Raises LoginNeeded when only a login helps, InvalidClient when Spotify does not know the app, and Unavailable or
-        RateLimited when it is worth another try later.
+        RateLimited when a later try may succeed.
         """
         return self._take(user_id).value
 
     def renew(self, user_id: int, refused: str) -> str:
-        """Another token for one that Spotify refused (401); refreshed, unless somebody has done that already."""
+        """Another token in place of one that Spotify refused (401). Refreshes it unless another process already did."""
         return self._take(user_id, refused).value
 
     def call(self, user_id: int, request: Callable[[str], T]) -> T:
-        """What ``request`` answers for a token of this account.
+        """The result of ``request`` with a token of this account.
 
-        A token that is refused is renewed once. When the new one is refused too, that is an authorization failure:
-        three in a row, and the account needs a login. Raises what ``of`` and ``request`` raise.
+        A refused token is renewed once. If Spotify refuses the new one too, that counts as an authorization failure.
+        After three consecutive failures the account needs a login. Raises what ``of`` and ``request`` raise.
         """
         token = self._take(user_id)
         try:
@@ -88,9 +89,9 @@ class AccessTokens:
         return answer
 
     def call_any(self, request: Callable[[str], T]) -> T:
-        """What ``request`` answers for a token of whichever account works: for what is the same for everybody.
+        """The result of ``request`` with a token of any account, for requests that do not depend on the account.
 
-        An account that is refused is asked last from then on. Raises the last refusal when all of them are.
+        A refused account is tried last from then on. Raises the last refusal when all accounts are refused.
         """
         with connect(self._database_url) as conn:
             users = spotify_accounts.linked_users(conn)
@@ -128,7 +129,7 @@ class AccessTokens:
             raise Unavailable(str(error)) from None
 
     def _kept(self, conn: Connection, user_id: int) -> _Token:
-        """What the database has. Raises LoginNeeded when that can only be replaced by a login."""
+        """The token in the database. Raises LoginNeeded when only a login can replace it."""
         with spotify_accounts.encryption_key_kept(conn):
             stored = _usable(conn, user_id)
             if stored.access_token is None or stored.access_token_expires_at is None:
@@ -140,7 +141,7 @@ class AccessTokens:
         return _Token(value, stored.access_token_expires_at, stored.consecutive_failures)
 
     def _refreshed(self, conn: Connection, user_id: int, refused: str | None) -> _Token:
-        """What another process got while this one waited for its turn, or else what Spotify gives."""
+        """The token that another process received while this one waited for its turn, or a new one from Spotify."""
         kept = self._kept(conn, user_id)
         if kept.is_good(self._now() + REFRESH_AHEAD, refused):
             return kept
@@ -157,7 +158,7 @@ class AccessTokens:
         return _Token(reply.access_token, reply.expires_at, kept.failures)
 
     def _refresh_token(self, conn: Connection, user_id: int) -> str:
-        """One that this key does not open for this user is never sent, and stays: the key may come back."""
+        """The refresh token. One that the key cannot decrypt is not sent and not deleted: the key may be restored."""
         with spotify_accounts.encryption_key_kept(conn):
             stored = _usable(conn, user_id)
             try:
@@ -166,18 +167,16 @@ class AccessTokens:
                 raise LoginNeeded(str(error)) from None
 
     def _save(self, conn: Connection, user_id: int, reply: oauth.TokenReply) -> None:
-        """Access and, where Spotify sent one, refresh token in one transaction."""
+        """Store the access token and, if Spotify sent one, the refresh token in one transaction."""
         with spotify_accounts.encryption_key_kept(conn):
             cipher = self._keys.cipher()
-            spotify_accounts.save_refresh(
-                conn,
-                user_id,
+            refreshed = RefreshedTokens(
                 refresh_token=cipher.encrypt(reply.refresh_token, user_id=user_id) if reply.refresh_token else None,
                 access_token=cipher.encrypt(reply.access_token, user_id=user_id, kind=TokenKind.ACCESS),
-                expires_at=reply.expires_at,
+                access_token_expires_at=reply.expires_at,
                 scopes=reply.scopes,
-                now=self._now(),
             )
+            spotify_accounts.save_refresh(conn, user_id, refreshed, self._now())
 
     def _call_again(self, user_id: int, request: Callable[[str], T], refused: str) -> T:
         try:
@@ -188,15 +187,22 @@ class AccessTokens:
             raise
 
 
+class SpotifyAccess(NamedTuple):
+    """What it takes to call the Web API for linked accounts."""
+
+    client: SpotifyClient
+    tokens: AccessTokens
+
+
 class _Token(NamedTuple):
-    """An access token, until when it lives, and how often in a row its account was refused."""
+    """An access token, when it expires, and the consecutive refusals of its account."""
 
     value: str
     expires_at: datetime
     failures: int
 
     def is_good(self, until: datetime, refused: str | None) -> bool:
-        """Whether it lives that long and is not the one that was refused."""
+        """Whether it is valid until then and is not the token that was refused."""
         return self.expires_at > until and self.value != refused
 
     def __repr__(self) -> str:
@@ -204,7 +210,7 @@ class _Token(NamedTuple):
 
 
 def _usable(conn: Connection, user_id: int) -> StoredTokens:
-    """What is stored of an account that may be asked. Raises LoginNeeded otherwise."""
+    """The stored tokens of an account with a valid authorization. Raises LoginNeeded for other accounts."""
     try:
         stored = spotify_accounts.stored_tokens(conn, user_id)
     except NotLinked as error:

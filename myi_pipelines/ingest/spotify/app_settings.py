@@ -1,4 +1,4 @@
-"""The Spotify app that the settings describe, and a client that stays within its limits. Talks to nobody by itself."""
+"""The Spotify app in the settings, and a client that stays within its limits. Makes no calls by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AppMissing(ConfigurationError):
 
 
 def app_of(settings: Settings) -> oauth.App:
-    """The app in whose name accounts are linked and refreshed. Raises AppMissing."""
+    """The app to which accounts are linked. Raises AppMissing."""
     if not settings.spotify_client_id:
         raise AppMissing(
             "MYI_SPOTIFY_CLIENT_ID is not set: make an app at https://developer.spotify.com/dashboard with the "
@@ -34,7 +34,7 @@ def app_of(settings: Settings) -> oauth.App:
 
 @contextmanager
 def client_of(settings: Settings) -> Iterator[SpotifyClient]:
-    """A client of the Web API whose calls count together with those of every other process; closed with the block."""
+    """A client of the Web API, closed at the end of the block. Its calls count together with those of all processes."""
     with (
         closing(Gate(servers_of(settings).redis_url, settings.calls_per_minute, settings.calls_per_day)) as gate,
         closing(SpotifyClient(gate, settings.spotify_api_url)) as client,

@@ -1,5 +1,4 @@
-"""Which key encrypts the stored tokens at this moment, and changing it. What encryption is made of is
-``spotify.cipher``'s business."""
+"""The key that encrypts the stored tokens, and changing it. The cipher is in ``sources.spotify.token_cipher``."""
 
 from __future__ import annotations
 
@@ -21,11 +20,11 @@ from myi_pipelines.warehouse.spotify_accounts import StoredTokens
 
 
 class KeyNotChanged(FailedError):
-    """The key stays what it was, and so does every stored token; the message says why."""
+    """The key and all stored tokens stay unchanged. The message says why."""
 
 
 class TokenKeys:
-    """The key of the settings, or else that of the key file, read anew for each use: another process may change it."""
+    """The key in the settings, or else in the key file. Each use reads it again: another process may change it."""
 
     def __init__(self, setting: str, file: Path) -> None:
         self._setting = setting
@@ -33,18 +32,18 @@ class TokenKeys:
 
     @classmethod
     def of_settings(cls, settings: Settings) -> TokenKeys:
-        """MYI_ENCRYPTION_KEY, or the file in MYI_HOME, which is made when there is none."""
+        """MYI_ENCRYPTION_KEY, or the file in MYI_HOME, which is created if missing."""
         return cls(settings.encryption_key, settings.key_file)
 
     @property
     def missing_file(self) -> Path | None:
-        """The key file, where it is needed and not there."""
+        """The key file, if it is needed but missing."""
         return None if self._setting or self._file.exists() else self._file
 
     def cipher(self) -> TokenCipher:
-        """The cipher of this moment: to be used within ``accounts.encryption_key_kept``. Raises KeyNotUsable.
+        """The cipher with the current key. Use it within ``spotify_accounts.encryption_key_kept``. Raises KeyNotUsable.
 
-        Where a change of the key file was cut off, the new key lies beside the old one and either may be needed.
+        After an interrupted change of the key file, the new key is beside the old one, and either may be needed.
         """
         key = load_or_create_key(self._setting, self._file)
         pending = pending_key_file(self._file)
@@ -52,18 +51,21 @@ class TokenKeys:
         return TokenCipher(key, older=older)
 
 
-def unopened(conn: Connection, keys: TokenKeys) -> dict[int, str]:
-    """Why, by user id, a refresh token is not opened by the key of this moment. Makes no key. Raises KeyNotUsable."""
+def undecryptable_tokens(conn: Connection, keys: TokenKeys) -> dict[int, str]:
+    """The reason, by user id, why the current key cannot decrypt a refresh token.
+
+    Creates no key. Raises KeyNotUsable.
+    """
     with spotify_accounts.encryption_key_kept(conn):
         stored = spotify_accounts.all_stored_tokens(conn)
         if keys.missing_file is not None:
             reason = f"the encryption key is missing: restore {keys.missing_file}, or run `myi login`"
             return dict.fromkeys((tokens.user_id for tokens in stored), reason)
         cipher = keys.cipher()
-        return {tokens.user_id: reason for tokens in stored if (reason := _trouble(cipher, tokens))}
+        return {tokens.user_id: reason for tokens in stored if (reason := _decryption_error(cipher, tokens))}
 
 
-def _trouble(cipher: TokenCipher, tokens: StoredTokens) -> str:
+def _decryption_error(cipher: TokenCipher, tokens: StoredTokens) -> str:
     try:
         cipher.decrypt(tokens.refresh_token, user_id=tokens.user_id)
     except DecryptionFailed as error:
@@ -72,54 +74,54 @@ def _trouble(cipher: TokenCipher, tokens: StoredTokens) -> str:
 
 
 def pending_key_file(file: Path) -> Path:
-    """Where the new key lies until every token is encrypted with it."""
+    """The file of the new key, until every token is encrypted with it."""
     return file.with_name(f"{file.name}.new")
 
 
 def replace_key_file(conn: Connection, file: Path) -> int:
-    """Encrypt every stored token with a new key, which then takes the key file's place; return how many accounts.
+    """Encrypt every stored token with a new key and replace the key file by it. Returns the number of accounts.
 
-    The new key is on the disk before the first token is encrypted with it, the tokens change in one transaction, and
-    the old key goes only after that. So whenever the process dies, both keys that may be needed are there, and running
-    this again finishes the change. Raises KeyNotChanged or KeyNotUsable.
+    The new key is on the disk before the first token is encrypted with it. The tokens change in one transaction, and
+    the old key is removed only after that. If the process dies at any point, both keys that may be needed exist, and
+    running this again finishes the change. Raises KeyNotChanged or KeyNotUsable.
     """
     pending = pending_key_file(file)
     with spotify_accounts.changing_encryption_key(conn):
         old = load_or_create_key("", file)
         new = load_or_create_key("", pending)
-        changed = _encrypt_anew(conn, TokenCipher(new, older=[old]))
+        changed = _reencrypt_all(conn, TokenCipher(new, older=[old]))
         write_key(file, new)
         pending.unlink()
     return changed
 
 
-def take_up_key(conn: Connection, setting: str, old_file: Path) -> int:
-    """Encrypt every stored token with the key of the settings instead of the one in ``old_file``; return how many.
+def switch_to_configured_key(conn: Connection, setting: str, old_file: Path) -> int:
+    """Encrypt every stored token with the key of the settings in place of the one in ``old_file``. Returns how many.
 
-    One transaction; running it again changes nothing. Raises KeyNotChanged or KeyNotUsable.
+    Uses one transaction. Running it again changes nothing. Raises KeyNotChanged or KeyNotUsable.
     """
     with spotify_accounts.changing_encryption_key(conn):
         cipher = TokenCipher(load_or_create_key(setting, old_file), older=[read_key(old_file)])
-        return _encrypt_anew(conn, cipher)
+        return _reencrypt_all(conn, cipher)
 
 
-def _encrypt_anew(conn: Connection, cipher: TokenCipher) -> int:
+def _reencrypt_all(conn: Connection, cipher: TokenCipher) -> int:
     with conn.transaction():
         stored = spotify_accounts.all_stored_tokens(conn)
         for tokens in stored:
-            spotify_accounts.replace_tokens(conn, _encrypted_anew(tokens, cipher))
+            spotify_accounts.replace_tokens(conn, _reencrypted(tokens, cipher))
     return len(stored)
 
 
-def _encrypted_anew(tokens: StoredTokens, cipher: TokenCipher) -> StoredTokens:
-    def anew(stored: bytes, kind: TokenKind) -> bytes:
+def _reencrypted(tokens: StoredTokens, cipher: TokenCipher) -> StoredTokens:
+    def reencrypt(stored: bytes, kind: TokenKind) -> bytes:
         plain = cipher.decrypt(stored, user_id=tokens.user_id, kind=kind)
         return cipher.encrypt(plain, user_id=tokens.user_id, kind=kind)
 
     try:
         return tokens._replace(
-            refresh_token=anew(tokens.refresh_token, TokenKind.REFRESH),
-            access_token=tokens.access_token and anew(tokens.access_token, TokenKind.ACCESS),
+            refresh_token=reencrypt(tokens.refresh_token, TokenKind.REFRESH),
+            access_token=tokens.access_token and reencrypt(tokens.access_token, TokenKind.ACCESS),
         )
     except DecryptionFailed as error:
         raise KeyNotChanged(

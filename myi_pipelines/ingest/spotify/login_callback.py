@@ -1,5 +1,5 @@
-"""The page that Spotify sends a browser back to after a login: a small web server on this machine that waits for one
-answer, whatever else asks. It knows the address and the ``state`` it waits for, and nothing of tokens."""
+"""The page to which Spotify sends the browser after a login: a small web server on this machine that waits for one
+answer and ignores all other requests. It knows its address and the expected ``state``, but no tokens."""
 
 from __future__ import annotations
 
@@ -28,20 +28,23 @@ PAGE = """<!doctype html>
 """
 THANKS = "Thank you", "Spotify has answered. You can close this page: your terminal says how it went."
 DENIED = "Not linked", "You did not allow it, so nothing was linked. You can close this page."
-STRANGE = "Not this login", "This answer belongs to another login. Open the newest address that your terminal shows."
-NOTHING = "Nothing here", "MYI only waits for Spotify's answer to a login here."
+OTHER_LOGIN = (
+    "Not this login",
+    "This answer belongs to another login. Open the newest address that your terminal shows.",
+)
+NOT_FOUND = "Nothing here", "MYI only waits for Spotify's answer to a login here."
 
 
 class CallbackPortInUse(BusyError):
-    """Somebody else listens where Spotify sends the browser."""
+    """Another process listens at the address to which Spotify sends the browser."""
 
 
 class NotOnThisMachine(InputError):
-    """The redirect URI is not an address at which this process could wait."""
+    """The redirect URI is not an address at which this process can listen."""
 
 
 class NoAnswer(UnavailableError):
-    """Nobody came back from Spotify in time."""
+    """No browser came back from Spotify in time."""
 
 
 class Callback:
@@ -66,9 +69,8 @@ class Callback:
 def callback_server(redirect_uri: str, state: str) -> Iterator[Callback]:
     """Listen at the redirect URI until the block ends.
 
-    Only a request for its path with this login's ``state`` is an answer, be it a code or a denial. Icons, scanners,
-    connections that say nothing and answers to other logins get a page and change nothing.
-    Raises CallbackPortInUse or NotOnThisMachine.
+    Only a request for its path with this login's ``state`` is an answer: a code or a denial. Icons, scanners, silent
+    connections and answers to other logins change nothing. Raises CallbackPortInUse or NotOnThisMachine.
     """
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     with _listening(redirect_uri, state, answers) as server:
@@ -103,7 +105,7 @@ def _listening(redirect_uri: str, state: str, answers: queue.SimpleQueue[str]) -
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # A connection that says nothing is not worth waiting for.
+    block_on_close = False  # Do not wait for silent connections.
     allow_reuse_port = False
 
     def __init__(self, redirect_uri: str, state: str, answers: queue.SimpleQueue[str]) -> None:
@@ -117,11 +119,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__((host, parts.port or 80), _Handler)
 
     def server_bind(self) -> None:
-        """Without asking DNS for this machine's name, which can take seconds."""
+        """Bind without asking DNS for this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that hangs up is no news."""
+        """Ignore a browser that closes its connection."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -135,15 +137,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if path != self.server.path:
-            self._answer(HTTPStatus.NOT_FOUND, *NOTHING)
+            self._answer(HTTPStatus.NOT_FOUND, *NOT_FOUND)
             return
-        told = parse_qs(query)
-        [state] = told.get("state", [""])[:1]
-        if not hmac.compare_digest(state.encode(), self.server.state.encode()) or not {"code", "error"} & told.keys():
-            self._answer(HTTPStatus.BAD_REQUEST, *STRANGE)
+        parameters = parse_qs(query)
+        [state] = parameters.get("state", [""])[:1]
+        is_expected = hmac.compare_digest(state.encode(), self.server.state.encode())
+        if not is_expected or not {"code", "error"} & parameters.keys():
+            self._answer(HTTPStatus.BAD_REQUEST, *OTHER_LOGIN)
             return
         try:
-            self._answer(HTTPStatus.OK, *(DENIED if "error" in told else THANKS))
+            self._answer(HTTPStatus.OK, *(DENIED if "error" in parameters else THANKS))
         finally:
             self.server.answers.put(f"{self.server.base}{self.path}")
 
@@ -158,4 +161,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server calls it
-        """Say nothing: the address of a request holds the code."""
+        """Log nothing, because the address of a request contains the code."""

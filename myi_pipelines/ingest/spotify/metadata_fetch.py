@@ -1,5 +1,5 @@
-"""Fetches the catalog's missing metadata from Spotify's API, the most played first, in as few calls as the app's mode
-allows, with any number of workers. The warehouse says what is missing and what a payload means."""
+"""Fetch the catalog's missing metadata from Spotify's API: the most played first, in as few calls as the app's mode
+allows, with any number of workers. The warehouse knows what is missing and what a payload means."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import redis
 
-from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
 from myi_pipelines.sources.spotify.api_errors import (
     Forbidden,
     ForbiddenKind,
@@ -25,7 +25,7 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.sources.spotify.client import ARTISTS_A_CALL, TRACKS_A_CALL, SpotifyClient
+from myi_pipelines.sources.spotify.client import ARTISTS_A_CALL, TRACKS_A_CALL
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
@@ -42,31 +42,32 @@ from myi_pipelines.warehouse.spotify_accounts import linked_users
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject
 
 FRESH_FOR = timedelta(hours=24)
-"""How long nobody else fetches what one worker has fetched."""
+"""How long no other worker fetches an entity that one worker has fetched."""
 
 LEASE = timedelta(minutes=10)
-"""How long a worker may take to fetch what it has claimed; one that was killed blocks nobody for longer."""
+"""How long a claim lasts while its worker fetches the entity. A killed worker blocks the entity no longer than this."""
 
 NO_BATCHES_FOR = timedelta(days=7)
-"""When to ask again whether the app may fetch several objects in one call."""
+"""When to try again whether the app may fetch several objects in one call."""
 
 ROUND = 20
-"""Calls after which the catalog takes in what they told: albums get ids, and one call may tell of many tracks."""
+"""The number of calls after which the catalog takes in their payloads. Then albums have ids, and one call for an album
+may return many tracks."""
 
 LOOK_AHEAD = 1_000
-"""Entities to choose from."""
+"""The number of entities to choose from."""
 
 GIVE_UP_AFTER = 5
-"""Failures in a row after which something is wrong that more calls will not mend."""
+"""The number of consecutive failures that end a run, because more calls would not help."""
 
-FAMILIES = {"track": EndpointGroup.TRACKS, "album": EndpointGroup.ALBUMS, "artist": EndpointGroup.ARTISTS}
+ENDPOINT_GROUPS = {"track": EndpointGroup.TRACKS, "album": EndpointGroup.ALBUMS, "artist": EndpointGroup.ARTISTS}
 
 T = TypeVar("T")
 
 _BATCHES = "myi:enrich:no-batches"
 
-_HANDS_OFF = (RateLimited, Unavailable, Forbidden, LoginNeeded, Unauthenticated, InvalidClient)
-"""Errors that are nobody's fault but end the run: what was claimed is left to whoever comes next."""
+_RUN_ENDING = (RateLimited, Unavailable, Forbidden, LoginNeeded, Unauthenticated, InvalidClient)
+"""Errors that end the run without counting as failures of the entity. Its claim is released for the next worker."""
 
 
 @dataclass
@@ -79,10 +80,10 @@ class Enriched:
     albums: int = 0
     gone: int = 0
     resolved: int = 0
-    """Tracks of account data of which a search found the id."""
+    """Tracks of account data whose ids a search found."""
     failed: int = 0
     stopped: str | None = None
-    """Why it ended before everything was done; None when it did all it could."""
+    """Why the run ended early. None when it fetched everything that it could."""
     retry_at: datetime | None = None
 
     @property
@@ -92,8 +93,7 @@ class Enriched:
 
 def enrich(
     conn: Connection,
-    client: SpotifyClient,
-    tokens: AccessTokens,
+    access: SpotifyAccess,
     redis_url: str,
     *,
     limit: int,
@@ -101,15 +101,15 @@ def enrich(
 ) -> Enriched:
     """Fetch missing metadata with at most ``limit`` calls, and bring the catalog up to date.
 
-    Commits as it goes, so that it may be killed at any time. Ends quietly, and says why, when calls may not be made
-    now. Slices that change are marked; events and statistics follow them elsewhere.
+    Commits after each call, so it may be killed at any time. When calls may not be made now, it ends without an error,
+    and the result has the reason. Changed user-months are invalidated; events and statistics are derived elsewhere.
     """
     enriched = Enriched()
     with redis.Redis.from_url(redis_url) as client_of_redis:
-        worker = _Worker(conn, client, tokens, _Claims(client_of_redis), now, limit, enriched)
+        worker = _Worker(conn, access, _Claims(client_of_redis), now, limit, enriched)
         try:
             worker.work()
-        except _HANDS_OFF as error:
+        except _RUN_ENDING as error:
             enriched.stopped = str(error)
             enriched.retry_at = error.retry_at if isinstance(error, RateLimited | Unavailable) else None
         except redis.RedisError:
@@ -121,40 +121,40 @@ def enrich(
 
 
 def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
-    """Why a run would fetch nothing; None when something can be fetched."""
+    """Why a run would fetch nothing. None when something can be fetched."""
     if not linked_users(conn):
         return "no Spotify account is linked; run `myi login`"
-    families = list(FAMILIES.values()) if wanted(conn, now, 1) else []
+    groups = list(ENDPOINT_GROUPS.values()) if wanted(conn, now, 1) else []
     if unresolved(conn, now, 1):
-        families.append(EndpointGroup.SEARCH)
-    if not families:
+        groups.append(EndpointGroup.SEARCH)
+    if not groups:
         return "no metadata is missing or due"
-    refusals = [gate.refusal(group, Priority.ENRICH) for group in families]
+    refusals = [gate.refusal(group, Priority.ENRICH) for group in groups]
     return str(refusals[0]) if all(refusals) else None
 
 
 class _TooManyFailures(Exception):
-    """One reply after the other was unusable."""
+    """Several consecutive replies were unusable."""
 
 
 class _Claims:
-    """Who fetches what: one key in Redis for each entity that somebody is fetching or has fetched of late."""
+    """Which worker fetches which entity: one key in Redis for each entity that a worker fetches or fetched recently."""
 
     def __init__(self, store: redis.Redis) -> None:
         self._store = store
         self._me = uuid4().hex
 
     def take(self, one: Wanted | Unresolved) -> bool:
-        """Whether this worker is the one to fetch it."""
+        """Claim an entity. Returns whether this worker may fetch it."""
         return bool(self._store.set(_key(one), self._me, nx=True, ex=LEASE))
 
     def hold(self, ones: Iterable[Wanted | Unresolved], time: timedelta) -> None:
-        """Keep everybody off what this worker claimed, for that long from now."""
+        """Keep the claims of this worker for ``time`` from now."""
         for one in ones:
             self._store.set(_key(one), self._me, ex=time)
 
     def drop(self, ones: Iterable[Wanted | Unresolved]) -> None:
-        """Leave to others what this worker claimed."""
+        """Release claims of this worker, so that other workers may fetch the entities."""
         for one in ones:
             self._store.delete(_key(one))
 
@@ -166,37 +166,36 @@ class _Claims:
 
 
 class _Task(NamedTuple):
-    """One call: for one object, which may tell of others, or for several of a type."""
+    """One call: for one object, whose reply may include others, or for several objects of a type."""
 
-    asked: Sequence[Wanted]
-    told: Sequence[Wanted] = ()
-    """Tracks that an album's reply is expected to tell of."""
+    requested: Sequence[Wanted]
+    included: Sequence[Wanted] = ()
+    """Tracks that the reply for an album should include."""
     is_batch: bool = False
 
     @property
     def object_type(self) -> str:
-        return self.asked[0].object_type
+        return self.requested[0].object_type
 
     @property
     def group(self) -> EndpointGroup:
-        return FAMILIES[self.object_type]
+        return ENDPOINT_GROUPS[self.object_type]
 
 
 @dataclass
 class _Worker:
     conn: Connection
-    client: SpotifyClient
-    tokens: AccessTokens
+    access: SpotifyAccess
     claims: _Claims
     now: Callable[[], datetime]
     limit: int
     enriched: Enriched
-    failures_in_a_row: int = 0
+    consecutive_failures: int = 0
     used_up: dict[EndpointGroup, QuotaExceeded] = field(default_factory=dict)
-    """Families that may not be called any more; the others still may."""
+    """Groups without quota in this run. The other groups may still be called."""
 
     def work(self) -> None:
-        """Rounds of calls, the catalog brought up to date before each, until nothing is left to do."""
+        """Make rounds of calls until nothing is left to do. The catalog is brought up to date before each round."""
         while True:
             sync_catalog(self.conn)
             choice = wanted(self.conn, self.now(), LOOK_AHEAD)
@@ -207,7 +206,7 @@ class _Worker:
                 if self._is_spent():
                     return
                 claimed = self._claimed(task)
-                if claimed is not None and not self._carry_out(claimed):
+                if claimed is not None and not self._execute(claimed):
                     break
             if self.enriched.total_calls == before and not self._search():
                 break
@@ -215,14 +214,14 @@ class _Worker:
             raise min(self.used_up.values(), key=lambda error: error.retry_at)
 
     def _is_spent(self) -> bool:
-        """Whether the limit is reached, though there is more to do."""
+        """Whether the limit of calls is reached."""
         if self.enriched.total_calls < self.limit:
             return False
         self.enriched.stopped = f"{self.limit} calls were made"
         return True
 
     def _search(self) -> bool:
-        """Search for names of account data, a round of them; whether any call was made."""
+        """Search for names of account data, for one round. Returns whether any call was made."""
         before = self.enriched.total_calls
         for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if EndpointGroup.SEARCH not in self.used_up else ():
             if self.enriched.total_calls - before >= ROUND or self._is_spent():
@@ -235,7 +234,7 @@ class _Worker:
                 self.claims.drop([one])
                 self.used_up[EndpointGroup.SEARCH] = error
                 break
-            except _HANDS_OFF:
+            except _RUN_ENDING:
                 self.claims.drop([one])
                 raise
             except SpotifyError as error:
@@ -243,21 +242,22 @@ class _Worker:
                 continue
             self.enriched.resolved += land_found(self.conn, one, found, self.now())
             self.claims.hold([one], FRESH_FOR)
-            self.failures_in_a_row = 0
+            self.consecutive_failures = 0
         return self.enriched.total_calls > before
 
     def _find(self, one: Unresolved) -> list[dict[str, Any]]:
-        return self._call(EndpointGroup.SEARCH, lambda token: self.client.search_track(token, one.name, one.artist))
+        client = self.access.client
+        return self._call(EndpointGroup.SEARCH, lambda token: client.search_track(token, one.name, one.artist))
 
     def _call(self, group: EndpointGroup, request: Callable[[str], T]) -> T:
-        """One call, counted if it may be made at all."""
-        if refusal := self.client.gate.refusal(group, Priority.ENRICH):
+        """Make one call and count it. Raises the refusal, and counts nothing, when it may not be made."""
+        if refusal := self.access.client.gate.refusal(group, Priority.ENRICH):
             raise refusal
         self.enriched.calls[group] += 1
-        return self.tokens.call_any(request)
+        return self.access.tokens.call_any(request)
 
     def _plan(self, choice: Sequence[Wanted]) -> Iterator[_Task]:
-        """The calls to make, in this order, as far as they may be made."""
+        """The calls to make, in this order, without those of groups whose quota is used up."""
         if self.claims.may_batch():
             tasks = _batches(choice)
         elif EndpointGroup.ALBUMS in self.used_up:
@@ -267,15 +267,15 @@ class _Worker:
         return (task for task in tasks if task.group not in self.used_up)
 
     def _claimed(self, task: _Task) -> _Task | None:
-        """What of a task no other worker has claimed."""
-        asked = [one for one in task.asked if self.claims.take(one)]
-        if not asked:
+        """The part of a task that this worker could claim. None when it could claim none of the requested entities."""
+        requested = [one for one in task.requested if self.claims.take(one)]
+        if not requested:
             return None
-        return task._replace(asked=asked, told=[one for one in task.told if self.claims.take(one)])
+        return task._replace(requested=requested, included=[one for one in task.included if self.claims.take(one)])
 
-    def _carry_out(self, task: _Task) -> bool:
-        """Make the call and land what it tells; False when the plan has to be made anew."""
-        claimed = [*task.asked, *task.told]
+    def _execute(self, task: _Task) -> bool:
+        """Make the call and land its payloads. Returns False when a new plan is needed."""
+        claimed = [*task.requested, *task.included]
         try:
             payloads = self._fetch(task)
         except Forbidden as error:
@@ -288,12 +288,12 @@ class _Worker:
             self.claims.drop(claimed)
             self.used_up[task.group] = error
             return True
-        except _HANDS_OFF:
+        except _RUN_ENDING:
             self.claims.drop(claimed)
             raise
         except SpotifyError as error:
-            self._fail(task.asked, error)
-            self.claims.drop(task.told)
+            self._fail(task.requested, error)
+            self.claims.drop(task.included)
             return True
         except BaseException:
             self.claims.drop(claimed)
@@ -302,9 +302,9 @@ class _Worker:
         return True
 
     def _fetch(self, task: _Task) -> list[dict[str, Any] | None]:
-        """One payload for each object asked for; None for those that are gone."""
-        ids = [one.spotify_id for one in task.asked]
-        client = self.client
+        """One payload for each requested object. None for objects that are gone."""
+        ids = [one.spotify_id for one in task.requested]
+        client = self.access.client
         several = {"track": client.tracks, "artist": client.artists, "album": client.albums}[task.object_type]
         single = {"track": client.track, "artist": client.artist, "album": client.album}[task.object_type]
         try:
@@ -317,19 +317,19 @@ class _Worker:
     def _land(self, task: _Task, payloads: Sequence[dict[str, Any] | None]) -> None:
         objects = [
             SpotifyObject(one.object_type, one.spotify_id, payload)
-            for one, payload in zip(task.asked, payloads, strict=True)
+            for one, payload in zip(task.requested, payloads, strict=True)
         ]
         on_album = {track_id for payload in payloads for track_id in _track_ids(payload)}
-        told = [one for one in task.told if one.spotify_id in on_album]
-        land_answers(self.conn, [*task.asked, *told], objects, self.now())
-        self.claims.hold([*task.asked, *told], FRESH_FOR)
-        self.claims.drop(one for one in task.told if one.spotify_id not in on_album)
-        self.failures_in_a_row = 0
+        included = [one for one in task.included if one.spotify_id in on_album]
+        land_answers(self.conn, [*task.requested, *included], objects, self.now())
+        self.claims.hold([*task.requested, *included], FRESH_FOR)
+        self.claims.drop(one for one in task.included if one.spotify_id not in on_album)
+        self.consecutive_failures = 0
         self.enriched.gone += sum(payload is None for payload in payloads)
-        for one, payload in zip(task.asked, payloads, strict=True):
+        for one, payload in zip(task.requested, payloads, strict=True):
             if payload is not None:
                 self._count(one)
-        for one in told:
+        for one in included:
             self._count(one)
 
     def _count(self, filled: Wanted) -> None:
@@ -341,13 +341,13 @@ class _Worker:
             case "album":
                 self.enriched.albums += 1
 
-    def _fail(self, asked: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
-        """Nobody asks for these again before a pause, which grows from failure to failure."""
-        for one in asked:
+    def _fail(self, requested: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
+        """Record the failure. No worker requests these entities again before a pause, which grows with each failure."""
+        for one in requested:
             self.claims.hold([one], record_failure(self.conn, one, str(error), self.now()))
-        self.enriched.failed += len(asked)
-        self.failures_in_a_row += 1
-        if self.failures_in_a_row >= GIVE_UP_AFTER:
+        self.enriched.failed += len(requested)
+        self.consecutive_failures += 1
+        if self.consecutive_failures >= GIVE_UP_AFTER:
             raise _TooManyFailures(f"{GIVE_UP_AFTER} replies in a row were unusable, the last one: {error}")
 
 
@@ -357,19 +357,20 @@ class _Worker:
 def _batches(choice: Sequence[Wanted]) -> list[_Task]:
     """Full calls of one type each, in the order of the first entity in them."""
     tasks: list[_Task] = []
-    open_tasks: dict[str, list[Wanted]] = {}
+    open_batches: dict[str, list[Wanted]] = {}
     for one in choice:
         most = TRACKS_A_CALL if one.object_type == "track" else ARTISTS_A_CALL
-        partition_load = open_tasks.get(one.object_type)
-        if partition_load is None or len(partition_load) == most:
-            partition_load = open_tasks[one.object_type] = []
-            tasks.append(_Task(partition_load, is_batch=True))
-        partition_load.append(one)
+        batch = open_batches.get(one.object_type)
+        if batch is None or len(batch) == most:
+            batch = open_batches[one.object_type] = []
+            tasks.append(_Task(batch, is_batch=True))
+        batch.append(one)
     return tasks
 
 
 def _single_calls(choice: Sequence[Wanted]) -> list[_Task]:
-    """One object a call: an album for its missing tracks, and where its id is unknown one of them, which tells it."""
+    """One object for each call: an album for its missing tracks, or one of the tracks if the album's id is unknown. The
+    payload of that track has the id."""
     missing_on: dict[int, list[Wanted]] = {}
     for one in choice:
         if one.album_id is not None and one.on_album > 1:
@@ -380,12 +381,12 @@ def _single_calls(choice: Sequence[Wanted]) -> list[_Task]:
         if len(siblings) < 2:
             tasks.append(_Task([one]))
         elif one is siblings[0]:
-            tasks.append(_Task([one]) if one.album is None else _Task([one.album], told=siblings))
+            tasks.append(_Task([one]) if one.album is None else _Task([one.album], included=siblings))
     return tasks
 
 
 def _track_ids(payload: dict[str, Any] | None) -> set[str]:
-    """The tracks that an album's payload tells of."""
+    """The ids of the tracks in an album's payload."""
     page = (payload or {}).get("tracks")
     items = page.get("items") if isinstance(page, dict) else None
     return {item["id"] for item in items or () if isinstance(item, dict) and isinstance(item.get("id"), str)}

@@ -1,5 +1,7 @@
-"""Top lists: what Spotify lists as a listener's top tracks and artists, asked for in six calls, swapped as one. Whose
-are due and how they are kept is ``warehouse.top_lists``' business."""
+"""Top lists: ask Spotify for a user's top tracks and artists in six calls, and replace all lists together.
+
+``warehouse.top_list_history`` knows which users are due, and stores the lists.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
 from myi_pipelines.sources.spotify.api_errors import SpotifyError
-from myi_pipelines.sources.spotify.client import SpotifyClient, Term
+from myi_pipelines.sources.spotify.client import Term
 from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse import top_list_history
 from myi_pipelines.warehouse.catalog import sync_catalog
@@ -22,54 +24,52 @@ TERMS: tuple[Term, ...] = ("short_term", "medium_term", "long_term")
 
 
 class Refreshed(NamedTuple):
-    """What came of refreshing one listener's lists."""
+    """The result of refreshing one user's lists."""
 
     user_id: int
     user: str
     tracks: int
-    """Rows of the three lists now shown."""
+    """Rows of the three lists that are shown now."""
     artists: int
     error: str | None
-    """Why the earlier lists stay; None when they were replaced."""
+    """Why the earlier lists stay. None when they were replaced."""
 
 
-def refresh_due(conn: Connection, client: SpotifyClient, tokens: AccessTokens, *, now: datetime) -> list[Refreshed]:
-    """Refresh the lists of every listener whose lists are due and whom no other process is at."""
+def refresh_due(conn: Connection, access: SpotifyAccess, *, now: datetime) -> list[Refreshed]:
+    """Refresh the lists of every user whose lists are due and whom no other process handles."""
     done = []
     for user in top_list_history.due_users(conn, now):
-        with top_list_history.refreshing(conn, user.user_id) as is_mine:
-            if is_mine and user in top_list_history.due_users(conn, now):
-                done.append(_refresh(conn, client, tokens, user, now))
+        with top_list_history.refreshing(conn, user.user_id) as is_claimed:
+            if is_claimed and user in top_list_history.due_users(conn, now):
+                done.append(_refresh(conn, access, user, now))
     return done
 
 
 def refresh_now(
-    conn: Connection, client: SpotifyClient, tokens: AccessTokens, users: Sequence[LinkedUser], *, now: datetime
+    conn: Connection, access: SpotifyAccess, users: Sequence[LinkedUser], *, now: datetime
 ) -> list[Refreshed]:
-    """Refresh the lists of these listeners, due or not. Whom another process is at is left out of the result."""
+    """Refresh the lists of these users, due or not. The result leaves out users whom another process handles."""
     done = []
     for user in users:
-        with top_list_history.refreshing(conn, user.user_id) as is_mine:
-            if is_mine:
-                done.append(_refresh(conn, client, tokens, user, now))
+        with top_list_history.refreshing(conn, user.user_id) as is_claimed:
+            if is_claimed:
+                done.append(_refresh(conn, access, user, now))
     return done
 
 
-def _refresh(
-    conn: Connection, client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, now: datetime
-) -> Refreshed:
-    """All six lists or none; the metadata that came with them lands either way."""
+def _refresh(conn: Connection, access: SpotifyAccess, user: LinkedUser, now: datetime) -> Refreshed:
+    """Replace all six lists or none. The metadata in the replies lands in both cases."""
     tracks: dict[str, list[str]] = {}
     artists: dict[str, list[str]] = {}
-    told: list[SpotifyObject] = []
+    objects: list[SpotifyObject] = []
     error: str | None = None
     try:
         for term in TERMS:
-            tracks[term.upper()] = _ids(told, "track", _top_tracks(client, tokens, user, term))
-            artists[term.upper()] = _ids(told, "artist", _top_artists(client, tokens, user, term))
+            tracks[term.upper()] = _ids(objects, "track", _top_tracks(access, user, term))
+            artists[term.upper()] = _ids(objects, "artist", _top_artists(access, user, term))
     except SpotifyError as refusal:
         error = str(refusal)
-    land_objects(conn, told)
+    land_objects(conn, objects)
     sync_catalog(conn)
     if error is not None:
         return Refreshed(user.user_id, user.name, 0, 0, error)
@@ -77,16 +77,18 @@ def _refresh(
     return Refreshed(user.user_id, user.name, shown.tracks, shown.artists, None)
 
 
-def _top_tracks(client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, term: Term) -> list[dict[str, Any]]:
+def _top_tracks(access: SpotifyAccess, user: LinkedUser, term: Term) -> list[dict[str, Any]]:
+    client, tokens = access
     return tokens.call(user.user_id, lambda token: client.top_tracks(token, term, priority=Priority.TOP_LISTS))
 
 
-def _top_artists(client: SpotifyClient, tokens: AccessTokens, user: LinkedUser, term: Term) -> list[dict[str, Any]]:
+def _top_artists(access: SpotifyAccess, user: LinkedUser, term: Term) -> list[dict[str, Any]]:
+    client, tokens = access
     return tokens.call(user.user_id, lambda token: client.top_artists(token, term, priority=Priority.TOP_LISTS))
 
 
-def _ids(told: list[SpotifyObject], object_type: ObjectType, payloads: Sequence[dict[str, Any]]) -> list[str]:
-    """The ids by rank; the payloads go to ``told``. Local files, which have no id, are left out."""
+def _ids(objects: list[SpotifyObject], object_type: ObjectType, payloads: Sequence[dict[str, Any]]) -> list[str]:
+    """The ids by rank. Adds the payloads to ``objects``. Leaves out local files, which have no id."""
     listed = [(payload["id"], payload) for payload in payloads if isinstance(payload.get("id"), str) and payload["id"]]
-    told += [SpotifyObject(object_type, spotify_id, payload) for spotify_id, payload in listed]
+    objects += [SpotifyObject(object_type, spotify_id, payload) for spotify_id, payload in listed]
     return [spotify_id for spotify_id, _ in listed]

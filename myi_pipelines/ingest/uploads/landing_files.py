@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.ingest.uploads.parallel_reading import read_packed
-from myi_pipelines.sources.exports import HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
+from myi_pipelines.sources.exports import (
+    ExportError,
+    Limits,
+    NotAnArray,
+    NotAnExport,
+    Upload,
+    open_upload,
+    printable_name,
+)
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.import_jobs import UploadedFile
 from myi_pipelines.warehouse.landing import Landed, land_upload
 from myi_pipelines.warehouse.session import Session
 
-NOT_EXPORTS = (NoHistory, NotAnArray)
+NOT_EXPORTS = (NotAnExport, NotAnArray)
 """Errors of files that are valid but not exports, like the other JSON files in the folder that Spotify sends."""
 
 OnBatch = Callable[[PackedBatch, int], None]
@@ -38,12 +46,12 @@ class WaitingFile(NamedTuple):
 def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progress) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
-    Raises HistoryError for a file that is no readable export, or that was changed in the meantime. It then has a FAILED
+    Raises ExportError for a file that is no readable export, or that was changed in the meantime. It then has a FAILED
     import job with the reason, unless it is not an export and ``may_be_other`` is set.
     """
     try:
         upload = open_upload(file.path, file.limits)
-    except HistoryError as error:
+    except ExportError as error:
         if not (file.may_be_other and isinstance(error, NOT_EXPORTS)):
             _record_failure(session, file, error)
         raise
@@ -57,7 +65,7 @@ def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
     try:
         with open_upload(path, limits) as upload:
             return upload.month_range()
-    except HistoryError:
+    except ExportError:
         return None
 
 
@@ -67,16 +75,16 @@ def _reported(batches: Iterable[PackedBatch], upload: Upload, on_batch: OnBatch)
         yield batch
 
 
-def _record_failure(session: Session, file: WaitingFile, error: HistoryError) -> None:
+def _record_failure(session: Session, file: WaitingFile, error: ExportError) -> None:
     """Give a file that cannot be opened as an export a FAILED import job, unless not even its bytes can be read."""
     try:
         with file.path.open("rb") as opened:
             sha256, size = hashlib.file_digest(opened, "sha256").hexdigest(), opened.tell()
     except OSError:
         return
-    land_upload(session, UploadedFile(file.user_id, printable(file.path.name), sha256, size), _raising(error))
+    land_upload(session, UploadedFile(file.user_id, printable_name(file.path.name), sha256, size), _raising(error))
 
 
-def _raising(error: HistoryError) -> Iterator[PackedBatch]:
+def _raising(error: ExportError) -> Iterator[PackedBatch]:
     yield from ()
     raise error

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from myi_pipelines.errors import FailedError
-from myi_pipelines.sources.exports import HistoryError, Limits, Upload, open_upload, without_collections
+from myi_pipelines.sources.exports import ExportError, Limits, Upload, open_upload, without_garbage_collection
 from myi_pipelines.warehouse.binary_copy import PackedBatch, Packer
 
 TWO_PROCESSES_FROM_BYTES: Final = 32 * 1024 * 1024
@@ -54,11 +54,11 @@ class _Task(NamedTuple):
 def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[PackedBatch]:
     """All rows of an upload; those of a large one in no particular order. Close it if you do not read all of them.
 
-    Raises HistoryError as `Upload.batches` does, wherever the rows were read, and ReaderDied.
+    Raises ExportError as `Upload.batches` does, wherever the rows were read, and ReaderDied.
     """
     packer = Packer(min_play_ms)
     if len(upload.members) == 1 or upload.total_bytes < TWO_PROCESSES_FROM_BYTES or os.cpu_count() == 1:
-        yield from without_collections(map(packer.pack, upload.batches()))
+        yield from without_garbage_collection(map(packer.pack, upload.batches()))
         return
     with tempfile.TemporaryFile() as queue:
         queue.write(b"".join(map(_MEMBER.pack, range(len(upload.members)))))
@@ -67,7 +67,7 @@ def read_packed(upload: Upload, limits: Limits, min_play_ms: int) -> Generator[P
         bytes_here = 0
         with _SecondReader(task) as second:
             batches = upload.batches(members=_taken_from(queue.fileno()))
-            for read_here in without_collections(map(packer.pack, batches)):
+            for read_here in without_garbage_collection(map(packer.pack, batches)):
                 bytes_here = read_here.bytes_read
                 for packed in (read_here, *second.batches()):
                     yield packed._replace(bytes_read=bytes_here + second.bytes_read)
@@ -112,7 +112,7 @@ class _SecondReader:
         self._file.close()
 
     def batches(self) -> Iterator[PackedBatch]:
-        """Those that have been packed since the last call. Raises the HistoryError that ended its reading."""
+        """Those that have been packed since the last call. Raises the ExportError that ended its reading."""
         number, size = self._file.fileno(), os.fstat(self._file.fileno()).st_size
         while self._taken + _LENGTH.size <= size:
             # The file's own position is where the second process writes, so it is read with pread.
@@ -120,9 +120,9 @@ class _SecondReader:
             end = self._taken + _LENGTH.size + length
             if end > size:
                 return
-            sent: PackedBatch | HistoryError = pickle.loads(os.pread(number, length, end - length))
+            sent: PackedBatch | ExportError = pickle.loads(os.pread(number, length, end - length))
             self._taken = end
-            if isinstance(sent, HistoryError):
+            if isinstance(sent, ExportError):
                 raise sent
             self.bytes_read = sent.bytes_read
             yield sent
@@ -142,15 +142,15 @@ def _read_in_second_process(task: _Task) -> None:
             upload.require_sha256(task.sha256)
             upload.notes = ()  # the first process reports them
             batches = upload.batches(members=_taken_from(task.queue))
-            for packed in without_collections(map(packer.pack, batches)):
+            for packed in without_garbage_collection(map(packer.pack, batches)):
                 _send(packed)
                 if os.getppid() != task.parent:
                     return
-    except HistoryError as error:
+    except ExportError as error:
         _send(error)
 
 
-def _send(what: PackedBatch | HistoryError) -> None:
+def _send(what: PackedBatch | ExportError) -> None:
     pickled = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
     sys.stdout.buffer.write(_LENGTH.pack(len(pickled)) + pickled)
     sys.stdout.buffer.flush()

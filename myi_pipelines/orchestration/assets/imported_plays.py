@@ -20,7 +20,7 @@ from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, month
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
-from myi_pipelines.sources.exports import ChangedWhileRead, HistoryError
+from myi_pipelines.sources.exports import ChangedWhileRead, ExportError
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.database.connections import Connection
@@ -129,7 +129,7 @@ class _FileRun:
         except (ChangedWhileRead, JobInProgress) as error:
             self.problems.append(str(error))  # stays where it is: it has another chance
             return
-        except HistoryError as error:
+        except ExportError as error:
             if may_be_other and isinstance(error, NOT_EXPORTS):
                 self._context.log.info(f"passed over: {error}")
             else:

@@ -108,11 +108,13 @@ def _moment(tick: str) -> datetime:
 
 
 def _poll(warehouse: Warehouse, access: Access, chosen: list[LinkedUser] | None, now: datetime) -> "list[Polled]":
+    from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
     from myi_pipelines.ingest.spotify.polling import poll_due, poll_now
 
+    spotify_access = SpotifyAccess(access.client, access.tokens)
     if chosen is None:
-        return poll_due(warehouse.connection, access.client, access.tokens, now=now, quota=access.quota)
-    return poll_now(warehouse.connection, access.client, access.tokens, chosen, now=now, quota=access.quota)
+        return poll_due(warehouse.connection, spotify_access, now=now, quota=access.quota)
+    return poll_now(warehouse.connection, spotify_access, chosen, now=now, quota=access.quota)
 
 
 def _outcome(poll: "Polled") -> str:

@@ -41,12 +41,14 @@ class MetadataConfig(dg.Config):
 def spotify_objects(
     context: AssetExecutionContext, config: MetadataConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
     from myi_pipelines.ingest.spotify.metadata_fetch import enrich
 
     began = time.monotonic()
     with warehouse.connection() as conn, spotify.access() as access:
         with spending(access.client.gate) as spent:
-            enriched = enrich(conn, access.client, access.tokens, access.redis_url, limit=config.limit)
+            spotify_access = SpotifyAccess(access.client, access.tokens)
+            enriched = enrich(conn, spotify_access, access.redis_url, limit=config.limit)
         context.log.info(
             f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists fetched, "
             f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; "

@@ -59,17 +59,19 @@ class TopListConfig(dg.Config):
 def top_lists(
     context: AssetExecutionContext, config: TopListConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
     from myi_pipelines.ingest.spotify.top_lists_fetch import refresh_due, refresh_now
 
     began = time.monotonic()
     now = datetime.now(UTC)
     with warehouse.connection() as conn, spotify.access() as access:
         chosen = chosen_users(conn, config.users)
+        spotify_access = SpotifyAccess(access.client, access.tokens)
         with spending(access.client.gate) as spent:
             if chosen is None:
-                done = refresh_due(conn, access.client, access.tokens, now=now)
+                done = refresh_due(conn, spotify_access, now=now)
             else:
-                done = refresh_now(conn, access.client, access.tokens, chosen, now=now)
+                done = refresh_now(conn, spotify_access, chosen, now=now)
         for user_id in set(listed_users(conn)) - {one.user_id for one in done if one.error is None}:
             show_top_lists(conn, user_id)  # the catalog may know more, or other keys, than when they were listed
         for one in done:

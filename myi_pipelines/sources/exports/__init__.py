@@ -1,21 +1,21 @@
-"""Reading Spotify's history exports: ZIP and JSON files in, typed plays out. Knows no database and no Dagster.
+"""Read Spotify's history exports: ZIP and JSON files in, typed plays out. Knows no database and no Dagster.
 
-`open_upload` is the way in. Everything that other packages may use is named here.
+Start with `open_upload`. Other packages use only the names that this module lists.
 """
 
-from myi_pipelines.sources.exports.cleaning import printable
-from myi_pipelines.sources.exports.errors import HistoryError
+from myi_pipelines.sources.exports.cleaning import printable_name
+from myi_pipelines.sources.exports.errors import ExportError
 from myi_pipelines.sources.exports.export_files import (
     ChangedWhileRead,
     NestedZip,
-    NoHistory,
+    NotAnExport,
     NotAZip,
     UnreadableFile,
     Upload,
     WrongEncoding,
-    find_uploads,
+    find_upload_files,
     open_upload,
-    without_collections,
+    without_garbage_collection,
 )
 from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, TruncatedJson
 from myi_pipelines.sources.exports.plays import (
@@ -53,12 +53,12 @@ __all__ = [
     "DamagedZip",
     "EmptyFile",
     "EncryptedZip",
-    "HistoryError",
+    "ExportError",
     "Limits",
     "NestedZip",
-    "NoHistory",
     "NotAZip",
     "NotAnArray",
+    "NotAnExport",
     "NotJson",
     "Play",
     "Track",
@@ -68,8 +68,8 @@ __all__ = [
     "Upload",
     "WrongEncoding",
     "ZipTooBig",
-    "find_uploads",
+    "find_upload_files",
     "open_upload",
-    "printable",
-    "without_collections",
+    "printable_name",
+    "without_garbage_collection",
 ]

@@ -1,6 +1,6 @@
-"""What the rows of an upload come to: plays, and every other row counted by reason, the first few with a note.
+"""Batches of rows: the plays, and the count of all other rows by reason, with a note for the first few of each.
 
-The shared part of reading a row, in whichever format; what a row's keys mean is in `extended` and `account`.
+Contains what both formats share. What the keys of a row mean is in `extended_history` and `account_data`.
 """
 
 import json
@@ -22,25 +22,25 @@ from myi_pipelines.sources.exports.plays import (
     Play,
 )
 
-NOTES_OF_A_KIND: Final = 5
+NOTES_PER_KIND: Final = 5
 
 _CLEANED: Final = "cleaned"
-_NOTED: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, UNIDENTIFIED, _CLEANED})
-_SHOWN: Final = 60
-_TO_THE_MINUTE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
+_KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, UNIDENTIFIED, _CLEANED})
+_NOTE_TEXT_LIMIT: Final = 60
+_MINUTE_PRECISION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 
 
 class Member(NamedTuple):
     """The JSON file that rows come from."""
 
     label: str
-    """Its name as notes show it."""
+    """The name that notes show."""
     is_video: bool
-    """Whether its name says that it lists videos; nothing in a row does."""
+    """Whether the name says that the file lists videos. The rows do not say it."""
 
 
 class BadRow(Exception):
-    """A row is not a play. Raised and caught within the readers."""
+    """A row is not a play. The readers raise it and catch it; it never leaves them."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(detail)
@@ -49,10 +49,10 @@ class BadRow(Exception):
 
 
 class BatchBuilder:
-    """The plays and counts since the last `close_batch`, and which notes the whole upload has had."""
+    """Collect plays, counts and notes until `close_batch`. Limits the notes of each kind over the whole upload."""
 
     def __init__(self) -> None:
-        self._noted: Counter[str] = Counter()
+        self._note_counts: Counter[str] = Counter()
         self._start_batch([])
 
     def _start_batch(self, notes: list[str]) -> None:
@@ -63,58 +63,58 @@ class BatchBuilder:
 
     @property
     def rows(self) -> int:
-        """Rows entered since the last batch."""
+        """Rows added since the last batch."""
         return len(self.plays) + self._rejected.total()
 
     def note(self, line: str) -> None:
         self._notes.append(line)
 
     def reject(self, bad: BadRow, member: Member, row: int) -> None:
-        """Count row number `row` of a member by the reason why it is no play."""
+        """Count row number `row` of a member by the reason why it is not a play."""
         self._rejected[bad.reason] += 1
         self._note_row(bad.reason, member, row, bad.detail)
 
     def clean(self, member: Member, row: int) -> None:
-        """Count a play with a text that had to be cleaned."""
+        """Count a play with a text that needed cleaning."""
         self._cleaned += 1
         self._note_row(_CLEANED, member, row, "a text that cannot be kept as it is was cleaned")
 
     def close_batch(self, bytes_read: int) -> Batch:
-        """Hand over what has been entered, and start anew."""
+        """Return everything added since the last batch, and start the next batch."""
         batch = Batch(self.plays, self.rows, bytes_read, self._rejected, self._cleaned, self._notes)
         self._start_batch([])
         return batch
 
     def _note_row(self, kind: str, member: Member, row: int, detail: str) -> None:
-        if kind in _NOTED and self._noted[kind] < NOTES_OF_A_KIND:
-            self._noted[kind] += 1
+        if kind in _KINDS_WITH_NOTES and self._note_counts[kind] < NOTES_PER_KIND:
+            self._note_counts[kind] += 1
             self._notes.append(f"{member.label}: row {row:,}: {detail}")
 
 
 def plays_end() -> datetime:
-    """The first instant at which nothing can have been played yet: the end of tomorrow, in UTC."""
+    """The first instant that is too late for any play: the end of tomorrow, in UTC."""
     return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
 
 
 def whole_ms(key: str, value: object) -> int:
-    """A play's length from the value of `key`. Raises BadRow."""
+    """The length of a play, from the value of `key`. Raises BadRow."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise BadRow(MALFORMED, f"{key} is {shown(value)} (expected a whole number)")
+        raise BadRow(MALFORMED, f"{key} is {note_text(value)} (expected a whole number)")
     if not 0 <= value <= MAX_MS_PLAYED:
-        raise BadRow(MALFORMED, f"{key} is {shown(value)} (expected 0 to {MAX_MS_PLAYED:,})")
+        raise BadRow(MALFORMED, f"{key} is {note_text(value)} (expected 0 to {MAX_MS_PLAYED:,})")
     return value
 
 
 def utc_instant(key: str, value: object, end: datetime) -> datetime:
-    """A time from the value of `key`. Spotify gives it in UTC; another offset is converted. Raises BadRow."""
+    """A time, from the value of `key`. Spotify writes UTC; any other offset is converted to it. Raises BadRow."""
     instant = value if isinstance(value, datetime) else _parsed(key, value)
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     if not EARLIEST <= instant < end:
         reason = BAD_TIMESTAMP if instant < EARLIEST else FUTURE
-        raise BadRow(reason, f"{key} is {shown(value)} (expected {EARLIEST:%Y-%m-%d} to tomorrow)")
+        raise BadRow(reason, f"{key} is {note_text(value)} (expected {EARLIEST:%Y-%m-%d} to tomorrow)")
     return instant.astimezone(UTC)
 
 
@@ -122,16 +122,17 @@ def _parsed(key: str, value: object) -> datetime:
     if isinstance(value, str):
         text = value.removesuffix(" UTC")
         try:
-            return datetime.fromisoformat(text) if _TO_THE_MINUTE.fullmatch(text) else msgspec.convert(text, datetime)
+            is_minute = _MINUTE_PRECISION.fullmatch(text) is not None
+            return datetime.fromisoformat(text) if is_minute else msgspec.convert(text, datetime)
         except ValueError:
             pass
-    raise BadRow(BAD_TIMESTAMP, f"{key} is {shown(value)} (expected a time such as 2023-01-30T19:46:52Z)")
+    raise BadRow(BAD_TIMESTAMP, f"{key} is {note_text(value)} (expected a time such as 2023-01-30T19:46:52Z)")
 
 
-def shown(value: object) -> str:
-    """A value of a row as a note shows it: on one line, short, in ASCII.
+def note_text(value: object) -> str:
+    """A value of a row as text for a note: one short line of ASCII.
 
-    >>> shown("abc"), shown(None)
+    >>> note_text("abc"), note_text(None)
     ('"abc"', 'missing or null')
     """
     if value is None:
@@ -139,4 +140,4 @@ def shown(value: object) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     text = str(value) if isinstance(value, datetime) else json.dumps(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _NOTE_TEXT_LIMIT else f"{text[:_NOTE_TEXT_LIMIT]}…"

@@ -1,4 +1,4 @@
-"""Making texts and names of files fit to keep: what no database column or terminal can hold is taken out."""
+"""Remove from texts and file names what a database column or a terminal cannot hold."""
 
 import re
 from typing import Final
@@ -13,9 +13,9 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069
 
 
 def clean(text: str, limit: int) -> str | None:
-    """`text` without control characters, with U+FFFD for lone surrogates, stripped, and cut to `limit` characters.
+    """`text` without control characters, with U+FFFD for lone surrogates, stripped and cut to `limit` characters.
 
-    None when nothing is left.
+    Returns None when nothing is left.
 
     >>> clean(" Caf\\u00e9\\x00 ", 1_000)
     'Café'
@@ -26,20 +26,20 @@ def clean(text: str, limit: int) -> str | None:
 
 
 def is_clean(text: str | None, limit: int) -> bool:
-    """Whether `clean` would give `text` back, or there is no text; quicker than to see what it gives."""
+    """Whether there is no text, or `clean` would return it unchanged. Faster than calling `clean` and comparing."""
     if not text:
         return True
     return (
-        (text.isprintable() or not _UNWANTED.search(text))  # some spaces of some languages count as unprintable
+        (text.isprintable() or not _UNWANTED.search(text))  # isprintable() is false for some languages' spaces
         and len(text) <= limit
         and text == text.strip()
     )
 
 
-def printable(name: str) -> str:
-    """The name of a file, fit for a line of a terminal or a log: names may hold anything, line breaks and escapes too.
+def printable_name(name: str) -> str:
+    """A file name for one line of a terminal or a log. A file name may contain line breaks and escape sequences.
 
-    >>> printable("endsong\\n.json")
+    >>> printable_name("endsong\\n.json")
     'endsong\ufffd.json'
     """
     shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name)

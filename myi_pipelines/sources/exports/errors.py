@@ -1,11 +1,11 @@
-"""The one exception that every unreadable upload ends in. Particular errors live beside the code that raises them."""
+"""The base class of errors about unreadable uploads. Each subclass is defined beside the code that raises it."""
 
 from myi_pipelines.errors import InputError
 
 
-class HistoryError(InputError):
-    """An upload cannot be read as a listening history; nothing of it should be kept.
+class ExportError(InputError):
+    """An upload cannot be read as a listening history. Keep nothing of it.
 
-    `str(error)` is one line: the file, the place in it (a member of the ZIP, a row, a byte), what is wrong, and what to
-    do next.
+    `str(error)` is one line: the file, the place in it (a member of the ZIP, a row, a byte), what is wrong, and what
+    the user can do next.
     """

@@ -1,8 +1,7 @@
 """Rows of the extended streaming history, which Spotify sends on request: what the keys mean, and when a row is a play.
 
-The keys are described in Spotify's ReadMeFirst_ExtendedStreamingHistory.pdf, which lies in the same ZIP. They come and
-go by year, so none is required to be there. Those that identify a person (user name, IP address, user agent) are not
-even decoded.
+Spotify describes the keys in ReadMeFirst_ExtendedStreamingHistory.pdf, a file of the same ZIP. The keys differ by year,
+so no key is required. Keys that identify a person (user name, IP address, user agent) are not decoded.
 """
 
 import re
@@ -12,7 +11,15 @@ from typing import Final
 
 import msgspec
 
-from myi_pipelines.sources.exports.batches import BadRow, BatchBuilder, Member, plays_end, shown, utc_instant, whole_ms
+from myi_pipelines.sources.exports.batches import (
+    BadRow,
+    BatchBuilder,
+    Member,
+    note_text,
+    plays_end,
+    utc_instant,
+    whole_ms,
+)
 from myi_pipelines.sources.exports.cleaning import CONTEXT_LIMIT, NAME_LIMIT, clean, is_clean
 from myi_pipelines.sources.exports.plays import (
     AUDIOBOOK,
@@ -33,17 +40,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM: Final = 100_000_000_000  # seconds reach it in the year 5138, milliseconds did in 1973
 _LONGEST_OFFLINE: Final = timedelta(days=30)
 
-_TRACKS_KEPT: Final = 16_384
-_CONTEXTS_KEPT: Final = 8_192
+_TRACK_CACHE_ENTRIES: Final = 16_384
+_CONTEXT_CACHE_ENTRIES: Final = 8_192
 
 _KnownTrack = tuple[str | None, str | None, str | None, Track]
-"""The names as a row gives them, and the track that they make with the row's URI."""
-_How = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
-"""A context as a row gives it."""
+"""The names in a row, and the track that these names and the row's URI give."""
+_ContextKey = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
+"""A context with the values that are in a row."""
 
 
 class ExtendedRow(msgspec.Struct, gc=False):
-    """The keys that are read, in the order in which Spotify writes them, which is the order that decodes fastest."""
+    """The keys that are read, in the order in which Spotify writes them. This order decodes fastest."""
 
     ts: datetime | None = None
     platform: str | None = None
@@ -70,25 +77,25 @@ class ExtendedRow(msgspec.Struct, gc=False):
 
 
 class ExtendedReader:
-    """Enters rows into a ledger.
+    """Add rows to a batch.
 
-    Tracks and contexts repeat endlessly, so a row whose texts were all seen before, and clean, is taken by `read`
-    itself; any other goes through `_play`, which checks everything and trusts no type. What is remembered is bounded.
+    Tracks and contexts repeat very often. `read` itself handles a row whose texts it has seen before and found clean.
+    Every other row goes through `_play`, which checks all values and their types. The caches have a limit.
     """
 
     def __init__(self, batch_builder: BatchBuilder) -> None:
-        self._ledger = batch_builder
+        self._batch_builder = batch_builder
         self._end = plays_end()
         self._tracks: dict[str | None, _KnownTrack] = {}
-        self._contexts: dict[_How, Context] = {}
+        self._contexts: dict[_ContextKey, Context] = {}
         self.decode = msgspec.json.Decoder(list[ExtendedRow]).decode
 
     def read(self, rows: Sequence[ExtendedRow], member: Member, first_row: int) -> None:
-        """Enter decoded rows, the first of which has the number `first_row`."""
-        self._forget_some()
-        batch_builder, plays, entered_before = self._ledger, self._ledger.plays, self._ledger.rows
+        """Add decoded rows. The first of them has the number `first_row` in its file."""
+        self._limit_caches()
+        batch_builder, plays, rows_before = self._batch_builder, self._batch_builder.plays, self._batch_builder.rows
         tracks, contexts, end, earliest, longest = self._tracks, self._contexts, self._end, EARLIEST, MAX_MS_PLAYED
-        new_play = tuple.__new__  # in half the time of Play(…)
+        new_play = tuple.__new__  # takes half the time of Play(…)
         for row in rows:
             known = tracks.get(row.spotify_track_uri)
             if (
@@ -97,8 +104,8 @@ class ExtendedReader:
                 or known[1] != row.master_metadata_album_artist_name
                 or known[2] != row.master_metadata_album_album_name
             ):
-                known = self._remember_track(row)
-            how = (
+                known = self._cache_track(row)
+            key = (
                 row.platform,
                 row.conn_country,
                 row.reason_start,
@@ -108,9 +115,9 @@ class ExtendedReader:
                 row.offline,
                 row.incognito_mode,
             )
-            context = contexts.get(how)
+            context = contexts.get(key)
             if context is None:
-                context = self._remember_context(how)
+                context = self._cache_context(key)
             stopped_at = row.ts
             ms_played = row.ms_played
             if (
@@ -122,30 +129,30 @@ class ExtendedReader:
                 or ms_played is None
                 or not 0 <= ms_played <= longest
             ):
-                self._enter(row, member, first_row + batch_builder.rows - entered_before)
+                self._add(row, member, first_row + batch_builder.rows - rows_before)
                 continue
             played_at = stopped_at
             if row.offline and row.offline_timestamp:
                 played_at = end_of_play(stopped_at, ms_played, row.offline_timestamp)
             plays.append(new_play(Play, (known[3], context, stopped_at, played_at, ms_played)))
 
-    def read_loose(self, rows: Sequence[object], member: Member, first_row: int) -> None:
-        """Enter rows as plain values of any type."""
-        self._forget_some()
+    def read_untyped(self, rows: Sequence[object], member: Member, first_row: int) -> None:
+        """Add rows that are plain values of any type."""
+        self._limit_caches()
         for number, row in enumerate(rows, first_row):
             if isinstance(row, dict):
-                self._enter(ExtendedRow(**{key: row[key] for key in _KEYS if key in row}), member, number)
+                self._add(ExtendedRow(**{key: row[key] for key in _KEYS if key in row}), member, number)
             else:
-                self._ledger.reject(BadRow(MALFORMED, "is not an object with keys"), member, number)
+                self._batch_builder.reject(BadRow(MALFORMED, "is not an object with keys"), member, number)
 
-    def _forget_some(self) -> None:
-        if len(self._tracks) > _TRACKS_KEPT:
+    def _limit_caches(self) -> None:
+        if len(self._tracks) > _TRACK_CACHE_ENTRIES:
             self._tracks.clear()
-        if len(self._contexts) > _CONTEXTS_KEPT:
+        if len(self._contexts) > _CONTEXT_CACHE_ENTRIES:
             self._contexts.clear()
 
-    def _remember_track(self, row: ExtendedRow) -> _KnownTrack | None:
-        """What to know a decoded row's track by; None when it has none or its names must be cleaned."""
+    def _cache_track(self, row: ExtendedRow) -> _KnownTrack | None:
+        """Add the track of a decoded row to the cache. None when the row has no track or its names need cleaning."""
         name = row.master_metadata_track_name
         artist = row.master_metadata_album_artist_name
         album = row.master_metadata_album_album_name
@@ -161,27 +168,27 @@ class ExtendedReader:
         self._tracks[uri[0]] = known
         return known
 
-    def _remember_context(self, how: _How) -> Context | None:
-        """A decoded row's context; None when its texts must be cleaned."""
-        if not all(is_clean(text, CONTEXT_LIMIT) for text in how[:4]):
+    def _cache_context(self, key: _ContextKey) -> Context | None:
+        """Add the context of a decoded row to the cache. None when its texts need cleaning."""
+        if not all(is_clean(text, CONTEXT_LIMIT) for text in key[:4]):
             return None
-        platform, country, reason_start, reason_end, *flags = how
+        platform, country, reason_start, reason_end, *flags = key
         context = Context(platform or None, country or None, reason_start or None, reason_end or None, *flags)
-        self._contexts[how] = context
+        self._contexts[key] = context
         return context
 
-    def _enter(self, row: ExtendedRow, member: Member, number: int) -> None:
+    def _add(self, row: ExtendedRow, member: Member, number: int) -> None:
         try:
-            play, is_as_given = self._play(row, member)
+            play, is_unchanged = self._play(row, member)
         except BadRow as bad:
-            self._ledger.reject(bad, member, number)
+            self._batch_builder.reject(bad, member, number)
             return
-        if not is_as_given:
-            self._ledger.clean(member, number)
-        self._ledger.plays.append(play)
+        if not is_unchanged:
+            self._batch_builder.clean(member, number)
+        self._batch_builder.plays.append(play)
 
     def _play(self, row: ExtendedRow, member: Member) -> tuple[Play, bool]:
-        """The play that a row is, and whether it could be kept as it is. Raises BadRow."""
+        """The play in a row, and whether nothing in it needed cleaning. Raises BadRow."""
         track, track_is_clean = _track(row, _spotify_id(row, member))
         stopped_at = utc_instant("ts", row.ts, self._end)
         ms_played = whole_ms("ms_played", row.ms_played)
@@ -199,10 +206,11 @@ _NAME_KEYS: Final = tuple(key for key in _KEYS if key.startswith("master_metadat
 def end_of_play(stopped_at: datetime, ms_played: int, offline_timestamp: float) -> datetime:
     """When a play without a connection ended.
 
-    Spotify receives such plays later, and `ts` may then be the time of that. `offline_timestamp` is the device's clock
-    at the START of the play, in seconds or (in 2021) milliseconds, and junk in some years. It is believed when it lies
-    before `ts`, by 30 days at most; where it says that the play ended after `ts`, or before 2008-10-01, `ts` stands.
-    Only its whole seconds count: an old export gives the milliseconds of a play that a new one gives in seconds.
+    Spotify receives such plays later, and `ts` may be the time at which it received them. `offline_timestamp` is the
+    device's clock at the START of the play, in seconds or (in 2021) milliseconds. In some years it is meaningless. It
+    is used when it lies before `ts`, by 30 days at most. When it puts the end of the play after `ts` or before
+    2008-10-01, `ts` is used. Only whole seconds count, because an old export has milliseconds where a new one has
+    seconds.
 
     >>> end_of_play(datetime(2023, 1, 30, 19, tzinfo=UTC), 60_000, 1675076400).isoformat()
     '2023-01-30T11:01:00+00:00'
@@ -218,7 +226,7 @@ def end_of_play(stopped_at: datetime, ms_played: int, offline_timestamp: float) 
 
 
 def _spotify_id(row: ExtendedRow, member: Member) -> str:
-    """The id of the track that a row played. Raises BadRow with the kind of thing that it played instead."""
+    """The id of the track that a row played. Raises BadRow with the kind of content when it is not a track."""
     uri: object = row.spotify_track_uri
     if isinstance(uri, str) and (track := _TRACK_URI.fullmatch(uri)):
         return track[1]
@@ -229,8 +237,8 @@ def _spotify_id(row: ExtendedRow, member: Member) -> str:
     if row.audiobook_uri or row.audiobook_title or row.audiobook_chapter_uri or row.audiobook_chapter_title:
         raise BadRow(AUDIOBOOK)
     if uri:
-        # A URI of another kind may name a person, so it is not shown.
-        what = shown(uri) if isinstance(uri, str) and uri.startswith("spotify:track:") else "something else"
+        # A URI of another kind may name a person, so the note does not contain it.
+        what = note_text(uri) if isinstance(uri, str) and uri.startswith("spotify:track:") else "something else"
         raise BadRow(MALFORMED, f"spotify_track_uri is {what} (expected spotify:track: and 22 letters and digits)")
     if member.is_video:
         raise BadRow(VIDEO)
@@ -240,19 +248,19 @@ def _spotify_id(row: ExtendedRow, member: Member) -> str:
 
 
 def _track(row: ExtendedRow, spotify_id: str) -> tuple[Track, bool]:
-    """What a row names, and whether the names could be kept as they are. Raises BadRow."""
+    """The track in a row, and whether its names needed no cleaning. Raises BadRow."""
     given = row.master_metadata_track_name, row.master_metadata_album_artist_name, row.master_metadata_album_album_name
     for key, name in zip(_NAME_KEYS, given, strict=True):
         if not isinstance(name, str | None):
-            raise BadRow(MALFORMED, f"{key} is {shown(name)} (expected a text)")
+            raise BadRow(MALFORMED, f"{key} is {note_text(name)} (expected a text)")
     track = Track(spotify_id, *(clean(name or "", NAME_LIMIT) for name in given))
     return track, track[1:] == tuple(name or None for name in given)
 
 
 def _context(row: ExtendedRow) -> tuple[Context, bool]:
-    """How a row was played, and whether that could be kept as it is.
+    """The context of a row, and whether nothing in it needed cleaning.
 
-    What is of a wrong type is left out: no play is lost over it.
+    A value of the wrong type becomes None: it must not cost the play.
     """
     texts = row.platform, row.conn_country, row.reason_start, row.reason_end
     flags = row.shuffle, row.skipped, row.offline, row.incognito_mode

@@ -1,6 +1,6 @@
-"""What a JSON file holds, told from its first bytes: one of the two histories, or something else.
+"""Detect what a JSON file contains from its first bytes: one of the two histories, or something else.
 
-Names of files are never looked at, and no row is judged.
+Ignores the names of files, and does not check any row.
 """
 
 import json
@@ -16,8 +16,8 @@ from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, Not
 from myi_pipelines.sources.exports.zip_members import Stream
 
 _HEAD_BYTES: Final = 16 * 1024
-_MOST_BYTES: Final = 1024 * 1024
-_MOST_ROWS: Final = 100
+_MAX_BYTES: Final = 1024 * 1024
+_MAX_ROWS: Final = 100
 _ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 _KEY: Final = re.compile(rb'"(\w{1,64})"\s*:')
 _DECODE: Final = msgspec.json.Decoder(list[object]).decode
@@ -29,7 +29,7 @@ _ACCOUNT_KEYS: Final = _ACCOUNT_TIMES | {"trackName", "artistName", "podcastName
 
 
 class Content(Enum):
-    """What a file holds."""
+    """What a file contains."""
 
     EXTENDED = "extended"
     ACCOUNT = "account"
@@ -40,10 +40,10 @@ class Content(Enum):
     ZIP = "a ZIP"
 
 
-class Recognized(NamedTuple):
+class DetectedFormat(NamedTuple):
     content: Content
     encoding: str
-    """As Python names it: utf-8 or utf-8-sig; or a UTF-16 or UTF-32, which is not read."""
+    """Python's name of the encoding: utf-8 or utf-8-sig; or a UTF-16 or UTF-32, which is not supported."""
 
     @property
     def is_history(self) -> bool:
@@ -54,15 +54,15 @@ class Recognized(NamedTuple):
         return self.encoding.startswith("utf-8")
 
 
-def detect_format(stream: Stream) -> Recognized:
-    """Read as little of `stream` as tells what it holds."""
+def detect_format(stream: Stream) -> DetectedFormat:
+    """Read only as much of `stream` as the detection needs."""
     head = stream.read(_HEAD_BYTES)
     encoding = json.detect_encoding(head)
     if head.startswith(b"PK\x03\x04"):
-        return Recognized(Content.ZIP, encoding)
+        return DetectedFormat(Content.ZIP, encoding)
     if not encoding.startswith("utf-8"):
         head, stream = head.decode(encoding, "ignore").encode(), BytesIO()
-    return Recognized(_content(head, stream), encoding)
+    return DetectedFormat(_content(head, stream), encoding)
 
 
 def _content(head: bytes, stream: Stream) -> Content:
@@ -70,22 +70,23 @@ def _content(head: bytes, stream: Stream) -> Content:
         for number, row in enumerate(_first_rows(head, stream)):
             if history := _history(row.keys() if isinstance(row, dict) else ()):
                 return history
-            if number == _MOST_ROWS:
+            if number == _MAX_ROWS:
                 break
     except EmptyFile:
         return Content.EMPTY
     except NotAnArray:
         return Content.NOT_AN_ARRAY
     except NotJson:
-        # The first row is broken or enormous. Its keys tell what it was meant to be, and reading it, what is wrong.
+        # The first row is broken or very long. Its keys show which history it is. Reading the rows then finds the error
+        # and its place.
         keys = {key.decode() for key in _KEY.findall(head)} if _ARRAY.match(head) else set()
         return _history(keys) or Content.NOT_JSON
     return Content.OTHER
 
 
 def _first_rows(head: bytes, stream: Stream) -> Iterator[object]:
-    """The rows of the array that starts with `head` and goes on in `stream`, as plain values, as far as is looked."""
-    left = _MOST_BYTES
+    """The first rows of the array that starts with `head` and continues in `stream`, as plain values."""
+    left = _MAX_BYTES
 
     def read(size: int) -> bytes:
         nonlocal head, left
@@ -96,11 +97,11 @@ def _first_rows(head: bytes, stream: Stream) -> Iterator[object]:
         return piece
 
     for chunk in row_chunks(read, _DECODE, "", chunk_bytes=_HEAD_BYTES):
-        yield from chunk.rows or chunk.loose
+        yield from chunk.rows or chunk.untyped
 
 
 def _history(keys: Iterable[str]) -> Content | None:
-    """The history whose rows have such keys. Any may be missing, but not all that tell it."""
+    """The history whose rows have such keys. Some keys may be missing, but at least two must be there."""
     keys = set(keys)
     if keys & _EXTENDED_TIMES and len(keys & _EXTENDED_KEYS) > 1:
         return Content.EXTENDED

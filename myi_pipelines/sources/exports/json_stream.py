@@ -1,8 +1,8 @@
-"""The rows of a JSON array, a chunk at a time, from bytes that arrive in pieces. Knows JSON, but not what a row means.
+"""Read the rows of a JSON array in chunks, from bytes that arrive in pieces. Knows JSON, but not what a row means.
 
-A chunk is cut after the last `}` that has arrived, and decoded as an array of its own. JSON is read left to right, so a
-chunk that decodes was cut between two rows: had the cut been inside a string or a nested object, the decoder would have
-met the end of its input there. Only when it fails, for whatever reason, are the rows of that chunk walked one by one.
+A chunk ends at the last `}` that has arrived, and is decoded as an array. A decoder reads from left to right: if the
+cut were inside a string or a nested object, the decoder would reach the end of its input there and fail. So a chunk
+that decodes ends between two rows. When the decoder fails, for any reason, the rows of that chunk are read one by one.
 """
 
 import re
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from json import JSONDecodeError, JSONDecoder
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from myi_pipelines.sources.exports.errors import HistoryError
+from myi_pipelines.sources.exports.errors import ExportError
 
 CHUNK_BYTES: Final = 256 * 1024
-"""About what a core's cache holds; measured to be faster than 64 KiB and than 1 MiB."""
+"""About the size of a core's cache. Measured: faster than 64 KiB and than 1 MiB."""
 
 MAX_ROW_BYTES: Final = 4 * 1024 * 1024
-"""A row is some 700 bytes. One that has not ended by here never will: a quote or a bracket is missing."""
+"""A row has about 700 bytes. A row without an end after this many bytes has no end: a quote or a bracket is missing."""
 
 _AGAIN: Final = "unpack or download a fresh copy of the file and import that"
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
@@ -25,8 +25,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 Row = TypeVar("Row")
 
 
-class NotJson(HistoryError):
-    """The text stops being JSON at a place that the message names."""
+class NotJson(ExportError):
+    """The text is not valid JSON at the place that the message names."""
 
 
 class TruncatedJson(NotJson):
@@ -34,20 +34,20 @@ class TruncatedJson(NotJson):
 
 
 class EmptyFile(NotJson):
-    """There is no text at all."""
+    """There is no text."""
 
 
-class NotAnArray(HistoryError):
-    """The text may be JSON, but is no array of rows."""
+class NotAnArray(ExportError):
+    """The text may be JSON, but is not an array of rows."""
 
 
 class Chunk(NamedTuple, Generic[Row]):
-    """Consecutive rows: all in `rows`, or, when one did not fit the decoder's type, all as plain values in `loose`."""
+    """Consecutive rows. All are in `rows`; or, if one does not fit the decoder's type, all are in `untyped`."""
 
     rows: list[Row]
-    loose: list[object]
+    untyped: list[object]
     bytes_read: int
-    """How far into the text these rows end."""
+    """The position in the text at which these rows end."""
 
 
 def row_chunks(
@@ -57,12 +57,12 @@ def row_chunks(
     *,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Iterator[Chunk[Row]]:
-    """Yield the rows of the array that `read(size)` hands out in pieces, in order; an empty piece is the end.
+    """Yield the rows of the array that `read(size)` returns in pieces, in order. An empty piece is the end.
 
-    `decode` turns the bytes of an array of whole rows into rows, and raises ValueError when one does not fit. Bytes
-    that are not UTF-8 come out of `loose` rows as lone surrogates. `where` names the text in errors.
+    `decode` turns the bytes of an array of whole rows into rows, and raises ValueError when a row does not fit. Bytes
+    that are not UTF-8 become lone surrogates in `untyped` rows. `where` names the text in errors.
 
-    Raises NotAnArray, NotJson or TruncatedJson as soon as the text shows itself to be so.
+    Raises NotAnArray, NotJson or TruncatedJson as soon as it finds the fault.
     """
     text = _Text(read, where, chunk_bytes)
     text.open_array()
@@ -80,9 +80,9 @@ def row_chunks(
                 text.rows_passed(len(rows), cut)
                 yield Chunk(rows, [], text.offset)
                 continue
-        loose = text.walk_rows()
-        if loose:
-            yield Chunk([], loose, text.offset)
+        untyped = text.walk_rows()
+        if untyped:
+            yield Chunk([], untyped, text.offset)
     text.close_array()
 
 
@@ -94,10 +94,10 @@ class _Problem(NamedTuple):
 
 
 class _Text:
-    """Where the reading of the text stands.
+    """The state of reading the text.
 
-    While `at_row`, `buffer` starts with a `[`, the array's own or one put over the comma in front of a row, and goes on
-    as the rows do. `offset` counts the text's bytes in front of `buffer`.
+    While `at_row` is true, `buffer` starts with a `[` and continues with rows. The `[` is the array's own, or replaces
+    the comma in front of a row. `offset` counts the bytes of the text before `buffer`.
     """
 
     def __init__(self, read: Callable[[int], bytes], where: str, chunk_bytes: int) -> None:
@@ -111,10 +111,10 @@ class _Text:
         self._chunk_bytes = chunk_bytes
 
     def open_array(self) -> None:
-        """Go to the first row, or past an array that has none."""
-        self._more()
+        """Go to the first row, or past an empty array."""
+        self._read_more()
         while len(self.buffer) < len(_BOM) and not self._ended:
-            self._more()
+            self._read_more()
         if self.buffer.startswith(_BOM):
             self._drop(len(_BOM))
         first = self._next_byte()
@@ -134,7 +134,7 @@ class _Text:
         self._put_bracket()
 
     def rows_passed(self, rows: int, size: int) -> None:
-        """Rows, `size` bytes with their bracket, have been taken off the buffer: go to the row after them, if any."""
+        """Go to the next row, if there is one, after `rows` rows of `size` bytes left the buffer with their bracket."""
         self._rows += rows
         self.offset += size
         follower = self._next_byte()
@@ -143,14 +143,17 @@ class _Text:
         if follower == b",":
             self._drop(1)
             self._put_bracket()
-            self._more()
+            self._read_more()
         elif follower == b"]":
             self.at_row = False
         else:
             raise self._broken(self._rows, self.offset, "expecting a comma or ] after the row")
 
     def walk_rows(self) -> list[object]:
-        """Take the whole rows at the front off the buffer, one by one, as plain values; none when more must arrive."""
+        """Remove whole rows from the front of the buffer, one by one, and return them as plain values.
+
+        Returns an empty list when more bytes must arrive first.
+        """
         text = self.buffer[1:].decode("utf-8", "surrogateescape")
         rows: list[object] = []
         end = after = 0
@@ -160,14 +163,16 @@ class _Text:
             try:
                 row, end_of_row = _LENIENT.raw_decode(text, at)
             except JSONDecodeError as error:
-                problem = _Problem(error.msg, error.pos)  # the error itself would hold on to this frame, and this to it
+                problem = _Problem(
+                    error.msg, error.pos
+                )  # keeping the error would make a reference cycle with the frame
                 break
             except RecursionError:
                 problem = _Problem("nested too deeply", at)
                 break
             after = _skip_space(text, end_of_row)
             if after == len(text) and not self._ended and not isinstance(row, dict):
-                break  # the first digits of a number, perhaps
+                break  # it may be only the first digits of a number
             rows.append(row)
             end = end_of_row
             if text[after : after + 1] != ",":
@@ -180,11 +185,11 @@ class _Text:
         elif self._ended or len(self.buffer) > MAX_ROW_BYTES:
             raise self._unreadable_row(text, problem)
         else:
-            self._more()
+            self._read_more()
         return rows
 
     def close_array(self) -> None:
-        """Take the closing bracket and make sure that nothing but space comes after it."""
+        """Remove the closing bracket and check that only space follows it."""
         self._next_byte()
         self._drop(1)
         if self._next_byte() is not None:
@@ -194,13 +199,13 @@ class _Text:
             )
 
     def _put_bracket(self) -> None:
-        """Start a row: the byte just dropped, `[` or a comma, becomes the buffer's bracket."""
+        """Start a row: put a `[` in place of the byte just dropped, which was `[` or a comma."""
         self.buffer[:0] = b"["
         self.offset -= 1
         self.at_row = True
 
     def _next_byte(self) -> bytes | None:
-        """The next byte that is not space, with everything in front of it dropped; None at the end of the text."""
+        """The next byte that is not space, after dropping all space before it. None at the end of the text."""
         while True:
             spaces = len(self.buffer) - len(self.buffer.lstrip(b" \t\n\r"))
             if spaces:
@@ -209,19 +214,19 @@ class _Text:
                 return bytes(self.buffer[:1])
             if self._ended:
                 return None
-            self._more()
+            self._read_more()
 
     def _drop(self, size: int) -> None:
         del self.buffer[:size]
         self.offset += size
 
-    def _more(self) -> None:
+    def _read_more(self) -> None:
         piece = self._read(self._chunk_bytes)
         self.buffer += piece
         self._ended = not piece
 
     def _unreadable_row(self, text: str, problem: _Problem | None) -> NotJson:
-        """Why no whole row stands at the front of `text`: it was cut off there, or is not JSON."""
+        """Why `text` does not start with a whole row: it is cut off there, or is not JSON."""
         row = self._rows + 1
         if problem is None:
             return self._truncated(f"in front of row {row:,}")
@@ -242,7 +247,7 @@ class _Text:
 
 
 def _whole_number(digits: str) -> int | float:
-    """Python refuses to read integers of thousands of digits, which would lose the row's place: those become floats."""
+    """A number; a float if it has many digits. Python refuses to parse integers of thousands of digits."""
     return int(digits) if len(digits) <= 20 else float(digits)
 
 

@@ -1,6 +1,6 @@
-"""Which months a history can touch, from a look at its bytes that decodes nothing.
+"""Find the months that a history can contain by scanning its bytes, without decoding any row.
 
-For those who must know before the reading starts. What the rows really hold is none of its business.
+For callers that need the months before the rows are read. The range may be too wide, but is never too narrow.
 """
 
 import re
@@ -16,12 +16,12 @@ _OVERLAP_BYTES: Final = 256
 _EXTENDED_DAY: Final = re.compile(rb'"ts"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
 _ACCOUNT_DAY: Final = re.compile(rb'"endTime"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
 _BEFORE: Final = timedelta(days=31)
-"""An offline play ended up to 30 days before its `ts`, and a `ts` may have an offset from UTC."""
+"""An offline play can end up to 30 days before its `ts`, and a `ts` may have an offset from UTC."""
 _AFTER: Final = timedelta(days=1)
 
 
 def days_in(stream: Stream, *, is_account_data: bool) -> set[bytes]:
-    """The days, as `2023-01-30`, that the rows of a file name: all of them, and perhaps others."""
+    """The days in a file, as `2023-01-30`: those of all its rows, and perhaps others."""
     pattern = _ACCOUNT_DAY if is_account_data else _EXTENDED_DAY
     days: set[bytes] = set()
     overlap = b""
@@ -33,7 +33,7 @@ def days_in(stream: Stream, *, is_account_data: bool) -> set[bytes]:
 
 
 def months_around(days: set[bytes]) -> tuple[date, date] | None:
-    """The first and the last month that plays of rows with these days can fall in; None when no day is possible."""
+    """The first and the last month of the plays that rows with these days can be. None when no day is possible."""
     tomorrow = datetime.now(UTC).date() + _AFTER
     first, last = str(EARLIEST.date() - _AFTER).encode(), str(tomorrow + _AFTER).encode()
     possible = [day for day in days if first <= day <= last]
@@ -45,6 +45,6 @@ def months_around(days: set[bytes]) -> tuple[date, date] | None:
 
 
 def _day(text: bytes) -> date:
-    """A day, or the nearest of its month when that has no such day."""
+    """A date. A day that its month does not have becomes the nearest day of that month."""
     year, month, day = map(int, text.split(b"-"))
     return date(year, month, min(max(day, 1), monthrange(year, month)[1]))

@@ -1,14 +1,14 @@
-"""The types that a history is read into, and the reasons for which a row is not a play. No reading happens here."""
+"""The types of the rows that are read, and the reasons why a row is not a play. Nothing is read here."""
 
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 EARLIEST: Final = datetime(2008, 10, 1, tzinfo=UTC)
-"""Spotify opened in October 2008: nothing was played before."""
+"""Spotify opened in October 2008, so no play is older."""
 
 MAX_MS_PLAYED: Final = 86_400_000
-"""A day. No row plays longer."""
+"""A day. No play is longer."""
 
 PODCAST: Final = "podcast"
 AUDIOBOOK: Final = "audiobook"
@@ -17,15 +17,15 @@ LOCAL_FILE: Final = "local_file"
 UNIDENTIFIED: Final = "unidentified"
 BAD_TIMESTAMP: Final = "bad_timestamp"
 FUTURE: Final = "future"
-"""Later than tomorrow: by a clock that is behind, if not by the file's fault."""
+"""Later than tomorrow: the file is wrong, or this machine's clock is slow."""
 MALFORMED: Final = "malformed"
 
 
 class Track(NamedTuple):
-    """What an export row names. Equal rows are equal tuples."""
+    """The track that an export row names. Rows of the same track give equal tuples."""
 
     spotify_id: str | None
-    """22 base62 characters; None in account data, which has no ids."""
+    """22 base62 characters. None in account data, which has no ids."""
     name: str | None
     artist: str | None
     """The ALBUM artist in extended histories: `master_metadata_album_artist_name` is all that Spotify gives."""
@@ -33,7 +33,7 @@ class Track(NamedTuple):
 
 
 class Context(NamedTuple):
-    """How a track was played. All None in account data."""
+    """How a track was played. Every field is None in account data."""
 
     platform: str | None
     country: str | None
@@ -53,21 +53,21 @@ class Play(NamedTuple):
     stopped_at: datetime
     """The export's `ts` or `endTime`, aware, in UTC."""
     played_at: datetime
-    """The END of the play, aware, in UTC: `stopped_at`, but for offline rows what the device's own clock said."""
+    """The END of the play, aware, in UTC: `stopped_at`, or for offline rows the time of the device's own clock."""
     ms_played: int
 
 
 class Batch(NamedTuple):
-    """Some consecutive rows of an upload."""
+    """Consecutive rows of an upload."""
 
     plays: list[Play]
     rows: int
-    """Rows read in this batch, those that are not plays included: `rows == len(plays) + rejected.total()`."""
+    """All rows of this batch, also those that are not plays: `rows == len(plays) + rejected.total()`."""
     bytes_read: int
-    """Unpacked bytes consumed so far in the whole upload, to set against `Upload.total_bytes`."""
+    """Unpacked bytes read so far in the whole upload. Compare with `Upload.total_bytes`."""
     rejected: Counter[str]
     """Reason → rows."""
     cleaned: int
-    """Rows with a text that had to be cleaned."""
+    """Rows with a text that needed cleaning."""
     notes: list[str]
-    """A line for each of the first few bad rows of each kind, and for what was left unread."""
+    """One line for each of the first few bad rows of each kind, and one for what was not read."""

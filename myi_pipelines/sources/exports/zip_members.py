@@ -1,6 +1,6 @@
-"""The JSON files of an upload as streams of bytes: a file itself, or the members of a ZIP within limits. Knows no JSON.
+"""Open the JSON files of an upload as streams of bytes: the file itself, or the members of a ZIP within limits.
 
-Nothing is ever unpacked to disk, so the names in a ZIP are only ever labels.
+Knows no JSON. Unpacks nothing to disk, so the names in a ZIP are only labels.
 """
 
 import struct
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, Protocol
 
-from myi_pipelines.sources.exports.cleaning import printable
-from myi_pipelines.sources.exports.errors import HistoryError
+from myi_pipelines.sources.exports.cleaning import printable_name
+from myi_pipelines.sources.exports.errors import ExportError
 
 _NEW_COPY: Final = "download or copy it again"
 _UNPACK: Final = "unpack it yourself and import the JSON files"
@@ -28,38 +28,38 @@ _LONGEST_COMMENT: Final = 65_535
 _DIRECTORY_BYTES_A_MEMBER: Final = 1_024
 
 
-class DamagedZip(HistoryError):
-    """A ZIP is cut off or does not hold what it says."""
+class DamagedZip(ExportError):
+    """A ZIP is cut off, or its content does not match its table of contents."""
 
 
-class EncryptedZip(HistoryError):
+class EncryptedZip(ExportError):
     """A ZIP needs a password."""
 
 
-class UnsupportedZip(HistoryError):
-    """A ZIP is packed in a way that Spotify does not use and that cannot be read within limits."""
+class UnsupportedZip(ExportError):
+    """A ZIP uses a compression that Spotify does not use and that cannot be read within limits."""
 
 
-class ZipTooBig(HistoryError):
-    """A ZIP holds more than the limits allow: perhaps a ZIP bomb."""
+class ZipTooBig(ExportError):
+    """A ZIP contains more than the limits allow: perhaps a ZIP bomb."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a ZIP may hold. A real export of 15 years: some 50 members, 400 MB, packed 12 to 1."""
+    """How much a ZIP may contain. A real export of 15 years has about 50 members and 400 MB, packed 12 to 1."""
 
     max_members: int = 2_000
     max_ratio: float = 200
-    """Unpacked to packed bytes, of each member and of the whole."""
+    """Unpacked bytes for each packed byte, of each member and of the whole ZIP."""
     max_bytes: int = 8 * 1024**3
-    """Unpacked, of the whole."""
+    """Unpacked bytes of the whole ZIP."""
 
 
 class Stream(Protocol):
-    """Bytes in order, from the start of one JSON file."""
+    """The bytes of one JSON file, from its start."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; none at the end. Raises HistoryError."""
+        """Up to `size` bytes; an empty value at the end. Raises ExportError."""
         ...
 
 
@@ -73,7 +73,7 @@ class UnpackBudget:
         self._unpacked = 0
 
     def spend(self, size: int) -> None:
-        """Raise ZipTooBig when this takes the total over a limit."""
+        """Count `size` more bytes. Raises ZipTooBig when the total exceeds a limit."""
         self._unpacked += size
         if self._unpacked > self._limits.max_bytes:
             raise ZipTooBig(
@@ -88,7 +88,7 @@ class UnpackBudget:
 
 
 class JsonFile:
-    """A file that is no ZIP."""
+    """A file that is not a ZIP."""
 
     def __init__(self, file: BinaryIO, label: str, size: int) -> None:
         self.label = self.place = label
@@ -96,8 +96,8 @@ class JsonFile:
         self._file = file
 
     @contextmanager
-    def open(self, _allowance: UnpackBudget) -> Iterator[Stream]:
-        """A stream with a place of its own in the file, whoever else reads it. Limits are for ZIPs."""
+    def open(self, _budget: UnpackBudget) -> Iterator[Stream]:
+        """A stream with its own position in the file, so that several can read it. The limits are only for ZIPs."""
         yield _FileStream(self._file)
 
 
@@ -118,22 +118,22 @@ class ZipMember:
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str, place: str) -> None:
         self.label = label
-        """The name as notes show it."""
+        """The name in notes."""
         self.place = place
-        """The name as errors show it."""
+        """The name in errors."""
         self.size = info.file_size
         self._archive = archive
         self._info = info
 
     @contextmanager
     def open(self, budget: UnpackBudget) -> Iterator[Stream]:
-        """The unpacked bytes, taken off the allowance as they come."""
+        """The unpacked bytes. Each read spends from the budget."""
         if self._info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            # Python unpacks bzip2 and LZMA without a bound on what one call returns.
+            # Python's bzip2 and LZMA may return any number of bytes from one call.
             raise UnsupportedZip(
                 f"{self.place}: is compressed with method {self._info.compress_type}, which is not read; {_UNPACK}"
             )
-        with _explained(self.place):
+        with _translated_errors(self.place):
             file = self._archive.open(self._info)
         with file:
             yield _MemberStream(file, self.place, budget)
@@ -143,12 +143,12 @@ class _MemberStream:
     def __init__(self, file: IO[bytes], place: str, budget: UnpackBudget) -> None:
         self._file = file
         self._place = place
-        self._allowance = budget
+        self._budget = budget
 
     def read(self, size: int, /) -> bytes:
-        with _explained(self._place):
+        with _translated_errors(self._place):
             piece = self._file.read(size)
-        self._allowance.spend(len(piece))
+        self._budget.spend(len(piece))
         return piece
 
 
@@ -156,15 +156,15 @@ Source = JsonFile | ZipMember
 
 
 def open_zip(file: BinaryIO, label: str, size: int, limits: Limits) -> list[ZipMember]:
-    """The files in a ZIP, without folders and without what macOS adds (`__MACOSX/`, `._…`).
+    """The files in a ZIP, without folders and without the files that macOS adds (`__MACOSX/`, `._…`).
 
-    Raises DamagedZip, EncryptedZip, UnsupportedZip, or ZipTooBig by what the ZIP says of itself; whether that is true
-    is seen while it is unpacked.
+    Raises DamagedZip, EncryptedZip or UnsupportedZip. Raises ZipTooBig from the sizes that the ZIP declares; the budget
+    checks the real sizes while members are unpacked.
     """
     if _directory_bytes(file, size) > (limits.max_members + 1) * _DIRECTORY_BYTES_A_MEMBER:
         raise _too_many(label, limits)
     try:
-        with _explained(label):
+        with _translated_errors(label):
             archive = zipfile.ZipFile(file)
     except DamagedZip as error:
         if isinstance(error.__cause__, zipfile.BadZipFile) and _directory_bytes(file, size) == 0:
@@ -173,11 +173,11 @@ def open_zip(file: BinaryIO, label: str, size: int, limits: Limits) -> list[ZipM
     infos = archive.infolist()
     file.seek(0)
     if file.read(len(_MEMBER)) == _MEMBER and all(info.header_offset > 0 for info in infos):
-        raise _cut_off(label)  # and what was found is the table of contents of a ZIP inside it
+        raise _cut_off(label)  # the table of contents that was found belongs to a ZIP inside this one
     if len(infos) > limits.max_members:
         raise _too_many(label, limits)
     for info in infos:
-        UnpackBudget(f"{label}: {printable(info.filename)}", info.compress_size, limits).spend(info.file_size)
+        UnpackBudget(f"{label}: {printable_name(info.filename)}", info.compress_size, limits).spend(info.file_size)
     UnpackBudget(label, size, limits).spend(sum(info.file_size for info in infos))
     if any(info.flag_bits & 1 for info in infos):
         raise EncryptedZip(f"{label}: is encrypted; unpack it with its password and import the JSON files")
@@ -186,14 +186,14 @@ def open_zip(file: BinaryIO, label: str, size: int, limits: Limits) -> list[ZipM
     members = []
     for info in files:
         base = PurePosixPath(info.filename).name
-        name = printable(base if bases[base] == 1 else info.filename)
+        name = printable_name(base if bases[base] == 1 else info.filename)
         members.append(ZipMember(archive, info, name, f"{label}: {name}"))
     return members
 
 
 @contextmanager
-def _explained(place: str) -> Iterator[None]:
-    """Turn the errors of zipfile into what they mean to the owner of the ZIP."""
+def _translated_errors(place: str) -> Iterator[None]:
+    """Turn the errors of zipfile into errors that the user understands."""
     try:
         yield
     except NotImplementedError as error:
@@ -205,9 +205,9 @@ def _explained(place: str) -> Iterator[None]:
 
 
 def _directory_bytes(file: BinaryIO, size: int) -> int:
-    """How long a ZIP says that its table of contents is, which zipfile reads whole; 0 when it has none.
+    """The declared size of the table of contents, which zipfile reads as a whole; 0 when there is none.
 
-    APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16: the record is the last in the file, but for a comment.
+    APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16: the record is the last in the file, and only a comment may follow.
     """
     file.seek(max(0, size - _LONGEST_COMMENT - _END.size - _LOCATOR_64_BYTES - _END_64.size))
     tail = file.read()
@@ -234,4 +234,4 @@ def _is_from_macos(info: zipfile.ZipInfo) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))
+    return printable_name(" ".join(str(error).split()))

@@ -1,5 +1,5 @@
-"""Everything that can go wrong between us and Spotify, named after what the caller has to do about it. No message holds
-a token, a name or an address: only fixed words, ids of endpoints, statuses and times."""
+"""The errors of calls to Spotify, named after what the caller has to do. No message contains a token, a name or an
+address: only fixed words, endpoint groups, statuses and times."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,11 +8,11 @@ from myi_pipelines.errors import UnavailableError
 
 
 class SpotifyError(UnavailableError):
-    """Spotify did not do what was asked; the subclass says what to do next."""
+    """A call to Spotify failed. The subclass says what to do next."""
 
 
 class LoginNeeded(SpotifyError):
-    """The authorization is over: only the listener can give a new one. Never retried."""
+    """The authorization has ended. Only the listener can give a new one, so the call is never retried."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason if "`myi login`" in reason else f"{reason}; run `myi login`")
@@ -20,8 +20,8 @@ class LoginNeeded(SpotifyError):
 
 
 class Unauthenticated(SpotifyError):
-    """Spotify refused who we say we are: the API with 401 (refresh the access token once and try again), or the
-    accounts service for another reason than LoginNeeded and InvalidClient."""
+    """Spotify does not accept the credentials: 401 from the API (refresh the access token once and try again), or a
+    refusal of the accounts service other than LoginNeeded and InvalidClient."""
 
 
 class ForbiddenKind(StrEnum):
@@ -43,7 +43,7 @@ _FORBIDDEN = {
 
 
 class Forbidden(SpotifyError):
-    """403: this app, or this listener with this app, may not do that."""
+    """403: the app, or this listener with the app, may not make this call."""
 
     def __init__(self, kind: ForbiddenKind) -> None:
         super().__init__(_FORBIDDEN[kind])
@@ -51,7 +51,7 @@ class Forbidden(SpotifyError):
 
 
 class InvalidClient(SpotifyError):
-    """The app's own settings are wrong: no account can be linked or refreshed until they are mended."""
+    """The app's settings are wrong. No account can be linked or refreshed until they are corrected."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -61,12 +61,11 @@ class InvalidClient(SpotifyError):
 
 
 class Gone(SpotifyError):
-    """The one object asked for does not exist (any more): 404, or 400 for an id that never was one."""
+    """The requested object does not exist, or no longer exists: 404, or 400 for an invalid id."""
 
 
 class RateLimited(SpotifyError):
-    """Too many calls: said by Spotify, or by our own limits before a call is made. Nothing may be called before
-    ``retry_at``."""
+    """Too many calls, by Spotify's answer or by our own limits before the call. Call nothing before ``retry_at``."""
 
     def __init__(self, message: str, retry_at: datetime) -> None:
         super().__init__(f"{message}; next call at {retry_at:%Y-%m-%d %H:%M:%S} UTC")
@@ -74,7 +73,7 @@ class RateLimited(SpotifyError):
 
 
 class QuotaExceeded(RateLimited):
-    """The 24-hour quota of one family of endpoints is used up; other families may be called."""
+    """The 24-hour quota of one group of endpoints is used up. Other groups may be called."""
 
     def __init__(self, group: str, message: str, retry_at: datetime) -> None:
         super().__init__(message, retry_at)
@@ -82,8 +81,8 @@ class QuotaExceeded(RateLimited):
 
 
 class Unavailable(SpotifyError):
-    """No usable answer: 5xx, a timeout, a broken connection, or a circuit that is open after several of those.
-    ``retry_at`` is known only in the last case."""
+    """No usable answer: 5xx, a timeout, a broken connection, or a circuit that is open after several of them.
+    ``retry_at`` is known only for an open circuit."""
 
     def __init__(self, message: str, retry_at: datetime | None = None) -> None:
         super().__init__(message)
@@ -91,5 +90,5 @@ class Unavailable(SpotifyError):
 
 
 class MalformedReply(SpotifyError):
-    """An answer that is no such reply: HTML with status 200, an empty body, a list where an object belongs, a status
-    that the API does not document."""
+    """An answer that the API does not document: HTML with status 200, an empty body, a list instead of an object, or
+    another status."""

@@ -1,5 +1,5 @@
-"""The Web API: one method an endpoint, through the gate, with spotipy as transport. Replies come back as Spotify sent
-them; errors as ``errors`` names them. Stores nothing and refreshes no token."""
+"""The Web API: one method for each endpoint, limited by the gate, with spotipy as transport. Returns replies as Spotify
+sent them and raises the errors of ``api_errors``. Stores nothing and refreshes no token."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unavailable,
 )
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
-from myi_pipelines.sources.spotify.transport import NO_RETRIES, json_of, no_answer, pause_of, short_retries
+from myi_pipelines.sources.spotify.transport import NO_RETRIES, connection_error, json_of, retry_after_of, short_retries
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ ALBUMS_A_CALL = 20
 
 _PAGE = 50
 _SEARCH_RESULTS = 10
-_MOST_PAGES = 40
-_PHRASE = 100
-#: The 30-second limit never asks for longer: a 429 that does is a quota, whether it says so or not.
+_MAX_PAGES = 40
+_PHRASE_LIMIT = 100
+#: The 30-second limit never asks for a longer pause. A 429 that asks for one is a quota, even without saying so.
 _LONGEST_RATE_PAUSE = timedelta(minutes=10)
 
-# spotipy logs headers, whole replies and every error. A logger that nobody can find can be switched on by nobody.
+# spotipy logs headers, whole replies and every error. No configuration finds this logger, so none can switch it on.
 _silent = logging.Logger("spotipy", logging.CRITICAL)
 _silent.disabled = True
 spotipy.client.logger = _silent
@@ -51,7 +51,7 @@ spotipy.client.logger = _silent
 
 @dataclass(frozen=True)
 class Me:
-    """Whose token it is. ``account_id`` is immutable, and missing in replies from before May 2026."""
+    """The owner of a token. ``account_id`` never changes. It is missing in replies from before May 2026."""
 
     spotify_id: str
     account_id: str | None
@@ -60,14 +60,14 @@ class Me:
 
 @dataclass(frozen=True)
 class RecentPlay:
-    """One play of the 50 that are visible: when it ended, and the full track object."""
+    """One of the 50 visible plays: when it ended, and the full track object."""
 
     played_at: datetime
     track: Json
 
 
-class _Asked(StrEnum):
-    """What a call asks for decides what some refusals mean."""
+class _RequestKind(StrEnum):
+    """What a call requests. The meaning of some refusals depends on it."""
 
     ONE = "one object by its id"
     BATCH = "several objects by their ids"
@@ -75,42 +75,42 @@ class _Asked(StrEnum):
 
 
 class SpotifyClient:
-    """The Web API for any number of listeners: every method takes the access token. Safe to share between threads.
+    """The Web API for any number of listeners: every method takes an access token. Safe to share between threads.
 
-    Every method raises the errors of ``errors``; 5xx and broken connections are tried three times within two seconds,
-    a 429 never. No method sleeps longer.
+    Every method raises the errors of ``api_errors``. It tries three times within two seconds after a 5xx or a broken
+    connection, and never again after a 429. No method sleeps longer.
     """
 
     def __init__(self, gate: Gate, api_url: str = "https://api.spotify.com", timeout_seconds: float = 10) -> None:
         self.gate = gate
         self._api_url = api_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
-        self._connections = _LentAdapter(pool_maxsize=16, max_retries=NO_RETRIES)
+        self._connections = _SharedAdapter(pool_maxsize=16, max_retries=NO_RETRIES)
 
     def __repr__(self) -> str:
         return f"SpotifyClient({self._api_url})"
 
     def close(self) -> None:
         """Close the connections."""
-        self._connections.shut()
+        self._connections.close_connections()
 
     # The listener
 
     def me(self, token: str, *, priority: Priority = Priority.LOGIN) -> Me:
-        """Whose token it is."""
-        reply = _object(self._call(token, EndpointGroup.ME, priority, _Asked.OTHER, lambda api: api.me()))
+        """The owner of the token."""
+        reply = _object(self._call(token, EndpointGroup.ME, priority, _RequestKind.OTHER, lambda api: api.me()))
         spotify_id = reply.get("id")
         if not isinstance(spotify_id, str) or not spotify_id:
             raise MalformedReply("Spotify does not say whose token it is")
         return Me(spotify_id, _text(reply.get("account_id")), _text(reply.get("display_name")))
 
     def recently_played(self, token: str, *, priority: Priority = Priority.POLL) -> list[RecentPlay]:
-        """The last 50 plays, in Spotify's order: newest first, but for late ones. One call."""
+        """The last 50 plays in Spotify's order: newest first, except late ones. One call."""
         reply = self._call(
             token,
             EndpointGroup.RECENTLY_PLAYED,
             priority,
-            _Asked.OTHER,
+            _RequestKind.OTHER,
             lambda api: api.current_user_recently_played(limit=_PAGE),
         )
         items = _objects(reply, "items")
@@ -126,7 +126,7 @@ class SpotifyClient:
                 token,
                 EndpointGroup.TOP,
                 priority,
-                _Asked.OTHER,
+                _RequestKind.OTHER,
                 lambda api: api.current_user_top_tracks(limit=_PAGE, time_range=term),
             ),
             "items",
@@ -139,36 +139,36 @@ class SpotifyClient:
                 token,
                 EndpointGroup.TOP,
                 priority,
-                _Asked.OTHER,
+                _RequestKind.OTHER,
                 lambda api: api.current_user_top_artists(limit=_PAGE, time_range=term),
             ),
             "items",
         )
 
-    # The catalog, one object a call
+    # The catalog, one object for each call
 
     def track(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> Json:
-        """A track; its ``id`` may be another than the one asked for. Raises Gone."""
+        """A track. Its ``id`` may differ from the requested id. Raises Gone."""
         return _known_by_id(
             self._one(token, EndpointGroup.TRACKS, priority, spotify_id, lambda api: api.track(spotify_id))
         )
 
     def artist(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> Json:
-        """An artist; raises Gone."""
+        """An artist. Raises Gone."""
         return _known_by_id(
             self._one(token, EndpointGroup.ARTISTS, priority, spotify_id, lambda api: api.artist(spotify_id))
         )
 
     def album(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> Json:
-        """An album with its first 50 tracks, simplified; raises Gone."""
+        """An album with its first 50 tracks, simplified. Raises Gone."""
         return _known_by_id(
             self._one(token, EndpointGroup.ALBUMS, priority, spotify_id, lambda api: api.album(spotify_id))
         )
 
     def album_tracks(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> list[Json]:
-        """All tracks of an album, simplified: a call for every 50. Raises Gone."""
+        """All tracks of an album, simplified. One call for every 50 tracks. Raises Gone."""
         tracks: list[Json] = []
-        for page in range(_MOST_PAGES):
+        for page in range(_MAX_PAGES):
             reply = self._album_page(token, spotify_id, page * _PAGE, priority)
             tracks += _objects(reply, "items")
             if not reply.get("next"):
@@ -184,12 +184,12 @@ class SpotifyClient:
             lambda api: api.album_tracks(spotify_id, limit=_PAGE, offset=offset),
         )
 
-    # The catalog, several objects a call: extended quota only
+    # The catalog, several objects for each call: only with extended quota
 
     def tracks(
         self, token: str, spotify_ids: Sequence[str], *, priority: Priority = Priority.ENRICH
     ) -> list[Json | None]:
-        """Up to 50 tracks, in the order asked for; None for a gone one. Raises Forbidden (BATCH_NOT_ALLOWED)."""
+        """Up to 50 tracks in the requested order, None for each that is gone. Raises Forbidden (BATCH_NOT_ALLOWED)."""
         return self._batch(token, EndpointGroup.TRACKS, priority, spotify_ids, TRACKS_A_CALL, spotipy.Spotify.tracks)
 
     def artists(
@@ -205,14 +205,14 @@ class SpotifyClient:
         return self._batch(token, EndpointGroup.ALBUMS, priority, spotify_ids, ALBUMS_A_CALL, spotipy.Spotify.albums)
 
     def search_track(self, token: str, name: str, artist: str, *, priority: Priority = Priority.ENRICH) -> list[Json]:
-        """Up to 10 tracks that Spotify finds for a name and an artist, the best first."""
+        """Up to 10 tracks that Spotify finds for a name and an artist, the best match first."""
         query = f"track:{_phrase(name)} artist:{_phrase(artist)}"
         reply = _object(
             self._call(
                 token,
                 EndpointGroup.SEARCH,
                 priority,
-                _Asked.OTHER,
+                _RequestKind.OTHER,
                 lambda api: api.search(query, limit=_SEARCH_RESULTS, type="track"),
             )
         )
@@ -230,7 +230,7 @@ class SpotifyClient:
     ) -> Json:
         if not _is_id(spotify_id):
             raise Gone(f"no id of Spotify's ({group})")
-        return _object(self._call(token, group, priority, _Asked.ONE, request))
+        return _object(self._call(token, group, priority, _RequestKind.ONE, request))
 
     def _batch(
         self,
@@ -243,22 +243,25 @@ class SpotifyClient:
     ) -> list[Json | None]:
         if len(spotify_ids) > most:
             raise ValueError(f"{len(spotify_ids)} {group} in one call; Spotify takes {most}")
-        asked = list(dict.fromkeys(filter(_is_id, spotify_ids)))
-        if not asked:
+        unique_ids = list(dict.fromkeys(filter(_is_id, spotify_ids)))
+        if not unique_ids:
             return [None] * len(spotify_ids)
-        reply = _object(self._call(token, group, priority, _Asked.BATCH, lambda api: request(api, asked)))
+        reply = _object(self._call(token, group, priority, _RequestKind.BATCH, lambda api: request(api, unique_ids)))
         entries = reply.get(group.value)
-        if not isinstance(entries, list) or len(entries) != len(asked):
-            raise MalformedReply(f"Spotify did not answer one entry for each of {len(asked)} {group}")
-        found = dict(zip(asked, entries, strict=True))
-        return [_known_by_id(entry) if isinstance(entry := found.get(one), dict) else None for one in spotify_ids]
+        if not isinstance(entries, list) or len(entries) != len(unique_ids):
+            raise MalformedReply(f"Spotify did not answer one entry for each of {len(unique_ids)} {group}")
+        found = dict(zip(unique_ids, entries, strict=True))
+        return [
+            _known_by_id(entry) if isinstance(entry := found.get(spotify_id), dict) else None
+            for spotify_id in spotify_ids
+        ]
 
     def _call(
         self,
         token: str,
         group: EndpointGroup,
         priority: Priority,
-        asked: _Asked,
+        kind: _RequestKind,
         request: Callable[[spotipy.Spotify], Any],
     ) -> Any:
         self.gate.enter(group, priority)
@@ -267,62 +270,62 @@ class SpotifyClient:
                 with attempt:
                     if attempt.retry_state.attempt_number > 1:
                         self.gate.enter(group, priority)
-                    result, error = self._attempt(token, group, asked, request)
+                    result, error = self._attempt(token, group, kind, request)
                     if error is not None:
                         raise error
         self.gate.answered(group)
         return result
 
     def _attempt(
-        self, token: str, group: EndpointGroup, asked: _Asked, request: Callable[[spotipy.Spotify], Any]
+        self, token: str, group: EndpointGroup, kind: _RequestKind, request: Callable[[spotipy.Spotify], Any]
     ) -> tuple[Any, SpotifyError | None]:
-        """One HTTP call. Errors are returned, not raised, so that they keep no hold of the request and its token."""
-        heard: list[requests.Response] = []
+        """One HTTP call. Returns errors instead of raising them, so that no traceback refers to the request's token."""
+        responses: list[requests.Response] = []
         with requests.Session() as session:
             session.mount("http://", self._connections)
             session.mount("https://", self._connections)
             session.auth = _Bearer(token)
-            session.hooks["response"].append(lambda reply, **_: heard.append(reply))
-            # No token for spotipy: it would log the header.
+            session.hooks["response"].append(lambda reply, **_: responses.append(reply))
+            # spotipy gets no token, because it would log the header.
             api = spotipy.Spotify(requests_session=session, requests_timeout=self._timeout_seconds)
             api.prefix = f"{self._api_url}/v1/"
             try:
                 result = request(api)
             except requests.RequestException as error:
-                return None, no_answer(error, "Spotify")
+                return None, connection_error(error, "Spotify")
             except (SpotifyException, AttributeError):
-                # An AttributeError is spotipy's answer to an error body that is a string or a list.
-                if not heard:
+                # spotipy raises AttributeError when an error body is a string or a list.
+                if not responses:
                     raise
-                return None, self._refusal(heard[-1], group, asked)
+                return None, self._refusal(responses[-1], group, kind)
         if result is None:
             return None, MalformedReply(f"Spotify answered {group} with something that is not JSON")
         return result, None
 
-    def _refusal(self, reply: requests.Response, group: EndpointGroup, asked: _Asked) -> SpotifyError:
-        """What an error status means. Only fixed words go into the error: a body could hold anything."""
+    def _refusal(self, reply: requests.Response, group: EndpointGroup, kind: _RequestKind) -> SpotifyError:
+        """The error for an error status. Its text uses only fixed words, because a body may contain anything."""
         status = reply.status_code
-        message, reason = _said(reply)
+        message, reason = _error_details(reply)
         if status < 500 and status != 429:
             self.gate.answered(group)
         if status == 401:
             return Unauthenticated("Spotify does not accept the access token")
         if status == 403:
-            return Forbidden(_kind_of(message, asked))
+            return Forbidden(_forbidden_kind(message, kind))
         if status == 429:
-            pause = pause_of(reply)
+            pause = retry_after_of(reply)
             if reason == "QUOTA_EXCEEDED" or (pause is not None and pause > _LONGEST_RATE_PAUSE):
                 return self.gate.quota_exceeded(group, pause)
             return self.gate.rate_limited(pause)
         if status >= 500:
             return Unavailable(f"Spotify answered {group} with {status}")
-        if asked is _Asked.ONE and _says_gone(reply, message):
+        if kind is _RequestKind.ONE and _is_gone(reply, message):
             return Gone(f"Spotify has no such object ({group}, {status})")
         return MalformedReply(f"Spotify answered {group} with {status}")
 
 
 class _Bearer(AuthBase):
-    """Puts the token on a request after everybody who logs requests has seen it."""
+    """Adds the token to a request after all code that logs requests."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -332,13 +335,13 @@ class _Bearer(AuthBase):
         return request
 
 
-class _LentAdapter(requests.adapters.HTTPAdapter):
-    """Connections that outlive the session of one call, and with it one listener's token and cookies."""
+class _SharedAdapter(requests.adapters.HTTPAdapter):
+    """Connections that stay open after the session of one call, which has one listener's token and cookies."""
 
     def close(self) -> None:
-        """A session that ends does not end them."""
+        """Do nothing: the end of a session must not close the connections."""
 
-    def shut(self) -> None:
+    def close_connections(self) -> None:
         """Close the connections."""
         super().close()
 
@@ -346,8 +349,8 @@ class _LentAdapter(requests.adapters.HTTPAdapter):
 # Reading replies
 
 
-def _said(reply: requests.Response) -> tuple[str, object]:
-    """An error's message in lower case and its reason, from a body that may be an object, a string, a list or text."""
+def _error_details(reply: requests.Response) -> tuple[str, object]:
+    """The message in lower case and the reason of an error. The body may be an object, a string, a list or text."""
     body = json_of(reply)
     error = body.get("error") if isinstance(body, dict) else body
     if isinstance(error, dict):
@@ -355,25 +358,25 @@ def _said(reply: requests.Response) -> tuple[str, object]:
     return (str(error) if error else reply.text[:1000]).strip().lower(), None
 
 
-def _says_gone(reply: requests.Response, message: str) -> bool:
-    """Whether it is the API that knows no such id, and not a proxy that knows no such page."""
+def _is_gone(reply: requests.Response, message: str) -> bool:
+    """Whether the API does not know the id. A proxy may also answer 404, for a page that it does not know."""
     if reply.status_code == 404:
         return isinstance(json_of(reply), dict)
     return reply.status_code == 400 and re.search(r"invalid (base62 )?id\b", message) is not None
 
 
-def _kind_of(message: str, asked: _Asked) -> ForbiddenKind:
+def _forbidden_kind(message: str, kind: _RequestKind) -> ForbiddenKind:
     if "premium" in message:
         return ForbiddenKind.PREMIUM_NEEDED
     if "registered" in message:
         return ForbiddenKind.NOT_REGISTERED
-    if asked is _Asked.BATCH and message == "forbidden":
+    if kind is _RequestKind.BATCH and message == "forbidden":
         return ForbiddenKind.BATCH_NOT_ALLOWED
     return ForbiddenKind.OTHER
 
 
 def _is_id(spotify_id: str) -> bool:
-    """Whether Spotify would look it up. What is none (a local file, a URL) costs no call."""
+    """Whether Spotify can accept it as an id. Anything else (a local file, a URL) costs no call."""
     return re.fullmatch("[0-9A-Za-z]+", spotify_id) is not None
 
 
@@ -384,14 +387,14 @@ def _object(reply: Any) -> Json:
 
 
 def _known_by_id(thing: Json) -> Json:
-    """A track, album or artist: whatever else a reply lacks, it says the id."""
+    """A track, album or artist. A reply may lack other fields, but always has the id."""
     if not isinstance(thing.get("id"), str):
         raise MalformedReply("Spotify answered an object without an id")
     return thing
 
 
 def _objects(reply: Any, key: str) -> list[Json]:
-    """The objects in a list of the reply; null entries are left out."""
+    """The objects in a list of the reply, without null entries."""
     entries = _object(reply).get(key)
     if not isinstance(entries, list):
         raise MalformedReply(f"Spotify answered without {key}")
@@ -414,6 +417,5 @@ def _text(value: object) -> str | None:
 
 
 def _phrase(words: str) -> str:
-    """Words for a search field: what Spotify's query language reads as syntax becomes a space, and no query is longer
-    than it takes."""
-    return '"' + " ".join(words.replace('"', " ").replace(":", " ").split())[:_PHRASE].strip() + '"'
+    """Words for a search field: without the syntax of Spotify's query language, and within its length limit."""
+    return '"' + " ".join(words.replace('"', " ").replace(":", " ").split())[:_PHRASE_LIMIT].strip() + '"'

@@ -1,5 +1,5 @@
-"""The accounts service: authorization code with PKCE, and refreshing. A small client of our own, because spotipy's asks
-at the terminal, takes no lock and logs tokens. Stores nothing; whoever calls decides what to keep."""
+"""The accounts service: authorization code with PKCE, and refreshing. spotipy's client is not used, because it asks at
+the terminal, takes no lock and logs tokens. Stores nothing: the caller decides what to keep."""
 
 import base64
 import hashlib
@@ -21,9 +21,9 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.sources.spotify.transport import NO_RETRIES, json_of, no_answer, pause_of, short_retries
+from myi_pipelines.sources.spotify.transport import NO_RETRIES, connection_error, json_of, retry_after_of, short_retries
 
-#: What the warehouse needs to read, and nothing else.
+#: Only what the warehouse needs to read.
 SCOPES = ("user-read-recently-played", "user-top-read")
 
 _USUAL_LIFE = timedelta(hours=1)
@@ -32,7 +32,7 @@ _RATE_PAUSE = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class App:
-    """The Spotify app of whoever hosts this, as its dashboard shows it. PKCE needs no secret."""
+    """The Spotify app of this installation, with the values of its dashboard. PKCE needs no secret."""
 
     client_id: str
     redirect_uri: str
@@ -43,7 +43,7 @@ class App:
 
 @dataclass(frozen=True)
 class TokenReply:
-    """What the accounts service gave. ``refresh_token`` None: keep the old one. ``scopes`` None: it did not say."""
+    """The tokens in a reply. ``refresh_token`` None: keep the old one. ``scopes`` None: the reply names none."""
 
     access_token: str = field(repr=False)
     expires_at: datetime
@@ -52,17 +52,17 @@ class TokenReply:
 
 
 def utc_now() -> datetime:
-    """The time, unless a clock is given."""
+    """The default clock."""
     return datetime.now(UTC)
 
 
 def new_verifier() -> str:
-    """A PKCE code verifier: a secret of one login."""
+    """A PKCE code verifier: the secret of one login."""
     return secrets.token_urlsafe(64)
 
 
 def authorize_url(app: App, *, state: str, verifier: str) -> str:
-    """Where the listener's browser goes to allow this app."""
+    """The address at which the listener allows this app."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
         "client_id": app.client_id,
@@ -77,23 +77,26 @@ def authorize_url(app: App, *, state: str, verifier: str) -> str:
 
 
 def exchange_code(app: App, code: str, verifier: str, *, now: Callable[[], datetime] = utc_now) -> TokenReply:
-    """The tokens for the code of a finished login; raises like ``refresh``."""
+    """The tokens for the code of a finished login. Raises the same errors as ``refresh``."""
     form = {
         "grant_type": "authorization_code",
         "code": code,
         "redirect_uri": app.redirect_uri,
         "code_verifier": verifier,
     }
-    return _ask(app, form, now)
+    return _request_tokens(app, form, now)
 
 
 def refresh(app: App, refresh_token: str, *, now: Callable[[], datetime] = utc_now) -> TokenReply:
-    """A new access token. Raises LoginNeeded when the refresh token is over, InvalidClient, RateLimited, Unavailable,
-    MalformedReply, and Unauthenticated when the service refuses for a reason that it does not document."""
-    return _ask(app, {"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
+    """A new access token.
+
+    Raises LoginNeeded when the refresh token is no longer valid, Unauthenticated when the service refuses without a
+    documented reason, InvalidClient, RateLimited, Unavailable, or MalformedReply.
+    """
+    return _request_tokens(app, {"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
 
 
-def _ask(app: App, form: Mapping[str, str], now: Callable[[], datetime]) -> TokenReply:
+def _request_tokens(app: App, form: Mapping[str, str], now: Callable[[], datetime]) -> TokenReply:
     for attempt in short_retries():
         with attempt:
             reply = _post(app, form)
@@ -103,7 +106,7 @@ def _ask(app: App, form: Mapping[str, str], now: Callable[[], datetime]) -> Toke
 
 
 def _post(app: App, form: Mapping[str, str]) -> requests.Response:
-    # With a secret the app says who it is in a header, without one in the form.
+    # With a secret the app identifies itself in a header, without one in the form.
     credentials = (app.client_id, app.client_secret) if app.client_secret else None
     fields = dict(form) if credentials else {**form, "client_id": app.client_id}
     failed: requests.RequestException
@@ -119,7 +122,7 @@ def _post(app: App, form: Mapping[str, str]) -> requests.Response:
             )
         except requests.RequestException as error:
             failed = error
-    raise no_answer(failed, "Spotify's accounts service")
+    raise connection_error(failed, "Spotify's accounts service")
 
 
 def _token_of(reply: requests.Response, now: Callable[[], datetime]) -> TokenReply:
@@ -140,24 +143,24 @@ def _token_of(reply: requests.Response, now: Callable[[], datetime]) -> TokenRep
 
 def _refusal(reply: requests.Response, body: Any, now: Callable[[], datetime]) -> Exception:
     if reply.status_code == 429:
-        return RateLimited("Spotify's accounts service limits calls", now() + (pause_of(reply) or _RATE_PAUSE))
+        return RateLimited("Spotify's accounts service limits calls", now() + (retry_after_of(reply) or _RATE_PAUSE))
     if not 400 <= reply.status_code < 500:
         return MalformedReply(f"Spotify's accounts service answered {reply.status_code}")
     error = body.get("error") if isinstance(body, dict) else None
     if error == "invalid_grant":
-        return LoginNeeded(_why(body.get("error_description")))
+        return LoginNeeded(_reason(body.get("error_description")))
     if error in ("invalid_client", "unauthorized_client"):
         return InvalidClient()
     return Unauthenticated(f"Spotify's accounts service refused with {reply.status_code}")
 
 
-def _why(description: object) -> str:
-    """Why a grant is over, in words of ours: the description could hold anything."""
-    said = description.lower() if isinstance(description, str) else ""
-    if "code" in said or "redirect" in said:
+def _reason(description: object) -> str:
+    """Why a grant has ended, in fixed words, because the description may contain anything."""
+    reason = description.lower() if isinstance(description, str) else ""
+    if "code" in reason or "redirect" in reason:
         return "Spotify does not accept this login's code"
-    if "revoked" in said:
+    if "revoked" in reason:
         return "the listener took the authorization back"
-    if "expired" in said:
+    if "expired" in reason:
         return "the authorization is older than six months"
     return "Spotify does not accept the stored authorization"

@@ -1,55 +1,55 @@
-"""One Redis for all processes, which may be away: a call that it does not answer costs a moment once, then nothing for
-some seconds, and is logged once. What is kept there is the business of ``limits`` and ``circuit``."""
+"""The Redis that all processes share. It may be unavailable: then a call waits once for an answer, and the calls of the
+next seconds fail at once. What is stored there is decided by ``rate_limits`` and ``shared_circuit_storage``."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import pybreaker
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from myi_pipelines.errors import UnavailableError
+from myi_pipelines.sources.spotify.circuit_breaker import Circuit, CircuitErrors, CircuitRules
 
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 1.0
+_FAILURES = (redis.RedisError, OSError)
 
 
 class RedisUnavailable(UnavailableError):
-    """Redis did not answer, or did not a moment ago."""
+    """Redis did not answer, or did not answer a moment ago."""
 
 
 class RedisStore:
-    """A Redis client that knows whether its server is there. Safe to share between threads."""
+    """A Redis client with a circuit breaker. Safe to share between threads."""
 
     def __init__(self, url: str, *, pause_seconds: float = 5.0) -> None:
         self._client = redis.Redis.from_url(
             url,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # A second try, because the first may meet a connection from before a restart.
+            # A second try, because the first may use a connection from before a restart.
             retry=Retry(NoBackoff(), 1),
             decode_responses=False,
         )
-        self._pause_seconds = pause_seconds
-        self._away = False
-        self._ask_again_at = 0.0
-        self._lock = threading.Lock()
+        self._circuit = Circuit(
+            pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED),
+            CircuitRules(failures=1, open_for=timedelta(seconds=pause_seconds)),
+            CircuitErrors(_FAILURES, when_open=RedisUnavailable),
+            _LoggedChanges(),
+        )
 
     def run(self, action: Callable[[redis.Redis], Any]) -> Any:
-        """What ``action`` returns (the client's types depend on what was asked); raises RedisUnavailable."""
-        if time.monotonic() < self._ask_again_at:
-            raise RedisUnavailable
+        """What ``action`` returns (the type depends on the client's command). Raises RedisUnavailable."""
         try:
-            result = action(self._client)
-        except (redis.RedisError, OSError) as error:
-            self._is_away(error)
+            with self._circuit.guarding():
+                return action(self._client)
+        except _FAILURES:
             raise RedisUnavailable from None
-        self._is_back()
-        return result
 
     @property
     def pool(self) -> redis.ConnectionPool:
@@ -60,20 +60,28 @@ class RedisStore:
         """Close the connections."""
         self._client.close()
 
-    def _is_away(self, error: Exception) -> None:
-        with self._lock:
-            self._ask_again_at = time.monotonic() + self._pause_seconds
-            if not self._away:
-                self._away = True
-                logger.warning(
-                    "Redis does not answer (%s): polling goes on under a local limit, everything else waits",
-                    type(error).__name__,
-                )
 
-    def _is_back(self) -> None:
-        if self._away:
-            with self._lock:
-                self._ask_again_at = 0.0
-                if self._away:
-                    self._away = False
-                    logger.warning("Redis answers again: limits are shared between processes")
+class _LoggedChanges(pybreaker.CircuitBreakerListener):
+    """Logs once that Redis does not answer, and once that it answers again."""
+
+    def __init__(self) -> None:
+        self._error = ""
+
+    def failure(self, cb: pybreaker.CircuitBreaker, exc: BaseException) -> None:
+        """Called before the change that this failure may cause."""
+        self._error = type(exc).__name__
+
+    def state_change(
+        self,
+        cb: pybreaker.CircuitBreaker,
+        old_state: pybreaker.CircuitBreakerState | None,
+        new_state: pybreaker.CircuitBreakerState,
+    ) -> None:
+        """Called once for each change, while the breaker is locked."""
+        was_closed = old_state is not None and old_state.name == pybreaker.STATE_CLOSED
+        if was_closed and new_state.name == pybreaker.STATE_OPEN:
+            logger.warning(
+                "Redis does not answer (%s): polling goes on under a local limit, everything else waits", self._error
+            )
+        elif not was_closed and new_state.name == pybreaker.STATE_CLOSED:
+            logger.warning("Redis answers again: limits are shared between processes")

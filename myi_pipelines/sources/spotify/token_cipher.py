@@ -1,5 +1,5 @@
-"""Encrypting tokens at rest, and the key that does it: from a setting, or a generated file. Knows no table: whoever
-stores the result binds it to a user and a purpose."""
+"""Encryption of stored tokens, and its key from a setting or a generated file. Knows no table: the caller stores the
+ciphertext, which is bound to a user and a kind of token."""
 
 import base64
 import binascii
@@ -26,15 +26,15 @@ _SMALLEST = _HEADER.size + _NONCE_BYTES + 16
 
 
 class DecryptionFailed(DamagedError):
-    """What is stored was not encrypted by this key for this user and purpose, or was changed since."""
+    """A stored token was not encrypted by this key for this user and kind, or was changed later."""
 
 
 class KeyNotUsable(ConfigurationError):
-    """The key is not one, or its file cannot be read, written or kept private; one line says what to do."""
+    """The key is invalid, or its file cannot be read, written or kept private. The message says what to do."""
 
 
 class TokenKind(StrEnum):
-    """What a token is for: one kind's ciphertext does not decrypt as another's."""
+    """What a token is for. The ciphertext of one kind does not decrypt as another kind."""
 
     REFRESH = "refresh token"
     ACCESS = "access token"
@@ -43,25 +43,25 @@ class TokenKind(StrEnum):
 class TokenCipher:
     """AES-256-GCM with a random nonce, bound to a user and a kind of token.
 
-    ``key`` encrypts; ``key`` and ``older`` decrypt, so that a rotation may be under way.
+    ``key`` encrypts. ``key`` and ``older`` decrypt, which a rotation of the key needs.
     """
 
     def __init__(self, key: bytes, *, older: Sequence[bytes] = ()) -> None:
         self._key_id = key_id(key)
-        self._keys = {key_id(one): AESGCM(_checked(one)) for one in (*older, key)}
+        self._keys = {key_id(each): AESGCM(_checked(each)) for each in (*older, key)}
 
     def __repr__(self) -> str:
         return f"TokenCipher(key {self._key_id.hex()})"
 
     def encrypt(self, plain: str, *, user_id: int, kind: TokenKind = TokenKind.REFRESH) -> bytes:
-        """Version, key id, nonce and ciphertext: what a ``bytea`` column holds."""
+        """Version, key id, nonce and ciphertext, for a ``bytea`` column."""
         header = _HEADER.pack(_VERSION, self._key_id)
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._keys[self._key_id].encrypt(nonce, plain.encode(), _bound_to(header, user_id, kind))
         return header + nonce + sealed
 
     def decrypt(self, blob: bytes, *, user_id: int, kind: TokenKind = TokenKind.REFRESH) -> str:
-        """The token again; raises DecryptionFailed."""
+        """The token. Raises DecryptionFailed."""
         header, nonce, sealed = _parts(blob)
         cipher = self._keys.get(_key_id_of(header))
         if cipher is None:
@@ -78,7 +78,7 @@ class TokenCipher:
 
 
 def key_id(key: bytes) -> bytes:
-    """Four bytes that tell keys apart and say nothing about them."""
+    """Four bytes that identify a key and reveal nothing about it."""
     return hashlib.sha256(b"myi key id" + key).digest()[:4]
 
 
@@ -112,14 +112,14 @@ def new_key() -> bytes:
 
 
 def encode_key(key: bytes) -> str:
-    """The key as a setting or file holds it."""
+    """The key as text for a setting or a file."""
     return base64.b64encode(key).decode()
 
 
 def load_or_create_key(setting: str, file: Path) -> bytes:
-    """The key of MYI_ENCRYPTION_KEY, else of ``file``, which is made (mode 0600) if there is none. Raises KeyNotUsable.
+    """The key in MYI_ENCRYPTION_KEY, or else in ``file``, which is created (mode 0600) if missing. Raises KeyNotUsable.
 
-    Processes that start together get one key: the file appears whole or not at all, and only once.
+    Processes that start together get the same key: the file appears complete or not at all, and only once.
     """
     if setting.strip():
         return _decoded(setting, "MYI_ENCRYPTION_KEY")
@@ -132,21 +132,21 @@ def load_or_create_key(setting: str, file: Path) -> bytes:
 
 
 def read_key(file: Path) -> bytes:
-    """The key in ``file``, which is made private if it was not. Raises KeyNotUsable or OSError."""
+    """The key in ``file``. Makes the file private if it is not. Raises KeyNotUsable or OSError."""
     if file.stat().st_mode & 0o077:
         file.chmod(0o600)
     return _decoded(file.read_text("ascii", errors="replace"), str(file))
 
 
 def write_key(file: Path, key: bytes) -> None:
-    """Put ``key`` in the place of ``file`` in one step (mode 0600), on the disk when this returns."""
+    """Replace ``file`` by one with ``key`` in one step (mode 0600). The file is on the disk when this returns."""
     unfinished = _write_beside(file, key)
     unfinished.replace(file)
     _sync_folder(file.parent)
 
 
 def _create(file: Path) -> None:
-    """A new key in ``file``; whoever comes second keeps the first one's."""
+    """Create ``file`` with a new key. If another process has created it first, keep that key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = _write_beside(file, new_key())
     try:

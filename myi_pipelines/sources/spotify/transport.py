@@ -1,5 +1,5 @@
-"""What every HTTP call to Spotify shares: connections, short retries, and reading replies that may be anything. Knows
-no endpoint and no limit."""
+"""What all HTTP calls to Spotify share: connections, short retries, and reading replies of any content. Knows no
+endpoint and no limit."""
 
 import contextlib
 import math
@@ -16,16 +16,16 @@ from myi_pipelines.sources.spotify.api_errors import Unavailable
 
 ATTEMPTS = 3
 
-#: For HTTP adapters: connections neither retry nor sleep by themselves, because a 429 may ask for a whole day.
+#: For HTTP adapters: connections do not retry or sleep, because a 429 may ask for a pause of a day.
 NO_RETRIES = Retry(0, read=False, respect_retry_after_header=False, raise_on_status=False)
 
 
 class Timeout(Unavailable):
-    """No answer in time; not tried again at once, because that would take as long again."""
+    """No answer in time. Not tried again at once, because that would take the same time again."""
 
 
 def short_retries() -> Retrying:
-    """Three attempts within a second or so, where Spotify was unavailable but for a timeout."""
+    """Three attempts within about a second, when Spotify is unavailable for another reason than a timeout."""
     return Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(multiplier=0.2, max=1) + wait_random(0, 0.1),
@@ -34,32 +34,32 @@ def short_retries() -> Retrying:
     )
 
 
-def no_answer(error: requests.RequestException, who: str) -> Unavailable:
-    """The error for a call that brought no reply. It does not hold ``error``, which holds the request and its token."""
-    # A body that stops coming is a ConnectionError to requests.
+def connection_error(error: requests.RequestException, service: str) -> Unavailable:
+    """The error for a call without a reply. It has no reference to ``error``, the request or its token."""
+    # requests raises ConnectionError for a body that stops arriving.
     if isinstance(error, requests.Timeout) or any(
         isinstance(one, urllib3.exceptions.TimeoutError) for one in error.args
     ):
-        return Timeout(f"{who} did not answer in time")
-    return Unavailable(f"{who} cannot be reached ({type(error).__name__})")
+        return Timeout(f"{service} did not answer in time")
+    return Unavailable(f"{service} cannot be reached ({type(error).__name__})")
 
 
 def json_of(reply: requests.Response) -> Any:
-    """The reply's JSON; None if it has none."""
+    """The reply's JSON. None if it has none."""
     try:
         return reply.json()
     except ValueError:
         return None
 
 
-def pause_of(reply: requests.Response) -> timedelta | None:
-    """Retry-After, in seconds or as a date; None without one that makes sense."""
-    said = reply.headers.get("Retry-After", "").strip()
+def retry_after_of(reply: requests.Response) -> timedelta | None:
+    """The pause in Retry-After, which is in seconds or a date. None if there is no valid pause in the future."""
+    header = reply.headers.get("Retry-After", "").strip()
     pause = None
     with contextlib.suppress(ValueError, OverflowError, TypeError):
-        seconds = float(said)
+        seconds = float(header)
         pause = timedelta(seconds=seconds) if math.isfinite(seconds) else None
     if pause is None:
         with contextlib.suppress(ValueError, OverflowError, TypeError):
-            pause = parsedate_to_datetime(said) - datetime.now(UTC)
+            pause = parsedate_to_datetime(header) - datetime.now(UTC)
     return pause if pause is not None and pause > timedelta() else None

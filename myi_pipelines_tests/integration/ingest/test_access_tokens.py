@@ -1,4 +1,4 @@
-"""Access tokens against a simulated Spotify: how often it is asked, what a refusal does, and what never counts."""
+"""Access tokens against a simulated Spotify: how many refreshes are made, and which refusals count."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from myi_pipelines.sources.spotify.api_errors import (
 )
 from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse import spotify_accounts
-from myi_pipelines_tests.support.account_fixtures import Harness, digest, environment, open_lab, process
+from myi_pipelines_tests.support.account_fixtures import Harness, digest, environment, open_harness, process
 
 ALMOST_AN_HOUR = timedelta(minutes=51)
 
 
 @pytest.fixture
 def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(database_url, redis_url, tmp_path) as opened:
+    with open_harness(database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
 def user_id(harness: Harness) -> int:
-    """Somebody who has just logged in."""
+    """A user who has just logged in."""
     linked = harness.login()
     harness.control.clear_requests()
     return linked.user_id
@@ -64,7 +64,9 @@ def test_a_token_is_refreshed_when_ten_minutes_are_left_and_not_before(harness: 
     assert len(harness.refreshes()) == 1
 
 
-def test_processes_that_need_a_token_at_once_share_one_refresh(harness: Harness, user_id: int, redis_url: str) -> None:
+def test_processes_that_need_a_token_at_the_same_time_share_one_refresh(
+    harness: Harness, user_id: int, redis_url: str
+) -> None:
     expires = timedelta(minutes=9)
     harness.conn.execute("UPDATE spotify_auth SET access_token_expires_at = now() + %s", [expires])
     harness.control.fault("hang", path_prefix="/api/token", seconds=0.3)
@@ -74,7 +76,7 @@ def test_processes_that_need_a_token_at_once_share_one_refresh(harness: Harness,
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda other: other.communicate("go\n", timeout=30), others))
     assert [error for _, error in answers] == [""] * 4
-    assert {told for told, _ in answers} == {digest(harness.tokens().of(user_id)) + "\n"}
+    assert {printed for printed, _ in answers} == {digest(harness.tokens().of(user_id)) + "\n"}
     assert len(harness.refreshes()) == 1
 
 
@@ -88,7 +90,7 @@ def test_threads_whose_token_was_refused_share_one_refresh(harness: Harness, use
     assert len(harness.refreshes()) == 1
 
 
-def test_accounts_are_refreshed_beside_one_another(harness: Harness, user_id: int) -> None:
+def test_accounts_are_refreshed_independently(harness: Harness, user_id: int) -> None:
     other = harness.login(harness.other_listener(than=user_id)).user_id
     harness.control.advance(ALMOST_AN_HOUR)
     harness.control.fault("hang", path_prefix="/api/token", seconds=1.5, times=2)
@@ -98,7 +100,7 @@ def test_accounts_are_refreshed_beside_one_another(harness: Harness, user_id: in
     assert time.monotonic() - began < 2.9
 
 
-def test_a_killed_process_does_not_hold_up_the_next_refresh(harness: Harness, user_id: int, redis_url: str) -> None:
+def test_a_killed_process_does_not_delay_the_next_refresh(harness: Harness, user_id: int, redis_url: str) -> None:
     harness.conn.execute("UPDATE spotify_auth SET access_token_expires_at = now()")
     harness.control.fault("hang", path_prefix="/api/token", seconds=30)
     with process("of", str(user_id), env=environment(harness, redis_url)) as killable:
@@ -111,7 +113,7 @@ def test_a_killed_process_does_not_hold_up_the_next_refresh(harness: Harness, us
     assert harness.tokens().of(user_id)
 
 
-def test_a_refresh_that_never_ends_elsewhere_is_not_waited_for_long(
+def test_a_hanging_refresh_of_another_process_is_not_waited_for_long(
     harness: Harness, user_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spotify_accounts, "LONGEST_REFRESH", "200ms")
@@ -127,7 +129,7 @@ def test_a_refresh_that_never_ends_elsewhere_is_not_waited_for_long(
 
 
 def wait_for_lock(harness: Harness) -> None:
-    """Until somebody is refreshing."""
+    """Wait until a session refreshes a token."""
     deadline = time.monotonic() + 10
     held = (
         "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
@@ -142,7 +144,7 @@ def wait_for_lock(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("kind", ["omit_refresh_token", "empty_refresh_token", "omit_scope"])
-def test_what_a_reply_leaves_out_stays_as_it_was(harness: Harness, user_id: int, kind: str) -> None:
+def test_values_missing_from_a_reply_stay_unchanged(harness: Harness, user_id: int, kind: str) -> None:
     before, scopes = harness.refresh_token(user_id), harness.account(user_id).scopes
     harness.control.fault(kind, times=None)
     for _ in range(2):
@@ -153,7 +155,7 @@ def test_what_a_reply_leaves_out_stays_as_it_was(harness: Harness, user_id: int,
     assert [request.status for request in harness.refreshes()] == [200, 200]
 
 
-def test_a_rotated_refresh_token_takes_the_old_ones_place(harness: Harness, user_id: int) -> None:
+def test_a_rotated_refresh_token_replaces_the_old_one(harness: Harness, user_id: int) -> None:
     harness.control.fault("rotate_refresh_token", times=None)
     seen = {harness.refresh_token(user_id)}
     for _ in range(3):
@@ -168,7 +170,7 @@ def test_a_rotated_refresh_token_takes_the_old_ones_place(harness: Harness, user
 
 
 @pytest.mark.parametrize("description", ["revoked", "expired", "invalid"])
-def test_a_refresh_token_that_is_over_needs_a_login_and_is_never_tried_again(
+def test_an_invalid_refresh_token_needs_a_login_and_is_never_tried_again(
     harness: Harness, user_id: int, description: str
 ) -> None:
     harness.control.fault("invalid_grant", description=description)
@@ -204,7 +206,7 @@ def test_an_access_token_that_spotify_refuses_is_renewed_once(harness: Harness, 
     assert harness.account(user_id).consecutive_failures == 0
 
 
-def test_three_authorization_failures_in_a_row_need_a_login(harness: Harness, user_id: int) -> None:
+def test_three_consecutive_authorization_failures_need_a_login(harness: Harness, user_id: int) -> None:
     harness.control.fault("unauthorized", path_prefix="/v1/me", times=None)
     for failures in (1, 2, 3):
         assert harness.account(user_id).is_valid
@@ -219,7 +221,7 @@ def test_three_authorization_failures_in_a_row_need_a_login(harness: Harness, us
     assert harness.control.requests() == []
 
 
-def test_a_call_that_works_ends_a_row_of_failures(harness: Harness, user_id: int) -> None:
+def test_a_successful_call_resets_the_count_of_failures(harness: Harness, user_id: int) -> None:
     for _ in range(3):
         harness.control.fault("unauthorized", path_prefix="/v1/me", times=2)
         with pytest.raises(Unauthenticated):
@@ -245,7 +247,7 @@ def test_a_call_that_works_ends_a_row_of_failures(harness: Harness, user_id: int
         ("invalid_client", {}, InvalidClient),
     ],
 )
-def test_trouble_at_the_token_endpoint_never_counts_against_an_account(
+def test_faults_of_the_token_endpoint_never_count_as_authorization_failures(
     harness: Harness, user_id: int, kind: str, details: dict[str, Any], raised: type[SpotifyError]
 ) -> None:
     harness.control.advance(timedelta(hours=2))
@@ -263,7 +265,7 @@ def test_trouble_at_the_token_endpoint_never_counts_against_an_account(
 @pytest.mark.parametrize(
     "kind", ["server_error", "drop", "rate_limited", "quota_exceeded", "forbidden_not_registered", "html_200"]
 )
-def test_trouble_at_the_api_never_counts_against_an_account(harness: Harness, user_id: int, kind: str) -> None:
+def test_faults_of_the_api_never_count_as_authorization_failures(harness: Harness, user_id: int, kind: str) -> None:
     harness.control.fault(kind, path_prefix="/v1/me", times=None)
     for _ in range(spotify_accounts.ALLOWED_FAILURES):
         with pytest.raises(SpotifyError):
@@ -272,7 +274,7 @@ def test_trouble_at_the_api_never_counts_against_an_account(harness: Harness, us
     assert harness.refreshes() == []
 
 
-def test_a_token_with_some_minutes_left_bridges_an_outage(harness: Harness, user_id: int) -> None:
+def test_a_token_that_expires_soon_is_used_during_an_outage(harness: Harness, user_id: int) -> None:
     first = harness.tokens().of(user_id)
     harness.control.fault("server_error", path_prefix="/api/token", times=None)
     harness.control.advance(timedelta(minutes=58))
@@ -287,36 +289,36 @@ def test_a_token_with_some_minutes_left_bridges_an_outage(harness: Harness, user
 # Whichever account
 
 
-def test_for_what_is_the_same_for_everybody_the_next_account_is_asked(harness: Harness, user_id: int) -> None:
+def test_a_request_for_any_account_tries_the_next_account_after_a_refusal(harness: Harness, user_id: int) -> None:
     other = harness.login(harness.other_listener(than=user_id)).user_id
     [first, second] = [user.user_id for user in spotify_accounts.linked_users(harness.conn)]
     users = {harness.account(user).spotify_id: user for user in (first, second)}
     [listener] = [one.name for one in harness.control.listeners() if users[one.spotify_id] == first]
     tokens = harness.tokens()
 
-    def asked() -> int:
+    def user_of_call() -> int:
         return users[tokens.call_any(lambda token: harness.client.me(token, priority=Priority.POLL)).spotify_id]
 
     assert {user_id, other} == {first, second}
-    assert asked() == first
+    assert user_of_call() == first
     harness.control.fault("forbidden_not_registered", path_prefix="/v1/me", listener=listener, times=None)
     harness.control.clear_requests()
-    assert [asked(), asked()] == [second, second]
+    assert [user_of_call(), user_of_call()] == [second, second]
     assert [request.status for request in harness.control.requests("/v1/me")] == [403, 200, 200]
     harness.control.clear_faults()
     tokens = harness.tokens()
     harness.control.revoke(listener)
-    assert asked() == second
+    assert user_of_call() == second
     assert not harness.account(first).is_valid
     spotify_accounts.unlink(harness.conn, second)
     with pytest.raises(LoginNeeded, match="no linked Spotify account is valid"):
-        asked()
+        user_of_call()
 
 
 # At rest
 
 
-def test_a_row_copied_to_another_listener_does_not_decrypt(harness: Harness, user_id: int) -> None:
+def test_a_row_copied_to_another_user_does_not_decrypt_in_the_database(harness: Harness, user_id: int) -> None:
     other = harness.login(harness.other_listener(than=user_id)).user_id
     harness.conn.execute(
         "UPDATE spotify_auth AS thief SET refresh_token_encrypted = own.refresh_token_encrypted,"
@@ -331,7 +333,7 @@ def test_a_row_copied_to_another_listener_does_not_decrypt(harness: Harness, use
     assert harness.account(other).is_valid, "a key or row that comes back is enough"
 
 
-def test_an_access_token_in_the_place_of_a_refresh_token_does_not_decrypt(harness: Harness, user_id: int) -> None:
+def test_an_access_token_in_place_of_a_refresh_token_does_not_decrypt(harness: Harness, user_id: int) -> None:
     harness.conn.execute(
         "UPDATE spotify_auth SET refresh_token_encrypted = access_token_encrypted, access_token_expires_at = now()"
     )
@@ -385,7 +387,7 @@ def test_no_token_is_in_any_row_log_or_repr(
 # Logging in and out meanwhile
 
 
-def test_a_logout_waits_for_a_refresh_and_leaves_nothing_behind(harness: Harness, user_id: int) -> None:
+def test_a_logout_waits_for_a_refresh_and_deletes_its_tokens(harness: Harness, user_id: int) -> None:
     harness.control.advance(timedelta(hours=2))
     harness.control.fault("hang", path_prefix="/api/token", seconds=0.5)
     with ThreadPoolExecutor(1) as pool:
@@ -397,7 +399,7 @@ def test_a_logout_waits_for_a_refresh_and_leaves_nothing_behind(harness: Harness
         harness.tokens().of(user_id)
 
 
-def test_a_login_meanwhile_is_not_overwritten_by_a_refresh(harness: Harness, user_id: int) -> None:
+def test_a_refresh_does_not_overwrite_a_login_in_the_meantime(harness: Harness, user_id: int) -> None:
     [listener] = [
         one.name for one in harness.control.listeners() if one.spotify_id == harness.account(user_id).spotify_id
     ]

@@ -1,4 +1,4 @@
-"""Changing the key: every stored token or none, and no moment at which a token could be lost."""
+"""Changing the key: it changes every stored token or none, and no token can be lost at any time."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from myi_pipelines.ingest.spotify.encryption_key import (
     TokenKeys,
     pending_key_file,
     replace_key_file,
-    take_up_key,
+    switch_to_configured_key,
 )
 from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, KeyNotUsable, TokenCipher, read_key
 from myi_pipelines.warehouse import spotify_accounts
-from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_lab, process
+from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_harness, process
 
 KILLS = 6
 
 
 @pytest.fixture
 def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(database_url, redis_url, tmp_path, listeners=3) as opened:
+    with open_harness(database_url, redis_url, tmp_path, listeners=3) as opened:
         yield opened
 
 
@@ -48,7 +48,7 @@ def stored(harness: Harness) -> list[spotify_accounts.StoredTokens]:
     return spotify_accounts.all_stored_tokens(harness.conn)
 
 
-def test_the_key_file_is_made_for_this_user_alone(harness: Harness, plain: dict[int, str]) -> None:
+def test_only_the_owner_may_read_the_key_file(harness: Harness, plain: dict[int, str]) -> None:
     assert harness.key_file.stat().st_mode & 0o777 == 0o600
     before = harness.key_file.read_text()
     assert replace_key_file(harness.conn, harness.key_file) == len(plain)
@@ -57,7 +57,7 @@ def test_the_key_file_is_made_for_this_user_alone(harness: Harness, plain: dict[
     assert [path.name for path in harness.key_file.parent.glob("*key*")] == [harness.key_file.name]
 
 
-def test_the_old_key_opens_nothing_afterwards(harness: Harness, plain: dict[int, str]) -> None:
+def test_the_old_key_decrypts_nothing_after_the_change(harness: Harness, plain: dict[int, str]) -> None:
     old = TokenCipher(read_key(harness.key_file))
     replace_key_file(harness.conn, harness.key_file)
     with pytest.raises(DecryptionFailed):
@@ -69,7 +69,9 @@ def test_the_old_key_opens_nothing_afterwards(harness: Harness, plain: dict[int,
     assert harness.refreshes() == [], "access tokens have the new key too"
 
 
-def test_a_change_cut_off_before_the_commit_is_finished_by_the_next(harness: Harness, plain: dict[int, str]) -> None:
+def test_a_change_interrupted_before_the_commit_is_finished_by_the_next(
+    harness: Harness, plain: dict[int, str]
+) -> None:
     TokenKeys("", pending_key_file(harness.key_file)).cipher()
     assert {user_id: harness.refresh_token(user_id) for user_id in plain} == plain
     replace_key_file(harness.conn, harness.key_file)
@@ -77,7 +79,7 @@ def test_a_change_cut_off_before_the_commit_is_finished_by_the_next(harness: Har
     assert opened_by(harness, TokenCipher(read_key(harness.key_file))) == plain
 
 
-def test_a_change_cut_off_after_the_commit_is_finished_by_the_next(harness: Harness, plain: dict[int, str]) -> None:
+def test_a_change_interrupted_after_the_commit_is_finished_by_the_next(harness: Harness, plain: dict[int, str]) -> None:
     kept = harness.key_file.with_name("kept")
     shutil.copy(harness.key_file, kept)
     replace_key_file(harness.conn, harness.key_file)
@@ -93,7 +95,7 @@ def test_a_change_cut_off_after_the_commit_is_finished_by_the_next(harness: Harn
     assert harness.tokens().of(first) == renewed
 
 
-def test_whenever_the_process_is_killed_no_token_is_lost(
+def test_killing_the_process_at_any_time_loses_no_token(
     harness: Harness, plain: dict[int, str], redis_url: str
 ) -> None:
     chance = random.Random(7)
@@ -113,7 +115,7 @@ def test_whenever_the_process_is_killed_no_token_is_lost(
     assert len(keys) > 1, "every victim was killed before it did anything"
 
 
-def test_tokens_that_are_refreshed_meanwhile_are_not_lost(
+def test_tokens_that_are_refreshed_during_the_change_are_not_lost(
     harness: Harness, plain: dict[int, str], redis_url: str
 ) -> None:
     harness.control.fault("rotate_refresh_token", times=None)
@@ -137,7 +139,7 @@ def test_tokens_that_are_refreshed_meanwhile_are_not_lost(
         assert harness.account(user_id).is_valid
 
 
-def test_a_token_that_cannot_be_read_leaves_everything_as_it_was(harness: Harness, plain: dict[int, str]) -> None:
+def test_an_undecryptable_token_leaves_everything_unchanged(harness: Harness, plain: dict[int, str]) -> None:
     [broken, *_] = sorted(plain, reverse=True)
     harness.conn.execute(
         r"UPDATE spotify_auth SET refresh_token_encrypted = '\x00', access_token_encrypted = NULL,"
@@ -153,21 +155,21 @@ def test_a_token_that_cannot_be_read_leaves_everything_as_it_was(harness: Harnes
     assert replace_key_file(harness.conn, harness.key_file) == len(plain) - 1
 
 
-def test_a_key_in_the_settings_takes_over_from_a_file_and_from_another_setting(
+def test_a_key_in_the_settings_replaces_a_file_and_another_setting(
     harness: Harness, plain: dict[int, str], tmp_path: Path
 ) -> None:
     first, second = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
-    assert take_up_key(harness.conn, first, harness.key_file) == len(plain)
+    assert switch_to_configured_key(harness.conn, first, harness.key_file) == len(plain)
     assert opened_by(harness, TokenKeys(first, harness.key_file).cipher()) == plain
     old = tmp_path / "old.key"
     old.write_text(first)
     for _ in range(2):
-        assert take_up_key(harness.conn, second, old) == len(plain)
+        assert switch_to_configured_key(harness.conn, second, old) == len(plain)
     assert opened_by(harness, TokenKeys(second, harness.key_file).cipher()) == plain
     with pytest.raises(KeyNotChanged):
-        take_up_key(harness.conn, first, harness.key_file)
+        switch_to_configured_key(harness.conn, first, harness.key_file)
 
 
-def test_a_key_that_is_none_is_one_clear_line(harness: Harness) -> None:
+def test_an_invalid_key_is_a_one_line_error(harness: Harness) -> None:
     with pytest.raises(KeyNotUsable, match=r"^MYI_ENCRYPTION_KEY: "):
         TokenKeys("secret", harness.key_file).cipher()

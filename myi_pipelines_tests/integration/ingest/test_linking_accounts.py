@@ -1,4 +1,4 @@
-"""Whose account is whose: linking, logging out, and when an authorization ends."""
+"""Which user has which account: linking, logging out, and when an authorization ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.spotify_accounts import LinkedUser, LinkRefused
+from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser, LinkRefused, RefreshedTokens
 from myi_pipelines.warehouse.users import InvalidUserName, ensure_user
 
 NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
@@ -22,13 +22,12 @@ def link(
     account_id: str | None = "anna-account",
     display_name: str | None = "Anna",
 ) -> LinkedUser:
-    """What a login does in the database."""
+    """Do what a login does in the database."""
     user = spotify_accounts.link_account(
         conn, name=name, spotify_id=spotify_id, account_id=account_id, display_name=display_name
     )
-    spotify_accounts.save_authorization(
-        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=NOW, scopes=["user-top-read"], now=NOW
-    )
+    authorization = Authorization(b"r", b"a", NOW, scopes=["user-top-read"])
+    spotify_accounts.save_authorization(conn, user.user_id, authorization, NOW)
     return user
 
 
@@ -37,7 +36,7 @@ def identities(conn: Connection) -> dict[str, tuple[str | None, str | None]]:
     return {name: (spotify_id, account_id) for name, spotify_id, account_id in rows}
 
 
-def test_a_new_account_makes_a_listener_named_as_on_spotify(conn: Connection) -> None:
+def test_a_new_account_creates_a_user_with_the_name_on_spotify(conn: Connection) -> None:
     assert link(conn).name == "Anna"
     assert identities(conn) == {"Anna": ("anna-id", "anna-account")}
     [account] = spotify_accounts.list_accounts(conn)
@@ -62,20 +61,20 @@ def test_any_display_name_becomes_a_name_that_a_folder_can_have(
     assert link(conn, display_name=display_name).name == name
 
 
-def test_a_name_that_is_taken_is_not_guessed_to_be_the_same_person(conn: Connection) -> None:
+def test_a_new_account_is_not_linked_to_an_existing_user_of_its_name(conn: Connection) -> None:
     ensure_user(conn, "anna")
     with pytest.raises(LinkRefused, match="`myi login --user anna`"):
         link(conn)
     assert identities(conn) == {"anna": (None, None)}
 
 
-def test_two_people_of_one_name_are_told_to_choose_another(conn: Connection) -> None:
+def test_a_second_account_of_one_name_must_choose_another_name(conn: Connection) -> None:
     link(conn)
     with pytest.raises(LinkRefused, match="listener 'Anna' already: `myi login --user NAME` with another name"):
         link(conn, spotify_id="other", account_id="other")
 
 
-def test_an_earlier_local_listener_keeps_history_and_settings(conn: Connection) -> None:
+def test_an_existing_user_keeps_history_and_settings(conn: Connection) -> None:
     user_id = ensure_user(conn, "anna", "Europe/Berlin")
     conn.execute("UPDATE users SET total_play_count = 12")
     assert link(conn, "anna") == LinkedUser(user_id, "anna")
@@ -84,19 +83,19 @@ def test_an_earlier_local_listener_keeps_history_and_settings(conn: Connection) 
     ).fetchall() == [(12, "Europe/Berlin")]
 
 
-def test_a_listener_may_be_created_by_name(conn: Connection) -> None:
+def test_a_login_can_create_a_user_by_name(conn: Connection) -> None:
     assert link(conn, "bob").name == "bob"
     with pytest.raises(InvalidUserName):
         link(conn, "../bob", spotify_id="other", account_id="other")
 
 
-def test_the_account_id_recognizes_an_account_whose_id_changed(conn: Connection) -> None:
+def test_an_account_whose_id_changed_is_found_by_its_account_id(conn: Connection) -> None:
     user = link(conn)
     assert link(conn, spotify_id="new-id", display_name="Renamed") == user
     assert identities(conn) == {"Anna": ("new-id", "anna-account")}
 
 
-def test_the_id_recognizes_an_account_where_spotify_tells_no_account_id(conn: Connection) -> None:
+def test_an_account_without_account_id_is_found_by_its_id(conn: Connection) -> None:
     user = link(conn, account_id=None)
     assert link(conn) == user
     assert identities(conn) == {"Anna": ("anna-id", "anna-account")}
@@ -104,7 +103,7 @@ def test_the_id_recognizes_an_account_where_spotify_tells_no_account_id(conn: Co
     assert identities(conn) == {"Anna": ("anna-id", "anna-account")}
 
 
-def test_an_id_that_spotify_gave_to_another_account_moves_to_it(conn: Connection) -> None:
+def test_an_id_moves_to_the_account_to_which_spotify_gave_it(conn: Connection) -> None:
     link(conn)
     other = link(conn, account_id="bob-account", display_name="Bob")
     assert other.name == "Bob"
@@ -124,7 +123,7 @@ def test_two_accounts_are_never_mixed(conn: Connection) -> None:
     assert identities(conn) == before
 
 
-def test_a_logout_forgets_tokens_and_keeps_whose_account_it_is(conn: Connection) -> None:
+def test_a_logout_deletes_tokens_and_keeps_the_account_of_the_user(conn: Connection) -> None:
     user = link(conn, "anna")
     assert spotify_accounts.unlink(conn, user.user_id)
     assert not spotify_accounts.unlink(conn, user.user_id)
@@ -141,14 +140,14 @@ def test_after_a_logout_an_account_can_be_moved_by_name(conn: Connection) -> Non
     assert identities(conn) == {"Anna": (None, None), "anna's imports": ("anna-id", "anna-account")}
 
 
-def test_after_a_logout_a_listener_can_be_given_another_account(conn: Connection) -> None:
+def test_after_a_logout_a_user_can_get_another_account(conn: Connection) -> None:
     user = link(conn, "anna", spotify_id="partner-id", account_id="partner-account")
     spotify_accounts.unlink(conn, user.user_id)
     assert link(conn, "anna", account_id=None) == user
     assert identities(conn) == {"anna": ("anna-id", None)}
 
 
-def test_three_authorization_failures_in_a_row_end_an_account(conn: Connection) -> None:
+def test_three_consecutive_authorization_failures_end_an_authorization(conn: Connection) -> None:
     user_id = link(conn).user_id
     assert spotify_accounts.record_auth_failure(conn, user_id, "refused", NOW)
     assert spotify_accounts.record_auth_failure(conn, user_id, "refused", NOW)
@@ -170,15 +169,8 @@ def test_three_authorization_failures_in_a_row_end_an_account(conn: Connection) 
 def test_an_authorization_ends_six_months_after_the_login_however_often_it_is_refreshed(conn: Connection) -> None:
     user_id = link(conn).user_id
     conn.execute("SET TIME ZONE 'Pacific/Apia'")
-    spotify_accounts.save_refresh(
-        conn,
-        user_id,
-        refresh_token=b"new",
-        access_token=b"new",
-        expires_at=NOW,
-        scopes=None,
-        now=NOW + timedelta(days=100),
-    )
+    refreshed = RefreshedTokens(b"new", b"new", NOW, scopes=None)
+    spotify_accounts.save_refresh(conn, user_id, refreshed, NOW + timedelta(days=100))
     [account] = spotify_accounts.list_accounts(conn)
     assert account.authorization_ends_at == datetime(2027, 2, 28, 12, tzinfo=UTC)
     assert account.last_refresh_at == NOW + timedelta(days=100)
@@ -196,7 +188,7 @@ def test_an_authorization_ends_six_months_after_the_login_however_often_it_is_re
         (timedelta(0), "the Spotify authorization ended on 2027-02-28"),
     ],
 )
-def test_the_end_is_warned_of_30_and_7_days_ahead(conn: Connection, left: timedelta, said: str | None) -> None:
+def test_warnings_start_30_and_7_days_before_the_end(conn: Connection, left: timedelta, said: str | None) -> None:
     link(conn)
     [account] = spotify_accounts.list_accounts(conn)
     warning = spotify_accounts.expiry_warning(account, account.authorization_ends_at - left)
@@ -207,7 +199,7 @@ def test_the_end_is_warned_of_30_and_7_days_ahead(conn: Connection, left: timede
         assert said in warning
 
 
-def test_an_account_that_needs_a_login_anyway_is_not_warned_of(conn: Connection) -> None:
+def test_an_account_that_needs_a_login_gets_no_warning(conn: Connection) -> None:
     spotify_accounts.end_authorization(conn, link(conn).user_id, "Refresh token revoked", NOW)
     [account] = spotify_accounts.list_accounts(conn)
     assert spotify_accounts.expiry_warning(account, account.authorization_ends_at) is None

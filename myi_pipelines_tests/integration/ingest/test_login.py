@@ -1,4 +1,4 @@
-"""A login against a simulated Spotify: PKCE, state, and nothing stored unless all went well."""
+"""A login against a simulated Spotify: PKCE, state, and nothing is stored unless the whole login succeeds."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from myi_pipelines.sources.spotify.api_errors import InvalidClient, RateLimited,
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import ensure_user
-from myi_pipelines_tests.support.account_fixtures import Harness, open_lab
+from myi_pipelines_tests.support.account_fixtures import Harness, open_harness
 
 ATTEMPT = LoginAttempt("https://accounts.example/authorize", "right-state", "verifier")
 
 
 @pytest.fixture
 def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(database_url, redis_url, tmp_path) as opened:
+    with open_harness(database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 def finish(harness: Harness, attempt: LoginAttempt, answer: str) -> None:
-    finish_login(harness.conn, harness.client, harness.app, harness.keys, attempt, answer, now=harness.control.now)
+    finish_login(harness.conn, harness.services, attempt, answer)
 
 
 def nothing_is_stored(harness: Harness) -> bool:
@@ -46,7 +46,7 @@ def nothing_is_stored(harness: Harness) -> bool:
     return row == (0,)
 
 
-def test_every_attempt_has_a_state_and_a_challenge_of_its_own(harness: Harness) -> None:
+def test_every_attempt_has_its_own_state_and_challenge(harness: Harness) -> None:
     attempts = [begin_login(harness.app) for _ in range(2)]
     queries = [{name: values[0] for name, values in parse_qs(urlsplit(one.url).query).items()} for one in attempts]
     for attempt, query in zip(attempts, queries, strict=True):
@@ -86,7 +86,7 @@ def test_the_code_is_found_in_what_people_paste(answer: str, code: str) -> None:
         ("http://127.0.0.1:3001/auth/callback?error=server_error&state=right-state", LoginDenied),
     ],
 )
-def test_anything_else_is_one_clear_line(answer: str, raised: type[Exception]) -> None:
+def test_any_other_pasted_text_is_a_one_line_error(answer: str, raised: type[Exception]) -> None:
     with pytest.raises(raised) as error:
         code_in(ATTEMPT, answer)
     assert "\n" not in str(error.value)
@@ -102,7 +102,7 @@ def test_a_login_stores_what_was_granted_until_when(harness: Harness) -> None:
     assert [request.path for request in harness.control.requests() if request.method != "GET"][-1] == "/api/token"
 
 
-def test_a_login_links_a_local_listener_and_finds_it_again(harness: Harness) -> None:
+def test_a_login_links_an_existing_user_and_finds_it_again(harness: Harness) -> None:
     user_id = ensure_user(harness.conn, "anna")
     assert harness.login(name="anna").user_id == user_id
     assert harness.login().user_id == user_id
@@ -110,7 +110,7 @@ def test_a_login_links_a_local_listener_and_finds_it_again(harness: Harness) -> 
     assert harness.login().user_id == user_id
 
 
-def test_accounts_are_told_apart_without_account_ids_too(harness: Harness) -> None:
+def test_accounts_without_account_ids_are_distinguished(harness: Harness) -> None:
     harness.control.fault("omit_account_id", times=None)
     [one, two] = [harness.login(listener.name).user_id for listener in harness.control.listeners()]
     assert one != two
@@ -118,15 +118,15 @@ def test_accounts_are_told_apart_without_account_ids_too(harness: Harness) -> No
     assert [harness.login(listener.name).user_id for listener in harness.control.listeners()] == [one, two]
 
 
-def test_two_logins_at_once_make_one_listener(harness: Harness) -> None:
+def test_two_logins_at_the_same_time_create_one_user(harness: Harness) -> None:
     with ThreadPoolExecutor(2) as pool, connect(harness.database_url) as second:
-        labs = [harness, replace(harness, conn=second)]
-        linked = list(pool.map(lambda one: one.login().user_id, labs))
+        harnesses = [harness, replace(harness, conn=second)]
+        linked = list(pool.map(lambda one: one.login().user_id, harnesses))
     assert linked[0] == linked[1]
     assert len(spotify_accounts.list_accounts(harness.conn)) == 1
 
 
-def test_a_code_is_of_no_use_without_its_verifier_or_twice(harness: Harness) -> None:
+def test_a_code_works_only_once_and_with_its_verifier(harness: Harness) -> None:
     attempt = begin_login(harness.app)
     answer = harness.control.approve(attempt.url, "ada")
     with pytest.raises(LoginFailed):
@@ -136,7 +136,7 @@ def test_a_code_is_of_no_use_without_its_verifier_or_twice(harness: Harness) -> 
     assert nothing_is_stored(harness)
 
 
-def test_a_denial_asks_spotify_nothing(harness: Harness) -> None:
+def test_a_denial_makes_no_call(harness: Harness) -> None:
     attempt = begin_login(harness.app)
     answer = harness.control.approve(attempt.url, "ada", deny=True)
     harness.control.clear_requests()
@@ -159,9 +159,7 @@ def test_a_denial_asks_spotify_nothing(harness: Harness) -> None:
         ("html_200", "/v1/me", SpotifyError),
     ],
 )
-def test_a_login_that_fails_half_way_stores_nothing(
-    harness: Harness, kind: str, path: str, raised: type[Exception]
-) -> None:
+def test_a_failed_login_stores_nothing(harness: Harness, kind: str, path: str, raised: type[Exception]) -> None:
     harness.control.fault(kind, path_prefix=path, times=None)
     attempt = begin_login(harness.app)
     with pytest.raises(raised):
@@ -169,6 +167,6 @@ def test_a_login_that_fails_half_way_stores_nothing(
     assert nothing_is_stored(harness)
 
 
-def test_a_reply_without_scopes_grants_what_was_asked_for(harness: Harness) -> None:
+def test_a_reply_without_scopes_grants_the_requested_scopes(harness: Harness) -> None:
     harness.control.fault("omit_scope")
     assert sorted(harness.account(harness.login().user_id).scopes) == ["user-read-recently-played", "user-top-read"]

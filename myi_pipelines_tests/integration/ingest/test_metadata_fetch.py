@@ -1,4 +1,4 @@
-"""Enrichment against the simulated Spotify: what is stored, and how many calls that took."""
+"""Enrichment against the simulated Spotify: what is stored, and how many calls that takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import TrackInfo
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup
 from myi_pipelines.warehouse.metadata_backlog import wanted
-from myi_pipelines_tests.support.metadata_fixtures import EnrichingLab, open_enriching_lab
+from myi_pipelines_tests.support.metadata_fixtures import MetadataHarness, open_metadata_harness
 
 MISSING = """
     SELECT count(*)
@@ -27,26 +27,26 @@ MISSING = """
 
 
 @pytest.fixture
-def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[EnrichingLab]:
+def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[MetadataHarness]:
     """An app in Development Mode."""
-    with open_enriching_lab(simulator, database_url, redis_url, tmp_path) as opened:
+    with open_metadata_harness(simulator, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def extended_lab(
+def extended_harness(
     extended_simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path
-) -> Iterator[EnrichingLab]:
-    with open_enriching_lab(extended_simulator, database_url, redis_url, tmp_path) as opened:
+) -> Iterator[MetadataHarness]:
+    with open_metadata_harness(extended_simulator, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
-def some_tracks(harness: EnrichingLab, number: int) -> list[tuple[TrackInfo, int]]:
-    """Tracks of whole albums, the first the most played."""
+def some_tracks(harness: MetadataHarness, number: int) -> list[tuple[TrackInfo, int]]:
+    """Tracks of complete albums, the first with the most plays."""
     return [(track, 3 + (number - place) // 4) for place, track in enumerate(harness.tracks[:number])]
 
 
-def test_everything_is_filled_in_and_totals_stay(harness: EnrichingLab) -> None:
+def test_all_metadata_is_fetched_and_totals_stay(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 80))
     before = harness.totals()
 
@@ -60,40 +60,41 @@ def test_everything_is_filled_in_and_totals_stay(harness: EnrichingLab) -> None:
     assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NOT NULL") == enriched.artists
     assert harness.value("SELECT count(*) FROM albums WHERE spotify_id IS NULL") == 0
     assert harness.value("SELECT count(*) FROM albums WHERE image_url IS NULL OR release_date IS NULL") == 0
-    assert enriched.calls == Counter(one.group for one in harness.asked())
-    assert harness.asked_for().most_common(1)[0][1] == 1
+    assert enriched.calls == Counter(one.group for one in harness.requests())
+    assert harness.request_counts().most_common(1)[0][1] == 1
 
 
-def test_an_album_is_asked_for_where_that_saves_calls(harness: EnrichingLab) -> None:
+def test_an_album_is_requested_where_that_saves_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 80))
     albums = Counter(track.album_id for track, _ in some_tracks(harness, 80))
 
     enriched = harness.enrich()
 
-    # One probe for batches; of each album a track that tells its id, then the album or the one track that is left.
+    # One call that tries a batch. Then for each album one track, whose payload has the album's id, and then the album
+    # or the one track that is left.
     assert enriched.calls[EndpointGroup.ALBUMS] == sum(tracks > 2 for tracks in albums.values())
     assert enriched.calls[EndpointGroup.TRACKS] == 1 + len(albums) + sum(tracks == 2 for tracks in albums.values())
 
 
-def test_the_most_played_come_first(harness: EnrichingLab) -> None:
+def test_the_most_played_come_first(harness: MetadataHarness) -> None:
     tracks = harness.tracks[::25][:20]
     harness.import_plays([(track, 2 + place) for place, track in enumerate(tracks)])
 
     harness.enrich(limit=6)
 
     most_played = [f"tracks/{track.id}" for track in reversed(tracks)]
-    singly = [one.path.removeprefix("/v1/").strip("/") for one in harness.asked()[1:]]
+    singly = [one.path.removeprefix("/v1/").strip("/") for one in harness.requests()[1:]]
     assert [path for path in singly if path.startswith("tracks")] == most_played[:5]
 
 
-def test_the_limit_counts_calls(harness: EnrichingLab) -> None:
+def test_the_limit_counts_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 40))
     enriched = harness.enrich(limit=7)
-    assert (enriched.total_calls, len(harness.asked()), enriched.stopped) == (7, 7, "7 calls were made")
+    assert (enriched.total_calls, len(harness.requests()), enriched.stopped) == (7, 7, "7 calls were made")
 
 
-def test_an_extended_app_fetches_fifty_in_a_call(extended_lab: EnrichingLab) -> None:
-    harness = extended_lab
+def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarness) -> None:
+    harness = extended_harness
     harness.import_plays(some_tracks(harness, 120))
 
     enriched = harness.enrich()
@@ -103,37 +104,37 @@ def test_an_extended_app_fetches_fifty_in_a_call(extended_lab: EnrichingLab) -> 
     assert enriched.calls[EndpointGroup.TRACKS] == 3
     assert enriched.calls[EndpointGroup.ALBUMS] == 0
     assert enriched.calls[EndpointGroup.ARTISTS] <= 3
-    assert harness.asked_for().most_common(1)[0][1] == 1
+    assert harness.request_counts().most_common(1)[0][1] == 1
 
 
-def test_whether_batches_are_allowed_is_asked_once(harness: EnrichingLab) -> None:
+def test_whether_batches_are_allowed_is_tried_once(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 4))
     harness.enrich()
     harness.import_plays([(track, 1) for track in harness.tracks[100:110]])
     harness.enrich()
-    assert sum("ids=" in one.query for one in harness.asked()) == 1
+    assert sum("ids=" in one.query for one in harness.requests()) == 1
 
 
-def test_a_second_run_asks_for_nothing(harness: EnrichingLab) -> None:
+def test_a_second_run_makes_no_calls(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 10))
     harness.enrich()
     harness.simulator.control.clear_requests()
-    assert (harness.enrich().total_calls, harness.asked()) == (0, [])
+    assert (harness.enrich().total_calls, harness.requests()) == (0, [])
 
 
-def test_metadata_is_refreshed_when_it_is_due(harness: EnrichingLab) -> None:
+def test_metadata_is_refreshed_when_it_is_due(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 1))
     harness.enrich()
     harness.simulator.control.clear_requests()
     harness.ahead = timedelta(days=61)
     assert harness.enrich().total_calls == 0  # claimed for 24 hours of Redis's clock
     forget_claims(harness)
-    assert {path.split("/")[0] for path in harness.asked_for()} == set()
+    assert {path.split("/")[0] for path in harness.request_counts()} == set()
     assert harness.enrich().artists == len(harness.tracks[0].artist_ids)
 
 
 @pytest.mark.parametrize("status", [404, 400])
-def test_a_track_that_is_gone_is_asked_for_once(harness: EnrichingLab, status: int) -> None:
+def test_a_track_that_is_gone_is_requested_once(harness: MetadataHarness, status: int) -> None:
     [(track, _)] = played = some_tracks(harness, 1)
     harness.import_plays(played)
     harness.simulator.control.make_gone(track.id, status)
@@ -147,31 +148,31 @@ def test_a_track_that_is_gone_is_asked_for_once(harness: EnrichingLab, status: i
     assert harness.value("SELECT name FROM tracks WHERE spotify_id = %s", track.id) == track.name
 
 
-def test_a_batch_leaves_out_what_is_gone(extended_lab: EnrichingLab) -> None:
-    harness = extended_lab
+def test_a_batch_without_gone_tracks_lands(extended_harness: MetadataHarness) -> None:
+    harness = extended_harness
     harness.import_plays(some_tracks(harness, 10))
     harness.simulator.control.make_gone(harness.tracks[3].id)
     enriched = harness.enrich()
     assert (enriched.tracks, enriched.gone) == (9, 1)
 
 
-def test_a_relinked_track_keeps_the_id_asked_for_and_knows_the_other(harness: EnrichingLab) -> None:
-    asked, returned = harness.tracks[0], harness.tracks[40]
-    harness.import_plays([(asked, 5), (returned, 3), (harness.tracks[80], 1)])
-    harness.simulator.control.relink(asked.id, returned.id)
+def test_a_relinked_track_keeps_the_requested_id_and_knows_the_other(harness: MetadataHarness) -> None:
+    requested, returned = harness.tracks[0], harness.tracks[40]
+    harness.import_plays([(requested, 5), (returned, 3), (harness.tracks[80], 1)])
+    harness.simulator.control.relink(requested.id, returned.id)
     before = harness.totals()
 
     harness.enrich()
     harness.settle()
 
-    track_id = harness.value("SELECT id FROM tracks WHERE spotify_id = %s", asked.id)
+    track_id = harness.value("SELECT id FROM tracks WHERE spotify_id = %s", requested.id)
     assert harness.value("SELECT track_id FROM track_aliases WHERE spotify_id = %s", returned.id) == track_id
     assert harness.value("SELECT play_count FROM user_track_stats WHERE track_id = %s", track_id) == 8
     assert harness.value("SELECT count(*) FROM tracks") == 2
     assert harness.totals() == before
 
 
-def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: EnrichingLab) -> None:
+def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: MetadataHarness) -> None:
     [(track, _)] = played = some_tracks(harness, 1)
     harness.import_plays(played)
     harness.simulator.control.fault("html_200", path_prefix=f"/v1/tracks/{track.id}", times=None)
@@ -193,7 +194,7 @@ def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: E
     assert harness.seconds_claimed("track", track.id) > 86_000
 
 
-def test_a_run_of_failures_ends_the_run(harness: EnrichingLab) -> None:
+def test_consecutive_failures_end_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:20]])
     harness.simulator.control.fault("html_200", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
@@ -203,7 +204,7 @@ def test_a_run_of_failures_ends_the_run(harness: EnrichingLab) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
-def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: EnrichingLab, kind: str) -> None:
+def test_a_rate_limit_ends_the_run_and_a_later_run_continues(harness: MetadataHarness, kind: str) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None, skip=2, retry_after=7_200)
 
@@ -212,15 +213,15 @@ def test_a_rate_limit_ends_the_run_and_leaves_the_rest_to_a_later_one(harness: E
     assert (enriched.tracks, enriched.failed) == (2, 0)
     assert enriched.stopped is not None
     assert enriched.retry_at is not None
-    asked = harness.asked()[-1].path.rstrip("/").rpartition("/")[2]
-    assert harness.seconds_claimed("track", asked) < 0
+    track_id = harness.requests()[-1].path.rstrip("/").rpartition("/")[2]
+    assert harness.seconds_claimed("track", track_id) < 0
     harness.simulator.control.clear_requests()
     again = harness.enrich()
     assert (again.stopped, again.retry_at, again.total_calls) == (enriched.stopped, enriched.retry_at, 0)
-    assert harness.asked() == []
+    assert harness.requests() == []
 
 
-def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: EnrichingLab) -> None:
+def test_when_the_quota_of_a_group_is_used_up_other_groups_continue(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 60))
     harness.simulator.control.fault("quota_exceeded", path_prefix="/v1/albums/", times=None, retry_after=7_200)
 
@@ -231,7 +232,7 @@ def test_when_one_familys_quota_is_used_up_the_others_go_on(harness: EnrichingLa
     assert enriched.artists > 2
 
 
-def test_an_outage_ends_the_run(harness: EnrichingLab) -> None:
+def test_an_outage_ends_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault("server_error", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
@@ -239,24 +240,24 @@ def test_an_outage_ends_the_run(harness: EnrichingLab) -> None:
     assert "503" in str(enriched.stopped)
 
 
-def test_without_redis_or_an_account_nothing_is_asked(harness: EnrichingLab) -> None:
+def test_without_redis_or_an_account_no_call_is_made(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 3))
     redis_url, harness.redis_url = harness.redis_url, "redis://127.0.0.1:1/0"
     assert harness.enrich().stopped == "Redis does not answer"
     harness.redis_url = redis_url
     harness.warehouse.conn.execute("UPDATE spotify_auth SET is_valid = false")
     assert "linked" in str(harness.enrich().stopped)
-    assert harness.asked() == []
+    assert harness.requests() == []
 
 
-def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness: EnrichingLab) -> None:
+def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness: MetadataHarness) -> None:
     harness.import_plays([(harness.tracks[0], 4)])
     harness.import_plays([(track, 2) for track in harness.tracks[0:12:3]], by_name=True)
     before = harness.totals()
 
     harness.enrich(limit=3)
     assert wanted(harness.warehouse.conn, harness.now(), 1) == []
-    assert reason_to_skip(harness.warehouse.conn, harness.client.gate, harness.now()) is None, (
+    assert reason_to_skip(harness.warehouse.conn, harness.access.client.gate, harness.now()) is None, (
         "names are left to search for"
     )
     harness.simulator.control.clear_requests()
@@ -264,24 +265,24 @@ def test_account_data_is_resolved_by_search_when_nothing_else_is_missing(harness
     harness.settle()
 
     assert (enriched.stopped, enriched.resolved, enriched.calls[EndpointGroup.SEARCH]) == (None, 4, 4)
-    assert [one.path.startswith("/v1/search") for one in harness.asked()][-4:] == [True] * 4
+    assert [one.path.startswith("/v1/search") for one in harness.requests()][-4:] == [True] * 4
     assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 0
     assert harness.value("SELECT count(*) FROM tracks") == 4
     assert harness.totals() == before
     harness.simulator.control.clear_requests()
-    assert (harness.enrich().total_calls, harness.asked()) == (0, [])
+    assert (harness.enrich().total_calls, harness.requests()) == (0, [])
 
 
-def test_names_that_no_track_has_stay_provisional_and_are_not_searched_for_again(harness: EnrichingLab) -> None:
+def test_names_without_a_track_stay_provisional_and_are_not_searched_again(harness: MetadataHarness) -> None:
     track = harness.tracks[0]
-    other = dataclasses.replace(track, name=f"{track.name} (nobody sings this)")
+    other = dataclasses.replace(track, name=f"{track.name} (no such song)")
     harness.import_plays([(other, 3)], by_name=True)
     first, second = harness.enrich(), harness.enrich()
     assert (first.resolved, first.calls[EndpointGroup.SEARCH], second.total_calls) == (0, 1, 0)
     assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 1
 
 
-def test_two_workers_never_fetch_the_same_entity(harness: EnrichingLab) -> None:
+def test_two_workers_never_fetch_the_same_entity(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 150))
     with harness.worker(10_000) as one, harness.worker(10_000) as other:
         for started in (one, other):
@@ -292,15 +293,15 @@ def test_two_workers_never_fetch_the_same_entity(harness: EnrichingLab) -> None:
     harness.enrich()
     harness.settle()
 
-    batches = [one for one in harness.asked() if "ids=" in one.query]
+    batches = [one for one in harness.requests() if "ids=" in one.query]
     assert harness.value(MISSING) == 0
     assert min(int(calls) for calls, *_ in said) > 5
     assert len(batches) <= 2
-    assert max(harness.asked_for().values()) == 1
+    assert max(harness.request_counts().values()) == 1
 
 
-def forget_claims(harness: EnrichingLab) -> None:
-    """As if the claims in Redis had run out."""
+def forget_claims(harness: MetadataHarness) -> None:
+    """Delete the claims in Redis, as if they had expired."""
     with redis.Redis.from_url(harness.redis_url) as store:
         for key in store.scan_iter("myi:enrich:*:*"):
             store.delete(key)
@@ -316,10 +317,10 @@ def forget_claims(harness: EnrichingLab) -> None:
         *((kind, "/v1/artists/", 3) for kind in ("server_error", "html_200")),
     ],
 )
-def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
-    harness: EnrichingLab, kind: str, path_prefix: str, most_calls: int
+def test_one_bad_answer_costs_at_most_two_calls_and_no_metadata(
+    harness: MetadataHarness, kind: str, path_prefix: str, most_calls: int
 ) -> None:
-    """A refusal of one moment neither becomes a tombstone nor blocks the entity for a day."""
+    """A single refusal does not mark an entity as gone, and does not block it for a day."""
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:4]])
     before = harness.totals()
     details: dict[str, Any] = {"seconds": 30} if kind == "hang" else {}
@@ -337,6 +338,6 @@ def test_one_bad_answer_costs_a_call_or_two_and_no_metadata(
     assert harness.value("SELECT count(*) FROM spotify_objects WHERE is_gone") == 0
     assert harness.value("SELECT count(*) FROM artists WHERE image_url IS NULL") == 0
     assert harness.totals() == before
-    asked = harness.asked_for()
-    assert asked.most_common(1)[0][1] <= most_calls
-    assert sum(times > 1 for times in asked.values()) <= 1
+    counts = harness.request_counts()
+    assert counts.most_common(1)[0][1] <= most_calls
+    assert sum(times > 1 for times in counts.values()) <= 1

@@ -15,7 +15,7 @@ import pytest
 
 from myi_pipelines.ingest.uploads import parallel_reading
 from myi_pipelines.ingest.uploads.parallel_reading import ReaderDied, read_packed
-from myi_pipelines.sources.exports import ChangedWhileRead, HistoryError, Limits, NotJson, open_upload
+from myi_pipelines.sources.exports import ChangedWhileRead, ExportError, Limits, NotJson, open_upload
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines_tests.integration.warehouse.test_binary_copy import numbered
 from myi_pipelines_tests.support.export_rows import account, as_json, as_zip, extended, no_track
@@ -145,7 +145,7 @@ def test_the_second_process_reads_no_other_bytes(tmp_path: Path) -> None:
 def test_limits_hold_for_both_processes(tmp_path: Path) -> None:
     with (
         open_upload(write(tmp_path, members())) as upload,
-        pytest.raises(HistoryError, match="holds more than 3 files"),
+        pytest.raises(ExportError, match="holds more than 3 files"),
     ):
         list(read_packed(upload, Limits(max_members=3), MIN_PLAY_MS))
 

@@ -1,4 +1,4 @@
-"""Polling against the simulated Spotify: what is stored, how many calls that takes, and when it is tried again."""
+"""Polling against the simulated Spotify: what is stored, how many calls that takes, and when it is retried."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from myi_pipelines.warehouse.poll_pacing import COOLDOWN
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.user_months import Stage
-from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, TICK, Harness, keys_of, open_lab
+from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, TICK, Harness, keys_of, open_harness
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -28,12 +28,12 @@ TOKEN = "/api/token"
 
 @pytest.fixture
 def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
+    with open_harness(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 def account(harness: Harness, user: LinkedUser) -> tuple[bool, int]:
-    """Whether the account is valid, and how many authorization failures count against it."""
+    """Whether the account is valid, and how many consecutive authorization failures it has."""
     return next(
         (one.is_valid, one.consecutive_failures)
         for one in spotify_accounts.list_accounts(harness.conn)
@@ -42,7 +42,7 @@ def account(harness: Harness, user: LinkedUser) -> tuple[bool, int]:
 
 
 def derive(harness: Harness, user: LinkedUser) -> None:
-    """What a run does after polling."""
+    """Derive what a run derives after polling."""
     catalog.sync_catalog(harness.conn)
     stale = user_months.invalidated_user_months(harness.conn, Stage.EVENTS, user_id=user.user_id)
     for _ in events.conform_user_months(Session(harness.conn), stale):
@@ -66,7 +66,7 @@ def test_a_first_poll_stores_what_spotify_shows_with_one_call(harness: Harness) 
     assert {spotify_id for (spotify_id,) in landed} == tracks
 
 
-def test_every_play_of_a_day_is_stored_once_and_seldom_asked_for(harness: Harness) -> None:
+def test_every_play_of_a_day_is_stored_once_with_few_calls(harness: Harness) -> None:
     users = harness.link("ada", "dalia")
     began = harness.now
     polls = len(harness.poll())
@@ -90,7 +90,7 @@ def test_every_play_of_a_day_is_stored_once_and_seldom_asked_for(harness: Harnes
     assert harness.conn.execute("SELECT count(*) FROM possible_gaps").fetchone() == (0,)
 
 
-def test_plays_are_there_within_minutes_and_statistics_follow(harness: Harness) -> None:
+def test_plays_are_stored_within_minutes_and_statistics_follow(harness: Harness) -> None:
     [user] = harness.link("ada")
     harness.poll()
     derive(harness, user)
@@ -107,7 +107,7 @@ def test_plays_are_there_within_minutes_and_statistics_follow(harness: Harness) 
     assert harness.conn.execute("SELECT count(*) FROM invalidated_user_months").fetchone() == (0,)
 
 
-def test_late_plays_are_stored_when_they_show(harness: Harness) -> None:
+def test_late_plays_are_stored_when_spotify_shows_them(harness: Harness) -> None:
     [user] = harness.link("dalia")
     harness.poll()
     began = harness.now
@@ -130,7 +130,7 @@ def test_the_order_of_a_page_does_not_matter(harness: Harness) -> None:
     assert harness.stored(user) == keys_of(harness.control.shown("ada"))
 
 
-def test_local_files_are_passed_over(harness: Harness) -> None:
+def test_local_files_are_skipped(harness: Harness) -> None:
     [user] = harness.link("ada")
     harness.control.add_play("ada", None, harness.now - MINUTE, ms_played=200_000)
     [polled] = harness.poll()
@@ -138,7 +138,7 @@ def test_local_files_are_passed_over(harness: Harness) -> None:
     assert harness.stored(user) == keys_of(harness.control.shown("ada"))
 
 
-def test_a_window_that_overflowed_is_a_possible_gap_and_polled_sooner(harness: Harness) -> None:
+def test_an_overflowed_window_is_a_possible_gap_and_polled_sooner(harness: Harness) -> None:
     [user] = harness.link("dalia")
     harness.poll()
     last = harness.stored(user)[-1][0]
@@ -240,7 +240,7 @@ def test_an_outage_is_left_for_a_later_tick_and_never_held_against_the_account(
     assert harness.calls("/") == 1
 
 
-def test_one_failed_attempt_is_made_good_within_the_same_poll(harness: Harness) -> None:
+def test_one_failed_attempt_is_repeated_within_the_same_poll(harness: Harness) -> None:
     harness.link("ada")
     harness.control.fault("server_error")
     [polled] = harness.poll()
@@ -248,7 +248,7 @@ def test_one_failed_attempt_is_made_good_within_the_same_poll(harness: Harness) 
     assert harness.calls("/") == 2
 
 
-def test_a_long_outage_is_asked_about_seldom_though_often_enough(harness: Harness) -> None:
+def test_during_a_long_outage_few_polls_are_made_but_no_play_is_lost(harness: Harness) -> None:
     harness.link("ada")
     harness.control.fault("html_200", times=None)
     waits = []
@@ -272,7 +272,7 @@ def test_a_long_outage_is_asked_about_seldom_though_often_enough(harness: Harnes
         ("quota_exceeded", None, timedelta(hours=1)),
     ],
 )
-def test_a_refusal_for_too_many_calls_costs_one_call_until_it_is_over(
+def test_a_rate_limit_costs_one_call_until_it_ends(
     harness: Harness, kind: str, retry_after: int | None, blocked_for: timedelta
 ) -> None:
     users = harness.link("ada")
@@ -297,7 +297,7 @@ def test_a_refusal_for_too_many_calls_costs_one_call_until_it_is_over(
     assert harness.calls() == 1
 
 
-def test_a_used_up_quota_stops_everybody_and_nobody_loses_their_place(harness: Harness) -> None:
+def test_a_used_up_quota_stops_all_polls_and_keeps_their_order(harness: Harness) -> None:
     users = harness.link("ada", "bela", "chandra", "dalia", "emeka")
     harness.control.fault("quota", calls=2, path_prefix=RECENTLY_PLAYED)
     polled = harness.poll()
@@ -317,7 +317,7 @@ def test_a_used_up_quota_stops_everybody_and_nobody_loses_their_place(harness: H
         assert set(keys_of(harness.control.shown(user.name))) <= set(harness.stored(user))
 
 
-def test_the_thirty_second_window_only_puts_polls_off(harness: Harness) -> None:
+def test_the_thirty_second_window_only_delays_polls(harness: Harness) -> None:
     users = harness.link("ada", "bela", "chandra", "dalia", "emeka")
     harness.control.fault("window", calls=2)
     polled = [one.user for one in harness.poll() if one.error is None]
@@ -332,7 +332,7 @@ def test_the_thirty_second_window_only_puts_polls_off(harness: Harness) -> None:
         assert account(harness, user) == (True, 0)
 
 
-def test_no_play_is_lost_to_faults_that_come_and_go(harness: Harness) -> None:
+def test_temporary_faults_lose_no_play(harness: Harness) -> None:
     users = harness.link("ada", "dalia")
     harness.poll()
     began = harness.now
@@ -368,7 +368,7 @@ def test_no_play_is_lost_to_faults_that_come_and_go(harness: Harness) -> None:
         ("forbidden", "forbids", HOUR),
     ],
 )
-def test_who_is_forbidden_is_tried_seldom_and_others_are_polled(
+def test_a_forbidden_user_is_tried_rarely_and_others_are_polled(
     harness: Harness, kind: str, error: str, wait: timedelta
 ) -> None:
     ada, bela = harness.link("ada", "bela")
@@ -391,7 +391,7 @@ def test_who_is_forbidden_is_tried_seldom_and_others_are_polled(
 
 
 @pytest.mark.parametrize("kind", ["server_error", "drop", "html_200", "garbage_json", "forbidden", "unauthorized"])
-def test_one_listeners_failure_leaves_the_others_alone(harness: Harness, kind: str) -> None:
+def test_one_users_failure_does_not_affect_other_users(harness: Harness, kind: str) -> None:
     users = harness.link("ada", "bela", "chandra", "dalia", "emeka")
     harness.control.fault(kind, times=None, listener="chandra")
     polled = {one.user: one for one in harness.poll()}
@@ -419,7 +419,7 @@ def test_access_tokens_are_refreshed_before_they_expire(harness: Harness) -> Non
     assert sum(request.path == TOKEN for request in requests) == 3
 
 
-def test_three_refusals_in_a_row_end_the_polling_of_an_account(harness: Harness) -> None:
+def test_three_consecutive_refusals_end_the_polling_of_an_account(harness: Harness) -> None:
     [user] = harness.link("ada")
     harness.control.fault("unauthorized", times=None)
     for failures in (1, 2, 3):
@@ -438,7 +438,7 @@ def test_three_refusals_in_a_row_end_the_polling_of_an_account(harness: Harness)
 
 
 @pytest.mark.parametrize("description", ["revoked", "expired", "invalid"])
-def test_who_must_log_in_is_not_polled_until_they_do(harness: Harness, description: str) -> None:
+def test_a_user_who_must_log_in_is_not_polled_until_then(harness: Harness, description: str) -> None:
     [user] = harness.link("ada")
     harness.advance(HOUR)
     harness.control.fault("invalid_grant", times=None, description=description)
@@ -458,7 +458,7 @@ def test_who_must_log_in_is_not_polled_until_they_do(harness: Harness, descripti
     assert harness.stored(user) == keys_of(harness.control.shown("ada"))
 
 
-def test_a_listener_who_removed_the_app_is_asked_twice_and_never_again(harness: Harness) -> None:
+def test_a_user_who_removed_the_app_costs_two_calls_and_no_more(harness: Harness) -> None:
     harness.link("ada")
     harness.control.revoke("ada")
     [polled] = harness.poll()
@@ -481,7 +481,7 @@ def test_a_listener_who_removed_the_app_is_asked_twice_and_never_again(harness: 
         ("invalid_client", {}),
     ],
 )
-def test_an_accounts_service_that_fails_is_not_held_against_the_account(
+def test_faults_of_the_accounts_service_do_not_count_against_the_account(
     harness: Harness, kind: str, details: dict[str, Any]
 ) -> None:
     [user] = harness.link("ada")
@@ -498,7 +498,7 @@ def test_an_accounts_service_that_fails_is_not_held_against_the_account(
 
 
 @pytest.mark.parametrize("kind", ["omit_refresh_token", "empty_refresh_token", "omit_scope", "rotate_refresh_token"])
-def test_odd_token_replies_do_not_stop_polling(harness: Harness, kind: str) -> None:
+def test_unusual_token_replies_do_not_stop_polling(harness: Harness, kind: str) -> None:
     [user] = harness.link("ada")
     harness.control.fault(kind, times=None)
     for _ in range(4):
@@ -508,8 +508,8 @@ def test_odd_token_replies_do_not_stop_polling(harness: Harness, kind: str) -> N
     assert {request.status for request in harness.control.requests("/")} == {200}
 
 
-def test_polling_goes_on_without_redis(simulator: Simulator, database_url: str, tmp_path: Path) -> None:
-    with open_lab(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
+def test_polling_continues_without_redis(simulator: Simulator, database_url: str, tmp_path: Path) -> None:
+    with open_harness(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
         [user] = harness.link("ada")
         assert reason_to_skip(harness.conn, harness.gate, harness.now) is None
         [polled] = harness.poll()
@@ -518,7 +518,7 @@ def test_polling_goes_on_without_redis(simulator: Simulator, database_url: str, 
         assert harness.calls() == 1
 
 
-def test_a_bug_with_one_listener_is_raised_after_the_others_are_done(harness: Harness) -> None:
+def test_a_bug_with_one_user_is_raised_after_the_others_are_polled(harness: Harness) -> None:
     users = harness.link("ada", "bela", "chandra")
     harness.conn.execute(
         sql.SQL("ALTER TABLE poll_states ADD CHECK (user_id <> {} OR last_success_at IS NULL)").format(users[1].user_id)
@@ -531,7 +531,7 @@ def test_a_bug_with_one_listener_is_raised_after_the_others_are_done(harness: Ha
     assert harness.poll() == []
 
 
-def test_the_days_budget_keeps_every_call_for_polls(harness: Harness) -> None:
+def test_the_days_budget_is_all_for_polls(harness: Harness) -> None:
     harness.link("ada")
     assert harness.gate.refusal(EndpointGroup.RECENTLY_PLAYED, Priority.POLL) is None
     harness.poll()

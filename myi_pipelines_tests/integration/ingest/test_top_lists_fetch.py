@@ -1,4 +1,4 @@
-"""Top lists against the simulated Spotify: what is shown and kept, how many calls that takes, what failures leave."""
+"""Top lists against the simulated Spotify: what is stored, how many calls that takes, and what failures change."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.warehouse import spotify_accounts, top_list_history
+from myi_pipelines.warehouse.database.connections import fetch_row
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
-from myi_pipelines_tests.support.polling_fixtures import Harness, open_lab
+from myi_pipelines_tests.support.polling_fixtures import Harness, open_harness
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -23,12 +24,12 @@ TERMS = {"SHORT_TERM": timedelta(days=28), "MEDIUM_TERM": timedelta(days=182), "
 
 @pytest.fixture
 def harness(simulator: Simulator, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harness]:
-    with open_lab(simulator.control, database_url, redis_url, tmp_path) as opened:
+    with open_harness(simulator.control, database_url, redis_url, tmp_path) as opened:
         yield opened
 
 
 def shown(harness: Harness, user: LinkedUser, kind: str, term: str) -> list[tuple[int, str]]:
-    """(rank, Spotify id) of a list as the warehouse shows it."""
+    """The (rank, Spotify id) pairs of a list in the warehouse."""
     return harness.conn.execute(
         f"SELECT rank, spotify_id FROM spotify_top_{kind}s JOIN {kind}s ON {kind}s.id = {kind}_id"
         " WHERE user_id = %s AND term = %s::term ORDER BY rank",
@@ -37,7 +38,7 @@ def shown(harness: Harness, user: LinkedUser, kind: str, term: str) -> list[tupl
 
 
 def spotifys(harness: Harness, user: LinkedUser, kind: str, term: str) -> list[tuple[int, str]]:
-    """The same as Spotify has it at this moment."""
+    """The same list at Spotify now."""
     ask = harness.client.top_tracks if kind == "track" else harness.client.top_artists
     payloads = harness.tokens.call(user.user_id, lambda token: ask(token, term.lower()))  # type: ignore[arg-type]
     return [(rank, payload["id"]) for rank, payload in enumerate(payloads, start=1)]
@@ -47,7 +48,7 @@ def whole(harness: Harness, user: LinkedUser) -> dict[str, list[tuple[int, str]]
     return {f"{kind} {term}": shown(harness, user, kind, term) for kind in ("track", "artist") for term in TERMS}
 
 
-def test_six_calls_bring_six_lists_of_fifty(harness: Harness) -> None:
+def test_six_calls_fetch_six_lists_of_fifty(harness: Harness) -> None:
     [user] = harness.link("ada")
     [refreshed] = harness.refresh_due()
     assert harness.calls("/") == 6
@@ -58,15 +59,14 @@ def test_six_calls_bring_six_lists_of_fifty(harness: Harness) -> None:
     assert harness.conn.execute("SELECT top_stats_refreshed_at FROM users").fetchone() == (harness.now,)
 
 
-def test_the_metadata_that_comes_with_the_lists_is_landed(harness: Harness) -> None:
+def test_the_metadata_in_the_lists_lands(harness: Harness) -> None:
     harness.link("ada")
     harness.refresh_due()
-    rows = harness.conn.execute(
+    with_genres, with_images, all_rows = fetch_row(
+        harness.conn,
         "SELECT count(*) FILTER (WHERE artists.genres <> '{}'), count(*) FILTER (WHERE image_url IS NOT NULL), count(*)"
-        " FROM spotify_top_artists JOIN artists ON artists.id = artist_id"
-    ).fetchone()
-    assert rows is not None
-    with_genres, with_images, all_rows = rows
+        " FROM spotify_top_artists JOIN artists ON artists.id = artist_id",
+    )
     assert with_genres > all_rows / 2
     assert with_images > all_rows / 2
     assert harness.conn.execute(
@@ -76,7 +76,7 @@ def test_the_metadata_that_comes_with_the_lists_is_landed(harness: Harness) -> N
     ).fetchone() == (0,)
 
 
-def test_lists_are_asked_for_daily_while_a_listener_is_active_and_then_on_demand_only(harness: Harness) -> None:
+def test_lists_are_requested_daily_while_a_user_is_active_and_then_only_on_demand(harness: Harness) -> None:
     [user] = harness.link("ada")
     asked_on = []
     for day in range(20):
@@ -84,7 +84,7 @@ def test_lists_are_asked_for_daily_while_a_listener_is_active_and_then_on_demand
             asked_on.append(day)
         assert harness.refresh_due() == []
         harness.advance(DAY)
-    # Active on day 0 by logging in; nobody polls, so no play is known.
+    # Active on day 0 by logging in. No poll is made, so no play is known.
     assert asked_on == [0, 1, 2, 5]
     assert harness.calls(TOP) == 4 * 6
     [refreshed] = harness.refresh_now([user])
@@ -95,7 +95,7 @@ def test_lists_are_asked_for_daily_while_a_listener_is_active_and_then_on_demand
     assert harness.calls(TOP) == 2 * 6
 
 
-def test_what_was_listed_on_other_days_is_kept(harness: Harness) -> None:
+def test_the_lists_of_other_days_are_kept(harness: Harness) -> None:
     [user] = harness.link("bela")
     ones = []
     for _ in range(4):
@@ -132,7 +132,7 @@ FAULTS: list[tuple[str, dict[str, Any], int]] = [
 
 
 @pytest.mark.parametrize(("kind", "details", "calls"), FAULTS)
-def test_a_failure_half_way_leaves_the_old_lists_whole(
+def test_a_partial_failure_leaves_the_old_lists_unchanged(
     harness: Harness, kind: str, details: dict[str, Any], calls: int
 ) -> None:
     [user] = harness.link("ada")
@@ -163,7 +163,7 @@ def test_a_failure_half_way_leaves_the_old_lists_whole(
     assert shown(harness, user, "track", "LONG_TERM") == spotifys(harness, user, "track", "LONG_TERM")
 
 
-def test_what_a_failed_refresh_was_told_is_landed_all_the_same(harness: Harness) -> None:
+def test_the_metadata_of_a_failed_refresh_lands(harness: Harness) -> None:
     harness.link("ada")
     harness.control.fault("quota_exceeded", path_prefix=TOP, times=None, skip=2)
     assert [one.error is None for one in harness.refresh_due()] == [False]
@@ -173,7 +173,7 @@ def test_what_a_failed_refresh_was_told_is_landed_all_the_same(harness: Harness)
     assert harness.conn.execute("SELECT count(*) FROM spotify_top_tracks").fetchone() == (0,)
 
 
-def test_one_listeners_failure_leaves_the_others_alone(harness: Harness) -> None:
+def test_one_users_failure_does_not_affect_other_users(harness: Harness) -> None:
     users = harness.link("ada", "bela", "chandra")
     harness.control.fault("forbidden_not_registered", path_prefix=TOP, times=None, listener="bela")
     refreshed = {one.user: one for one in harness.refresh_due()}
@@ -182,14 +182,14 @@ def test_one_listeners_failure_leaves_the_others_alone(harness: Harness) -> None
     assert harness.calls("/") == 6 + 1 + 6
 
 
-def test_a_used_up_quota_costs_one_call_for_all_listeners(harness: Harness) -> None:
+def test_a_used_up_quota_costs_one_call_for_all_users(harness: Harness) -> None:
     harness.link("ada", "bela", "chandra")
     harness.control.fault("quota_exceeded", path_prefix=TOP, times=None, retry_after=40_000)
     assert all("quota" in str(one.error) for one in harness.refresh_due())
     assert harness.calls("/") == 1
 
 
-def test_who_must_log_in_is_not_asked_for(harness: Harness) -> None:
+def test_a_user_who_must_log_in_costs_no_call(harness: Harness) -> None:
     harness.link("ada")
     harness.control.revoke("ada")
     [refreshed] = harness.refresh_due()
@@ -199,7 +199,7 @@ def test_who_must_log_in_is_not_asked_for(harness: Harness) -> None:
     assert harness.calls("/") == 0
 
 
-def test_a_listener_of_whom_spotify_lists_nothing_has_empty_lists(harness: Harness) -> None:
+def test_a_user_without_listings_has_empty_lists(harness: Harness) -> None:
     harness.link("ada")
     harness.refresh_due()
     harness.control.fault("json_200", path_prefix=TOP, times=None, body={"items": [], "total": 0, "next": None})
@@ -209,7 +209,7 @@ def test_a_listener_of_whom_spotify_lists_nothing_has_empty_lists(harness: Harne
     assert harness.conn.execute("SELECT count(*) FROM spotify_top_tracks").fetchone() == (0,)
 
 
-def test_items_without_an_id_keep_no_rank(harness: Harness) -> None:
+def test_items_without_an_id_have_no_rank(harness: Harness) -> None:
     [user] = harness.link("ada")
     known = spotifys(harness, user, "artist", "LONG_TERM")[0][1]
     body = {"items": [None, {"id": None, "name": "A local file"}, {"id": known, "name": "Known", "images": []}]}
@@ -220,7 +220,7 @@ def test_items_without_an_id_keep_no_rank(harness: Harness) -> None:
 
 
 def test_top_lists_wait_for_redis(simulator: Simulator, database_url: str, tmp_path: Path) -> None:
-    with open_lab(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
+    with open_harness(simulator.control, database_url, "redis://127.0.0.1:1/0", tmp_path) as harness:
         harness.link("ada")
         [refreshed] = harness.refresh_due()
         assert "Redis" in str(refreshed.error)

@@ -13,7 +13,7 @@ from dagster import DagsterInstance
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
 from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
-from myi_pipelines.ingest.spotify.login import begin_login, finish_login
+from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.orchestration.checks import polling_is_fresh
 from myi_pipelines.orchestration.jobs import (
     metadata_config,
@@ -73,7 +73,7 @@ def link(settings: Settings, conn: Connection, spotify: Simulator, *names: str) 
         attempt = begin_login(app)
         answer = spotify.control.approve(attempt.url, name)
         with client_of(settings) as client:
-            finish_login(conn, client, app, TokenKeys.of_settings(settings), attempt, answer, name=name)
+            finish_login(conn, LoginServices(app, client, TokenKeys.of_settings(settings)), attempt, answer, name=name)
 
 
 def tokens_of(settings: Settings, conn: Connection) -> list[str]:

@@ -50,7 +50,7 @@ def test_an_interrupt_ends_the_process_quietly(shell: str) -> None:
     assert (running.returncode, errors) == (0, "")
 
 
-def test_a_port_in_use_is_one_clear_line(simulator: Simulator) -> None:
+def test_a_port_in_use_is_a_one_line_error(simulator: Simulator) -> None:
     with pytest.raises(NotStarted, match=f"port {simulator.port} of 127.0.0.1 cannot be used"):
         Simulator(Setup(listeners=1), port=simulator.port).start()
     command = [sys.executable, "-m", "myi_pipelines.simulator", "--port", str(simulator.port)]

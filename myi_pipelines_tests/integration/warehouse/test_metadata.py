@@ -1,4 +1,4 @@
-"""What Spotify tells of tracks, albums and artists: how it lands, and what the catalog makes of it, case by case."""
+"""Payloads of tracks, albums and artists: how they land, and what the catalog derives from them, case by case."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def track(track_id: str, name: str = "Song", *artists: Mapping[str, Any], **fiel
 
 
 class Harness:
-    """One listener's warehouse, whose statistics agree whenever it is settled."""
+    """The warehouse of one user. ``settle`` derives everything and checks the invariants."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
         self.conn = warehouse.conn
         self.user_id = warehouse.user("ada", "UTC")
 
-    def tell(self, object_type: ObjectType, asked_id: str, payload: Mapping[str, Any] | None) -> int:
+    def land(self, object_type: ObjectType, asked_id: str, payload: Mapping[str, Any] | None) -> int:
         return land_objects(self.conn, [SpotifyObject(object_type, asked_id, payload)])
 
     def play(self, track_id: str | None, name: str, artist: str, album: str | None = "Album", *, days: int = 0) -> None:
@@ -68,7 +68,7 @@ class Harness:
         return self.conn.execute(query.encode(), parameters).fetchall()
 
     def artists(self) -> list[tuple[Any, ...]]:
-        """Each artist's name, id and plays."""
+        """The name, id and plays of each artist."""
         return self.rows(
             "SELECT name, spotify_id, coalesce(play_count, 0)::integer FROM artists"
             ' LEFT JOIN user_artist_stats ON artist_id = id ORDER BY name COLLATE "C", spotify_id'
@@ -91,8 +91,8 @@ def payload_of(harness: Harness, object_type: str, one: str) -> Any:
     return payload
 
 
-def test_what_a_payload_mentions_lands_as_well(harness: Harness) -> None:
-    assert harness.tell("track", A, track(A, "Song", QUEEN, BOWIE)) == 4
+def test_objects_that_a_payload_mentions_land_too(harness: Harness) -> None:
+    assert harness.land("track", A, track(A, "Song", QUEEN, BOWIE)) == 4
     assert harness.rows("SELECT object_type, spotify_id, is_full FROM spotify_objects ORDER BY 1, 2") == [
         ("album", ALBUM["id"], False),
         ("artist", QUEEN["id"], False),
@@ -102,40 +102,40 @@ def test_what_a_payload_mentions_lands_as_well(harness: Harness) -> None:
     assert payload_of(harness, "track", A)["album"] == ALBUM["id"]
 
 
-def test_telling_the_same_again_writes_nothing(harness: Harness) -> None:
-    harness.tell("track", A, track(A))
+def test_landing_the_same_payload_again_writes_nothing(harness: Harness) -> None:
+    harness.land("track", A, track(A))
     harness.settle()
-    assert harness.tell("track", A, track(A, popularity=77, available_markets=["NZ"])) == 0
+    assert harness.land("track", A, track(A, popularity=77, available_markets=["NZ"])) == 0
     assert harness.rows("SELECT count(*) FROM pending_spotify_objects") == [(0,)]
 
 
-def test_a_field_that_a_reply_lacks_erases_nothing(harness: Harness) -> None:
-    harness.tell("track", A, track(A, preview_url="https://p.example"))
-    harness.tell("track", A, track(A, external_ids=None, preview_url=None, duration_ms=201_000))
+def test_a_field_missing_from_a_reply_erases_nothing(harness: Harness) -> None:
+    harness.land("track", A, track(A, preview_url="https://p.example"))
+    harness.land("track", A, track(A, external_ids=None, preview_url=None, duration_ms=201_000))
     kept = payload_of(harness, "track", A)
     assert (kept["external_ids"], kept["preview_url"], kept["duration_ms"]) == (
         {"isrc": "GBUM71029604"}, "https://p.example", 201_000,
     )  # fmt: skip
 
 
-def test_a_mention_replaces_nothing_that_the_whole_object_said(harness: Harness) -> None:
-    harness.tell("artist", QUEEN["id"], {**QUEEN, "images": [{"url": "https://i.example"}], "genres": ["rock"]})
-    harness.tell("track", A, track(A, "Song", {**QUEEN, "name": "Queen (mentioned)"}))
+def test_a_mention_replaces_no_value_of_the_full_object(harness: Harness) -> None:
+    harness.land("artist", QUEEN["id"], {**QUEEN, "images": [{"url": "https://i.example"}], "genres": ["rock"]})
+    harness.land("track", A, track(A, "Song", {**QUEEN, "name": "Queen (mentioned)"}))
     assert payload_of(harness, "artist", QUEEN["id"])["name"] == "Queen"
     harness.settle()
     assert harness.rows("SELECT name, genres, image_url FROM artists") == [("Queen", ["rock"], "https://i.example")]
 
 
-def test_what_is_gone_keeps_its_payload_until_it_is_told_again(harness: Harness) -> None:
-    harness.tell("track", A, track(A))
-    harness.tell("track", A, None)
+def test_a_gone_object_keeps_its_payload_until_a_full_reply(harness: Harness) -> None:
+    harness.land("track", A, track(A))
+    harness.land("track", A, None)
     gone = "SELECT is_gone, payload ->> 'name' FROM spotify_objects WHERE spotify_id = %s"
     assert harness.rows(gone, A) == [(True, "Song")]
-    harness.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A)]}})
+    harness.land("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A)]}})
     assert harness.rows(gone, A) == [(True, "Song")]
-    harness.tell("track", A, track(A))
+    harness.land("track", A, track(A))
     assert harness.rows(gone, A) == [(False, "Song")]
-    harness.tell("track", B, None)
+    harness.land("track", B, None)
     assert harness.rows(gone, B) == [(True, None)]
 
 
@@ -151,9 +151,9 @@ def test_what_is_gone_keeps_its_payload_until_it_is_told_again(harness: Harness)
         {"external_ids": []}, {"preview_url": 5}, {"tracks": {"items": 5}},
     ],
 )  # fmt: skip
-def test_strange_fields_do_no_harm(harness: Harness, strange: dict[str, Any]) -> None:
+def test_fields_of_wrong_types_do_no_harm(harness: Harness, strange: dict[str, Any]) -> None:
     harness.play(A, "Song", "Queen")
-    harness.tell("track", A, {**track(A), **strange})
+    harness.land("track", A, {**track(A), **strange})
     harness.settle()
     assert harness.rows("SELECT count(*) FROM tracks") == [(1,)]
 
@@ -161,12 +161,12 @@ def test_strange_fields_do_no_harm(harness: Harness, strange: dict[str, Any]) ->
 # ── Artists and albums ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_provisional_artist_takes_its_id_and_keeps_its_key(harness: Harness) -> None:
+def test_a_provisional_artist_gets_its_id_and_keeps_its_key(harness: Harness) -> None:
     harness.play(A, "Song", "queen")
     harness.play(B, "Other", "queen", days=1)
     harness.settle()
     before = harness.rows("SELECT id FROM artists")
-    harness.tell("track", A, track(A, "Song", QUEEN, BOWIE))
+    harness.land("track", A, track(A, "Song", QUEEN, BOWIE))
     harness.settle()
     assert harness.artists() == [("Bowie", BOWIE["id"], 1), ("Queen", QUEEN["id"], 2)]
     assert harness.rows("SELECT id FROM artists WHERE spotify_id = %s", QUEEN["id"]) == before
@@ -175,50 +175,50 @@ def test_a_provisional_artist_takes_its_id_and_keeps_its_key(harness: Harness) -
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_two_artists_of_one_name_end_as_two(harness: Harness, first: int) -> None:
+def test_two_artists_of_one_name_stay_two(harness: Harness, first: int) -> None:
     for days, one in enumerate((A, B, C)):
         harness.play(one, f"Song {days}", "Queen", days=days)
     harness.settle()
-    told = [(A, QUEEN), (B, OTHER_QUEEN)]
-    for one, artist in (told[first], told[1 - first]):
-        harness.tell("track", one, track(one, "Song", artist))
+    replies = [(A, QUEEN), (B, OTHER_QUEEN)]
+    for one, artist in (replies[first], replies[1 - first]):
+        harness.land("track", one, track(one, "Song", artist))
         harness.settle()
-    # The third track, of which nothing is told, goes to the one with the least id, whoever came first.
+    # The third track, which has no payload, goes to the one with the least id, whichever came first.
     assert harness.artists() == [("QUEEN", OTHER_QUEEN["id"], 1), ("Queen", QUEEN["id"], 2)]
 
 
-def test_an_artist_who_takes_another_name_leaves_the_old_one_to_a_provisional_one(harness: Harness) -> None:
+def test_the_old_name_of_a_renamed_artist_becomes_a_provisional_artist(harness: Harness) -> None:
     harness.play(A, "Song", "Queen")
     harness.play(B, "Other", "Queen", days=1)
-    harness.tell("track", A, track(A))
+    harness.land("track", A, track(A))
     harness.settle()
-    harness.tell("artist", QUEEN["id"], {**QUEEN, "name": "Queen + Adam Lambert", "images": []})
+    harness.land("artist", QUEEN["id"], {**QUEEN, "name": "Queen + Adam Lambert", "images": []})
     harness.settle()
     assert harness.artists() == [("Queen", None, 1), ("Queen + Adam Lambert", QUEEN["id"], 1)]
 
 
-def test_an_artist_who_takes_the_name_of_a_provisional_one_stands_in_for_it(harness: Harness) -> None:
-    harness.tell("artist", QUEEN["id"], {**QUEEN, "name": "Smile", "images": []})
+def test_an_artist_who_gets_the_name_of_a_provisional_artist_replaces_it(harness: Harness) -> None:
+    harness.land("artist", QUEEN["id"], {**QUEEN, "name": "Smile", "images": []})
     harness.play(A, "Song", "Queen")
     harness.settle()
     assert harness.artists() == [("Queen", None, 1), ("Smile", QUEEN["id"], 0)]
-    harness.tell("artist", QUEEN["id"], {**QUEEN, "images": []})
+    harness.land("artist", QUEEN["id"], {**QUEEN, "images": []})
     harness.settle()
     assert harness.artists() == [("Queen", QUEEN["id"], 1)]
 
 
-def test_a_provisional_album_takes_its_id_and_namesakes_stay_apart(harness: Harness) -> None:
+def test_a_provisional_album_gets_its_id_and_albums_of_one_name_stay_separate(harness: Harness) -> None:
     for days, one in enumerate((A, B, C)):
         harness.play(one, f"Song {days}", "Queen", "ALBUM", days=days)
     harness.settle()
     before = harness.rows("SELECT id FROM albums")
     reissue = {**ALBUM, "id": spotify_id("w")}
-    harness.tell("track", B, track(B, album=reissue))
+    harness.land("track", B, track(B, album=reissue))
     harness.settle()
     assert harness.rows("SELECT id, spotify_id, image_url, release_date FROM albums") == [
         (before[0][0], reissue["id"], "https://i.example/large", "1981-10-26")
     ]
-    harness.tell("track", A, track(A))
+    harness.land("track", A, track(A))
     harness.settle()
     on = "SELECT t.spotify_id, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id ORDER BY t.spotify_id"
     assert harness.rows(on) == [(A, ALBUM["id"]), (B, reissue["id"]), (C, ALBUM["id"])]
@@ -227,12 +227,12 @@ def test_a_provisional_album_takes_its_id_and_namesakes_stay_apart(harness: Harn
 # ── Tracks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_polled_track_is_named_by_its_payload_and_meets_account_data(harness: Harness) -> None:
+def test_a_polled_track_gets_its_names_from_its_payload_and_matches_account_data(harness: Harness) -> None:
     harness.play(None, "Song", "Queen")
     harness.warehouse.poll(harness.user_id, [Polled(A, ENDED + timedelta(seconds=30), 200_000)])
     harness.settle()
     assert harness.rows("SELECT total_play_count FROM users") == [(2,)]
-    harness.tell("track", A, track(A))
+    harness.land("track", A, track(A))
     harness.settle()
     assert harness.rows("SELECT total_play_count, total_listening_ms FROM users") == [(1, 60_000)]
     assert harness.rows("SELECT name, duration_ms, isrc FROM tracks WHERE spotify_id = %s", A) == [
@@ -246,9 +246,9 @@ def test_relinked_ids_become_one_track_and_its_events_keep_their_ids(harness: Ha
     harness.warehouse.poll(harness.user_id, [Polled(C, ENDED + timedelta(days=80), 200_000)])
     harness.settle()
     events = harness.rows("SELECT id, created_at FROM listening_events ORDER BY id")
-    harness.tell("track", B, track(C))
+    harness.land("track", B, track(C))
     harness.settle()
-    harness.tell("track", B, track(A))
+    harness.land("track", B, track(A))
     harness.settle()
     assert harness.rows("SELECT spotify_id FROM tracks") == [(B,)]
     assert harness.rows("SELECT spotify_id FROM track_aliases ORDER BY 1") == [(A,), (C,)]
@@ -256,16 +256,16 @@ def test_relinked_ids_become_one_track_and_its_events_keep_their_ids(harness: Ha
     assert harness.rows("SELECT id, created_at FROM listening_events ORDER BY id") == events
 
 
-def test_a_track_of_a_top_list_is_in_the_catalog_though_nobody_played_it(harness: Harness) -> None:
-    harness.tell("track", A, track(A))
-    harness.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(B, album=None)]}})
+def test_a_track_of_a_top_list_is_in_the_catalog_without_plays(harness: Harness) -> None:
+    harness.land("track", A, track(A))
+    harness.land("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(B, album=None)]}})
     harness.warehouse.sync()
     assert harness.rows("SELECT spotify_id FROM tracks") == [(A,)]  # but not all that an album has
 
 
-def test_an_album_tells_of_its_tracks(harness: Harness) -> None:
+def test_an_albums_payload_adds_its_tracks(harness: Harness) -> None:
     harness.play(A, "Song", "Queen")
-    harness.tell("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A, "SONG!", BOWIE, album=None)]}})
+    harness.land("album", ALBUM["id"], {**ALBUM, "tracks": {"items": [track(A, "SONG!", BOWIE, album=None)]}})
     harness.settle()
     assert harness.rows("SELECT t.name, a.spotify_id FROM tracks t JOIN albums a ON a.id = album_id") == [
         ("SONG!", ALBUM["id"])
@@ -287,12 +287,10 @@ def test_a_search_gives_account_data_its_id(harness: Harness) -> None:
     assert harness.rows("SELECT play_count FROM user_track_stats") == [(2,)]
 
 
-def test_payloads_plays_and_synchronizations_at_once_end_as_one_after_another(
-    harness: Harness, database_url: str
-) -> None:
+def test_concurrent_payloads_plays_and_syncs_end_like_sequential_ones(harness: Harness, database_url: str) -> None:
     ids = [f"{number:022}" for number in range(40)]
 
-    def tell(share: int) -> None:
+    def land(share: int) -> None:
         with open_warehouse(database_url) as mine:
             for number, one in enumerate(ids):
                 if number % 4 == share:
@@ -314,7 +312,7 @@ def test_payloads_plays_and_synchronizations_at_once_end_as_one_after_another(
 
     with ThreadPoolExecutor(6) as pool:
         for one in [
-            *[pool.submit(tell, share) for share in range(4)],
+            *[pool.submit(land, share) for share in range(4)],
             *[pool.submit(listen, share) for share in range(2)],
         ]:
             one.result(timeout=120)

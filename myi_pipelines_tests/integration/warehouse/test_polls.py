@@ -1,4 +1,4 @@
-"""Polling in the warehouse: who is due, who may poll, what a page adds and where plays may be missing."""
+"""Polling in the warehouse: which users are due, who may poll, what a page adds, and where plays may be missing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from myi_pipelines.warehouse import polls, spotify_accounts
-from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.landing import PolledPlay
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN, Quota
-from myi_pipelines.warehouse.polls import Gap, Landed
-from myi_pipelines.warehouse.spotify_accounts import LinkedUser
+from myi_pipelines.warehouse.polls import Gap, Landed, RecentPage
+from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser
 
 NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
 QUOTA = Quota(600, timedelta(minutes=5))
@@ -23,9 +23,7 @@ HOUR = timedelta(hours=1)
 
 def link(conn: Connection, name: str, now: datetime = NOW - timedelta(days=1)) -> LinkedUser:
     user = spotify_accounts.link_account(conn, name=name, spotify_id=f"{name}-id", account_id=name, display_name=name)
-    spotify_accounts.save_authorization(
-        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=now, scopes=[], now=now
-    )
+    spotify_accounts.save_authorization(conn, user.user_id, Authorization(b"r", b"a", now, scopes=[]), now)
     return user
 
 
@@ -37,16 +35,15 @@ def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: da
     assert polls.claim(conn, user.user_id, now, on_demand=True)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": f"Song {play.spotify_id}"} for play in page}
     total_demand = polls.linked_demand(conn, now, QUOTA)
-    return polls.land_page(conn, user.user_id, page, tracks, page_size=len(page), now=now, total_demand=total_demand)
+    recent = RecentPage(page, tracks, len(page))
+    return polls.land_page(conn, user.user_id, recent, now=now, total_demand=total_demand)
 
 
 def count(conn: Connection, table: str) -> int:
-    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, f"SELECT count(*) FROM {table}"))
 
 
-def test_who_was_never_polled_is_due_and_then_the_longest_overdue(conn: Connection) -> None:
+def test_users_without_a_poll_are_due_first_then_the_longest_overdue(conn: Connection) -> None:
     ada, bela, chandra = (link(conn, name) for name in ("ada", "bela", "chandra"))
     assert polls.due_users(conn, NOW) == [ada, bela, chandra]
     assert polls.claim(conn, bela.user_id, NOW, on_demand=False)
@@ -55,7 +52,7 @@ def test_who_was_never_polled_is_due_and_then_the_longest_overdue(conn: Connecti
     assert polls.due_users(conn, NOW + 2 * COOLDOWN) == [chandra, bela, ada]
 
 
-def test_nobody_polls_a_listener_whom_another_process_is_polling(conn: Connection, database_url: str) -> None:
+def test_only_one_process_may_poll_a_user_at_a_time(conn: Connection, database_url: str) -> None:
     user = link(conn, "ada")
 
     def attempt(number: int) -> bool:
@@ -74,7 +71,7 @@ def test_a_poll_on_demand_does_not_break_the_cooldown(conn: Connection) -> None:
     assert polls.claim(conn, user.user_id, NOW + COOLDOWN, on_demand=True)
 
 
-def test_who_needs_a_login_is_not_due_and_is_due_again_after_it(conn: Connection) -> None:
+def test_a_user_who_needs_a_login_is_due_again_after_it(conn: Connection) -> None:
     user = link(conn, "ada")
     assert polls.claim(conn, user.user_id, NOW, on_demand=False)
     polls.record_failure(conn, user.user_id, "revoked", NOW + timedelta(days=1))
@@ -87,7 +84,7 @@ def test_who_needs_a_login_is_not_due_and_is_due_again_after_it(conn: Connection
     assert polls.due_users(conn, later + timedelta(minutes=1)) == []
 
 
-def test_a_page_lands_with_its_tracks_and_marks_its_slices(conn: Connection) -> None:
+def test_a_page_lands_with_its_tracks_and_invalidates_its_user_months(conn: Connection) -> None:
     user = link(conn, "ada")
     landed = land(conn, user, plays(20))
     assert (landed.added, landed.gap) == (20, None)
@@ -99,7 +96,7 @@ def test_a_page_lands_with_its_tracks_and_marks_its_slices(conn: Connection) -> 
     assert conn.execute("SELECT last_ingested_at IS NOT NULL FROM users").fetchone() == (True,)
 
 
-def test_a_page_that_tells_nothing_new_writes_nothing(conn: Connection) -> None:
+def test_a_page_without_news_writes_nothing(conn: Connection) -> None:
     user = link(conn, "ada")
     page = plays(50)
     land(conn, user, page)
@@ -112,7 +109,7 @@ def test_a_page_that_tells_nothing_new_writes_nothing(conn: Connection) -> None:
     assert conn.execute("SELECT DISTINCT fetched_at::date::text FROM spotify_objects").fetchall() == [("2000-01-01",)]
 
 
-def test_late_and_out_of_order_plays_are_caught(conn: Connection) -> None:
+def test_late_and_out_of_order_plays_land(conn: Connection) -> None:
     user = link(conn, "ada")
     page = plays(30)
     late, on_time = page[3:20:4], [play for number, play in enumerate(page) if number not in range(3, 20, 4)]
@@ -154,7 +151,7 @@ def test_a_first_full_page_is_no_gap(conn: Connection) -> None:
     assert land(conn, link(conn, "ada"), plays(50)).gap is None
 
 
-def test_a_play_takes_its_length_when_it_is_told(conn: Connection) -> None:
+def test_a_play_gets_its_length_when_a_later_page_has_it(conn: Connection) -> None:
     user = link(conn, "ada")
     page = plays(3)
     assert land(conn, user, [play._replace(duration_ms=None) for play in page]).added == 3
@@ -178,7 +175,7 @@ def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": "Song"} for play in page}
     total_demand = polls.linked_demand(conn, NOW, QUOTA)
     with pytest.raises(Exception, match="violates check constraint"):
-        polls.land_page(conn, user.user_id, page, tracks, page_size=10, now=NOW, total_demand=total_demand)
+        polls.land_page(conn, user.user_id, RecentPage(page, tracks, 10), now=NOW, total_demand=total_demand)
     assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "invalidated_user_months")) == (
         0,
         0,
@@ -188,7 +185,7 @@ def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
     assert polls.due_users(conn, NOW + COOLDOWN) == [user]
 
 
-def test_failures_are_counted_until_a_poll_works(conn: Connection) -> None:
+def test_failures_are_counted_until_a_poll_succeeds(conn: Connection) -> None:
     user = link(conn, "ada")
     for failures in (1, 2):
         assert polls.claim(conn, user.user_id, NOW + failures * COOLDOWN, on_demand=False)
@@ -202,7 +199,7 @@ def test_failures_are_counted_until_a_poll_works(conn: Connection) -> None:
     assert state.last_success_at == NOW + 3 * COOLDOWN
 
 
-def test_a_clock_that_was_set_back_does_not_keep_listeners_from_being_polled(conn: Connection) -> None:
+def test_a_clock_that_was_set_back_does_not_prevent_polls(conn: Connection) -> None:
     user = link(conn, "ada")
     assert polls.claim(conn, user.user_id, NOW + timedelta(days=1), on_demand=False)
     assert polls.due_users(conn, NOW) == [user]

@@ -1,4 +1,4 @@
-"""Top lists in the warehouse: whose are due, the swap of all six at once, and what was listed on other days."""
+"""Top lists in the warehouse: which users are due, the replacement of all six lists, and the lists of other days."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from myi_pipelines.warehouse import polls, spotify_accounts, top_list_history
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.spotify_accounts import LinkedUser
+from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser
 from myi_pipelines.warehouse.top_list_history import Shown, TopLists
 
 NOW = datetime(2026, 3, 31, 3, tzinfo=UTC)
@@ -20,9 +20,7 @@ TERMS = ("SHORT_TERM", "MEDIUM_TERM", "LONG_TERM")
 
 def link(conn: Connection, name: str, now: datetime = NOW - 100 * DAY) -> LinkedUser:
     user = spotify_accounts.link_account(conn, name=name, spotify_id=f"{name}-id", account_id=name, display_name=name)
-    spotify_accounts.save_authorization(
-        conn, user.user_id, refresh_token=b"r", access_token=b"a", expires_at=now, scopes=[], now=now
-    )
+    spotify_accounts.save_authorization(conn, user.user_id, Authorization(b"r", b"a", now, scopes=[]), now)
     return user
 
 
@@ -65,7 +63,7 @@ def shown(conn: Connection, user: LinkedUser, term: str = "SHORT_TERM") -> list[
     ],
 )
 @pytest.mark.parametrize("activity", ["page or command", "polled play", "imported play", "login"])
-def test_lists_are_due_by_how_active_a_listener_is(
+def test_lists_are_due_by_the_activity_of_the_user(
     conn: Connection, user: LinkedUser, activity: str, idle: timedelta, refreshed: timedelta, is_due: bool
 ) -> None:
     top_list_history.replace_top_lists(conn, user.user_id, lists(1), NOW - refreshed)
@@ -89,13 +87,13 @@ def test_lists_are_due_by_how_active_a_listener_is(
     assert (top_list_history.due_users(conn, NOW) == [user]) is is_due
 
 
-def test_lists_that_were_never_asked_for_are_due_whoever_is_idle(conn: Connection, user: LinkedUser) -> None:
+def test_lists_that_were_never_requested_are_due_for_idle_users_too(conn: Connection, user: LinkedUser) -> None:
     assert top_list_history.due_users(conn, NOW) == [user]
     spotify_accounts.end_authorization(conn, user.user_id, "revoked", NOW)
     assert top_list_history.due_users(conn, NOW) == []
 
 
-def test_all_lists_are_swapped_at_once_and_readers_never_see_half(
+def test_all_lists_are_replaced_together_and_readers_never_see_a_part(
     conn: Connection, user: LinkedUser, database_url: str
 ) -> None:
     assert top_list_history.replace_top_lists(conn, user.user_id, lists(*range(50)), NOW) == Shown(150, 150)
@@ -115,7 +113,7 @@ def test_a_shorter_list_replaces_a_longer_one(conn: Connection, user: LinkedUser
     assert shown(conn, user) == []
 
 
-def test_what_was_number_one_in_march_is_still_known(conn: Connection, user: LinkedUser) -> None:
+def test_an_old_day_keeps_its_ranks(conn: Connection, user: LinkedUser) -> None:
     for day in range(5):
         top_list_history.replace_top_lists(conn, user.user_id, lists(day, 50), NOW + day * DAY)
     top_list_history.replace_top_lists(conn, user.user_id, lists(9), NOW + HOUR)
@@ -128,13 +126,13 @@ def test_what_was_number_one_in_march_is_still_known(conn: Connection, user: Lin
         assert len(history) == 5
 
 
-def test_two_ids_of_one_track_take_one_rank(conn: Connection, user: LinkedUser) -> None:
+def test_two_ids_of_one_track_have_one_rank(conn: Connection, user: LinkedUser) -> None:
     conn.execute("INSERT INTO track_aliases SELECT %s, id FROM tracks WHERE name = 'Song 5'", ids(70))
     top_list_history.replace_top_lists(conn, user.user_id, lists(1, 70, 5, 2, 1), NOW)
     assert shown(conn, user) == [(1, "Song 1"), (2, "Song 5"), (4, "Song 2")]
 
 
-def test_what_the_catalog_lacks_is_shown_once_it_is_there(conn: Connection, user: LinkedUser) -> None:
+def test_entries_are_shown_once_the_catalog_knows_them(conn: Connection, user: LinkedUser) -> None:
     assert top_list_history.replace_top_lists(conn, user.user_id, lists(1, 80), NOW) == Shown(3, 3)
     conn.execute("INSERT INTO tracks (spotify_id, name) VALUES (%s, 'New')", ids(80))
     assert top_list_history.show_top_lists(conn, user.user_id) == Shown(6, 3)
@@ -145,19 +143,21 @@ def test_more_than_fifty_ranks_are_cut_off(conn: Connection, user: LinkedUser) -
     assert top_list_history.replace_top_lists(conn, user.user_id, lists(*range(60)), NOW) == Shown(150, 150)
 
 
-def test_swaps_at_once_leave_one_of_them_whole(conn: Connection, user: LinkedUser, database_url: str) -> None:
-    def swap(first: int) -> None:
+def test_replacements_at_the_same_time_leave_one_of_them_complete(
+    conn: Connection, user: LinkedUser, database_url: str
+) -> None:
+    def replace(first: int) -> None:
         with connect(database_url) as mine:
             top_list_history.replace_top_lists(mine, user.user_id, lists(*range(first, first + 20)), NOW)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(swap, [0, 10, 20, 30] * 3))
+        list(pool.map(replace, [0, 10, 20, 30] * 3))
     names = [name for _, name in shown(conn, user)]
     first = int(names[0].removeprefix("Song "))
     assert names == [f"Song {number}" for number in range(first, first + 20)]
 
 
-def test_only_one_process_refreshes_a_listener(conn: Connection, user: LinkedUser, database_url: str) -> None:
+def test_only_one_process_refreshes_a_user(conn: Connection, user: LinkedUser, database_url: str) -> None:
     with connect(database_url) as other:
         with (
             top_list_history.refreshing(conn, user.user_id) as mine,

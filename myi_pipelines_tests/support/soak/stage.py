@@ -19,7 +19,7 @@ from typing import Any
 
 from redis import Redis
 
-from myi_pipelines.ingest.spotify.login import LoginFailed, begin_login, finish_login
+from myi_pipelines.ingest.spotify.login import LoginFailed, LoginServices, begin_login, finish_login
 from myi_pipelines.runtime.embedded.redis import RedisServer
 from myi_pipelines.settings import PROJECT
 from myi_pipelines.simulator import Control, Simulator
@@ -130,9 +130,8 @@ class Stage:
         attempt = begin_login(hands.app)
         try:
             answer = self.control.approve(attempt.url, name)
-            linked = finish_login(
-                hands.conn, hands.client, hands.app, hands.keys, attempt, answer, name=name, now=lambda: hands.now
-            )
+            services = LoginServices(hands.app, hands.client, hands.keys, now=lambda: hands.now)
+            linked = finish_login(hands.conn, services, attempt, answer, name=name)
         except (LoginFailed, SpotifyError):
             return False
         self.user_ids[name] = linked.user_id

@@ -19,7 +19,7 @@ from typing import Any
 from psycopg import Connection as AnyConnection
 from psycopg_pool import ConnectionPool
 
-from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
+from myi_pipelines.ingest.spotify.access_tokens import AccessTokens, SpotifyAccess
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.metadata_fetch import enrich
 from myi_pipelines.ingest.spotify.polling import poll_due
@@ -79,9 +79,13 @@ class Hands:
         """Several tasks, one after the other, as the jobs do; what came of each."""
         return {task: getattr(self, task)() for task in tasks}
 
+    @property
+    def access(self) -> SpotifyAccess:
+        return SpotifyAccess(self.client, self.tokens)
+
     def poll(self) -> list[tuple[str, str | None]]:
         """Whom this process polled, and why there is no page."""
-        polls = poll_due(self.pool.connection, self.client, self.tokens, now=self.now, quota=self.quota)
+        polls = poll_due(self.pool.connection, self.access, now=self.now, quota=self.quota)
         return [(poll.user, poll.error) for poll in polls]
 
     def derive(self) -> int:
@@ -95,13 +99,11 @@ class Hands:
         return len(slices)
 
     def top_lists(self) -> list[tuple[str, str | None]]:
-        return [(one.user, one.error) for one in refresh_due(self.conn, self.client, self.tokens, now=self.now)]
+        return [(one.user, one.error) for one in refresh_due(self.conn, self.access, now=self.now)]
 
     def enrich(self) -> tuple[int, str | None]:
         """Calls that were made, and why there were no more."""
-        done = enrich(
-            self.conn, self.client, self.tokens, self.setup.redis_url, limit=CALLS_A_RUN, now=lambda: self.now
-        )
+        done = enrich(self.conn, self.access, self.setup.redis_url, limit=CALLS_A_RUN, now=lambda: self.now)
         return done.total_calls, done.stopped
 
 

@@ -1,4 +1,4 @@
-"""The page that Spotify sends a browser back to waits for one answer, whatever else happens on its port."""
+"""The page that Spotify sends a browser back to waits for one answer and ignores everything else on its port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATE = "the-state-of-this-login"
 
 @pytest.fixture
 def redirect_uri() -> str:
-    """An address on a port that was free just now."""
+    """An address on a free port."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         return f"http://127.0.0.1:{free.getsockname()[1]}/auth/callback"
 
@@ -75,7 +75,7 @@ def test_a_denial_is_an_answer(callback: Callback, redirect_uri: str) -> None:
         (f"/auth/callback?state={STATE}", 400),
     ],
 )
-def test_anything_else_gets_a_page_and_the_wait_goes_on(
+def test_any_other_request_gets_a_page_and_the_wait_continues(
     callback: Callback, redirect_uri: str, path: str, status: int
 ) -> None:
     base = redirect_uri.removesuffix("/auth/callback")
@@ -94,7 +94,7 @@ def test_nothing_of_a_request_is_shown_or_printed(
     assert capfd.readouterr() == ("", "")
 
 
-def test_noise_on_the_port_does_not_keep_an_answer_away(
+def test_other_connections_do_not_prevent_an_answer(
     callback: Callback, redirect_uri: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     port = int(redirect_uri.split(":")[2].partition("/")[0])
@@ -112,7 +112,7 @@ def test_noise_on_the_port_does_not_keep_an_answer_away(
     assert capfd.readouterr() == ("", "")
 
 
-def test_several_answers_at_once_are_each_served(callback: Callback, redirect_uri: str) -> None:
+def test_several_answers_at_the_same_time_are_all_served(callback: Callback, redirect_uri: str) -> None:
     pages: list[int] = []
     url = f"{redirect_uri}?code=1&state={STATE}"
     threads = [threading.Thread(target=lambda: pages.append(visit(url).status_code)) for _ in range(5)]
@@ -124,7 +124,7 @@ def test_several_answers_at_once_are_each_served(callback: Callback, redirect_ur
     assert callback.wait(1) == url
 
 
-def test_a_connection_that_says_nothing_does_not_hold_up_the_end(redirect_uri: str) -> None:
+def test_a_silent_connection_does_not_delay_the_end(redirect_uri: str) -> None:
     port = int(redirect_uri.split(":")[2].partition("/")[0])
     with callback_server(redirect_uri, STATE):
         idle = socket.create_connection(("127.0.0.1", port))
@@ -134,19 +134,19 @@ def test_a_connection_that_says_nothing_does_not_hold_up_the_end(redirect_uri: s
     idle.close()
 
 
-def test_the_port_is_free_again_afterwards(redirect_uri: str) -> None:
+def test_the_port_is_free_after_the_block(redirect_uri: str) -> None:
     for _ in range(2):
         with callback_server(redirect_uri, STATE):
             visit(f"{redirect_uri}?code=1&state={STATE}")
 
 
-def test_a_port_in_use_is_one_clear_line(callback: Callback, redirect_uri: str) -> None:
+def test_a_port_in_use_is_a_one_line_error(callback: Callback, redirect_uri: str) -> None:
     said = r"^127\.0\.0\.1:\d+: Address already in use; .*--paste"
     with pytest.raises(CallbackPortInUse, match=said), callback_server(redirect_uri, STATE):
         pass
 
 
-def test_nobody_who_answers_is_one_clear_line(callback: Callback) -> None:
+def test_a_missing_answer_is_a_one_line_error(callback: Callback) -> None:
     with pytest.raises(NoAnswer, match=r"--paste"):
         callback.wait(0.01)
 
@@ -161,11 +161,11 @@ def test_nobody_who_answers_is_one_clear_line(callback: Callback) -> None:
         ("https://127.0.0.1:3001/auth/callback", False),
     ],
 )
-def test_only_plain_http_on_this_machine_can_be_listened_at(redirect_uri: str, can: bool) -> None:
+def test_only_plain_http_addresses_of_this_machine_can_be_used(redirect_uri: str, can: bool) -> None:
     assert can_listen(redirect_uri) is can
 
 
-def test_elsewhere_the_way_out_is_named() -> None:
+def test_the_error_for_another_address_names_the_alternative() -> None:
     redirect_uri = "https://myi.example.org/auth/callback"
     with pytest.raises(NotOnThisMachine, match="--paste"), callback_server(redirect_uri, STATE):
         pass

@@ -1,4 +1,4 @@
-"""When listeners are polled: no play lost while the quota allows it, neither the cooldown nor the quota broken."""
+"""When users are polled: no play is lost while the quota allows it, and the cooldown and the quota are kept."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from myi_pipelines.warehouse.poll_pacing import (
     Listening,
     Quota,
     aggregate_demand,
+    fastest_seconds_per_play,
     next_interval,
-    pace,
 )
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 TICK = timedelta(minutes=5)
 WORST_CASE_CALLS = 72
-"""A day, of one account that is polled every 20 minutes: enough even for 30 s plays without a pause."""
+"""The calls per day for a poll every 20 minutes: enough even for plays of 30 s without a pause."""
 
 
 class Habit(NamedTuple):
@@ -39,7 +39,7 @@ class Habit(NamedTuple):
 
 
 class Polls(NamedTuple):
-    """What became of one listener: when they were polled, and when how many plays had left the window unseen."""
+    """The polls of one user: their times, and for each poll that lost plays its time and their number."""
 
     at: list[datetime]
     lost: list[tuple[datetime, int]]
@@ -68,18 +68,18 @@ def plays_of(habit: Habit, days: int) -> list[datetime]:
     return ends
 
 
-def simulate(listeners: Sequence[Habit], quota: Quota, *, days: int = 2, seed: int = 0) -> list[Polls]:
-    """Ticks go by, each a few seconds late; whoever is due is polled and told when next."""
+def simulate(users: Sequence[Habit], quota: Quota, *, days: int = 2, seed: int = 0) -> list[Polls]:
+    """Simulate ticks, each a few seconds late: poll the due users and schedule their next polls."""
     chance = random.Random(seed)
-    ends = [plays_of(habit, days) for habit in listeners]
-    polls = [Polls([], []) for _ in listeners]
-    known = [Listening() for _ in listeners]
-    due = [BEGAN] * len(listeners)
-    seen = [0] * len(listeners)
+    ends = [plays_of(habit, days) for habit in users]
+    polls = [Polls([], []) for _ in users]
+    known = [Listening() for _ in users]
+    due = [BEGAN] * len(users)
+    seen = [0] * len(users)
     for tick in range(int(days * DAY / quota.tick)):
         now = BEGAN + tick * quota.tick + timedelta(seconds=chance.uniform(0, 20))
         total_demand, before = aggregate_demand(known, now, quota), list(known)
-        for one in range(len(listeners)):
+        for one in range(len(users)):
             if due[one] > now:
                 continue
             over = bisect_right(ends[one], now)
@@ -88,7 +88,7 @@ def simulate(listeners: Sequence[Habit], quota: Quota, *, days: int = 2, seed: i
             gap = now if polls[one].lost and polls[one].lost[-1][0] == now else known[one].last_gap_at
             seen[one] = over
             page = ends[one][max(0, over - VISIBLE_PLAYS) : over]
-            known[one] = Listening(page[-1] if page else None, pace(page, now), gap)
+            known[one] = Listening(page[-1] if page else None, fastest_seconds_per_play(page, now), gap)
             polls[one].at.append(now)
             due[one] = now + next_interval(known[one], total_demand.without(before[one]), now)
     return polls
@@ -104,23 +104,23 @@ def most_in_a_day(polls: Sequence[Polls]) -> int:
 @example([NONSTOP], 0, 0)
 @example([NONSTOP] * 7, 0, 0)
 @example([ONCE_A_WEEK, NONSTOP], 0, 0)
-def test_no_play_is_lost_while_the_quota_allows_it(listeners: list[Habit], spare: int, seed: int) -> None:
-    enough = int((len(listeners) * (WORST_CASE_CALLS + 2)) / 0.95) + 1 + spare
-    polls = simulate(listeners, Quota(enough, TICK), seed=seed)
-    assert [one.lost for one in polls] == [[]] * len(listeners)
+def test_no_play_is_lost_while_the_quota_allows_it(users: list[Habit], spare: int, seed: int) -> None:
+    enough = int((len(users) * (WORST_CASE_CALLS + 2)) / 0.95) + 1 + spare
+    polls = simulate(users, Quota(enough, TICK), seed=seed)
+    assert [one.lost for one in polls] == [[]] * len(users)
     assert most_in_a_day(polls) <= enough
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(habits, min_size=1, max_size=15), st.integers(4, 100), st.integers(0, 9))
-def test_all_together_stay_within_the_quota(listeners: list[Habit], calls_each: int, seed: int) -> None:
-    quota = Quota(len(listeners) * calls_each, TICK)
-    assert most_in_a_day(simulate(listeners, quota, seed=seed)) <= quota.calls_per_day
+def test_all_users_together_stay_within_the_quota(users: list[Habit], calls_each: int, seed: int) -> None:
+    quota = Quota(len(users) * calls_each, TICK)
+    assert most_in_a_day(simulate(users, quota, seed=seed)) <= quota.calls_per_day
 
 
 def test_a_hundred_accounts_share_a_small_quota() -> None:
     chance = random.Random(1)
-    listeners = [
+    users = [
         Habit(
             seconds=chance.choice([30, 60, 180, 240]),
             plays=chance.choice([1, 10, 60, 500]),
@@ -129,7 +129,7 @@ def test_a_hundred_accounts_share_a_small_quota() -> None:
         )
         for _ in range(100)
     ]
-    polls = simulate(listeners, Quota(600, TICK))
+    polls = simulate(users, Quota(600, TICK))
     assert 400 <= most_in_a_day(polls) <= 600
     assert all(len(one.at) >= 2 for one in polls)
 
@@ -141,13 +141,13 @@ def test_a_hundred_accounts_share_a_small_quota() -> None:
     st.sampled_from([1, 2, 3, 5, 7, 15, 30, 59]),
     st.integers(0, 9),
 )
-def test_nobody_is_polled_within_the_cooldown(listeners: list[Habit], calls: int, minutes: int, seed: int) -> None:
-    for one in simulate(listeners, Quota(calls, timedelta(minutes=minutes)), days=1, seed=seed):
+def test_no_user_is_polled_within_the_cooldown(users: list[Habit], calls: int, minutes: int, seed: int) -> None:
+    for one in simulate(users, Quota(calls, timedelta(minutes=minutes)), days=1, seed=seed):
         assert all(after - before >= COOLDOWN for before, after in pairwise(one.at))
 
 
-def test_a_tight_quota_goes_to_those_who_listen() -> None:
-    """A hundred accounts and 600 calls: 6 each would lose plays of whoever never pauses."""
+def test_a_small_quota_goes_to_the_users_who_listen() -> None:
+    """A hundred accounts and 600 calls: with 6 calls each, users who never pause would lose plays."""
     busy = [NONSTOP, Habit(60.0, 20_000, 60.0, 0.0), Habit(200.0, 20_000, 60.0, 0.0)]
     polls = simulate([*busy, *[ONCE_A_WEEK] * 97], Quota(600, TICK))
     noticed = BEGAN + DAY / 2
@@ -156,7 +156,7 @@ def test_a_tight_quota_goes_to_those_who_listen() -> None:
     assert most_in_a_day(polls) <= 600
 
 
-def test_an_active_listener_is_polled_every_few_minutes_and_an_idle_one_seldom() -> None:
+def test_an_active_user_is_polled_every_few_minutes_and_an_idle_one_rarely() -> None:
     now, quota = BEGAN, Quota(600, TICK)
     active = Listening(now - timedelta(minutes=4), 200.0)
     idle = Listening(now - timedelta(hours=5), 200.0)
@@ -172,14 +172,14 @@ def test_a_possible_gap_shortens_the_interval_for_a_day() -> None:
     for number in (0, 20, 99):
         others = aggregate_demand([idle] * number, now, quota)
         assert next_interval(gap, others, now) < next_interval(idle, others, now)
-    nobody = aggregate_demand([], now, quota)
-    assert next_interval(idle._replace(last_gap_at=now - DAY), nobody, now) == next_interval(idle, nobody, now)
+    no_others = aggregate_demand([], now, quota)
+    assert next_interval(idle._replace(last_gap_at=now - DAY), no_others, now) == next_interval(idle, no_others, now)
 
 
-def test_pace_is_that_of_the_fastest_stretch_of_the_last_days() -> None:
+def test_the_pace_is_measured_over_the_fastest_sequence_of_the_last_days() -> None:
     slow = [BEGAN - timedelta(minutes=10 * play) for play in range(20)]
     fast = [BEGAN - timedelta(hours=9, seconds=40 * play) for play in range(15)]
     long_ago = [BEGAN - timedelta(days=20, seconds=31 * play) for play in range(15)]
-    assert pace(slow + fast + long_ago, BEGAN) == 40.0
-    assert pace(slow[:5], BEGAN) is None
-    assert pace([BEGAN - timedelta(seconds=second) for second in range(20)], BEGAN) == 30.0
+    assert fastest_seconds_per_play(slow + fast + long_ago, BEGAN) == 40.0
+    assert fastest_seconds_per_play(slow[:5], BEGAN) is None
+    assert fastest_seconds_per_play([BEGAN - timedelta(seconds=second) for second in range(20)], BEGAN) == 30.0

@@ -1,4 +1,4 @@
-"""The Web API as it should be: what each method asks and gives back, and how many calls it makes."""
+"""The Web API without faults: what each method requests and returns, and how many calls it makes."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +26,12 @@ def test_me_is_the_listener(client: SpotifyClient, token: str, simulator: Simula
     assert (me.spotify_id, me.account_id, me.display_name) == (true.spotify_id, true.account_id, true.display_name)
 
 
-def test_me_without_an_account_id_says_none(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_me_without_an_account_id_has_none(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     simulator.control.fault("omit_account_id")
     assert client.me(token).account_id is None
 
 
-def test_recently_played_is_the_visible_window_in_one_call(
+def test_recently_played_returns_the_visible_window_in_one_call(
     client: SpotifyClient, token: str, simulator: Simulator, listener: str
 ) -> None:
     shown = simulator.control.shown(listener)
@@ -42,15 +42,13 @@ def test_recently_played_is_the_visible_window_in_one_call(
     assert len(paths(simulator)) == 1
 
 
-def test_a_local_file_comes_without_an_id(
-    client: SpotifyClient, token: str, simulator: Simulator, listener: str
-) -> None:
+def test_a_local_file_has_no_id(client: SpotifyClient, token: str, simulator: Simulator, listener: str) -> None:
     ended = simulator.control.now()
     simulator.control.add_play(listener, None, ended)
     assert any(play.track["id"] is None and play.played_at == ended for play in client.recently_played(token))
 
 
-def test_items_that_are_no_plays_are_left_out(
+def test_items_that_are_not_plays_are_left_out(
     client: SpotifyClient, token: str, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "myi_pipelines")
@@ -62,7 +60,7 @@ def test_items_that_are_no_plays_are_left_out(
     assert [one.getMessage()[:25] for one in caplog.records] == ["3 recently played items h"]
 
 
-def test_an_empty_window_is_no_play(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_an_empty_window_has_no_plays(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     simulator.control.fault("json_200", body={"items": [], "next": None, "cursors": None})
     assert client.recently_played(token) == []
 
@@ -78,7 +76,7 @@ def test_top_lists_are_one_call_of_50_each(client: SpotifyClient, token: str, si
     assert [term in path and "limit=50" in path for path in paths(simulator)] == [True, True]
 
 
-def test_single_objects_come_by_their_ids(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_single_objects_are_found_by_their_ids(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     catalog = simulator.control.catalog()
     track, artist, album = catalog.tracks[3], catalog.artists[3], catalog.albums[3]
     assert client.track(token, track.id)["external_ids"]["isrc"] == track.isrc
@@ -87,7 +85,7 @@ def test_single_objects_come_by_their_ids(client: SpotifyClient, token: str, sim
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_gone_id_is_gone_in_one_call(status: int, client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_a_gone_id_costs_one_call(status: int, client: SpotifyClient, token: str, simulator: Simulator) -> None:
     gone = simulator.control.catalog().tracks[5].id
     simulator.control.make_gone(gone, status)
     with pytest.raises(Gone):
@@ -99,7 +97,7 @@ def test_a_gone_id_is_gone_in_one_call(status: int, client: SpotifyClient, token
 
 
 @pytest.mark.parametrize("no_id", ["", "local:file", "spotify:track:" + NOBODY, "a/../me", "ä" * 22, NOBODY + "\n"])
-def test_what_is_no_id_is_gone_without_a_call(
+def test_an_invalid_id_is_gone_without_a_call(
     no_id: str, client: SpotifyClient, token: str, simulator: Simulator
 ) -> None:
     for ask in (client.track, client.artist, client.album, client.album_tracks):
@@ -109,7 +107,7 @@ def test_what_is_no_id_is_gone_without_a_call(
     assert paths(simulator) == []
 
 
-def test_a_page_of_a_proxy_is_no_tombstone(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_a_404_page_of_a_proxy_does_not_mean_gone(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     track = simulator.control.catalog().tracks[0].id
     simulator.control.fault("server_error", path_prefix="/v1/tracks", status=404)
     with pytest.raises(MalformedReply):
@@ -121,7 +119,7 @@ def test_a_page_of_a_proxy_is_no_tombstone(client: SpotifyClient, token: str, si
         client.track(token, track)
 
 
-def test_a_relinked_track_comes_under_its_other_id(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_a_relinked_track_has_its_other_id(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     asked, other = (track.id for track in simulator.control.catalog().tracks[:2])
     simulator.control.relink(asked, other)
     assert client.track(token, asked)["id"] == other
@@ -161,7 +159,7 @@ def extended_token(extended_simulator: Simulator, app: App) -> str:
     return token
 
 
-def test_a_batch_answers_each_id_in_order_and_none_for_gone_ones(
+def test_a_batch_returns_each_id_in_order_and_none_for_gone_ones(
     extended: SpotifyClient, extended_token: str, extended_simulator: Simulator
 ) -> None:
     catalog = extended_simulator.control.catalog()
@@ -181,7 +179,7 @@ def test_a_batch_answers_each_id_in_order_and_none_for_gone_ones(
     assert len(paths(extended_simulator)) == 3
 
 
-def test_a_batch_that_answers_too_little_is_malformed(
+def test_a_batch_reply_with_too_few_entries_is_malformed(
     extended: SpotifyClient, extended_token: str, extended_simulator: Simulator
 ) -> None:
     extended_simulator.control.fault("json_200", path_prefix="/v1/tracks", body={"tracks": []})
@@ -198,7 +196,7 @@ def test_a_search_finds_a_track_by_name_and_artist(client: SpotifyClient, token:
     assert client.search_track(token, 'no "such: track', "artist:nobody") == []
 
 
-def test_calls_are_counted_where_spotify_counts_them(
+def test_calls_count_in_the_groups_that_spotify_counts(
     client: SpotifyClient, token: str, simulator: Simulator, gate: Gate
 ) -> None:
     catalog = simulator.control.catalog()

@@ -1,4 +1,4 @@
-"""The Web API as it is: every fault, what it is called, how many calls it costs, and that nobody sleeps over it."""
+"""The Web API with every fault: its error, how many calls it costs, and that no call sleeps for long."""
 
 import contextlib
 import socket
@@ -29,7 +29,7 @@ POLLED = "/v1/me/player"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_sleeps() -> Any:
+def _no_test_sleeps_long() -> Any:
     began = time.monotonic()
     yield
     assert time.monotonic() - began < 10
@@ -95,7 +95,7 @@ def test_every_fault_is_named_and_costs_few_calls(
         ("forbidden", ForbiddenKind.OTHER),
     ],
 )
-def test_the_three_403s_are_told_apart(
+def test_the_three_meanings_of_403_are_distinguished(
     kind: str, meant: ForbiddenKind, client: SpotifyClient, token: str, simulator: Simulator
 ) -> None:
     simulator.control.fault(kind)
@@ -112,7 +112,7 @@ def test_the_three_403s_are_told_apart(
         ("forbidden", ForbiddenKind.BATCH_NOT_ALLOWED),
     ],
 )
-def test_a_403_of_a_batch_is_read_before_it_is_believed(
+def test_a_403_of_a_batch_is_classified_by_its_message(
     kind: str, meant: ForbiddenKind, client: SpotifyClient, token: str, simulator: Simulator
 ) -> None:
     simulator.control.fault(kind, path_prefix="/v1/tracks")
@@ -121,7 +121,7 @@ def test_a_403_of_a_batch_is_read_before_it_is_believed(
     assert raised.value.kind is meant
 
 
-def test_words_in_a_search_are_not_taken_for_the_reason_of_a_403(
+def test_words_in_a_search_are_not_mistaken_for_the_reason_of_a_403(
     client: SpotifyClient, token: str, simulator: Simulator
 ) -> None:
     simulator.control.fault("forbidden", path_prefix="/v1/search")
@@ -148,7 +148,7 @@ def test_words_in_a_search_are_not_taken_for_the_reason_of_a_403(
         ("quota_exceeded", "nan", timedelta(hours=1), True),
     ],
 )
-def test_a_429_is_raised_at_once_and_nobody_calls_until_it_is_over(
+def test_a_429_is_raised_at_once_and_stops_all_calls_until_it_ends(
     kind: str,
     retry_after: int | str | None,
     pause: timedelta,
@@ -179,7 +179,9 @@ def test_a_429_is_raised_at_once_and_nobody_calls_until_it_is_over(
     later.close()
 
 
-def test_a_real_window_is_met_once(client: SpotifyClient, token: str, simulator: Simulator, clock: MovedClock) -> None:
+def test_a_real_window_is_reached_only_once(
+    client: SpotifyClient, token: str, simulator: Simulator, clock: MovedClock
+) -> None:
     simulator.control.fault("window", calls=10)
     for _ in range(20):
         try:
@@ -190,7 +192,7 @@ def test_a_real_window_is_met_once(client: SpotifyClient, token: str, simulator:
     assert [one.status for one in simulator.control.requests(POLLED)].count(429) == 1
 
 
-def test_a_short_outage_is_sat_out_within_two_seconds(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_a_short_outage_is_retried_within_two_seconds(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     began = time.monotonic()
     simulator.control.fault("server_error", times=1)
     simulator.control.fault("drop", times=1)
@@ -219,7 +221,7 @@ def test_a_server_that_is_down_is_unavailable(gate: Gate, unused_url: str) -> No
     client.close()
 
 
-def test_a_body_that_stops_coming_is_a_timeout_and_waited_for_once(gate: Gate) -> None:
+def test_a_body_that_stops_arriving_is_a_timeout_and_is_waited_for_once(gate: Gate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         accepted: list[socket.socket] = []
 
@@ -241,7 +243,7 @@ def test_a_body_that_stops_coming_is_a_timeout_and_waited_for_once(gate: Gate) -
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_restarted_spotify_is_found_again(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+def test_calls_work_again_after_spotify_restarts(client: SpotifyClient, token: str, simulator: Simulator) -> None:
     client.me(token)
     simulator.stop()
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""The accounts service: logging in with PKCE, refreshing, and everything that it may answer instead."""
+"""The accounts service: logging in with PKCE, refreshing, and every other answer."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def test_a_refresh_gives_a_new_access_token(app: App, tokens: TokenReply) -> Non
     assert reply.expires_at == NOW + timedelta(hours=1)
 
 
-def test_an_app_with_a_secret_says_so_in_a_header() -> None:
+def test_an_app_with_a_secret_sends_it_in_a_header() -> None:
     setup = Setup(listeners=1, client_id="an-app", client_secret="a-secret")
     with Simulator(setup) as simulator:
         app = App("an-app", REDIRECT_URI, client_secret="a-secret", accounts_url=simulator.url)
@@ -66,21 +66,23 @@ def test_an_app_with_a_secret_says_so_in_a_header() -> None:
 
 
 @pytest.mark.parametrize("kind", ["omit_refresh_token", "empty_refresh_token"])
-def test_a_reply_without_a_refresh_token_says_none(
+def test_a_reply_without_a_refresh_token_has_none(
     kind: str, simulator: Simulator, app: App, tokens: TokenReply
 ) -> None:
     simulator.control.fault(kind)
     assert oauth.refresh(app, tokens.refresh_token or "").refresh_token is None
 
 
-def test_a_rotated_refresh_token_is_given(simulator: Simulator, app: App, tokens: TokenReply) -> None:
+def test_a_rotated_refresh_token_is_returned(simulator: Simulator, app: App, tokens: TokenReply) -> None:
     simulator.control.fault("rotate_refresh_token")
     rotated = oauth.refresh(app, tokens.refresh_token or "").refresh_token
     assert rotated
     assert rotated != tokens.refresh_token
 
 
-def test_a_reply_without_a_scope_says_none_and_asks_nobody(simulator: Simulator, app: App, tokens: TokenReply) -> None:
+def test_a_reply_without_a_scope_has_none_and_makes_no_other_call(
+    simulator: Simulator, app: App, tokens: TokenReply
+) -> None:
     simulator.control.fault("omit_scope")
     assert oauth.refresh(app, tokens.refresh_token or "").scopes is None
 
@@ -94,7 +96,7 @@ def test_a_reply_without_a_scope_says_none_and_asks_nobody(simulator: Simulator,
         ("for somebody@example.com: no", "Spotify does not accept the stored authorization"),
     ],
 )
-def test_an_invalid_grant_needs_a_login_and_is_asked_once(
+def test_an_invalid_grant_needs_a_login_and_is_requested_once(
     description: str, reason: str, simulator: Simulator, app: App, tokens: TokenReply
 ) -> None:
     simulator.control.fault("invalid_grant", description=description, times=None)
@@ -140,7 +142,7 @@ def test_an_authorization_ends_after_six_months(simulator: Simulator, app: App, 
         ("rate_limited_text", {}, RateLimited, 1),
     ],
 )
-def test_every_other_answer_is_named(
+def test_every_other_answer_has_its_error(
     kind: str,
     details: dict[str, Any],
     error: type[SpotifyError],
@@ -157,14 +159,14 @@ def test_every_other_answer_is_named(
     assert calls_made(simulator, "/api/token", calls) == calls
 
 
-def test_a_429_says_when(simulator: Simulator, app: App, tokens: TokenReply) -> None:
+def test_a_429_names_the_time_of_the_next_call(simulator: Simulator, app: App, tokens: TokenReply) -> None:
     simulator.control.fault("rate_limited", path_prefix="/api/token", retry_after=120)
     with pytest.raises(RateLimited) as raised:
         oauth.refresh(app, tokens.refresh_token or "", now=lambda: NOW)
     assert raised.value.retry_at == NOW + timedelta(minutes=2)
 
 
-def test_a_short_outage_is_sat_out(simulator: Simulator, app: App, tokens: TokenReply) -> None:
+def test_a_short_outage_is_retried(simulator: Simulator, app: App, tokens: TokenReply) -> None:
     simulator.control.fault("server_error", path_prefix="/api/token", times=2)
     assert oauth.refresh(app, tokens.refresh_token or "").access_token
 

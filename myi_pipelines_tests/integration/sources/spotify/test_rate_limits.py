@@ -70,7 +70,7 @@ def test_the_minute_moves_and_says_when_it_has_room(make_gate: MakeGate, clock: 
 # The day
 
 
-def test_a_family_s_day_is_used_up_alone(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_each_group_uses_up_its_own_day(make_gate: MakeGate, clock: MovedClock) -> None:
     gate = make_gate(calls_per_minute=1_000, calls_per_day=10)
     began = clock()
     assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 15) == 10
@@ -83,33 +83,33 @@ def test_a_family_s_day_is_used_up_alone(make_gate: MakeGate, clock: MovedClock)
     assert gate.refusal(EndpointGroup.TRACKS, Priority.ENRICH) is None
 
 
-def test_polling_keeps_its_reserve_of_its_own_family(make_gate: MakeGate) -> None:
+def test_polling_keeps_a_reserve_of_its_group(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=1_000, calls_per_day=10)
     assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.ENRICH, 20) == 5
     assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 20) == 5
 
 
-def test_what_the_day_refuses_uses_up_no_minute(make_gate: MakeGate) -> None:
+def test_a_refusal_by_the_day_uses_up_no_minute(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=20, calls_per_day=3)
     assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 100) == 3
     assert entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 3
     assert entered(gate, EndpointGroup.TOP, Priority.TOP_LISTS, 3) == 3
 
 
-def test_what_the_minute_refuses_uses_up_no_day(make_gate: MakeGate) -> None:
+def test_a_refusal_by_the_minute_uses_up_no_day(make_gate: MakeGate) -> None:
     gate = make_gate(calls_per_minute=5, calls_per_day=100)
     entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 50)
     [usage] = [one for one in gate.usage() if one.group is EndpointGroup.RECENTLY_PLAYED]
     assert (usage.calls_last_minute, usage.calls_last_day, usage.budget) == (5, 5, 100)
 
 
-def test_another_budget_forgets_no_call(make_gate: MakeGate) -> None:
+def test_a_changed_budget_forgets_no_call(make_gate: MakeGate) -> None:
     assert entered(make_gate(calls_per_minute=500, calls_per_day=50), EndpointGroup.TRACKS, Priority.ENRICH, 30) == 30
     assert entered(make_gate(calls_per_minute=500, calls_per_day=40), EndpointGroup.TRACKS, Priority.ENRICH, 30) == 10
     assert entered(make_gate(calls_per_minute=500, calls_per_day=60), EndpointGroup.TRACKS, Priority.ENRICH, 30) == 20
 
 
-def test_usage_shows_each_family(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_usage_lists_each_group(make_gate: MakeGate, clock: MovedClock) -> None:
     gate = make_gate(calls_per_day=100)
     entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 3)
     clock.advance(timedelta(hours=2))
@@ -122,7 +122,7 @@ def test_usage_shows_each_family(make_gate: MakeGate, clock: MovedClock) -> None
     assert usage[EndpointGroup.TRACKS].blocked_until is None
 
 
-def test_no_window_ever_holds_too_many_and_no_refusal_is_longer_than_need_be(
+def test_no_window_exceeds_its_limit_and_no_refusal_is_longer_than_necessary(
     make_gate: MakeGate, clock: MovedClock
 ) -> None:
     chance = random.Random(5)
@@ -156,7 +156,7 @@ def test_no_window_ever_holds_too_many_and_no_refusal_is_longer_than_need_be(
 # blocked_until
 
 
-def test_a_rate_limit_stops_everybody_until_it_ends(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_a_rate_limit_stops_all_processes_until_it_ends(make_gate: MakeGate, clock: MovedClock) -> None:
     make_gate().rate_limited(timedelta(seconds=12))
     other = make_gate()
     for group in EndpointGroup:
@@ -168,7 +168,7 @@ def test_a_rate_limit_stops_everybody_until_it_ends(make_gate: MakeGate, clock: 
     other.enter(EndpointGroup.TOP, Priority.POLL)
 
 
-def test_a_quota_stops_one_family(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_a_quota_stops_one_group(make_gate: MakeGate, clock: MovedClock) -> None:
     make_gate().quota_exceeded(EndpointGroup.TRACKS, timedelta(seconds=86_236))
     other = make_gate()
     with pytest.raises(QuotaExceeded) as raised:
@@ -197,12 +197,12 @@ def test_pauses_without_retry_after_double_until_a_call_goes_through(make_gate: 
     assert gate.rate_limited(None).retry_at == clock() + 30 * SECOND
 
 
-def test_several_calls_refused_at_once_are_one_strike(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_calls_refused_at_the_same_time_count_as_one_refusal(make_gate: MakeGate, clock: MovedClock) -> None:
     untils = {make_gate().quota_exceeded(EndpointGroup.TRACKS, None).retry_at for _ in range(5)}
     assert untils == {clock() + timedelta(hours=1)}
 
 
-def test_an_absurd_retry_after_is_not_believed(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_a_very_long_retry_after_is_shortened(make_gate: MakeGate, clock: MovedClock) -> None:
     assert make_gate().rate_limited(timedelta(days=4_000)).retry_at == clock() + timedelta(hours=48)
 
 
@@ -212,7 +212,7 @@ QUICK = CircuitRules(open_for=timedelta(seconds=0.8))
 
 
 @pytest.mark.parametrize("error", [Unavailable("down"), MalformedReply("HTML")])
-def test_five_failures_in_a_minute_open_the_circuit_for_everybody(
+def test_five_failures_in_a_minute_open_the_circuit_for_all_processes(
     error: Exception, make_gate: MakeGate, clock: MovedClock
 ) -> None:
     gates = [make_gate() for _ in range(5)]
@@ -225,7 +225,7 @@ def test_five_failures_in_a_minute_open_the_circuit_for_everybody(
     assert clock() + 25 * SECOND < raised.value.retry_at <= clock() + 30 * SECOND
 
 
-def test_successes_between_do_not_hide_failures(make_gate: MakeGate) -> None:
+def test_successes_between_failures_do_not_reset_the_count(make_gate: MakeGate) -> None:
     gate = make_gate()
     for _ in range(5):
         fail(gate, Unavailable("down"))
@@ -245,7 +245,7 @@ def test_old_failures_are_forgotten(make_gate: MakeGate) -> None:
 
 
 @pytest.mark.parametrize("error", [RateLimited("no", MovedClock()()), ValueError("a mistake"), KeyboardInterrupt()])
-def test_what_is_no_outage_opens_no_circuit(error: BaseException, make_gate: MakeGate) -> None:
+def test_errors_other_than_outages_open_no_circuit(error: BaseException, make_gate: MakeGate) -> None:
     gate = make_gate()
     for _ in range(6):
         with pytest.raises(type(error)), gate.guarding():
@@ -271,7 +271,7 @@ def test_after_the_pause_an_answer_closes_the_circuit_and_a_failure_opens_it(mak
     assert other.refusal(EndpointGroup.TOP, Priority.POLL) is None
 
 
-def test_after_the_pause_one_call_alone_tries(make_gate: MakeGate) -> None:
+def test_after_the_pause_only_one_call_is_made_as_a_trial(make_gate: MakeGate) -> None:
     gate, other = make_gate(circuit=QUICK), make_gate(circuit=QUICK)
     for _ in range(5):
         fail(gate, Unavailable("down"))
@@ -283,7 +283,7 @@ def test_after_the_pause_one_call_alone_tries(make_gate: MakeGate) -> None:
     assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 3
 
 
-def test_a_call_that_meets_an_open_circuit_is_not_made(make_gate: MakeGate) -> None:
+def test_an_open_circuit_prevents_the_call(make_gate: MakeGate) -> None:
     gate, made = make_gate(), []
     for _ in range(5):
         fail(gate, Unavailable("down"))
@@ -295,7 +295,7 @@ def test_a_call_that_meets_an_open_circuit_is_not_made(make_gate: MakeGate) -> N
 # Redis away
 
 
-def test_without_redis_polls_go_on_slowly_and_the_rest_waits(
+def test_without_redis_polls_continue_slowly_and_other_calls_wait(
     make_gate: MakeGate, clock: MovedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     gate = make_gate("redis://127.0.0.1:1/0", local_calls_per_minute=4)
@@ -309,7 +309,7 @@ def test_without_redis_polls_go_on_slowly_and_the_rest_waits(
     assert [one.getMessage().partition(" (")[0] for one in warnings] == ["Redis does not answer"]
 
 
-def test_without_redis_refusals_and_outages_are_still_heeded(make_gate: MakeGate, clock: MovedClock) -> None:
+def test_without_redis_refusals_and_outages_still_stop_calls(make_gate: MakeGate, clock: MovedClock) -> None:
     gate = make_gate("redis://127.0.0.1:1/0")
     for _ in range(5):
         fail(gate, Unavailable("down"))
@@ -321,14 +321,14 @@ def test_without_redis_refusals_and_outages_are_still_heeded(make_gate: MakeGate
     assert refusal.retry_at == clock() + 40 * SECOND
 
 
-def test_a_redis_that_does_not_answer_costs_a_moment_once(make_gate: MakeGate) -> None:
+def test_a_redis_that_does_not_answer_is_waited_for_once(make_gate: MakeGate) -> None:
     gate = make_gate("redis://127.0.0.1:1/0")
     began = time.monotonic()
     entered(gate, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 200)
     assert time.monotonic() - began < 2
 
 
-def test_a_redis_that_hangs_costs_a_moment_once(make_gate: MakeGate) -> None:
+def test_a_redis_that_hangs_is_waited_for_once(make_gate: MakeGate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         gate = make_gate(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", redis_pause_seconds=60)
         began = time.monotonic()
@@ -336,7 +336,7 @@ def test_a_redis_that_hangs_costs_a_moment_once(make_gate: MakeGate) -> None:
         assert time.monotonic() - began < 4
 
 
-def test_a_restarted_redis_still_knows_blocks_and_calls(
+def test_a_restarted_redis_keeps_blocks_and_calls(
     make_gate: MakeGate, own_redis: RedisServer, clock: MovedClock
 ) -> None:
     gate = make_gate(own_redis.url(), redis_pause_seconds=0.1)
@@ -353,7 +353,9 @@ def test_a_restarted_redis_still_knows_blocks_and_calls(
     assert entered(gate, EndpointGroup.TRACKS, Priority.ENRICH, 1) == 1
 
 
-def test_what_was_refused_while_redis_was_away_is_told_it_later(make_gate: MakeGate, own_redis: RedisServer) -> None:
+def test_a_refusal_during_a_redis_outage_is_recorded_when_redis_returns(
+    make_gate: MakeGate, own_redis: RedisServer
+) -> None:
     gate = make_gate(own_redis.url(), redis_pause_seconds=0.1)
     own_redis.stop()
     gate.rate_limited(timedelta(minutes=3))
@@ -363,7 +365,7 @@ def test_what_was_refused_while_redis_was_away_is_told_it_later(make_gate: MakeG
     assert make_gate(own_redis.url()).refusal(EndpointGroup.TOP, Priority.POLL) is not None
 
 
-def test_an_emptied_redis_is_told_again(make_gate: MakeGate, redis_url: str) -> None:
+def test_blocks_are_recorded_again_in_an_emptied_redis(make_gate: MakeGate, redis_url: str) -> None:
     gate = make_gate()
     gate.rate_limited(timedelta(minutes=3))
     with redis.Redis.from_url(redis_url) as client:
@@ -372,7 +374,7 @@ def test_an_emptied_redis_is_told_again(make_gate: MakeGate, redis_url: str) -> 
     assert make_gate().refusal(EndpointGroup.TOP, Priority.POLL) is not None
 
 
-def test_redis_is_logged_once_away_and_once_back(
+def test_the_start_and_the_end_of_a_redis_outage_are_logged_once(
     make_gate: MakeGate, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     gate = make_gate(own_redis.url(), redis_pause_seconds=0.0)

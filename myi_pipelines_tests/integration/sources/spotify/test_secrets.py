@@ -46,7 +46,7 @@ TOKEN_FAULTS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture
 def everything_logged() -> Iterator[io.StringIO]:
-    """All loggers of all libraries at DEBUG, as the most curious configuration would have them."""
+    """What all loggers of all libraries write at DEBUG, the most verbose configuration."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setLevel(logging.DEBUG)
@@ -63,8 +63,8 @@ def everything_logged() -> Iterator[io.StringIO]:
         logging.getLogger(name).disabled = disabled
 
 
-def told_by(error: BaseException) -> str:
-    """All that an error report could show, with the errors behind it and their attributes."""
+def text_of(error: BaseException) -> str:
+    """Everything that an error report can contain: the traceback, the causes and their attributes."""
     behind: list[BaseException] = []
     one: BaseException | None = error
     while one is not None:
@@ -74,7 +74,7 @@ def told_by(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr([(one, vars(one)) for one in behind])
 
 
-def test_whatever_happens_no_token_is_told(
+def test_no_fault_reveals_a_token(
     make_gate: Callable[..., Gate],
     simulator: Simulator,
     app: App,
@@ -84,14 +84,14 @@ def test_whatever_happens_no_token_is_told(
 ) -> None:
     refresh_token, app = tokens.refresh_token or "", replace(app, client_secret="the-app-secret")
     secret = {tokens.access_token, refresh_token, "the-app-secret"}
-    told = [repr(tokens), str(tokens), repr(app)]
+    texts = [repr(tokens), str(tokens), repr(app)]
 
     def attempt(action: Callable[[], object]) -> None:
         with contextlib.suppress(StopIteration):
             try:
                 action()
             except SpotifyError as error:
-                told.append(told_by(error))
+                texts.append(text_of(error))
 
     for kind, details in FAULTS:
         client = SpotifyClient(make_gate(**PATIENT), simulator.url, timeout_seconds=0.4)
@@ -100,7 +100,7 @@ def test_whatever_happens_no_token_is_told(
         simulator.control.clear_faults()
         attempt(lambda client=client: client.me(tokens.access_token))  # type: ignore[misc]
         attempt(lambda client=client: client.track(tokens.access_token, "0" * 22))  # type: ignore[misc]
-        told += [repr(client), repr(vars(client)), repr(vars(client.gate))]
+        texts += [repr(client), repr(vars(client)), repr(vars(client.gate))]
         client.close()
     for kind, details in TOKEN_FAULTS:
         simulator.control.fault(kind, path_prefix="/api/token", times=3, **details)
@@ -115,13 +115,13 @@ def test_whatever_happens_no_token_is_told(
     assert "connectionpool" in logged or "GET /v1" in logged, "the libraries were not listened to"
     for word in secret:
         assert word not in logged
-        assert not any(word in one for one in told)
+        assert not any(word in one for one in texts)
     for word in (person.spotify_id, person.account_id, person.display_name or person.account_id):
         assert word not in logged
-        assert not any(word in one for one in told)
+        assert not any(word in one for one in texts)
 
 
-def test_a_logging_configuration_does_not_wake_spotipy_s_logger(
+def test_no_logging_configuration_enables_spotipy_s_logger(
     client: SpotifyClient, token: str, everything_logged: io.StringIO
 ) -> None:
     loggers = {"spotipy": {"level": "DEBUG"}, "spotipy.client": {"level": "DEBUG"}}
@@ -134,13 +134,13 @@ def test_a_logging_configuration_does_not_wake_spotipy_s_logger(
 
 
 def test_an_answered_call_leaves_no_token_in_memory(client: SpotifyClient, simulator: Simulator) -> None:
-    """What a debugger or an error report with local variables finds later."""
-    marked = "a-token-that-nobody-else-has"
+    """A debugger, or an error report with local variables, must not find it later."""
+    unique_token = "a-token-of-no-other-test"
     with contextlib.suppress(SpotifyError):
-        client.me(marked)
+        client.me(unique_token)
     gc.collect()
-    bearer = f"Bearer {marked}"
-    said = {bearer, bearer.encode()}
+    bearer = f"Bearer {unique_token}"
+    secrets = {bearer, bearer.encode()}
     dicts = [list(one.values()) for one in gc.get_objects() if type(one) is dict]
-    held = [values for values in dicts if any(isinstance(value, str | bytes) and value in said for value in values)]
+    held = [values for values in dicts if any(isinstance(value, str | bytes) and value in secrets for value in values)]
     assert held == []

@@ -1,4 +1,4 @@
-"""What each kind of row of the account data becomes."""
+"""Each kind of row in the account data, and what it becomes."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from myi_pipelines_tests.support.export_rows import account, play_of, read_rows
 MINUTE = datetime(2024, 12, 22, 0, 7, tzinfo=UTC)
 
 
-def test_a_track_row_becomes_a_play_of_names_and_a_minute(tmp_path: Path) -> None:
+def test_a_track_row_becomes_a_play_with_names_and_a_minute(tmp_path: Path) -> None:
     assert play_of(tmp_path, account()) == Play(
         Track(None, "Song", "Band", None), Context(*[None] * 8), MINUTE, MINUTE, 214_000
     )

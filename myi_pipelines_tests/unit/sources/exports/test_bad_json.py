@@ -8,9 +8,9 @@ import pytest
 
 from myi_pipelines.sources.exports import (
     EmptyFile,
-    HistoryError,
-    NoHistory,
+    ExportError,
     NotAnArray,
+    NotAnExport,
     NotAZip,
     NotJson,
     TruncatedJson,
@@ -42,8 +42,8 @@ UTF_16 = "f: is in UTF-16, but Spotify sends UTF-8; import the unchanged file"
             b'{"ts": 1, "ms_played": 2}',
             "f: is one JSON object, but a history is an array of rows; import the files that Spotify sent",
         ),
-        (NoHistory, b"[]", f"f: holds no listening history; {ASK_SPOTIFY}"),
-        (NoHistory, b'[{"name": "a playlist"}, 5]', f"f: holds no listening history; {ASK_SPOTIFY}"),
+        (NotAnExport, b"[]", f"f: holds no listening history; {ASK_SPOTIFY}"),
+        (NotAnExport, b'[{"name": "a playlist"}, 5]', f"f: holds no listening history; {ASK_SPOTIFY}"),
         (TruncatedJson, b"[", f"f: is cut off in front of row 1 (byte 1 is the last); {AGAIN}"),
         (TruncatedJson, ONE_ROW.encode(), f"f: is cut off in row 1 (byte 46 is the last); {AGAIN}"),
         (TruncatedJson, f"{ONE_ROW}}}".encode(), f"f: is cut off after row 1 (byte 47 is the last); {AGAIN}"),
@@ -82,11 +82,11 @@ UTF_16 = "f: is in UTF-16, but Spotify sends UTF-8; import the unchanged file"
     ],
 )
 def test_a_bad_json_file_is_refused_in_one_line(
-    tmp_path: Path, kind: type[HistoryError], content: bytes, line: str
+    tmp_path: Path, kind: type[ExportError], content: bytes, line: str
 ) -> None:
     path = tmp_path / "history.json"
     path.write_bytes(content)
-    with pytest.raises(HistoryError) as refused:
+    with pytest.raises(ExportError) as refused:
         read(path)
     assert str(refused.value) == line.replace("f:", "history.json:", 1)
     assert type(refused.value) is kind
@@ -102,7 +102,7 @@ def test_rows_are_numbered_in_errors_wherever_they_are(tmp_path: Path) -> None:
     assert str(refused.value) == f"history.json: is cut off in row 5,000 (byte {len(cut):,} is the last); {AGAIN}"
 
 
-def test_a_file_named_zip_that_is_none_is_called_that(tmp_path: Path) -> None:
+def test_a_file_named_zip_that_is_not_a_zip_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "my_spotify_data.zip"
     path.write_bytes(b"%PDF-1.7")
     with pytest.raises(NotAZip) as refused:
@@ -136,7 +136,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     assert str(refused.value) == line
 
 
-def test_an_error_is_one_printable_line_whatever_the_file_is_called(tmp_path: Path) -> None:
+def test_an_error_is_one_printable_line_for_any_file_name(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"a\nb\x1b[31m\xff.json")
     path.write_bytes(b"hello")
     with pytest.raises(NotJson) as refused:

@@ -114,7 +114,7 @@ def test_names_that_no_database_can_hold_are_cleaned_and_the_play_is_kept(
 @pytest.mark.parametrize(
     "name", ['},{"a":[', "\\", '\\"', '"', "]", "\\u0041", "a\u2028b", "夜\u3000海", "🎵", "e\u0301", "x" * 1_000]
 )
-def test_odd_names_that_can_be_kept_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
+def test_unusual_names_stay_unchanged_when_they_can_be_stored(tmp_path: Path, name: str) -> None:
     found = read_rows(tmp_path, extended(master_metadata_track_name=name))
     assert ([play.track.name for play in found.plays], found.cleaned) == ([name], 0)
 
@@ -130,7 +130,7 @@ def test_bytes_that_json_forbids_in_a_text_are_cleaned(tmp_path: Path, raw: byte
 
 @pytest.mark.parametrize("key", ["platform", "reason_end", "shuffle", "skipped", "incognito_mode", "offline"])
 @pytest.mark.parametrize("value", [7, ["x"], {"a": 1}])
-def test_no_play_is_lost_over_a_context_of_a_wrong_type(tmp_path: Path, key: str, value: object) -> None:
+def test_a_context_value_of_a_wrong_type_costs_no_play(tmp_path: Path, key: str, value: object) -> None:
     found = read_rows(tmp_path, extended(**{key: value}))
     field = {"incognito_mode": "incognito"}.get(key, key)
     assert [getattr(play.context, field) for play in found.plays] == [None]
@@ -143,8 +143,8 @@ def test_a_whole_number_may_be_written_with_a_point(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["ms_played", "ts", "offline_timestamp", "something_new"])
-def test_a_number_of_more_digits_than_python_reads_is_a_bad_value_like_any_other(tmp_path: Path, key: str) -> None:
-    """The C parser that once looked at the first rows brought the process down with it."""
+def test_a_number_with_more_digits_than_python_parses_is_a_bad_value(tmp_path: Path, key: str) -> None:
+    """A C parser that once read the first rows crashed the process."""
     path = tmp_path / "history.json"
     path.write_bytes(as_json([extended(offline=True, **{key: "BIG"}), extended()]).replace(b'"BIG"', b"9" * 5_000))
     found = read(path)
@@ -152,7 +152,7 @@ def test_a_number_of_more_digits_than_python_reads_is_a_bad_value_like_any_other
     assert len(found.plays) == (1 if key in ("ms_played", "ts") else 2)
 
 
-def test_a_clock_may_be_hours_fast(tmp_path: Path) -> None:
+def test_a_time_some_hours_ahead_is_accepted(tmp_path: Path) -> None:
     in_hours = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=20)
     [play] = read_rows(tmp_path, extended(ts=in_hours.isoformat())).plays
     assert play.played_at == in_hours

@@ -1,4 +1,4 @@
-"""An upload as a whole: its identity, its batches, what it never tells, and that it notices when the file changes."""
+"""An upload as a whole: its identity, its batches, what it never reveals, and that a change of the file is an error."""
 
 import doctest
 import hashlib
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from myi_pipelines.sources.exports import ChangedWhileRead, HistoryError, UnreadableFile, find_uploads, open_upload
+from myi_pipelines.sources.exports import ChangedWhileRead, ExportError, UnreadableFile, find_upload_files, open_upload
 from myi_pipelines_tests.support.export_rows import account, as_json, as_zip, extended, read, read_rows
 
 MANY = as_json([extended(ms_played=number) for number in range(5_000)])
@@ -22,7 +22,7 @@ def write(folder: Path, content: bytes, name: str = "history.json") -> Path:
     return path
 
 
-def test_an_upload_knows_its_hash_and_size(tmp_path: Path) -> None:
+def test_an_upload_has_its_hash_and_size(tmp_path: Path) -> None:
     packed = as_zip({"h.json": MANY, "other.json": b"{}"})
     with open_upload(write(tmp_path, packed, "e.zip")) as upload:
         assert upload.sha256 == hashlib.sha256(packed).hexdigest()
@@ -30,7 +30,7 @@ def test_an_upload_knows_its_hash_and_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [1, 7, 1_000, 4_999, 5_000, 5_001])
-def test_batches_have_the_rows_that_were_asked_for(tmp_path: Path, batch_rows: int) -> None:
+def test_batches_have_the_requested_number_of_rows(tmp_path: Path, batch_rows: int) -> None:
     with open_upload(write(tmp_path, MANY)) as upload:
         batches = list(upload.batches(batch_rows))
     sizes = [batch.rows for batch in batches]
@@ -49,7 +49,7 @@ def test_rejected_rows_count_towards_a_batch(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
-def test_rows_may_be_read_again_and_side_by_side(tmp_path: Path) -> None:
+def test_rows_can_be_read_again_and_in_parallel(tmp_path: Path) -> None:
     for path in (write(tmp_path, MANY), write(tmp_path, as_zip({"h.json": MANY}), "h.zip")):
         with open_upload(path) as upload:
             pairs = list(zip(upload.batches(999), upload.batches(999), strict=True))
@@ -77,7 +77,7 @@ def test_nothing_personal_is_in_plays_or_notes_or_errors(tmp_path: Path) -> None
     assert not any(personal in repr(found) for personal in PERSONAL)
     text = as_json(rows)
     for end in (text.index(user.encode()) + 4, text.index(agent.encode()) + 7):
-        with pytest.raises(HistoryError) as refused:
+        with pytest.raises(ExportError) as refused:
             read(write(tmp_path, text[:end]))
         assert not any(personal in str(refused.value) for personal in PERSONAL)
 
@@ -106,7 +106,7 @@ def cut(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [replace, append, overwrite, cut, Path.unlink])
 @pytest.mark.parametrize("name", ["history.json", "history.zip"])
-def test_a_file_that_changes_while_it_is_read_is_noticed(
+def test_a_change_of_the_file_during_reading_is_an_error(
     tmp_path: Path, change: Callable[[Path], None], name: str
 ) -> None:
     path = write(tmp_path, as_zip({"h.json": MANY}) if name.endswith("zip") else MANY, name)
@@ -120,7 +120,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
     assert str(refused.value) == line
 
 
-def test_a_file_that_changes_before_the_last_batch_is_noticed(tmp_path: Path) -> None:
+def test_a_change_of_the_file_before_the_last_batch_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path, as_json([extended()]))
     with open_upload(path) as upload:
         replace(path)
@@ -128,26 +128,26 @@ def test_a_file_that_changes_before_the_last_batch_is_noticed(tmp_path: Path) ->
             next(upload.batches())
 
 
-def test_folders_are_walked_for_zips_and_jsons_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_zips_and_jsons_in_folders_are_found_in_the_order_of_their_names(tmp_path: Path) -> None:
     for name in ("b/2.json", "b/1.ZIP", "a.json", "b/readme.pdf", "b/.hidden.json", ".git/x.json", "__MACOSX/y.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert find_uploads([tmp_path]) == [tmp_path / name for name in ("a.json", "b/1.ZIP", "b/2.json")]
+    assert find_upload_files([tmp_path]) == [tmp_path / name for name in ("a.json", "b/1.ZIP", "b/2.json")]
 
 
-def test_files_are_taken_as_they_are_and_once(tmp_path: Path) -> None:
+def test_each_named_file_is_listed_once(tmp_path: Path) -> None:
     odd = write(tmp_path, b"", "odd.txt")
     good = write(tmp_path, b"", "good.json")
     missing = tmp_path / "missing.json"
-    assert find_uploads([odd, missing, good, tmp_path, odd]) == [odd, missing, good]
+    assert find_upload_files([odd, missing, good, tmp_path, odd]) == [odd, missing, good]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0)
     try:
         with pytest.raises(UnreadableFile):
-            find_uploads([tmp_path])
+            find_upload_files([tmp_path])
     finally:
         tmp_path.chmod(0o700)
 

@@ -1,4 +1,4 @@
-"""What each kind of row of the extended history becomes, of every year's keys."""
+"""Each kind of row in the extended history, with the keys of every year, and what it becomes."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_times_are_utc_however_they_are_written(tmp_path: Path, ts: str, instant
 
 
 @pytest.mark.parametrize("offline_timestamp", [START_SECONDS, START_SECONDS * 1_000, START_SECONDS * 1_000 + 999])
-def test_an_offline_play_ended_when_the_device_says_in_seconds_or_milliseconds(
+def test_an_offline_play_ends_by_the_devices_clock_in_seconds_or_milliseconds(
     tmp_path: Path, offline_timestamp: int
 ) -> None:
     play = play_of(tmp_path, extended(offline=True, offline_timestamp=offline_timestamp, ms_played=90_500))
@@ -107,9 +107,7 @@ def test_an_offline_play_ended_when_the_device_says_in_seconds_or_milliseconds(
         ("before Spotify", {"ts": "2008-10-01T00:00:10Z", "offline_timestamp": 1_222_819_000, "ms_played": 1_000}),
     ],
 )
-def test_ts_stands_where_the_offline_timestamp_cannot_be_believed(
-    tmp_path: Path, why: str, changes: dict[str, Any]
-) -> None:
+def test_ts_is_used_when_the_offline_timestamp_is_impossible(tmp_path: Path, why: str, changes: dict[str, Any]) -> None:
     play = play_of(tmp_path, extended(**{"offline": True} | changes))
     assert play.played_at == play.stopped_at, why
 

@@ -1,4 +1,4 @@
-"""A history is told by what is in it, not by its name."""
+"""The format of a history is detected from its content, not from its name."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,9 @@ from myi_pipelines_tests.support.export_rows import account, as_json, as_zip, ex
 
 @pytest.mark.parametrize("name", ["endsong_0.json", "StreamingHistory0.json", "my own name.txt", "x.zip", "no suffix"])
 @pytest.mark.parametrize(("row", "format_"), [(extended(), "extended"), (account(), "account")])
-def test_json_is_recognized_under_any_name(tmp_path: Path, name: str, row: dict[str, Any], format_: str) -> None:
+def test_the_format_of_json_is_detected_under_any_name(
+    tmp_path: Path, name: str, row: dict[str, Any], format_: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(as_json([row]))
     with open_upload(path) as upload:
@@ -21,7 +23,7 @@ def test_json_is_recognized_under_any_name(tmp_path: Path, name: str, row: dict[
         assert len(next(upload.batches()).plays) == 1
 
 
-def test_a_zip_is_recognized_under_any_name(tmp_path: Path) -> None:
+def test_a_zip_is_detected_under_any_name(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_bytes(as_zip({"data": as_json([extended()])}))
     assert len(read(path).plays) == 1
@@ -49,7 +51,7 @@ def test_layout_and_byte_order_mark_change_nothing(tmp_path: Path, indent: int |
         [{"deep": [[[]]] * 100, "ts": None, "ms_played": None}],
     ],
 )
-def test_poor_first_rows_do_not_hide_a_history(tmp_path: Path, first_rows: list[Any]) -> None:
+def test_first_rows_with_few_keys_do_not_prevent_detection(tmp_path: Path, first_rows: list[Any]) -> None:
     path = tmp_path / "history.json"
     text = json.dumps([*first_rows, extended()])
     path.write_text(text.replace('"NUMBER"', "9" * 5_000))
@@ -57,7 +59,7 @@ def test_poor_first_rows_do_not_hide_a_history(tmp_path: Path, first_rows: list[
 
 
 @pytest.mark.parametrize("raw", [b"NaN", b"1e999", b'"\xff"', b'"\x00"', b'"\\ud800"'])
-def test_a_value_that_is_no_json_in_the_first_row_does_not_hide_a_history(tmp_path: Path, raw: bytes) -> None:
+def test_a_value_that_is_not_json_in_the_first_row_does_not_prevent_detection(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "history.json"
     path.write_bytes(as_json([extended(something="RAW")] * 2).replace(b'"RAW"', raw))
     assert len(read(path).plays) == 2

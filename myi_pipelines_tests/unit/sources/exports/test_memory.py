@@ -23,8 +23,10 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 
 
 def write_history(path: Path, rows: int) -> None:
-    """Rows whose tracks and platforms go on being new, so that nothing that is remembered of them is enough for all,
-    and with bad ones among them, for those are read in another way."""
+    """Write rows with new tracks and platforms again and again, so that no cache can contain them all.
+
+    Some rows are bad, because bad rows are read in another way.
+    """
     block = as_json(
         [
             {
@@ -51,7 +53,7 @@ def write_history(path: Path, rows: int) -> None:
 
 
 def peak_of_reading(path: Path, rows: int) -> int:
-    """The most KiB that a process had while it read all rows."""
+    """The peak memory, in KiB, of a process that reads all rows."""
     done = subprocess.run([sys.executable, "-c", READER, str(path)], check=True, capture_output=True, text=True)
     read, peak = done.stdout.split()
     assert int(read) == rows
@@ -59,7 +61,7 @@ def peak_of_reading(path: Path, rows: int) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of a process")
-def test_reading_a_hundred_times_as_much_takes_little_more_memory(tmp_path: Path) -> None:
+def test_a_file_a_hundred_times_larger_takes_little_more_memory(tmp_path: Path) -> None:
     peaks = []
     for rows in (3_000, 300_000):
         path = tmp_path / f"{rows}.json"

@@ -1,4 +1,4 @@
-"""The months that a history may touch: never too few, and never an error."""
+"""The months that a history can contain: never too few, and never an error."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_file_that_breaks_further_in_has_a_range_or_none_but_no_error(tmp_path
     assert months(path) is None
 
 
-def test_times_on_the_border_of_two_pieces_are_seen(tmp_path: Path) -> None:
+def test_times_across_the_border_of_two_pieces_are_found(tmp_path: Path) -> None:
     piece = 256 * 1024
     for place in range(piece - 40, piece + 10, 3):
         first = as_json([extended(ts="2015-06-15T00:00:00Z", x="")], indent=None)[:-3]

@@ -1,4 +1,4 @@
-"""A text that ends early is an error wherever it was cut. It never reads as a history with fewer rows."""
+"""A text that ends early is an error, wherever the cut is. It is never read as a history with fewer rows."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED
 import msgspec
 import pytest
 
-from myi_pipelines.sources.exports import HistoryError, NotJson, TruncatedJson
+from myi_pipelines.sources.exports import ExportError, NotJson, TruncatedJson
 from myi_pipelines.sources.exports.json_stream import row_chunks
 from myi_pipelines_tests.support.export_rows import as_zip, extended, read
 
@@ -28,7 +28,7 @@ def count_rows(text: bytes, chunk_bytes: int) -> int:
     pieces: Iterator[bytes] = iter([text[at : at + chunk_bytes] for at in range(0, len(text), chunk_bytes)])
     decode = msgspec.json.Decoder(list[dict[str, object]]).decode
     chunks = row_chunks(lambda _: next(pieces, b""), decode, "f", chunk_bytes=chunk_bytes)
-    return sum(len(chunk.rows) + len(chunk.loose) for chunk in chunks)
+    return sum(len(chunk.rows) + len(chunk.untyped) for chunk in chunks)
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 64, 10_000])
@@ -61,7 +61,7 @@ def test_a_zip_cut_anywhere_is_an_error(tmp_path: Path, method: int) -> None:
     assert read(path).rows == 6
     for end in range(0, len(content), 1 if method == ZIP_DEFLATED else 5):
         path.write_bytes(content[:end])
-        with pytest.raises(HistoryError) as refused:
+        with pytest.raises(ExportError) as refused:
             read(path)
         assert "\n" not in str(refused.value)
 
@@ -74,5 +74,5 @@ def test_a_byte_changed_anywhere_in_a_zip_is_an_error_or_changes_no_row(tmp_path
     good = read(path).plays
     for at in range(0, len(content), 2):
         path.write_bytes(content[:at] + bytes([content[at] ^ 0x41]) + content[at + 1 :])
-        with suppress(HistoryError):
+        with suppress(ExportError):
             assert read(path).plays == good

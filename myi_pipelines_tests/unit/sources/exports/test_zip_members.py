@@ -1,4 +1,4 @@
-"""ZIPs: what in them is read, what is said of the rest, and which are refused. Nothing is ever unpacked to disk."""
+"""ZIPs: which members are read, which notes the others get, and which ZIPs are refused. Nothing is unpacked to disk."""
 
 import struct
 import tracemalloc
@@ -12,10 +12,10 @@ from myi_pipelines.sources.exports import (
     DamagedZip,
     EmptyFile,
     EncryptedZip,
-    HistoryError,
+    ExportError,
     Limits,
     NestedZip,
-    NoHistory,
+    NotAnExport,
     NotJson,
     TruncatedJson,
     UnsupportedZip,
@@ -40,15 +40,15 @@ def write(folder: Path, content: bytes) -> Path:
     return path
 
 
-def refusal(folder: Path, content: bytes, kind: type[HistoryError], limits: Limits = DEFAULT_LIMITS) -> str:
-    with pytest.raises(HistoryError) as refused:
+def refusal(folder: Path, content: bytes, kind: type[ExportError], limits: Limits = DEFAULT_LIMITS) -> str:
+    with pytest.raises(ExportError) as refused:
         read(write(folder, content), limits)
     assert type(refused.value) is kind
     return str(refused.value)
 
 
 def encrypted(content: bytes) -> bytes:
-    """A ZIP that says of its first file that it is encrypted."""
+    """A ZIP whose first file is marked as encrypted."""
     flags = bytearray(content)
     flags[6] |= 1
     flags[flags.index(b"PK\x01\x02") + 8] |= 1
@@ -56,7 +56,7 @@ def encrypted(content: bytes) -> bytes:
 
 
 def with_sizes(content: bytes, unpacked: int) -> bytes:
-    """A ZIP of one file that lies about how long it is."""
+    """A ZIP of one file with a wrong declared size."""
     lie = bytearray(content)
     struct.pack_into("<L", lie, 22, unpacked)
     struct.pack_into("<L", lie, lie.index(b"PK\x01\x02") + 24, unpacked)
@@ -86,7 +86,7 @@ def test_the_zip_that_spotify_sends_is_read(tmp_path: Path) -> None:
     assert [play.ms_played for batch in batches for play in batch.plays] == [0, 1, 2] * 2
 
 
-def test_unrelated_files_are_passed_over_and_unrelated_json_is_named(tmp_path: Path) -> None:
+def test_unrelated_files_are_skipped_and_unrelated_json_is_named(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         as_zip(
@@ -131,7 +131,7 @@ def test_names_that_lead_out_of_the_folder_are_only_labels(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_files_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_files_of_the_same_name_are_distinguished_by_their_folders(tmp_path: Path) -> None:
     with open_upload(write(tmp_path, as_zip({"a/h.json": HISTORY, "b/h.json": HISTORY}))) as upload:
         assert upload.members == ("a/h.json", "b/h.json")
 
@@ -155,7 +155,7 @@ def test_a_zip_in_the_zip_is_named_and_not_read(tmp_path: Path) -> None:
 def test_a_zip_without_history_is_refused(tmp_path: Path) -> None:
     ask = 'request "Extended streaming history" at spotify.com/account/privacy and import what Spotify sends'
     for content in (as_zip({}), as_zip({"a.json": b"{}", "b.txt": b""})):
-        assert refusal(tmp_path, content, NoHistory) == f"z.zip: holds no listening history; {ask}"
+        assert refusal(tmp_path, content, NotAnExport) == f"z.zip: holds no listening history; {ask}"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_zip_without_history_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_history_beside_a_good_one_is_refused_by_name(
-    tmp_path: Path, kind: type[HistoryError], content: bytes, line: str
+    tmp_path: Path, kind: type[ExportError], content: bytes, line: str
 ) -> None:
     packed = as_zip({"MyData/endsong_0.json": HISTORY, "MyData/endsong_1.json": content})
     assert refusal(tmp_path, packed, kind) == f"z.zip: endsong_1.json: {line}"
@@ -185,7 +185,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("method", "number"), [(ZIP_BZIP2, 12), (ZIP_LZMA, 14)])
-def test_a_packing_that_cannot_be_bounded_is_refused(tmp_path: Path, method: int, number: int) -> None:
+def test_a_compression_without_a_size_limit_is_refused(tmp_path: Path, method: int, number: int) -> None:
     line = (
         f"z.zip: h.json: is compressed with method {number}, which is not read; "
         "unpack it yourself and import the JSON files"
@@ -199,11 +199,11 @@ def test_a_file_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, content, DamagedZip) == line
 
 
-def test_a_zip_with_something_in_front_of_it_is_read(tmp_path: Path) -> None:
+def test_a_zip_with_bytes_before_it_is_read(tmp_path: Path) -> None:
     assert len(read(write(tmp_path, b"#!/bin/sh\n" + as_zip({"h.json": HISTORY}))).plays) == 3
 
 
-def test_a_cut_off_zip_is_not_taken_for_the_zip_inside_it(tmp_path: Path) -> None:
+def test_a_cut_off_zip_is_not_mistaken_for_the_zip_inside_it(tmp_path: Path) -> None:
     nested = as_zip({"h.json": HISTORY})
     content = as_zip([("h.json", HISTORY), ("in.zip", nested)], ZIP_STORED)
     cut = content[: content.index(nested) + len(nested)]
@@ -241,17 +241,15 @@ def test_a_cut_off_zip_is_not_taken_for_the_zip_inside_it(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_a_zip_that_holds_more_than_the_limits_is_refused(
-    tmp_path: Path, limits: Limits, content: bytes, line: str
-) -> None:
+def test_a_zip_over_the_limits_is_refused(tmp_path: Path, limits: Limits, content: bytes, line: str) -> None:
     assert refusal(tmp_path, content, ZipTooBig, limits) == f"z.zip: {line}"
 
 
-def test_limits_can_be_raised_for_a_zip_that_one_trusts(tmp_path: Path) -> None:
+def test_limits_can_be_raised_for_a_trusted_zip(tmp_path: Path) -> None:
     assert len(read(write(tmp_path, as_zip({"h.json": HUGE})), Limits(max_ratio=10_000)).plays) == 3
 
 
-def test_a_zip_that_understates_its_size_yields_no_more_than_it_states(tmp_path: Path) -> None:
+def test_a_zip_with_a_too_small_declared_size_yields_only_that_size(tmp_path: Path) -> None:
     line = refusal(tmp_path, with_sizes(as_zip({"h.json": HUGE}), 5_000), DamagedZip)
     assert line == f"z.zip: h.json: the ZIP is damaged here (Bad CRC-32 for file 'h.json'); {COPY}"
 
@@ -266,7 +264,7 @@ def test_a_zip_that_understates_its_size_yields_no_more_than_it_states(tmp_path:
         ),
     ],
 )
-def test_limits_hold_while_unpacking_too(tmp_path: Path, limits: Limits, line: str) -> None:
+def test_limits_also_apply_during_unpacking(tmp_path: Path, limits: Limits, line: str) -> None:
     path = write(tmp_path, as_zip({"h.json": HISTORY}))
     with path.open("rb") as file:
         [member] = open_zip(file, "z.zip", 1_000, DEFAULT_LIMITS)
@@ -275,7 +273,7 @@ def test_limits_hold_while_unpacking_too(tmp_path: Path, limits: Limits, line: s
     assert str(refused.value) == f"z.zip: {line}"
 
 
-def test_a_bomb_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
     packed = BytesIO()
     with ZipFile(packed, "w") as archive, archive.open(ZipInfo("h.json"), "w") as file:
         file.write(HISTORY[:-1])
@@ -294,7 +292,7 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_a_table_of_contents_that_says_it_is_enormous_is_not_read(tmp_path: Path) -> None:
+def test_a_table_of_contents_with_an_enormous_declared_size_is_not_read(tmp_path: Path) -> None:
     content = bytearray(as_zip({"h.json": HISTORY}))
     struct.pack_into("<L", content, len(content) - 22 + 12, 0x7FFFFFFF)
     line = f"z.zip: holds more than 2,000 files; {TRUST.format('MYI_ZIP_MAX_MEMBERS')}"

@@ -22,7 +22,7 @@ from myi_pipelines.sources.spotify.token_cipher import (
 TOKEN = "AQC-a-refresh-token"
 
 
-def test_a_token_comes_back() -> None:
+def test_a_token_decrypts_to_itself() -> None:
     cipher = TokenCipher(new_key())
     assert cipher.decrypt(cipher.encrypt(TOKEN, user_id=7), user_id=7) == TOKEN
 
@@ -39,7 +39,7 @@ def test_an_access_token_does_not_decrypt_as_a_refresh_token() -> None:
         cipher.decrypt(cipher.encrypt(TOKEN, user_id=7, kind=TokenKind.ACCESS), user_id=7)
 
 
-def test_a_changed_byte_anywhere_is_noticed() -> None:
+def test_a_changed_byte_anywhere_is_an_error() -> None:
     cipher = TokenCipher(new_key())
     blob = cipher.encrypt(TOKEN, user_id=7)
     for place in range(len(blob)):
@@ -50,12 +50,12 @@ def test_a_changed_byte_anywhere_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x01", b"\x01" * 20, b"\x02" * 80, TOKEN.encode()])
-def test_what_is_no_ciphertext_is_told_apart(blob: bytes) -> None:
+def test_bytes_that_are_not_a_ciphertext_are_an_error(blob: bytes) -> None:
     with pytest.raises(DecryptionFailed, match="myi login"):
         TokenCipher(new_key()).decrypt(blob, user_id=1)
 
 
-def test_encrypting_twice_shows_nothing() -> None:
+def test_two_encryptions_of_a_token_differ() -> None:
     cipher = TokenCipher(new_key())
     first, second = (cipher.encrypt(TOKEN, user_id=7) for _ in range(2))
     assert first != second
@@ -81,7 +81,7 @@ def test_a_cipher_does_not_show_its_key() -> None:
     assert repr(key) not in repr(vars(TokenCipher(key)))
 
 
-def test_a_key_is_made_once_and_private(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_private(tmp_path: Path) -> None:
     file = tmp_path / "home" / "encryption.key"
     key = load_or_create_key("", file)
     assert load_or_create_key("", file) == key
@@ -96,7 +96,7 @@ def test_processes_that_start_together_get_one_key(tmp_path: Path) -> None:
     assert len(keys) == 1
 
 
-def test_the_setting_beats_the_file(tmp_path: Path) -> None:
+def test_the_setting_has_precedence_over_the_file(tmp_path: Path) -> None:
     key = new_key()
     file = tmp_path / "encryption.key"
     assert load_or_create_key(encode_key(key), file) == key
@@ -129,14 +129,14 @@ def test_a_wrong_setting_is_one_line_that_does_not_show_it(setting: str, tmp_pat
     assert setting not in str(raised.value)
 
 
-def test_a_file_that_is_no_key_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_key_is_named(tmp_path: Path) -> None:
     file = tmp_path / "encryption.key"
     file.write_bytes(b"\xff\xfe not a key")
     with pytest.raises(KeyNotUsable, match=r"encryption\.key: expected base64"):
         load_or_create_key("", file)
 
 
-def test_a_folder_in_the_key_s_place_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_key_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(KeyNotUsable, match=r"must be readable there") as raised:
         load_or_create_key("", tmp_path)
     assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
--- One row per provisional track whose names nobody searched for since a time, the most played first.
+-- One row per provisional track whose names were not searched for since a given time, the most played first.
 SELECT t.id, t.name, artists.name, t.name_key, t.artist_key
 FROM tracks AS t
 JOIN artists ON artists.is_canonical_for_name AND artists.name_key = t.artist_key

@@ -1,4 +1,5 @@
--- One row per found track of the very names that were searched for, first those that the catalog knows, then as Spotify ranks them.
+-- One row per found track with exactly the searched names: first the tracks that the catalog knows, then by Spotify's
+-- rank.
 SELECT found.spotify_id, found.isrc
 FROM unnest(%(spotify_id)s::text[], %(name)s::text[], %(artist)s::text[], %(isrc)s::text[])
     WITH ORDINALITY AS found (spotify_id, name, artist, isrc, rank)

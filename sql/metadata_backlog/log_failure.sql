@@ -1,4 +1,4 @@
--- One row: how often in a row the entity could not be fetched. It is due again after a pause that doubles each time.
+-- One row: the pause after which an entity that could not be fetched is due again. It doubles with each failure.
 INSERT INTO metadata_refresh_log AS log (entity_type, entity_id, next_refresh_at, error_count, last_error)
 VALUES (%(entity_type)s, %(entity_id)s, %(now)s + %(pause)s::interval, 1, %(error)s)
 ON CONFLICT (entity_type, entity_id) DO UPDATE

@@ -1,4 +1,4 @@
--- One row per entity that Spotify answered for.
+-- One row per entity for which Spotify sent an answer.
 INSERT INTO metadata_refresh_log AS log (entity_type, entity_id, refreshed_at, next_refresh_at)
 SELECT entity_type, entity_id, %(now)s, next_refresh_at
 FROM unnest(%(entity_type)s::text[], %(entity_id)s::bigint[], %(next_refresh_at)s::timestamptz[])

@@ -1,11 +1,11 @@
--- One row: whether a search told which track account data means by these names. Marks the names for the catalog then.
+-- One row: whether a search has found the track that account data names. If so, queues the names for the catalog.
 WITH landed AS (
     INSERT INTO track_searches AS known (track_key, artist_key, spotify_id, searched_at)
     VALUES (%(track_key)s, %(artist_key)s, %(spotify_id)s, %(now)s)
     ON CONFLICT (track_key, artist_key) DO UPDATE
     SET spotify_id = coalesce(known.spotify_id, excluded.spotify_id), searched_at = excluded.searched_at
     RETURNING spotify_id
-), marked AS (
+), queued AS (
     INSERT INTO pending_export_tracks (first_id, last_id)
     SELECT e.id, e.id
     FROM export_tracks AS e, landed

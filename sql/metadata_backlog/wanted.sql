@@ -1,5 +1,5 @@
--- One row per track or artist whose metadata is missing or due again, the most played first. For a track also the album
--- that would tell of it and of other missing ones, as long as nobody asked for that album.
+-- One row per track or artist whose metadata is missing or due again, the most played first. A track also has the album
+-- whose payload would include it and other missing tracks, unless that album was requested before.
 WITH tracks_played AS (
     SELECT track_id, sum(play_count) AS plays FROM user_track_stats GROUP BY track_id
 ), artists_played AS (
@@ -25,11 +25,12 @@ WITH tracks_played AS (
     WHERE next_refresh_at <= %(now)s OR (next_refresh_at IS NULL AND is_missing AND NOT is_gone)
 )
 SELECT due.object_type, due.entity_id, due.spotify_id, due.album_id, album.spotify_id AS album_spotify_id,
-       CASE WHEN due.album_id IS NULL OR told.is_full OR told.is_gone OR log.next_refresh_at > %(now)s THEN 1
-            ELSE due.on_album END AS on_album
+       CASE WHEN due.album_id IS NULL OR album_object.is_full OR album_object.is_gone OR log.next_refresh_at > %(now)s
+            THEN 1 ELSE due.on_album END AS on_album
 FROM due
 LEFT JOIN albums AS album ON album.id = due.album_id
-LEFT JOIN spotify_objects AS told ON told.object_type = 'album' AND told.spotify_id = album.spotify_id
+LEFT JOIN spotify_objects AS album_object
+  ON album_object.object_type = 'album' AND album_object.spotify_id = album.spotify_id
 LEFT JOIN metadata_refresh_log AS log ON log.entity_type = 'album' AND log.entity_id = album.id
 ORDER BY due.is_missing DESC, due.plays DESC, due.object_type, due.spotify_id COLLATE "C"
 LIMIT %(limit)s
