@@ -103,7 +103,8 @@ def _disk(path: Path) -> Check:
 
 def _postgres(settings: "Settings") -> Check:
     from myi_pipelines.operations.monitoring.probes import probe_postgres
-    from myi_pipelines.runtime.servers import POSTGRES, embedded_servers, hide_password, servers_of
+    from myi_pipelines.runtime.database_urls import without_password
+    from myi_pipelines.runtime.servers import POSTGRES, embedded_servers, servers_of
     from myi_pipelines.warehouse.schema.migrations import MINIMUM_POSTGRES
 
     server = embedded_servers(settings).get(POSTGRES)
@@ -111,7 +112,7 @@ def _postgres(settings: "Settings") -> Check:
         server.start()
     url = servers_of(settings).database_url
     probe = probe_postgres(url)
-    where = "embedded" if server else hide_password(url)
+    where = "embedded" if server else without_password(url)
     if not probe.running:
         return Check("PostgreSQL", False, probe.problem, "start it, or correct MYI_DATABASE_URL")
     good = int(probe.version.partition(".")[0]) >= MINIMUM_POSTGRES
@@ -123,7 +124,8 @@ def _postgres(settings: "Settings") -> Check:
 
 def _redis(settings: "Settings") -> Check:
     from myi_pipelines.operations.monitoring.probes import probe_redis
-    from myi_pipelines.runtime.servers import REDIS, embedded_servers, hide_password, servers_of
+    from myi_pipelines.runtime.database_urls import without_password
+    from myi_pipelines.runtime.servers import REDIS, embedded_servers, servers_of
 
     server = embedded_servers(settings).get(REDIS)
     if server:
@@ -132,7 +134,7 @@ def _redis(settings: "Settings") -> Check:
     probe = probe_redis(url)
     if not probe.running:
         return Check("Redis", False, probe.problem, "start it, or correct MYI_REDIS_URL; imports work without it")
-    return Check("Redis", True, f"{probe.version} ({'embedded' if server else hide_password(url)})")
+    return Check("Redis", True, f"{probe.version} ({'embedded' if server else without_password(url)})")
 
 
 def _schema(settings: "Settings") -> Check:

@@ -4,8 +4,9 @@ import psycopg
 from psycopg import sql
 
 from myi_pipelines.errors import ConfigurationError
+from myi_pipelines.runtime.database_urls import sqlalchemy_url, with_schema
 from myi_pipelines.runtime.servers import DAGSTER_SCHEMA, servers_of
-from myi_pipelines.settings import PREFIX, PROJECT, Settings, sqlalchemy_url, with_schema
+from myi_pipelines.settings import PREFIX, PROJECT, Settings
 
 INSTANCE = PROJECT / "dagster.yaml"
 

@@ -3,10 +3,10 @@ How an embedded server works is ``embedded``'s business, what is in a database i
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from myi_pipelines.runtime import embedded
-from myi_pipelines.settings import Settings, with_schema
+from myi_pipelines.runtime.database_urls import with_schema
+from myi_pipelines.settings import Settings
 
 DAGSTER_SCHEMA = "dagster"
 POSTGRES = "PostgreSQL"
@@ -71,9 +71,3 @@ def stop_servers(settings: Settings, names: Collection[str] = ALL) -> list[str]:
 
 def _chosen(settings: Settings, names: Collection[str]) -> list[tuple[str, embedded.Cluster | embedded.RedisServer]]:
     return [(name, server) for name, server in embedded_servers(settings).items() if name in names]
-
-
-def hide_password(url: str) -> str:
-    """A URL that may be shown."""
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":…@", 1) if parts.password else url

@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from myi_pipelines.errors import ConfigurationError, UnavailableError
+from myi_pipelines.runtime.database_urls import passwords_in
 from myi_pipelines.settings import Settings
 
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+]*://)")
@@ -74,11 +74,9 @@ def without_secrets(settings: Settings, text: str) -> str:
 
 
 def _secrets(settings: Settings) -> set[str]:
-    passwords = [
-        urlsplit(url).password for url in (settings.database_url, settings.dagster_database_url, settings.redis_url)
-    ]
-    found = [settings.spotify_client_secret, settings.encryption_key, *urls_of(settings)]
-    found += [form for password in passwords if password for form in (password, unquote(password))]
+    found = {settings.spotify_client_secret, settings.encryption_key, *urls_of(settings)}
+    for url in (settings.database_url, settings.dagster_database_url, settings.redis_url):
+        found |= passwords_in(url)
     return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
 

@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from myi_pipelines.operations.monitoring.health import DAEMON_PARTS, CheckResult, Level, evaluate, worst
 from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_have, read_health_snapshot
 from myi_pipelines.operations.monitoring.prometheus import CannotListen, exposition, serving
-from myi_pipelines.settings import Settings, sqlalchemy_url
+from myi_pipelines.runtime.database_urls import sqlalchemy_url
+from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.integration.orchestration.test_failure_notices import breaking
