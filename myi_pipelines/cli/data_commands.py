@@ -124,7 +124,7 @@ def restore(
     """
     from myi_pipelines.operations.backup import restore as restore_backup
     from myi_pipelines.runtime.servers import servers_of
-    from myi_pipelines.runtime.stack import owner_of
+    from myi_pipelines.runtime.stack_state import owner_of
 
     settings = read_settings()
     owner = owner_of(settings)

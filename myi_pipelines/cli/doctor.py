@@ -175,7 +175,9 @@ def _definitions(settings: "Settings") -> Check:
 
 
 def _port(settings: "Settings") -> Check:
-    from myi_pipelines.runtime.stack import PortInUse, answers, owner_of, require_free_port
+    from myi_pipelines.runtime.dagster_processes import answers
+    from myi_pipelines.runtime.ports import PortInUse, require_free_port
+    from myi_pipelines.runtime.stack_state import owner_of
 
     if owner_of(settings) is not None and answers(settings.ui_url):
         return Check("port", True, f"{settings.port}: our own UI at {settings.ui_url}")

@@ -33,7 +33,7 @@ def stop(
 ) -> None:
     """Stop the embedded servers. Their data stays."""
     from myi_pipelines.runtime.servers import stop_servers
-    from myi_pipelines.runtime.stack import owner_of
+    from myi_pipelines.runtime.stack_state import owner_of
 
     settings = read_settings()
     owner = owner_of(settings)

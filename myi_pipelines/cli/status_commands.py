@@ -106,7 +106,7 @@ def metrics(
     import threading
 
     from myi_pipelines.operations.monitoring.prometheus import serving
-    from myi_pipelines.runtime.stack import stopping_on_signals
+    from myi_pipelines.runtime.signals import stopping_on_signals
 
     with serving(settings, host, serve, with_users=users) as port:
         note(f"metrics at http://{host}:{port}/metrics; Ctrl-C stops")
