@@ -32,7 +32,7 @@ def prepare_dagster_home(settings: Settings) -> None:
     """Make DAGSTER_HOME, and the schema of Dagster's tables where they share a database with the warehouse's.
 
     The instance's configuration is a link to the project's ``dagster.yaml``, so that the two cannot differ.
-    Raises HomeNotWritable, and ``psycopg.OperationalError`` when a database of the user's own cannot be reached.
+    Raises HomeNotWritable, and ``psycopg.OperationalError`` when the user's own database cannot be reached.
     """
     link = settings.dagster_home / INSTANCE.name
     try:

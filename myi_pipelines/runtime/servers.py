@@ -1,5 +1,5 @@
 """The servers that the settings name, the user's own or the embedded ones: their URLs, starting them, stopping them.
-How an embedded server works is ``embedded``'s business, what is in a database is ``warehouse``'s."""
+How an embedded server works is in ``embedded``, what a database holds in ``warehouse``."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
@@ -54,7 +54,8 @@ def embedded_servers(settings: Settings) -> dict[str, embedded.Cluster | embedde
 def start_servers(
     settings: Settings, names: Collection[str] = ALL, on_start: Callable[[str], None] = lambda name: None
 ) -> list[str]:
-    """Start the embedded servers among ``names`` that do not run, and return theirs. ``on_start`` hears each before."""
+    """Start the embedded servers among ``names`` that do not run, and return their names. ``on_start`` is called
+    with each name before."""
     started = []
     for name, server in _chosen(settings, names):
         if server.pid() is None:
