@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
     from myi_pipelines.warehouse.database.connections import Connection
 
+DISTRIBUTION = "myi-pipelines"
 DISK_FULL = "53100"
 """PostgreSQL's code of it."""
 COLLECT_AFTER = (20_000, 20, 50)
@@ -76,8 +77,20 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"myi {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
 @app.callback()
-def _app() -> None:
+def _app(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     pass
 
 
@@ -92,7 +105,7 @@ def main() -> None:
 
 
 def message_for_user(error: Exception) -> str | None:
-    """What to tell the user about an error; None for a bug, which deserves its traceback.
+    """What to say to the user about an error; None for a bug, which deserves its traceback.
 
     The package's own errors are written for the user. A server that cannot be reached and a file that cannot be used
     are the user's to correct as well.
@@ -112,7 +125,7 @@ def message_for_user(error: Exception) -> str | None:
 
 
 def _of_postgres(error: Any) -> str:
-    """What to tell of an error of psycopg, or of psycopg2, which Dagster uses."""
+    """What to say about an error of psycopg, or of psycopg2, which Dagster uses."""
     reason = one_line(error.diag.message_primary or str(error))
     if DISK_FULL in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
         return f"PostgreSQL: {reason}; make room on its disk and run the same command again"
@@ -150,7 +163,7 @@ def read_settings() -> "Settings":
 
 
 def ready_servers(settings: "Settings", *, redis: bool) -> None:
-    """Start the embedded PostgreSQL, and Redis for whoever needs it, when they do not run."""
+    """Start the embedded PostgreSQL, and Redis where a command needs it, when they do not run."""
     from myi_pipelines.runtime.servers import ALL, POSTGRES, start_servers
 
     started = start_servers(settings, ALL if redis else [POSTGRES])

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.orchestration.assets.archived_months import archived_months
 from myi_pipelines.orchestration.assets.catalog import catalog
@@ -17,13 +16,14 @@ from myi_pipelines.orchestration.assets.spotify_objects import spotify_objects
 from myi_pipelines.orchestration.assets.stats import stats
 from myi_pipelines.orchestration.assets.top_lists import top_lists
 from myi_pipelines.orchestration.checks import CHECKS
+from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
 from myi_pipelines.orchestration.instance.run_history import remove_old_runs
 
 USER_TAG = "myi/user"
 FILES_TAG = "myi/files"
 
 _ON_DEMAND = dg.AssetSelection.checks(*CHECKS)
-_STALE = {"config": {"only_invalidated": True}}
+_INVALIDATED = {"config": {"only_invalidated": True}}
 
 import_history = dg.define_asset_job(
     "import_history",
@@ -36,21 +36,21 @@ heal_user_months = dg.define_asset_job(
     "heal_user_months",
     selection=dg.AssetSelection.assets(catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Derives again whatever was left stale: by a run that died, or by a change of time zone.",
+    description="Derives again what is invalidated: by a run that died, or by a change of time zone.",
 )
 
 poll_plays = dg.define_asset_job(
     "poll_plays",
     selection=dg.AssetSelection.assets(polled_plays, catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Asks Spotify for the recent plays of the listeners who are due, and derives what they change.",
+    description="Asks Spotify for the recent plays of the users who are due, and derives what they change.",
 )
 
 refresh_top_lists = dg.define_asset_job(
     "refresh_top_lists",
     selection=dg.AssetSelection.assets(top_lists) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Asks Spotify for the top lists of the listeners whose lists are due.",
+    description="Asks Spotify for the top lists of the users whose lists are due.",
 )
 
 refresh_metadata = dg.define_asset_job(
@@ -64,14 +64,14 @@ archive_history = dg.define_asset_job(
     "archive_history",
     selection=dg.AssetSelection.assets(archived_months) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Months past the retention leave for the archive, verified before they are dropped.",
+    description="Archives the months past the retention; each is verified before it is dropped.",
 )
 
 maintain_partitions = dg.define_asset_job(
     "maintain_partitions",
     selection=dg.AssetSelection.assets(listening_events_partitions) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Makes the partitions of the months ahead and puts right what else is not as it should be.",
+    description="Makes the partitions of the months ahead and repairs settings that have drifted.",
 )
 
 check_warehouse = dg.define_asset_job(
@@ -110,42 +110,42 @@ JOBS: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
 
 
 def import_config(user: str, files: list[str], timezone: str | None = None) -> Mapping[str, Any]:
-    """Run config of ``import_history`` for some files of a listener: only what they make stale is derived again."""
-    slices = {"config": {"only_invalidated": True, "user": user}}
+    """Run config of ``import_history`` for some files of a user: only what they invalidate is derived again."""
+    user_months = {"config": {"only_invalidated": True, "user": user}}
     landing: dict[str, Any] = {"user": user, "files": files}
     if timezone is not None:
         landing["timezone"] = timezone
-    return {"ops": {"imported_plays": {"config": landing}, "listening_events": slices, "stats": slices}}
+    return {"ops": {"imported_plays": {"config": landing}, "listening_events": user_months, "stats": user_months}}
 
 
 def heal_config() -> Mapping[str, Any]:
-    """Run config of ``heal_user_months``: everyone's stale slices."""
-    return {"ops": {"listening_events": _STALE, "stats": _STALE}}
+    """Run config of ``heal_user_months``: all invalidated user-months."""
+    return {"ops": {"listening_events": _INVALIDATED, "stats": _INVALIDATED}}
 
 
 def poll_config(users: Sequence[str] = (), *, tick: datetime | None = None) -> Mapping[str, Any]:
-    """Run config of ``poll_plays``: whoever is due at a tick, or some listeners now, and what that makes stale."""
+    """Run config of ``poll_plays``: the users due at a tick, or some users now, and what that invalidates."""
     polled = {"config": {"users": list(users), "tick": tick.isoformat() if tick else ""}}
-    return {"ops": {"polled_plays": polled, "listening_events": _STALE, "stats": _STALE}}
+    return {"ops": {"polled_plays": polled, "listening_events": _INVALIDATED, "stats": _INVALIDATED}}
 
 
 def top_list_config(users: Sequence[str] = ()) -> Mapping[str, Any]:
-    """Run config of ``refresh_top_lists``: those that are due, or some listeners' now."""
+    """Run config of ``refresh_top_lists``: the users who are due, or some users now."""
     return {"ops": {"top_lists": {"config": {"users": list(users)}}}}
 
 
 def metadata_config(limit: int) -> Mapping[str, Any]:
-    """Run config of ``refresh_metadata``: calls at most, and what they make stale."""
+    """Run config of ``refresh_metadata``: calls at most, and what they invalidate."""
     fetched = {"config": {"limit": limit}}
-    return {"ops": {"spotify_objects": fetched, "listening_events": _STALE, "stats": _STALE}}
+    return {"ops": {"spotify_objects": fetched, "listening_events": _INVALIDATED, "stats": _INVALIDATED}}
 
 
 def archive_config(keep_months: int | None = None) -> Mapping[str, Any]:
-    """Run config of ``archive_history``: whole months that stay, or as many as the settings say."""
+    """Run config of ``archive_history``: how many whole months stay; None: what the settings say."""
     return {"ops": {"archived_months": {"config": {} if keep_months is None else {"keep_months": keep_months}}}}
 
 
 def import_tags(user: str, files: list[str]) -> Mapping[str, str]:
-    """Run tags that say whose files a run lands, and which."""
+    """Run tags that name the user and the files of a run."""
     shown = files[:3] + ([f"{len(files) - 3} more"] if len(files) > 3 else [])
     return {USER_TAG: user, FILES_TAG: ", ".join(shown)}

@@ -14,7 +14,7 @@ from myi_pipelines.warehouse.partitions import FIRST_MONTH, PREMADE_MONTHS
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=FIRST_MONTH.isoformat(),
     timezone="UTC",
-    end_offset=1 + PREMADE_MONTHS,  # 0 would leave out the current month
+    end_offset=1 + PREMADE_MONTHS,  # 0 would exclude the current month
 )
 
 # One run for any number of months: it commits month by month, and starting a run costs seconds.
@@ -49,7 +49,7 @@ def last_month() -> date:
 
 
 def recent_months(now: datetime) -> Mapping[str, str]:
-    """Run tags for the months of which polls tell, but for a listener's first: this one and the one before."""
+    """Run tags for the months that polls reach, except a user's first poll: this month and the one before."""
     return range_tags([(now - LOOKING_BACK).date(), now.date()])
 
 

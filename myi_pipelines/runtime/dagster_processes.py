@@ -26,7 +26,7 @@ from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_so
 from myi_pipelines.runtime.ports import HOST
 from myi_pipelines.runtime.signals import ignoring_signals
 from myi_pipelines.runtime.stack_state import read_state, write_state
-from myi_pipelines.settings import PROJECT, Settings
+from myi_pipelines.settings import Settings
 
 START_SECONDS = 180
 STOP_SECONDS = 8
@@ -158,7 +158,7 @@ def _spawn(settings: Settings, log: Path, stack_id: str, arguments: list[str]) -
         return subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=settings.dagster_home,
-            env=os.environ | dagster_environment(settings) | {STACK_ID: stack_id, "PYTHONPATH": _python_path()},
+            env=os.environ | dagster_environment(settings) | {STACK_ID: stack_id},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -177,18 +177,13 @@ def _processes_of(stack_id: str) -> list[psutil.Process]:
     return [process for process in found if process.pid != os.getpid()]
 
 
-def _python_path() -> str:
-    """This project first, also where it is not installed."""
-    return os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-
-
 # What each process is started with
 
 
 def _code_server(code_socket: Path) -> list[str]:
     # Loads the definitions before it listens: a mistake in them ends it, and the start, with a traceback in the log.
     arguments = ["dagster", "api", "grpc", "--socket", str(code_socket), "--log-level", "warning"]
-    arguments += ["--module-name", DEFINITIONS, "--working-directory", str(PROJECT), "--location-name", LOCATION]
+    arguments += ["--module-name", DEFINITIONS, "--location-name", LOCATION]
     return [*arguments, "--use-python-environment-entry-point"]
 
 

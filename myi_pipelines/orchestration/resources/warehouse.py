@@ -1,21 +1,22 @@
 """The warehouse's connections for Dagster: a small psycopg pool that lives as long as a run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import psycopg
 from dagster import InitResourceContext
-from dagster._utils.interrupts import raise_interrupts_as
 from psycopg_pool import ConnectionPool
 from pydantic import Field, PrivateAttr
 
 from myi_pipelines.orchestration.instance.active_runs import application_name
+from myi_pipelines.orchestration.instance.dagster_internals import raise_interrupts_as
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database import connections
 from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.session import Failure, RestoreArchived, Session
 
 RETRIES = 2
 SECONDS_BETWEEN_RETRIES = 2
@@ -42,7 +43,7 @@ class Warehouse(dg.ConfigurableResource[Any]):
             kwargs={"autocommit": True, "application_name": _name(context)},
             configure=connections.prepare,
             check=ConnectionPool.check_connection,  # else every retry would meet another one that the server has ended
-            min_size=1,  # one stays, so that pg_stat_activity tells that the run is alive
+            min_size=1,  # one stays open, so that pg_stat_activity shows that the run is alive
             max_size=6,  # five polls at once, and the step's own
             open=True,
         ) as pool:
@@ -56,6 +57,25 @@ class Warehouse(dg.ConfigurableResource[Any]):
     def shortest_play_ms(self) -> int:
         """Milliseconds from which a play counts."""
         return load_settings().min_play_ms if self.min_play_ms is None else self.min_play_ms
+
+    @contextmanager
+    def session(
+        self,
+        *,
+        restore_archived: RestoreArchived | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
+        on_note: Callable[[str], None] = lambda line: None,
+    ) -> Iterator[Session]:
+        """Two connections of the run's pool with the run's rules: see ``Session``."""
+        with self.connection() as conn, self.connection() as helper:
+            yield Session(
+                conn,
+                [helper],
+                min_play_ms=self.shortest_play_ms,
+                restore_archived=restore_archived,
+                on_failure=on_failure,
+                on_note=on_note,
+            )
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -79,8 +99,8 @@ class Warehouse(dg.ConfigurableResource[Any]):
 
 
 def _came_of_an_interrupt(error: BaseException) -> bool:
-    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection amid a
-    statement, and then it is what tidies up that fails, in the interrupt's stead."""
+    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection in
+    the middle of a statement, and then the clean-up fails instead of the interrupt."""
     before = error.__context__
     return before is not None and (isinstance(before, KeyboardInterrupt) or _came_of_an_interrupt(before))
 
