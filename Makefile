@@ -28,6 +28,7 @@ check: setup-dev  ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 test: check  ## Lint, formatting, types and all tests
 	$(BIN)/pytest -n auto

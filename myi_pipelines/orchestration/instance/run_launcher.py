@@ -21,7 +21,7 @@ ANSWER_SECONDS = 5
 
 
 class CodeServerRunLauncher(DefaultRunLauncher):
-    """Dagster's default launcher, which also checks that its runs are alive. ``dagster.yaml`` names it as ``run_launcher``.
+    """Dagster's default launcher, which also checks that its runs are alive: ``run_launcher`` of ``dagster.yaml``.
 
     A run is a process of the code server and ends with it. The server that takes the ended one's place does not know
     the run: then run monitoring marks it as failed, and it is started again, seconds after the server is back. With
