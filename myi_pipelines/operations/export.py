@@ -104,7 +104,7 @@ def export_user(conn: Connection, store: Store, name: str, folder: Path, form: E
             for table in personal_data.personal_tables(conn):
                 if table.name in IN_ACCOUNT:
                     account[table.name] = _objects(personal_data.read_table(conn, table, user_id))
-                elif not table.is_aside:
+                elif not table.is_shadow:
                     writing.add(f"tables/{table}", personal_data.read_table(conn, table, user_id))
             for catalog in personal_data.CATALOG:
                 writing.add(f"catalog/{catalog}", personal_data.read_catalog(conn, catalog, user_id))

@@ -1,6 +1,7 @@
 -- One row per rank: the artists most played between two instants. A play counts for each of its track's artists.
 SELECT artists.name, NULL::text AS artist, top.play_count, top.total_ms
-FROM (SELECT track_artists.artist_id, sum(heard.play_count)::bigint AS play_count, sum(heard.total_ms)::bigint AS total_ms
+FROM (SELECT track_artists.artist_id, sum(heard.play_count)::bigint AS play_count,
+             sum(heard.total_ms)::bigint AS total_ms
       FROM (SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms
             FROM listening_events
             WHERE user_id = %(user_id)s AND played_at >= %(since)s AND played_at < %(until)s

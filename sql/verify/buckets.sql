@@ -1,5 +1,5 @@
--- One row per local day, week or month whose counts are not those of its events, all of which are known; and the UTC
--- month in which it begins.
+-- One row per local day, week or month whose counts differ from its events, all of which are known; and the UTC month
+-- in which it begins.
 WITH plays AS (
     SELECT (played_at AT TIME ZONE %(timezone)s)::date AS day, track_id, ms_played
     FROM listening_events
@@ -11,7 +11,8 @@ WITH plays AS (
     CROSS JOIN unnest(enum_range(NULL::bucket_type)) AS kind
     GROUP BY 1, 2
 )
-SELECT date_trunc('month', bucket_date)::date, lower(bucket_type::text) || ' ' || bucket_date || ' is not what the events say'
+SELECT date_trunc('month', bucket_date)::date,
+       lower(bucket_type::text) || ' ' || bucket_date || ' is not what the events say'
 FROM (SELECT * FROM user_time_bucket_stats WHERE user_id = %(user_id)s) AS old
 FULL JOIN fresh AS new USING (bucket_type, bucket_date)
 WHERE (old.play_count, old.total_ms, old.unique_tracks)

@@ -1,4 +1,5 @@
--- One row per thing in the catalog, or reference into it, that leads nowhere or astray: the table and what is wrong.
+-- One row per entry of the catalog, or reference into it, that leads to no entry or to a wrong one: the table, and
+-- what is wrong.
 SELECT 'export_tracks' AS relation, 'names ' || e.id || ' mean no track' AS what
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
@@ -9,7 +10,8 @@ FROM export_track_links AS link
 JOIN tracks AS t ON t.id = link.track_id
 WHERE t.merged_into IS NOT NULL
 UNION ALL
-SELECT 'export_track_links', 'names ' || link.export_track_id || ', which mean track ' || link.track_id || ', are not known'
+SELECT 'export_track_links',
+       'names ' || link.export_track_id || ', which mean track ' || link.track_id || ', are not known'
 FROM export_track_links AS link
 WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id)
 UNION ALL

@@ -135,7 +135,7 @@ def _of_servers(snapshot: HealthSnapshot) -> Iterator[Metric]:
 
 def _of_warehouse(warehouse: WarehouseHealth, now: datetime) -> Iterator[Metric]:
     summary = warehouse.summary
-    yield _gauge("myi_users", "Users.", summary.users)
+    yield _gauge("myi_listeners", "Listeners.", summary.users)
     yield _gauge("myi_listening_events", "Listening events, by the users' totals.", summary.plays)
     yield _gauge("myi_database_size_bytes", "Size of the warehouse's database.", summary.database_bytes)
     yield from _instant("myi_last_landing_timestamp_seconds", "When plays last landed.", summary.last_ingested_at)

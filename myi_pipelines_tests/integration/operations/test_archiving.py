@@ -262,7 +262,7 @@ def exported_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
 
 
 def verified_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
-    assert verify.verify(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS).differences == []
+    assert verify.verify(warehouse.session()).differences == []
     [(events,)] = warehouse.conn.execute("SELECT count(*) FROM listening_events")
     return int(events)
 
