@@ -123,7 +123,7 @@ def restore(
 
       myi restore backups/2026-01-31 --replace
     """
-    from myi_pipelines.operations.backup import restore as restore_backup
+    from myi_pipelines.operations.restore import restore as restore_backup
     from myi_pipelines.runtime.servers import servers_of
     from myi_pipelines.runtime.stack_state import owner_of
 

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from myi_pipelines.operations.archiving import archive_months
-from myi_pipelines.operations.export import ExportFormat, FolderNotEmpty, export_user
+from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.forget import ForgottenUser, ImportUnderWay, Places, forget_user
+from myi_pipelines.operations.output_folder import FolderNotEmpty
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.orchestration.instance.user_runs import UserRuns, name_pattern
 from myi_pipelines.settings import Settings, load_settings
