@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -165,19 +165,3 @@ def _env_file_names() -> set[str]:
         return set(dotenv_values(ENV_FILE))
     except (OSError, UnicodeDecodeError):
         return set()
-
-
-def sqlalchemy_url(url: str) -> str:
-    """The same database for Dagster, whose storage must be told to use psycopg2: SQLAlchemy takes psycopg 3 for a plain
-    postgresql:// URL, and dagster-postgres then fails every run."""
-    _, _, rest = url.partition("://")
-    return f"postgresql+psycopg2://{rest}"
-
-
-def with_schema(url: str, schema: str) -> str:
-    """The same database with ``schema`` as the place where tables are made and found."""
-    base, _, query = url.partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    options = " ".join([value for key, value in pairs if key == "options"] + [f"-csearch_path={schema}"])
-    pairs = [(key, value) for key, value in pairs if key != "options"] + [("options", options)]
-    return f"{base}?{urlencode(pairs, quote_via=quote)}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+from myi_pipelines.text import counted, duration, size
 
 if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
@@ -21,9 +22,9 @@ def archive(
         int | None,
         typer.Option(min=1, help="Whole months before this one that stay; MYI_RETENTION_MONTHS when not given."),
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="Only show what the archive holds.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Only list what is in the archive.")] = False,
 ) -> None:
-    """Move plays of old months into Parquet files, verified before they are dropped. Statistics stay exact.
+    """Move plays of old months into Parquet files, verified before the tables are dropped. Statistics stay exact.
 
     `myi up` does it every night when MYI_RETENTION_MONTHS is set. Three months stay in any case.
 
@@ -38,7 +39,7 @@ def archive(
         _list(settings)
         return
     if keep_months is None and not settings.retention_months:
-        complain("MYI_RETENTION_MONTHS is not set, so everything stays; say `myi archive --keep-months 24`")
+        complain("MYI_RETENTION_MONTHS is not set, so everything stays; try `myi archive --keep-months 24`")
         raise typer.Exit(1)
     from myi_pipelines.cli.foreground_run import run_job
     from myi_pipelines.orchestration.instance.foreground import ForegroundRun, RunInterrupted
@@ -53,26 +54,26 @@ def archive(
     except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None
-    archived = done.metadata_of("archived_months")
+    numbers = done.metadata_of("archived_months")
     output().print(
-        f"[bold]{archived['run_months']:,} months archived[/bold], {archived['run_rows']:,} rows in "
-        f"{archived['run_bytes']:,} bytes, {done.seconds:.1f} s",
+        f"[bold]{numbers['run_months']:,} months archived[/bold], {numbers['run_rows']:,} rows in "
+        f"{size(numbers['run_bytes'])}, {duration(done.seconds)}",
         highlight=False,
     )
     problems = [one.description for one in done.result.get_asset_check_evaluations() if not one.passed]
     for problem in problems:
-        complain(problem or "some months could not leave")
+        complain(problem or "some months could not be archived")
     raise typer.Exit(1 if problems else 0)
 
 
 @app.command(rich_help_panel=PANEL)
 def unarchive(
     months: Annotated[list[str], typer.Argument(help="Months like 2019-03.")],
-    hold_days: Annotated[int, typer.Option(min=0, help="Days before the months may leave again.")] = HOLD_DAYS,
+    hold_days: Annotated[int, typer.Option(min=0, help="Days before the months may be archived again.")] = HOLD_DAYS,
 ) -> None:
-    """Bring archived months back, equal row for row.
+    """Restore archived months, equal row for row.
 
-    Plays that work needs come back by themselves; this is for looking at them.
+    Plays that other work needs are restored by that work; this command is for reading them.
 
     Example:
 
@@ -85,11 +86,11 @@ def unarchive(
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         hold_months(conn, chosen, datetime.now(UTC) + timedelta(days=hold_days))
-        came = restore_archived(store_of(settings), conn, archived_user_months(conn, chosen))
-    if not came:
+        restored = restore_archived(store_of(settings), conn, archived_user_months(conn, chosen))
+    if not restored:
         note("nothing of these months is in the archive; `myi archive --list` shows what is")
         return
-    output().print(f"plays of {came:,} listeners and months are back", highlight=False)
+    output().print(f"plays of {counted(restored, 'user-month')} restored", highlight=False)
 
 
 def _list(settings: "Settings") -> None:
@@ -105,11 +106,11 @@ def _list(settings: "Settings") -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("month", "folder"):
         table.add_column(name)
-    for name in ("listeners", "events", "bytes"):
+    for name in ("users", "events", "size"):
         table.add_column(name, justify="right")
     for part in parts:
         table.add_row(
-            f"{part.month:%Y-%m}", part.folder, f"{part.user_count:,}", f"{part.listening_events:,}", f"{part.bytes:,}"
+            f"{part.month:%Y-%m}", part.folder, f"{part.user_count:,}", f"{part.listening_events:,}", size(part.bytes)
         )
     output().print(table)
 
@@ -118,4 +119,4 @@ def _month(text: str) -> date:
     try:
         return date.fromisoformat(f"{text[:7]}-01")
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no month; say it like 2019-03") from None
+        raise typer.BadParameter(f"{text!r} is not a month; write it like 2019-03") from None

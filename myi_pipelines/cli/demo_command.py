@@ -24,7 +24,7 @@ def demo(
     from rich.console import Console
 
     from myi_pipelines.demo.run import run_demo
-    from myi_pipelines.runtime.stack import stopping_on_signals
+    from myi_pipelines.runtime.signals import stopping_on_signals
 
     settings = read_settings()
     try:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 from rich.markup import escape
 
-from myi_pipelines.cli.app import app, message_for_user, one_line, output
+from myi_pipelines.cli.app import app, message_for_user, output
+from myi_pipelines.text import shortened
 
 if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
-
-NEEDED_BYTES = 2 * 1024**3
 
 
 class Check(NamedTuple):
@@ -72,7 +70,7 @@ def _guarded(name: str, check: "Callable[[Settings], Check]", settings: "Setting
     try:
         return check(settings)
     except Exception as error:
-        return Check(name, False, message_for_user(error) or f"{type(error).__name__}: {one_line(str(error))[:300]}")
+        return Check(name, False, message_for_user(error) or f"{type(error).__name__}: {shortened(str(error), 300)}")
 
 
 def _python() -> Check:
@@ -94,16 +92,18 @@ def _folder(name: str, path: Path, variable: str) -> Check:
 
 
 def _disk(path: Path) -> Check:
-    free = shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
-    good = free >= NEEDED_BYTES
-    return Check(
-        "disk", good, f"{free / 1024**3:,.1f} GiB free", "" if good else "free at least 2 GiB, or move MYI_HOME"
-    )
+    from myi_pipelines.operations.monitoring.health import Level, evaluate_disk
+    from myi_pipelines.operations.monitoring.health_snapshot import read_disk
+
+    result = evaluate_disk(read_disk(path))
+    found, _, remedy = result.text.partition(": ")
+    return Check("disk", result.level == Level.OK, found, remedy)
 
 
 def _postgres(settings: "Settings") -> Check:
     from myi_pipelines.operations.monitoring.probes import probe_postgres
-    from myi_pipelines.runtime.servers import POSTGRES, embedded_servers, hide_password, servers_of
+    from myi_pipelines.runtime.database_urls import without_password
+    from myi_pipelines.runtime.servers import POSTGRES, embedded_servers, servers_of
     from myi_pipelines.warehouse.schema.migrations import MINIMUM_POSTGRES
 
     server = embedded_servers(settings).get(POSTGRES)
@@ -111,7 +111,7 @@ def _postgres(settings: "Settings") -> Check:
         server.start()
     url = servers_of(settings).database_url
     probe = probe_postgres(url)
-    where = "embedded" if server else hide_password(url)
+    where = "embedded" if server else without_password(url)
     if not probe.running:
         return Check("PostgreSQL", False, probe.problem, "start it, or correct MYI_DATABASE_URL")
     good = int(probe.version.partition(".")[0]) >= MINIMUM_POSTGRES
@@ -123,7 +123,8 @@ def _postgres(settings: "Settings") -> Check:
 
 def _redis(settings: "Settings") -> Check:
     from myi_pipelines.operations.monitoring.probes import probe_redis
-    from myi_pipelines.runtime.servers import REDIS, embedded_servers, hide_password, servers_of
+    from myi_pipelines.runtime.database_urls import without_password
+    from myi_pipelines.runtime.servers import REDIS, embedded_servers, servers_of
 
     server = embedded_servers(settings).get(REDIS)
     if server:
@@ -132,7 +133,7 @@ def _redis(settings: "Settings") -> Check:
     probe = probe_redis(url)
     if not probe.running:
         return Check("Redis", False, probe.problem, "start it, or correct MYI_REDIS_URL; imports work without it")
-    return Check("Redis", True, f"{probe.version} ({'embedded' if server else hide_password(url)})")
+    return Check("Redis", True, f"{probe.version} ({'embedded' if server else without_password(url)})")
 
 
 def _schema(settings: "Settings") -> Check:
@@ -146,34 +147,23 @@ def _schema(settings: "Settings") -> Check:
 
 
 def _dagster(settings: "Settings") -> Check:
-    from dagster import DagsterInstance
+    from myi_pipelines.orchestration.instance.self_check import open_and_count_runs
 
-    from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
-
-    prepare_dagster_home(settings)
-    os.environ.update(dagster_environment(settings))
-    driver = os.environ["DAGSTER_PG_URL"].partition("://")[0]
-    with DagsterInstance.get() as instance:
-        runs = instance.get_runs_count()
-    return Check(
-        "Dagster",
-        driver == "postgresql+psycopg2",
-        f"instance loads from {settings.dagster_home}, {runs:,} runs ({driver})",
-    )
+    state = open_and_count_runs(settings)
+    found = f"instance loads from {settings.dagster_home}, {state.runs:,} runs ({state.driver})"
+    return Check("Dagster", state.is_good, found)
 
 
 def _definitions(settings: "Settings") -> Check:
-    from dagster import Definitions
+    from myi_pipelines.orchestration.instance.self_check import validate_definitions
 
-    from myi_pipelines.definitions import defs
-
-    Definitions.validate_loadable(defs)
-    assets = len(list(defs.resolve_all_asset_keys()))
-    return Check("definitions", True, f"{assets} assets")
+    return Check("definitions", True, f"{validate_definitions()} assets")
 
 
 def _port(settings: "Settings") -> Check:
-    from myi_pipelines.runtime.stack import PortInUse, answers, owner_of, require_free_port
+    from myi_pipelines.runtime.dagster_processes import answers
+    from myi_pipelines.runtime.ports import PortInUse, require_free_port
+    from myi_pipelines.runtime.stack_state import owner_of
 
     if owner_of(settings) is not None and answers(settings.ui_url):
         return Check("port", True, f"{settings.port}: our own UI at {settings.ui_url}")

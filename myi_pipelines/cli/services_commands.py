@@ -33,7 +33,7 @@ def stop(
 ) -> None:
     """Stop the embedded servers. Their data stays."""
     from myi_pipelines.runtime.servers import stop_servers
-    from myi_pipelines.runtime.stack import owner_of
+    from myi_pipelines.runtime.stack_state import owner_of
 
     settings = read_settings()
     owner = owner_of(settings)
@@ -50,7 +50,8 @@ def status() -> None:
     from rich.table import Table
 
     from myi_pipelines.operations.monitoring.probes import probe_postgres, probe_redis
-    from myi_pipelines.runtime.servers import POSTGRES, REDIS, embedded_servers, hide_password, servers_of
+    from myi_pipelines.runtime.database_urls import without_password
+    from myi_pipelines.runtime.servers import POSTGRES, REDIS, embedded_servers, servers_of
 
     settings = read_settings()
     urls = servers_of(settings)
@@ -70,7 +71,7 @@ def status() -> None:
             if server
             else "[red]no answer[/red]"
         )
-        table.add_row(name, "embedded" if server else "your own", state, found.version, hide_password(url))
+        table.add_row(name, "embedded" if server else "your own", state, found.version, without_password(url))
     output().print(table)
 
 

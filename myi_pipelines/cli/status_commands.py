@@ -1,4 +1,4 @@
-"""``myi status``, ``myi metrics`` and ``myi notify``: how a deployment is, for people and for what watches it."""
+"""``myi status``, ``myi metrics`` and ``myi notify``: how a deployment is, for people and for monitoring."""
 
 import json
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as broken: exit code 2.")] = False,
 ) -> None:
-    """Show how everything is, a line each: servers, daemon, runs, sync, slices, imports, partitions, disk.
+    """Show how everything is, a line each: servers, daemon, runs, sync, user-months, imports, partitions, disk.
 
     Starts nothing and changes nothing. Exit code 0: all is well, 1: warnings, 2: something is broken.
 
@@ -43,7 +43,7 @@ def status(
 
 
 def _results() -> "list[CheckResult]":
-    """What was found; wrong settings are a finding too."""
+    """What was found; wrong settings are a result too."""
     from myi_pipelines.operations.monitoring.health import CheckResult, Level, evaluate
     from myi_pipelines.operations.monitoring.health_snapshot import read_health_snapshot
     from myi_pipelines.settings import SettingsError
@@ -86,7 +86,7 @@ def metrics(
         typer.Option(min=0, max=65_535, metavar="PORT", help="Answer HTTP there until stopped; 0: any port."),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    users: Annotated[bool, typer.Option("--users", help="Also each listener's numbers, with names as labels.")] = False,
+    users: Annotated[bool, typer.Option("--users", help="Also each user's numbers, with names as labels.")] = False,
 ) -> None:
     """Print the metrics in Prometheus' text format, or serve them.
 
@@ -106,7 +106,7 @@ def metrics(
     import threading
 
     from myi_pipelines.operations.monitoring.prometheus import serving
-    from myi_pipelines.runtime.stack import stopping_on_signals
+    from myi_pipelines.runtime.signals import stopping_on_signals
 
     with serving(settings, host, serve, with_users=users) as port:
         note(f"metrics at http://{host}:{port}/metrics; Ctrl-C stops")
@@ -119,10 +119,10 @@ def metrics(
 
 @app.command(rich_help_panel=PANEL)
 def notify(
-    text: Annotated[str, typer.Argument(help="What to say.")],
+    text: Annotated[str, typer.Argument(help="The message.")],
     title: Annotated[str, typer.Option(help="The message's title.")] = "MYI",
 ) -> None:
-    """Send a message through the services that MYI_NOTIFY_URLS names: the test whether they work.
+    """Send a message through the services that MYI_NOTIFY_URLS names, to test whether they work.
 
     Example:
 
@@ -131,7 +131,7 @@ def notify(
     from myi_pipelines.operations.monitoring.notifications import notify as send
 
     sent = send(read_settings(), title, text)
-    output().print(f"sent to {', '.join(sent.took)}", highlight=False)
+    output().print(f"sent to {', '.join(sent.accepted)}", highlight=False)
     if sent.refused:
-        note(f"not taken by: {', '.join(sent.refused)}")
+        note(f"refused by: {', '.join(sent.refused)}")
         raise typer.Exit(1)

@@ -13,7 +13,8 @@ def up() -> None:
 
     Ctrl-C stops all that was started. Choose another port with MYI_PORT=3010 myi up.
     """
-    from myi_pipelines.runtime.stack import running_stack, stopping_on_signals
+    from myi_pipelines.runtime.signals import stopping_on_signals
+    from myi_pipelines.runtime.stack import running_stack
 
     settings = read_settings()
     try:

@@ -14,8 +14,9 @@ from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.runtime import embedded
+from myi_pipelines.runtime.dagster_processes import Companion, Stack
+from myi_pipelines.runtime.ports import HOST, free_port
 from myi_pipelines.runtime.servers import servers_of
-from myi_pipelines.runtime.stack import HOST, Companion, Stack, free_port
 from myi_pipelines.settings import Settings
 from myi_pipelines.simulator.control import Control
 from myi_pipelines.simulator.listeners import make_listeners

@@ -19,8 +19,9 @@ from myi_pipelines.demo.offer import offer_sample
 from myi_pipelines.demo.screen import Screen, next_steps, offered, screen
 from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.demo.watch import Watch
+from myi_pipelines.runtime.dagster_processes import Stack, starting_dagster
 from myi_pipelines.runtime.servers import servers_of
-from myi_pipelines.runtime.stack import Stack, running_warehouse, starting_dagster
+from myi_pipelines.runtime.stack import running_warehouse
 from myi_pipelines.serving.report import load_report, render_report
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection, connect

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from myi_pipelines.demo.launches import Launch
 from myi_pipelines.errors import FailedError
-from myi_pipelines.runtime.stack import LOCATION
+from myi_pipelines.runtime.dagster_processes import LOCATION
 from myi_pipelines.settings import Settings
 
 SECONDS = 10

@@ -11,7 +11,7 @@ from myi_pipelines.demo.launches import Launch, metadata, polls, top_lists
 from myi_pipelines.demo.offer import JOBS_AT_MOST, Offer, SampleFile
 from myi_pipelines.demo.ui_runs import Run, launch, runs_since
 from myi_pipelines.errors import FailedError
-from myi_pipelines.runtime.stack import Stack
+from myi_pipelines.runtime.dagster_processes import Stack
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs

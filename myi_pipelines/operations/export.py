@@ -1,38 +1,36 @@
-"""Everything of one listener as files that other programs read: ``myi export``. What there is of a listener is
-``warehouse.personal``'s business; here it becomes Parquet, CSV and JSON."""
+"""All data of one user as files that other programs read: `myi export`. Which rows belong to a user is in
+``warehouse.personal_data``; here they become Parquet, CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from myi_pipelines.errors import InputError
+from myi_pipelines.operations.output_folder import WrittenFile, new_folder, written_file
 from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.text import minute_utc
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import snapshot
 from myi_pipelines.warehouse.personal_data import ExportedRows
-from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines.warehouse.users import user_named
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 ACCOUNT = "account.json"
 IN_ACCOUNT = ("users", "user_settings", "spotify_auth", "poll_states", "possible_gaps", "import_jobs")
-"""Small tables, told in one JSON file."""
+"""Small tables, written into one JSON file."""
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _TYPES: Mapping[str, pa.DataType] = {
@@ -46,131 +44,88 @@ _TYPES: Mapping[str, pa.DataType] = {
     "timestamptz": _INSTANT,
     "_text": pa.list_(pa.string()),
 }
-"""Of the database's types; the others become text."""
+"""By type of the database; the others become text."""
 
 Write: TypeAlias = Callable[[Sequence[tuple[Any, ...]]], None]
+Account: TypeAlias = dict[str, list[dict[str, Any]]]
+"""Rows of the tables of IN_ACCOUNT."""
 
 README = """\
 # The Spotify history of {name}, as MYI keeps it
 
-Written {when} UTC. Times are UTC; statistics are in {name}'s time zone, {timezone}. No token is in here.
+Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}. It contains no token.
 
 | | |
 |---|---|
 | `plays.{suffix}` | start here: every play that counts, with the names of its track, artists and album |
-| `account.json` | the account, its settings, the link to Spotify, imports, stretches that may lack plays |
-| `tables/` | every table's rows of {name}, with the numbers that the files refer to each other by |
+| `account.json` | the account, its settings, the link to Spotify, imports, periods in which plays may be missing |
+| `tables/` | the rows of {name} in every table, with the ids by which the files refer to one another |
 | `catalog/` | the tracks, artists and albums that they refer to |
 | `manifest.json` | rows, bytes and SHA-256 of every file |
 
-`tables/imported_plays` holds what Spotify's exports told, short plays too; `tables/polled_plays` what its API told.
-`tables/listening_events` are the plays that count. What each table and column means is told in MYI's data model.
+`tables/imported_plays` has the plays of Spotify's exports, short ones too; `tables/polled_plays` those of its API.
+`tables/listening_events` has the plays that count. MYI's data model describes each table and column.
 """
 
 
-class FolderNotEmpty(InputError):
-    """The folder that is to be written holds something already."""
-
-
 class ExportFormat(StrEnum):
-    """What the rows are written as."""
+    """The format of the files with rows."""
 
     PARQUET = "parquet"
     CSV = "csv"
 
 
-class ExportedFile(NamedTuple):
-    """One file of an export."""
+def export_user(conn: Connection, store: Store, name: str, folder: Path, form: ExportFormat) -> list[WrittenFile]:
+    """Write all data of a user into a folder, as it is at one instant; return the files.
 
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-def export_user(conn: Connection, store: Store, name: str, folder: Path, form: ExportFormat) -> list[ExportedFile]:
-    """Write everything of a listener into a folder, as it is at one instant; return the files.
-
-    The folder appears whole or not at all, for its owner's eyes only. Raises UnknownUser, FolderNotEmpty, and
+    The folder appears whole or not at all, readable for its owner only. Raises UnknownUser, FolderNotEmpty, and
     ArchiveDamaged where plays in the archive cannot be read.
     """
     user_id = user_named(conn, name)
     with new_folder(folder) as unfinished:
         personal_data.prepare_export(conn)
+        writer = _Writer(conn, unfinished, form)
         with snapshot(conn):
             personal_data.begin_export(conn, user_id, _archived_rows(conn, store, user_id))
-            writing = _Export(conn, unfinished, form)
-            account: dict[str, list[dict[str, Any]]] = {}
-            for table in personal_data.personal_tables(conn):
-                if table.name in IN_ACCOUNT:
-                    account[table.name] = _objects(personal_data.read_table(conn, table, user_id))
-                elif not table.is_aside:
-                    writing.add(f"tables/{table}", personal_data.read_table(conn, table, user_id))
-            for catalog in personal_data.CATALOG:
-                writing.add(f"catalog/{catalog}", personal_data.read_catalog(conn, catalog, user_id))
-            writing.add("plays", personal_data.read_plays(conn, user_id))
-        _write_json(unfinished / ACCOUNT, account)
+            account = _write_tables(conn, writer, user_id)
         now = datetime.now(UTC)
-        readme = README.format(
-            name=name, when=f"{now:%Y-%m-%d %H:%M}", timezone=account["user_settings"][0]["timezone"], suffix=form
-        )
-        (unfinished / "README.md").write_text(readme, encoding="utf-8")
+        _write_json(unfinished / ACCOUNT, account)
+        (unfinished / "README.md").write_text(_readme(name, account, form, now), encoding="utf-8")
         files = [
-            *writing.files,
-            told(unfinished, ACCOUNT, sum(map(len, account.values()))),
-            told(unfinished, "README.md", 0),
+            *writer.files,
+            written_file(unfinished, ACCOUNT, sum(map(len, account.values()))),
+            written_file(unfinished, "README.md", 0),
         ]
-        manifest = {
-            "format": FORMAT,
-            "user": name,
-            "exported_at": now.isoformat(),
-            "files": [file._asdict() for file in files],
-        }
-        _write_json(unfinished / MANIFEST, manifest)
+        manifest = {"format": FORMAT, "user": name, "exported_at": now.isoformat()}
+        _write_json(unfinished / MANIFEST, {**manifest, "files": [file._asdict() for file in files]})
     return files
 
 
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which takes its place when the block ends well and is removed when it does not.
-
-    Raises FolderNotEmpty.
-    """
-    folder = folder.absolute()
-    require_empty(folder)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    if unfinished.exists():
-        shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True, mode=0o700)
-    try:
-        yield unfinished
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+def _write_tables(conn: Connection, writer: _Writer, user_id: int) -> Account:
+    """Write a user's rows, table by table; those of the small tables are returned for the account's file."""
+    account: Account = {}
+    for table in personal_data.personal_tables(conn):
+        if table.name in IN_ACCOUNT:
+            account[table.name] = _objects(personal_data.read_table(conn, table, user_id))
+        elif not table.is_shadow:
+            writer.add(f"tables/{table}", personal_data.read_table(conn, table, user_id))
+    for catalog in personal_data.CATALOG:
+        writer.add(f"catalog/{catalog}", personal_data.read_catalog(conn, catalog, user_id))
+    writer.add("plays", personal_data.read_plays(conn, user_id))
+    return account
 
 
-def require_empty(folder: Path) -> None:
-    """Raises FolderNotEmpty unless there is nothing where a folder is to be made."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FolderNotEmpty(f"{folder}: is there already; name a folder that is empty or does not exist")
-
-
-def told(folder: Path, file: str, rows: int) -> ExportedFile:
-    """What a manifest says of a file."""
-    with (folder / file).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ExportedFile(file, rows, (folder / file).stat().st_size, digest)
+def _readme(name: str, account: Account, form: ExportFormat, now: datetime) -> str:
+    timezone = account["user_settings"][0]["timezone"]
+    return README.format(name=name, when=minute_utc(now), timezone=timezone, suffix=form)
 
 
 def _archived_rows(conn: Connection, store: Store, user_id: int) -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
-    """The listener's rows that lie in the archive, by table and part."""
+    """The user's rows in the archive, by table and part."""
     parts = {(part.month, part.part): part for part in archive.archived_parts(conn)}
-    slices = [
-        one for one in archive.archived_user_months(conn, sorted({month for month, _ in parts})) if one[0] == user_id
-    ]
-    for key in archive.parts_of_user_months(conn, [UserMonth(*one) for one in slices]):
+    months = sorted({month for month, _ in parts})
+    user_months = [one for one in archive.archived_user_months(conn, months) if one.user_id == user_id]
+    for key in archive.parts_of_user_months(conn, user_months):
         part = parts[key]
         store.check(part.folder, part.manifest_sha256)
         for table in archive.ARCHIVED_TABLES:
@@ -178,11 +133,11 @@ def _archived_rows(conn: Connection, store: Store, user_id: int) -> Iterator[tup
             yield table.name, (row for batch in batches for row in batch)
 
 
-class _Export:
+class _Writer:
     """Writes files of one format into a folder and remembers them."""
 
     def __init__(self, conn: Connection, folder: Path, form: ExportFormat) -> None:
-        self.files: list[ExportedFile] = []
+        self.files: list[WrittenFile] = []
         self._conn = conn
         self._folder = folder
         self._form = form
@@ -196,7 +151,7 @@ class _Export:
             for batch in rows.batches:
                 write(batch)
                 count += len(batch)
-        self.files.append(told(self._folder, file, count))
+        self.files.append(written_file(self._folder, file, count))
 
     def _open(self, path: Path, rows: ExportedRows) -> AbstractContextManager[Write]:
         if self._form is ExportFormat.CSV:

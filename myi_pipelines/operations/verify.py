@@ -1,16 +1,16 @@
-"""Whether the warehouse is what landing says: everything derived is derived again beside it and compared, row by row;
-and the repair of what differs. What only adds up, or does not, is told by ``invariants``."""
+"""Whether the warehouse is what has landed: everything derived is derived again into temporary tables and compared, row
+by row; and the repair of what differs. Whether sums agree is checked by ``invariants``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.events import conform_user_months, match_plays, open_workspace, user_month_bounds
@@ -22,7 +22,7 @@ from myi_pipelines.warehouse.partitions import (
     ensure_partitions_visible,
     snapshot,
 )
-from myi_pipelines.warehouse.session import RestoreArchived, Session
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, invalidated_user_months
 
@@ -40,6 +40,14 @@ FROM_MONTHS = {
     "users": "totals",
 }
 ROUNDS = 5
+
+
+class User(NamedTuple):
+    """A user whose data are compared."""
+
+    id: int
+    name: str
+    timezone: str
 
 
 class Difference(NamedTuple):
@@ -63,89 +71,57 @@ class Verified(NamedTuple):
 
     differences: list[Difference]
     users: int
-    slices: int
-    """Slices whose events were derived aside."""
-    stale: int
-    """Slices that wait to be derived, and of which nothing was expected."""
+    user_months: int
+    """User-months whose events were derived again and compared."""
+    invalidated: int
+    """User-months that are about to be derived anyway, and so were not compared in full."""
 
 
-Progress = Callable[[str], None]
+def verify(session: Session, user: str | None = None) -> Verified:
+    """Compare everything that is derived with what it is derived from, for one user or all. Writes nothing.
 
-
-def verify(
-    conn: Connection, *, min_play_ms: int, user: str | None = None, progress: Progress = lambda line: None
-) -> Verified:
-    """Compare everything that is derived with what it is derived from; of one listener or of all. Writes nothing.
-
-    Each listener is seen as they are at one instant, so people may go on. Stale slices, and those whose plays are in
-    the archive, are compared as far as they can be.
+    Each user's data are compared as they are at one instant, so others may go on writing. Invalidated user-months, and
+    those whose plays are in the archive, are compared as far as possible.
     """
-    chosen = conn.execute(
-        "SELECT id, name, coalesce(timezone, 'UTC') FROM users LEFT JOIN user_settings ON user_id = users.id"
-        " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name",
-        {"name": user},
-    ).fetchall()
+    conn = session.conn
+    users = _users(conn, user)
     for table in MONTH_TABLES:
         ensure_partitions_visible(conn, table)
     differences: list[Difference] = []
-    slices = 0
-    for user_id, name, timezone in chosen:
-        progress(f"verifying {name}")
-        slices += _verify_events(conn, user_id, name, min_play_ms, differences)
-        differences += _statistics(conn, user_id, name, timezone)
-    progress("verifying the sums" if user else "verifying the sums and the catalog")
-    differences += [
-        Difference(one.table, f"{one.measure} sums to {one.actual:,}, expected {one.expected:,}", one.user)
-        for one in invariants.check(conn, [user_id for user_id, _, _ in chosen])
-    ]
+    user_months = 0
+    for one in users:
+        session.on_note(f"verifying {one.name}")
+        for found in _events(conn, one, session.min_play_ms):
+            differences += found
+            user_months += 1
+        differences += _statistics(conn, one)
+    session.on_note("verifying the sums" if user else "verifying the sums and the catalog")
+    differences += _sums(conn, users)
     if user is None:
-        differences += [Difference(*row) for row in conn.execute(statement("verify/catalog"))]
-        differences += [
-            Difference(table, f"{rows:,} rows of listener {user_id}, who does not exist", user_id=user_id)
-            for table, user_id, rows in personal_data.ownerless(conn)
-        ]
-    stale = [
-        one
-        for stage in Stage
-        for user_id, _, _ in chosen
-        for one in invalidated_user_months(conn, stage, user_id=user_id)
-    ]
-    return Verified(differences, len(chosen), slices, len(set(stale)))
+        differences += _catalog(conn)
+    return Verified(differences, len(users), user_months, len(_invalidated(conn, users)))
 
 
-def repair(
-    conn: Connection,
-    found: Verified,
-    *,
-    min_play_ms: int,
-    restore_archived: RestoreArchived | None = None,
-    progress: Progress = lambda line: None,
-) -> None:
-    """Mark the slices that differ and derive them; make all-time counts the sums of their months.
+def repair(session: Session, found: Verified) -> None:
+    """Invalidate the user-months that differ and derive them; set all-time counts to the sums of their months.
 
-    Rows of nobody and of no names go, and names that mean no track are taken into the catalog again. Safe to break off
-    and to repeat. Archived plays that the work needs are restored; without ``restore_archived``, UserMonthsArchived is
-    raised.
+    Rows of users who do not exist and links of unknown names are removed, and names that mean no track are taken into
+    the catalog again. It may be interrupted and repeated. Archived plays that the work needs are restored; where the
+    session does not say how, UserMonthsArchived is raised.
     """
-    if any(one.table in ("export_tracks", "export_track_links") for one in found.differences):
+    conn, differences = session.conn, found.differences
+    if any(one.table in ("export_tracks", "export_track_links") for one in differences):
         conn.execute(statement("verify/relink"))
-    for user_id in {one.user_id for one in found.differences if one.user is None and one.user_id is not None}:
+    for user_id in {one.user_id for one in differences if one.user is None and one.user_id is not None}:
         personal_data.forget_user(conn, user_id)
     sync_catalog(conn)
-    for user_id, name in sorted({(one.user_id, one.user) for one in found.differences if one.user and one.user_id}):
-        progress(f"repairing {name}")
-        _repair(
-            conn, user_id, [one for one in found.differences if one.user_id == user_id], min_play_ms, restore_archived
-        )
+    for user_id, name in sorted({(one.user_id, one.user) for one in differences if one.user and one.user_id}):
+        session.on_note(f"repairing {name}")
+        _repair(session.on(conn), user_id, [one for one in differences if one.user_id == user_id])
 
 
-def _repair(
-    conn: Connection,
-    user_id: int,
-    differences: Sequence[Difference],
-    min_play_ms: int,
-    restore_archived: RestoreArchived | None,
-) -> None:
+def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -> None:
+    conn = session.conn
     months = sorted({one.month for one in differences if one.month})
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), *(shared(Lock.MONTH, month) for month in months))
@@ -153,9 +129,8 @@ def _repair(
         for name in ("verify/rewrite_tracks", "verify/rewrite_artists", "stats/hours", "stats/totals"):
             conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
-            stale = {one.month for one in differences if one.stage is stage and one.month}
-            invalidate(conn, [UserMonth(user_id, month) for month in stale], stage)
-    session = Session(conn, min_play_ms=min_play_ms, restore_archived=restore_archived)
+            differing = {one.month for one in differences if one.stage is stage and one.month}
+            invalidate(conn, [UserMonth(user_id, month) for month in differing], stage)
     for _ in range(ROUNDS):
         waiting = invalidated_user_months(conn, Stage.EVENTS, user_id=user_id)
         for _ in conform_user_months(session, waiting):
@@ -168,36 +143,40 @@ def _repair(
 # Comparing
 
 
-def _verify_events(conn: Connection, user_id: int, name: str, min_play_ms: int, differences: list[Difference]) -> int:
+def _users(conn: Connection, name: str | None) -> list[User]:
+    query = (
+        "SELECT id, name, coalesce(timezone, 'UTC') FROM users LEFT JOIN user_settings ON user_id = users.id"
+        " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name"
+    )
+    return [User(*row) for row in conn.execute(query, {"name": name})]
+
+
+def _events(conn: Connection, user: User, min_play_ms: int) -> Iterator[list[Difference]]:
+    """The differences of each user-month that can be compared."""
     open_workspace(conn, ())
-    months = [month for (month,) in conn.execute(statement("verify/slices"), {"user_id": user_id})]
-    compared = 0
+    months = [month for (month,) in conn.execute(statement("verify/user_months"), {"user_id": user.id})]
     for month in months:
         with snapshot(conn, ARCHIVED_TABLES, around(month)), conn.transaction(force_rollback=True):
-            if (rows := _compared_events(conn, UserMonth(user_id, month), min_play_ms)) is None:
-                continue
-        compared += 1
-        differences += [
-            Difference(
-                "listening_events",
-                f"{kind} play of {track or f'track {track_id}'} at {played_at:%Y-%m-%d %H:%M:%S}",
-                name, user_id, month, Stage.EVENTS,
-            )
-            for kind, played_at, track_id, track in rows
-        ]  # fmt: skip
-    return compared
+            rows = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
+        if rows is not None:
+            yield [
+                Difference("listening_events", _event_text(*row), user.name, user.id, month, Stage.EVENTS)
+                for row in rows
+            ]
 
 
-def _compared_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[Any, ...]] | None:
-    """The events of a slice that are not what landing says; None where it is about to be derived anyway.
+def _event_text(kind: str, played_at: datetime, track_id: int, track: str | None) -> str:
+    return f"{kind} play of {track or f'track {track_id}'} at {played_at:%Y-%m-%d %H:%M:%S}"
 
-    What is derived lies in temporary tables until the caller's transaction is rolled back.
+
+def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[Any, ...]] | None:
+    """The events of a user-month that differ from what has landed; None where it is about to be derived anyway.
+
+    The derived events are in temporary tables until the caller's transaction is rolled back.
     """
     bounds = user_month_bounds(one, min_play_ms)
     conn.execute("TRUNCATE desired_events")
-    row = conn.execute(statement("events/sources"), bounds).fetchone()
-    assert row is not None
-    has_account_data, has_polled_plays, is_unlinked, _ = row
+    has_account_data, has_polled_plays, is_unlinked, _ = fetch_row(conn, statement("events/sources"), bounds)
     if is_unlinked or one in invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
         return None
     match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
@@ -205,13 +184,35 @@ def _compared_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list
     return conn.execute(statement("verify/events"), bounds).fetchall()
 
 
-def _statistics(conn: Connection, user_id: int, name: str, timezone: str) -> list[Difference]:
-    """Rows of a listener's statistics that are not what the rows below them say."""
+def _statistics(conn: Connection, user: User) -> list[Difference]:
+    """Rows of a user's statistics that differ from the rows that they are computed from."""
     with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):
-        unknown = [month for (month,) in conn.execute(statement("verify/unknown"), {"user_id": user_id})]
-        parameters = {"user_id": user_id, "timezone": timezone, "unknown": unknown, "each": TOP_TRACKS}
+        unknown = [month for (month,) in conn.execute(statement("verify/unknown"), {"user_id": user.id})]
+        parameters = {"user_id": user.id, "timezone": user.timezone, "unknown": unknown, "each": TOP_TRACKS}
         return [
-            Difference(table, what, name, user_id, month, Stage.STATS if table in FROM_EVENTS else None)
+            Difference(table, what, user.name, user.id, month, Stage.STATS if table in FROM_EVENTS else None)
             for table, query in {**FROM_EVENTS, **FROM_MONTHS}.items()
             for month, what in conn.execute(statement(f"verify/{query}"), parameters)
         ]
+
+
+def _sums(conn: Connection, users: Sequence[User]) -> list[Difference]:
+    return [
+        Difference(one.table, f"{one.measure} sums to {one.actual:,}, expected {one.expected:,}", one.user)
+        for one in invariants.check(conn, [user.id for user in users])
+    ]
+
+
+def _catalog(conn: Connection) -> list[Difference]:
+    """Links of the catalog that lead nowhere, and rows of users who do not exist."""
+    return [
+        *(Difference(*row) for row in conn.execute(statement("verify/catalog"))),
+        *(
+            Difference(table, f"{rows:,} rows of user {user_id}, who does not exist", user_id=user_id)
+            for table, user_id, rows in personal_data.rows_without_owner(conn)
+        ),
+    ]
+
+
+def _invalidated(conn: Connection, users: Sequence[User]) -> set[UserMonth]:
+    return {one for stage in Stage for user in users for one in invalidated_user_months(conn, stage, user_id=user.id)}

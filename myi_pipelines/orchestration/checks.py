@@ -1,26 +1,38 @@
-"""Asset checks over the whole warehouse, to be run on demand. What a run checks of its own work is in ``assets/``."""
+"""Asset checks over the whole warehouse, to be run on demand. What a run checks of its own work is in ``assets/``.
 
-from datetime import UTC, datetime, timedelta
+Each check reads its part of the warehouse and shows what ``operations.monitoring.health`` says of it: thresholds and
+texts are there.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
+from myi_pipelines.operations.monitoring import health
+from myi_pipelines.operations.monitoring.health_snapshot import read_partitions
 from myi_pipelines.orchestration.assets.metadata import markdown_list, markdown_table
 from myi_pipelines.orchestration.assets.stats import agreement
-from myi_pipelines.orchestration.partitions import last_month
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import invariants, partition_maintenance, polls, reporting, spotify_accounts
-from myi_pipelines.warehouse.partitions import months_between
 
-MINUTES_UNTIL_OVERDUE = 15
-FAILURES_IN_A_ROW = 3
-COVERED = 0.8
-"""Share of the plays of which metadata should be known."""
+
+def check_result(result: health.CheckResult, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """What ``health`` says, for Dagster: a warning as a check that warns, something broken as one that fails."""
+    is_broken = result.level == health.Level.BROKEN
+    return dg.AssetCheckResult(
+        passed=result.level == health.Level.OK,
+        severity=dg.AssetCheckSeverity.ERROR if is_broken else dg.AssetCheckSeverity.WARN,
+        description=result.text,
+        metadata=metadata,
+    )
 
 
 @dg.asset_check(
     asset="users",
-    description="Of every listener, all sums of plays and milliseconds in the statistics equal those of the events.",
+    description="Of every user, all sums of plays and milliseconds in the statistics equal those of the events.",
 )
 def everyones_stats_agree(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as conn:
@@ -29,22 +41,13 @@ def everyones_stats_agree(warehouse: Warehouse) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset="listening_events",
-    description="No slice has been stale for long: events and statistics are up to date with what has landed.",
+    description="No user-month has waited for long: events and statistics are up to date with what has landed.",
 )
-def slices_are_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
+def user_months_are_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as conn:
-        overdue = reporting.invalidated_range(conn, older_than_seconds=60 * MINUTES_UNTIL_OVERDUE)
-    return dg.AssetCheckResult(
-        passed=overdue.user_months == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"{overdue.user_months:,} slices from {overdue.first:%Y-%m} to {overdue.last:%Y-%m} have been stale for "
-            f"more than {MINUTES_UNTIL_OVERDUE} minutes; is the sensor invalidated_user_months on?"
-            if overdue.first and overdue.last
-            else "Every slice is up to date."
-        ),
-        metadata={"overdue_slices": overdue.user_months},
-    )
+        invalidated = reporting.invalidated_range(conn)
+    result = health.evaluate_user_months(invalidated, datetime.now(UTC))
+    return check_result(result, {"invalidated_user_months": invalidated.user_months})
 
 
 @dg.asset_check(
@@ -52,19 +55,10 @@ def slices_are_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     description="Every month table has the partitions of the current month and of those that are made ahead.",
 )
 def partitions_are_present(warehouse: Warehouse) -> dg.AssetCheckResult:
-    months = months_between(datetime.now(UTC).date(), last_month())
     with warehouse.connection() as conn:
-        missing = reporting.missing_partitions(conn, months)
-    return dg.AssetCheckResult(
-        passed=not missing,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"{len(missing)} partitions are missing; they are made by the next run, or when plays for them arrive"
-            if missing
-            else "No partition is missing."
-        ),
-        metadata={"missing_partitions": markdown_list(missing)} if missing else {},
-    )
+        partitions = read_partitions(conn, datetime.now(UTC))
+    metadata = {"missing_partitions": markdown_list(partitions.missing)} if partitions.missing else {}
+    return check_result(health.evaluate_partitions(partitions), metadata)
 
 
 @dg.asset_check(
@@ -73,46 +67,26 @@ def partitions_are_present(warehouse: Warehouse) -> dg.AssetCheckResult:
 )
 def partitions_are_set_up(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as conn:
-        drifted = [str(drift) for drift in partition_maintenance.drifts(conn)]
-    return dg.AssetCheckResult(
-        passed=not drifted,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"{len(drifted)} partitions have other settings; materialize listening_events_partitions to set them again"
-            if drifted
-            else "Every partition is set up as it should be."
-        ),
-        metadata={"drifted_partitions": markdown_list(drifted)} if drifted else {},
-    )
+        differing = [str(drift) for drift in partition_maintenance.drifts(conn)]
+    metadata = {"drifted_partitions": markdown_list(differing)} if differing else {}
+    return check_result(health.evaluate_partition_settings(differing), metadata)
 
 
 @dg.asset_check(
     asset="polled_plays",
-    description="Every linked listener was polled when they were due, and Spotify still accepts their account.",
+    description="Every linked user was polled when it was due, and Spotify still accepts the account.",
 )
 def polling_is_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     now = datetime.now(UTC)
-    overdue_since = now - timedelta(minutes=MINUTES_UNTIL_OVERDUE)
     with warehouse.connection() as conn:
-        linked = spotify_accounts.list_accounts(conn)
-        late = [
-            f"{state.name}: due since {state.next_poll_at:%Y-%m-%d %H:%M} UTC ({state.last_error or 'never polled'})"
-            for state in polls.poll_states(conn)
-            if state.next_poll_at is not None and state.next_poll_at < overdue_since
-        ]
-        failing = [
-            f"{state.name}: {state.consecutive_failures} polls failed in a row: {state.last_error}"
-            for state in polls.poll_states(conn)
-            if state.consecutive_failures >= FAILURES_IN_A_ROW
-        ]
-    ended = [f"{one.name}: {one.last_failure_reason}; run `myi login`" for one in linked if not one.is_valid]
-    ending = [warning for one in linked if (warning := spotify_accounts.expiry_warning(one, now))]
-    problems = [*ended, *late, *failing, *ending]
-    return dg.AssetCheckResult(
-        passed=not problems,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(problems) or f"{len(linked)} accounts are linked, and nobody is overdue.",
-        metadata={"linked_accounts": len(linked), "overdue": len(late), "need_login": len(ended)},
+        accounts, states = spotify_accounts.list_accounts(conn), polls.poll_states(conn)
+    return check_result(
+        health.evaluate_sync(accounts, states, now),
+        {
+            "linked_accounts": len(accounts),
+            "overdue": sum(health.is_overdue(state, now) for state in states),
+            "need_login": sum(not one.is_valid for one in accounts),
+        },
     )
 
 
@@ -122,17 +96,15 @@ def polling_is_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
 )
 def metadata_covers_plays(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as conn:
-        told = reporting.metadata_coverage(conn)
+        coverage = reporting.metadata_coverage(conn)
         is_linked = bool(spotify_accounts.linked_users(conn))
-    plays = next(one for one in told if one.kind == "plays")
-    return dg.AssetCheckResult(
-        passed=not is_linked or plays.share >= COVERED,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Of {plays.share:.0%} of {plays.known:,} plays the track's metadata is known.",
-        metadata={
+    plays = next(one for one in coverage if one.kind == "plays")
+    return check_result(
+        health.evaluate_metadata(plays, is_linked=is_linked),
+        {
             "share_of_plays": plays.share,
             "coverage": markdown_table(
-                ("", "known", "with metadata"), [(one.kind, one.known, one.with_metadata) for one in told]
+                ("", "known", "with metadata"), [(one.kind, one.known, one.with_metadata) for one in coverage]
             ),
         },
     )
@@ -147,20 +119,13 @@ def quota_is_left(spotify: Spotify) -> dg.AssetCheckResult:
         if isinstance(access, str):
             return dg.AssetCheckResult(passed=True, description=access)
         usage = access.client.gate.usage()
-    blocked = [f"{one.group.value} until {one.blocked_until:%Y-%m-%d %H:%M} UTC" for one in usage if one.blocked_until]
-    spent = [one.group.value for one in usage if one.calls_last_day >= one.budget]
-    problems = [f"blocked: {', '.join(blocked)}"] * bool(blocked) + [f"used up: {', '.join(spent)}"] * bool(spent)
-    return dg.AssetCheckResult(
-        passed=bool(usage) and not problems,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(problems) or ("Nothing is blocked." if usage else "Redis does not answer."),
-        metadata={"calls_in_24_hours": sum(one.calls_last_day for one in usage)},
-    )
+    calls = sum(one.calls_last_day for one in usage)
+    return check_result(health.evaluate_spotify_calls(usage), {"calls_in_24_hours": calls})
 
 
 CHECKS = [
     everyones_stats_agree,
-    slices_are_fresh,
+    user_months_are_fresh,
     partitions_are_present,
     partitions_are_set_up,
     polling_is_fresh,

@@ -4,8 +4,9 @@ import psycopg
 from psycopg import sql
 
 from myi_pipelines.errors import ConfigurationError
+from myi_pipelines.runtime.database_urls import sqlalchemy_url, with_schema
 from myi_pipelines.runtime.servers import DAGSTER_SCHEMA, servers_of
-from myi_pipelines.settings import PREFIX, Settings, SettingsError, sqlalchemy_url, with_schema
+from myi_pipelines.settings import PREFIX, Settings, SettingsError
 
 
 class HomeNotWritable(ConfigurationError):
@@ -29,8 +30,8 @@ def prepare_dagster_home(settings: Settings) -> None:
     """Make DAGSTER_HOME, and the schema of Dagster's tables where they share a database with the warehouse's.
 
     The instance's configuration is a link to the file of MYI_DAGSTER_YAML, so that the two cannot differ.
-    Raises SettingsError when that file is missing, HomeNotWritable, and ``psycopg.OperationalError`` when a database of
-    the user's own cannot be reached.
+    Raises SettingsError when that file is missing, HomeNotWritable, and ``psycopg.OperationalError`` when the user's
+    own database cannot be reached.
     """
     target, link = settings.dagster_yaml, settings.dagster_home / "dagster.yaml"
     if not target.is_file():  # Dagster would silently keep its tables in SQLite.

@@ -1,12 +1,12 @@
 """The servers that the settings name, the user's own or the embedded ones: their URLs, starting them, stopping them.
-How an embedded server works is ``embedded``'s business, what is in a database is ``warehouse``'s."""
+How an embedded server works is in ``embedded``, what a database holds in ``warehouse``."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from myi_pipelines.runtime import embedded
-from myi_pipelines.settings import Settings, with_schema
+from myi_pipelines.runtime.database_urls import with_schema
+from myi_pipelines.settings import Settings
 
 DAGSTER_SCHEMA = "dagster"
 POSTGRES = "PostgreSQL"
@@ -54,7 +54,8 @@ def embedded_servers(settings: Settings) -> dict[str, embedded.Cluster | embedde
 def start_servers(
     settings: Settings, names: Collection[str] = ALL, on_start: Callable[[str], None] = lambda name: None
 ) -> list[str]:
-    """Start the embedded servers among ``names`` that do not run, and return theirs. ``on_start`` hears each before."""
+    """Start the embedded servers among ``names`` that do not run, and return their names. ``on_start`` is called
+    with each name before."""
     started = []
     for name, server in _chosen(settings, names):
         if server.pid() is None:
@@ -71,9 +72,3 @@ def stop_servers(settings: Settings, names: Collection[str] = ALL) -> list[str]:
 
 def _chosen(settings: Settings, names: Collection[str]) -> list[tuple[str, embedded.Cluster | embedded.RedisServer]]:
     return [(name, server) for name, server in embedded_servers(settings).items() if name in names]
-
-
-def hide_password(url: str) -> str:
-    """A URL that may be shown."""
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":…@", 1) if parts.password else url

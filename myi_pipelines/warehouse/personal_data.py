@@ -1,5 +1,5 @@
-"""Whose rows are whose: every table that holds rows of a listener, found in the database's own catalog, counted, read
-for an export, and emptied of one listener. Files, in uploads, exports or the archive, are for the modules above."""
+"""Which rows belong to which user: every table with rows of users, found in the database's own catalog; a user's rows
+counted, read for an export, and deleted. Files, in uploads, exports or the archive, are for the modules above."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from psycopg import sql
 
 from myi_pipelines.warehouse import shadow_partitions
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, ensure_partitions_visible
 
 CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
-"""What rows of a listener refer to."""
+"""The tables that rows of a user refer to."""
 
 ROWS_AT_ONCE = 20_000
 
 
 class PersonalTable(NamedTuple):
-    """A table with rows of listeners, and the column that says whose each is."""
+    """A table with rows of users, and the column that says to which user each belongs."""
 
     schema: str
     name: str
     owner: str
     is_keyed: bool
-    """A key to ``users`` sees to it that each row has an owner."""
+    """A foreign key to ``users`` guarantees that each row has an owner."""
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -36,16 +36,16 @@ class PersonalTable(NamedTuple):
         return sql.Identifier(self.schema, self.name)
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}" if self.is_aside else self.name
+        return f"{self.schema}.{self.name}" if self.is_shadow else self.name
 
     @property
-    def is_aside(self) -> bool:
-        """A month under construction, which holds what its partition holds."""
+    def is_shadow(self) -> bool:
+        """A month under construction, whose rows its partition has too."""
         return self.schema == shadow_partitions.SCHEMA
 
 
 class ExportedRows(NamedTuple):
-    """The result of one query of an export, as it comes."""
+    """The result of one query of an export, batch by batch."""
 
     columns: list[str]
     types: list[int]
@@ -54,59 +54,56 @@ class ExportedRows(NamedTuple):
 
 
 def personal_tables(conn: Connection) -> list[PersonalTable]:
-    """Every table that holds rows of listeners, ``users`` first."""
-    row = conn.execute("SELECT current_schema()").fetchone()
-    assert row is not None
+    """Every table with rows of users, ``users`` first."""
+    schema = str(fetch_scalar(conn, "SELECT current_schema()"))
     found = [PersonalTable(*table) for table in conn.execute(statement("personal_data/tables"))]
-    return [PersonalTable(row[0], "users", "id", True), *found]
+    return [PersonalTable(schema, "users", "id", True), *found]
 
 
 def count_rows(conn: Connection, user_id: int) -> dict[str, int]:
-    """How many rows of a listener each table holds; tables without any are told too."""
+    """How many rows of a user each table holds, also where it is none."""
     counts: dict[str, int] = {}
     for table in personal_tables(conn):
         query = sql.SQL("SELECT count(*) FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
-        row = conn.execute(query, [user_id]).fetchone()
-        assert row is not None
-        counts[str(table)] = counts.get(str(table), 0) + int(row[0])
+        counts[str(table)] = counts.get(str(table), 0) + int(fetch_scalar(conn, query, [user_id]))
     return counts
 
 
-def ownerless(conn: Connection) -> list[tuple[str, int, int]]:
-    """Rows of listeners who do not exist: the table, the listener's number and how many."""
+def rows_without_owner(conn: Connection) -> list[tuple[str, int, int]]:
+    """Rows of users who do not exist: the table, the user's id and how many."""
     found = []
     for table in personal_tables(conn):
         if not table.is_keyed:
             owner = sql.Identifier(table.owner)
-            query = statement("personal_data/ownerless").format(table=table.identifier, owner=owner)
+            query = statement("personal_data/rows_without_owner").format(table=table.identifier, owner=owner)
             found += [(str(table), int(user_id), int(rows)) for user_id, rows in conn.execute(query)]
     return found
 
 
 def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[str, int]]:
-    """Delete every row of a listener in one transaction; return how many each table held before and holds after it.
+    """Delete every row of a user in one transaction; return how many each table held before and holds after it.
 
-    The catalog stays: what tracks are called is nobody's own. Waits for whoever writes this listener's rows.
+    The catalog stays: names of tracks belong to no user. Waits for sessions that write this user's rows.
     """
     with conn.transaction():
-        acquire(conn, exclusive(Lock.CATALOG))  # nobody builds a month aside meanwhile, with this listener's rows in it
+        acquire(conn, exclusive(Lock.CATALOG))  # no session builds a shadow partition with this user's rows in it
         acquire(conn, shared(Lock.ARCHIVE))
         acquire(conn, exclusive(Lock.USER, user_id))
-        for table in MONTH_TABLES:
-            ensure_partitions_visible(conn, table)
+        for month_table in MONTH_TABLES:
+            ensure_partitions_visible(conn, month_table)
         before = count_rows(conn, user_id)
         conn.execute("DELETE FROM users WHERE id = %s", [user_id])
-        for holding in personal_tables(conn):  # what no key leads to
-            query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(holding.identifier, sql.Identifier(holding.owner))
+        for table in personal_tables(conn):  # those without a foreign key
+            query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
             conn.execute(query, [user_id])
     return before, count_rows(conn, user_id)
 
 
 def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, Iterable[tuple[Any, ...]]]]) -> None:
-    """Make ready to read all of a listener's rows as they are at one instant; part of the caller's transaction, which
-    must be a ``snapshot`` and in which ``prepare_export`` was not called.
+    """Prepare to read all rows of a user as they are at one instant. Part of the caller's transaction, which must be a
+    ``snapshot``; ``prepare_export`` was called before that transaction.
 
-    ``archived`` yields tables and rows of the listener that lie in the archive, in the order of the table's columns.
+    ``archived`` yields tables with the user's rows in the archive, in the order of the table's columns.
     """
     for table, rows in archived:
         with conn.cursor() as cursor:
@@ -119,30 +116,30 @@ def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, I
 
 
 def prepare_export(conn: Connection) -> None:
-    """Make ready for the transaction that ``begin_export`` is part of: empty temporary tables."""
+    """Create the empty temporary tables that ``begin_export`` fills; called before its transaction."""
     conn.execute(statement("archive/workspace"))
     conn.execute(statement("personal_data/workspace"))
 
 
 def read_table(conn: Connection, table: PersonalTable, user_id: int) -> ExportedRows:
-    """A listener's rows of a table, those in the archive too; what is encrypted is left out."""
+    """A user's rows of a table, those in the archive too; without the encrypted columns."""
     found = conn.execute(statement("personal_data/columns"), [table.identifier.as_string(conn)])
     columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in found)
     query = sql.SQL("SELECT {} FROM {} WHERE {} = %(user_id)s").format(
         columns, table.identifier, sql.Identifier(table.owner)
     )
-    if not table.is_aside and table.name in {archived.name for archived in ARCHIVED_TABLES}:
+    if not table.is_shadow and table.name in {archived.name for archived in ARCHIVED_TABLES}:
         query += sql.SQL(" UNION ALL SELECT {} FROM {}").format(columns, sql.Identifier(f"returning_{table.name}"))
     return _read(conn, query, {"user_id": user_id})
 
 
 def read_plays(conn: Connection, user_id: int) -> ExportedRows:
-    """A listener's plays with names, oldest first."""
+    """A user's plays with names, oldest first."""
     return _read(conn, statement("personal_data/plays"), {"user_id": user_id})
 
 
 def read_catalog(conn: Connection, table: str, user_id: int) -> ExportedRows:
-    """The rows of a table of ``CATALOG`` that a listener's rows refer to."""
+    """The rows of a table of ``CATALOG`` that a user's rows refer to."""
     return _read(conn, statement(f"personal_data/catalog_{table}"), {"user_id": user_id})
 
 

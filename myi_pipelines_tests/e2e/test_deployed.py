@@ -174,7 +174,7 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         deployment.start("metrics")
         deployment.wait_until_healthy("metrics", deployment.metrics_port, SECONDS)
         with urllib.request.urlopen(f"http://127.0.0.1:{deployment.metrics_port}/metrics", timeout=60) as metrics:
-            assert "myi_stale_slices 0.0" in metrics.read().decode()
+            assert "myi_invalidated_user_months 0.0" in metrics.read().decode()
         progress = deployment.ask(PROGRESS)["assetNodeOrError"]["partitionStats"]
         assert progress["numMaterialized"] >= len(months)
 

@@ -28,7 +28,6 @@ from myi_pipelines_tests.e2e.test_deployed import ASSETS, LAUNCH, SECONDS, Deplo
 from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.archive_fixtures import DERIVED, LANDED, ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.support.killable_processes import DATABASE, durable_server, kill_server
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.strategies import CONTEXT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dagster's graph and workspace use what Dagster has deprecated
@@ -193,7 +192,7 @@ def is_done(warehouse: ArchivingWarehouse, old: int) -> bool:
 
 def assert_all_is_well(warehouse: ArchivingWarehouse, files: Path) -> None:
     assert invariants.check(warehouse.conn) == []
-    assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
+    assert verify.verify(warehouse.session()).differences == []
     assert shadow_partitions.orphans(warehouse.conn) == []
     parts = {part.folder for part in archive.archived_parts(warehouse.conn)}
     assert {str(path.relative_to(files)) for path in files.glob("month=*/*")} == parts

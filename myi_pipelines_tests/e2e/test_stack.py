@@ -12,15 +12,10 @@ import pytest
 from filelock import FileLock
 
 from myi_pipelines.runtime import servers
-from myi_pipelines.runtime.stack import (
-    AlreadyUp,
-    PortInUse,
-    answers,
-    end_stale_stack,
-    owner_of,
-    require_free_port,
-    running_stack,
-)
+from myi_pipelines.runtime.dagster_processes import answers
+from myi_pipelines.runtime.ports import PortInUse, require_free_port
+from myi_pipelines.runtime.stack import end_killed_stack, running_stack
+from myi_pipelines.runtime.stack_state import AlreadyUp, owner_of
 from myi_pipelines.settings import PROJECT, Settings, load_settings
 
 
@@ -31,7 +26,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         port = probe.getsockname()[1]
     made = load_settings(home=tmp_path / "home", uploads=tmp_path / "uploads", port=port)
     yield made
-    end_stale_stack(made)
+    end_killed_stack(made)
     servers.stop_servers(made)
 
 
@@ -62,7 +57,7 @@ def test_a_second_stack_in_one_home_is_refused(settings: Settings) -> None:
 def test_definitions_that_do_not_load_end_the_start_with_a_line_that_names_the_log(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("myi_pipelines.runtime.stack.DEFINITIONS", "no_such_module")
+    monkeypatch.setattr("myi_pipelines.runtime.dagster_processes.DEFINITIONS", "no_such_module")
     with (
         pytest.raises(Exception, match=r"Dagster ended by itself .*no_such_module.*dagster\.log"),
         running_stack(settings),

@@ -105,7 +105,7 @@ def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path
         with open_warehouse(url) as warehouse:
             killable_import.import_upload(warehouse, tag)
             assert invariants.check(warehouse.conn) == []
-            assert verify.verify(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS).differences == []
+            assert verify.verify(warehouse.session()).differences == []
             assert warehouse.tables(user_id) == reference.derive({tag: killable_import.landing(tag)})[tag]
     assert deaths > 0, "every victim was done before its server was killed"
 

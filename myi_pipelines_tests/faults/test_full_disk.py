@@ -20,7 +20,7 @@ from myi_pipelines_tests.support import exchanging, killable_import
 from myi_pipelines_tests.support.archive_fixtures import DERIVED, ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.support.dagster_harness import export
 from myi_pipelines_tests.support.killable_processes import DATABASE, durable_server
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS, derive
+from myi_pipelines_tests.support.reference import derive
 from myi_pipelines_tests.support.small_disk import MEBIBYTE, SmallDisk, move_log, small_disk
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
@@ -44,7 +44,7 @@ def server(disk: SmallDisk) -> Iterator[Cluster]:
 
 def assert_exact(warehouse: Warehouse) -> None:
     assert invariants.check(warehouse.conn) == []
-    assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
+    assert verify.verify(warehouse.session()).differences == []
 
 
 def test_an_import_lands_nothing_on_a_full_disk_and_all_of_it_with_room(disk: SmallDisk, server: Cluster) -> None:

@@ -17,7 +17,6 @@ from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.import_jobs import list_jobs
 from myi_pipelines_tests.support.archive_fixtures import LANDED, open_archiving_warehouse
 from myi_pipelines_tests.support.dagster_harness import export
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 from myi_pipelines_tests.support.wrong_clock_process import LISTENER, wrong_clock
 
@@ -43,7 +42,7 @@ def work(database_url: str, tmp_path: Path) -> Work:
 
 def assert_exact(warehouse: Warehouse) -> None:
     assert invariants.check(warehouse.conn) == []
-    assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
+    assert verify.verify(warehouse.session()).differences == []
 
 
 def test_plays_that_a_clock_behind_refuses_land_when_the_file_is_imported_again(

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from myi_pipelines.operations import verify
-from myi_pipelines.operations.backup import RestoreFailed, restore
+from myi_pipelines.operations.restore import RestoreFailed, restore
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse import invariants, partition_maintenance
 from myi_pipelines.warehouse.database.connections import Connection, connect
@@ -20,7 +20,6 @@ from myi_pipelines_tests.migrations.schema_files import SCHEMA_SQL, schema_sql
 from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
 from myi_pipelines_tests.support.killable_import import listener
 from myi_pipelines_tests.support.killable_processes import wait_until_held
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 
 NEWEST = [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]
 TAKE_OVER = "import sys; from myi_pipelines.warehouse.schema.migrations import migrate; migrate(sys.argv[1])"
@@ -72,7 +71,7 @@ def test_it_goes_on_with_its_work(old_url: str, tmp_path: Path) -> None:
             assert warehouse.land(user_id, listener(name).files[0][:60]).added_rows == 60
         assert warehouse.restore_archived() == 4
         warehouse.settle(names.values())
-        assert verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS).differences == []
+        assert verify.verify(warehouse.session()).differences == []
 
 
 @pytest.mark.parametrize("migrations", [1, 11, 17])

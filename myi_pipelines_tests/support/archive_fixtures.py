@@ -36,7 +36,7 @@ class ArchivingWarehouse(Warehouse):
     def restoring(self) -> RestoreArchived:
         return archiving.restoring_from(self.store)
 
-    def archive(self, *, only: Iterable[date] | None = None) -> list[archiving.Left]:
+    def archive(self, *, only: Iterable[date] | None = None) -> list[archiving.MonthOutcome]:
         """Archive what may leave; of some months only those, the others being held."""
         if only is not None:
             present = partitions.existing_months(self.conn, partitions.LISTENING_EVENTS)

@@ -1,6 +1,6 @@
 """The process that the archive's crash test kills: `python -m ….support.killable_archiver URL FOLDER DOING`.
 
-DOING is `archive`, or `return` for bringing everything back.
+DOING is `archive`, or `restore` for restoring everything.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def main(url: str, folder: str, doing: str) -> None:
         store.remove("warm")
         print("ready", flush=True)
         if doing == "archive":
-            for left in archiving.archive_months(conn, store, before=ALL, now=NOW):
-                assert left.error is None, left
+            for outcome in archiving.archive_months(conn, store, before=ALL, now=NOW):
+                assert outcome.error is None, outcome
         else:
             months = [part.month for part in archive.archived_parts(conn)]
             archiving.restore_archived(store, conn, archive.archived_user_months(conn, months))

@@ -87,7 +87,7 @@ def make_dagster_tables(url: str) -> None:
         ConnectedRunStorage,
         ConnectedScheduleStorage,
     )
-    from myi_pipelines.settings import sqlalchemy_url
+    from myi_pipelines.runtime.database_urls import sqlalchemy_url
 
     for storage in (ConnectedRunStorage, BatchingEventLog, ConnectedScheduleStorage):
         storage(postgres_url=sqlalchemy_url(url)).dispose()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from myi_pipelines.settings import SettingsError, load_settings, sqlalchemy_url, unknown_settings, with_schema
+from myi_pipelines.settings import SettingsError, load_settings, unknown_settings
 
 
 @pytest.fixture(autouse=True)
@@ -67,16 +67,3 @@ def test_a_misspelled_setting_is_noticed_with_the_nearest_name(tmp_path: Path, m
         "MYI_PROT is not a setting of MYI; did you mean MYI_PORT?",
         "MYI_UPLOAD is not a setting of MYI; did you mean MYI_UPLOADS?",
     ]
-
-
-def test_dagster_is_told_to_use_psycopg2() -> None:
-    assert sqlalchemy_url("postgres://u:p@h/d") == "postgresql+psycopg2://u:p@h/d"
-    assert sqlalchemy_url("postgresql:///d?host=%2Fx") == "postgresql+psycopg2:///d?host=%2Fx"
-
-
-def test_a_schema_is_added_to_the_options_that_a_url_has() -> None:
-    assert with_schema("postgresql:///d", "s") == "postgresql:///d?options=-csearch_path%3Ds"
-    assert (
-        with_schema("postgresql://h/d?options=-cjit%3Doff&sslmode=require", "s")
-        == "postgresql://h/d?sslmode=require&options=-cjit%3Doff%20-csearch_path%3Ds"
-    )

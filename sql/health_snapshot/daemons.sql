@@ -1,4 +1,4 @@
--- One row per part of Dagster's daemon that ever ran: when it was last heard of, and whether it reported errors.
+-- One row per part of Dagster's daemon that ever ran: when it last reported, and whether it reported errors.
 SELECT daemon_type AS name, timestamp AT TIME ZONE 'UTC' AS heard_at,
        coalesce(body::jsonb -> 'errors', 'null') NOT IN ('null', '[]') AS has_errors
 FROM daemon_heartbeats

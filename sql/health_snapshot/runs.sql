@@ -1,4 +1,4 @@
--- One row per job that has runs under way, or that had some which ended of late.
+-- One row per job with runs under way, or with runs that ended since a moment.
 SELECT pipeline_name AS job,
        count(*) FILTER (WHERE status = 'QUEUED') AS queued,
        count(*) FILTER (WHERE status IN ('STARTING', 'STARTED', 'CANCELING')) AS running,

@@ -1,5 +1,6 @@
--- One row: listeners and their plays by the totals, import jobs that failed of late and were not made good, the database's size.
-SELECT (SELECT count(*) FROM users) AS listeners,
+-- One row: users and their plays by the totals, import jobs that failed since a moment and whose file was not imported
+-- otherwise, the database's size.
+SELECT (SELECT count(*) FROM users) AS users,
        (SELECT coalesce(sum(total_play_count), 0)::bigint FROM users) AS plays,
        (SELECT max(last_ingested_at) FROM users) AS last_ingested_at,
        (SELECT count(*)

@@ -1,4 +1,4 @@
--- One row per way in which a listener's imported plays happened.
+-- One row per context of the user's imported plays.
 SELECT id AS context_id, platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito
 FROM play_contexts
 WHERE id IN (SELECT context_id FROM imported_plays WHERE user_id = %(user_id)s

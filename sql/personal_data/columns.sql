@@ -1,4 +1,4 @@
--- One row per column of a table that may leave the warehouse, in order: what is encrypted stays.
+-- One row per column of a table that may be exported, in order: all but the encrypted ones.
 SELECT attname
 FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND atttypid <> 'bytea'::regtype

@@ -1,4 +1,4 @@
--- One row per listening event of a listener, those in the archive too, with names.
+-- One row per listening event of the user, those in the archive too, with names.
 SELECT e.played_at, t.name AS track,
        (SELECT string_agg(artists.name, ', ' ORDER BY credit.position, artists.id)
         FROM track_artists AS credit JOIN artists ON artists.id = credit.artist_id

@@ -1,4 +1,4 @@
--- One row per artist of those tracks, or that a listener's rows refer to.
+-- One row per artist of those tracks, or that the user's rows refer to.
 INSERT INTO personal_artists (artist_id)
 SELECT artist_id FROM track_artists JOIN personal_tracks USING (track_id)
 UNION SELECT artist_id FROM user_artist_stats WHERE user_id = %(user_id)s

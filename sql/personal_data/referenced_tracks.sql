@@ -1,4 +1,4 @@
--- One row per track that a listener's rows refer to, those in the archive too.
+-- One row per track that the user's rows refer to, those in the archive too.
 INSERT INTO personal_tracks (track_id)
 SELECT t.id
 FROM tracks AS t

@@ -1,5 +1,5 @@
--- One row per table of the warehouse and column that says whose a row is: a user_id, or a key to users. Partitions are
--- their table's; months that are being built aside are tables of their own.
+-- One row per table of the warehouse and column that says to which user a row belongs: a user_id, or a foreign key to
+-- users. Partitions are part of their table; shadow partitions are tables of their own.
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS owner, key.refers AS is_keyed
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

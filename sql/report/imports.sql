@@ -1,4 +1,4 @@
--- One row: what a listener's finished imports read, and what of it made no listening event, by reason.
+-- One row: what a user's finished imports read, and how many of these rows made no listening event, by reason.
 SELECT count(*) AS files, coalesce(sum(total_rows), 0)::bigint AS rows,
        coalesce(sum(duplicate_rows), 0)::bigint AS duplicate_rows,
        coalesce((SELECT jsonb_object_agg(reason, rows)

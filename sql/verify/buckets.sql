@@ -1,5 +1,5 @@
--- One row per local day, week or month whose counts are not those of its events, all of which are known; and the UTC
--- month in which it begins.
+-- One row per local day, week or month whose counts differ from its events, all of which are known; and the UTC month
+-- in which it begins.
 WITH plays AS (
     SELECT (played_at AT TIME ZONE %(timezone)s)::date AS day, track_id, ms_played
     FROM listening_events

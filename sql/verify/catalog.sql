@@ -1,4 +1,5 @@
--- One row per thing in the catalog, or reference into it, that leads nowhere or astray: the table and what is wrong.
+-- One row per entry of the catalog, or reference into it, that leads to no entry or to a wrong one: the table, and
+-- what is wrong.
 SELECT 'export_tracks' AS relation, 'names ' || e.id || ' mean no track' AS what
 FROM export_tracks AS e
 WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)

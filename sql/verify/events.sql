@@ -1,4 +1,4 @@
--- One row per event of a slice that differs from what landing says: the difference, when, and the track.
+-- One row per event of a user-month that differs from what has landed: the difference, when, and the track.
 SELECT CASE WHEN e.track_id IS NULL THEN 'missing' WHEN d.track_id IS NULL THEN 'surplus' ELSE 'different' END AS kind,
        played_at, track_id, (SELECT name FROM tracks WHERE tracks.id = track_id) AS track
 FROM desired_events AS d

@@ -1,4 +1,4 @@
--- One row per artist of the listener whose all-time counts become the sums of their tracks'.
+-- One row per artist of the user whose all-time counts become the sums of their tracks'.
 WITH summed AS (
     SELECT artist_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
     FROM user_track_stats

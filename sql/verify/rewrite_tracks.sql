@@ -1,4 +1,4 @@
--- One row per track of the listener whose all-time counts become the sums of its months.
+-- One row per track of the user whose all-time counts become the sums of its months.
 WITH summed AS (
     SELECT track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms, max(last_played_at) AS last_played_at
     FROM user_track_months

@@ -1,4 +1,4 @@
--- One row if a listener's totals are not the sums of the months.
+-- One row if a user's totals are not the sums of the months.
 SELECT NULL::date, 'totals are not the sums of the months'
 FROM users
 CROSS JOIN (SELECT coalesce(sum(play_count), 0) AS play_count, coalesce(sum(total_ms), 0) AS total_ms

@@ -1,5 +1,5 @@
--- One row per local year and track that is not, or wrongly, among the most played ones of its months; and the UTC month in
--- which the year begins.
+-- One row per local year and track that is wrongly among the most played tracks of its months, or wrongly not; and the
+-- UTC month in which the year begins.
 WITH counted AS (
     SELECT date_part('year', month) AS year, track_id, play_count, total_ms
     FROM user_track_months

@@ -1,2 +1,2 @@
-"""How a deployment is: `vitals` reads the numbers, `health` judges them, `metrics` tells them to Prometheus; `failures`
-and `notifications` tell people."""
+"""How a deployment is: ``health_snapshot`` reads the numbers, ``health`` evaluates them. The commands, Prometheus and
+Dagster's asset checks show what ``health`` says; ``notifications`` sends messages to people."""

@@ -1,9 +1,13 @@
-"""The health of a deployment: evaluates a ``HealthSnapshot`` and gives one result for each thing that is checked.
-Printing them is ``cli``'s business."""
+"""What is healthy and what is not: the one place of all thresholds, levels and texts.
+
+``evaluate`` takes a whole ``HealthSnapshot`` and gives one result for each thing that is checked; the other functions
+take one part. ``myi status``, the metrics, Dagster's asset checks and, through these, the messages about failures show
+the results and decide nothing. Reads no server: that is ``health_snapshot``'s part.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
@@ -13,25 +17,34 @@ from myi_pipelines.operations.monitoring.health_snapshot import (
     DagsterHealth,
     Disk,
     HealthSnapshot,
+    PartitionHealth,
+    Summary,
     WarehouseHealth,
 )
+from myi_pipelines.operations.monitoring.probes import Probe
 from myi_pipelines.sources.spotify.rate_limits import EndpointUsage
+from myi_pipelines.text import age, counted, minute_utc, size
 from myi_pipelines.warehouse.partitions import PREMADE_MONTHS
-from myi_pipelines.warehouse.spotify_accounts import expiry_warning
+from myi_pipelines.warehouse.polls import PollState
+from myi_pipelines.warehouse.reporting import Coverage, InvalidatedRange
+from myi_pipelines.warehouse.spotify_accounts import Account, expiry_warning
 
 DAEMON_PARTS = ("BACKFILL", "MONITORING", "QUEUED_RUN_COORDINATOR", "SCHEDULER", "SENSOR")
 DAEMON_LATE = timedelta(minutes=2)
-"""Each part says every 30 seconds that it lives; a slow tick may take a minute."""
+"""Each part reports every 30 seconds that it is alive; a slow tick may take a minute."""
 DAEMON_GONE = timedelta(minutes=5)
 
 POLL_LATE = timedelta(minutes=15)
 FAILURES_IN_A_ROW = 3
 
-STALE_LATE = timedelta(minutes=15)
-STALE_FOR_LONG = timedelta(hours=24)
+USER_MONTHS_LATE = timedelta(minutes=15)
+USER_MONTHS_STUCK = timedelta(hours=24)
 
-LITTLE_BYTES = 2 * 1024**3
-TOO_FEW_BYTES = 512 * 1024**2
+METADATA_COVERAGE = 0.8
+"""The share of plays whose track's metadata should be known."""
+
+DISK_LOW = 2 * 1024**3
+DISK_FULL = 512 * 1024**2
 
 
 class Level(IntEnum):
@@ -43,7 +56,7 @@ class Level(IntEnum):
 
 
 class CheckResult(NamedTuple):
-    """One thing that was looked at."""
+    """What was found of one thing that is checked."""
 
     name: str
     level: Level
@@ -56,178 +69,205 @@ def worst(results: Sequence[CheckResult]) -> Level:
 
 
 def evaluate(snapshot: HealthSnapshot) -> list[CheckResult]:
-    """A finding for everything that could be looked at, in the order in which they depend on one another."""
+    """A result for everything that could be read, in the order in which these things depend on one another."""
     return [
-        _server(
-            "PostgreSQL",
-            snapshot.postgres.running,
-            snapshot.postgres.version or snapshot.postgres.problem,
-            Level.BROKEN,
-        ),
-        _server("Redis", snapshot.redis.running, snapshot.redis.version or snapshot.redis.problem, Level.WARNING),
-        _daemon(snapshot.dagster, snapshot.at),
-        *([_runs(snapshot.dagster)] if isinstance(snapshot.dagster, DagsterHealth) else []),
-        *_of_warehouse(snapshot),
-        *([_spotify(snapshot.spotify)] if snapshot.spotify else []),
-        _disk(snapshot.disk),
+        evaluate_server("PostgreSQL", snapshot.postgres, without=Level.BROKEN),
+        evaluate_server("Redis", snapshot.redis, without=Level.WARNING),
+        evaluate_daemon(snapshot.dagster, snapshot.at),
+        *([evaluate_runs(snapshot.dagster)] if isinstance(snapshot.dagster, DagsterHealth) else []),
+        *_evaluate_warehouse(snapshot),
+        *([evaluate_spotify_calls(snapshot.spotify)] if snapshot.spotify else []),
+        evaluate_disk(snapshot.disk),
     ]
 
 
-def _server(name: str, is_running: bool, found: str, without: Level) -> CheckResult:
-    if is_running:
-        return CheckResult(name, Level.OK, found)
-    return CheckResult(name, without, f"no answer: {found.rstrip('.')}; see `myi doctor`")
+def _evaluate_warehouse(snapshot: HealthSnapshot) -> Iterator[CheckResult]:
+    warehouse = snapshot.warehouse
+    if not isinstance(warehouse, WarehouseHealth):
+        yield CheckResult("warehouse", Level.BROKEN, warehouse)
+        return
+    yield evaluate_sync(warehouse.accounts, warehouse.polls, snapshot.at)
+    yield evaluate_user_months(warehouse.invalidated, snapshot.at)
+    yield evaluate_imports(warehouse)
+    yield evaluate_partitions(warehouse.partitions)
+    yield evaluate_database(warehouse.summary)
 
 
-def _daemon(dagster: DagsterHealth | str, now: datetime) -> CheckResult:
+# Servers and Dagster
+
+
+def evaluate_server(name: str, probe: Probe, *, without: Level) -> CheckResult:
+    """Whether a server answers; ``without`` is the level when it does not."""
+    if probe.running:
+        return CheckResult(name, Level.OK, probe.version)
+    return CheckResult(name, without, f"no answer: {probe.problem.rstrip('.')}; see `myi doctor`")
+
+
+def evaluate_daemon(dagster: DagsterHealth | str, now: datetime) -> CheckResult:
+    """Whether all parts of Dagster's daemon are alive."""
     name = "daemon"
     if isinstance(dagster, str):
         return CheckResult(name, Level.BROKEN, f"Dagster: {dagster}")
-    heard = {part.name: part for part in dagster.daemons}
-    missing = [part for part in DAEMON_PARTS if part not in heard]
-    if len(missing) == len(DAEMON_PARTS):
+    parts = {part.name: part for part in dagster.daemons if part.name in DAEMON_PARTS}
+    if not parts:
         return CheckResult(name, Level.BROKEN, "Dagster's daemon has never run; start it with `myi up`")
-    oldest = min((heard[part] for part in DAEMON_PARTS if part in heard), key=lambda part: part.heard_at)
+    oldest = min(parts.values(), key=lambda part: part.heard_at)
     silent = now - oldest.heard_at
+    silence = f"{_daemon_name(oldest.name)} has been silent for {age(silent)}"
     if silent > DAEMON_GONE:
-        return CheckResult(
-            name,
-            Level.BROKEN,
-            f"{_part(oldest)} has been silent for {age(silent)}; is `myi up`, or the daemon, running?",
-        )
-    if missing:
-        return CheckResult(name, Level.WARNING, f"not heard of yet: {', '.join(map(_human, missing))}")
+        return CheckResult(name, Level.BROKEN, f"{silence}; is `myi up`, or the daemon, running?")
+    if missing := [part for part in DAEMON_PARTS if part not in parts]:
+        return CheckResult(name, Level.WARNING, f"not heard of yet: {', '.join(map(_daemon_name, missing))}")
     if silent > DAEMON_LATE:
-        return CheckResult(name, Level.WARNING, f"{_part(oldest)} has been silent for {age(silent)}")
-    if failing := [_part(part) for part in heard.values() if part.has_errors and part.name in DAEMON_PARTS]:
-        return CheckResult(name, Level.WARNING, f"reports errors: {', '.join(failing)}; see Deployment in Dagster's UI")
+        return CheckResult(name, Level.WARNING, silence)
+    if failing := _failing(parts.values()):
+        return CheckResult(name, Level.WARNING, f"reports errors: {failing}; see Deployment in Dagster's UI")
     return CheckResult(name, Level.OK, f"{len(DAEMON_PARTS)} parts, heard of {age(silent)} ago at the latest")
 
 
-def _part(part: DaemonPart) -> str:
-    return _human(part.name)
+def _failing(parts: Iterable[DaemonPart]) -> str:
+    return ", ".join(_daemon_name(part.name) for part in parts if part.has_errors)
 
 
-def _human(name: str) -> str:
-    return f"the {name.lower().replace('_', ' ')} daemon"
+def _daemon_name(part: str) -> str:
+    return f"the {part.lower().replace('_', ' ')} daemon"
 
 
-def _runs(dagster: DagsterHealth) -> CheckResult:
+def evaluate_runs(dagster: DagsterHealth) -> CheckResult:
+    """Whether the last run of each job succeeded."""
     name = "runs"
     failed, succeeded = sum(one.failed for one in dagster.runs), sum(one.succeeded for one in dagster.runs)
     under_way = sum(one.queued + one.running for one in dagster.runs)
     counts = f"{under_way:,} under way; in 24 hours {succeeded:,} succeeded, {failed:,} failed"
-    if still := [one for one in dagster.runs if one.failed_last and one.failed]:
-        jobs = ", ".join(f"{one.job} ({one.failed:,} failed)" for one in still)
+    if failing := [one for one in dagster.runs if one.failed_last and one.failed]:
+        jobs = ", ".join(f"{one.job} ({one.failed:,} failed)" for one in failing)
         return CheckResult(name, Level.WARNING, f"the last run failed of {jobs}; {counts}")
     return CheckResult(name, Level.OK, counts)
 
 
-def _of_warehouse(snapshot: HealthSnapshot) -> Iterator[CheckResult]:
-    warehouse = snapshot.warehouse
-    if isinstance(warehouse, str):
-        yield CheckResult("warehouse", Level.BROKEN, warehouse)
-        return
-    yield _sync(warehouse, snapshot.at)
-    yield _slices(warehouse, snapshot.at)
-    yield _imports(warehouse)
-    yield _partitions(warehouse)
-    summary = warehouse.summary
-    people = "1 listener" if summary.listeners == 1 else f"{summary.listeners:,} listeners"
-    yield CheckResult("database", Level.OK, f"{size(summary.database_bytes)}, {summary.plays:,} plays of {people}")
+# The warehouse
 
 
-def _sync(warehouse: WarehouseHealth, now: datetime) -> CheckResult:
+def evaluate_sync(accounts: Sequence[Account], polls: Sequence[PollState], now: datetime) -> CheckResult:
+    """Whether every linked account is polled when it is due, and accepted by Spotify for a while yet."""
     name = "sync"
-    if not warehouse.accounts:
+    if not accounts:
         return CheckResult(name, Level.OK, "no Spotify account is linked")
     problems = [
-        f"{one.name} needs `myi login --user {one.name}`: {one.last_failure_reason or 'Spotify refused the account'}"
-        for one in warehouse.accounts
-        if not one.is_valid
+        *(_login_needed(one) for one in accounts if not one.is_valid),
+        *(problem for state in polls if (problem := _poll_problem(state, now))),
+        *(warning for one in accounts if (warning := expiry_warning(one, now))),
     ]
-    for state in warehouse.polls:
-        if state.next_poll_at is not None and now - state.next_poll_at > POLL_LATE:
-            problems.append(f"{state.name} should have been polled {age(now - state.next_poll_at)} ago")
-        elif state.consecutive_failures >= FAILURES_IN_A_ROW:
-            problems.append(f"{state.name}: {state.consecutive_failures} polls failed in a row: {state.last_error}")
-    problems += [warning for one in warehouse.accounts if (warning := expiry_warning(one, now))]
-    last = last_sync(warehouse)
-    synced = f"last {age(now - last)} ago" if last else "never yet"
-    linked = len(warehouse.accounts)
-    accounts = "1 account" if linked == 1 else f"{linked:,} accounts"
+    last = last_sync(accounts)
+    summary = f"{counted(len(accounts), 'account')}, {f'last {age(now - last)} ago' if last else 'never yet'}"
     if problems:
-        return CheckResult(name, Level.WARNING, f"{'; '.join(problems)} ({accounts}, {synced})")
-    return CheckResult(name, Level.OK, f"{accounts}, {synced}")
+        return CheckResult(name, Level.WARNING, f"{'; '.join(problems)} ({summary})")
+    return CheckResult(name, Level.OK, summary)
 
 
-def last_sync(warehouse: WarehouseHealth) -> datetime | None:
-    """When a poll last worked, of anybody."""
-    return max((one.last_synced_at for one in warehouse.accounts if one.last_synced_at), default=None)
+def last_sync(accounts: Sequence[Account]) -> datetime | None:
+    """When the latest successful poll of any account was."""
+    return max((one.last_synced_at for one in accounts if one.last_synced_at), default=None)
 
 
-def _slices(warehouse: WarehouseHealth, now: datetime) -> CheckResult:
-    name, stale = "slices", warehouse.stale
-    if not stale.user_months or stale.since is None:
-        return CheckResult(name, Level.OK, "every slice is up to date")
-    waiting = now - stale.since
-    slices = "1 slice is" if stale.user_months == 1 else f"{stale.user_months:,} slices are"
-    text = f"{slices} stale ({stale.first:%Y-%m} to {stale.last:%Y-%m}), for {age(waiting)} at most"
-    if waiting > STALE_LATE:
-        return CheckResult(
-            name,
-            Level.BROKEN if waiting > STALE_FOR_LONG else Level.WARNING,
-            f"{text}; is the sensor invalidated_user_months on?",
-        )
-    return CheckResult(name, Level.OK, text)
+def is_overdue(state: PollState, now: datetime) -> bool:
+    """Whether a user should have been polled a while ago."""
+    return state.next_poll_at is not None and now - state.next_poll_at > POLL_LATE
 
 
-def _imports(warehouse: WarehouseHealth) -> CheckResult:
+def _login_needed(account: Account) -> str:
+    reason = account.last_failure_reason or "Spotify refused the account"
+    return f"{account.name} needs `myi login --user {account.name}`: {reason}"
+
+
+def _poll_problem(state: PollState, now: datetime) -> str | None:
+    if state.next_poll_at is not None and is_overdue(state, now):
+        reason = f" ({state.last_error})" if state.last_error else ""
+        return f"{state.name} should have been polled {age(now - state.next_poll_at)} ago{reason}"
+    if state.consecutive_failures >= FAILURES_IN_A_ROW:
+        return f"{state.name}: {state.consecutive_failures} polls failed in a row: {state.last_error}"
+    return None
+
+
+def evaluate_user_months(invalidated: InvalidatedRange, now: datetime) -> CheckResult:
+    """Whether invalidated user-months are derived again soon."""
+    name = "user-months"
+    if not invalidated.user_months or invalidated.since is None:
+        return CheckResult(name, Level.OK, "every user-month is up to date")
+    waiting = now - invalidated.since
+    which = f"{invalidated.first:%Y-%m} to {invalidated.last:%Y-%m}"
+    waits = f"{counted(invalidated.user_months, 'user-month')} to derive again ({which}), for {age(waiting)} at most"
+    if waiting <= USER_MONTHS_LATE:
+        return CheckResult(name, Level.OK, waits)
+    level = Level.BROKEN if waiting > USER_MONTHS_STUCK else Level.WARNING
+    return CheckResult(name, level, f"{waits}; is the sensor invalidated_user_months on?")
+
+
+def evaluate_imports(warehouse: WarehouseHealth) -> CheckResult:
+    """Whether files failed recently and were not imported since."""
     name, failed = "imports", warehouse.summary.failed_imports
     if failed:
-        files = "1 file" if failed == 1 else f"{failed:,} files"
-        return CheckResult(name, Level.WARNING, f"{files} failed in 24 hours; `myi jobs` says why")
+        return CheckResult(name, Level.WARNING, f"{counted(failed, 'file')} failed in 24 hours; `myi jobs` says why")
     done, running = warehouse.import_jobs.get("COMPLETED", 0), warehouse.import_jobs.get("PROCESSING", 0)
     return CheckResult(name, Level.OK, f"{done:,} files imported, {running:,} under way, none failed in 24 hours")
 
 
-def _partitions(warehouse: WarehouseHealth) -> CheckResult:
-    name, missing = "partitions", warehouse.missing_partitions
+def evaluate_partitions(partitions: PartitionHealth) -> CheckResult:
+    """Whether the partitions of the current month and of those that are made ahead exist."""
+    name, missing = "partitions", partitions.missing
     if missing:
+        first = f"{len(missing):,} missing, {missing[0]} first"
+        return CheckResult(name, Level.WARNING, f"{first}; the next run makes them: is the schedule partitions on?")
+    return CheckResult(name, Level.OK, f"{partitions.months_ahead} months ahead (at least {PREMADE_MONTHS})")
+
+
+def evaluate_partition_settings(differing: Sequence[str]) -> CheckResult:
+    """Whether partitions have the storage settings with which they are made; ``differing`` are those that have not."""
+    name = "partition settings"
+    if differing:
+        partitions = f"{counted(len(differing), 'partition')} with other settings"
         return CheckResult(
-            name, Level.WARNING, f"{len(missing)} missing, {missing[0]} first; is the schedule partitions on?"
+            name, Level.WARNING, f"{partitions}; materialize listening_events_partitions to set them again"
         )
-    return CheckResult(name, Level.OK, f"{warehouse.months_ahead} months ahead (at least {PREMADE_MONTHS})")
+    return CheckResult(name, Level.OK, "every partition has the settings with which partitions are made")
 
 
-def _spotify(usage: Sequence[EndpointUsage]) -> CheckResult:
+def evaluate_metadata(plays: Coverage, *, is_linked: bool) -> CheckResult:
+    """Whether Spotify's metadata is known of most plays, where an account is linked through which it can be asked."""
+    is_low = is_linked and plays.share < METADATA_COVERAGE
+    text = f"the track's metadata is known of {plays.share:.0%} of {plays.known:,} plays"
+    return CheckResult("metadata", Level.WARNING if is_low else Level.OK, text)
+
+
+def evaluate_database(summary: Summary) -> CheckResult:
+    """How much the warehouse holds; never a problem."""
+    users = counted(summary.users, "listener")
+    return CheckResult("database", Level.OK, f"{size(summary.database_bytes)}, {summary.plays:,} plays of {users}")
+
+
+# What is outside
+
+
+def evaluate_spotify_calls(usage: Sequence[EndpointUsage]) -> CheckResult:
+    """Whether calls are left in the 24-hour quotas, and Spotify blocks none. No usage: Redis does not answer."""
     name = "Spotify"
-    blocked = [f"{one.group} until {one.blocked_until:%H:%M} UTC" for one in usage if one.blocked_until]
-    spent = [one.group.value for one in usage if one.calls_last_day >= one.budget]
-    if blocked or spent:
-        said = [f"blocked: {', '.join(blocked)}"] * bool(blocked) + [f"used up: {', '.join(spent)}"] * bool(spent)
-        return CheckResult(name, Level.WARNING, f"{'; '.join(said)}; see `myi quota`")
+    if not usage:
+        return CheckResult(name, Level.WARNING, "Redis does not answer")
+    blocked = [f"{one.group} until {minute_utc(one.blocked_until)}" for one in usage if one.blocked_until]
+    used_up = [str(one.group) for one in usage if one.calls_last_day >= one.budget]
+    if blocked or used_up:
+        problems = [
+            f"{what}: {', '.join(groups)}" for what, groups in (("blocked", blocked), ("used up", used_up)) if groups
+        ]
+        return CheckResult(name, Level.WARNING, f"{'; '.join(problems)}; see `myi quota`")
     return CheckResult(name, Level.OK, f"{sum(one.calls_last_day for one in usage):,} calls in 24 hours")
 
 
-def _disk(disk: Disk) -> CheckResult:
-    free = f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
-    if disk.free_bytes < TOO_FEW_BYTES:
-        return CheckResult("disk", Level.BROKEN, f"{free}: make room now, or nothing can be written")
-    if disk.free_bytes < LITTLE_BYTES:
-        return CheckResult("disk", Level.WARNING, f"{free}: make room, or move MYI_HOME")
-    return CheckResult("disk", Level.OK, free)
-
-
-def age(length: timedelta) -> str:
-    """A length of time for people: 42 s, 7 min, 5 h, 3 d."""
-    seconds = max(0, int(length.total_seconds()))
-    for unit, in_seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * in_seconds:
-            return f"{seconds // in_seconds} {unit}"
-    return f"{seconds} s"
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    return f"{count / 1024**3:,.1f} GiB" if count >= 1024**3 else f"{count / 1024**2:,.0f} MiB"
+def evaluate_disk(disk: Disk) -> CheckResult:
+    """Whether the disk of MYI_HOME has room."""
+    name, free = "disk", f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
+    if disk.free_bytes < DISK_FULL:
+        return CheckResult(name, Level.BROKEN, f"{free}: make room now, or nothing can be written")
+    if disk.free_bytes < DISK_LOW:
+        return CheckResult(name, Level.WARNING, f"{free}: make room, or move MYI_HOME")
+    return CheckResult(name, Level.OK, free)

@@ -1,7 +1,6 @@
-"""The numbers that tell how a deployment is, read from outside: PostgreSQL, Redis, Dagster's own tables, the disk.
+"""The numbers that describe how a deployment is, read from outside: PostgreSQL, Redis, Dagster's own tables, the disk.
 
-Judging them is ``health``'s business, publishing them ``metrics``'. Starts nothing, writes nothing, and imports no
-Dagster, which would take seconds.
+``health`` evaluates them. Starts nothing, writes nothing, and imports no Dagster, which would take seconds.
 """
 
 from __future__ import annotations
@@ -20,15 +19,16 @@ from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, p
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.spotify.rate_limits import EndpointUsage, Gate
+from myi_pipelines.text import one_line
 from myi_pipelines.warehouse import polls, reporting, spotify_accounts
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, existing_months, months_between, next_month
 from myi_pipelines.warehouse.polls import PollState
 from myi_pipelines.warehouse.reporting import InvalidatedRange
 from myi_pipelines.warehouse.spotify_accounts import Account
 
-OF_LATE = timedelta(hours=24)
+RECENT = timedelta(hours=24)
 QUERY_SECONDS = 10
 
 
@@ -40,35 +40,41 @@ class Disk(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What one query tells of the warehouse."""
+    """The result of one query over the whole warehouse."""
 
-    listeners: int
+    users: int
     plays: int
     last_ingested_at: datetime | None
     failed_imports: int
-    """Of the last 24 hours, except for files that were imported after all."""
+    """Of the last 24 hours, except for files that were imported since."""
     database_bytes: int
 
 
-class Listener(NamedTuple):
-    """One listener's numbers, for whoever asks for names."""
+class UserNumbers(NamedTuple):
+    """The numbers of one user, for metrics with names."""
 
     name: str
     plays: int
     last_success_at: datetime | None
 
 
+class PartitionHealth(NamedTuple):
+    """Which partitions of the month tables exist."""
+
+    missing: list[str]
+    """Of the current month and those that are made ahead."""
+    months_ahead: int
+    """Months after the current one, without a gap, for which every table has a partition."""
+
+
 class WarehouseHealth(NamedTuple):
     """How the warehouse is."""
 
     summary: Summary
-    stale: InvalidatedRange
+    invalidated: InvalidatedRange
     accounts: list[Account]
     polls: list[PollState]
-    missing_partitions: list[str]
-    """Of the current month and those that are made ahead."""
-    months_ahead: int
-    """After the current one, without a hole, in every table."""
+    partitions: PartitionHealth
     import_jobs: dict[str, int]
     """By status."""
 
@@ -108,12 +114,12 @@ class HealthSnapshot(NamedTuple):
     warehouse: WarehouseHealth | str
     dagster: DagsterHealth | str
     spotify: list[EndpointUsage]
-    """Calls by family of endpoints; empty while Redis does not answer."""
+    """Calls by group of endpoints; empty while Redis does not answer."""
     disk: Disk
 
 
 def read_health_snapshot(settings: Settings) -> HealthSnapshot:
-    """Look at everything once. What does not answer within seconds is told as such, and raises nothing."""
+    """Read everything once. What does not answer within seconds becomes the reason in its place, and raises nothing."""
     now = datetime.now(UTC)
     urls = servers_of(settings)
     postgres, redis = probe_postgres(urls.database_url), probe_redis(urls.redis_url)
@@ -124,12 +130,12 @@ def read_health_snapshot(settings: Settings) -> HealthSnapshot:
         warehouse=_read_warehouse(urls.database_url, now) if postgres.running else "PostgreSQL does not answer",
         dagster=_read_dagster(urls.dagster_url, now),
         spotify=_read_calls(settings, urls.redis_url) if redis.running else [],
-        disk=_read_disk(settings.home),
+        disk=read_disk(settings.home),
     )
 
 
 def plays_by_source(settings: Settings) -> dict[str, int] | None:
-    """Listening events by source, which takes a look at every one of them; None where that takes too long."""
+    """Listening events by source, counted one by one; None where that takes too long."""
     try:
         with _reading(servers_of(settings).database_url) as conn:
             return dict(conn.execute(statement("health_snapshot/sources")).fetchall())
@@ -137,14 +143,14 @@ def plays_by_source(settings: Settings) -> dict[str, int] | None:
         return None
 
 
-def listeners(settings: Settings) -> list[Listener]:
-    """Every listener by name; nobody where the warehouse does not answer."""
+def read_users(settings: Settings) -> list[UserNumbers]:
+    """Every user by name; none where the warehouse does not answer."""
     try:
         with (
             _reading(servers_of(settings).database_url) as conn,
-            conn.cursor(row_factory=class_row(Listener)) as cursor,
+            conn.cursor(row_factory=class_row(UserNumbers)) as cursor,
         ):
-            return cursor.execute(statement("health_snapshot/listeners")).fetchall()
+            return cursor.execute(statement("health_snapshot/users")).fetchall()
     except psycopg.Error:
         return []
 
@@ -161,25 +167,27 @@ def _reading(url: str) -> Iterator[Connection]:
 
 
 def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
-    months = months_to_have(now)
     try:
         with _reading(url) as conn:
-            with conn.cursor(row_factory=class_row(Summary)) as cursor:
-                summary = cursor.execute(statement("health_snapshot/warehouse"), {"since": now - OF_LATE}).fetchone()
-            assert summary is not None
+            summary = fetch_row(conn, statement("health_snapshot/warehouse"), {"since": now - RECENT})
             return WarehouseHealth(
-                summary=summary,
-                stale=reporting.invalidated_range(conn),
+                summary=Summary(*summary),
+                invalidated=reporting.invalidated_range(conn),
                 accounts=spotify_accounts.list_accounts(conn),
                 polls=polls.poll_states(conn),
-                missing_partitions=reporting.missing_partitions(conn, months),
-                months_ahead=_months_ahead(conn, months[0]),
+                partitions=read_partitions(conn, now),
                 import_jobs=dict(conn.execute(statement("health_snapshot/import_jobs")).fetchall()),
             )
     except psycopg.errors.UndefinedTable:
         return "the warehouse's tables are not there or of an older version; run `myi migrate`"
     except psycopg.Error as error:
         return _line(error)
+
+
+def read_partitions(conn: Connection, now: datetime) -> PartitionHealth:
+    """Which partitions of the month tables exist, of the current month and later."""
+    months = months_to_have(now)
+    return PartitionHealth(reporting.missing_partitions(conn, months), _months_ahead(conn, months[0]))
 
 
 def months_to_have(now: datetime) -> list[date]:
@@ -205,7 +213,7 @@ def _read_dagster(url: str, now: datetime) -> DagsterHealth | str:
                 daemons = cursor.execute(statement("health_snapshot/daemons")).fetchall()
             with conn.cursor(row_factory=class_row(JobRuns)) as cursor:
                 runs = cursor.execute(
-                    statement("health_snapshot/runs"), {"since": (now - OF_LATE).timestamp()}
+                    statement("health_snapshot/runs"), {"since": (now - RECENT).timestamp()}
                 ).fetchall()
         return DagsterHealth(daemons, runs)
     except psycopg.errors.UndefinedTable:
@@ -219,10 +227,11 @@ def _read_calls(settings: Settings, redis_url: str) -> list[EndpointUsage]:
         return gate.usage()
 
 
-def _read_disk(home: Path) -> Disk:
+def read_disk(home: Path) -> Disk:
+    """The disk of MYI_HOME, or of the folder in which it will be made."""
     usage = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.is_dir()))
     return Disk(usage.free, usage.total)
 
 
 def _line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(str(error)) or type(error).__name__

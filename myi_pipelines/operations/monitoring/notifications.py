@@ -1,6 +1,6 @@
 """Messages to people through the services that MYI_NOTIFY_URLS names, by apprise: mail, Telegram, Slack, webhooks, ….
 
-When to send one is decided elsewhere. The URLs hold tokens: they are never logged, shown or put into an error.
+Its callers decide when to send one. The URLs hold tokens: they are never logged, shown or put into an error.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from myi_pipelines.errors import ConfigurationError, UnavailableError
+from myi_pipelines.runtime.database_urls import passwords_in
 from myi_pipelines.settings import Settings
 
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+]*://)")
 _URL_WITH_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://[^\s/@]*:[^\s/@]*@", re.IGNORECASE)
 _NAMED_SECRET = re.compile(r"\b(?P<name>password|passwd|token|secret|api_?key)=[^\s&;,]+", re.IGNORECASE)
-_CHATTY = ("apprise", "urllib3", "urllib3.connectionpool")
+_LOGGERS = ("apprise", "urllib3", "urllib3.connectionpool")
 SHORTEST_SECRET = 6
 
 
@@ -28,13 +28,13 @@ class NotifyingIsOff(ConfigurationError):
 
 
 class NotSent(UnavailableError):
-    """No service took the message; the error says which kinds there are, never their URLs."""
+    """No service accepted the message; the error says which kinds there are, never their URLs."""
 
 
 class Sent(NamedTuple):
-    """The services, by the scheme of their URLs, that took a message, and those that did not."""
+    """The services that accepted a message, and those that did not, by the scheme of their URLs."""
 
-    took: list[str]
+    accepted: list[str]
     refused: list[str]
 
 
@@ -46,23 +46,24 @@ def urls_of(settings: Settings) -> list[str]:
 def notify(settings: Settings, title: str, text: str) -> Sent:
     """Send a message to every service; each is tried once, within seconds.
 
-    Raises NotifyingIsOff, or NotSent when not a single one took it. What looks like a secret is taken out.
+    Raises NotifyingIsOff, or NotSent when none of them accepted it. What looks like a secret is removed.
     """
     urls = urls_of(settings)
     if not urls:
         raise NotifyingIsOff("MYI_NOTIFY_URLS is empty: put the URL of a service there, for example ntfys://my-topic")
     sent = Sent([], [])
-    with _silence():
+    with _silent_libraries():
         for url in urls:
-            is_taken = _send(url, without_secrets(settings, title), without_secrets(settings, text))
-            (sent.took if is_taken else sent.refused).append(scheme_of(url))
-    if not sent.took:
-        raise NotSent(f"no service of MYI_NOTIFY_URLS took the message ({', '.join(sent.refused)}): check their URLs")
+            is_accepted = _send(url, without_secrets(settings, title), without_secrets(settings, text))
+            (sent.accepted if is_accepted else sent.refused).append(scheme_of(url))
+    if not sent.accepted:
+        kinds = ", ".join(sent.refused)
+        raise NotSent(f"no service of MYI_NOTIFY_URLS accepted the message ({kinds}): check their URLs")
     return sent
 
 
 def scheme_of(url: str) -> str:
-    """What may be told of a URL that holds a token: ``tgram`` of ``tgram://token/chat``."""
+    """What may be shown of a URL that holds a token: ``tgram`` of ``tgram://token/chat``."""
     return url.partition("://")[0] if "://" in url else "not a URL"
 
 
@@ -74,11 +75,9 @@ def without_secrets(settings: Settings, text: str) -> str:
 
 
 def _secrets(settings: Settings) -> set[str]:
-    passwords = [
-        urlsplit(url).password for url in (settings.database_url, settings.dagster_database_url, settings.redis_url)
-    ]
-    found = [settings.spotify_client_secret, settings.encryption_key, *urls_of(settings)]
-    found += [form for password in passwords if password for form in (password, unquote(password))]
+    found = {settings.spotify_client_secret, settings.encryption_key, *urls_of(settings)}
+    for url in (settings.database_url, settings.dagster_database_url, settings.redis_url):
+        found |= passwords_in(url)
     return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
 
@@ -92,9 +91,9 @@ def _send(url: str, title: str, text: str) -> bool:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Nothing of what libraries say while they send: it may hold a URL."""
-    loggers = [logging.getLogger(name) for name in _CHATTY]
+def _silent_libraries() -> Iterator[None]:
+    """Libraries log nothing while they send: it could contain a URL."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True

@@ -1,15 +1,17 @@
-"""Looking at servers from outside: does one answer, and which version is it? Starts and changes nothing."""
+"""Asks servers from outside whether they answer, and which version they are. Starts and changes nothing."""
 
 from typing import NamedTuple
 
 import psycopg
 import redis
 
+from myi_pipelines.text import one_line
+
 CONNECT_SECONDS = 5
 
 
 class Probe(NamedTuple):
-    """What a look at a server found."""
+    """Whether a server answers; its version, or why it does not."""
 
     running: bool
     version: str = ""
@@ -23,7 +25,7 @@ def probe_postgres(url: str) -> Probe:
             version = conn.info.server_version
             return Probe(True, f"{version // 10_000}.{version % 10_000}")
     except psycopg.Error as error:
-        return Probe(False, problem=" ".join(str(error).split()))
+        return Probe(False, problem=one_line(str(error)))
 
 
 def probe_redis(url: str) -> Probe:
@@ -34,6 +36,6 @@ def probe_redis(url: str) -> Probe:
         name = "Valkey " if info.get("server_name") == "valkey" else ""
         return Probe(True, f"{name}{info.get('valkey_version', info['redis_version'])}")
     except (redis.RedisError, OSError) as error:
-        return Probe(False, problem=" ".join(str(error).split()))
+        return Probe(False, problem=one_line(str(error)))
     finally:
         client.close()

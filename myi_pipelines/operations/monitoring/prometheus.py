@@ -1,4 +1,4 @@
-"""A ``HealthSnapshot`` as Prometheus metrics. A user's name appears only when asked for."""
+"""A ``HealthSnapshot``, and what ``health`` says of it, as Prometheus metrics; users' names only when asked for."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from myi_pipelines.operations.monitoring.health_snapshot import (
     DagsterHealth,
     HealthSnapshot,
     WarehouseHealth,
-    listeners,
     plays_by_source,
     read_health_snapshot,
+    read_users,
 )
 from myi_pipelines.settings import Settings
+from myi_pipelines.warehouse.reporting import InvalidatedRange
 
 SECONDS_BETWEEN_COUNTS = 900
-"""Counting the plays by source looks at every one of them: not at every scrape."""
+"""Counting the plays by source reads every one of them, so not every scrape does it."""
 
 
 class CannotListen(BusyError):
@@ -33,7 +34,7 @@ class CannotListen(BusyError):
 
 
 class MyiCollector(Collector):
-    """Reads everything anew at each scrape, one scrape at a time."""
+    """Reads everything again at each scrape, one scrape at a time."""
 
     def __init__(self, settings: Settings, *, with_users: bool = False) -> None:
         self._settings = settings
@@ -43,7 +44,7 @@ class MyiCollector(Collector):
         self._counted_at: float | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """Every family; those that nothing is known of are left out."""
+        """Every metric; those without a known value are left out."""
         with self._lock:
             snapshot = read_health_snapshot(self._settings)
             yield from _of_servers(snapshot)
@@ -51,7 +52,7 @@ class MyiCollector(Collector):
                 yield from self._of_plays()
                 yield from _of_warehouse(snapshot.warehouse, snapshot.at)
                 if self._with_users:
-                    yield from self._of_listeners()
+                    yield from self._of_users()
             if isinstance(snapshot.dagster, DagsterHealth):
                 yield from _of_dagster(snapshot.dagster)
             yield from _of_spotify(snapshot)
@@ -68,12 +69,12 @@ class MyiCollector(Collector):
                 group.add_metric([source], plays)
             yield group
 
-    def _of_listeners(self) -> Iterator[Metric]:
-        plays = GaugeMetricFamily("myi_user_plays", "Listening events of a listener.", labels=["user"])
+    def _of_users(self) -> Iterator[Metric]:
+        plays = GaugeMetricFamily("myi_user_plays", "Listening events of a user.", labels=["user"])
         polled = GaugeMetricFamily(
-            "myi_user_last_poll_timestamp_seconds", "When a poll of a listener last worked.", labels=["user"]
+            "myi_user_last_poll_timestamp_seconds", "When a poll of a user last worked.", labels=["user"]
         )
-        for one in listeners(self._settings):
+        for one in read_users(self._settings):
             plays.add_metric([one.name], one.plays)
             if one.last_success_at:
                 polled.add_metric([one.name], one.last_success_at.timestamp())
@@ -120,7 +121,7 @@ def _instant(name: str, documentation: str, instant: datetime | None) -> Iterato
 def _of_servers(snapshot: HealthSnapshot) -> Iterator[Metric]:
     results = evaluate(snapshot)
     yield _gauge("myi_health_status", "The whole: 0 well, 1 warnings, 2 broken.", worst(results))
-    each = GaugeMetricFamily("myi_health_finding_status", "0 well, 1 warning, 2 broken.", labels=["result"])
+    each = GaugeMetricFamily("myi_health_check_status", "0 well, 1 warning, 2 broken.", labels=["check"])
     for result in results:
         each.add_metric([result.name.lower()], result.level)
     yield each
@@ -133,33 +134,52 @@ def _of_servers(snapshot: HealthSnapshot) -> Iterator[Metric]:
 
 
 def _of_warehouse(warehouse: WarehouseHealth, now: datetime) -> Iterator[Metric]:
-    summary, stale = warehouse.summary, warehouse.stale
-    yield _gauge("myi_listeners", "Listeners.", summary.listeners)
-    yield _gauge("myi_listening_events", "Listening events, by the listeners' totals.", summary.plays)
+    summary = warehouse.summary
+    yield _gauge("myi_listeners", "Listeners.", summary.users)
+    yield _gauge("myi_listening_events", "Listening events, by the users' totals.", summary.plays)
     yield _gauge("myi_database_size_bytes", "Size of the warehouse's database.", summary.database_bytes)
     yield from _instant("myi_last_landing_timestamp_seconds", "When plays last landed.", summary.last_ingested_at)
-    yield _gauge("myi_stale_slices", "Slices (listener and month) to be derived again.", stale.user_months)
-    oldest = (now - stale.since).total_seconds() if stale.since else 0
-    yield _gauge("myi_stale_slices_oldest_age_seconds", "For how long the oldest of them has waited.", max(0, oldest))
-    yield _gauge("myi_linked_accounts", "Linked Spotify accounts.", len(warehouse.accounts))
-    invalid = sum(not one.is_valid for one in warehouse.accounts)
-    yield _gauge("myi_accounts_needing_login", "Linked accounts that Spotify does not accept any more.", invalid)
-    ends = min((one.authorization_ends_at for one in warehouse.accounts if one.is_valid), default=None)
+    yield from _of_user_months(warehouse.invalidated, now)
+    yield from _of_accounts(warehouse)
+    yield from _of_imports(warehouse)
+    partitions = warehouse.partitions
+    yield _gauge("myi_partition_months_ahead", "Months after this one whose partitions exist.", partitions.months_ahead)
+    yield _gauge("myi_missing_partitions", "Partitions missing of this month and those ahead.", len(partitions.missing))
+
+
+def _of_user_months(invalidated: InvalidatedRange, now: datetime) -> Iterator[Metric]:
+    yield _gauge("myi_invalidated_user_months", "User-months to derive again.", invalidated.user_months)
+    oldest = (now - invalidated.since).total_seconds() if invalidated.since else 0
+    yield _gauge(
+        "myi_invalidated_user_months_oldest_age_seconds", "For how long the oldest has waited.", max(0, oldest)
+    )
+
+
+def _of_accounts(warehouse: WarehouseHealth) -> Iterator[Metric]:
+    accounts = warehouse.accounts
+    yield _gauge("myi_linked_accounts", "Linked Spotify accounts.", len(accounts))
+    invalid = sum(not one.is_valid for one in accounts)
+    yield _gauge("myi_accounts_needing_login", "Linked accounts that Spotify no longer accepts.", invalid)
+    ends = min((one.authorization_ends_at for one in accounts if one.is_valid), default=None)
     yield from _instant("myi_next_authorization_end_timestamp_seconds", "When the next authorization ends.", ends)
-    yield from _instant("myi_last_poll_timestamp_seconds", "When a poll last worked, of anybody.", last_sync(warehouse))
+    last = last_sync(accounts)
+    yield from _instant("myi_last_poll_timestamp_seconds", "When a poll last worked, of any user.", last)
     due = min((one.next_poll_at for one in warehouse.polls if one.next_poll_at), default=None)
     yield from _instant(
         "myi_next_poll_timestamp_seconds", "When the next poll is due, or the longest overdue was.", due
     )
+
+
+def _of_imports(warehouse: WarehouseHealth) -> Iterator[Metric]:
     jobs = GaugeMetricFamily("myi_import_jobs", "Imported files by status.", labels=["status"])
     for status, count in warehouse.import_jobs.items():
         jobs.add_metric([status.lower()], count)
     yield jobs
-    yield _gauge("myi_failed_imports_24h", "Files that failed within 24 hours and still have to be imported.",
-                 summary.failed_imports)  # fmt: skip
-    yield _gauge("myi_partition_months_ahead", "Months after this one whose partitions exist.", warehouse.months_ahead)
-    yield _gauge("myi_missing_partitions", "Partitions missing of this month and those ahead.",
-                 len(warehouse.missing_partitions))  # fmt: skip
+    yield _gauge(
+        "myi_failed_imports_24h",
+        "Files that failed within 24 hours and still have to be imported.",
+        warehouse.summary.failed_imports,
+    )
 
 
 def _of_dagster(dagster: DagsterHealth) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Redis, for people who bring no servers of their own. This package is the only place that
+"""The embedded PostgreSQL and Redis, for users who have no servers of their own. This package is the only place that
 knows where those servers come from and how they live; everything else sees two URLs."""
 
 import shutil
@@ -38,14 +38,14 @@ def redis_of(home: Path) -> RedisServer:
 
 
 class Throwaway(NamedTuple):
-    """Fast servers that promise nothing about tomorrow."""
+    """Fast servers whose data need not outlive them."""
 
     postgres: Cluster
     redis: RedisServer
 
 
 def throwaway_servers(folder: Path) -> Throwaway:
-    """Throw-away servers in ``folder``, not started: for whoever shares them between processes, like the tests do."""
+    """Throw-away servers in ``folder``, not started: for tests, whose processes share them."""
     folder = folder.resolve()
     return Throwaway(Cluster(folder / "postgres", throwaway=True), RedisServer(folder / "redis", throwaway=True))
 

@@ -17,7 +17,7 @@ class ServerLocked(BusyError):
 
 @contextmanager
 def server_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock beside ``folder``; a process that dies gives its lock back."""
+    """Hold the lock beside ``folder``; the lock of a process that dies is released."""
     path = folder.with_name(f"{folder.name}.lock")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""CheckResult the programs that wheels carry, without importing the wheels' Python code."""
+"""Finds the programs that wheels carry, without importing the wheels' Python code."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +7,7 @@ from myi_pipelines.errors import ConfigurationError
 
 
 class MissingPackage(ConfigurationError):
-    """A wheel with a server in it is not installed."""
+    """A package with a server in it is not installed."""
 
 
 def package_folder(name: str) -> Path:

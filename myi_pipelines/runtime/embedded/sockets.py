@@ -12,11 +12,11 @@ MAX_SOCKET_PATH = 103
 
 
 class UnsafeSocketFolder(ConfigurationError):
-    """The short socket folder exists and belongs to somebody else, who could listen in."""
+    """The short socket folder exists and belongs to another user, who could read what is sent."""
 
 
 def socket_folder(data: Path, socket_name: str) -> Path:
-    """The folder for ``socket_name`` of the server whose data is in ``data``: always the same answer. Makes nothing."""
+    """The folder for ``socket_name`` of the server with its data in ``data``: always the same. Creates nothing."""
     if len(os.fsencode(data / socket_name)) <= MAX_SOCKET_PATH:
         return data
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
@@ -25,7 +25,7 @@ def socket_folder(data: Path, socket_name: str) -> Path:
 
 
 def remove_socket_folder(folder: Path, data: Path) -> None:
-    """Remove a short socket folder that no server uses any more."""
+    """Remove a short socket folder that no server uses now."""
     if folder != data:
         with suppress(OSError):
             for path in folder.iterdir():
@@ -34,7 +34,7 @@ def remove_socket_folder(folder: Path, data: Path) -> None:
 
 
 def make_socket_folder(folder: Path, owner: int) -> None:
-    """Create ``folder`` for ``owner`` alone; raises UnsafeSocketFolder when a stranger made it first."""
+    """Create ``folder`` for ``owner`` alone; raises UnsafeSocketFolder when another user made it."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     state = folder.lstat()

@@ -139,7 +139,7 @@ def load_report(conn: Connection, user: str | None = None, year: int | None = No
 
 def _listener(conn: Connection, user_id: int, name: str, year: int | None) -> ListenerReport:
     asked: dict[str, Any] = {"user_id": user_id, "each": TOP, **_ALWAYS}
-    [settings] = conn.execute(statement("report/listener"), asked)
+    [settings] = conn.execute(statement("report/user_totals"), asked)
     asked["timezone"], play_count, total_ms, tracks, artists, invalidated_user_months = settings
     with conn.cursor(row_factory=class_row(Day)) as cursor:
         days = cursor.execute(statement("report/days"), {"user_id": user_id}).fetchall()

@@ -16,8 +16,9 @@ from myi_pipelines.warehouse.schema.takeover import BASELINE, VERSION_0_1, take_
 MIGRATIONS = SQL_FOLDER / "migrations"
 MINIMUM_POSTGRES = 17
 
-SET_ASIDE = "before_restore"
-"""What a schema that a restore is replacing is called meanwhile, with its own name after it."""
+
+BEFORE_RESTORE = "before_restore"
+"""The prefix of a schema's name while a restore is replacing it."""
 
 
 class UnsupportedPostgres(ConfigurationError):
@@ -97,9 +98,9 @@ def _require_version(server_version: int) -> None:
 
 def _require_no_restore(conn: psycopg.Connection) -> None:
     replaced = conn.execute(
-        "SELECT FROM pg_namespace WHERE starts_with(nspname, %(shadow)s || '_')"
-        " AND NOT starts_with(nspname, %(shadow)s || '_done_')",
-        {"shadow": SET_ASIDE},
+        "SELECT FROM pg_namespace WHERE starts_with(nspname, %(prefix)s || '_')"
+        " AND NOT starts_with(nspname, %(prefix)s || '_done_')",
+        {"prefix": BEFORE_RESTORE},
     )
     if replaced.rowcount:
         raise RestoreNotEnded(

@@ -6,7 +6,7 @@ from myi_pipelines_tests.support.cli_fixtures import Myi
 from myi_pipelines_tests.support.dagster_harness import export
 
 
-def test_months_leave_are_listed_and_come_back(myi: Myi, conn: psycopg.Connection, tmp_path: Path) -> None:
+def test_months_are_archived_listed_and_restored(myi: Myi, conn: psycopg.Connection, tmp_path: Path) -> None:
     (tmp_path / "history.json").write_text(export(40))
     done = myi("import", "history.json", "--user", "anna")
     assert done.exit_code == 0, done.stderr
@@ -19,20 +19,20 @@ def test_months_leave_are_listed_and_come_back(myi: Myi, conn: psycopg.Connectio
     assert conn.execute("SELECT count(*) FROM listening_events").fetchone() == (0,)
     assert [line.split()[0] for line in myi("archive", "--list").stdout.splitlines()] == ["month", "2023-11", "2023-12"]
     back = myi("unarchive", "2023-11", "2023-12")
-    assert back.stdout == "plays of 2 listeners and months are back\n", back.stderr
+    assert back.stdout == "plays of 2 user-months restored\n", back.stderr
     assert conn.execute("SELECT e::text FROM listening_events AS e ORDER BY id").fetchall() == before
     assert "nothing of these months is in the archive" in myi("unarchive", "2023-11").stderr
 
 
-def test_without_a_retention_nothing_leaves_and_the_command_says_what_to_say(myi: Myi) -> None:
+def test_without_a_retention_nothing_is_archived_and_the_message_says_what_to_try(myi: Myi) -> None:
     result = myi("archive")
     assert result.exit_code == 1
     assert result.stderr == (
-        "myi: MYI_RETENTION_MONTHS is not set, so everything stays; say `myi archive --keep-months 24`\n"
+        "myi: MYI_RETENTION_MONTHS is not set, so everything stays; try `myi archive --keep-months 24`\n"
     )
 
 
-def test_what_is_no_month_is_named(myi: Myi) -> None:
+def test_an_argument_that_is_not_a_month_is_named(myi: Myi) -> None:
     result = myi("unarchive", "March")
     assert result.exit_code == 2
-    assert "'March' is no month" in result.stderr
+    assert "'March' is not a month" in result.stderr

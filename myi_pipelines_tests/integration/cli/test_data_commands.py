@@ -7,16 +7,16 @@ import typer
 
 from myi_pipelines.cli import app
 from myi_pipelines.settings import PROJECT
+from myi_pipelines.warehouse.database.connections import fetch_scalar
 from myi_pipelines_tests.support.cli_fixtures import Myi
 
 
 @pytest.fixture
 def anna(conn: psycopg.Connection) -> int:
-    """A listener without plays."""
-    row = conn.execute("INSERT INTO users (name) VALUES ('anna') RETURNING id").fetchone()
-    assert row is not None
+    """A user without plays."""
+    user_id = fetch_scalar(conn, "INSERT INTO users (name) VALUES ('anna') RETURNING id")
     conn.execute("INSERT INTO user_settings (user_id) SELECT id FROM users")
-    return int(row[0])
+    return int(user_id)
 
 
 def test_the_commands_of_the_page_on_recovery_exist() -> None:
@@ -75,12 +75,12 @@ def test_a_backup_is_taken_and_put_back(myi: Myi, anna: int, conn: psycopg.Conne
 
 def test_verifying_ends_with_a_code_for_scripts(myi: Myi, anna: int, conn: psycopg.Connection) -> None:
     sound = myi("verify")
-    assert (sound.exit_code, sound.stdout) == (0, "no difference in 0 slices of 1 listener\n")
+    assert (sound.exit_code, sound.stdout) == (0, "no difference in 0 user-months of 1 user\n")
     conn.execute("UPDATE users SET total_play_count = 7")
     result = myi("verify", "--user", "anna")
     assert result.exit_code == 1
     assert "anna: users: totals are not the sums of the months" in result.stdout
     repaired = myi("verify", "--repair")
     assert repaired.exit_code == 0
-    assert repaired.stdout.endswith("after the repair:\nno difference in 0 slices of 1 listener\n")
+    assert repaired.stdout.endswith("after the repair:\nno difference in 0 user-months of 1 user\n")
     assert myi("verify", "--user", "bob").exit_code == 1

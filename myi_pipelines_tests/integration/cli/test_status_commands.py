@@ -21,7 +21,7 @@ FROM unnest(ARRAY['BACKFILL', 'MONITORING', 'QUEUED_RUN_COORDINATOR', 'SCHEDULER
 """
 
 
-def test_the_exit_code_tells_well_from_warnings_from_broken(myi: Myi, conn: psycopg.Connection) -> None:
+def test_the_exit_code_says_whether_all_is_well_or_warns_or_is_broken(myi: Myi, conn: psycopg.Connection) -> None:
     assert myi("status").exit_code == 2
     conn.execute(HEARTBEATS)
     result = myi("status")
@@ -37,10 +37,10 @@ def test_json_is_for_programs(myi: Myi, conn: psycopg.Connection) -> None:
     result = myi("status", "--json")
     answer = json.loads(result.stdout)
     assert (result.exit_code, answer["level"]) == (2, "broken")
-    assert {"name": "slices", "level": "ok", "text": "every slice is up to date"} in answer["results"]
+    assert {"name": "user-months", "level": "ok", "text": "every user-month is up to date"} in answer["results"]
 
 
-def test_wrong_settings_are_a_finding(myi: Myi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_a_result(myi: Myi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYI_PORT", "none")
     result = myi("status")
     assert result.exit_code == 2
@@ -63,5 +63,5 @@ def test_notify_is_the_test_of_the_services(myi: Myi, monkeypatch: pytest.Monkey
         assert (result.exit_code, result.stdout, receiver.texts) == (0, "sent to json\n", ["hello"])
     result = myi("notify", "hello")
     assert result.exit_code == 1
-    assert "took the message (json)" in result.stderr
+    assert "accepted the message (json)" in result.stderr
     assert "secret" not in result.output

@@ -1,4 +1,4 @@
-"""Months that leave for the archive: nothing is lost or doubled, statistics stay exact, and all of it comes back."""
+"""Months are archived: nothing is lost or doubled, statistics stay exact, and everything can be restored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from myi_pipelines.serving import dashboards
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse import archive, invariants, personal_data, users
 from myi_pipelines.warehouse.archive import UserMonthsArchived, first_kept_month
-from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.database.connections import connect, fetch_scalar
 from myi_pipelines.warehouse.events import conform_user_months
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
@@ -51,7 +51,7 @@ from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 KILLS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
-TAG = "nobody000"
+TAG = "anna00000"
 MARCH = date(2012, 3, 1)
 
 
@@ -62,21 +62,21 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def warehouse(database_url: str, folder: Path) -> Iterator[ArchivingWarehouse]:
-    """A listener with ten months of exports, account data and polls, settled."""
+    """A user with ten months of exports, account data and polls, settled."""
     with open_archiving_warehouse(database_url, folder) as opened:
         killable_import.prepare(opened, TAG)
         killable_import.import_upload(opened, TAG)
         yield opened
 
 
-def listener(warehouse: Warehouse) -> int:
+def user_of(warehouse: Warehouse) -> int:
     return users.user_named(warehouse.conn, TAG)
 
 
-def test_archived_months_come_back_equal_row_for_row(warehouse: ArchivingWarehouse) -> None:
+def test_archived_months_are_restored_equal_row_for_row(warehouse: ArchivingWarehouse) -> None:
     before = warehouse.everything()
-    left = warehouse.archive()
-    assert [one.error for one in left] == [None] * len(left)
+    archived = warehouse.archive()
+    assert [one.error for one in archived] == [None] * len(archived)
     assert len(warehouse.archived_months()) >= 10
     assert warehouse.everything(*LANDED) == {table: [] for table in LANDED}
     assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}
@@ -89,7 +89,7 @@ def test_archived_months_come_back_equal_row_for_row(warehouse: ArchivingWarehou
     assert invariants.check(warehouse.conn) == []
 
 
-def test_files_that_hold_every_stop_come_back_as_others_do(warehouse: ArchivingWarehouse) -> None:
+def test_files_with_every_stop_time_are_restored_as_others_are(warehouse: ArchivingWarehouse) -> None:
     before = warehouse.everything()
     warehouse.conn.execute("ALTER TABLE imported_plays DROP CONSTRAINT stopped_at_differs")
     warehouse.conn.execute("UPDATE imported_plays SET stopped_at = played_at WHERE stopped_at IS NULL")
@@ -100,7 +100,7 @@ def test_files_that_hold_every_stop_come_back_as_others_do(warehouse: ArchivingW
     assert warehouse.everything() == before
 
 
-def test_a_month_that_left_twice_comes_back_from_both_parts(warehouse: ArchivingWarehouse) -> None:
+def test_a_month_that_was_archived_twice_is_restored_from_both_parts(warehouse: ArchivingWarehouse) -> None:
     other = warehouse.user("other0000", "UTC")
     warehouse.archive()
     at = datetime(2012, 3, 10, 12, tzinfo=UTC)
@@ -108,7 +108,7 @@ def test_a_month_that_left_twice_comes_back_from_both_parts(warehouse: Archiving
         other, [play._replace(played_at=at, stopped_at=at) for play in killable_import.listener("o").files[0][:1]]
     )
     warehouse.settle([other])
-    assert warehouse.rows(listener(warehouse))["listening_events"] == [], "nobody else's plays had to come back"
+    assert warehouse.rows(user_of(warehouse))["listening_events"] == [], "no other user's plays had to be restored"
     warehouse.archive()
     parts = [part for part in archive.archived_parts(warehouse.conn) if part.month == MARCH]
     assert [(part.part, part.user_count) for part in parts] == [(1, 1), (2, 1)]
@@ -116,20 +116,20 @@ def test_a_month_that_left_twice_comes_back_from_both_parts(warehouse: Archiving
 
     warehouse.restore_archived()
 
-    assert warehouse.tables(listener(warehouse)) == reference.derive({TAG: killable_import.landing(TAG)})[TAG]
+    assert warehouse.tables(user_of(warehouse)) == reference.derive({TAG: killable_import.landing(TAG)})[TAG]
 
 
-def test_an_upload_of_archived_plays_is_known_to_be_of_duplicates(warehouse: ArchivingWarehouse) -> None:
+def test_an_upload_of_archived_plays_counts_them_as_duplicates(warehouse: ArchivingWarehouse) -> None:
     before = warehouse.everything(*LANDED)
     warehouse.archive()
     plays = list(killable_import.listener(TAG).files[1])
-    landed = warehouse.land(listener(warehouse), plays, salt="again")
+    landed = warehouse.land(user_of(warehouse), plays, salt="again")
     assert (landed.added_rows, landed.duplicate_rows) == (0, len(set(plays)))
     assert warehouse.everything(*LANDED) == before
 
 
-def test_a_late_poll_of_an_archived_month_brings_it_back_before_it_counts(warehouse: ArchivingWarehouse) -> None:
-    user_id = listener(warehouse)
+def test_a_late_poll_of_an_archived_month_restores_it_before_it_counts(warehouse: ArchivingWarehouse) -> None:
+    user_id = user_of(warehouse)
     warehouse.archive()
     rows = killable_import.landing(TAG).polled
     again, late = rows[0], rows[1]._replace(played_at=rows[1].played_at + timedelta(hours=5))
@@ -143,26 +143,26 @@ def test_a_late_poll_of_an_archived_month_brings_it_back_before_it_counts(wareho
     assert warehouse.tables(user_id) == reference.derive({TAG: expected})[TAG]
 
 
-def test_work_without_an_archive_at_hand_says_so_and_changes_nothing(warehouse: ArchivingWarehouse) -> None:
+def test_work_that_cannot_restore_archived_plays_says_so_and_changes_nothing(warehouse: ArchivingWarehouse) -> None:
     warehouse.archive()
     before = warehouse.everything()
     with pytest.raises(UserMonthsArchived, match="2012-03"):
-        refresh_stats(Session(warehouse.conn), listener(warehouse), [MARCH])
+        refresh_stats(Session(warehouse.conn), user_of(warehouse), [MARCH])
     assert warehouse.everything() == before
 
 
 def test_a_new_time_zone_reaches_archived_months(warehouse: ArchivingWarehouse) -> None:
     warehouse.archive()
     users.set_timezone(warehouse.conn, TAG, "America/St_Johns")
-    warehouse.settle([listener(warehouse)])
+    warehouse.settle([user_of(warehouse)])
     warehouse.archive()
     expected = reference.derive({TAG: killable_import.landing(TAG)._replace(timezone="America/St_Johns")})[TAG]
-    assert warehouse.tables(listener(warehouse))[1:] == expected[1:]
+    assert warehouse.tables(user_of(warehouse))[1:] == expected[1:]
 
 
-def test_years_stay_exact_when_a_month_of_them_changes_after_new_year_has_left(warehouse: ArchivingWarehouse) -> None:
-    """Samoa's 2012 began fourteen hours before UTC's; which plays those were is not to be seen in the UTC months."""
-    user_id = listener(warehouse)
+def test_years_stay_exact_when_a_month_changes_after_new_year_was_archived(warehouse: ArchivingWarehouse) -> None:
+    """Samoa's 2012 began fourteen hours before UTC's; the UTC months do not show which plays those were."""
+    user_id = user_of(warehouse)
     assert warehouse.conn.execute("SELECT FROM user_month_edges WHERE month = '2012-01-01'").rowcount >= 2
     warehouse.archive()
     landing = killable_import.landing(TAG)
@@ -179,7 +179,7 @@ def test_years_stay_exact_when_a_month_of_them_changes_after_new_year_has_left(w
 
 
 def test_top_tracks_of_archived_months_are_the_local_months(warehouse: ArchivingWarehouse) -> None:
-    user_id = listener(warehouse)
+    user_id = user_of(warehouse)
     months = warehouse.months_of([user_id])
     before = [dashboards.top_tracks_of_month(warehouse.conn, user_id, month) for month in months]
     warehouse.archive()
@@ -187,7 +187,7 @@ def test_top_tracks_of_archived_months_are_the_local_months(warehouse: Archiving
 
 
 def test_tracks_that_turn_out_to_be_one_are_one_in_archived_months_too(warehouse: ArchivingWarehouse) -> None:
-    user_id, landing = listener(warehouse), killable_import.landing(TAG)
+    user_id, landing = user_of(warehouse), killable_import.landing(TAG)
     played = Counter(play.track.spotify_id for play in landing.plays if play.track.spotify_id)
     (asked, _), (returned, _) = played.most_common(2)
     payload = {"id": returned, "name": "One", "artists": [{"id": "x" * 22, "name": "Somebody"}], "duration_ms": 200_000}
@@ -202,8 +202,8 @@ def test_tracks_that_turn_out_to_be_one_are_one_in_archived_months_too(warehouse
     assert warehouse.tables(user_id) == expected
 
 
-def test_a_month_stays_while_it_or_a_neighbour_is_stale_or_held(warehouse: ArchivingWarehouse) -> None:
-    conn, user_id = warehouse.conn, listener(warehouse)
+def test_a_month_stays_while_it_or_a_neighbour_is_invalidated_or_held(warehouse: ArchivingWarehouse) -> None:
+    conn, user_id = warehouse.conn, user_of(warehouse)
     invalidate(conn, [UserMonth(user_id, MARCH)], Stage.STATS)
     near = [date(2012, 1, 1), date(2012, 2, 1), MARCH]
     months = archive.archivable_months(conn, date(2026, 1, 1), NOW)
@@ -221,7 +221,7 @@ def test_the_current_month_and_those_that_it_is_derived_with_always_stay(keep: i
 
 
 def test_plays_that_arrive_during_the_export_keep_the_month(warehouse: ArchivingWarehouse) -> None:
-    """Also where whoever writes them takes none of the locks, and leaves no mark."""
+    """Also where the writer takes none of the locks, and invalidates nothing."""
     conn = warehouse.conn
     write_table = Store.write_table
     with connect(conn.info.dsn) as other, pytest.MonkeyPatch.context() as patch:
@@ -233,13 +233,11 @@ def test_plays_that_arrive_during_the_export_keep_the_month(warehouse: Archiving
                               " (SELECT min(id) FROM listening_events_y2012m03)")  # fmt: skip
 
         patch.setattr(Store, "write_table", meanwhile)
-        left = {one.month: one.error for one in warehouse.archive()}
-    assert [month for month, error in left.items() if error] == [MARCH]
-    assert "changed while it was exported" in (left[MARCH] or "")
+        errors = {one.month: one.error for one in warehouse.archive()}
+    assert [month for month, error in errors.items() if error] == [MARCH]
+    assert "changed while it was exported" in (errors[MARCH] or "")
     assert MARCH not in warehouse.archived_months()
-    row = conn.execute("SELECT count(*) FROM listening_events").fetchone()
-    assert row is not None
-    assert row[0] > 0
+    assert fetch_scalar(conn, "SELECT count(*) FROM listening_events") > 0
 
 
 def test_a_table_in_use_keeps_its_month_and_readers_go_on(warehouse: ArchivingWarehouse) -> None:
@@ -248,10 +246,10 @@ def test_a_table_in_use_keeps_its_month_and_readers_go_on(warehouse: ArchivingWa
         patch.setattr(archive, "ATTEMPTS", 2)
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM listening_events").fetchall()
-        left = warehouse.archive(only=[MARCH])
+        outcomes = warehouse.archive(only=[MARCH])
         assert reader.execute("SELECT count(*) FROM listening_events").fetchall() == before
         reader.execute("COMMIT")
-    assert [one.error for one in left] == ["2012-03 is in use and stays for now; the next run archives it"]
+    assert [one.error for one in outcomes] == ["2012-03 is in use and stays for now; the next run archives it"]
     assert [one.error for one in warehouse.archive(only=[MARCH])] == [None]
     assert len(folders(warehouse)) == 1, "what the first attempt wrote is removed by the second"
 
@@ -262,7 +260,7 @@ def exported_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
 
 
 def verified_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
-    assert verify.verify(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS).differences == []
+    assert verify.verify(warehouse.session()).differences == []
     [(events,)] = warehouse.conn.execute("SELECT count(*) FROM listening_events")
     return int(events)
 
@@ -274,38 +272,38 @@ def backed_up_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("look", "module", "step", "is_amid"),
+    ("read", "module", "step", "is_under_way"),
     [
         (exported_events, personal_data, "begin_export", lambda conn, *_: conn.execute("SELECT")),  # takes the snapshot
         (verified_events, verify, "statement", lambda name: name == "verify/track_months"),
-        (backed_up_events, backup, "_count_rows", lambda *_: True),
+        (backed_up_events, backup, "count_rows", lambda *_: True),
     ],
     ids=["an export", "a verification", "a backup"],
 )
-def test_a_month_that_would_leave_while_somebody_looks_at_everything_stays(
+def test_a_month_is_not_archived_while_a_process_reads_everything(
     warehouse: ArchivingWarehouse,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    look: Callable[[ArchivingWarehouse, Path], int],
+    read: Callable[[ArchivingWarehouse, Path], int],
     module: ModuleType,
     step: str,
-    is_amid: Callable[..., object],
+    is_under_way: Callable[..., object],
 ) -> None:
     monkeypatch.setattr(archive, "SECONDS_TO_LOCK", 0.1)
     monkeypatch.setattr(archive, "ATTEMPTS", 2)
     [(before,)] = warehouse.conn.execute("SELECT count(*) FROM listening_events")
     go_on = getattr(module, step)
-    left: list[archiving.Left] = []
+    outcomes: list[archiving.MonthOutcome] = []
 
     def archive_first(*arguments: Any) -> Any:
-        if is_amid(*arguments) and not left:
+        if is_under_way(*arguments) and not outcomes:
             with open_archiving_warehouse(warehouse.conn.info.dsn, warehouse.store.url) as other:
-                left.extend(other.archive(only=[MARCH]))
+                outcomes.extend(other.archive(only=[MARCH]))
         return go_on(*arguments)
 
     monkeypatch.setattr(module, step, archive_first)
-    assert look(warehouse, tmp_path / "folder") == before
-    assert [one.error for one in left] == ["2012-03 is in use and stays for now; the next run archives it"]
+    assert read(warehouse, tmp_path / "folder") == before
+    assert [one.error for one in outcomes] == ["2012-03 is in use and stays for now; the next run archives it"]
 
 
 def test_two_processes_never_archive_at_once(warehouse: ArchivingWarehouse) -> None:
@@ -316,7 +314,7 @@ def test_two_processes_never_archive_at_once(warehouse: ArchivingWarehouse) -> N
 
 
 def test_archiving_while_others_read_and_derive_leaves_everything_exact(warehouse: ArchivingWarehouse) -> None:
-    user_id = listener(warehouse)
+    user_id = user_of(warehouse)
     url, done = warehouse.conn.info.dsn, threading.Event()
     troubles: list[str] = []
 
@@ -348,15 +346,15 @@ def test_archiving_while_others_read_and_derive_leaves_everything_exact(warehous
 
 
 @pytest.mark.parametrize("killed", ["process", "session"])
-@pytest.mark.parametrize("doing", ["archive", "return"])
-def test_killed_at_any_point_every_play_is_here_or_there(
+@pytest.mark.parametrize("doing", ["archive", "restore"])
+def test_killed_at_any_point_every_play_is_in_the_tables_or_in_the_archive(
     warehouse: ArchivingWarehouse, database_url: str, folder: Path, doing: str, killed: str
 ) -> None:
     before = warehouse.everything()
     chance = random.Random(SEED)
     deaths = 0
     for number in range(KILLS):
-        if doing == "return":
+        if doing == "restore":
             warehouse.archive()
         with start_killable("killable_archiver", database_url, str(folder), doing) as killable:
             time.sleep(chance.uniform(0, 1.5) if number else 0)  # one at least is at work still
@@ -364,23 +362,23 @@ def test_killed_at_any_point_every_play_is_here_or_there(
         deaths += killable.returncode != 0
         assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
         assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}, f"seed {SEED}"
-    assert deaths > 0, "every victim was done before it was killed"
+    assert deaths > 0, "every process was done before it was killed"
     warehouse.archive()
     assert {part.folder for part in archive.archived_parts(warehouse.conn)} | set(
         archive.orphaned_folders(warehouse.conn)
-    ) == folders(warehouse), "no folder is forgotten"
+    ) == folders(warehouse), "every folder is recorded"
     warehouse.restore_archived()
     assert warehouse.everything() == before, f"seed {SEED}"
 
 
-def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path, folder: Path) -> None:
+def test_a_killed_server_has_every_play_in_the_tables_or_in_the_archive(tmp_path: Path, folder: Path) -> None:
     with durable_server(tmp_path / "postgres") as server:
         url = server.url(DATABASE)
         with open_archiving_warehouse(url, folder) as warehouse:
             killable_import.prepare(warehouse, TAG)
             before = warehouse.everything()
         chance = random.Random(SEED)
-        for doing in ("archive", "return", "archive"):
+        for doing in ("archive", "restore", "archive"):
             with start_killable("killable_archiver", url, str(folder), doing) as killable:
                 time.sleep(chance.uniform(0, 1.0))
                 kill_server(server)
@@ -396,22 +394,22 @@ def test_a_killed_server_comes_back_with_every_play_here_or_there(tmp_path: Path
             assert warehouse.everything() == before, f"seed {SEED}"
 
 
-def test_a_full_disk_drops_nothing_and_leaves_nothing_behind(warehouse: ArchivingWarehouse) -> None:
+def test_a_full_disk_drops_nothing_and_keeps_no_files(warehouse: ArchivingWarehouse) -> None:
     before = warehouse.everything()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, hard))
     try:
-        left = warehouse.archive(only=[MARCH])
+        outcomes = warehouse.archive(only=[MARCH])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [bool(one.error) for one in left] == [True]
+    assert [bool(one.error) for one in outcomes] == [True]
     assert warehouse.everything() == before
-    archiving.sweep(warehouse.conn, warehouse.store, NOW)
+    archiving.collect_garbage(warehouse.conn, warehouse.store, NOW)
     assert folders(warehouse) == set()
 
 
 @pytest.mark.parametrize("name", ["listening_events.parquet", "manifest.json"])
-def test_a_damaged_folder_is_named_and_nothing_of_it_is_taken(
+def test_a_damaged_folder_is_named_and_nothing_of_it_is_restored(
     warehouse: ArchivingWarehouse, folder: Path, name: str
 ) -> None:
     warehouse.archive(only=[MARCH])
@@ -438,8 +436,8 @@ def test_a_file_that_does_not_read_back_as_the_tables_say_drops_nothing(warehous
             "write_table",
             lambda store, folder, table, batches: write_table(store, folder, table, list(batches)[1:]),
         )
-        left = warehouse.archive(only=[MARCH])
-    assert "does not hold what was written" in (left[0].error or "")
+        outcomes = warehouse.archive(only=[MARCH])
+    assert "does not hold what was written" in (outcomes[0].error or "")
     assert warehouse.everything() == before
 
 
@@ -447,17 +445,17 @@ def test_the_files_say_what_they_are(warehouse: ArchivingWarehouse, folder: Path
     warehouse.archive(only=[MARCH])
     [part] = archive.archived_parts(warehouse.conn)
     assert part.folder.startswith("month=2012-03/1-")
-    told = json.loads((folder / part.folder / "manifest.json").read_text())
-    assert (told["format"], told["month"], sorted(told["tables"])) == (1, "2012-03", sorted(LANDED))
+    manifest = json.loads((folder / part.folder / "manifest.json").read_text())
+    assert (manifest["format"], manifest["month"], sorted(manifest["tables"])) == (1, "2012-03", sorted(LANDED))
     for table in archive.ARCHIVED_TABLES:
         file = pq.ParquetFile(folder / part.folder / f"{table.name}.parquet")
-        assert file.metadata.num_rows == told["tables"][table.name]["rows"] == getattr(part, table.name)
+        assert file.metadata.num_rows == manifest["tables"][table.name]["rows"] == getattr(part, table.name)
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
-        assert file.schema_arrow.names == [column["name"] for column in told["tables"][table.name]["columns"]]
+        assert file.schema_arrow.names == [column["name"] for column in manifest["tables"][table.name]["columns"]]
         assert set(archive.columns_of(warehouse.conn, table)) <= set(SCHEMAS[table.name].names)
 
 
-def test_an_object_store_serves_as_well(warehouse: ArchivingWarehouse) -> None:
+def test_an_object_store_works_too(warehouse: ArchivingWarehouse) -> None:
     before = warehouse.everything()
     warehouse.store = Store("memory://myi-archive")
     warehouse.archive()
@@ -471,18 +469,18 @@ def test_a_place_that_cannot_be_used_is_one_clear_line(url: str) -> None:
         Store(url)
 
 
-def test_a_forgotten_listener_is_in_no_file_and_does_not_come_back(warehouse: ArchivingWarehouse) -> None:
-    conn, user_id = warehouse.conn, listener(warehouse)
+def test_a_forgotten_user_is_in_no_file_and_is_not_restored(warehouse: ArchivingWarehouse) -> None:
+    conn, user_id = warehouse.conn, user_of(warehouse)
     kept = killable_import.prepare(warehouse, "other0000")
     before = warehouse.rows(kept)
     warehouse.archive()
-    gone = len(warehouse.archived_months())
+    months = len(warehouse.archived_months())
     conn.execute("DELETE FROM users WHERE id = %s", [user_id])
 
-    forgotten = archiving.forget_user(conn, warehouse.store, user_id)
+    cleaned = archiving.forget_user(conn, warehouse.store, user_id)
 
-    assert len(forgotten) > gone // 2
-    assert all(one.removed_rows > 0 and one.remaining_rows == 0 for one in forgotten)
+    assert len(cleaned) > months // 2
+    assert all(one.removed_rows > 0 and one.remaining_rows == 0 for one in cleaned)
     for path in warehouse_files(warehouse):
         assert user_id not in pq.read_table(path)["user_id"].to_pylist()
     assert invariants.check(conn) == []
@@ -491,13 +489,13 @@ def test_a_forgotten_listener_is_in_no_file_and_does_not_come_back(warehouse: Ar
     assert archiving.forget_user(conn, warehouse.store, user_id) == []
 
 
-def test_parts_that_came_back_are_kept_for_backups_and_then_removed(warehouse: ArchivingWarehouse) -> None:
+def test_restored_parts_are_kept_for_backups_and_then_removed(warehouse: ArchivingWarehouse) -> None:
     warehouse.archive(only=[MARCH])
     written = folders(warehouse)
     warehouse.restore_archived()
-    archiving.sweep(warehouse.conn, warehouse.store, datetime.now(UTC) + timedelta(days=29))
+    archiving.collect_garbage(warehouse.conn, warehouse.store, datetime.now(UTC) + timedelta(days=29))
     assert folders(warehouse) == written
-    archiving.sweep(warehouse.conn, warehouse.store, datetime.now(UTC) + timedelta(days=31))
+    archiving.collect_garbage(warehouse.conn, warehouse.store, datetime.now(UTC) + timedelta(days=31))
     assert folders(warehouse) == set()
 
 

@@ -12,17 +12,10 @@ import psycopg
 import pytest
 
 from myi_pipelines.operations import backup
-from myi_pipelines.operations.backup import (
-    BackupDamaged,
-    NotABackup,
-    RestoreFailed,
-    WarehouseInUse,
-    WarehouseNotEmpty,
-    back_up,
-    read_manifest,
-    restore,
-)
+from myi_pipelines.operations import restore as restoring
+from myi_pipelines.operations.backup import BackupDamaged, NotABackup, back_up, read_manifest
 from myi_pipelines.operations.postgres_programs import ProgramFailed, ProgramNotFound, find_program, run_program
+from myi_pipelines.operations.restore import RestoreFailed, WarehouseInUse, WarehouseNotEmpty, restore
 from myi_pipelines.settings import PROJECT, Settings, load_settings
 from myi_pipelines.warehouse import personal_data
 from myi_pipelines.warehouse.database import connections
@@ -39,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def everything(url: str) -> dict[str, str]:
-    """A sum of all rows of each table."""
+    """A checksum of all rows of each table."""
     with connections.connect(url, application_name="test") as conn:
         names = conn.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
                              " AND relnamespace = 'public'::regnamespace").fetchall()  # fmt: skip
@@ -77,27 +70,27 @@ def test_a_backup_restores_to_the_same_rows_in_another_warehouse(
     assert not restore(empty_database_url, another, folder, replace=False).key_is_here
 
 
-def test_a_backup_is_of_one_instant_though_people_go_on(
+def test_a_backup_is_of_one_instant_while_others_write(
     warehouse: Warehouse, database_url: str, empty_database_url: str, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     prepare(warehouse, "anna")
     before = everything(database_url)
 
-    def meanwhile(program: Path, arguments: list[str | Path], url: str) -> str:
+    def import_first(program: Path, arguments: list[str | Path], url: str) -> str:
         with open_warehouse(database_url) as other:
             import_upload(other, "anna")
         return run_program(program, arguments, url)
 
     with monkeypatch.context() as patched:
-        patched.setattr(backup, "run_program", meanwhile)
+        patched.setattr(backup, "run_program", import_first)
         back_up(warehouse.conn, database_url, settings, tmp_path / "backup")
     assert everything(database_url) != before
     restore(empty_database_url, settings, tmp_path / "backup", replace=False)
     assert everything(empty_database_url) == before
 
 
-def test_a_warehouse_with_listeners_is_replaced_only_when_told(
+def test_a_warehouse_with_users_is_replaced_only_with_replace(
     warehouse: Warehouse, database_url: str, settings: Settings, tmp_path: Path
 ) -> None:
     prepare(warehouse, "anna")
@@ -114,7 +107,7 @@ def test_a_warehouse_with_listeners_is_replaced_only_when_told(
     assert everything(database_url) == before
 
 
-def test_a_restore_that_goes_wrong_leaves_the_warehouse_as_it_was(
+def test_after_a_restore_that_fails_the_warehouse_is_as_it_was(
     warehouse: Warehouse, database_url: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(warehouse, "anna")
@@ -132,12 +125,12 @@ def test_a_restore_that_goes_wrong_leaves_the_warehouse_as_it_was(
         restore(database_url, settings, folder, replace=True)
     assert everything(database_url) == before
 
-    def breaks_off(program: Path, arguments: list[str | Path], url: str) -> str:
+    def is_interrupted(program: Path, arguments: list[str | Path], url: str) -> str:
         run_program(program, [*arguments[:-1], "--section=pre-data", arguments[-1]], url)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(backup, "run_program", breaks_off)
+        patched.setattr(restoring, "run_program", is_interrupted)
         with pytest.raises(KeyboardInterrupt):
             restore(database_url, settings, folder, replace=True)
     assert everything(database_url) == before
@@ -178,7 +171,7 @@ def test_kill_9_of_a_restore_loses_nothing(
         conn.close()
     before = everything(database_url)
     code = (
-        "import functools, sys; from pathlib import Path; from myi_pipelines.operations.backup import restore;"
+        "import functools, sys; from pathlib import Path; from myi_pipelines.operations.restore import restore;"
         " from myi_pipelines.settings import load_settings;"
         " restore(sys.argv[1], load_settings(home=sys.argv[2]), Path(sys.argv[3]), replace=True,"
         " progress=functools.partial(print, flush=True))"
@@ -194,7 +187,7 @@ def test_kill_9_of_a_restore_loses_nothing(
     while True:
         try:
             restore(database_url, settings, tmp_path / "backup", replace=False)
-        except WarehouseInUse:  # The killed one's pg_restore is still at it.
+        except WarehouseInUse:  # The pg_restore of the killed process still runs.
             assert time.monotonic() < deadline
             time.sleep(0.1)
         except WarehouseNotEmpty:
@@ -202,7 +195,7 @@ def test_kill_9_of_a_restore_loses_nothing(
     assert everything(database_url) == before
 
 
-def test_what_is_no_whole_backup_is_refused(
+def test_an_incomplete_or_changed_backup_is_refused(
     warehouse: Warehouse, database_url: str, empty_database_url: str, settings: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
@@ -215,7 +208,7 @@ def test_what_is_no_whole_backup_is_refused(
     with pytest.raises(BackupDamaged, match=r"warehouse\.dump: is missing or was changed"):
         restore(empty_database_url, settings, tmp_path / "changed", replace=False)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["migrations"].append("9999_of_tomorrow")
+    manifest["migrations"].append("9999_of_a_later_version")
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(NotABackup, match="newer version of MYI"):
         restore(empty_database_url, settings, folder, replace=False)
@@ -224,7 +217,7 @@ def test_what_is_no_whole_backup_is_refused(
         read_manifest(folder)
 
 
-def test_a_backup_that_breaks_off_leaves_no_folder(
+def test_a_backup_that_fails_creates_no_folder(
     warehouse: Warehouse, database_url: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def elsewhere(program: Path, arguments: list[str | Path], url: str) -> str:

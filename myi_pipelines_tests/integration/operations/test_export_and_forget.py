@@ -1,4 +1,4 @@
-"""What belongs to a listener: all of it is exported, all of it is forgotten, and nobody else's."""
+"""A user's data: all of it is exported, all of it is forgotten, and no other user's."""
 
 import csv
 import hashlib
@@ -13,16 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from myi_pipelines.operations.archiving import archive_months
-from myi_pipelines.operations.export import ExportFormat, FolderNotEmpty, export_user
-from myi_pipelines.operations.forget import ImportUnderWay, forget_user, name_pattern
+from myi_pipelines.operations.export import ExportFormat, export_user
+from myi_pipelines.operations.forget import ForgottenUser, ImportUnderWay, Places, forget_user
+from myi_pipelines.operations.output_folder import FolderNotEmpty
 from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.orchestration.instance.user_runs import UserRuns, name_pattern
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.warehouse import personal_data
 from myi_pipelines.warehouse.users import UnknownUser
 from myi_pipelines_tests.support.killable_import import prepare
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
-TOKEN = b"a token that must not leave"
+TOKEN = b"a token that must not be exported"
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def store(settings: Settings) -> Store:
 
 
 def fill(warehouse: Warehouse, store: Store) -> tuple[int, int, dict[str, list[tuple[Any, ...]]]]:
-    """Two listeners, with everything a listener can have; their ids, and Anna's rows before months were archived."""
+    """Two users, with everything a user can have; their ids, and Anna's rows before months were archived."""
     anna, bob = prepare(warehouse, "anna"), prepare(warehouse, "bob")
     warehouse.conn.execute(
         "INSERT INTO spotify_auth (user_id, refresh_token_encrypted, authorized_at) VALUES (%s, %s, now())",
@@ -61,12 +63,16 @@ def fill(warehouse: Warehouse, store: Store) -> tuple[int, int, dict[str, list[t
         for table in ("listening_events", "imported_plays", "polled_plays")
     }
     months = sorted(month for _, month in warehouse.slices_of(anna))
-    assert any(left.rows for left in archive_months(warehouse.conn, store, before=months[4]))
+    assert any(archived.rows for archived in archive_months(warehouse.conn, store, before=months[4]))
     return anna, bob, landed
 
 
+def forget(warehouse: Warehouse, settings: Settings, store: Store) -> ForgottenUser:
+    return forget_user(Places(warehouse.conn, store, settings.uploads, UserRuns(settings)), "anna")
+
+
 def rows_of(conn: psycopg.Connection, user_id: int) -> dict[str, list[Any]]:
-    """Every row of a listener, as text."""
+    """Every row of a user, as text."""
     return {
         str(table): sorted(
             row
@@ -82,7 +88,7 @@ def rows_of(conn: psycopg.Connection, user_id: int) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("form", list(ExportFormat))
-def test_an_export_holds_every_row_of_one_listener_and_no_token(
+def test_an_export_holds_every_row_of_one_user_and_no_token(
     warehouse: Warehouse, store: Store, tmp_path: Path, form: ExportFormat
 ) -> None:
     _, bob, landed = fill(warehouse, store)
@@ -109,11 +115,11 @@ def test_an_export_holds_every_row_of_one_listener_and_no_token(
     assert {int(event["track_id"]) for event in events} <= tracks
     credited = {int(credit["artist_id"]) for credit in read("catalog/track_artists")}
     assert credited <= {int(artist["artist_id"]) for artist in read("catalog/artists")}
-    names_told = {int(names["export_track_id"]) for names in read("catalog/export_tracks")}
-    assert names_told == {int(play["export_track_id"]) for play in read("tables/imported_plays")}
+    exported_names = {int(names["export_track_id"]) for names in read("catalog/export_tracks")}
+    assert exported_names == {int(play["export_track_id"]) for play in read("tables/imported_plays")}
     exported = {path.stem for path in (folder / "tables").iterdir()}
     account = json.loads((folder / "account.json").read_text())
-    own = {str(table) for table in personal_data.personal_tables(warehouse.conn) if not table.is_aside}
+    own = {str(table) for table in personal_data.personal_tables(warehouse.conn) if not table.is_shadow}
     assert exported | set(account) == own
     assert "refresh_token_encrypted" not in account["spotify_auth"][0]
 
@@ -131,7 +137,7 @@ def test_an_export_holds_every_row_of_one_listener_and_no_token(
     assert all(int(row["user_id"]) != bob for path in exported for row in read(f"tables/{path}"))
 
 
-def test_an_export_that_breaks_off_leaves_no_folder(
+def test_an_export_that_fails_creates_no_folder(
     warehouse: Warehouse, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(warehouse, "anna")
@@ -146,27 +152,27 @@ def test_an_export_that_breaks_off_leaves_no_folder(
         export_user(warehouse.conn, store, "anna", folder, ExportFormat.CSV)
 
 
-def test_whose_rows_a_table_holds_is_found_in_the_database(warehouse: Warehouse) -> None:
+def test_tables_with_rows_of_users_are_found_in_the_database(warehouse: Warehouse) -> None:
     conn = warehouse.conn
     user_id = warehouse.user("anna", "UTC")
-    conn.execute("CREATE TABLE of_tomorrow (user_id bigint NOT NULL, told text)")
+    conn.execute("CREATE TABLE of_tomorrow (user_id bigint NOT NULL, note text)")
     conn.execute("CREATE TABLE of_others (listener bigint REFERENCES users ON DELETE CASCADE)")
     conn.execute("CREATE TABLE shadow.unfinished (user_id bigint)")
     for table in ("of_tomorrow", "of_others", "shadow.unfinished"):
         conn.execute(f"INSERT INTO {table} VALUES (%s)".encode(), [user_id])
     tables = {str(table) for table in personal_data.personal_tables(conn)}
-    told = conn.execute(
+    with_user_ids = conn.execute(
         "SELECT table_name FROM information_schema.columns JOIN pg_class ON relname = table_name"
         " WHERE column_name = 'user_id' AND table_schema = 'public' AND NOT relispartition"
     )
-    assert {name for (name,) in told} < tables
+    assert {name for (name,) in with_user_ids} < tables
     assert {"users", "of_tomorrow", "of_others", "shadow.unfinished"} <= tables
     before, after = personal_data.forget_user(conn, user_id)
     assert before["of_tomorrow"] == before["of_others"] == before["shadow.unfinished"] == before["users"] == 1
     assert set(after.values()) == {0}
 
 
-def test_forgetting_leaves_nothing_of_one_listener_and_everything_of_the_others(
+def test_forgetting_removes_all_data_of_one_user_and_none_of_the_others(
     warehouse: Warehouse, settings: Settings, store: Store
 ) -> None:
     anna, bob, _ = fill(warehouse, store)
@@ -176,7 +182,7 @@ def test_forgetting_leaves_nothing_of_one_listener_and_everything_of_the_others(
         (uploads / place).write_bytes(b"x")
     (settings.uploads / "bob").mkdir()
     kept = rows_of(warehouse.conn, bob)
-    forgotten = forget_user(warehouse.conn, settings, store, "anna")
+    forgotten = forget(warehouse, settings, store)
     before, after = forgotten
     assert before.archived_rows > 0
     assert before.uploads == 3
@@ -190,26 +196,26 @@ def test_forgetting_leaves_nothing_of_one_listener_and_everything_of_the_others(
     for path in (settings.home / "archive").rglob("*.parquet"):
         assert anna not in pq.ParquetFile(path).read(columns=["user_id"])["user_id"].to_pylist()
     with pytest.raises(UnknownUser):
-        forget_user(warehouse.conn, settings, store, "anna")
+        forget(warehouse, settings, store)
 
 
-def test_forgetting_that_was_cut_off_is_finished_by_the_next(
+def test_forgetting_that_was_interrupted_is_finished_by_the_next(
     warehouse: Warehouse, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, _, _ = fill(warehouse, store)
 
-    def cut_off(*_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(personal_data, "forget_user", cut_off)
+        patched.setattr(personal_data, "forget_user", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            forget_user(warehouse.conn, settings, store, "anna")
-    assert forget_user(warehouse.conn, settings, store, "anna").after.nonzero() == []
+            forget(warehouse, settings, store)
+    assert forget(warehouse, settings, store).after.nonzero() == []
     assert set(personal_data.count_rows(warehouse.conn, anna).values()) == {0}
 
 
-def test_of_an_uploads_folder_that_is_a_link_only_the_link_goes(
+def test_of_an_uploads_folder_that_is_a_link_only_the_link_is_removed(
     warehouse: Warehouse, settings: Settings, store: Store, tmp_path: Path
 ) -> None:
     warehouse.user("anna", "UTC")
@@ -218,12 +224,12 @@ def test_of_an_uploads_folder_that_is_a_link_only_the_link_goes(
     (elsewhere / "history.zip").write_bytes(b"x")
     settings.uploads.mkdir()
     (settings.uploads / "anna").symlink_to(elsewhere)
-    assert forget_user(warehouse.conn, settings, store, "anna").before.uploads == 1
+    assert forget(warehouse, settings, store).before.uploads == 1
     assert (elsewhere / "history.zip").exists()
     assert not (settings.uploads / "anna").is_symlink()
 
 
-def test_runs_that_name_a_listener_go_and_those_that_do_not_stay(
+def test_runs_that_name_a_user_are_removed_and_the_others_stay(
     warehouse: Warehouse, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import dagster as dg
@@ -232,7 +238,7 @@ def test_runs_that_name_a_listener_go_and_those_that_do_not_stay(
 
     @dg.op(name="nothing")
     def nothing(context: dg.OpExecutionContext) -> None:
-        context.log.info(context.run.tags.get("told", ""))
+        context.log.info(context.run.tags.get("logged", ""))
 
     @dg.job(name="nothing_at_all")
     def nothing_at_all() -> None:
@@ -245,21 +251,21 @@ def test_runs_that_name_a_listener_go_and_those_that_do_not_stay(
     with dg.DagsterInstance.get() as instance:
         runs = [
             nothing_at_all.execute_in_process(instance=instance, tags=tags).run_id
-            for tags in ({"myi/user": "anna"}, {"told": "| anna | 3 |"}, {"myi/user": "annabel"}, {"told": "Hanna"})
+            for tags in ({"myi/user": "anna"}, {"logged": "| anna | 3 |"}, {"myi/user": "annabel"}, {"logged": "Hanna"})
         ]
-        assert forget_user(warehouse.conn, settings, store, "anna").before.runs == 2
+        assert forget(warehouse, settings, store).before.runs == 2
         assert [instance.has_run(run) for run in runs] == [False, False, True, True]
         warehouse.user("anna", "UTC")
         instance.add_run_tags(runs[2], {"myi/user": "anna"})
         with psycopg.connect(os.environ["MYI_DAGSTER_DATABASE_URL"]) as dagster:
             dagster.execute("UPDATE runs SET status = 'STARTED' WHERE run_id = %s", [runs[2]])
         with pytest.raises(ImportUnderWay, match="imports for anna at this moment"):
-            forget_user(warehouse.conn, settings, store, "anna")
+            forget(warehouse, settings, store)
 
 
 @pytest.mark.parametrize("name", ["anna", "Zoë", 'a "b" c', "ann.a+b (1)", "林", "🎧", "o'x"])
 def test_a_name_is_found_however_json_escapes_it(conn: psycopg.Connection, name: str) -> None:
-    once = json.dumps({"listener": name, "table": f"a\n{name}: 3"})
+    once = json.dumps({"user": name, "table": f"a\n{name}: 3"})
     texts = [name, f"| {name} |", once, json.dumps(once), json.dumps({"x": json.dumps(once)}, ensure_ascii=False)]
     for text in texts:
         assert conn.execute("SELECT %s ~ %s", [text, name_pattern(name)]).fetchone() == (True,), text

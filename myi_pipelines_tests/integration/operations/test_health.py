@@ -1,4 +1,4 @@
-"""What is told to be wrong: on a real warehouse, a real Redis and Dagster's real tables."""
+"""What is said to be wrong: on a real warehouse, a real Redis and Dagster's real tables."""
 
 import json
 import time
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 from dagster import DagsterInstance
@@ -17,10 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from myi_pipelines.operations.monitoring.health import DAEMON_PARTS, CheckResult, Level, evaluate, worst
 from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_have, read_health_snapshot
 from myi_pipelines.operations.monitoring.prometheus import CannotListen, exposition, serving
-from myi_pipelines.settings import Settings, sqlalchemy_url
+from myi_pipelines.runtime.database_urls import sqlalchemy_url
+from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
 from myi_pipelines.warehouse.users import ensure_user
-from myi_pipelines_tests.integration.orchestration.test_failure_notices import breaking
 from myi_pipelines_tests.migrations import version_0_1
 
 JOB = """
@@ -57,6 +58,16 @@ def instance(dagster_database_url: str, tmp_path: Path) -> Iterator[DagsterInsta
         yield persistent
 
 
+@dg.op
+def fails() -> None:
+    raise dg.Failure("it fails")
+
+
+@dg.job
+def breaking() -> None:
+    fails()
+
+
 def beat(instance: DagsterInstance, *, ago: float = 0, parts: tuple[str, ...] = DAEMON_PARTS) -> None:
     for part in parts:
         instance.run_storage.add_daemon_heartbeat(DaemonHeartbeat(time.time() - ago, part, "it", []))
@@ -87,7 +98,7 @@ def test_all_is_well(settings: Settings, instance: DagsterInstance, conn: psycop
     found = results(settings)
     assert worst(list(found.values())) == Level.OK, found
     assert list(found) == [
-        *("PostgreSQL", "Redis", "daemon", "runs", "sync", "slices", "imports", "partitions", "database"),
+        *("PostgreSQL", "Redis", "daemon", "runs", "sync", "user-months", "imports", "partitions", "database"),
         *("Spotify", "disk"),
     ]
     assert found["partitions"].text == f"{PREMADE_MONTHS} months ahead (at least {PREMADE_MONTHS})"
@@ -115,7 +126,7 @@ def test_a_job_whose_last_run_failed_shows(settings: Settings, instance: Dagster
     assert found.text == "the last run failed of breaking (1 failed); 0 under way; in 24 hours 0 succeeded, 1 failed"
 
 
-def test_slices_that_wait_for_long_show_with_their_age(settings: Settings, conn: psycopg.Connection) -> None:
+def test_user_months_that_wait_for_long_show_with_their_age(settings: Settings, conn: psycopg.Connection) -> None:
     anna = ensure_user(conn, "anna")
     mark = (
         "INSERT INTO invalidated_user_months VALUES (%s, '2024-05-01', 'STATS', now() - %s)"
@@ -124,8 +135,10 @@ def test_slices_that_wait_for_long_show_with_their_age(settings: Settings, conn:
     for ago, level in [(5, Level.OK), (40, Level.WARNING), (60 * 25, Level.BROKEN)]:
         update = " DO UPDATE SET marked_at = excluded.marked_at"
         conn.execute(mark.encode() + update.encode(), [anna, timedelta(minutes=ago)])
-        assert levels(settings)["slices"] == level
-    assert results(settings)["slices"].text.startswith("1 slice is stale (2024-05 to 2024-05), for 25 h at most")
+        assert levels(settings)["user-months"] == level
+    assert results(settings)["user-months"].text == (
+        "1 user-month to derive again (2024-05 to 2024-05), for 25 h at most; is the sensor invalidated_user_months on?"
+    )
 
 
 def test_a_failed_import_shows_until_the_file_is_imported(settings: Settings, conn: psycopg.Connection) -> None:
@@ -159,11 +172,11 @@ def test_a_disk_that_fills_up_shows(settings: Settings) -> None:
     snapshot = read_health_snapshot(settings)
     gigabyte = 1024**3
     for free, level in [(gigabyte // 4, Level.BROKEN), (gigabyte, Level.WARNING), (9 * gigabyte, Level.OK)]:
-        judged = evaluate(snapshot._replace(disk=Disk(free, 10 * gigabyte)))
-        assert next(one.level for one in judged if one.name == "disk") == level
+        evaluated = evaluate(snapshot._replace(disk=Disk(free, 10 * gigabyte)))
+        assert next(one.level for one in evaluated if one.name == "disk") == level
 
 
-def test_servers_out_of_reach_are_findings_not_errors(settings: Settings) -> None:
+def test_servers_that_do_not_answer_are_results_and_not_errors(settings: Settings) -> None:
     away = settings.model_copy(
         update={"database_url": "postgresql://127.0.0.1:9/myi", "redis_url": "redis://127.0.0.1:9/0"}
     )
@@ -184,7 +197,7 @@ def test_a_database_without_current_tables_needs_a_migration(
     assert results(empty)["warehouse"].text == expected
 
 
-def test_metrics_tell_the_numbers_and_nobodys_name(
+def test_metrics_have_the_numbers_and_no_users_name(
     settings: Settings, instance: DagsterInstance, conn: psycopg.Connection
 ) -> None:
     make_ahead(conn)
@@ -196,17 +209,17 @@ def test_metrics_tell_the_numbers_and_nobodys_name(
         "INSERT INTO invalidated_user_months VALUES (%s, '2024-05-01', 'STATS', now() - interval '1 hour')", [anna]
     )
     text = exposition(settings)
-    told = samples(text)
+    shown = samples(text)
     assert "anna" not in text
-    assert told["myi_listening_events",] == 7
-    assert told["myi_plays_total", "IMPORT"] == 0
-    assert told["myi_stale_slices",] == 1
-    assert told["myi_stale_slices_oldest_age_seconds",] == pytest.approx(3600, abs=60)
-    assert told["myi_last_poll_timestamp_seconds",] == pytest.approx(time.time() - 360, abs=60)
-    assert told["myi_spotify_calls_24h", "recently-played"] == 0
-    assert told["myi_partition_months_ahead",] == PREMADE_MONTHS
-    assert told["myi_daemon_heartbeat_timestamp_seconds", "sensor"] == pytest.approx(time.time(), abs=60)
-    assert told["myi_health_status",] == Level.WARNING
+    assert shown["myi_listening_events",] == 7
+    assert shown["myi_plays_total", "IMPORT"] == 0
+    assert shown["myi_invalidated_user_months",] == 1
+    assert shown["myi_invalidated_user_months_oldest_age_seconds",] == pytest.approx(3600, abs=60)
+    assert shown["myi_last_poll_timestamp_seconds",] == pytest.approx(time.time() - 360, abs=60)
+    assert shown["myi_spotify_calls_24h", "recently-played"] == 0
+    assert shown["myi_partition_months_ahead",] == PREMADE_MONTHS
+    assert shown["myi_daemon_heartbeat_timestamp_seconds", "sensor"] == pytest.approx(time.time(), abs=60)
+    assert shown["myi_health_status",] == Level.WARNING
     assert samples(exposition(settings, with_users=True))["myi_user_plays", "anna"] == 7
 
 

@@ -9,7 +9,7 @@ from myi_pipelines.operations.monitoring.notifications import NotifyingIsOff, No
 from myi_pipelines.settings import Settings
 from myi_pipelines_tests.support.http_receiver import Receiver, receiving
 
-NOBODY = "json://127.0.0.1:9/a-secret-token"
+UNREACHABLE = "json://127.0.0.1:9/a-secret-token"
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def test_a_message_reaches_every_service(receiver: Receiver) -> None:
         sent = notify(
             Settings(notify_urls=f"{receiver.url()}, {other.url()}"), "Title", "Text with ünïcode\nand a line"
         )
-        assert sent.took == ["json", "json"]
+        assert sent.accepted == ["json", "json"]
         assert other.titles == ["Title"]
     assert receiver.texts == ["Text with ünïcode\nand a line"]
 
 
-def test_a_service_that_is_away_does_not_keep_others_from_the_message(receiver: Receiver) -> None:
-    sent = notify(Settings(notify_urls=f"{NOBODY} {receiver.url()}"), "Title", "Text")
-    assert (sent.took, sent.refused) == (["json"], ["json"])
+def test_a_service_that_does_not_answer_keeps_no_other_from_the_message(receiver: Receiver) -> None:
+    sent = notify(Settings(notify_urls=f"{UNREACHABLE} {receiver.url()}"), "Title", "Text")
+    assert (sent.accepted, sent.refused) == (["json"], ["json"])
     assert receiver.titles == ["Title"]
 
 
@@ -39,22 +39,22 @@ def test_without_urls_it_is_off_and_says_how_to_turn_it_on() -> None:
         notify(Settings(notify_urls=" , "), "Title", "Text")
 
 
-@pytest.mark.parametrize("url", [NOBODY, "bogus://a-secret-token/x", "a-secret-token", "tgram://a-secret-token"])
-def test_neither_log_nor_error_tells_a_url(url: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("url", [UNREACHABLE, "bogus://a-secret-token/x", "a-secret-token", "tgram://a-secret-token"])
+def test_neither_log_nor_error_contains_a_url(url: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(NotSent) as error:
         notify(Settings(notify_urls=url), "Title", "Text")
     assert "a-secret-token" not in f"{error.value} {caplog.text}"
     assert "check their URLs" in str(error.value)
 
 
-def test_a_sent_message_leaves_no_url_in_the_log(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_of_a_sent_message_no_url_is_logged(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         notify(Settings(notify_urls=receiver.url()), "Title", "Text")
     assert receiver.titles == ["Title"]
     assert "a-secret-token" not in caplog.text
 
 
-def test_secrets_never_leave_in_a_message(receiver: Receiver) -> None:
+def test_secrets_are_never_sent_in_a_message(receiver: Receiver) -> None:
     settings = Settings(
         notify_urls=receiver.url(),
         database_url="postgresql://myi:p%40ssword@db/myi",

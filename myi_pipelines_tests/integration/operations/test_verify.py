@@ -1,5 +1,6 @@
-"""Verification finds whatever is not as landing says, names it, and repairs it."""
+"""Verification finds everything that differs from what has landed, names it, and repairs it."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from myi_pipelines.operations.verify import Verified
 from myi_pipelines.warehouse import archive
 from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
 from myi_pipelines_tests.support.killable_import import import_upload, prepare
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 DAMAGES = {
@@ -87,7 +87,7 @@ DAMAGES = {
         {"user_month_edges"},
     ),
     "the totals are wrong": ("UPDATE users SET total_listening_ms = 1", {"users"}),
-    "names mean nothing": (
+    "names mean no track": (
         "DELETE FROM export_track_links WHERE export_track_id = (SELECT min(id) FROM export_tracks)",
         {"export_tracks"},
     ),
@@ -95,7 +95,7 @@ DAMAGES = {
         "INSERT INTO export_track_links SELECT max(id) + 1, (SELECT min(id) FROM tracks) FROM export_tracks",
         {"export_track_links"},
     ),
-    "plays are nobody's": (
+    "plays belong to no user": (
         "INSERT INTO imported_plays SELECT 999, played_at, stopped_at, export_track_id, ms_played, context_id"
         " FROM imported_plays LIMIT 5",
         {"imported_plays"},
@@ -104,22 +104,22 @@ DAMAGES = {
 
 
 def found_in(warehouse: Warehouse) -> Verified:
-    return verify.verify(warehouse.conn, min_play_ms=MIN_PLAY_MS)
+    return verify.verify(warehouse.session())
 
 
 def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) -> None:
     user_id = prepare(warehouse, "anna")
     import_upload(warehouse, "anna")
     sound = found_in(warehouse)
-    assert (sound.differences, sound.users, sound.stale) == ([], 1, 0)
-    assert sound.slices == len(warehouse.slices_of(user_id))
+    assert (sound.differences, sound.users, sound.invalidated) == ([], 1, 0)
+    assert sound.user_months == len(warehouse.slices_of(user_id))
     expected = warehouse.tables(user_id)
     for damage, (change, tables) in DAMAGES.items():
         warehouse.conn.execute(change.encode())
         found = found_in(warehouse)
         assert tables <= {one.table for one in found.differences}, damage
         assert all("anna: " in str(one) for one in found.differences if one.user), damage
-        verify.repair(warehouse.conn, found, min_play_ms=MIN_PLAY_MS)
+        verify.repair(warehouse.session(), found)
         assert found_in(warehouse).differences == [], damage
         assert warehouse.tables(user_id) == expected, damage
 
@@ -141,23 +141,24 @@ def test_what_waits_to_be_derived_is_no_difference(warehouse: Warehouse) -> None
     )
     found = found_in(warehouse)
     assert found.differences == []
-    assert found.stale > 0
+    assert found.invalidated > 0
     warehouse.settle([user_id])
     assert found_in(warehouse).differences == []
 
 
-def test_archived_months_are_no_differences_and_what_is_left_is_verified(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_archived_months_are_no_differences_and_the_others_are_verified(warehouse: Warehouse, tmp_path: Path) -> None:
     user_id = prepare(warehouse, "anna")
     store = Store(str(tmp_path))
     expected = warehouse.tables(user_id)
     months = sorted(month for _, month in warehouse.slices_of(user_id))
-    assert any(left.rows for left in archive_months(warehouse.conn, store, before=months[3]))
+    assert any(archived.rows for archived in archive_months(warehouse.conn, store, before=months[3]))
     assert found_in(warehouse).differences == []
     warehouse.conn.execute(DAMAGES["all-time rows are gone"][0].encode())
     warehouse.conn.execute(b"DELETE FROM listening_events WHERE played_at > %s", [max(months)])
     found = found_in(warehouse)
     assert {"listening_events", "user_track_stats"} <= {one.table for one in found.differences}
-    verify.repair(warehouse.conn, found, min_play_ms=MIN_PLAY_MS, restore_archived=restoring_from(store))
+    session = replace(warehouse.session(), restore_archived=restoring_from(store))
+    verify.repair(session, found)
     assert found_in(warehouse).differences == []
     with_all_plays = archive.archived_user_months(warehouse.conn, months)
     restoring_from(store)(warehouse.conn, with_all_plays)

@@ -58,10 +58,10 @@ class Daemon:
 
     def later(self, time: timedelta) -> None:
         assert self.cursor is not None
-        book = AlertState.read(self.cursor)
-        for subject in book.subjects.values():
-            subject.last_report_at -= time.total_seconds()
-        self.cursor = book.written()
+        state = AlertState.parse(self.cursor)
+        for subject in state.subjects.values():
+            subject.last_sent_at -= time.total_seconds()
+        self.cursor = state.serialized()
 
     def fail(self, job: dg.JobDefinition = breaking) -> str:
         return job.execute_in_process(instance=self.instance, raise_on_error=False, run_config=QUIET).run_id
@@ -80,7 +80,7 @@ def daemon() -> Iterator[Daemon]:
         yield Daemon(instance)
 
 
-def test_a_failed_run_is_told_with_its_reason_and_without_passwords(daemon: Daemon, receiver: Receiver) -> None:
+def test_a_failed_run_is_reported_with_its_reason_and_without_passwords(daemon: Daemon, receiver: Receiver) -> None:
     daemon.tick()
     run = daemon.fail()
     assert daemon.tick() == "Sent: 'breaking failed' to json."
@@ -91,7 +91,7 @@ def test_a_failed_run_is_told_with_its_reason_and_without_passwords(daemon: Daem
     assert daemon.tick() == "Nothing failed."
 
 
-def test_a_job_that_fails_again_and_again_is_told_once_an_hour_with_a_count(daemon: Daemon, receiver: Receiver) -> None:
+def test_a_job_that_fails_repeatedly_is_reported_once_an_hour_with_a_count(daemon: Daemon, receiver: Receiver) -> None:
     daemon.tick()
     daemon.fail()
     daemon.tick()
@@ -112,7 +112,7 @@ def test_a_job_that_fails_again_and_again_is_told_once_an_hour_with_a_count(daem
     assert len(receiver.messages) == 3
 
 
-def test_a_message_that_nobody_took_is_sent_at_a_later_tick(daemon: Daemon, receiver: Receiver) -> None:
+def test_a_message_that_no_service_accepted_is_sent_at_a_later_tick(daemon: Daemon, receiver: Receiver) -> None:
     daemon.tick()
     daemon.fail()
     receiver.status = 500
@@ -126,14 +126,14 @@ def test_a_message_that_nobody_took_is_sent_at_a_later_tick(daemon: Daemon, rece
     assert "And 1 more" in receiver.texts[0]
 
 
-def test_what_failed_before_somebody_was_to_be_told_is_not_told(daemon: Daemon, receiver: Receiver) -> None:
+def test_what_failed_before_messages_were_turned_on_is_not_reported(daemon: Daemon, receiver: Receiver) -> None:
     daemon.fail()
     assert daemon.tick() == "Watching from now on."
     assert daemon.tick() == "Nothing failed."
     assert receiver.messages == []
 
 
-def test_a_run_that_dagster_starts_again_is_no_news(daemon: Daemon, receiver: Receiver) -> None:
+def test_a_run_that_dagster_starts_again_is_not_reported(daemon: Daemon, receiver: Receiver) -> None:
     daemon.tick()
     run = daemon.fail()
     daemon.instance.add_run_tags(run, {"dagster/will_retry": "true"})
@@ -141,7 +141,7 @@ def test_a_run_that_dagster_starts_again_is_no_news(daemon: Daemon, receiver: Re
     assert receiver.messages == []
 
 
-def test_a_check_that_warns_is_told_once_a_day(daemon: Daemon, receiver: Receiver) -> None:
+def test_a_check_that_warns_is_reported_once_a_day(daemon: Daemon, receiver: Receiver) -> None:
     daemon.tick()
     for _ in range(2):
         dg.materialize([plays, plays_are_recent], instance=daemon.instance, run_config=QUIET)

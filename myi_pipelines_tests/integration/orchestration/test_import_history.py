@@ -368,7 +368,7 @@ def test_checks_on_demand_pass_on_a_healthy_warehouse(harness: Harness, instance
     result = harness.run("check_warehouse", instance, months=MONTHS)
     assert {name: passed for name, (passed, _) in checks(result).items()} == dict.fromkeys(
         [
-            *("everyones_stats_agree", "slices_are_fresh", "partitions_are_present", "partitions_are_set_up"),
+            *("everyones_stats_agree", "user_months_are_fresh", "partitions_are_present", "partitions_are_set_up"),
             *("polling_is_fresh", "metadata_covers_plays", "quota_is_left"),
         ],
         True,
@@ -384,11 +384,11 @@ def test_missing_partitions_and_overdue_user_months_are_warned_of(
     )
     result = harness.run("check_warehouse", instance, months=MONTHS)
     outcomes = checks(result)
-    assert outcomes["slices_are_fresh"][0] is False
-    assert "2020-02" in str(outcomes["slices_are_fresh"][1])
+    assert outcomes["user_months_are_fresh"][0] is False
+    assert "2020-02" in str(outcomes["user_months_are_fresh"][1])
     assert outcomes["partitions_are_present"][0] is False
     severities = {one.check_name: one.severity for one in result.get_asset_check_evaluations()}
-    assert severities["slices_are_fresh"] == severities["partitions_are_present"] == dg.AssetCheckSeverity.WARN
+    assert severities["user_months_are_fresh"] == severities["partitions_are_present"] == dg.AssetCheckSeverity.WARN
 
 
 # Interrupts

@@ -14,7 +14,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.instance.ref import InstanceRef
 
 from myi_pipelines.orchestration.instance.storages import BatchingEventLog
-from myi_pipelines.settings import sqlalchemy_url
+from myi_pipelines.runtime.database_urls import sqlalchemy_url
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines_tests.support.dagster_harness import IMPORT_SELECTION, Harness, count, export, months_of_export, why
 

@@ -54,7 +54,7 @@ def test_a_killed_server_is_started_again_with_its_data(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "postgres", databases=("one",))  # Durable, as users have it.
     cluster.start()
     write(cluster, 1)
-    with psycopg.connect(cluster.url("one")) as conn:  # A backend that its dead parent leaves behind.
+    with psycopg.connect(cluster.url("one")) as conn:  # A backend that outlives the killed server.
         pid = cluster.pid()
         assert pid is not None
         psutil.Process(pid).kill()
@@ -67,12 +67,12 @@ def test_a_killed_server_is_started_again_with_its_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pid", ["mine", "1", "999999999", "", "x"])
-def test_a_pid_file_that_names_a_stranger_is_not_believed(cluster: Cluster, pid: str) -> None:
+def test_a_pid_file_that_names_another_process_is_not_believed(cluster: Cluster, pid: str) -> None:
     cluster.start()
-    left = (cluster.folder / "postmaster.pid").read_text()
+    old = (cluster.folder / "postmaster.pid").read_text()
     cluster.stop()
     (cluster.folder / "postmaster.pid").write_text(
-        "\n".join([pid.replace("mine", str(os.getpid())), *left.splitlines()[1:]])
+        "\n".join([pid.replace("mine", str(os.getpid())), *old.splitlines()[1:]])
     )
     assert cluster.pid() is None
     assert cluster.start()

@@ -50,7 +50,7 @@ def test_a_killed_server_is_started_again_with_its_data(server: RedisServer) -> 
 
 
 @pytest.mark.parametrize("pid", ["mine", "1", "999999999", "", "x"])
-def test_a_pid_file_that_names_a_stranger_is_not_believed(server: RedisServer, pid: str) -> None:
+def test_a_pid_file_that_names_another_process_is_not_believed(server: RedisServer, pid: str) -> None:
     server.start()
     server.stop()
     (server.folder / "redis.pid").write_text(pid.replace("mine", str(os.getpid())))

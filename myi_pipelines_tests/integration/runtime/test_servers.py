@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from myi_pipelines.runtime.servers import embedded_servers, hide_password, servers_of
+from myi_pipelines.runtime.servers import embedded_servers, servers_of
 from myi_pipelines.settings import Settings, load_settings
 
 OWN = "postgresql://anna:secret@db.example:5432/history"
@@ -37,8 +37,3 @@ def test_the_embedded_urls_spelled_out_still_mean_the_embedded_servers(tmp_path:
     spelled = settings(tmp_path, database_url=urls.database_url, redis_url=urls.redis_url)
     assert set(embedded_servers(spelled)) == {"PostgreSQL", "Redis"}
     assert servers_of(spelled) == urls
-
-
-def test_a_password_is_not_shown() -> None:
-    assert hide_password(OWN) == "postgresql://anna:…@db.example:5432/history"
-    assert hide_password("postgresql://myi@/myi?host=%2Fx") == "postgresql://myi@/myi?host=%2Fx"

@@ -198,7 +198,7 @@ DERIVING: dict[str, Callable[[Connection, UserMonth], object]] = {
     "an export": export,
     "forgetting": lambda conn, one: personal_data.forget_user(conn, one.user_id),
     "the check of all sums": lambda conn, one: invariants.check(conn),
-    "a verification": lambda conn, one: verify.verify(conn, min_play_ms=MIN_PLAY_MS),
+    "a verification": lambda conn, one: verify.verify(Session(conn, min_play_ms=MIN_PLAY_MS)),
 }
 
 

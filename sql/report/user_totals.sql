@@ -1,4 +1,4 @@
--- One row: a listener's settings and all-time totals.
+-- One row: a user's settings and all-time totals.
 SELECT user_settings.timezone, users.total_play_count, users.total_listening_ms,
        (SELECT count(*) FROM user_track_stats WHERE user_id = users.id AND play_count > 0) AS tracks,
        (SELECT count(*) FROM user_artist_stats WHERE user_id = users.id) AS artists,

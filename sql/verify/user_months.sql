@@ -1,4 +1,4 @@
--- One row per slice of a listener with landed plays or events, that is up to date and whose plays are here.
+-- One row per user-month of a user with landed plays or events, that is up to date and not archived.
 WITH months AS (
     SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month
     FROM imported_plays WHERE user_id = %(user_id)s

@@ -1,4 +1,4 @@
--- One row per number of a listener that a table's rows name and nobody has.
+-- One row per user id in a table that no user has.
 SELECT {owner}, count(*)
 FROM {table}
 WHERE NOT EXISTS (SELECT FROM users WHERE users.id = {owner})

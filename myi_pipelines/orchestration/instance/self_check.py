@@ -1,0 +1,39 @@
+"""Whether Dagster works under these settings, for `myi doctor`: its instance, and the definitions. Each function raises
+what Dagster raises when it does not."""
+
+import os
+from typing import NamedTuple
+
+from myi_pipelines.orchestration.instance.local_instance import local_instance
+from myi_pipelines.settings import Settings
+
+DRIVER = "postgresql+psycopg2"
+"""What SQLAlchemy must use: dagster-postgres knows no other."""
+
+
+class InstanceState(NamedTuple):
+    """What was found of the instance."""
+
+    runs: int
+    driver: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the storage uses the driver that dagster-postgres needs."""
+        return self.driver == DRIVER
+
+
+def open_and_count_runs(settings: Settings) -> InstanceState:
+    """Open the instance and read from its storage."""
+    with local_instance(settings) as instance:
+        return InstanceState(instance.get_runs_count(), os.environ["DAGSTER_PG_URL"].partition("://")[0])
+
+
+def validate_definitions() -> int:
+    """Load and validate the definitions; how many assets they have."""
+    from dagster import Definitions
+
+    from myi_pipelines.definitions import defs
+
+    Definitions.validate_loadable(defs)
+    return len(list(defs.resolve_all_asset_keys()))

@@ -1,0 +1,227 @@
+"""Dagster's processes on this machine: the code server, the webserver and the daemon, and programs beside them.
+
+They are what `dagster dev` starts, without the two processes and the seconds that it needs to watch source code. They
+form a session of their own, so that Ctrl-C reaches them only through us, in our order. An id in their environment
+tells them from processes of other stacks, whatever became of their parents.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from myi_pipelines.errors import UnavailableError
+from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
+from myi_pipelines.runtime.embedded.processes import end
+from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
+from myi_pipelines.runtime.ports import HOST
+from myi_pipelines.runtime.signals import ignoring_signals
+from myi_pipelines.runtime.stack_state import read_state, write_state
+from myi_pipelines.settings import Settings
+
+START_SECONDS = 180
+STOP_SECONDS = 8
+DEFINITIONS = "myi_pipelines.definitions"
+ENTRY_POINT = "myi_pipelines.orchestration.instance.entry_point"
+"""Starts a program of Dagster's as soon as the code server listens."""
+LOCATION = "myi"
+STACK_ID = "_MYI_STACK"
+"""The variable with the stack's id in the environment of each of its processes."""
+
+Progress = Callable[[str], None]
+
+
+class DagsterFailed(UnavailableError):
+    """Dagster, or a program beside it, ended or does not answer; the message says where its log is."""
+
+
+class Companion(NamedTuple):
+    """A program that starts and ends with Dagster's processes."""
+
+    name: str
+    """As messages and its log file call it."""
+    arguments: tuple[str, ...]
+    """What to run, as ``python -m`` takes it."""
+
+
+class StackProcess(NamedTuple):
+    """One process of a stack."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+class Stack(NamedTuple):
+    """A running stack."""
+
+    url: str
+    log: Path
+    """Dagster's."""
+    processes: list[StackProcess]
+
+    def raise_if_ended(self) -> None:
+        """Raises DagsterFailed when a process of the stack has ended by itself."""
+        for one in self.processes:
+            if (code := one.process.poll()) is not None:
+                raise DagsterFailed(
+                    f"{one.name} ended by itself (exit code {code}): {_last_line(one.log)}; see {one.log}"
+                )
+
+    def wait_until_serving(self) -> None:
+        """Wait until Dagster's UI answers. Raises DagsterFailed."""
+        self.wait_until(lambda: answers(self.url), f"the UI does not answer at {self.url}")
+
+    def wait_until(self, ready: Callable[[], bool], complaint: str) -> None:
+        """Wait for something that Dagster does; raises DagsterFailed when a process ends or the time is over."""
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            self.raise_if_ended()
+            if time.monotonic() > deadline:
+                raise DagsterFailed(f"{complaint} after {START_SECONDS} seconds; see {self.log}")
+            time.sleep(0.1)
+
+
+@contextmanager
+def starting_dagster(settings: Settings, progress: Progress, beside: Sequence[Companion] = ()) -> Iterator[Stack]:
+    """Dagster's processes, which take seconds to start, and programs ``beside`` them. The block begins while they
+    start; all of them have ended when it is left."""
+    prepare_dagster_home(settings)
+    progress("starting Dagster")
+    stack = Stack(settings.ui_url, _new_log(settings, "Dagster"), [])
+    stack_id = uuid.uuid4().hex
+    write_state(settings, read_state(settings)._replace(stack_id=stack_id))
+    code_socket = _code_socket(settings)
+    try:
+        _start(settings, stack, stack_id, code_socket, beside)
+        yield stack
+    finally:
+        with ignoring_signals():
+            progress("stopping Dagster")
+            _stop(stack, stack_id)
+            code_socket.unlink(missing_ok=True)
+            remove_socket_folder(code_socket.parent, settings.dagster_home)
+
+
+def end_processes_of(stack_id: str) -> None:
+    """End all processes of a stack, its runs too."""
+    end(_processes_of(stack_id), grace=STOP_SECONDS)
+
+
+def answers(url: str) -> bool:
+    """Whether Dagster's UI answers at ``url``."""
+    try:
+        with urllib.request.urlopen(f"{url}/server_info", timeout=5) as response:
+            return "dagster_webserver_version" in json.load(response)
+    except (OSError, ValueError):
+        return False
+
+
+# Starting and stopping
+
+
+def _start(settings: Settings, stack: Stack, stack_id: str, code_socket: Path, beside: Sequence[Companion]) -> None:
+    workspace = settings.dagster_home / "workspace.yaml"
+    workspace.write_text(_workspace(code_socket))
+    for one in beside:
+        log = _new_log(settings, one.name)
+        process = _spawn(settings, log, stack_id, list(one.arguments))
+        stack.processes.append(StackProcess(one.name, process, log))
+    for arguments in (
+        _code_server(code_socket),
+        _webserver(code_socket, workspace, settings.port),
+        _daemon(code_socket, workspace),
+    ):
+        process = _spawn(settings, stack.log, stack_id, arguments)
+        stack.processes.append(StackProcess("Dagster", process, stack.log))
+
+
+def _stop(stack: Stack, stack_id: str) -> None:
+    running = [psutil.Process(one.process.pid) for one in stack.processes if one.process.poll() is None]
+    end(running, grace=STOP_SECONDS)
+    end_processes_of(stack_id)  # runs that were under way
+    for one in stack.processes:
+        one.process.wait()
+
+
+def _spawn(settings: Settings, log: Path, stack_id: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=settings.dagster_home,
+            env=os.environ | dagster_environment(settings) | {STACK_ID: stack_id},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _processes_of(stack_id: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["uids"]):
+        try:
+            if process.uids().real == os.getuid() and process.environ().get(STACK_ID) == stack_id:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.pid != os.getpid()]
+
+
+# What each process is started with
+
+
+def _code_server(code_socket: Path) -> list[str]:
+    # Loads the definitions before it listens: a mistake in them ends it, and the start, with a traceback in the log.
+    arguments = ["dagster", "api", "grpc", "--socket", str(code_socket), "--log-level", "warning"]
+    arguments += ["--module-name", DEFINITIONS, "--location-name", LOCATION]
+    return [*arguments, "--use-python-environment-entry-point"]
+
+
+def _webserver(code_socket: Path, workspace: Path, port: int) -> list[str]:
+    arguments = [ENTRY_POINT, str(code_socket), "webserver", "--workspace", str(workspace)]
+    return [*arguments, "--host", HOST, "--port", str(port), "--dagster-log-level", "warning"]
+
+
+def _daemon(code_socket: Path, workspace: Path) -> list[str]:
+    arguments = [ENTRY_POINT, str(code_socket), "daemon", "run", "--workspace", str(workspace)]
+    return [*arguments, "--log-level", "warning"]
+
+
+def _workspace(code_socket: Path) -> str:
+    server = {"socket": str(code_socket), "location_name": LOCATION}
+    return json.dumps({"load_from": [{"grpc_server": server}]})  # JSON is YAML.
+
+
+def _code_socket(settings: Settings) -> Path:
+    folder = socket_folder(settings.dagster_home, "code.sock")
+    make_socket_folder(folder, os.getuid())
+    path = folder / "code.sock"
+    path.unlink(missing_ok=True)
+    return path
+
+
+# Logs
+
+
+def _new_log(settings: Settings, name: str) -> Path:
+    """An empty log; the one of last time is kept beside it."""
+    log = settings.logs / f"{name.lower().replace(' ', '-')}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log that is not empty."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"

@@ -1,0 +1,48 @@
+"""TCP ports of this machine: which one is free, and which process uses one that is not."""
+
+import socket
+
+import psutil
+
+from myi_pipelines.errors import BusyError
+
+HOST = "127.0.0.1"
+
+
+class PortInUse(BusyError):
+    """Another process listens on MYI_PORT."""
+
+
+def require_free_port(port: int) -> None:
+    """Raises PortInUse, which names the process where the system allows it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            return
+        except PermissionError:
+            raise PortInUse(f"port {port} is reserved for root: set MYI_PORT to 1024 or more") from None
+        except OSError:
+            pass
+    who = f" by {process}" if (process := process_listening_on(port)) else ""
+    raise PortInUse(
+        f"port {port} is in use{who}: end that process, or choose another port, for example MYI_PORT={port + 10}"
+    )
+
+
+def free_port() -> int:
+    """A port on which no process listens at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def process_listening_on(port: int) -> str | None:
+    """The process that listens on a TCP port, as "name (pid 123)"; None where the system does not say."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})" if connection.pid else None
+    except psutil.Error:
+        pass
+    return None

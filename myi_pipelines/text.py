@@ -1,0 +1,85 @@
+"""How sizes, times and counts are written for people: one form for each, in the terminal, in messages and in Dagster.
+
+Standard library only, and no import from the rest of the package: every other module may use it.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+_SIZES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+_AGES = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def size(count: int) -> str:
+    """A number of bytes.
+
+    >>> size(900), size(1536), size(2 * 1024**2), size(1500 * 1024**3)
+    ('900 bytes', '1.5 KiB', '2.0 MiB', '1,500.0 GiB')
+    """
+    for unit, in_bytes in _SIZES:
+        if count >= in_bytes:
+            return f"{count / in_bytes:,.1f} {unit}"
+    return counted(count, "byte")
+
+
+def age(length: timedelta) -> str:
+    """How long ago something was, or how long it has waited, in the unit that a person would choose.
+
+    >>> [age(timedelta(seconds=number)) for number in (-5, 42, 119, 120, 7_199, 7_200, 172_800)]
+    ['0 s', '42 s', '119 s', '2 min', '119 min', '2 h', '2 d']
+    """
+    seconds = max(0, int(length.total_seconds()))
+    for unit, in_seconds in _AGES:
+        if seconds >= 2 * in_seconds:
+            return f"{seconds // in_seconds} {unit}"
+    return f"{seconds} s"
+
+
+def duration(seconds: float) -> str:
+    """How long some work took.
+
+    >>> duration(0.04), duration(75.25)
+    ('0.0 s', '75.2 s')
+    """
+    return f"{seconds:,.1f} s"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "file"), counted(1200, "file"), counted(0, "history", "histories")
+    ('1 file', '1,200 files', '0 histories')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def minute_utc(moment: datetime) -> str:
+    """A moment in UTC, to the minute: for messages that people in several time zones read.
+
+    >>> minute_utc(datetime(2024, 2, 29, 23, 5, 7, tzinfo=UTC))
+    '2024-02-29 23:05 UTC'
+    """
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def local_minute(moment: datetime | None) -> str:
+    """A moment in the time zone of this machine, to the minute; a dash for none: for tables in the terminal."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "–"
+
+
+def one_line(text: str) -> str:
+    """A text without its line breaks and repeated spaces.
+
+    >>> one_line(" a\\n  b ")
+    'a b'
+    """
+    return " ".join(text.split())
+
+
+def shortened(text: str, length: int) -> str:
+    """A text in one line of at most ``length`` characters.
+
+    >>> shortened("one two three", 8), shortened("one two", 8)
+    ('one two…', 'one two')
+    """
+    line = one_line(text)
+    return line if len(line) <= length else f"{line[: length - 1]}…"
