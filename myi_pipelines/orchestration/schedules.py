@@ -8,7 +8,6 @@ from dagster import ScheduleEvaluationContext
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.ingest.spotify import metadata_fetch, polling
-from myi_pipelines.orchestration.assets.spotify_objects import CALLS_A_RUN
 from myi_pipelines.orchestration.instance.active_runs import under_way
 from myi_pipelines.orchestration.jobs import (
     archive_config,
@@ -23,6 +22,7 @@ from myi_pipelines.orchestration.jobs import (
     refresh_top_lists,
     top_list_config,
 )
+from myi_pipelines.orchestration.names import CALLS_A_RUN
 from myi_pipelines.orchestration.partitions import recent_months
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
