@@ -51,7 +51,7 @@ class Spent(NamedTuple):
 
 def spent(database_url: str, redis_url: str, folder: Path, *, plays: int, mode: Mode) -> Spent:
     """Import a sample history of so many plays, of whose metadata nothing is known, and fetch all of it."""
-    [sample] = write_sample(folder / "sample", listeners=1, plays=plays, end=HISTORY_ENDS)
+    [sample] = write_sample(folder / "sample", users=1, plays=plays, end=HISTORY_ENDS)
     for file in sample.files:
         pipeline.import_file(database_url, file, listener=sample.name)
     with connect(database_url) as conn:
@@ -61,7 +61,7 @@ def spent(database_url: str, redis_url: str, folder: Path, *, plays: int, mode: 
             ).fetchall()
         )
     with (
-        Simulator(Setup(listeners=1, mode=mode, start=CLOCK_STARTS)) as simulator,
+        Simulator(Setup(users=1, mode=mode, start=CLOCK_STARTS)) as simulator,
         linked(simulator, database_url, redis_url, folder, {sample.name: sample.name}) as spotify,
         connect(database_url) as conn,
     ):

@@ -70,7 +70,7 @@ def polls(
 
     ``names`` are the warehouse's by the simulator's; medians are of so many polls, after one that is not measured.
     """
-    setup = Setup(listeners=LISTENERS, start=CLOCK_STARTS, listening_since=CLOCK_STARTS + 1_000 * DAY)
+    setup = Setup(users=LISTENERS, start=CLOCK_STARTS, listening_since=CLOCK_STARTS + 1_000 * DAY)
     with (
         Simulator(setup) as simulator,
         linked(simulator, database_url, redis_url, folder, names) as spotify,
@@ -98,7 +98,7 @@ def followed(
     """
     starts = CLOCK_STARTS + DAY
     with (
-        Simulator(Setup(listeners=LISTENERS, start=starts, listening_since=starts)) as simulator,
+        Simulator(Setup(users=LISTENERS, start=starts, listening_since=starts)) as simulator,
         linked(simulator, database_url, redis_url, folder, names, calls=CALLS_PER_DAY) as spotify,
     ):
         with_plays: Counter[str] = Counter()
@@ -108,8 +108,8 @@ def followed(
             if number % TICKS_A_DAY == 0:
                 _derive(spotify)
         requests = spotify.control.requests()
-        calls = Counter(one.listener for one in requests)
-        polled = Counter(one.listener for one in requests if one.group == "recently_played")
+        calls = Counter(one.user for one in requests)
+        polled = Counter(one.user for one in requests if one.group == "recently_played")
         ends = spotify.now
         spotify.advance(BETWEEN_POLLS)
         spotify.poll_now()

@@ -291,7 +291,7 @@ def test_for_what_is_the_same_for_everybody_the_next_account_is_asked(harness: H
     other = harness.login(harness.other_listener(than=user_id)).user_id
     [first, second] = [user.user_id for user in spotify_accounts.linked_users(harness.conn)]
     users = {harness.account(user).spotify_id: user for user in (first, second)}
-    [listener] = [one.name for one in harness.control.listeners() if users[one.spotify_id] == first]
+    [listener] = [one.name for one in harness.control.users() if users[one.spotify_id] == first]
     tokens = harness.tokens()
 
     def asked() -> int:
@@ -299,7 +299,7 @@ def test_for_what_is_the_same_for_everybody_the_next_account_is_asked(harness: H
 
     assert {user_id, other} == {first, second}
     assert asked() == first
-    harness.control.fault("forbidden_not_registered", path_prefix="/v1/me", listener=listener, times=None)
+    harness.control.fault("forbidden_not_registered", path_prefix="/v1/me", user=listener, times=None)
     harness.control.clear_requests()
     assert [asked(), asked()] == [second, second]
     assert [request.status for request in harness.control.requests("/v1/me")] == [403, 200, 200]
@@ -398,9 +398,7 @@ def test_a_logout_waits_for_a_refresh_and_leaves_nothing_behind(harness: Harness
 
 
 def test_a_login_meanwhile_is_not_overwritten_by_a_refresh(harness: Harness, user_id: int) -> None:
-    [listener] = [
-        one.name for one in harness.control.listeners() if one.spotify_id == harness.account(user_id).spotify_id
-    ]
+    [listener] = [one.name for one in harness.control.users() if one.spotify_id == harness.account(user_id).spotify_id]
     harness.control.advance(timedelta(hours=2))
     harness.control.revoke(listener)
     harness.control.fault("hang", path_prefix="/api/token", seconds=0.5)

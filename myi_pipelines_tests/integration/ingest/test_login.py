@@ -112,10 +112,10 @@ def test_a_login_links_a_local_listener_and_finds_it_again(harness: Harness) -> 
 
 def test_accounts_are_told_apart_without_account_ids_too(harness: Harness) -> None:
     harness.control.fault("omit_account_id", times=None)
-    [one, two] = [harness.login(listener.name).user_id for listener in harness.control.listeners()]
+    [one, two] = [harness.login(listener.name).user_id for listener in harness.control.users()]
     assert one != two
     harness.control.clear_faults()
-    assert [harness.login(listener.name).user_id for listener in harness.control.listeners()] == [one, two]
+    assert [harness.login(listener.name).user_id for listener in harness.control.users()] == [one, two]
 
 
 def test_two_logins_at_once_make_one_listener(harness: Harness) -> None:
