@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up test bench bench-scale lock clean
+.PHONY: help setup setup-dev demo up check test bench bench-scale wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,7 @@ help:  ## Show this list
 setup:  ## Make .venv with the packages of requirements.lock
 	@scripts/setup.sh requirements.lock '$(PYTHON)'
 
-setup-dev:
+setup-dev:  ## The same with the tools of development, of requirements-dev.lock
 	@scripts/setup.sh requirements-dev.lock '$(PYTHON)'
 
 demo: setup  ## Import a sample history, print a report, serve Dagster's UI until Ctrl-C
@@ -24,10 +24,12 @@ demo: setup  ## Import a sample history, print a report, serve Dagster's UI unti
 up: setup  ## Serve Dagster's UI and import what you put into uploads/, until Ctrl-C
 	@$(BIN)/myi up
 
-test: setup-dev  ## Lint, types and all tests
+check: setup-dev  ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+test: check  ## Lint, formatting, types and all tests
 	$(BIN)/pytest -n auto
 
 bench: setup  ## Measure imports and what Spotify costs, and print tables
@@ -38,17 +40,14 @@ ROWS ?= 2000000
 bench-scale: setup  ## Build a warehouse of many listeners, ROWS=20000000 say, and measure it
 	@$(BIN)/python -m benchmarks.scale --rows $(ROWS)
 
-# The lock files hold for every platform and every Python that pyproject.toml allows. UPGRADE=1 takes newer versions.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
-	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
+wheel: setup  ## Build dist/myi_pipelines-….whl, which pip installs anywhere
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
 
-lock: setup-dev  ## Write requirements.lock and requirements-dev.lock from pyproject.toml (UPGRADE=1: newest versions)
+lock: setup-dev  ## Write the three lock files from pyproject.toml (UPGRADE=1: newest versions)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(LOCK) --group build --output-file requirements.lock
-	@$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
-	@$(LOCK) --group build --extra celery --constraints requirements.lock --output-file requirements-celery.lock
+	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 clean:  ## Stop the embedded servers; remove .venv and caches (your data in .myi stays)
 	@if [ -x $(BIN)/myi ]; then $(BIN)/myi services stop; fi
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find myi_pipelines myi_pipelines_tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from myi_pipelines.ingest.uploads.landing_files import land_file
+from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
 from myi_pipelines.sources.exports import Limits
 from myi_pipelines.warehouse import catalog, events, stats, user_months, users
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.landing import Landed, PolledPlay, land_polled_plays
+from myi_pipelines.warehouse.session import Session
 
 MIN_PLAY_MS = 5_000
 LISTENER = "listener"
@@ -61,24 +62,16 @@ def timed(call: Callable[[], T]) -> tuple[T, float]:
 
 
 def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -> Landed:
-    return land_file(
-        conn,
-        status_conn,
-        path,
-        user_id=user_id,
-        limits=Limits(),
-        min_play_ms=MIN_PLAY_MS,
-        on_note=lambda note: None,
-        on_batch=lambda batch, total_bytes: None,
-    )
+    session = Session(conn, [status_conn], min_play_ms=MIN_PLAY_MS)
+    return land_file(session, WaitingFile(path, user_id, Limits()))
 
 
 def derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
     _, catalog_seconds = timed(lambda: catalog.sync_catalog(conn))
     stale = user_months.invalidated_user_months(conn, user_months.Stage.EVENTS, user_id=user_id)
-    helpers = [second_conn]
-    _, conform = timed(lambda: list(events.conform_user_months(conn, stale, min_play_ms=MIN_PLAY_MS, helpers=helpers)))
-    _, stats_seconds = timed(lambda: stats.refresh_stats(conn, user_id, helper=second_conn))
+    session = Session(conn, [second_conn], min_play_ms=MIN_PLAY_MS)
+    _, conform = timed(lambda: list(events.conform_user_months(session, stale)))
+    _, stats_seconds = timed(lambda: stats.refresh_stats(session, user_id))
     return catalog_seconds, conform, stats_seconds
 
 

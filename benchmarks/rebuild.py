@@ -24,7 +24,9 @@ from myi_pipelines.warehouse import catalog, events, partitions, rebuild, stats,
 from myi_pipelines.warehouse.binary_copy import Packer, PlayContext, TrackNames
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.database.parallel import map_on_connections
+from myi_pipelines.warehouse.import_jobs import UploadedFile
 from myi_pipelines.warehouse.landing import land_upload
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 
 NewDatabase: TypeAlias = Callable[[str], str]
@@ -141,13 +143,13 @@ def _statistics_case(
 
 
 def _refresh_together(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
-    for _ in stats.refresh_user_months(conns, chosen, recount=True):
+    for _ in stats.refresh_user_months(Session(conns[0], conns[1:]), chosen, recount=True):
         pass
 
 
 def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
     def refresh(mine: Connection, one: UserMonth) -> object:
-        return stats.refresh_stats(mine, one.user_id, [one.month])
+        return stats.refresh_stats(Session(mine), one.user_id, [one.month])
 
     for _ in map_on_connections(conns, chosen, refresh):
         pass
@@ -169,16 +171,15 @@ def _case(
     merges: list[float] = []
     swaps: list[float] = []
     swapped: list[date] = []
+    session = Session(conn, [helper], min_play_ms=MIN_PLAY_MS)
     chosen = user_months.all_user_months(conn, [MONTH])
     for number in range(rounds):
         on_step(f"rebuilding a month, {what}: {number + 1} of {rounds}")
         _spoil(conn, chosen, spoil, Stage.EVENTS)
-        merge = events.conform_user_months(conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper])
+        merge = events.conform_user_months(session, chosen)
         merges.append(timed(partial(list, merge))[1])
         _spoil(conn, chosen, spoil, Stage.EVENTS)
-        swap = rebuild.derive_user_months(
-            conn, chosen, min_play_ms=MIN_PLAY_MS, helpers=[helper], on_exchange=swapped.append
-        )
+        swap = rebuild.derive_user_months(session, chosen, on_exchange=swapped.append)
         swaps.append(timed(partial(list, swap))[1])
     return Rebuilt(what, LISTENERS * PLAYS, statistics.median(merges), statistics.median(swaps), bool(swapped))
 
@@ -193,21 +194,14 @@ def _spoil(conn: Connection, chosen: Sequence[UserMonth], spoil: str, stage: Sta
 
 def _land(conn: Connection, helper: Connection) -> None:
     """Every listener's plays, as one upload each, and the events of them all."""
+    session = Session(conn, [helper], min_play_ms=MIN_PLAY_MS)
     for number in range(LISTENERS):
         user_id = users.ensure_user(conn, f"listener{number}")
-        land_upload(
-            conn,
-            helper,
-            user_id=user_id,
-            file_name="history.json",
-            sha256=hashlib.sha256(f"{number}".encode()).hexdigest(),
-            total_bytes=PLAYS,
-            batches=[Packer(MIN_PLAY_MS).pack(_Upload(number))],
-        )
+        sha256 = hashlib.sha256(f"{number}".encode()).hexdigest()
+        file = UploadedFile(user_id, "history.json", sha256, PLAYS)
+        land_upload(session, file, [Packer(MIN_PLAY_MS).pack(_Upload(number))])
     catalog.sync_catalog(conn)
-    for _ in events.conform_user_months(
-        conn, user_months.all_user_months(conn, [MONTH]), min_play_ms=MIN_PLAY_MS, helpers=[helper]
-    ):
+    for _ in events.conform_user_months(session, user_months.all_user_months(conn, [MONTH])):
         pass
     conn.execute("ANALYZE")
 

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from myi_pipelines.errors import ConfigurationError
+from myi_pipelines.package_files import package_path
 
 PREFIX = "MYI_"
 ENV_FILE = ".env"
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     dagster_database_url: str = ""
     redis_url: str = ""
+    dagster_yaml: Folder = package_path("dagster.yaml")
     port: Port = 3000
     min_play_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5_000
     spotify_client_id: str = ""

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv with exactly the packages of a lock file, and this project in it. Usage: scripts/setup.sh LOCK-FILE PYTHON
-# Does nothing when that has been done; the stamp in .venv says for which lock file, project file and folder.
+# Does nothing when that has been done; the stamp in .venv says for which lock files, project file and folder.
+# With pip, which every Python brings and which reads the user's own configuration; scripts/lock.py says why not with uv.
 set -eu
 cd "$(dirname "$0")/.."
 lock=$1
@@ -35,11 +36,11 @@ find_python() {
 }
 
 stamp() {
-    printf '%s %s\n' "$PWD" "$(cat "$1" pyproject.toml | cksum)"
+    printf '%s %s\n' "$PWD" "$(cat requirements*.lock pyproject.toml | cksum)"
 }
 
 done_for() {
-    [ -x .venv/bin/myi ] && [ "$(cat ".venv/.stamp-$1" 2>/dev/null)" = "$(stamp "$1")" ] && suits .venv/bin/python
+    [ -x .venv/bin/myi ] && [ "$(cat ".venv/.stamp-$1" 2>/dev/null)" = "$(stamp)" ] && suits .venv/bin/python
 }
 
 # The development lock file holds everything that the other one does.
@@ -64,4 +65,4 @@ pip --no-compile --require-hashes --no-deps --only-binary :all: -r "$lock"
 pip --no-deps --no-build-isolation --editable .
 # On all processors, where pip would use one. What a package brings for other versions of Python does not compile.
 .venv/bin/python -m compileall -q -j 0 .venv/lib myi_pipelines >"$log" 2>&1 || true
-stamp "$lock" >".venv/.stamp-$lock"
+stamp >".venv/.stamp-$lock"

@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
     from myi_pipelines.warehouse.database.connections import Connection
 
+DISTRIBUTION = "myi-pipelines"
 DISK_FULL = "53100"
 """PostgreSQL's code of it."""
 COLLECT_AFTER = (20_000, 20, 50)
@@ -76,8 +77,20 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"myi {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
 @app.callback()
-def _app() -> None:
+def _app(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     pass
 
 

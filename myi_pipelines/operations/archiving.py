@@ -18,10 +18,11 @@ from myi_pipelines.errors import BusyError, FailedError
 from myi_pipelines.operations.parquet_store import ArchiveDamaged, Sealed, Store
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import archive
-from myi_pipelines.warehouse.archive import ArchivedMonth, Contents, RestoreArchived
+from myi_pipelines.warehouse.archive import ArchivedMonth, Contents
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, trying
 from myi_pipelines.warehouse.partitions import MonthTable, snapshot
+from myi_pipelines.warehouse.session import RestoreArchived
 from myi_pipelines.warehouse.user_months import UserMonth
 
 LISTENERS_AT_ONCE = 200

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal_data
-from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, RestoreArchived
+from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
@@ -22,6 +22,7 @@ from myi_pipelines.warehouse.partitions import (
     ensure_partitions_visible,
     snapshot,
 )
+from myi_pipelines.warehouse.session import RestoreArchived, Session
 from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, invalidated_user_months
 
@@ -147,21 +148,19 @@ def _repair(
 ) -> None:
     months = sorted({one.month for one in differences if one.month})
     with conn.transaction():
-        acquire(conn, shared(Lock.ARCHIVE))
-        for month in months:
-            acquire(conn, shared(Lock.MONTH, month))
-        acquire(conn, exclusive(Lock.USER, user_id))
-        acquire(conn, shared(Lock.CATALOG_LINKS))
+        acquire(conn, shared(Lock.ARCHIVE), *(shared(Lock.MONTH, month) for month in months))
+        acquire(conn, exclusive(Lock.USER, user_id), shared(Lock.CATALOG_LINKS))
         for name in ("verify/rewrite_tracks", "verify/rewrite_artists", "stats/hours", "stats/totals"):
             conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
             stale = {one.month for one in differences if one.stage is stage and one.month}
             invalidate(conn, [UserMonth(user_id, month) for month in stale], stage)
+    session = Session(conn, min_play_ms=min_play_ms, restore_archived=restore_archived)
     for _ in range(ROUNDS):
         waiting = invalidated_user_months(conn, Stage.EVENTS, user_id=user_id)
-        for _ in conform_user_months(conn, waiting, min_play_ms=min_play_ms, restore_archived=restore_archived):
+        for _ in conform_user_months(session, waiting):
             pass
-        refresh_stats(conn, user_id, months, restore_archived=restore_archived)
+        refresh_stats(session, user_id, months)
         if not invalidated_user_months(conn, Stage.EVENTS, user_id=user_id):
             break
 

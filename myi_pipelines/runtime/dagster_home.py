@@ -5,9 +5,7 @@ from psycopg import sql
 
 from myi_pipelines.errors import ConfigurationError
 from myi_pipelines.runtime.servers import DAGSTER_SCHEMA, servers_of
-from myi_pipelines.settings import PREFIX, PROJECT, Settings, sqlalchemy_url, with_schema
-
-INSTANCE = PROJECT / "dagster.yaml"
+from myi_pipelines.settings import PREFIX, Settings, SettingsError, sqlalchemy_url, with_schema
 
 
 class HomeNotWritable(ConfigurationError):
@@ -30,15 +28,18 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
 def prepare_dagster_home(settings: Settings) -> None:
     """Make DAGSTER_HOME, and the schema of Dagster's tables where they share a database with the warehouse's.
 
-    The instance's configuration is a link to the project's ``dagster.yaml``, so that the two cannot differ.
-    Raises HomeNotWritable, and ``psycopg.OperationalError`` when a database of the user's own cannot be reached.
+    The instance's configuration is a link to the file of MYI_DAGSTER_YAML, so that the two cannot differ.
+    Raises SettingsError when that file is missing, HomeNotWritable, and ``psycopg.OperationalError`` when a database of
+    the user's own cannot be reached.
     """
-    link = settings.dagster_home / INSTANCE.name
+    target, link = settings.dagster_yaml, settings.dagster_home / "dagster.yaml"
+    if not target.is_file():  # Dagster would silently keep its tables in SQLite.
+        raise SettingsError(f'{PREFIX}DAGSTER_YAML="{target}": expected a file')
     try:
         settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not link.is_symlink() or link.readlink() != INSTANCE:
+        if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)
-            link.symlink_to(INSTANCE)
+            link.symlink_to(target)
     except FileExistsError:  # Another process made the same link.
         pass
     except OSError as error:

@@ -25,7 +25,7 @@ from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
 from myi_pipelines.runtime.servers import servers_of
-from myi_pipelines.settings import PROJECT, Settings
+from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.schema.migrations import migrate
 
 HOST = "127.0.0.1"
@@ -275,7 +275,7 @@ def _spawn(settings: Settings, log: Path, mark: str, arguments: list[str]) -> su
         return subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=settings.dagster_home,
-            env=os.environ | dagster_environment(settings) | {MARK: mark, "PYTHONPATH": _python_path()},
+            env=os.environ | dagster_environment(settings) | {MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -283,15 +283,10 @@ def _spawn(settings: Settings, log: Path, mark: str, arguments: list[str]) -> su
         )
 
 
-def _python_path() -> str:
-    """This project first, also where it is not installed."""
-    return os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-
-
 def _code_server(code_socket: Path) -> list[str]:
     # Loads the definitions before it listens: a mistake in them ends it, and the start, with a traceback in the log.
     arguments = ["dagster", "api", "grpc", "--socket", str(code_socket), "--log-level", "warning"]
-    arguments += ["--module-name", DEFINITIONS, "--working-directory", str(PROJECT), "--location-name", LOCATION]
+    arguments += ["--module-name", DEFINITIONS, "--location-name", LOCATION]
     return [*arguments, "--use-python-environment-entry-point"]
 
 

@@ -51,17 +51,15 @@ KEEP_RETURNED = timedelta(days=30)
 """How long the files of plays that came back are kept: backups made before refer to them."""
 
 Row: TypeAlias = tuple[Any, ...]
-RestoreArchived: TypeAlias = Callable[[Connection, Sequence[UserMonth]], object]
-"""Brings archived slices back; to be called outside a transaction."""
 
 
 class UserMonthsArchived(FailedError):
     """Plays that the work at hand needs are in the archive."""
 
-    def __init__(self, slices: Sequence[UserMonth]) -> None:
-        self.slices = list(slices)
-        months = sorted({f"{month:%Y-%m}" for _, month in slices})
-        super().__init__(f"plays of {', '.join(months)} are in the archive; bring them back with `myi unarchive MONTH`")
+    def __init__(self, user_months: Sequence[UserMonth]) -> None:
+        self.user_months = list(user_months)
+        months = sorted({f"{month:%Y-%m}" for _, month in user_months})
+        super().__init__(f"plays of {', '.join(months)} are in the archive; restore them with `myi unarchive MONTH`")
 
 
 class MonthChanged(BusyError):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
 
-from myi_pipelines.warehouse.archive import RestoreArchived, UserMonthsArchived, require_present
+from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
@@ -31,6 +31,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
     with_neighbours,
 )
+from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import (
     MATCH_WINDOW,
     Stage,
@@ -62,10 +63,6 @@ class Conformed(NamedTuple):
         return self.added + self.upgraded + self.updated + self.removed
 
 
-OnTrouble = Callable[[UserMonth, psycopg.Error], None]
-"""Is told of a slice that cannot be derived, and why."""
-
-
 class _CatalogIsBehind(Exception):
     """A play of the slice names a track that the catalog has yet to learn of."""
 
@@ -74,39 +71,30 @@ class _MustBeAlone(Exception):
     """The slice's events may move to another month: its user's other slices have to wait."""
 
 
-def conform_user_months(
-    conn: Connection,
-    slices: Iterable[UserMonth],
-    *,
-    min_play_ms: int,
-    helpers: Sequence[Connection] = (),
-    restore_archived: RestoreArchived | None = None,
-    on_trouble: OnTrouble | None = None,
-) -> Iterator[tuple[UserMonth, Conformed]]:
-    """Derive the events of slices from landing anew, each in its own transaction, and yield what changed, in order.
+def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> Iterator[tuple[UserMonth, Conformed]]:
+    """Derive the events of user-months from landing, each in its own transaction; yield what changed, in order.
 
-    With ``helpers``, further connections, as many more slices are under way at once. Rows that are right already are
-    not touched. Where events change, the slice is marked for statistics in the same transaction that clears its own
-    mark. Names that landed meanwhile are taken into the catalog first.
-    Plays that are needed and archived are brought back, or UserMonthsArchived is raised when nobody can.
-    A slice that the server refuses to derive is told to ``on_trouble``, if there is one, and stays marked; the others
-    go on.
+    Rows that are right already are not touched. Where events change, the transaction that clears the user-month's own
+    invalidation invalidates it for statistics. Names that landed in the meantime are taken into the catalog first.
+    Raises UserMonthsArchived when archived plays are needed and the session cannot restore them.
     """
-    slices = list(slices)
-    conns = [conn, *helpers][: max(1, len(slices))]
-    for one in conns:
-        open_workspace(one, with_neighbours(stale.month for stale in slices))
-    months = {stale.month for stale in slices}
-    missing = months - existing_months(conn, LISTENING_EVENTS, months)
-    partition_load = _partition_load(conn) if missing else None
+    user_months = list(user_months)
+    conns = session.connections[: max(1, len(user_months))]
+    for conn in conns:
+        open_workspace(conn, with_neighbours(one.month for one in user_months))
+    months = {one.month for one in user_months}
+    missing = months - existing_months(session.conn, LISTENING_EVENTS, months)
+    partition_load = _partition_load(session.conn) if missing else None
 
-    def conform(mine: Connection, stale: UserMonth) -> Conformed:
-        how = partition_load if stale.month in missing else None
-        return _conform_when_ready(mine, stale, min_play_ms, restore_archived, how)
+    def conform(conn: Connection, one: UserMonth) -> Conformed:
+        return _conform_when_ready(session.on(conn), one, partition_load if one.month in missing else None)
 
-    yield from map_on_connections(conns, slices, conform, on_error=on_trouble)
+    def report(one: UserMonth, error: psycopg.Error) -> None:
+        session.report_failure(Failure(one.user_id, one.month, error))
+
+    yield from map_on_connections(conns, user_months, conform, on_error=report)
     if missing:
-        invalidate_partition_cache(conn, LISTENING_EVENTS)
+        invalidate_partition_cache(session.conn, LISTENING_EVENTS)
 
 
 def _partition_load(conn: Connection) -> PartitionLoad:
@@ -114,44 +102,41 @@ def _partition_load(conn: Connection) -> PartitionLoad:
     return PartitionLoad(insert, index_statements(conn, LISTENING_EVENTS))
 
 
-def _conform_when_ready(
-    conn: Connection,
-    stale: UserMonth,
-    min_play_ms: int,
-    restore_archived: RestoreArchived | None,
-    partition_load: PartitionLoad | None,
-) -> Conformed:
-    alone = False
+def _conform_when_ready(session: Session, one: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
+    """With a ``partition_load``, the month has no partition yet."""
+    conn, alone = session.conn, False
     while True:
         try:
             with conn.transaction():
-                return _conform(conn, stale, min_play_ms, partition_load, alone=alone)
+                asynchronous_commit(conn)
+                _lock(conn, one, alone=alone)
+                return _conform(conn, one, session.min_play_ms, partition_load, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
-            invalidate(conn, [stale], Stage.EVENTS)
+            invalidate(conn, [one], Stage.EVENTS)
             sync_catalog(conn)
         except UserMonthsArchived as needed:
-            if restore_archived is None:
+            if session.restore_archived is None:
                 raise
-            restore_archived(conn, needed.slices)
+            session.restore_archived(conn, needed.user_months)
+
+
+def _lock(conn: Connection, one: UserMonth, *, alone: bool) -> None:
+    """Take the locks for one user-month: beside others of its user, or alone with the months around it."""
+    if alone:
+        months = [shared(Lock.MONTH, month) for month in around(one.month)]
+        acquire(conn, shared(Lock.ARCHIVE), *months, exclusive(Lock.USER, one.user_id))
+    else:
+        lock_user_month(conn, one)
 
 
 def _conform(
     conn: Connection, stale: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
 ) -> Conformed:
-    """With a ``partition_load``, the month is one that has no partition yet."""
-    asynchronous_commit(conn)
-    if alone:
-        months = [shared(Lock.MONTH, month) for month in around(stale.month)]
-        acquire(conn, shared(Lock.ARCHIVE), *months, exclusive(Lock.USER, stale.user_id))
-    else:
-        lock_user_month(conn, stale)
     bounds = user_month_bounds(stale, min_play_ms)
-    row = conn.execute(statement("events/sources"), bounds).fetchone()
-    assert row is not None
-    has_account_data, has_polled_plays, is_unlinked, has_archived_slices = row
-    if has_archived_slices:
+    has_account_data, has_polled_plays, is_unlinked, has_archived = fetch_row(conn, statement("events/sources"), bounds)
+    if has_archived:
         require_present(conn, [stale], with_neighbours=has_account_data or has_polled_plays)
     if is_unlinked:
         raise _CatalogIsBehind
@@ -226,8 +211,7 @@ def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_po
     removed = conn.execute(statement("events/remove"), bounds).rowcount
     upgraded_flags = [better for (better,) in conn.execute(statement("events/update"), bounds)]
     added = conn.execute(statement("events/insert"), bounds).rowcount
-    row = conn.execute("SELECT count(*) FROM desired_events").fetchone()
-    assert row is not None
+    desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
     upgraded_here = sum(upgraded_flags)
     arrived = sum(month == stale.month for _, month in moved)
     conformed = Conformed(
@@ -235,7 +219,7 @@ def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_po
         upgraded=len(moved) + upgraded_here,
         updated=len(upgraded_flags) - upgraded_here,
         removed=removed,
-        unchanged=row[0] - added - len(upgraded_flags) - arrived,
+        unchanged=desired - added - len(upgraded_flags) - arrived,
     )
     if conformed.written:
         months = {stale.month}.union(*moved) if moved else {stale.month}

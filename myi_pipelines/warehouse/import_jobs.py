@@ -37,6 +37,24 @@ class ImportJob(NamedTuple):
     completed_at: datetime | None
 
 
+class UploadedFile(NamedTuple):
+    """A file that a user uploaded, as its import job knows it."""
+
+    user_id: int
+    name: str
+    sha256: str
+    total_bytes: int
+    """Unpacked."""
+
+
+class Counts(NamedTuple):
+    """Rows of a file that was landed."""
+
+    rows: int
+    added: int
+    duplicates: int
+
+
 class JobInProgress(BusyError):
     """Another process is landing the same file at this moment."""
 
@@ -47,15 +65,20 @@ def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> 
         return cursor.execute(statement("import_jobs/list"), {"user": user, "limit": limit}).fetchall()
 
 
-def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, total_bytes: int) -> tuple[int, bool]:
+def open_job(conn: Connection, file: UploadedFile) -> tuple[int, bool]:
     """The job of a file, new or taken up again, and whether the file was landed before.
 
-    A file that failed before gets a new job. A job that is not finished is taken up again when its owner is gone:
-    the owner holds a session-level advisory lock on the job, which dies with its connection. This connection holds
-    it until ``release_job`` or its own end. So is one that is completed, but had rows refused as being of the future.
-    Raises JobInProgress when the owner lives.
+    A file that failed before gets a new job. A job that is not finished is taken up again when its owner is gone: the
+    owner holds a lock on the job, which its connection releases when it ends. This connection holds it until
+    ``release_job`` or its own end. A completed job that refused rows as being in the future is taken up again too.
+    Raises JobInProgress when the owner is alive.
     """
-    upload = {"user_id": user_id, "file_name": file_name, "sha256": sha256, "total_bytes": total_bytes}
+    upload = {
+        "user_id": file.user_id,
+        "file_name": file.name,
+        "sha256": file.sha256,
+        "total_bytes": file.total_bytes,
+    }
     row = None
     while row is None:  # once, unless another process fails the job between the two statements
         conn.execute(statement("import_jobs/open"), upload)
@@ -64,31 +87,29 @@ def open_job(conn: Connection, *, user_id: int, file_name: str, sha256: str, tot
     if is_done:
         return job_id, True
     if not try_until_released(conn, exclusive(Lock.IMPORT_JOB, job_id)):
-        raise JobInProgress(f"{file_name}: is being imported by another process at this moment; see `myi jobs`")
+        raise JobInProgress(f"{file.name}: is being imported by another process at this moment; see `myi jobs`")
     row = conn.execute(statement("import_jobs/start"), upload | {"job_id": job_id}).fetchone()
     return job_id, row is None
 
 
 def release_job(conn: Connection, job_id: int) -> None:
-    """Let go of the lock that ``open_job`` took."""
+    """Release the lock that ``open_job`` took."""
     release(conn, exclusive(Lock.IMPORT_JOB, job_id))
 
 
 def report_progress(conn: Connection, job_id: int, *, rows: int, bytes_read: int, rejected: Mapping[str, int]) -> None:
-    """Move a job's counts while its file is read."""
+    """Update a job's counts while its file is read."""
     conn.execute(
         "UPDATE import_jobs SET processed_rows = %s, processed_bytes = %s, rejected = %s WHERE id = %s",
         [rows, bytes_read, Jsonb(dict(rejected)), job_id],
     )
 
 
-def complete_job(
-    conn: Connection, job_id: int, *, rows: int, added: int, duplicates: int, rejected: Mapping[str, int]
-) -> None:
+def complete_job(conn: Connection, job_id: int, counts: Counts, *, rejected: Mapping[str, int]) -> None:
     """PROCESSING → COMPLETED, in the transaction that lands the file."""
     conn.execute(
         statement("import_jobs/complete"),
-        {"job_id": job_id, "rows": rows, "added": added, "duplicates": duplicates, "rejected": Jsonb(dict(rejected))},
+        {"job_id": job_id, **counts._asdict(), "rejected": Jsonb(dict(rejected))},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
@@ -16,7 +16,7 @@ import psycopg
 from psycopg import Copy
 
 from myi_pipelines.warehouse import import_jobs
-from myi_pipelines.warehouse.archive import RestoreArchived, archived_around
+from myi_pipelines.warehouse.archive import archived_around
 from myi_pipelines.warehouse.binary_copy import (
     COPY_BEGINS,
     COPY_CONTEXTS,
@@ -26,7 +26,7 @@ from myi_pipelines.warehouse.binary_copy import (
     PackedBatch,
 )
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
@@ -45,6 +45,7 @@ from myi_pipelines.warehouse.partitions import (
     next_month,
     starts_at,
 )
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 SECONDS_BETWEEN_PROGRESS = 0.1
@@ -79,73 +80,29 @@ class PolledPlay(NamedTuple):
     duration_ms: int | None
 
 
-def land_upload(
-    conn: Connection,
-    status_conn: Connection,
-    *,
-    user_id: int,
-    file_name: str,
-    sha256: str,
-    total_bytes: int,
-    batches: Iterable[PackedBatch],
-    on_note: Callable[[str], None] | None = None,
-    restore_archived: RestoreArchived | None = None,
-) -> Landed:
-    """Land one uploaded file and mark the slices that it changes.
+def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Iterable[PackedBatch]) -> Landed:
+    """Land one uploaded file and invalidate the user-months that it changes.
 
-    The file is read into temporary tables first, so that a bad one has touched nothing. Then its names are landed,
-    while the statistics get their partitions, and after them all of its plays, in one transaction, while the catalog
-    takes in the names.
+    The rows are read into temporary tables first, so a file that cannot be read changes nothing. Then its names land,
+    while the statistics get their partitions. Then all of its plays land in one transaction, while the catalog takes
+    in the names.
 
-    ``status_conn`` is a second autocommit connection, on which the job's counts move, and the catalog is written.
-    Whatever ``batches`` raises fails the job with that message and is raised again.
-    A job that another process left unfinished is taken up again; one that lives raises JobInProgress.
-    Archived months that the file tells of are brought back first, where somebody can: so its duplicates are known.
+    The session needs a helper: a second connection, which moves the job's counts and writes the catalog. Whatever
+    ``batches`` raises fails the job with that message and is raised again. A job that a dead process left unfinished is
+    taken up again; one that is alive raises JobInProgress. Archived months that the file covers are restored first,
+    where the session can, so that its duplicates are known.
     """
     began = time.monotonic()
-    job_id, known = import_jobs.open_job(
-        status_conn, user_id=user_id, file_name=file_name, sha256=sha256, total_bytes=total_bytes
-    )
+    conn, status_conn = session.conn, session.helpers[0]
+    job_id, known = import_jobs.open_job(status_conn, upload)
     if known:
         return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
-                last_report_at = -math.inf
-                for batch in batches:
-                    staging.add(batch)
-                    if on_note is not None:
-                        for note in batch.notes:
-                            on_note(note)
-                    if time.monotonic() - last_report_at >= SECONDS_BETWEEN_PROGRESS:
-                        last_report_at = time.monotonic()
-                        import_jobs.report_progress(
-                            status_conn, job_id, rows=staging.rows, bytes_read=batch.bytes_read,
-                            rejected=staging.rejected,
-                        )  # fmt: skip
-                staging.settle()
-                arriving = sorted(staging.months)
-                if restore_archived is not None:
-                    told = [UserMonth(user_id, month) for month in arriving]
-                    restore_archived(conn, archived_around(conn, told, with_neighbours=False))
-                beside: list[Future[object]] = [
-                    pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)
-                ]
-                with conn.transaction():
-                    asynchronous_commit(conn)  # the plays' commit, which waits for the disk, comes after it
-                    conn.execute(statement("landing/names"))
-                beside.append(pool.submit(sync_catalog, status_conn))
-                with conn.transaction():
-                    acquire(conn, shared(Lock.ARCHIVE))
-                    acquire(conn, exclusive(Lock.USER, user_id))
-                    conn.execute(statement("landing/arrive"))
-                    months = _merge(conn, user_id, arriving)
-                    added = sum(months.values())
-                    duplicates = staging.plays - added
-                    import_jobs.complete_job(
-                        conn, job_id, rows=staging.rows, added=added, duplicates=duplicates, rejected=staging.rejected
-                    )
-                    conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
+                _stage(session, staging, job_id, batches)
+                _restore_what_arrives(session, upload.user_id, staging.months)
+                months, beside = _land_staged(session, pool, upload.user_id, job_id, staging)
         except Exception as error:
             pool.shutdown()
             if not status_conn.closed:
@@ -158,10 +115,52 @@ def land_upload(
     for step in beside:
         step.result()
     invalidate_partition_cache(conn, IMPORTED_PLAYS)
+    added = sum(months.values())
     return Landed(
-        job_id, False, staging.rows, added, duplicates, dict(staging.rejected), staging.cleaned, sorted(months),
-        time.monotonic() - began,
+        job_id, False, staging.rows, added, staging.plays - added, dict(staging.rejected), staging.cleaned,
+        sorted(months), time.monotonic() - began,
     )  # fmt: skip
+
+
+def _stage(session: Session, staging: _Staging, job_id: int, batches: Iterable[PackedBatch]) -> None:
+    """Copy the batches into the temporary tables, and report how far the job is."""
+    last_report_at = -math.inf
+    for batch in batches:
+        staging.add(batch)
+        for note in batch.notes:
+            session.on_note(note)
+        if time.monotonic() - last_report_at >= SECONDS_BETWEEN_PROGRESS:
+            last_report_at = time.monotonic()
+            import_jobs.report_progress(
+                session.helpers[0], job_id, rows=staging.rows, bytes_read=batch.bytes_read, rejected=staging.rejected
+            )
+    staging.settle()
+
+
+def _restore_what_arrives(session: Session, user_id: int, months: Iterable[date]) -> None:
+    if session.restore_archived is not None:
+        arriving = [UserMonth(user_id, month) for month in sorted(months)]
+        session.restore_archived(session.conn, archived_around(session.conn, arriving, with_neighbours=False))
+
+
+def _land_staged(
+    session: Session, pool: ThreadPoolExecutor, user_id: int, job_id: int, staging: _Staging
+) -> tuple[dict[date, int], list[Future[object]]]:
+    """Land what is staged. Returns the rows added by month, and what still runs on the helper."""
+    conn, status_conn, arriving = session.conn, session.helpers[0], sorted(staging.months)
+    beside: list[Future[object]] = [pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)]
+    with conn.transaction():
+        asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
+        conn.execute(statement("landing/names"))
+    beside.append(pool.submit(sync_catalog, status_conn))
+    with conn.transaction():
+        acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
+        conn.execute(statement("landing/arrive"))
+        months = _merge(conn, user_id, arriving)
+        counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
+        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
+        conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
+    return months, beside
 
 
 def _reason(error: Exception) -> str:
@@ -177,8 +176,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
         return 0
     ensure_months(conn, {month_of(play.played_at) for play in plays})
     with conn.transaction():
-        acquire(conn, shared(Lock.ARCHIVE))
-        acquire(conn, exclusive(Lock.USER, user_id))
+        acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         columns = {
             "user_id": user_id,
             "played_at": [play.played_at for play in plays],
@@ -186,9 +184,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
             "duration_ms": [play.duration_ms for play in plays],
             "match_window": MATCH_WINDOW,
         }
-        row = conn.execute(statement("landing/land_polled"), columns).fetchone()
-        assert row is not None
-        added = int(row[0])
+        added = int(fetch_scalar(conn, statement("landing/land_polled"), columns))
         if added:
             conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
     return added

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import errors
 
 from myi_pipelines.warehouse import shadow_partitions
-from myi_pipelines.warehouse.archive import RestoreArchived, archived_around
+from myi_pipelines.warehouse.archive import archived_around
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
@@ -25,7 +25,6 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
     Conformed,
-    OnTrouble,
     conform_user_months,
     match_plays,
     open_workspace,
@@ -40,6 +39,7 @@ from myi_pipelines.warehouse.partitions import (
     partition_name,
     starts_at,
 )
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.shadow_partitions import ShadowPartition
 from myi_pipelines.warehouse.user_months import UserMonth
 
@@ -90,48 +90,35 @@ class _Derived(NamedTuple):
 
 
 def derive_user_months(
-    conn: Connection,
-    slices: Sequence[UserMonth],
-    *,
-    min_play_ms: int,
-    helpers: Sequence[Connection] = (),
-    restore_archived: RestoreArchived | None = None,
-    on_trouble: OnTrouble | None = None,
-    on_exchange: Callable[[date], None] | None = None,
+    session: Session, user_months: Sequence[UserMonth], *, on_exchange: Callable[[date], None] | None = None
 ) -> Iterator[tuple[UserMonth, Conformed]]:
-    """Derive the events of slices from landing anew, as ``conform_user_months`` does, and yield what changed.
+    """Derive the events of user-months from landing, as ``conform_user_months`` does, and yield what changed.
 
-    A month of which much is to be written is built aside for all of these slices, on all connections, and swapped in,
-    of which ``on_exchange`` is told; meanwhile people read the old one and plays land. In others only the slices that
-    differ are merged. Either way a slice's mark goes in the transaction that makes its events right, so whatever is
-    cut short is done by the next run.
+    A month of which much must be written is built as a shadow partition for all of these user-months, on all of the
+    session's connections, and exchanged; ``on_exchange`` is called with the month. Meanwhile people read the old
+    partition and plays land. In other months only the user-months that differ are merged. Either way, the transaction
+    that makes the events of a user-month right clears its invalidation, so the next run does what was cut short.
     """
     merged: list[UserMonth] = []
-    for month, group in groupby(sorted(slices, key=lambda one: (one.month, one.user_id)), key=lambda one: one.month):
+    by_month = groupby(sorted(user_months, key=lambda one: (one.month, one.user_id)), key=lambda one: one.month)
+    for month, group in by_month:
         asked = list(group)
-        if not _is_big(conn, month, asked):
+        if not _is_big(session.conn, month, asked):
             merged += asked
             continue
         try:
-            rebuilt = _rebuild([conn, *helpers], month, asked, min_play_ms)
+            rebuilt = _rebuild(session, month, asked)
         except psycopg.OperationalError:
             raise
         except psycopg.Error:
-            merged += asked  # slice by slice it shows which one is the trouble
+            merged += asked  # merged one by one, they show which of them the server refuses
             continue
         if rebuilt.is_exchanged and on_exchange is not None:
             on_exchange(month)
         yield from rebuilt.conformed.items()
         merged += rebuilt.left
     if merged:
-        yield from conform_user_months(
-            conn,
-            merged,
-            min_play_ms=min_play_ms,
-            helpers=helpers,
-            restore_archived=restore_archived,
-            on_trouble=on_trouble,
-        )
+        yield from conform_user_months(session, merged)
 
 
 def _is_big(conn: Connection, month: date, asked: Sequence[UserMonth]) -> bool:
@@ -148,8 +135,8 @@ def _is_big(conn: Connection, month: date, asked: Sequence[UserMonth]) -> bool:
     return conn.execute(statement("rebuild/is_big"), asked_for).fetchone() == (True,)
 
 
-def _rebuild(conns: Sequence[Connection], month: date, asked: Sequence[UserMonth], min_play_ms: int) -> _Rebuilt:
-    conn = conns[0]
+def _rebuild(session: Session, month: date, asked: Sequence[UserMonth]) -> _Rebuilt:
+    conn, conns, min_play_ms = session.conn, session.connections, session.min_play_ms
     sync_catalog(conn)
     shadow = ShadowPartition(LISTENING_EVENTS, month)
     with holding(conn, exclusive(Lock.CATALOG), shared(Lock.ARCHIVE), exclusive(Lock.MONTH, month)):

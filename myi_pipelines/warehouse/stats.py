@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +13,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from myi_pipelines.warehouse.archive import RestoreArchived, UserMonthsArchived, require_present
+from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
@@ -27,6 +27,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
     with_neighbours,
 )
+from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidated_user_months
 
 RUN_GAP = 3
@@ -60,54 +61,50 @@ class Refreshed(NamedTuple):
     users: int = 0
 
 
-OnTrouble = Callable[[int, psycopg.Error], None]
-"""Is told of a listener whose statistics cannot be recomputed, and why."""
-
-
 def refresh_user_months(
-    conns: Sequence[Connection],
-    slices: Sequence[UserMonth],
-    *,
-    recount: bool = False,
-    restore_archived: RestoreArchived | None = None,
-    on_trouble: OnTrouble | None = None,
+    session: Session, user_months: Sequence[UserMonth], *, recount: bool = False
 ) -> Iterator[Refreshed]:
-    """Recompute the statistics of some slices; what was recomputed together, and what changed.
+    """Recompute the statistics of some user-months; yield what was recomputed together, and what changed.
 
-    A month of many listeners is recomputed for many of them in one transaction. What is left is ``refresh_stats`` for
-    one listener after the other, which takes along whatever else of them is stale. As much goes on at once as there are
-    connections; a single listener has two of them. With ``recount``, the all-time rows of the months are recounted too.
-    A listener whose statistics the server refuses to recompute is told to ``on_trouble``, if there is one, and stays
-    marked; the others go on.
+    A month that many users share is recomputed for many of them in one transaction. The rest is recomputed user by
+    user with ``refresh_stats``, which includes every other invalidated month of the user. The session's connections
+    work at the same time; a single user has two of them. With ``recount``, the all-time rows of the months are
+    recounted too.
     """
-    batches = _batches(slices, len(conns))
-    left = set(slices).difference(one for batch in batches for one in batch)
+    conns = session.connections
+    batches = _batches(user_months, len(conns))
+    left = set(user_months).difference(one for batch in batches for one in batch)
 
-    def refresh_batch(mine: Connection, batch: list[UserMonth]) -> Refreshed | None:
+    def refresh_batch(conn: Connection, batch: list[UserMonth]) -> Refreshed | None:
         try:
-            return _refresh_batch(mine, batch, recount)
+            return _refresh_batch(conn, batch, recount)
         except UserMonthsArchived:
             return None
 
-    for batch, refreshed in map_on_connections(
-        conns, batches, refresh_batch, on_error=lambda batch, _: left.update(batch)
-    ):
+    def leave(batch: list[UserMonth], error: psycopg.Error) -> None:
+        left.update(batch)
+
+    for batch, refreshed in map_on_connections(conns, batches, refresh_batch, on_error=leave):
         if refreshed is None:
             left.update(batch)
         else:
             yield refreshed
+    yield from _refresh_user_by_user(session, left, recount)
 
+
+def _refresh_user_by_user(session: Session, left: set[UserMonth], recount: bool) -> Iterator[Refreshed]:
     months = {
         user_id: [one.month for one in group] for user_id, group in groupby(sorted(left), key=lambda one: one.user_id)
     }
-    helper = conns[1] if len(months) == 1 and len(conns) > 1 else None
+    helpers = session.helpers[:1] if len(months) == 1 else ()
 
-    def refresh(mine: Connection, user_id: int) -> Refreshed:
-        return refresh_stats(
-            mine, user_id, months[user_id] if recount else (), helper=helper, restore_archived=restore_archived
-        )
+    def refresh(conn: Connection, user_id: int) -> Refreshed:
+        return refresh_stats(session.on(conn, *helpers), user_id, months[user_id] if recount else ())
 
-    for _, refreshed in map_on_connections(conns, list(months), refresh, on_error=on_trouble):
+    def report(user_id: int, error: psycopg.Error) -> None:
+        session.report_failure(Failure(user_id, None, error))
+
+    for _, refreshed in map_on_connections(session.connections, list(months), refresh, on_error=report):
         yield refreshed
 
 
@@ -126,33 +123,26 @@ def _batches(slices: Sequence[UserMonth], at_once: int) -> list[list[UserMonth]]
     ]
 
 
-def refresh_stats(
-    conn: Connection,
-    user_id: int,
-    months: Sequence[date] = (),
-    *,
-    helper: Connection | None = None,
-    restore_archived: RestoreArchived | None = None,
-) -> Refreshed:
-    """Recompute a listener's statistics for the given months and for all that are marked stale, in one transaction.
+def refresh_stats(session: Session, user_id: int, months: Sequence[date] = ()) -> Refreshed:
+    """Recompute a user's statistics for the given months and all invalidated ones, in one transaction.
 
-    Every table changes by what differs only. Of months that are given, the all-time rows are recounted as well, so
-    that tables which somebody emptied or changed are whole again. When it commits, no slice of the listener is stale
-    for statistics and all tables agree with the events and with one another.
+    Every table changes only by what differs. For the given months the all-time rows are recounted as well, so that
+    tables which were emptied or changed by hand are right again. After the commit, no month of the user is invalidated
+    for statistics, and all tables agree with the events and with one another.
 
-    With a ``helper``, a second connection, the listener's clock is read there at the same time.
-    Plays that are needed and archived are brought back, or UserMonthsArchived is raised when nobody can.
+    With a helper, the session's second connection reads the user's local clock at the same time.
+    Raises UserMonthsArchived when archived plays are needed and the session cannot restore them.
     """
     while True:
         try:
-            return _refresh_listener(conn, user_id, months, helper)
+            return _refresh_user(session.conn, user_id, months, session.helper)
         except UserMonthsArchived as needed:
-            if restore_archived is None:
+            if session.restore_archived is None:
                 raise
-            restore_archived(conn, needed.slices)
+            session.restore_archived(session.conn, needed.user_months)
 
 
-def _refresh_listener(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
+def _refresh_user(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
     expected = {month for _, month in invalidated_user_months(conn, Stage.STATS, user_id=user_id)} | set(months)
     with _writing(conn, [user_id], expected):
         marked = conn.execute(

@@ -11,6 +11,7 @@ import pytest
 
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import events, invariants, stats, user_months, users
+from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.reference import Landing, Polled
@@ -46,9 +47,9 @@ def import_share(url: str, name: str, landing: Landing, share: slice) -> None:
         mine.poll(user_id, landing.polled[share.start // 25 :])
         mine.sync()
         stale = user_months.invalidated_user_months(mine.conn, Stage.EVENTS, user_id=user_id)
-        for _ in events.conform_user_months(mine.conn, stale, min_play_ms=5_000, helpers=[mine.status_conn]):
+        for _ in events.conform_user_months(mine.session(), stale):
             pass
-        stats.refresh_stats(mine.conn, user_id)
+        stats.refresh_stats(Session(mine.conn), user_id)
 
 
 def test_imports_at_once_leave_the_tables_of_imports_in_turn(warehouse: Warehouse, database_url: str) -> None:
@@ -96,22 +97,18 @@ def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
         warehouse.poll(user_id, landed[name].polled)
     warehouse.sync()
     stale = user_months.invalidated_user_months(warehouse.conn, Stage.EVENTS)
-    for _ in events.conform_user_months(warehouse.conn, stale, min_play_ms=5_000):
+    for _ in events.conform_user_months(Session(warehouse.conn), stale):
         pass
     bad = user_ids["bela"]
     warehouse.conn.execute(f"ALTER TABLE user_hour_stats ADD CONSTRAINT bad CHECK (user_id <> {bad})")
-    troubles: list[tuple[int, psycopg.Error]] = []
-    refreshed = list(
-        stats.refresh_user_months(
-            [warehouse.conn, warehouse.status_conn],
-            user_months.invalidated_user_months(warehouse.conn, Stage.STATS),
-            on_trouble=lambda user_id, error: troubles.append((user_id, error)),
-        )
-    )
+    failures: list[Failure] = []
+    session = Session(warehouse.conn, [warehouse.status_conn], on_failure=failures.append)
+    invalidated = user_months.invalidated_user_months(warehouse.conn, Stage.STATS)
+    refreshed = list(stats.refresh_user_months(session, invalidated))
     done = {user_id for one in refreshed for user_id, _ in one.slices}
     assert done == {user_id for user_id in user_ids.values() if user_id != bad}
-    [(in_trouble, why)] = troubles
-    assert (in_trouble, type(why)) == (bad, psycopg.errors.CheckViolation)
+    [failure] = failures
+    assert (failure.user_id, type(failure.error)) == (bad, psycopg.errors.CheckViolation)
     assert {name for name, user_id in user_ids.items() if warehouse.stale(user_id, Stage.STATS)} == {"bela"}
 
     warehouse.conn.execute("ALTER TABLE user_hour_stats DROP CONSTRAINT bad")

@@ -15,6 +15,7 @@ from psycopg import sql
 from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.warehouse import archive, partitions
+from myi_pipelines.warehouse.session import RestoreArchived
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -32,7 +33,7 @@ class ArchivingWarehouse(Warehouse):
     store: Store
 
     @property
-    def bringing_back(self) -> archive.RestoreArchived:
+    def restoring(self) -> RestoreArchived:
         return archiving.restoring_from(self.store)
 
     def archive(self, *, only: Iterable[date] | None = None) -> list[archiving.Left]:

@@ -31,9 +31,8 @@ class Swapping(Warehouse):
         chosen = list(chosen)
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
-        for _, conformed in rebuild.derive_user_months(
-            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], on_exchange=self.count_swap
-        ):
+        session = self.session(min_play_ms)
+        for _, conformed in rebuild.derive_user_months(session, chosen, on_exchange=self.count_swap):
             counts.update(conformed._asdict())
         return counts
 

@@ -17,14 +17,15 @@ from myi_pipelines.warehouse import (
     binary_copy,
     catalog,
     events,
+    import_jobs,
     landing,
     partitions,
     stats,
     user_months,
     users,
 )
-from myi_pipelines.warehouse.archive import RestoreArchived
 from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.session import RestoreArchived, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
@@ -51,7 +52,7 @@ class Warehouse(NamedTuple):
     status_conn: Connection
 
     @property
-    def bringing_back(self) -> RestoreArchived | None:
+    def restoring(self) -> RestoreArchived | None:
         """How archived slices come back when they are needed; None: not at all."""
         return None
 
@@ -68,16 +69,13 @@ class Warehouse(NamedTuple):
         source: Iterable[Batch] | None = None,
     ) -> landing.Landed:
         """Land plays as one file, whose hash depends on the plays, their order and the salt."""
-        return landing.land_upload(
-            self.conn,
-            self.status_conn,
-            user_id=user_id,
-            file_name="history.json",
-            sha256=sha256_of(plays, salt),
-            total_bytes=len(plays),
-            batches=map(binary_copy.Packer(MIN_PLAY_MS).pack, batches(plays, batch_rows) if source is None else source),
-            restore_archived=self.bringing_back,
-        )
+        packed = map(binary_copy.Packer(MIN_PLAY_MS).pack, batches(plays, batch_rows) if source is None else source)
+        file = import_jobs.UploadedFile(user_id, "history.json", sha256_of(plays, salt), len(plays))
+        return landing.land_upload(self.session(), file, packed)
+
+    def session(self, min_play_ms: int = MIN_PLAY_MS) -> Session:
+        """Both connections, with what tests count as a play and how archived months are restored."""
+        return Session(self.conn, [self.status_conn], min_play_ms=min_play_ms, restore_archived=self.restoring)
 
     def poll(self, user_id: int, rows: Iterable[Polled]) -> int:
         seen = [landing.PolledPlay(row.played_at, row.spotify_id, row.duration_ms) for row in rows]
@@ -91,20 +89,16 @@ class Warehouse(NamedTuple):
         chosen = list(chosen)
         partitions.ensure_months(self.conn, {one.month for one in chosen})
         counts: Counter[str] = Counter()
-        for _, conformed in events.conform_user_months(
-            self.conn, chosen, min_play_ms=min_play_ms, helpers=[self.status_conn], restore_archived=self.bringing_back
-        ):
+        for _, conformed in events.conform_user_months(self.session(min_play_ms), chosen):
             counts.update(conformed._asdict())
         return counts
 
     def refresh(self, user_id: int, months: Sequence[date]) -> None:
-        stats.refresh_stats(self.conn, user_id, months, restore_archived=self.bringing_back)
+        stats.refresh_stats(self.session().on(self.conn), user_id, months)
 
     def refresh_together(self, chosen: Sequence[UserMonth], *, recount: bool) -> None:
         """Where enough listeners share a month, in one transaction."""
-        for _ in stats.refresh_user_months(
-            [self.conn, self.status_conn], chosen, recount=recount, restore_archived=self.bringing_back
-        ):
+        for _ in stats.refresh_user_months(self.session(), chosen, recount=recount):
             pass
 
     def stale(self, user_id: int, stage: Stage) -> list[UserMonth]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from myi_pipelines.ingest.uploads.landing_files import land_file
+from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
 from myi_pipelines.operations.archiving import archive_months
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.orchestration.partitions import last_month
@@ -22,7 +22,6 @@ from myi_pipelines.sources.exports import Limits
 from myi_pipelines.warehouse.archive import first_kept_month
 from myi_pipelines.warehouse.partition_maintenance import maintain
 from myi_pipelines.warehouse.partitions import months_between
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 
 LISTENER = "anna"
@@ -89,16 +88,7 @@ def main(url: str, doing: str, path: str) -> None:
     now = datetime.now(UTC)
     with open_warehouse(url) as warehouse:
         if doing == "import":
-            land_file(
-                warehouse.conn,
-                warehouse.status_conn,
-                Path(path),
-                user_id=warehouse.user(LISTENER, "UTC"),
-                limits=Limits(),
-                min_play_ms=MIN_PLAY_MS,
-                on_note=lambda note: None,
-                on_batch=lambda batch, total: None,
-            )
+            land_file(warehouse.session(), WaitingFile(Path(path), warehouse.user(LISTENER, "UTC"), Limits()))
             warehouse.settle([warehouse.user(LISTENER, "UTC")])
         elif doing == "maintain":
             assert maintain(warehouse.conn, months_between(now.date(), last_month())) is not None

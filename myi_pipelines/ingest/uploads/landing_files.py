@@ -5,58 +5,51 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from myi_pipelines.ingest.uploads.parallel_reading import read_packed
 from myi_pipelines.sources.exports import HistoryError, Limits, NoHistory, NotAnArray, Upload, open_upload, printable
-from myi_pipelines.warehouse.archive import RestoreArchived
 from myi_pipelines.warehouse.binary_copy import PackedBatch
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.import_jobs import UploadedFile
 from myi_pipelines.warehouse.landing import Landed, land_upload
+from myi_pipelines.warehouse.session import Session
 
 NOT_EXPORTS = (NoHistory, NotAnArray)
 """Errors of files that nothing is wrong with, like the other JSON files in the folder that Spotify sends."""
 
 OnBatch = Callable[[PackedBatch, int], None]
-"""Told of every batch and of the bytes in the whole upload."""
+"""Called with every batch and the number of bytes in the whole upload."""
 
 
-def land_file(
-    conn: Connection,
-    status_conn: Connection,
-    path: Path,
-    *,
-    user_id: int,
-    limits: Limits,
-    min_play_ms: int,
-    on_note: Callable[[str], None],
-    on_batch: OnBatch,
-    pass_over: tuple[type[HistoryError], ...] = (),
-    restore_archived: RestoreArchived | None = None,
-) -> Landed:
+def _no_progress(batch: PackedBatch, total_bytes: int) -> None:
+    pass
+
+
+class WaitingFile(NamedTuple):
+    """A file of a user that is to be landed."""
+
+    path: Path
+    user_id: int
+    limits: Limits
+    may_be_other: bool = False
+    """It lies in a folder as Spotify sends it, where other files are normal: one that is no export gets no job."""
+
+
+def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progress) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
-    Raises HistoryError for a file that is no readable export, or that was changed meanwhile. It then has a FAILED
-    import job that says why, unless the error is one of those to ``pass_over``.
+    Raises HistoryError for a file that is no readable export, or that was changed in the meantime. It then has a FAILED
+    import job that says why, unless it is no export and ``may_be_other``.
     """
     try:
-        upload = open_upload(path, limits)
-    except pass_over:
-        raise
+        upload = open_upload(file.path, file.limits)
     except HistoryError as error:
-        _record_failure(conn, status_conn, path, error, user_id=user_id)
+        if not (file.may_be_other and isinstance(error, NOT_EXPORTS)):
+            _record_failure(session, file, error)
         raise
-    with upload, closing(read_packed(upload, limits, min_play_ms)) as batches:
-        return land_upload(
-            conn,
-            status_conn,
-            user_id=user_id,
-            file_name=upload.name,
-            sha256=upload.sha256,
-            total_bytes=upload.total_bytes,
-            batches=_told(batches, upload, on_batch),
-            on_note=on_note,
-            restore_archived=restore_archived,
-        )
+    with upload, closing(read_packed(upload, file.limits, session.min_play_ms)) as batches:
+        landing_file = UploadedFile(file.user_id, upload.name, upload.sha256, upload.total_bytes)
+        return land_upload(session, landing_file, _reported(batches, upload, on_batch))
 
 
 def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
@@ -68,32 +61,22 @@ def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
         return None
 
 
-def _told(batches: Iterable[PackedBatch], upload: Upload, on_batch: OnBatch) -> Iterator[PackedBatch]:
+def _reported(batches: Iterable[PackedBatch], upload: Upload, on_batch: OnBatch) -> Iterator[PackedBatch]:
     for batch in batches:
         on_batch(batch, upload.total_bytes)
         yield batch
 
 
-def _record_failure(
-    conn: Connection, status_conn: Connection, path: Path, error: HistoryError, *, user_id: int
-) -> None:
-    """A file that cannot be opened as an export gets a FAILED import job too, unless not even its bytes can be read."""
+def _record_failure(session: Session, file: WaitingFile, error: HistoryError) -> None:
+    """Give a file that cannot be opened as an export a FAILED import job, unless not even its bytes can be read."""
     try:
-        with path.open("rb") as file:
-            sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        with file.path.open("rb") as opened:
+            sha256, size = hashlib.file_digest(opened, "sha256").hexdigest(), opened.tell()
     except OSError:
         return
-    land_upload(
-        conn,
-        status_conn,
-        user_id=user_id,
-        file_name=printable(path.name),
-        sha256=sha256,
-        total_bytes=size,
-        batches=_nothing_but(error),
-    )
+    land_upload(session, UploadedFile(file.user_id, printable(file.path.name), sha256, size), _raising(error))
 
 
-def _nothing_but(error: HistoryError) -> Iterator[PackedBatch]:
+def _raising(error: HistoryError) -> Iterator[PackedBatch]:
     yield from ()
     raise error

@@ -31,7 +31,6 @@ _NUMBERS_THERE: Final = 1 << 30
 
 _LENGTH: Final = Struct("!Q")
 _MEMBER: Final = Struct("!I")
-_PROJECT: Final = Path(__file__).resolve().parents[3]
 
 
 class ReaderDied(FailedError):
@@ -89,10 +88,8 @@ class _OtherReader:
         """Unpacked, of the batches that have been taken."""
         self._taken = 0
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the reader is left
-        paths = filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "myi_pipelines.ingest.uploads.parallel_reading"],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
             stdout=self._file,
             pass_fds=[task.queue],

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
 from myi_pipelines.ingest.uploads import waiting_files
-from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS, OnBatch, land_file
+from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS, OnBatch, WaitingFile, land_file
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
@@ -26,6 +26,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.import_jobs import JobInProgress
 from myi_pipelines.warehouse.landing import Landed
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_months, months_between
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.users import InvalidUserName, UnknownTimezone, ensure_user
 
 UPLOADS_READABLE = "uploads_readable"
@@ -54,14 +55,6 @@ class ImportConfig(dg.Config):
     timezone: str | None = Field(default=None, description="IANA name of the listener's time zone, if it is to be set.")
 
 
-class Intake(NamedTuple):
-    """What became of a run's files."""
-
-    landed: list[Landed]
-    problems: list[str]
-    """A line for each file that was not landed."""
-
-
 @dg.multi_asset(
     name="imported_plays",
     specs=[IMPORTED_PLAYS_SPEC],
@@ -82,91 +75,84 @@ def imported_plays(
     archive: Archive,
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
-    with warehouse.connection() as conn, warehouse.connection() as status_conn:
-        ensure_months(conn, months_between(datetime.now(UTC).date(), last_month()))
-        intake = Intake([], [])
+    with warehouse.session(restore_archived=archive.restore_archived, on_note=context.log.warning) as session:
+        ensure_months(session.conn, months_between(datetime.now(UTC).date(), last_month()))
+        run = _FileRun(context, session, uploads_folder)
         if config.files:
-            user_id = _listener(conn, config)
+            user_id = _user_of(session.conn, config)
             for file in config.files:
-                _take_in(context, conn, status_conn, Path(file), user_id, warehouse, uploads_folder, archive, intake)
-        sizes = reporting.month_sizes(conn, IMPORTED_PLAYS, months_of(context))
+                run.land(Path(file), user_id)
+        sizes = reporting.month_sizes(session.conn, IMPORTED_PLAYS, months_of(context))
     report_months(
         context,
         "imported_plays",
         by_month={
             month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes} for month, size in sizes.items()
         },
-        summary=_summary(config, intake, time.monotonic() - began),
+        summary=_summary(config, run, time.monotonic() - began),
     )
-    yield dg.MaterializeResult(check_results=[_readable(config, intake)])
+    yield dg.MaterializeResult(check_results=[_readable(config, run)])
 
 
-def _listener(conn: Connection, config: ImportConfig) -> int:
+def _user_of(conn: Connection, config: ImportConfig) -> int:
     try:
         return ensure_user(conn, config.user, config.timezone)
     except (InvalidUserName, UnknownTimezone) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-def _take_in(
-    context: AssetExecutionContext,
-    conn: Connection,
-    status_conn: Connection,
-    path: Path,
-    user_id: int,
-    warehouse: Warehouse,
-    folder: UploadsFolder,
-    archive: Archive,
-    intake: Intake,
-) -> None:
-    """Land one file and clear it away. A file that cannot be read is a line, not the end of the run."""
-    signature = waiting_files.FileSignature.of(path)
-    if signature is None:
-        context.log.warning(f"{path.name}: is no longer there; an earlier attempt of this run may have taken it in")
-        return
-    not_exports = NOT_EXPORTS if waiting_files.is_in_dropped_folder(folder.path, path) else ()
-    try:
-        landed = land_file(
-            conn,
-            status_conn,
-            path,
-            user_id=user_id,
-            limits=folder.limits,
-            min_play_ms=warehouse.shortest_play_ms,
-            on_note=context.log.warning,
-            on_batch=_progress_log(context, path.name),
-            pass_over=not_exports,
-            restore_archived=archive.restore_archived,
-        )
-    except not_exports as error:
-        context.log.info(f"passed over: {error}")
-        _clear_away(intake, folder.path, path, signature, None)
-    except (ChangedWhileRead, JobInProgress) as error:
-        intake.problems.append(str(error))  # stays where it is: it has another chance
-    except HistoryError as error:
-        intake.problems.append(str(error))
-        _clear_away(intake, folder.path, path, signature, str(error))
-    else:
-        intake.landed.append(landed)
-        context.log.info(_outcome(path.name, landed))
-        _clear_away(intake, folder.path, path, signature, None)
+class _FileRun:
+    """The files of one run: each is landed and moved away on its own, and one that cannot be read stops no other."""
 
+    def __init__(self, context: AssetExecutionContext, session: Session, folder: UploadsFolder) -> None:
+        self.landed: list[Landed] = []
+        self.problems: list[str] = []
+        """A line for each file that was not landed."""
+        self._context = context
+        self._session = session
+        self._folder = folder
 
-def _clear_away(
-    intake: Intake, folder: Path, path: Path, signature: waiting_files.FileSignature, failure: str | None
-) -> None:
-    """Move a file that waited in the uploads folder. One that was replaced since it was read waits there again."""
-    if waiting_files.owner(folder, path) is None or waiting_files.FileSignature.of(path) != signature:
-        return
-    try:
-        if failure is None:
-            waiting_files.move_to_imported(folder, path)
+    def land(self, path: Path, user_id: int) -> None:
+        """Land one file and move it out of the uploads folder, whatever came of it."""
+        signature = waiting_files.FileSignature.of(path)
+        if signature is None:
+            self._context.log.warning(
+                f"{path.name}: is no longer there; an earlier attempt of this run may have landed it"
+            )
+            return
+        may_be_other = waiting_files.is_in_dropped_folder(self._folder.path, path)
+        file = WaitingFile(path, user_id, self._folder.limits, may_be_other)
+        failure = None
+        try:
+            landed = land_file(self._session, file, _progress_log(self._context, path.name))
+        except (ChangedWhileRead, JobInProgress) as error:
+            self.problems.append(str(error))  # stays where it is: it has another chance
+            return
+        except HistoryError as error:
+            if may_be_other and isinstance(error, NOT_EXPORTS):
+                self._context.log.info(f"passed over: {error}")
+            else:
+                failure = str(error)
+                self.problems.append(failure)
         else:
-            waiting_files.move_to_failed(folder, path, failure)
-    except OSError as error:
-        intake.problems.append(
-            f"{path.name}: was read, but cannot be moved out of the way: {error.strerror or error}; move it by hand"
-        )
+            self.landed.append(landed)
+            self._context.log.info(_outcome(path.name, landed))
+        self._move_away(path, signature, failure)
+
+    def _move_away(self, path: Path, signature: waiting_files.FileSignature, failure: str | None) -> None:
+        """Move a file that waited in the uploads folder. One that was replaced since it was read waits there again."""
+        folder = self._folder.path
+        if waiting_files.owner(folder, path) is None or waiting_files.FileSignature.of(path) != signature:
+            return
+        try:
+            if failure is None:
+                waiting_files.move_to_imported(folder, path)
+            else:
+                waiting_files.move_to_failed(folder, path, failure)
+        except OSError as error:
+            self.problems.append(
+                f"{path.name}: was read, but cannot be moved out of the way: {error.strerror or error}; move it by hand"
+            )
 
 
 def _progress_log(context: AssetExecutionContext, name: str) -> OnBatch:
@@ -191,40 +177,40 @@ def _outcome(name: str, landed: Landed) -> str:
     )
 
 
-def _summary(config: ImportConfig, intake: Intake, seconds: float) -> Metadata:
+def _summary(config: ImportConfig, run: _FileRun, seconds: float) -> Metadata:
     if not config.files:
         return {}
     rejected: Counter[str] = Counter()
     months: set[date] = set()
-    for landed in intake.landed:
+    for landed in run.landed:
         rejected.update(landed.rejected)
         months.update(landed.months)
-    rows = sum(landed.total_rows for landed in intake.landed)
+    rows = sum(landed.total_rows for landed in run.landed)
     summary: dict[str, Any] = {
         "user": config.user,
-        "files_landed": sum(not landed.known for landed in intake.landed),
-        "files_known": sum(landed.known for landed in intake.landed),
+        "files_landed": sum(not landed.known for landed in run.landed),
+        "files_known": sum(landed.known for landed in run.landed),
         "total_rows": rows,
-        "added_rows": sum(landed.added_rows for landed in intake.landed),
-        "duplicate_rows": sum(landed.duplicate_rows for landed in intake.landed),
+        "added_rows": sum(landed.added_rows for landed in run.landed),
+        "duplicate_rows": sum(landed.duplicate_rows for landed in run.landed),
         "rejected": dict(rejected.most_common()),
-        "cleaned_rows": sum(landed.cleaned for landed in intake.landed),
+        "cleaned_rows": sum(landed.cleaned for landed in run.landed),
         "months": len(months),
         "seconds": round(seconds, 2),
         "rows_per_second": per_second(rows, seconds),
     }
-    if intake.problems:
-        summary["problems"] = markdown_list(intake.problems)
+    if run.problems:
+        summary["problems"] = markdown_list(run.problems)
     return summary
 
 
-def _readable(config: ImportConfig, intake: Intake) -> dg.AssetCheckResult:
+def _readable(config: ImportConfig, run: _FileRun) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"files": len(config.files)}
-    if intake.problems:
-        metadata["problems"] = dg.MetadataValue.json(intake.problems)
+    if run.problems:
+        metadata["problems"] = dg.MetadataValue.json(run.problems)
     return dg.AssetCheckResult(
         check_name=UPLOADS_READABLE,
-        passed=not intake.problems,
-        description="; ".join(intake.problems) or "Nothing was wrong with the run's files.",
+        passed=not run.problems,
+        description="; ".join(run.problems) or "Nothing was wrong with the run's files.",
         metadata=metadata,
     )

@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-import psycopg
 from dagster import AssetExecutionContext
 
 from myi_pipelines.orchestration.assets.charts import bar_chart
-from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
+from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, reason_of, report_months
 from myi_pipelines.orchestration.assets.specs import EVENTS, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
@@ -22,7 +21,8 @@ from myi_pipelines.warehouse.archive import archived_around, hold_months
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS
 from myi_pipelines.warehouse.rebuild import derive_user_months
 from myi_pipelines.warehouse.reporting import MonthSize
-from myi_pipelines.warehouse.user_months import Stage, UserMonth
+from myi_pipelines.warehouse.session import Failure
+from myi_pipelines.warehouse.user_months import Stage
 
 DERIVED = "every_slice_derived"
 SECONDS_BETWEEN_PROGRESS = 5
@@ -53,7 +53,7 @@ LISTENING_EVENTS_SPEC = table_spec(
         dg.AssetCheckSpec(
             DERIVED,
             asset="listening_events",
-            description="Every slice of the latest run could be derived. Those that could not stay marked.",
+            description="Every user-month of the latest run could be derived. Those that could not stay invalidated.",
         )
     ],
     backfill_policy=SINGLE_RUN,
@@ -63,45 +63,38 @@ def listening_events(
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     months = months_of(context)
-    with warehouse.connection() as conn, warehouse.connection() as helper:
-        slices = user_months_of_run(context, conn, config, Stage.EVENTS, months)
-        if archived := archived_around(conn, slices, with_neighbours=False):
+    problems: list[str] = []
+
+    def note_failure(failure: Failure) -> None:
+        problems.append(f"{failure.month:%Y-%m} of user {failure.user_id}: {reason_of(failure.error)}")
+        context.log.error(f"{problems[-1]}; the user-month stays invalidated, the others go on")
+
+    restore = archive.restore_archived
+    with warehouse.session(restore_archived=restore, on_failure=note_failure) as session:
+        conn = session.conn
+        chosen = user_months_of_run(context, conn, config, Stage.EVENTS, months)
+        if archived := archived_around(conn, chosen, with_neighbours=False):
             if not config.only_invalidated:
                 hold_months(conn, months, datetime.now(UTC) + HELD)
-            back = archive.restore_archived(conn, archived)
-            context.log.info(f"{back:,} slices came back from the archive")
-        context.log.info(f"{len(slices):,} slices to conform")
+            restored = restore(conn, archived)
+            context.log.info(f"{restored:,} user-months restored from the archive")
+        context.log.info(f"{len(chosen):,} user-months to conform")
         counts: dict[date, Counter[str]] = {}
-        swapped: list[date] = []
-        problems: list[str] = []
-
-        def note_trouble(one: UserMonth, error: psycopg.Error) -> None:
-            reason = error.diag.message_primary or type(error).__name__
-            problems.append(f"{one.month:%Y-%m} of listener {one.user_id}: {reason}")
-            context.log.error(f"{problems[-1]}; the slice stays marked, the others go on")
-
-        derived = derive_user_months(
-            conn,
-            slices,
-            min_play_ms=warehouse.shortest_play_ms,
-            helpers=[helper],
-            restore_archived=archive.restore_archived,
-            on_trouble=note_trouble,
-            on_exchange=swapped.append,
-        )
+        exchanged: list[date] = []
+        derived = derive_user_months(session, chosen, on_exchange=exchanged.append)
         last = began
         for done, (one, conformed) in enumerate(derived, start=1):
             counts.setdefault(one.month, Counter()).update(conformed._asdict())
             if time.monotonic() - last >= SECONDS_BETWEEN_PROGRESS:
                 last = time.monotonic()
-                context.log.info(f"{done:,} of {len(slices):,} slices conformed, now at {one.month:%Y-%m}")
+                context.log.info(f"{done:,} of {len(chosen):,} user-months conformed, now at {one.month:%Y-%m}")
         seconds = time.monotonic() - began
         sizes = reporting.month_sizes(conn, LISTENING_EVENTS, months)
     report_months(
         context,
         "listening_events",
         by_month={month: _of_month(size, counts.get(month)) for month, size in sizes.items()},
-        summary={**_summary(len(slices), counts, sizes, seconds), "run_months_swapped": len(swapped)},
+        summary={**_summary(len(chosen), counts, sizes, seconds), "run_months_exchanged": len(exchanged)},
     )
     yield dg.MaterializeResult(check_results=[_all_derived(problems)])
 
@@ -110,8 +103,8 @@ def _all_derived(problems: Sequence[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=DERIVED,
         passed=not problems,
-        description="; ".join(problems[:PROBLEMS_SHOWN]) or "Every slice was derived.",
-        metadata={"slices_not_derived": len(problems)}
+        description="; ".join(problems[:PROBLEMS_SHOWN]) or "Every user-month was derived.",
+        metadata={"user_months_not_derived": len(problems)}
         | ({"problems": markdown_list(problems[:PROBLEMS_SHOWN])} if problems else {}),
     )
 

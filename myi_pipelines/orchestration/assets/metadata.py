@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import psycopg
 from dagster import AssetExecutionContext
 
 from myi_pipelines.orchestration.partitions import key_of, months_of
@@ -53,3 +54,8 @@ def _plain(text: str) -> str:
     for sign in "\\`*_[]<>|":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("\n", " ")
+
+
+def reason_of(error: psycopg.Error) -> str:
+    """Why the server refused something, in its own first line."""
+    return error.diag.message_primary or type(error).__name__

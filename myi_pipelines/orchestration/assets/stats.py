@@ -10,11 +10,16 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-import psycopg
 from dagster import AssetExecutionContext
 
 from myi_pipelines.orchestration.assets.charts import bar_chart
-from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, markdown_table, report_months
+from myi_pipelines.orchestration.assets.metadata import (
+    Metadata,
+    markdown_list,
+    markdown_table,
+    reason_of,
+    report_months,
+)
 from myi_pipelines.orchestration.assets.specs import STATS, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
@@ -23,6 +28,7 @@ from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import invariants, reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS
+from myi_pipelines.warehouse.session import Failure
 from myi_pipelines.warehouse.stats import refresh_user_months
 from myi_pipelines.warehouse.user_months import Stage
 
@@ -91,25 +97,19 @@ def stats(
     context: AssetExecutionContext, config: UserMonthConfig, warehouse: Warehouse, archive: Archive
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
-    with warehouse.connection() as conn, warehouse.connection() as helper:
-        slices = user_months_of_run(context, conn, config, Stage.STATS, months_of(context))
-        listeners = sorted({one.user_id for one in slices})
+    problems: list[str] = []
+
+    def note_failure(failure: Failure) -> None:
+        problems.append(f"user {failure.user_id}: {reason_of(failure.error)}")
+        context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
+
+    with warehouse.session(restore_archived=archive.restore_archived, on_failure=note_failure) as session:
+        conn = session.conn
+        chosen = user_months_of_run(context, conn, config, Stage.STATS, months_of(context))
+        listeners = sorted({one.user_id for one in chosen})
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
-        problems: list[str] = []
-
-        def note(user_id: int, error: psycopg.Error) -> None:
-            problems.append(f"listener {user_id}: {error.diag.message_primary or type(error).__name__}")
-            context.log.error(f"{problems[-1]}; their statistics stay as they were, the others go on")
-
-        refreshing = refresh_user_months(
-            [conn, helper],
-            slices,
-            recount=not config.only_invalidated,
-            restore_archived=archive.restore_archived,
-            on_trouble=note,
-        )
-        for refreshed in refreshing:
+        for refreshed in refresh_user_months(session, chosen, recount=not config.only_invalidated):
             months.update(one.month for one in refreshed.slices)
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "slices"})
             context.log.info(f"{len(refreshed.slices):,} slices recomputed together, {months.total():,} in all")

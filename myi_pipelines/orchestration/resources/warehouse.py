@@ -1,6 +1,6 @@
 """The warehouse's connections for Dagster: a small psycopg pool that lives as long as a run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database import connections
 from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.session import Failure, RestoreArchived, Session
 
 RETRIES = 2
 SECONDS_BETWEEN_RETRIES = 2
@@ -56,6 +57,25 @@ class Warehouse(dg.ConfigurableResource[Any]):
     def shortest_play_ms(self) -> int:
         """Milliseconds from which a play counts."""
         return load_settings().min_play_ms if self.min_play_ms is None else self.min_play_ms
+
+    @contextmanager
+    def session(
+        self,
+        *,
+        restore_archived: RestoreArchived | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
+        on_note: Callable[[str], None] = lambda line: None,
+    ) -> Iterator[Session]:
+        """Two connections of the run's pool with the run's rules: see ``Session``."""
+        with self.connection() as conn, self.connection() as helper:
+            yield Session(
+                conn,
+                [helper],
+                min_play_ms=self.shortest_play_ms,
+                restore_archived=restore_archived,
+                on_failure=on_failure,
+                on_note=on_note,
+            )
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from psycopg import sql
 
-SQL_FOLDER = Path(__file__).resolve().parents[3] / "sql"
+from myi_pipelines.package_files import package_path
+
+SQL_FOLDER = package_path("sql")
 
 
 @cache

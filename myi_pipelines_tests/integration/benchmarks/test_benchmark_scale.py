@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import dashboard, exports, many_accounts, many_listeners, pipeline, scale
+from benchmarks import dashboard, exports, many_accounts, many_listeners, scale
 from benchmarks.many_listeners import MONTHS, Listener
 from benchmarks.plans import executed, nodes
 from myi_pipelines.serving import dashboards as questions
 from myi_pipelines.warehouse import events, invariants, stats, users
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.partitions import ensure_months, month_of, next_month, partition_name
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines_tests.support import shared_servers
 from myi_pipelines_tests.support.shared_servers import SessionServers
@@ -50,10 +51,10 @@ def test_a_warehouse_that_was_built_at_once_is_what_its_landed_plays_lead_to(
     assert invariants.check(many) == []
     for listener in listeners:
         slices = [UserMonth(listener.user_id, month) for month in BUILT]
-        conformed = [one for _, one in events.conform_user_months(many, slices, min_play_ms=pipeline.MIN_PLAY_MS)]
+        conformed = [one for _, one in events.conform_user_months(Session(many), slices)]
         assert [one.written for one in conformed] == [0] * len(BUILT)
         assert all(one.unchanged for one in conformed)
-        refreshed = stats.refresh_stats(many, listener.user_id, BUILT)
+        refreshed = stats.refresh_stats(Session(many), listener.user_id, BUILT)
         assert refreshed == stats.Refreshed(tuple(slices))
 
 
@@ -123,7 +124,9 @@ def test_recent_plays_include_those_that_no_statistic_counts_yet(conn: Connectio
     now = datetime.now(UTC).replace(microsecond=0)
     assert questions.recent_plays(conn, user_id) == []
     _events(conn, user_id, [now - timedelta(days=day) for day in range(70)])
-    stats.refresh_stats(conn, user_id, sorted({(now - timedelta(days=day)).date().replace(day=1) for day in range(70)}))
+    stats.refresh_stats(
+        Session(conn), user_id, sorted({(now - timedelta(days=day)).date().replace(day=1) for day in range(70)})
+    )
     _events(conn, user_id, [now - timedelta(minutes=5)])
     plays = questions.recent_plays(conn, user_id)
     assert len(plays) == questions.EACH
@@ -135,7 +138,7 @@ def test_recent_plays_reach_back_as_far_as_needed_when_events_are_gone(conn: Con
     now = datetime.now(UTC).replace(microsecond=0)
     days = [now - timedelta(days=day) for day in range(70)]
     _events(conn, user_id, days)
-    stats.refresh_stats(conn, user_id, sorted({day.date().replace(day=1) for day in days}))
+    stats.refresh_stats(Session(conn), user_id, sorted({day.date().replace(day=1) for day in days}))
     conn.execute("DELETE FROM listening_events WHERE played_at > %s", [days[10]])
     assert [play.played_at for play in questions.recent_plays(conn, user_id)] == days[10:60]
 

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from myi_pipelines.cli import app
+from myi_pipelines.settings import PROJECT
 from myi_pipelines_tests.support.cli_fixtures import Myi
 
 
@@ -17,6 +19,11 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+
+
+def test_the_version_is_that_of_the_project_file() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"myi {project['version']}\n"
 
 
 def test_help_imports_neither_dagster_nor_a_database_driver() -> None:

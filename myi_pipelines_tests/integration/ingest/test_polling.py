@@ -16,6 +16,7 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Priority
 from myi_pipelines.warehouse import catalog, events, polls, spotify_accounts, stats, user_months
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, TICK, Harness, keys_of, open_lab
@@ -44,9 +45,9 @@ def derive(harness: Harness, user: LinkedUser) -> None:
     """What a run does after polling."""
     catalog.sync_catalog(harness.conn)
     stale = user_months.invalidated_user_months(harness.conn, Stage.EVENTS, user_id=user.user_id)
-    for _ in events.conform_user_months(harness.conn, stale, min_play_ms=5_000):
+    for _ in events.conform_user_months(Session(harness.conn), stale):
         pass
-    stats.refresh_stats(harness.conn, user.user_id)
+    stats.refresh_stats(Session(harness.conn), user.user_id)
 
 
 # What is stored

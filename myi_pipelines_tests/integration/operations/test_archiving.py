@@ -28,6 +28,7 @@ from myi_pipelines.warehouse import archive, invariants, personal_data, users
 from myi_pipelines.warehouse.archive import UserMonthsArchived, first_kept_month
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.events import conform_user_months
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines.warehouse.stats import refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
@@ -134,7 +135,7 @@ def test_a_late_poll_of_an_archived_month_brings_it_back_before_it_counts(wareho
     again, late = rows[0], rows[1]._replace(played_at=rows[1].played_at + timedelta(hours=5))
     warehouse.poll(user_id, [again, late])
     with pytest.raises(UserMonthsArchived, match="myi unarchive"):
-        list(conform_user_months(warehouse.conn, warehouse.stale(user_id, Stage.EVENTS), min_play_ms=5_000))
+        list(conform_user_months(Session(warehouse.conn), warehouse.stale(user_id, Stage.EVENTS)))
     warehouse.settle([user_id])
     warehouse.restore_archived()
     expected = killable_import.landing(TAG)
@@ -146,7 +147,7 @@ def test_work_without_an_archive_at_hand_says_so_and_changes_nothing(warehouse: 
     warehouse.archive()
     before = warehouse.everything()
     with pytest.raises(UserMonthsArchived, match="2012-03"):
-        refresh_stats(warehouse.conn, listener(warehouse), [MARCH])
+        refresh_stats(Session(warehouse.conn), listener(warehouse), [MARCH])
     assert warehouse.everything() == before
 
 

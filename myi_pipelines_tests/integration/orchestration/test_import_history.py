@@ -16,6 +16,7 @@ from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.rebuild import derive_user_months
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines_tests.support.dagster_harness import (
     IMPORT_SELECTION,
@@ -319,12 +320,12 @@ def test_a_backfill_commits_slice_by_slice_and_its_retry_does_the_rest(
     before = contents(conn)
     marked: list[list[date]] = []
 
-    def breaks_off_once(connection: Connection, slices: Sequence[UserMonth], **options: Any) -> Iterator[object]:
+    def breaks_off_once(session: Session, slices: Sequence[UserMonth], **options: Any) -> Iterator[object]:
         marked.append([month for (month,) in conn.execute("SELECT month FROM invalidated_user_months ORDER BY month")])
         if len(marked) == 1:
-            yield from derive_user_months(connection, list(slices)[:1], **options)
+            yield from derive_user_months(session, list(slices)[:1], **options)
             raise dg.RetryRequested(max_retries=1)
-        yield from derive_user_months(connection, slices, **options)
+        yield from derive_user_months(session, slices, **options)
 
     monkeypatch.setattr("myi_pipelines.orchestration.assets.listening_events.derive_user_months", breaks_off_once)
     result = harness.materialize(instance, MONTHS, selection=["listening_events"])

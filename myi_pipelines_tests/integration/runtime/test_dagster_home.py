@@ -6,7 +6,7 @@ import pytest
 from dagster import DagsterInstance, job, op
 
 from myi_pipelines.runtime.dagster_home import HomeNotWritable, dagster_environment, prepare_dagster_home
-from myi_pipelines.settings import PROJECT, load_settings
+from myi_pipelines.settings import PROJECT, SettingsError, load_settings
 
 
 @op
@@ -41,6 +41,17 @@ def test_the_instance_is_configured_by_the_projects_file(tmp_path: Path) -> None
     (settings.dagster_home / "dagster.yaml").write_text("an old copy")
     prepare_dagster_home(settings)
     assert (settings.dagster_home / "dagster.yaml").resolve() == PROJECT / "dagster.yaml"
+
+
+def test_another_configuration_takes_the_place_of_the_projects(tmp_path: Path) -> None:
+    prepare_dagster_home(load_settings(home=tmp_path))
+    own = tmp_path / "own.yaml"
+    settings = load_settings(home=tmp_path, dagster_yaml=own)
+    with pytest.raises(SettingsError, match=rf'MYI_DAGSTER_YAML="{own}": expected a file'):
+        prepare_dagster_home(settings)
+    own.touch()
+    prepare_dagster_home(settings)
+    assert (settings.dagster_home / "dagster.yaml").readlink() == own
 
 
 def test_a_child_process_gets_every_setting(tmp_path: Path) -> None:

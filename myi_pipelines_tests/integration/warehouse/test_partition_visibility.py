@@ -34,6 +34,7 @@ from myi_pipelines.warehouse.partitions import (
     partition_name,
     snapshot,
 )
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
@@ -109,12 +110,12 @@ def test_a_session_that_kept_an_old_list_is_made_to_look_again(
 
 
 def conform(conn: Connection, one: UserMonth) -> None:
-    for _ in events.conform_user_months(conn, [one], min_play_ms=MIN_PLAY_MS):
+    for _ in events.conform_user_months(Session(conn), [one]):
         pass
 
 
 def refresh(conn: Connection, one: UserMonth) -> None:
-    stats.refresh_stats(conn, one.user_id, [one.month])
+    stats.refresh_stats(Session(conn), one.user_id, [one.month])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_nor_by_the_second_connection_of_statistics(warehouse: Warehouse, reader
     one = a_month(warehouse)
     expected = warehouse.tables(one.user_id)
     attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, one.month)
-    stats.refresh_stats(warehouse.conn, one.user_id, [one.month], helper=reader)
+    stats.refresh_stats(Session(warehouse.conn, [reader]), one.user_id, [one.month])
     assert warehouse.tables(one.user_id) == expected
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from myi_pipelines.warehouse import catalog, invariants, partitions, rebuild, shadow_partitions
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, partition_name
+from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.properties.test_listening_properties import Arrival, Home, arrivals, bounded, take_and_check
 from myi_pipelines_tests.support import exchanging, reference
@@ -316,16 +317,11 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other(warehouse: Swapping) -
     warehouse.conn.execute(
         f"ALTER TABLE listening_events ADD CONSTRAINT bad CHECK (user_id <> {bad.user_id} OR played_at >= '2021-06-01')"
     )
-    troubles: list[tuple[UserMonth, psycopg.Error]] = []
-    derived = rebuild.derive_user_months(
-        warehouse.conn,
-        mark_all(warehouse),
-        min_play_ms=reference.MIN_PLAY_MS,
-        on_trouble=lambda one, error: troubles.append((one, error)),
-    )
-    done = {one for one, _ in derived}
-    assert [one for one, _ in troubles] == [bad]
-    assert isinstance(troubles[0][1], psycopg.errors.CheckViolation)
+    failures: list[Failure] = []
+    session = Session(warehouse.conn, min_play_ms=reference.MIN_PLAY_MS, on_failure=failures.append)
+    done = {one for one, _ in rebuild.derive_user_months(session, mark_all(warehouse))}
+    assert [(one.user_id, one.month) for one in failures] == [bad]
+    assert isinstance(failures[0].error, psycopg.errors.CheckViolation)
     assert done == {UserMonth(user_id, month) for user_id in user_ids.values() for month in MONTHS} - {bad}
     assert [one for user_id in user_ids.values() for one in warehouse.stale(user_id, Stage.EVENTS)] == [bad]
     warehouse.conn.execute("ALTER TABLE listening_events DROP CONSTRAINT bad")

@@ -41,7 +41,7 @@ def test_somebody_who_was_forgotten_since_is_left_out(warehouse: Warehouse, othe
     stale = conformed(warehouse, others)
     forgotten = UserMonth(warehouse.user("forgotten", "UTC"), MONTH)
     warehouse.conn.execute("DELETE FROM users WHERE id = %s", [forgotten.user_id])
-    refreshed = stats.refresh_user_months([warehouse.conn, warehouse.status_conn], [*stale, forgotten], recount=True)
+    refreshed = stats.refresh_user_months(warehouse.session(), [*stale, forgotten], recount=True)
     assert sorted(one for each in refreshed for one in each.slices) == sorted(stale)
     assert user_months.invalidated_user_months(warehouse.conn, Stage.STATS) == []
     assert invariants.check(warehouse.conn) == []
@@ -56,10 +56,9 @@ def test_no_row_is_compared_with_every_other_when_the_planner_knows_few_of_the_l
     for one in stale[:2]:
         warehouse.refresh(one.user_id, [one.month])
     warehouse.conn.execute("ANALYZE")
-    conns = [warehouse.conn, warehouse.status_conn]
-    list(stats.refresh_user_months(conns, stale[2:], recount=True))
+    list(stats.refresh_user_months(warehouse.session(), stale[2:], recount=True))
     with executed(warehouse.conn) as plans, executed(warehouse.status_conn) as more_plans:
-        refreshed = list(stats.refresh_user_months(conns, stale[2:], recount=True))
+        refreshed = list(stats.refresh_user_months(warehouse.session(), stale[2:], recount=True))
     assert [len(one.slices) for one in refreshed] == [(LISTENERS - 2) / 2] * 2
     ran = [node for plan in plans + more_plans for node in nodes(plan)]
     assert any(node.get("Relation Name") == "user_artist_stats" for node in ran)

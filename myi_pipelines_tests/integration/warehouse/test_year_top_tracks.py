@@ -20,6 +20,7 @@ from myi_pipelines.serving import dashboards
 from myi_pipelines.warehouse import users
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import ensure_months, month_of
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.stats import Refreshed, refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.properties.test_listening_properties import bounded
@@ -87,7 +88,7 @@ class Ada:
         self.timezone = timezone
 
     def refresh(self, months: Sequence[date] = ()) -> Refreshed:
-        return refresh_stats(self.conn, self.id, months)
+        return refresh_stats(Session(self.conn), self.id, months)
 
     @property
     def kept(self) -> list[Row]:

@@ -31,9 +31,9 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, connect, prepare
 from myi_pipelines.warehouse.events import conform_user_months
 from myi_pipelines.warehouse.poll_pacing import Quota
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.stats import refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, invalidated_user_months
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 
 APPLICATION = "myi soak"
 CLIENT_ID = "client-of-the-soak"
@@ -88,10 +88,10 @@ class Hands:
         """Whatever is stale."""
         sync_catalog(self.conn)
         slices = invalidated_user_months(self.conn, Stage.EVENTS)
-        for _ in conform_user_months(self.conn, slices, min_play_ms=MIN_PLAY_MS):
+        for _ in conform_user_months(Session(self.conn), slices):
             pass
         for user_id in sorted({one.user_id for one in invalidated_user_months(self.conn, Stage.STATS)}):
-            refresh_stats(self.conn, user_id)
+            refresh_stats(Session(self.conn), user_id)
         return len(slices)
 
     def top_lists(self) -> list[tuple[str, str | None]]:

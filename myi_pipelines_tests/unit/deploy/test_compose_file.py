@@ -1,5 +1,6 @@
 import json
 import re
+from importlib.metadata import version
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -50,10 +51,15 @@ def test_every_service_is_contained(deployment: dict[str, Any]) -> None:
 
 
 def test_images_are_pinned(deployment: dict[str, Any]) -> None:
-    bases = [line.split()[1] for line in (PROJECT / "Dockerfile").read_text().splitlines() if line.startswith("FROM")]
-    images = [service["image"] for service in deployment["services"].values()] + bases
+    stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    bases = {base for base, _ in stages} - {name for _, name in stages}
+    images = {service["image"] for service in deployment["services"].values()} | bases
     for image in images:
         assert re.search(r":\d+\.\d+\.\d+|:\d+\.\d+-", image), image
+
+
+def test_our_image_is_tagged_with_the_version(deployment: dict[str, Any]) -> None:
+    assert {deployment["services"][name]["image"] for name in OURS} == {f"myi:{version('myi-pipelines')}"}
 
 
 def test_postgres_is_as_new_as_the_schema_needs(deployment: dict[str, Any]) -> None:

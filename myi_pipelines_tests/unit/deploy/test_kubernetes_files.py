@@ -1,3 +1,4 @@
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -60,5 +61,7 @@ def test_one_image_migrates_and_runs(values: dict[str, Any]) -> None:
     [container] = job["spec"]["template"]["spec"]["containers"]
     [deployed] = values["dagster-user-deployments"]["deployments"]
     assert container["image"] == f"{deployed['image']['repository']}:{deployed['image']['tag']}"
+    assert deployed["image"]["tag"] == f"{version('myi-pipelines')}-kubernetes"
+    assert f"FROM myi:{version('myi-pipelines')}\n" in (FOLDER / "Dockerfile").read_text()
     assert container["command"] == ["myi", "migrate"]
     assert claim["metadata"]["name"] == deployed["volumes"][0]["persistentVolumeClaim"]["claimName"]
