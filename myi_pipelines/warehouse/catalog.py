@@ -73,7 +73,7 @@ def _sync(conn: Connection) -> CatalogCounts:
 
 def _take_in_payloads(conn: Connection, table: str) -> int:
     """Rows with ids take what their payloads say; provisional ones are promoted. Settles who answers to which name."""
-    conn.execute(statement(f"catalog/told_{table}"))
+    conn.execute(statement(f"catalog/payload_{table}"))
     written = _write(conn, f"{table}_with_ids")
     conn.execute(statement(f"catalog/{table}_answer"))
     return written
