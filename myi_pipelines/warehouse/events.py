@@ -204,7 +204,7 @@ def _merge(conn: Connection, stale: UserMonth, bounds: dict[str, Any], *, has_po
     moved: list[tuple[date, date]] = []
     if has_polled_plays:
         met = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()
-        for month in {stale.month, *(month_of(played_at) for (played_at,) in met)}:
+        for month in sorted({stale.month, *(month_of(played_at) for (played_at,) in met)}):
             attach_month(conn, LISTENING_EVENTS, month)
         if met:
             moved = conn.execute(statement("events/upgrade"), bounds).fetchall()

@@ -51,12 +51,12 @@ class Lock(IntEnum):
     """Key: the job. Held by the process that works on it: while it is held, the job is alive."""
     TOP_LISTS = auto()
     """Key: the user. One refresh of a user's top lists at a time."""
+    LINKING = auto()
+    """One Spotify account is linked to a user at a time."""
     SPOTIFY_AUTH = auto()
     """Key: the user. One refresh of a token, login or logout of a user at a time."""
     ENCRYPTION_KEY = auto()
     """Shared: the stored tokens can be read with the key. Exclusive: the key changes."""
-    LINKING = auto()
-    """One Spotify account is linked to a user at a time."""
     CATALOG = auto()
     """Shared: the catalog stays as it is. Exclusive: it takes in names and payloads, or a month is rebuilt."""
     ARCHIVE = auto()
