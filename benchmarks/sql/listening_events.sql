@@ -1,4 +1,4 @@
--- One row per event of a month: what conforming its slices makes of plays that only one source tells.
+-- One row per event of a month: the result of conforming its user-months if each play comes from one source.
 INSERT INTO {partition} (id, user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)
 SELECT nextval('listening_events_id_seq'), user_id, track_id, played_at, ms_played, source, is_estimated, ms_played < 30000
 FROM (SELECT p.user_id, link.track_id, p.played_at, p.ms_played, 'IMPORT'::source AS source, false AS is_estimated
