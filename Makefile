@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up check test bench bench-scale wheel lock clean
+.PHONY: help setup setup-dev demo up check test schema bench bench-scale wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,9 +28,13 @@ check: setup-dev  ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 test: check  ## Lint, formatting, types and all tests
 	$(BIN)/pytest -n auto
+
+schema: setup-dev  ## Write sql/schema.sql and sql/schema.json from what the migrations make
+	@$(BIN)/python -m myi_pipelines_tests.migrations.schema_files
 
 bench: setup  ## Measure imports and what Spotify costs, and print tables
 	@$(BIN)/python -m benchmarks

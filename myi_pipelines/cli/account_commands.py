@@ -44,7 +44,7 @@ def login(
     """Link a Spotify account: new plays, top lists and metadata then come by themselves.
 
     A listener who has imported a history keeps it. Repeat it every six months, when Spotify ends the authorization;
-    `myi accounts` tells when.
+    `myi accounts` shows when.
 
     Examples:
 
@@ -60,7 +60,7 @@ def login(
     settings = read_settings()
     spotify_app = app_of(settings)
     keys = TokenKeys.of_settings(settings)
-    keys.cipher()  # A key that cannot be used is better found out before anybody agrees to anything.
+    keys.cipher()  # Find an unusable key before the user agrees to anything at Spotify.
     ready_servers(settings, redis=True)
     with warehouse_connection(settings):
         pass  # its server runs and its schema is current
@@ -97,7 +97,7 @@ def _open_browser(url: str) -> bool:
 
 
 def _pasted(attempt: "LoginAttempt") -> str:
-    """The address that somebody copied from a browser elsewhere."""
+    """The address that the user copied from a browser on another machine."""
     from myi_pipelines.ingest.spotify.login import NotAnAnswer, WrongState, code_in
 
     typer.echo(f"Open this address in any browser and agree:\n\n{attempt.url}\n")

@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def message_for_user(error: Exception) -> str | None:
-    """What to tell the user about an error; None for a bug, which deserves its traceback.
+    """What to say to the user about an error; None for a bug, which deserves its traceback.
 
     The package's own errors are written for the user. A server that cannot be reached and a file that cannot be used
     are the user's to correct as well.
@@ -125,7 +125,7 @@ def message_for_user(error: Exception) -> str | None:
 
 
 def _of_postgres(error: Any) -> str:
-    """What to tell of an error of psycopg, or of psycopg2, which Dagster uses."""
+    """What to say about an error of psycopg, or of psycopg2, which Dagster uses."""
     reason = one_line(error.diag.message_primary or str(error))
     if DISK_FULL in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
         return f"PostgreSQL: {reason}; make room on its disk and run the same command again"
@@ -163,7 +163,7 @@ def read_settings() -> "Settings":
 
 
 def ready_servers(settings: "Settings", *, redis: bool) -> None:
-    """Start the embedded PostgreSQL, and Redis for whoever needs it, when they do not run."""
+    """Start the embedded PostgreSQL, and Redis where a command needs it, when they do not run."""
     from myi_pipelines.runtime.servers import ALL, POSTGRES, start_servers
 
     started = start_servers(settings, ALL if redis else [POSTGRES])

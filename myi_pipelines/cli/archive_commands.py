@@ -51,7 +51,7 @@ def archive(
     except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None
-    told = done.told("archived_months")
+    told = done.metadata_of("archived_months")
     output().print(
         f"[bold]{told['run_months']:,} months archived[/bold], {told['run_rows']:,} rows in "
         f"{told['run_bytes']:,} bytes, {done.seconds:.1f} s",

@@ -1,4 +1,4 @@
-"""The progress bar of ``myi import``: it watches the database, as anybody could, and draws. It changes nothing."""
+"""The progress bar of ``myi import``: it reads the database and draws. It changes nothing."""
 
 import io
 import os
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 @contextmanager
 def shown(console: Console, conn: Connection, user_id: int) -> Iterator[None]:
-    """Draw the progress of a listener's import while the block runs. Nothing is drawn where nobody looks.
+    """Draw the progress of a user's import while the block runs. Nothing is drawn where there is no terminal.
 
     The connection is this function's alone until the block ends.
     """

@@ -27,7 +27,7 @@ class NothingToImport(InputError):
 
 
 class ImportSummary(NamedTuple):
-    """What an import did, as its materializations tell it too."""
+    """What an import did, as its materializations show it too."""
 
     run_id: str
     files: int
@@ -64,7 +64,7 @@ class ImportSummary(NamedTuple):
 def import_files(
     settings: Settings, paths: Sequence[Path], user: str, timezone: str | None, console: Console
 ) -> ImportSummary:
-    """Import files and folders for a listener, showing progress; the warehouse must be running and migrated.
+    """Import files and folders for a user, showing progress; the warehouse must be running and migrated.
 
     A file that cannot be read is a problem of the summary; the others are imported all the same. Raises
     NothingToImport, RunInterrupted, RunFailed, and InvalidUserName or UnknownTimezone, each with one line.
@@ -75,8 +75,8 @@ def import_files(
     files, months = _survey(paths, limits, console)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
         user_id = ensure_user(conn, user, timezone)
-        stale = reporting.invalidated_range(conn, user_id=user_id)
-        months += [month for month in (stale.first, stale.last) if month]
+        invalidated = reporting.invalidated_range(conn, user_id=user_id)
+        months += [month for month in (invalidated.first, invalidated.last) if month]
         with shown(console, conn, user_id):
             done = _run(settings, files, user, months)
     return _summary(done, len(files))
@@ -125,8 +125,8 @@ def _run(settings: Settings, files: Sequence[Path], user: str, months: list[date
 
 
 def _summary(done: Done, files: int) -> ImportSummary:
-    landing = done.told("imported_plays")
-    events = done.told("listening_events")
+    landing = done.metadata_of("imported_plays")
+    events = done.metadata_of("listening_events")
     problems: list[str] = []
     for check in done.result.get_asset_check_evaluations():
         if "problems" in check.metadata:

@@ -23,8 +23,8 @@ def sync(
 ) -> None:
     """Fetch new plays from Spotify now, and bring catalog, events and statistics up to date.
 
-    `myi up` does this by itself whenever a listener is due. Nobody is asked for twice within five minutes.
-    Exit code 1: Spotify did not answer for somebody.
+    `myi up` does this by itself whenever a listener is due. No listener is polled twice within five minutes.
+    Exit code 1: Spotify did not answer for at least one of them.
 
     Examples:
 
@@ -56,13 +56,13 @@ def _sync_plays(settings: "Settings", users: list[str]) -> int:
     from myi_pipelines.orchestration.jobs import poll_config, poll_plays
 
     done = _run(settings, poll_plays.name, poll_config(users), "the synchronization")
-    told = done.told("polled_plays")
-    events = done.told("listening_events")
+    polled = done.metadata_of("polled_plays")
+    events = done.metadata_of("listening_events")
     console = output()
-    left_out = len(users) - told["run_users"]
+    left_out = len(users) - polled["run_users"]
     console.print(
-        f"[bold]{told['run_added']:,} new plays[/bold] of {told['run_users']:,} listeners, "
-        f"{events['run_added']:,} events added, {told['run_calls']:,} calls, {done.seconds:.1f} s",
+        f"[bold]{polled['run_added']:,} new plays[/bold] of {polled['run_users']:,} listeners, "
+        f"{events['run_added']:,} events added, {polled['run_calls']:,} calls, {done.seconds:.1f} s",
         highlight=False,
     )
     if left_out > 0:
@@ -70,7 +70,7 @@ def _sync_plays(settings: "Settings", users: list[str]) -> int:
     for check in done.result.get_asset_check_evaluations():
         if not check.passed and check.asset_key.to_user_string() == "polled_plays":
             complain(check.description or "Spotify did not answer")
-    return int(told["run_failed_users"])
+    return int(polled["run_failed_users"])
 
 
 def _sync_top_lists(settings: "Settings", users: list[str]) -> int:
@@ -78,13 +78,13 @@ def _sync_top_lists(settings: "Settings", users: list[str]) -> int:
     from myi_pipelines.orchestration.jobs import refresh_top_lists, top_list_config
 
     done = _run(settings, refresh_top_lists.name, top_list_config(users), "the refresh of top lists", months=False)
-    told = done.told("top_lists")
+    polled = done.metadata_of("top_lists")
     output().print(
-        f"top lists of {told['run_users'] - told['run_failed_users']:,} listeners, {told['run_calls']:,} calls"
+        f"top lists of {polled['run_users'] - polled['run_failed_users']:,} listeners, {polled['run_calls']:,} calls"
     )
-    if "problems" in told:
-        complain(_cells(told["problems"]))
-    return int(told["run_failed_users"])
+    if "problems" in polled:
+        complain(_cells(polled["problems"]))
+    return int(polled["run_failed_users"])
 
 
 @app.command(rich_help_panel=PANEL)
@@ -103,15 +103,16 @@ def enrich(
     from myi_pipelines.orchestration.jobs import metadata_config, refresh_metadata
 
     done = _run(_ready(), refresh_metadata.name, metadata_config(limit), "the enrichment")
-    told = done.told("spotify_objects")
+    fetched = done.metadata_of("spotify_objects")
     output().print(
-        f"[bold]{told['run_tracks']:,} tracks, {told['run_albums']:,} albums, {told['run_artists']:,} artists[/bold] "
-        f"in {told['run_calls']:,} calls and {done.seconds:.1f} s; {told['run_resolved']:,} names without an id found, "
-        f"{told['run_gone']:,} ids gone, {told['run_failed']:,} failed",
+        f"[bold]{fetched['run_tracks']:,} tracks, {fetched['run_albums']:,} albums, "
+        f"{fetched['run_artists']:,} artists[/bold] in {fetched['run_calls']:,} calls and {done.seconds:.1f} s; "
+        f"{fetched['run_resolved']:,} names without an id found, "
+        f"{fetched['run_gone']:,} ids gone, {fetched['run_failed']:,} failed",
         highlight=False,
     )
-    if "stopped" in told:
-        note(f"stopped: {told['stopped']}")
+    if "stopped" in fetched:
+        note(f"stopped: {fetched['stopped']}")
 
 
 @app.command(rich_help_panel=PANEL)

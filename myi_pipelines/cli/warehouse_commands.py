@@ -62,9 +62,9 @@ def user_settings(
     with warehouse_connection(read_settings()) as conn:
         user_named(conn, name)
         if timezone is not None:
-            marked = set_timezone(conn, name, timezone)
-            if marked:
-                note(f"{marked} months will be recomputed in {timezone} by `myi up`, or by the next import of {name}")
+            count = set_timezone(conn, name, timezone)
+            if count:
+                note(f"{count} months will be recomputed in {timezone} by `myi up`, or by the next import of {name}")
         [zone] = [user.timezone for user in list_users(conn) if user.name == name]
     output().print(f"timezone  {zone}", highlight=False)
 

@@ -24,10 +24,11 @@ from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable, key_id, loa
 from myi_pipelines.warehouse import archive, invariants
 from myi_pipelines.warehouse.database.connections import Connection, connect, prepare
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
-from myi_pipelines.warehouse.database.statements import SQL_FOLDER, statement
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import snapshot
-from myi_pipelines.warehouse.schema.migrations import SET_ASIDE, migrate
-from myi_pipelines.warehouse.shadow_partitions import SCHEMA as ASIDES
+from myi_pipelines.warehouse.schema.migrations import SET_ASIDE, known_migrations, migrate
+from myi_pipelines.warehouse.schema.takeover import SHADOW_OF_0_1
+from myi_pipelines.warehouse.shadow_partitions import SCHEMA as SHADOW
 
 FORMAT = 1
 DUMP = "warehouse.dump"
@@ -48,6 +49,8 @@ Not in it, and to be kept apart from it:
 APPLICATION = "myi restore"
 UNDONE = "undone_restore"
 """What a schema is called that a killed restore wrote."""
+SHADOWS = (SHADOW, SHADOW_OF_0_1)
+"""Schemas of shadow partitions, that of backups of version 0.1 among them."""
 
 Progress = Callable[[str], None]
 
@@ -108,7 +111,7 @@ def back_up(conn: Connection, url: str, settings: Settings, folder: Path) -> Bac
                 program,
                 [
                     *("--format=custom", "--compress=gzip:3", "--no-owner", "--no-privileges"),
-                    *(f'--schema="{schema}"', f'--schema="{ASIDES}"', f'--exclude-table="{ASIDES}".*'),
+                    *(f'--schema="{schema}"', f'--schema="{SHADOW}"', f'--exclude-table="{SHADOW}".*'),
                     *(f"--snapshot={exported}", "--lock-wait-timeout=120s", f"--file={unfinished / DUMP}"),
                 ],
                 url,
@@ -140,7 +143,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = [(one["file"], one["sha256"]) for one in manifest["files"]]
-        unknown = set(manifest["migrations"]) - _known_migrations()
+        unknown = set(manifest["migrations"]) - known_migrations()
     except FileNotFoundError:
         raise NotABackup(f"{folder}: there is no {MANIFEST}, so this is no backup that `myi backup` finished") from None
     except (ValueError, TypeError, KeyError):
@@ -197,7 +200,7 @@ def restore(
                 raise RestoreFailed(f"{folder}: {len(violations)} sums disagree, the first: {violations[0]}")
         progress("removing what was there before")
         _drop_replaced(conn, schema)
-        for name in (ASIDES, schema):
+        for name in (*SHADOWS, schema):
             _drop_schema(conn, f"{UNDONE}_{name}")
         conn.execute("ANALYZE")
     key_is_here = manifest["key_id"] is None or manifest["key_id"] == _key_id(settings)
@@ -212,7 +215,7 @@ def _schemas_aside(conn: Connection, schema: str) -> Iterator[None]:
     """The warehouse's schemas under other names while the block runs; for good when it ends well."""
     try:
         with conn.transaction():
-            for name in (schema, ASIDES):
+            for name in (schema, *SHADOWS):
                 if _exists(conn, name):
                     _rename(conn, name, f"{SET_ASIDE}_{name}")
     except psycopg.errors.InsufficientPrivilege as error:
@@ -223,7 +226,7 @@ def _schemas_aside(conn: Connection, schema: str) -> Iterator[None]:
         yield
     except BaseException:
         if not conn.closed:
-            for name in (ASIDES, schema):
+            for name in (*SHADOWS, schema):
                 _drop_schema(conn, name)
             _put_back(conn, schema)
         raise
@@ -236,10 +239,10 @@ def _undo_killed(conn: Connection, schema: str) -> bool:
     """Undo a restore whose process was killed; what it wrote is kept, in case somebody went on with it."""
     if not _exists(conn, f"{SET_ASIDE}_{schema}"):
         return False
-    for name in (ASIDES, schema):
+    for name in (*SHADOWS, schema):
         _drop_schema(conn, f"{UNDONE}_{name}")
     with conn.transaction():
-        for name in (schema, ASIDES):
+        for name in (schema, *SHADOWS):
             if _exists(conn, name):
                 _rename(conn, name, f"{UNDONE}_{name}")
         _put_back(conn, schema)
@@ -248,7 +251,7 @@ def _undo_killed(conn: Connection, schema: str) -> bool:
 
 def _put_back(conn: Connection, schema: str) -> None:
     with conn.transaction():
-        for name in (schema, ASIDES):
+        for name in (schema, *SHADOWS):
             if _exists(conn, f"{SET_ASIDE}_{name}"):
                 _rename(conn, f"{SET_ASIDE}_{name}", name)
 
@@ -256,7 +259,8 @@ def _put_back(conn: Connection, schema: str) -> None:
 def _drop_replaced(conn: Connection, schema: str) -> None:
     """Drop what a restore that ended well has replaced."""
     if _exists(conn, f"{SET_ASIDE}_done_{schema}"):
-        _drop_schema(conn, f"{SET_ASIDE}_{ASIDES}")
+        for name in SHADOWS:
+            _drop_schema(conn, f"{SET_ASIDE}_{name}")
         _drop_schema(conn, f"{SET_ASIDE}_done_{schema}")
 
 
@@ -329,10 +333,6 @@ def _require_alone(conn: Connection) -> None:
 
 def _migrations(conn: Connection) -> list[str]:
     return [name for (name,) in conn.execute("SELECT migration_id FROM _yoyo_migration ORDER BY migration_id")]
-
-
-def _known_migrations() -> set[str]:
-    return {path.stem for path in (SQL_FOLDER / "migrations").glob("*.sql")}
 
 
 def _key_id(settings: Settings) -> str | None:

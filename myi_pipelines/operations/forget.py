@@ -132,7 +132,7 @@ def _remove_uploads(folder: Path) -> None:
 
 
 def _require_idle(settings: Settings, name: str) -> None:
-    for run_id in _query_runs(settings, "personal/runs_under_way", {"tag": USER_TAG, "name": name}):
+    for run_id in _query_runs(settings, "personal_data/runs_under_way", {"tag": USER_TAG, "name": name}):
         raise ImportUnderWay(
             f"run {run_id} imports for {name} at this moment: wait for its end or cancel it in Dagster's UI, then run "
             "this again"
@@ -141,7 +141,7 @@ def _require_idle(settings: Settings, name: str) -> None:
 
 def _runs_naming(settings: Settings, name: str) -> list[str]:
     """Finished runs of which the tags, the configuration or an event names the listener."""
-    return _query_runs(settings, "personal/runs_naming", {"pattern": name_pattern(name)})
+    return _query_runs(settings, "personal_data/runs_naming", {"pattern": name_pattern(name)})
 
 
 def name_pattern(name: str) -> str:

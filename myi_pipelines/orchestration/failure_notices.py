@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, SensorEvaluationContext
-from dagster._core.event_api import EventLogRecord
-from dagster._core.storage.tags import WILL_RETRY_TAG
-from dagster._time import get_current_datetime
 
 from myi_pipelines.operations.monitoring.notifications import NotSent, notify, urls_of
+from myi_pipelines.orchestration.instance.dagster_internals import WILL_RETRY_TAG, EventLogRecord, get_current_datetime
 from myi_pipelines.settings import Settings, SettingsError, load_settings
 
 EVENTS_A_TICK = 500

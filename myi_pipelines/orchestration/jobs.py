@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.orchestration import names
 from myi_pipelines.orchestration.assets.archived_months import archived_months
@@ -17,6 +16,7 @@ from myi_pipelines.orchestration.assets.spotify_objects import spotify_objects
 from myi_pipelines.orchestration.assets.stats import stats
 from myi_pipelines.orchestration.assets.top_lists import top_lists
 from myi_pipelines.orchestration.checks import CHECKS
+from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
 from myi_pipelines.orchestration.instance.run_history import remove_old_runs
 from myi_pipelines.orchestration.names import FILES_TAG as FILES_TAG
 from myi_pipelines.orchestration.names import USER_TAG as USER_TAG
@@ -41,21 +41,21 @@ heal_user_months = dg.define_asset_job(
     names.HEAL_USER_MONTHS,
     selection=dg.AssetSelection.assets(catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Derives again whatever was left stale: by a run that died, or by a change of time zone.",
+    description="Derives again what is invalidated: by a run that died, or by a change of time zone.",
 )
 
 poll_plays = dg.define_asset_job(
     names.POLL_PLAYS,
     selection=dg.AssetSelection.assets(polled_plays, catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Asks Spotify for the recent plays of the listeners who are due, and derives what they change.",
+    description="Asks Spotify for the recent plays of the users who are due, and derives what they change.",
 )
 
 refresh_top_lists = dg.define_asset_job(
     names.REFRESH_TOP_LISTS,
     selection=dg.AssetSelection.assets(top_lists) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Asks Spotify for the top lists of the listeners whose lists are due.",
+    description="Asks Spotify for the top lists of the users whose lists are due.",
 )
 
 refresh_metadata = dg.define_asset_job(
@@ -69,14 +69,14 @@ archive_history = dg.define_asset_job(
     names.ARCHIVE_HISTORY,
     selection=dg.AssetSelection.assets(archived_months) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Months past the retention leave for the archive, verified before they are dropped.",
+    description="Archives the months past the retention; each is verified before it is dropped.",
 )
 
 maintain_partitions = dg.define_asset_job(
     names.MAINTAIN_PARTITIONS,
     selection=dg.AssetSelection.assets(listening_events_partitions) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
-    description="Makes the partitions of the months ahead and puts right what else is not as it should be.",
+    description="Makes the partitions of the months ahead and repairs settings that have drifted.",
 )
 
 check_warehouse = dg.define_asset_job(

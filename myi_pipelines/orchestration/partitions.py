@@ -19,7 +19,7 @@ from myi_pipelines.warehouse.partitions import FIRST_MONTH, PREMADE_MONTHS
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=FIRST_MONTH.isoformat(),
     timezone="UTC",
-    end_offset=1 + PREMADE_MONTHS,  # 0 would leave out the current month
+    end_offset=1 + PREMADE_MONTHS,  # 0 would exclude the current month
 )
 
 # One run for any number of months: it commits month by month, and starting a run costs seconds.

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, time
 
 import dagster as dg
 from dagster import ScheduleEvaluationContext
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from myi_pipelines.ingest.spotify import metadata_fetch, polling
 from myi_pipelines.orchestration.instance.active_runs import under_way
+from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
 from myi_pipelines.orchestration.jobs import (
     archive_config,
     archive_history,
@@ -40,7 +40,7 @@ from myi_pipelines.warehouse.spotify_accounts import linked_users
     cron_schedule=f"*/{tick_minutes()} * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Polls the listeners who are due, so that no play leaves the 50 that Spotify shows before it is seen.",
+    description="Polls the users who are due, so that each play is seen while it is among the 50 that Spotify shows.",
 )
 def polling_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
@@ -62,7 +62,7 @@ def polling_schedule(
     cron_schedule="7-57/10 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Fetches metadata that is missing, as far as the quota that polling leaves allows.",
+    description="Fetches metadata that is missing, with the quota that polling does not need.",
 )
 def metadata_schedule(
     context: ScheduleEvaluationContext, warehouse: Warehouse, spotify: Spotify
@@ -86,7 +86,7 @@ def metadata_schedule(
     cron_schedule="0 3 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Refreshes the top lists of active listeners every day, of others every three days.",
+    description="Refreshes the top lists of active users every day, of others every three days.",
 )
 def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest | dg.SkipReason:
     with spotify.access_or_reason() as access:
@@ -99,7 +99,7 @@ def top_lists_schedule(warehouse: Warehouse, spotify: Spotify) -> dg.RunRequest 
         if not linked_users(conn):
             return dg.SkipReason("no Spotify account is linked; run `myi login`")
         if not top_list_history.due_users(conn, datetime.now(UTC)):
-            return dg.SkipReason("nobody's top lists are due")
+            return dg.SkipReason("no user's top lists are due")
     return dg.RunRequest(run_config=top_list_config())
 
 
@@ -121,7 +121,7 @@ def retention_schedule(
     now = datetime.now(UTC)
     with warehouse.connection() as conn:
         has_work = archivable_months(conn, first_kept_month(now, archive.retention_months), now) or orphans(conn, now)
-    return dg.RunRequest(run_config=archive_config()) if has_work else dg.SkipReason("no month is due to leave")
+    return dg.RunRequest(run_config=archive_config()) if has_work else dg.SkipReason("no month is due to be archived")
 
 
 def _busy(context: ScheduleEvaluationContext, job: str) -> dg.SkipReason | None:

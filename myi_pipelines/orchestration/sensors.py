@@ -1,5 +1,5 @@
-"""The sensors: files that wait become import runs, slices left stale become healing runs. They only look and ask;
-the work is done by the jobs."""
+"""The sensors: waiting files become import runs, invalidated user-months become healing runs. They only look and
+request; the jobs do the work."""
 
 import time
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ RUNS_A_FILE_SET = 4
 SECONDS_BEFORE_RUN = (0, 30, 120, 600)
 """How long to wait before the first, second, third … run over the same files."""
 
-SECONDS_STALE = 60
+SECONDS_INVALIDATED = 60
 SECONDS_AFTER_FAILED_HEALING = 600
 
 Answer = dg.RunRequest | str
@@ -53,7 +53,7 @@ Answer = dg.RunRequest | str
     job=import_history,
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Imports the files that listeners put into uploads/<user>/: one run a listener over all that waits.",
+    description="Imports the files in uploads/<user>/: one run for each user, over all files that wait.",
 )
 def uploads_sensor(
     context: SensorEvaluationContext, warehouse: Warehouse, uploads_folder: UploadsFolder
@@ -100,7 +100,7 @@ class _Ranges(NamedTuple):
 
 
 def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: str, files: Sequence[Path]) -> Answer:
-    """The run that imports a listener's files, or why there is none now."""
+    """The run that imports a user's files, or why there is none now."""
     try:
         user_id = ensure_user(conn, user)
     except InvalidUserName as error:
@@ -111,15 +111,17 @@ def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: 
     if attempt > RUNS_A_FILE_SET:
         return (
             f"{user}: {_files(files)} still lie there after {len(earlier)} runs; look into the last one, "
-            f"{earlier[0].dagster_run.run_id}, for the reason, then put the files in anew (`touch` is enough)."
+            f"{earlier[0].dagster_run.run_id}, for the reason, then put the files in again (`touch` is enough)."
         )
     last_ended = max((record.end_time or record.update_timestamp.timestamp() for record in earlier), default=0.0)
     wait = SECONDS_BEFORE_RUN[attempt - 1] - (datetime.now(UTC).timestamp() - last_ended)
     if earlier and wait > 0:
         return f"{user}: {_files(files)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
     names = [path.name for path in files]
-    stale = reporting.invalidated_range(conn, user_id=user_id)
-    months = [month for path in files for month in ranges.months(path)] + [m for m in (stale.first, stale.last) if m]
+    invalidated = reporting.invalidated_range(conn, user_id=user_id)
+    months = [month for path in files for month in ranges.months(path)] + [
+        m for m in (invalidated.first, invalidated.last) if m
+    ]
     return dg.RunRequest(
         run_key=f"{key}-{attempt}",
         run_config=import_config(user, [str(path) for path in files]),
@@ -132,7 +134,7 @@ def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: 
 
 
 def _misplaced(folder: Path, path: Path) -> str:
-    return f"{path.name} lies in {folder} itself: move it into a folder with the listener's name, {folder}/<user>/."
+    return f"{path.name} lies in {folder} itself: move it into a folder with the user's name, {folder}/<user>/."
 
 
 def _files(paths: Sequence[Path]) -> str:
@@ -148,25 +150,29 @@ def _ordinal(number: int) -> str:
     job=heal_user_months,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Ends runs whose process was killed, and derives again the slices that were left stale.",
+    description="Ends runs whose process was killed, and derives the user-months that they left invalidated.",
 )
-def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
+def invalidated_user_months_sensor(
+    context: SensorEvaluationContext, warehouse: Warehouse
+) -> dg.SensorResult | dg.SkipReason:
     with warehouse.connection() as conn:
         if dead := end_dead_runs(context.instance, conn):
             return dg.SkipReason(f"Marked as failed, their processes being gone: {', '.join(dead)}.")
-        stale = reporting.invalidated_range(conn, older_than_seconds=SECONDS_STALE)
-    if stale.first is None or stale.last is None:
-        return dg.SkipReason("No slice has been stale for longer than a minute.")
-    slices = f"{stale.slices:,} slices from {stale.first:%Y-%m} to {stale.last:%Y-%m} are stale"
+        invalidated = reporting.invalidated_range(conn, older_than_seconds=SECONDS_INVALIDATED)
+    if invalidated.first is None or invalidated.last is None:
+        return dg.SkipReason("No user-month has been invalidated for longer than a minute.")
+    waiting = (
+        f"{invalidated.slices:,} user-months from {invalidated.first:%Y-%m} to {invalidated.last:%Y-%m} are invalidated"
+    )
     if running := under_way(context.instance):
-        return dg.SkipReason(f"{slices}; {len(running)} runs are under way that may be at work on them.")
+        return dg.SkipReason(f"{waiting}; {len(running)} runs are under way that may be at work on them.")
     healed = context.instance.get_run_records(dg.RunsFilter(job_name=heal_user_months.name), limit=1)
-    if healed and (healed[0].dagster_run.status == DagsterRunStatus.FAILURE or _outlived(stale, healed[0])):
+    if healed and (healed[0].dagster_run.status == DagsterRunStatus.FAILURE or _outlived(invalidated, healed[0])):
         ended = healed[0].end_time or healed[0].update_timestamp.timestamp()
         wait = SECONDS_AFTER_FAILED_HEALING - (datetime.now(UTC).timestamp() - ended)
         if wait > 0:
             return dg.SkipReason(
-                f"{slices}; run {healed[0].dagster_run.run_id} failed to heal them, another tries in {wait:.0f} s."
+                f"{waiting}; run {healed[0].dagster_run.run_id} failed to heal them, another tries in {wait:.0f} s."
             )
     times = context.instance.get_runs_count(dg.RunsFilter(job_name=heal_user_months.name))
     return dg.SensorResult(
@@ -174,15 +180,17 @@ def stale_slices_sensor(context: SensorEvaluationContext, warehouse: Warehouse) 
             dg.RunRequest(
                 run_key=f"heal-{times + 1}",
                 run_config=heal_config(),
-                tags={**range_tags([stale.first, stale.last])},
+                tags={**range_tags([invalidated.first, invalidated.last])},
             )
         ]
     )
 
 
-def _outlived(stale: InvalidatedRange, run: dg.RunRecord) -> bool:
-    """Whether a slice was stale already when a healing run began: it could not heal it."""
-    return stale.since is not None and run.start_time is not None and stale.since.timestamp() < run.start_time
+def _outlived(invalidated: InvalidatedRange, run: dg.RunRecord) -> bool:
+    """Whether a user-month was invalidated before a healing run began: that run could not heal it."""
+    return (
+        invalidated.since is not None and run.start_time is not None and invalidated.since.timestamp() < run.start_time
+    )
 
 
-SENSORS = [uploads_sensor, stale_slices_sensor, failure_notices]
+SENSORS = [uploads_sensor, invalidated_user_months_sensor, failure_notices]

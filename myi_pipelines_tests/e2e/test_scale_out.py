@@ -1,4 +1,4 @@
-"""Sharding by listener stays a migration: which keys stand in its way, and the statements that docs/scale.md gives."""
+"""Sharding by listener stays a migration: which keys stand in its way, and the statements of docs/operations/scale.md."""
 
 import re
 from pathlib import Path

@@ -52,7 +52,7 @@ def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, datab
     chance = random.Random(SEED)
     deaths = []
     for number in range(VICTIMS):
-        tag = f"killable{number:03}"
+        tag = f"killed{number:03}"
         user_id = killable_import.prepare(warehouse, tag)
         for _ in range(KILLS_EACH):
             delay = chance.uniform(0, seconds)

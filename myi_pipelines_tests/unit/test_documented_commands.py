@@ -1,4 +1,4 @@
-"""The commands that README.md and docs/ tell people to type exist, with these options."""
+"""The pages are right: the commands, files, settings and metrics that they name exist, and no link is dead."""
 
 import re
 import shlex
@@ -10,13 +10,26 @@ import pytest
 import typer
 
 from myi_pipelines.cli.app import app
-from myi_pipelines.settings import PROJECT
+from myi_pipelines.settings import PREFIX, PROJECT, Settings
 from myi_pipelines_tests.support import compose
 
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {"|", "||", "&&", ">", "2>&1", ";"}
 """What ends a command's own words."""
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sql|yaml|yml|toml|md|json))`")
+METRIC = re.compile(r"\bmyi_(?!pipelines)[a-z0-9_]+")
+TERM = re.compile(r"^\| ((?:\*\*.+?\*\*[^|]*)+)\|", re.MULTILINE)
+FOLDERS = (
+    PROJECT,
+    PROJECT / "myi_pipelines",
+    PROJECT / "myi_pipelines" / "orchestration",
+    PROJECT / "myi_pipelines_tests",
+)
+"""Where the pages name files from."""
 
 
 def commands(program: str) -> list[list[str]]:
@@ -34,6 +47,17 @@ def commands(program: str) -> list[list[str]]:
                         found.append(words[1:])
                     words = []
     return found
+
+
+def links() -> list[tuple[Path, str]]:
+    """Every relative link of every page: the page and the link's target."""
+    return [(page, target) for page in PAGES for target in LINK.findall(FENCED.sub("", page.read_text()))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("words", commands("myi"), ids=" ".join)
@@ -72,3 +96,51 @@ def test_the_pages_were_read() -> None:
 @pytest.mark.parametrize("target", sorted({words[0] for words in commands("make")}))
 def test_make_has_the_targets_that_the_pages_name(target: str) -> None:
     assert re.search(rf"^{re.escape(target)}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("page", "target"), links(), ids=[f"{page.relative_to(PROJECT)}: {target}" for page, target in links()]
+)
+def test_links_lead_to_files_and_headings_that_exist(page: Path, target: str) -> None:
+    file, _, anchor = target.partition("#")
+    linked = page.parent / file if file else page
+    assert linked.exists(), f"{linked} does not exist"
+    if anchor:
+        assert anchor in anchors(linked)
+
+
+@pytest.mark.parametrize("page", sorted((PROJECT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_every_page_is_in_the_table_of_contents(page: Path) -> None:
+    contents = PROJECT / "docs" / "README.md"
+    listed = {(contents.parent / target).resolve() for linking, target in links() if linking == contents}
+    assert page in {*listed, contents}
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    shown = {(page.parent / target).resolve() for page, target in links()}
+    assert set((PROJECT / "docs" / "images").iterdir()) <= shown
+
+
+@pytest.mark.parametrize("name", sorted({name for page in PAGES for name in FILE.findall(page.read_text())}))
+def test_the_files_that_the_pages_name_exist(name: str) -> None:
+    assert any((folder / name).exists() for folder in FOLDERS)
+
+
+def test_the_metrics_that_the_pages_name_are_those_of_myi_metrics() -> None:
+    page = (PROJECT / "docs" / "operations" / "monitoring.md").read_text()
+    code = (PROJECT / "myi_pipelines" / "operations" / "monitoring" / "prometheus.py").read_text()
+    counted = {f"{name}_total" for name in re.findall(r'CounterMetricFamily\(\s*"(\w+)"', code)}
+    gauges = set(re.findall(r'"(myi_\w+)"', code)) - {name.removesuffix("_total") for name in counted}
+    assert set(METRIC.findall(page)) == counted | gauges
+
+
+def test_the_guide_lists_every_setting() -> None:
+    listed = set(re.findall(rf"`({PREFIX}[A-Z_]+)`", (PROJECT / "docs" / "guide" / "settings.md").read_text()))
+    assert listed == {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def test_the_index_of_the_glossary_lists_every_term_in_order() -> None:
+    glossary, _, index = (PROJECT / "docs" / "glossary.md").read_text().partition("## Index")
+    terms = {term for cell in TERM.findall(glossary) for term in re.findall(r"\*\*(.+?)\*\*", cell)}
+    listed = [line.partition("]")[0] for entry in index.split(" \u00b7") for line in entry.strip().split("[")[1:2]]
+    assert listed == sorted(terms, key=str.lower)

@@ -177,7 +177,7 @@ def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
                 import_jobs=dict(conn.execute(statement("health_snapshot/import_jobs")).fetchall()),
             )
     except psycopg.errors.UndefinedTable:
-        return "the warehouse's tables are not there; run `myi migrate`"
+        return "the warehouse's tables are not there or of an older version; run `myi migrate`"
     except psycopg.Error as error:
         return _line(error)
 

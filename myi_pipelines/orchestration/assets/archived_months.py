@@ -1,4 +1,4 @@
-"""The archive as an asset: months past the retention leave for Parquet files, verified before anything is dropped."""
+"""The archive as an asset: months past the retention are written to Parquet files and verified, then dropped."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ ARCHIVED_MONTHS_SPEC = table_spec(
 
 
 class ArchiveConfig(dg.Config):
-    """Which months leave."""
+    """Which months are archived."""
 
     keep_months: int | None = Field(
         default=None, ge=1, description="Whole months before the current one that stay; the settings' own when empty."
@@ -48,7 +48,7 @@ class ArchiveConfig(dg.Config):
         dg.AssetCheckSpec(
             LEFT,
             asset="archived_months",
-            description="Every month past the retention that was looked at has left, verified.",
+            description="Every month past the retention that the run tried was archived and verified.",
         )
     ],
 )
@@ -59,26 +59,28 @@ def archived_months(
 
     began = time.monotonic()
     keep = archive.retention_months if config.keep_months is None else config.keep_months
-    left = []
+    results = []
     with warehouse.connection() as conn:
         if keep:
             now = datetime.now(UTC)
             for one in archive_months(conn, archive.store(), before=first_kept_month(now, keep), now=now):
                 context.log.info(f"{one.month:%Y-%m}: {one.error or f'{one.rows:,} rows in {one.bytes:,} bytes'}")
-                left.append(one)
+                results.append(one)
         else:
             context.log.info("MYI_RETENTION_MONTHS is 0: everything stays")
         total = reporting.row_count(conn, "archived_months")
-    problems = [one for one in left if one.error is not None]
-    lines = [(f"{one.month:%Y-%m}", one.rows, one.bytes, one.error or "") for one in [*problems, *left][:LINES_SHOWN]]
+    problems = [one for one in results if one.error is not None]
+    lines = [
+        (f"{one.month:%Y-%m}", one.rows, one.bytes, one.error or "") for one in [*problems, *results][:LINES_SHOWN]
+    ]
     yield dg.MaterializeResult(
         asset_key="archived_months",
         metadata={
             "dagster/row_count": total,
-            "run_months": len(left) - len(problems),
+            "run_months": len(results) - len(problems),
             "run_failed_months": len(problems),
-            "run_rows": sum(one.rows for one in left),
-            "run_bytes": sum(one.bytes for one in left),
+            "run_rows": sum(one.rows for one in results),
+            "run_bytes": sum(one.bytes for one in results),
             "run_seconds": round(time.monotonic() - began, 2),
             **({"months": markdown_table(("month", "rows", "bytes", "problem"), lines)} if lines else {}),
         },
@@ -87,7 +89,8 @@ def archived_months(
                 check_name=LEFT,
                 passed=not problems,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(one.error or "" for one in problems[:3]) or "Every month that was due has left.",
+                description="; ".join(one.error or "" for one in problems[:3])
+                or "Every month that was due was archived.",
                 metadata={"failed_months": len(problems)},
             )
         ],

@@ -43,7 +43,7 @@ CATALOG_SPECS = [
         group=CATALOG,
         deps=["imported_plays", "polled_plays", "spotify_objects"],
         is_partitioned=False,
-        about="Exports name only the album's artist; Spotify's metadata names everyone.",
+        about="Exports name only the album's artist; Spotify's metadata names all artists.",
     ),
 ]
 

@@ -1,4 +1,5 @@
-"""Landing as assets: what the sources said, written once. Reading exports is ``history``'s and ``intake``'s work."""
+"""Landing of exports as an asset: what the files say, written once. ``sources.exports`` reads the files,
+``ingest.uploads`` lands them."""
 
 import time
 from collections import Counter
@@ -37,7 +38,7 @@ IMPORTED_PLAYS_SPEC = table_spec(
     group=LANDING,
     kinds=("postgres", "python"),
     about=(
-        "Taken from the files that Spotify sends a listener, extended histories and account data alike. A file is "
+        "Taken from the files that Spotify sends a user, extended histories and account data alike. A file is "
         "landed all or nothing, and once: the same file again is recognized, an overlapping one adds only what is "
         "new. Put files into `uploads/<user>/` or run `myi import`; materializing a month here lands nothing and "
         "reports what is there."
@@ -48,11 +49,11 @@ IMPORTED_PLAYS_SPEC = table_spec(
 class ImportConfig(dg.Config):
     """Which files a run lands, and whose they are."""
 
-    user: str = Field(default="", description="The listener's name.")
+    user: str = Field(default="", description="The user's name.")
     files: list[str] = Field(
         default_factory=list, description="Paths of .zip and .json files, in the order to read them."
     )
-    timezone: str | None = Field(default=None, description="IANA name of the listener's time zone, if it is to be set.")
+    timezone: str | None = Field(default=None, description="IANA name of the user's time zone, if it is to be set.")
 
 
 @dg.multi_asset(

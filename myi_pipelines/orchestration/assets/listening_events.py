@@ -1,4 +1,4 @@
-"""The event log as an asset: each slice's landed plays, of whatever source, conformed into listening events."""
+"""The event log as an asset: the landed plays of each user-month, of any source, conformed into listening events."""
 
 import time
 from collections import Counter
@@ -27,7 +27,7 @@ from myi_pipelines.warehouse.user_months import Stage
 DERIVED = "every_slice_derived"
 SECONDS_BETWEEN_PROGRESS = 5
 HELD = timedelta(days=7)
-"""How long a month that was materialized on purpose stays before it may leave for the archive again."""
+"""How long a month that was materialized on purpose is kept before it may be archived again."""
 
 PROBLEMS_SHOWN = 20
 COUNTS = ("added", "upgraded", "updated", "removed", "unchanged")
@@ -39,9 +39,9 @@ LISTENING_EVENTS_SPEC = table_spec(
     about=(
         "A pure function of the landing layer: materializing a month derives it again and writes only the rows that "
         "differ. An export's row beats a polled one of the same play, an extended history beats account data. "
-        "A month of many listeners of which much has to be written is built aside and swapped in, so that readers wait "
-        "for milliseconds. A backfill over any number of months is one run that commits month by month or slice by "
-        "slice; a retry of it does the rest, and a slice that cannot be derived holds up no other."
+        "A month of many users of which much must be written is built as a shadow partition and exchanged: readers "
+        "wait for milliseconds. A backfill over any number of months is one run that commits month by month or "
+        "user-month by user-month. A retry does the rest, and a user-month that cannot be derived stops no other."
     ),
 )
 
@@ -115,11 +115,13 @@ def _of_month(size: MonthSize, counts: Counter[str] | None) -> Metadata:
     return {"dagster/partition_row_count": size.rows, "bytes": size.bytes, **changes}
 
 
-def _summary(slices: int, counts: dict[date, Counter[str]], sizes: dict[date, MonthSize], seconds: float) -> Metadata:
+def _summary(
+    user_months: int, counts: dict[date, Counter[str]], sizes: dict[date, MonthSize], seconds: float
+) -> Metadata:
     total = sum(counts.values(), Counter())
     summary: dict[str, Any] = {f"run_{name}": total[name] for name in COUNTS}
     summary |= {
-        "run_user_months": slices,
+        "run_user_months": user_months,
         "run_months": len(counts),
         "run_seconds": round(seconds, 2),
         "run_events_per_second": per_second(sum(total.values()), seconds),

@@ -37,7 +37,7 @@ _COLUMNS = dg.TableSchema(
     description=(
         "One row per partition of the event log, and the upkeep of all month tables. Partitions of the current month "
         "and the next three exist in each of them, with the storage settings that they should have, and nothing lies "
-        "about that a killed rebuild left. It may run at any time and twice at once; nothing that holds a row is "
+        "that a killed rebuild did not remove. It may run at any time and twice at once; nothing that holds a row is "
         "touched."
     ),
     metadata={"dagster/column_schema": _COLUMNS},
@@ -49,7 +49,7 @@ def listening_events_partitions(context: AssetExecutionContext, warehouse: Wareh
         partitions = partition_report(conn)
         sizes = {f"bytes_{table.name}": reporting.table_bytes(conn, table.name) for table in MONTH_TABLES}
     if done is None:
-        context.log.info("another run is at it; nothing was left to do here")
+        context.log.info("another run is maintaining the partitions; this one did nothing")
         changes = {}
     else:
         changes = {"run_created": done.created, "run_settings_reset": done.reset, "run_leftovers_dropped": done.dropped}

@@ -1,4 +1,4 @@
-"""What a materialization tells people: numbers on every month, and the run's summary, tables and charts once.
+"""What a materialization shows: numbers on every month, and the run's summary, tables and charts once.
 
 Dagster copies an asset's metadata into the event of each of its partitions. So what is said of a whole run goes onto
 its newest month only, which is also the one that the UI shows first.

@@ -28,8 +28,9 @@ POLLED_PLAYS_SPEC = table_spec(
     group=LANDING,
     kinds=("postgres", "spotify"),
     about=(
-        "Plays that Spotify's API showed before an export told of them; an export row of the same play beats them. "
-        "A materialization, whichever months it is for, polls the listeners who are due: each as often as their pace "
+        "Plays that Spotify's API showed before an export contained them; an export row of the same play replaces "
+        "them. "
+        "A materialization, whichever months it is for, polls the users who are due: each as often as their pace "
         "and the app's quota ask for, because only the last 50 plays are ever visible."
     ),
 )
@@ -38,13 +39,11 @@ POLLED_PLAYS_SPEC = table_spec(
 class PollConfig(dg.Config):
     """Whom a run polls."""
 
-    users: list[str] = Field(
-        default_factory=list, description="These listeners, due or not. Whoever is due when empty."
-    )
+    users: list[str] = Field(default_factory=list, description="These users, due or not. Empty: those who are due.")
     tick: str = Field(
         default="",
         description="When the schedule asked for the run (ISO 8601). Polls count as made then, so that a run which "
-        "starts a little sooner or later keeps everybody's rhythm.",
+        "starts a little sooner or later keeps every user's rhythm.",
     )
 
 
@@ -55,7 +54,7 @@ class PollConfig(dg.Config):
         dg.AssetCheckSpec(
             ANSWERED,
             asset="polled_plays",
-            description="Spotify answered for everybody whom the latest run polled, and no play may be missing.",
+            description="Spotify answered for every user of the latest run, and no play can be missing.",
         )
     ],
     backfill_policy=SINGLE_RUN,
@@ -85,12 +84,12 @@ def polled_plays(
 
 
 def chosen_users(conn: Connection, names: Sequence[str]) -> list[LinkedUser] | None:
-    """The listeners of these names; None for whoever is due. Raises ``dagster.Failure`` for one who has no account."""
+    """The users of these names; None for those who are due. Raises ``dagster.Failure`` for one without an account."""
     if not names:
         return None
     linked = {user.name: user for user in linked_users(conn)}
     if not_exports := [name for name in names if name not in linked]:
-        known = f"linked: {', '.join(linked)}" if linked else "nobody is"
+        known = f"linked: {', '.join(linked)}" if linked else "no user is"
         raise dg.Failure(
             f"{', '.join(not_exports)}: no valid Spotify account is linked ({known}); run `myi login --user NAME`",
             allow_retries=False,
@@ -139,7 +138,7 @@ def _summary(polls: Sequence[Polled], seconds: float) -> Metadata:
     }
     if not rows:
         return summary
-    columns = ("listener", "plays seen", "new", "due again (UTC)", "plays may be missing", "error")
+    columns = ("user", "plays seen", "new", "due again (UTC)", "plays may be missing", "error")
     return {**summary, "run_polls": markdown_table(columns, rows)}
 
 
@@ -150,5 +149,5 @@ def _answered(polls: Sequence[Polled]) -> dg.AssetCheckResult:
         check_name=ANSWERED,
         passed=not errors and not gaps,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join([*errors, *gaps]) or f"{len(polls)} listeners were polled.",
+        description="; ".join([*errors, *gaps]) or f"{len(polls)} users were polled.",
     )

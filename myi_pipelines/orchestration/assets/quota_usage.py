@@ -31,7 +31,7 @@ def spending(gate: Gate) -> Iterator[Spending]:
 
 
 def calls_spent(spent: Spending) -> Metadata:
-    """Calls of the step, and what is left of each family's day."""
+    """Calls of the step, and what is left of each endpoint group's day."""
     rows = [
         (
             usage.group.value,

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from myi_pipelines.orchestration.assets.tables import tables
 from myi_pipelines.orchestration.partitions import MONTHS
+from myi_pipelines.warehouse.schema.tables import Table, tables
 
 OWNERS = ["team:myi"]
 
@@ -38,6 +38,23 @@ def table_spec(
         partitions_def=MONTHS if is_partitioned else None,
         metadata={
             "dagster/table_name": f"public.{table}",
-            "dagster/column_schema": described.schema,
+            "dagster/column_schema": column_schema(described),
         },
+    )
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """A table's columns as Dagster's UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type,
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.is_nullable, other=["primary key"] if column.in_primary_key else []
+                ),
+            )
+            for column in table.columns
+        ]
     )

@@ -46,7 +46,7 @@ def spotify_objects(
         with spending(access.client.gate) as spent:
             enriched = enrich(conn, access.client, access.tokens, access.redis_url, limit=config.limit)
         context.log.info(
-            f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists told, "
+            f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists fetched, "
             f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; "
             f"{enriched.stopped or 'nothing is left to fetch now'}"
         )
@@ -69,8 +69,8 @@ def spotify_objects(
 
 
 def _coverage(conn: Connection) -> dg.MarkdownMetadataValue:
-    told = reporting.metadata_coverage(conn)
+    coverage = reporting.metadata_coverage(conn)
     return markdown_table(
         ("", "known", "with metadata"),
-        [(one.kind, one.known, f"{one.told:,} ({one.share:.0%})") for one in told],
+        [(one.kind, one.known, f"{one.told:,} ({one.share:.0%})") for one in coverage],
     )

@@ -1,4 +1,4 @@
-"""The statistics as assets: one step, one transaction a listener, each table an asset of its own in the lineage.
+"""The statistics as assets: one step, one transaction for each user, each table an asset of its own in the lineage.
 
 The tables always agree with one another, so a run that selects one of them recomputes them all.
 """
@@ -33,16 +33,16 @@ from myi_pipelines.warehouse.stats import refresh_user_months
 from myi_pipelines.warehouse.user_months import Stage
 
 AGREE = "stats_agree_with_events"
-LISTENERS_SHOWN = 3
+USERS_SHOWN = 3
 PROBLEMS_SHOWN = 20
 LINES_SHOWN = 6
 """Longer tables the UI hides behind a link."""
 
 _MONTHS = (
-    "What a month contributed is kept in `user_track_months`, so a slice that changes is taken out and put in again."
+    "`user_track_months` keeps what each month contributed, so a user-month that changes is subtracted and added again."
 )
 
-# In the order in which one is derived from another.
+# In the order in which they derive from one another.
 STATS_SPECS = [
     table_spec(
         "user_track_months",
@@ -61,16 +61,16 @@ STATS_SPECS = [
         "user_year_top_tracks",
         group=STATS,
         deps=["user_track_months", "listening_events"],
-        about="Years of the listener's own time zone, summed from their months. The events tell which plays around New"
-        " Year are of another year at the listener's clock than in UTC.",
+        about="Years of the user's own time zone, summed from their months. The events say which plays around New Year"
+        " belong to another year in that time zone than in UTC.",
     ),
     table_spec(
         "user_time_bucket_stats",
         group=STATS,
         deps=["listening_events"],
-        about="Days, ISO weeks and months of the listener's own time zone, each recomputed from all of its events.",
+        about="Days, ISO weeks and months of the user's own time zone, each recomputed from all of its events.",
     ),
-    table_spec("user_hour_stats", group=STATS, deps=["listening_events"], about="When in the day somebody listens."),
+    table_spec("user_hour_stats", group=STATS, deps=["listening_events"], about="When in the day a user listens."),
     table_spec(
         "users",
         group=STATS,
@@ -87,7 +87,7 @@ STATS_SPECS = [
         dg.AssetCheckSpec(
             AGREE,
             asset="users",
-            description="For the latest run's listeners, all sums of plays and milliseconds equal those of the events.",
+            description="For the latest run's users, all sums of plays and milliseconds equal those of the events.",
         )
     ],
     can_subset=True,
@@ -106,13 +106,13 @@ def stats(
     with warehouse.session(restore_archived=archive.restore_archived, on_failure=note_failure) as session:
         conn = session.conn
         chosen = user_months_of_run(context, conn, config, Stage.STATS, months_of(context))
-        listeners = sorted({one.user_id for one in chosen})
+        users = sorted({one.user_id for one in chosen})
         rows_written: Counter[str] = Counter()
         months: Counter[date] = Counter()
         for refreshed in refresh_user_months(session, chosen, recount=not config.only_invalidated):
             months.update(one.month for one in refreshed.slices)
             rows_written.update({table: rows for table, rows in refreshed._asdict().items() if table != "slices"})
-            context.log.info(f"{len(refreshed.slices):,} slices recomputed together, {months.total():,} in all")
+            context.log.info(f"{len(refreshed.slices):,} user-months recomputed together, {months.total():,} in all")
         seconds = time.monotonic() - began
         tables = [spec.key.to_user_string() for spec in STATS_SPECS if spec.key in context.selected_asset_keys]
         for table in tables:
@@ -121,58 +121,62 @@ def stats(
                 "rows_written": rows_written[table],
                 "bytes": reporting.table_bytes(conn, table),
                 "run_user_months": months.total(),
-                "run_listeners": len(listeners),
+                "run_users": len(users),
                 "run_seconds": round(seconds, 2),
-                **_picture(conn, table, listeners[:LISTENERS_SHOWN]),
+                **_picture(conn, table, users[:USERS_SHOWN]),
             }
             by_month = _track_months(conn, months_of(context), months) if table == "user_track_months" else {}
             report_months(context, table, by_month=by_month, summary=summary)
-        checks = {"users": [agreement(invariants.check(conn, listeners), len(listeners), check_name=AGREE)]}
+        checks = {"users": [agreement(invariants.check(conn, users), len(users), check_name=AGREE)]}
     for table in tables:
         yield dg.MaterializeResult(asset_key=table, check_results=checks.get(table, []))
     if problems:
         raise dg.Failure(
-            f"statistics of {len(problems):,} of {len(listeners):,} listeners could not be recomputed and stay marked: "
+            f"statistics of {len(problems):,} of {len(users):,} users could not be recomputed and stay invalidated: "
             + "; ".join(problems[:PROBLEMS_SHOWN]),
             allow_retries=False,
         )
 
 
-def _track_months(conn: Connection, months: Sequence[date], slices: Counter[date]) -> dict[date, Metadata]:
+def _track_months(conn: Connection, months: Sequence[date], user_months: Counter[date]) -> dict[date, Metadata]:
     return {
-        month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes, "user_months_recomputed": slices[month]}
+        month: {
+            "dagster/partition_row_count": size.rows,
+            "bytes": size.bytes,
+            "user_months_recomputed": user_months[month],
+        }
         for month, size in reporting.month_sizes(conn, USER_TRACK_MONTHS, months).items()
     }
 
 
-def _picture(conn: Connection, table: str, listeners: Sequence[int]) -> Metadata:
-    """What shows a table best, of a few listeners whose numbers have just changed."""
-    if not listeners:
+def _picture(conn: Connection, table: str, users: Sequence[int]) -> Metadata:
+    """What shows a table best, for a few users whose numbers have just changed."""
+    if not users:
         return {}
-    each = LINES_SHOWN // len(listeners)
+    each = LINES_SHOWN // len(users)
     match table:
         case "user_track_stats":
-            tracks = reporting.top_tracks(conn, listeners, each=each)
-            return {"top_tracks": markdown_table(("Listener", "Track", "Artists", "Plays", "Hours"), tracks)}
+            tracks = reporting.top_tracks(conn, users, each=each)
+            return {"top_tracks": markdown_table(("User", "Track", "Artists", "Plays", "Hours"), tracks)}
         case "user_artist_stats":
-            artists = reporting.top_artists(conn, listeners, each=each)
-            return {"top_artists": markdown_table(("Listener", "Artist", "Plays", "Hours"), artists)}
+            artists = reporting.top_artists(conn, users, each=each)
+            return {"top_artists": markdown_table(("User", "Artist", "Plays", "Hours"), artists)}
         case "user_hour_stats":
-            plays = reporting.plays_by_hour(conn, listeners)
+            plays = reporting.plays_by_hour(conn, users)
             return {
                 "plays_per_hour": bar_chart("Plays per hour of the day", [f"{hour:02d}" for hour in range(24)], plays)
             }
         case "users":
-            totals = reporting.totals(conn, listeners)
-            return {"totals": markdown_table(("Listener", "Time zone", "Plays", "Hours"), totals)}
+            totals = reporting.totals(conn, users)
+            return {"totals": markdown_table(("User", "Time zone", "Plays", "Hours"), totals)}
     return {}
 
 
 def agreement(
-    violations: Sequence[invariants.Violation], listeners: int, *, check_name: str | None = None
+    violations: Sequence[invariants.Violation], users: int, *, check_name: str | None = None
 ) -> dg.AssetCheckResult:
-    """The outcome of looking whether all sums agree, for the listeners of a run or for everyone."""
-    metadata: dict[str, Any] = {"listeners": listeners, "violations": len(violations)}
+    """Whether all sums agree, for the users of a run or for all users."""
+    metadata: dict[str, Any] = {"users": users, "violations": len(violations)}
     if violations:
         metadata["sums_that_disagree"] = markdown_list(str(violation) for violation in violations[:20])
     return dg.AssetCheckResult(

@@ -1,4 +1,4 @@
-"""Spotify's own top lists as assets: one step, both tables of a listener swapped together."""
+"""Spotify's own top lists as assets: one step that replaces both tables of a user together."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from myi_pipelines.warehouse.top_list_history import listed_users, show_top_list
 LINES_SHOWN = 5
 
 _ABOUT = (
-    "Spotify's own ranking over four weeks, six months and about a year. All of a listener's lists are swapped at "
+    "Spotify's own ranking over four weeks, six months and about a year. All of a user's lists are replaced at "
     "once; what was on them on which day is kept in `{history}`."
 )
 
@@ -50,9 +50,7 @@ SNAPSHOT_SPECS = [
 class TopListConfig(dg.Config):
     """Whose lists a run refreshes."""
 
-    users: list[str] = Field(
-        default_factory=list, description="These listeners', due or not. Those that are due when empty."
-    )
+    users: list[str] = Field(default_factory=list, description="These users', due or not. Empty: those that are due.")
 
 
 @dg.multi_asset(name="top_lists", specs=SNAPSHOT_SPECS)
@@ -79,7 +77,7 @@ def top_lists(
             **calls_spent(spent),
         }
         if problems := [one for one in done if one.error is not None]:
-            said["problems"] = markdown_table(("listener", "error"), [(one.user, one.error) for one in problems])
+            said["problems"] = markdown_table(("user", "error"), [(one.user, one.error) for one in problems])
         metadata = {
             spec.key.to_user_string(): said | _picture(conn, spec.key.to_user_string(), done) for spec in SNAPSHOT_SPECS
         }
@@ -96,5 +94,5 @@ def _picture(conn: Connection, table: str, done: Sequence[Refreshed]) -> dict[st
     list_top = reporting.spotify_top_tracks if table == "spotify_top_tracks" else reporting.spotify_top_artists
     lines = [(one.listener, one.rank, one.name) for one in list_top(conn, users, each=LINES_SHOWN)]
     if lines:
-        picture["four_weeks"] = markdown_table(("listener", "rank", "name"), lines)
+        picture["four_weeks"] = markdown_table(("user", "rank", "name"), lines)
     return picture

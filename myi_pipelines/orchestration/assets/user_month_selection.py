@@ -1,4 +1,4 @@
-"""Which slices a run derives again: the stale ones, or all of its months. Shared by events and statistics."""
+"""Which user-months a run derives: the invalidated ones, or all of its months. Shared by events and statistics."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -17,31 +17,33 @@ class UserMonthConfig(dg.Config):
 
     only_invalidated: bool = Field(
         default=False,
-        description="Only slices that are marked stale, of any month. Otherwise every slice of the run's months.",
+        description="Only invalidated user-months, of any month. Otherwise every user-month of the run's months.",
     )
-    user: str | None = Field(default=None, description="Only this listener's slices; everyone's when empty.")
+    user: str | None = Field(default=None, description="Only this user's; all users' when empty.")
 
 
 def user_months_of_run(
     context: AssetExecutionContext, conn: Connection, config: UserMonthConfig, stage: Stage, months: Sequence[date]
 ) -> list[UserMonth]:
-    """The slices that a run has to derive again at a stage.
+    """The user-months that a run derives at a stage.
 
-    A run over all slices of its months marks them stale before it begins. So one that is cut short leaves its rest
-    marked: a retry of the run does the rest only, and otherwise the sensor for stale slices does it.
+    A run over all user-months of its months invalidates them before it begins. So a run that is cut short leaves the
+    rest invalidated: a retry does only the rest, and without a retry the sensor for invalidated user-months does it.
     Raises ``dagster.Failure`` when the configured user is unknown.
     """
     user_id = _user_id(conn, config)
     if config.only_invalidated:
         return invalidated_user_months(conn, stage, user_id=user_id)
-    # Events that move to a neighbouring month make its statistics stale too: those are never left for later.
-    stale = invalidated_user_months(conn, stage, months=months if stage is Stage.EVENTS else None, user_id=user_id)
-    if stale and _is_retry(context):
-        return stale
-    slices = [one for one in all_user_months(conn, months) if user_id in (None, one.user_id)]
+    # Events that move to a neighbouring month invalidate its statistics too: they are always done in the same run.
+    invalidated = invalidated_user_months(
+        conn, stage, months=months if stage is Stage.EVENTS else None, user_id=user_id
+    )
+    if invalidated and _is_retry(context):
+        return invalidated
+    user_months = [one for one in all_user_months(conn, months) if user_id in (None, one.user_id)]
     with conn.transaction():
-        invalidate(conn, slices, stage)
-    return slices
+        invalidate(conn, user_months, stage)
+    return user_months
 
 
 def _user_id(conn: Connection, config: UserMonthConfig) -> int | None:

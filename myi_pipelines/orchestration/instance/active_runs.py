@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
-from dagster._core.storage.dagster_run import RunRecord
-from dagster._core.storage.tags import WILL_RETRY_TAG
-from dagster._time import get_current_timestamp
 
+from myi_pipelines.orchestration.instance.dagster_internals import WILL_RETRY_TAG, RunRecord, get_current_timestamp
 from myi_pipelines.warehouse.database.connections import Connection
 
 SECONDS_UNTIL_SILENT = 60

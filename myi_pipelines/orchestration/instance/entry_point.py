@@ -1,4 +1,4 @@
-"""Runs Dagster's webserver or daemon as soon as the code server listens. Their imports take seconds: those come first,
+"""Runs Dagster's webserver or daemon as soon as the code server listens. Their imports take seconds: they come first,
 while the code server loads.
 
 ``python -m myi_pipelines.orchestration.instance.entry_point CODE-SOCKET webserver|daemon ARGUMENTS…``
@@ -7,6 +7,7 @@ while the code server loads.
 import socket
 import sys
 import time
+from importlib.metadata import entry_points
 
 
 def listens(path: str) -> bool:
@@ -16,16 +17,14 @@ def listens(path: str) -> bool:
 
 
 def main() -> None:
-    """Import, wait, run. Whoever started this process ends it when the code server does not come up."""
+    """Import, wait, run. The process that started this one ends it when the code server does not come up."""
     code_socket, name, *arguments = sys.argv[1:]
-    if name == "webserver":
-        from dagster_webserver.cli import cli as run
-    else:
-        from dagster._daemon.cli import cli as run
+    [program] = entry_points(group="console_scripts", name=f"dagster-{name}")
+    run = program.load()
     while not listens(code_socket):
         time.sleep(0.05)
-    sys.argv = [f"dagster-{name}", *arguments]
-    run(prog_name=sys.argv[0], obj={})
+    sys.argv = [program.name, *arguments]
+    run()
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ class Done(NamedTuple):
     result: "ExecuteInProcessResult"
     seconds: float
 
-    def told(self, asset: str) -> dict[str, Any]:
-        """What the latest materialization of an asset says, by name; of a partitioned one, its newest month's."""
+    def metadata_of(self, asset: str) -> dict[str, Any]:
+        """The metadata of an asset's latest materialization, by name; of a partitioned one, its newest month's."""
         newest = self.result.asset_materializations_for_node(asset)[-1]
         return {name: value.value for name, value in newest.metadata.items()}
 

@@ -1,25 +1,31 @@
-"""Launches runs in the code server, and tells when a run went down with it. Which runs are dead without the launcher's
-knowing is said in ``runs``."""
+"""Launches runs in the code server, and reports a run that ended with it. ``active_runs`` finds other dead runs."""
 
 import json
 
 from dagster import DagsterRun
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG, WILL_RETRY_TAG
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+
+from myi_pipelines.orchestration.instance.dagster_internals import (
+    GRPC_INFO_TAG,
+    WILL_RETRY_TAG,
+    CanCancelExecutionRequest,
+    CanCancelExecutionResult,
+    CheckRunHealthResult,
+    DagsterGrpcClient,
+    DagsterUserCodeUnreachableError,
+    DefaultRunLauncher,
+    WorkerStatus,
+    deserialize_value,
+)
 
 ANSWER_SECONDS = 5
 
 
 class CodeServerRunLauncher(DefaultRunLauncher):
-    """Dagster's default launcher, which ``dagster.yaml`` names under ``run_launcher``, with an eye on its runs.
+    """Dagster's default launcher, which also checks that its runs are alive: ``run_launcher`` of ``dagster.yaml``.
 
     A run is a process of the code server and ends with it. The server that takes the ended one's place does not know
     the run: then run monitoring marks it as failed, and it is started again, seconds after the server is back. With
-    the default launcher nobody would notice before the run's time is up.
+    the default launcher this shows only when the run's time limit is reached.
     """
 
     @property

@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from dagster import DagsterEventType
-from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log import SqlEventLogStorageTable
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+
+from myi_pipelines.orchestration.instance.dagster_internals import (
+    ConfigurableClassData,
+    EventLogEntry,
+    SqlEventLogStorageTable,
+)
 
 EVENTS_PER_BATCH = "500"
 PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED

@@ -1,4 +1,4 @@
-"""The archive for Dagster: where months that leave go to, and how those that are needed come back."""
+"""The archive for Dagster: where archived months are stored, and how they are restored."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,8 +34,8 @@ class Archive(dg.ConfigurableResource[None]):
 
         return Store(self.url) if self.url else store_of(load_settings())
 
-    def restore_archived(self, conn: Connection, slices: Sequence[UserMonth]) -> int:
-        """Bring archived slices back before work on them is done; those that are not archived are passed over."""
+    def restore_archived(self, conn: Connection, user_months: Sequence[UserMonth]) -> int:
+        """Restore archived user-months before work on them begins; those that are not archived are ignored."""
         from myi_pipelines.operations.archiving import restore_archived
 
-        return restore_archived(self.store(), conn, slices) if slices else 0
+        return restore_archived(self.store(), conn, user_months) if user_months else 0

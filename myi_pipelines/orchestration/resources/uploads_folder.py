@@ -10,12 +10,10 @@ from myi_pipelines.sources.exports import Limits
 
 
 class UploadsFolder(dg.ConfigurableResource[None]):
-    """The folder into which listeners put their exports: ``<folder>/<user>/``."""
+    """The folder into which users put their exports: ``<folder>/<user>/``."""
 
     folder: str | None = Field(default=None, description="Path of the folder; the settings' own when empty.")
-    settle_seconds: float = Field(
-        default=5.0, description="How long a file must have been left alone before it is read.", ge=0
-    )
+    settle_seconds: float = Field(default=5.0, description="How long a file must be unchanged before it is read.", ge=0)
 
     @property
     def path(self) -> Path:

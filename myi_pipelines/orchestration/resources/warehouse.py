@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 import psycopg
 from dagster import InitResourceContext
-from dagster._utils.interrupts import raise_interrupts_as
 from psycopg_pool import ConnectionPool
 from pydantic import Field, PrivateAttr
 
 from myi_pipelines.orchestration.instance.active_runs import application_name
+from myi_pipelines.orchestration.instance.dagster_internals import raise_interrupts_as
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database import connections
@@ -43,7 +43,7 @@ class Warehouse(dg.ConfigurableResource[Any]):
             kwargs={"autocommit": True, "application_name": _name(context)},
             configure=connections.prepare,
             check=ConnectionPool.check_connection,  # else every retry would meet another one that the server has ended
-            min_size=1,  # one stays, so that pg_stat_activity tells that the run is alive
+            min_size=1,  # one stays open, so that pg_stat_activity shows that the run is alive
             max_size=6,  # five polls at once, and the step's own
             open=True,
         ) as pool:
@@ -99,8 +99,8 @@ class Warehouse(dg.ConfigurableResource[Any]):
 
 
 def _came_of_an_interrupt(error: BaseException) -> bool:
-    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection amid a
-    statement, and then it is what tidies up that fails, in the interrupt's stead."""
+    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection in
+    the middle of a statement, and then the clean-up fails instead of the interrupt."""
     before = error.__context__
     return before is not None and (isinstance(before, KeyboardInterrupt) or _came_of_an_interrupt(before))
 

@@ -21,6 +21,7 @@ from myi_pipelines.settings import Settings, sqlalchemy_url
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.integration.orchestration.test_failure_notices import breaking
+from myi_pipelines_tests.migrations import version_0_1
 
 JOB = """
 INSERT INTO import_jobs (user_id, file_name, sha256, status, error_message, started_at, completed_at)
@@ -172,9 +173,15 @@ def test_servers_out_of_reach_are_findings_not_errors(settings: Settings) -> Non
     assert samples(exposition(away))["myi_server_up", "postgresql"] == 0
 
 
-def test_a_database_without_tables_is_told_to_be_migrated(settings: Settings, empty_database_url: str) -> None:
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_database_without_current_tables_needs_a_migration(
+    settings: Settings, empty_database_url: str, is_old: bool
+) -> None:
+    if is_old:
+        version_0_1.make_schema(empty_database_url)
     empty = settings.model_copy(update={"database_url": empty_database_url})
-    assert results(empty)["warehouse"].text == "the warehouse's tables are not there; run `myi migrate`"
+    expected = "the warehouse's tables are not there or of an older version; run `myi migrate`"
+    assert results(empty)["warehouse"].text == expected
 
 
 def test_metrics_tell_the_numbers_and_nobodys_name(

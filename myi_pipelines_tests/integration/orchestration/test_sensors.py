@@ -12,7 +12,7 @@ from dagster._core.storage.tags import RUN_KEY_TAG
 from myi_pipelines.orchestration import sensors
 from myi_pipelines.orchestration.partitions import RANGE_END, RANGE_START
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
-from myi_pipelines.orchestration.sensors import stale_slices_sensor, uploads_sensor
+from myi_pipelines.orchestration.sensors import invalidated_user_months_sensor, uploads_sensor
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.support.dagster_harness import (
@@ -252,7 +252,7 @@ def make_stale(conn: Connection, *, seconds_ago: int = 120) -> None:
 
 
 def test_nothing_stale_is_skipped(daemon: Daemon) -> None:
-    assert reason(daemon.tick(stale_slices_sensor)) == "No slice has been stale for longer than a minute."
+    assert reason(daemon.tick(invalidated_user_months_sensor)) == "No slice has been stale for longer than a minute."
 
 
 def test_stale_slices_are_healed_by_one_run(
@@ -262,10 +262,10 @@ def test_stale_slices_are_healed_by_one_run(
     before = contents(conn)
     conn.execute("DELETE FROM listening_events WHERE played_at < '2023-12-01'")
     make_stale(conn, seconds_ago=10)
-    assert isinstance(daemon.tick(stale_slices_sensor), dg.SkipReason)
+    assert isinstance(daemon.tick(invalidated_user_months_sensor), dg.SkipReason)
     conn.execute("UPDATE invalidated_user_months SET marked_at = now() - interval '2 minutes'")
-    [request] = requests(daemon.tick(stale_slices_sensor))
-    [again] = requests(daemon.tick(stale_slices_sensor))
+    [request] = requests(daemon.tick(invalidated_user_months_sensor))
+    [again] = requests(daemon.tick(invalidated_user_months_sensor))
     assert request.run_key == again.run_key
     assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2023-11-01", "2024-01-01")
     result = daemon.launch(request, "heal_user_months")
@@ -284,7 +284,7 @@ def test_healing_waits_for_runs_under_way(
     ensure_user(conn, "anna")
     make_stale(conn)
     fake_run(instance, harness, dg.RunRequest(run_key="x"), DagsterRunStatus.STARTING)
-    assert "1 runs are under way" in reason(daemon.tick(stale_slices_sensor))
+    assert "1 runs are under way" in reason(daemon.tick(invalidated_user_months_sensor))
 
 
 def test_healing_that_failed_is_not_tried_again_at_once(
@@ -297,13 +297,15 @@ def test_healing_that_failed_is_not_tried_again_at_once(
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr("myi_pipelines.orchestration.assets.catalog.sync_catalog", fails)
-    [request] = requests(daemon.tick(stale_slices_sensor))
+    [request] = requests(daemon.tick(invalidated_user_months_sensor))
     result = daemon.launch(request, "heal_user_months")
     assert result is not None
     assert not result.success
-    assert f"run {result.run_id} failed to heal them, another tries in" in reason(daemon.tick(stale_slices_sensor))
+    assert f"run {result.run_id} failed to heal them, another tries in" in reason(
+        daemon.tick(invalidated_user_months_sensor)
+    )
     monkeypatch.setattr(sensors, "SECONDS_AFTER_FAILED_HEALING", 0)
-    [next_request] = requests(daemon.tick(stale_slices_sensor))
+    [next_request] = requests(daemon.tick(invalidated_user_months_sensor))
     assert next_request.run_key != request.run_key
 
 
@@ -314,7 +316,7 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again
     conn.execute("DELETE FROM listening_events")
     conn.execute("ALTER TABLE listening_events ADD CHECK (played_at NOT BETWEEN '2023-12-01' AND '2024-01-01')")
     make_stale(conn)
-    [request] = requests(daemon.tick(stale_slices_sensor))
+    [request] = requests(daemon.tick(invalidated_user_months_sensor))
     result = daemon.launch(request, "heal_user_months")
     assert result is not None
     assert result.success, why(result)
@@ -326,7 +328,7 @@ def test_a_slice_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_again
     assert conn.execute("SELECT month::text, stage::text FROM invalidated_user_months").fetchall() == [
         ("2023-12-01", "EVENTS")
     ]
-    assert "failed to heal them, another tries in" in reason(daemon.tick(stale_slices_sensor))
+    assert "failed to heal them, another tries in" in reason(daemon.tick(invalidated_user_months_sensor))
 
 
 def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
@@ -335,15 +337,15 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
     harness.drop("anna", "1.json", export(60))
     [request] = daemon.uploads()
     run = fake_run(instance, harness, request, DagsterRunStatus.STARTED)
-    daemon.tick(stale_slices_sensor)
+    daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.STARTED  # type: ignore[union-attr]
     monkeypatch.setattr("myi_pipelines.orchestration.instance.active_runs.SECONDS_UNTIL_SILENT", 0)
     settle()
     conn.execute("SELECT set_config('application_name', %s, false)", [f"myi run {run.run_id}"])
-    daemon.tick(stale_slices_sensor)
+    daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.STARTED  # type: ignore[union-attr]
     conn.execute("SET application_name = 'somebody else'")
-    daemon.tick(stale_slices_sensor)
+    daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     monkeypatch.setattr(sensors, "SECONDS_BEFORE_RUN", (0, 0, 0, 0))
     [retry] = daemon.uploads()

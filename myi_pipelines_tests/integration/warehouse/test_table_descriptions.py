@@ -1,7 +1,9 @@
 """What Dagster shows of the tables is what Postgres has."""
 
-from myi_pipelines.orchestration.assets.tables import tables
+from dataclasses import astuple
+
 from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.schema.tables import tables
 
 SHORT_TYPES = {"timestamp with time zone": "timestamptz"}
 
@@ -22,7 +24,7 @@ def test_columns_are_those_of_the_database(conn: Connection) -> None:
     ):
         column[1] = SHORT_TYPES.get(column[1], column[1])
         found.setdefault(table, []).append(tuple(column))
-    assert {name: [tuple(column) for column in table.columns] for name, table in tables().items()} == found
+    assert {name: [astuple(column) for column in table.columns] for name, table in tables().items()} == found
 
 
 def test_comments_are_those_of_the_database(conn: Connection) -> None:

@@ -1,0 +1,66 @@
+"""Migrations are applied in order, once, and recorded together with what they change."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from myi_pipelines.warehouse.schema.migrations import MIGRATIONS, migrate, pending_migrations
+from myi_pipelines.warehouse.schema.takeover import BASELINE
+from myi_pipelines_tests.migrations import version_0_1
+
+NOTES = "-- A table for notes.\nCREATE TABLE notes (text text);\nINSERT INTO notes VALUES ('50%');\n"
+INDEX = "-- transactional: false\nCREATE INDEX CONCURRENTLY IF NOT EXISTS notes_text ON notes (text);\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The migrations of a later version."""
+    for path in MIGRATIONS.glob("*.sql"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "9001_add_notes.sql").write_text(NOTES)
+    (tmp_path / "9002_index_notes.sql").write_text(INDEX)
+    return tmp_path
+
+
+def test_later_migrations_follow(database_url: str, folder: Path) -> None:
+    assert pending_migrations(database_url) == []
+    assert migrate(database_url, folder=folder) == ["9001_add_notes", "9002_index_notes"]
+    assert migrate(database_url, folder=folder) == []
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT text FROM notes").fetchall() == [("50%",)]
+        assert conn.execute("SELECT to_regclass('notes_text') IS NOT NULL").fetchone() == (True,)
+
+
+def test_later_migrations_follow_a_takeover(empty_database_url: str, folder: Path) -> None:
+    version_0_1.make_schema(empty_database_url)
+    assert migrate(empty_database_url, folder=folder)[0] == BASELINE
+    assert migrate(empty_database_url, folder=folder) == []
+    with psycopg.connect(empty_database_url) as conn:
+        assert conn.execute("SELECT text FROM notes").fetchall() == [("50%",)]
+
+
+def test_a_migration_that_is_not_recorded_changes_nothing(database_url: str, folder: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute(
+            "CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RAISE EXCEPTION ''broken off''; END'"
+        )
+        conn.execute(
+            "CREATE TRIGGER break_off BEFORE INSERT ON _yoyo_migration FOR EACH ROW EXECUTE FUNCTION break_off()"
+        )
+        with pytest.raises(psycopg.errors.RaiseException, match="broken off"):
+            migrate(database_url, folder=folder)
+        assert conn.execute("SELECT to_regclass('notes')").fetchone() == (None,)
+        conn.execute("DROP TRIGGER break_off ON _yoyo_migration")
+    assert migrate(database_url, folder=folder) == ["9001_add_notes", "9002_index_notes"]
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_of_processes_that_begin_at_once_one_migrates(empty_database_url: str, is_old: bool) -> None:
+    if is_old:
+        version_0_1.make_schema(empty_database_url)
+    with ThreadPoolExecutor(3) as threads:
+        applied = list(threads.map(migrate, [empty_database_url] * 3))
+    assert sorted(applied) == [[], [], [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]]

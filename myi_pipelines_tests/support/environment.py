@@ -1,0 +1,31 @@
+"""The environment of the tests: the same on every machine, whatever the caller has exported."""
+
+import os
+import time
+
+PREFIXES = ("MYI_", "DAGSTER_", "PG", "LC_", "REDIS")
+NAMES = (
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "PYTHONWARNINGS",
+    "PYTHONPATH",
+    "TERM",
+)
+KEPT = ("MYI_CRASH_", "MYI_SOAK_")
+"""Settings of the tests themselves: how many kills, how many simulated days."""
+
+
+def clean_environment() -> None:
+    """Remove what changes how programs look, where they connect and which warnings they raise."""
+    for name in list(os.environ):
+        if name.startswith(KEPT):
+            continue
+        if name in NAMES or name.startswith(PREFIXES):
+            del os.environ[name]
+    os.environ |= {"LANG": "C.UTF-8", "TZ": "UTC"}
+    time.tzset()

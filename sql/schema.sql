@@ -1,0 +1,1601 @@
+-- The schema of the warehouse as it is now. `make schema` writes this file from a database that the migrations in
+-- sql/migrations made: do not edit it, add a migration.
+
+CREATE SCHEMA shadow;
+
+COMMENT ON SCHEMA shadow IS 'Shadow partitions: months that are being built. The partitions in use are in public.';
+
+CREATE TYPE public.bucket_type AS ENUM (
+    'DAY',
+    'WEEK',
+    'MONTH'
+);
+
+COMMENT ON TYPE public.bucket_type IS 'Length of a time bucket. A week begins on Monday.';
+
+CREATE TYPE public.derivation_stage AS ENUM (
+    'EVENTS',
+    'STATS'
+);
+
+COMMENT ON TYPE public.derivation_stage IS 'What is derived of a user-month: its events from landed plays, its statistics from events.';
+
+CREATE TYPE public.job_status AS ENUM (
+    'PENDING',
+    'PROCESSING',
+    'COMPLETED',
+    'FAILED'
+);
+
+COMMENT ON TYPE public.job_status IS 'State of an import job. COMPLETED and FAILED are final.';
+
+CREATE TYPE public.source AS ENUM (
+    'API',
+    'IMPORT'
+);
+
+COMMENT ON TYPE public.source IS 'Where a listening event comes from: polled from Spotify''s API, or read from an export.';
+
+CREATE TYPE public.term AS ENUM (
+    'SHORT_TERM',
+    'MEDIUM_TERM',
+    'LONG_TERM'
+);
+
+COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
+
+CREATE FUNCTION public.export_track_fingerprint(spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5((((COALESCE(md5(spotify_id), '-'::text) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
+
+COMMENT ON FUNCTION public.export_track_fingerprint(spotify_id text, track_name text, artist_name text, album_name text) IS 'Identity of a row of export_tracks.';
+
+CREATE FUNCTION public.forget_user() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM imported_plays WHERE user_id = OLD.id;
+    DELETE FROM user_track_months WHERE user_id = OLD.id;
+    DELETE FROM user_track_stats WHERE user_id = OLD.id;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.forget_user() IS 'Trigger: deletes the rows of a deleted user in tables without a foreign key to users.';
+
+CREATE TABLE public.archived_user_months (
+    user_id bigint NOT NULL,
+    month date NOT NULL,
+    part integer NOT NULL,
+    play_count integer NOT NULL,
+    total_ms bigint NOT NULL,
+    imported_plays integer NOT NULL,
+    polled_plays integer NOT NULL,
+    has_account_data boolean NOT NULL,
+    CONSTRAINT archived_user_months_imported_plays_check CHECK ((imported_plays >= 0)),
+    CONSTRAINT archived_user_months_play_count_check CHECK ((play_count >= 0)),
+    CONSTRAINT archived_user_months_polled_plays_check CHECK ((polled_plays >= 0)),
+    CONSTRAINT archived_user_months_total_ms_check CHECK ((total_ms >= 0))
+);
+
+COMMENT ON TABLE public.archived_user_months IS 'One row per user and UTC month whose plays are in the archive only. Restoring them deletes the row.';
+
+COMMENT ON COLUMN public.archived_user_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.archived_user_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.archived_user_months.part IS 'archived_months.part that holds the plays';
+
+COMMENT ON COLUMN public.archived_user_months.play_count IS 'listening events';
+
+COMMENT ON COLUMN public.archived_user_months.total_ms IS 'milliseconds of the listening events';
+
+COMMENT ON COLUMN public.archived_user_months.imported_plays IS 'rows of imported_plays';
+
+COMMENT ON COLUMN public.archived_user_months.polled_plays IS 'rows of polled_plays';
+
+COMMENT ON COLUMN public.archived_user_months.has_account_data IS 'some of the imported plays are account data';
+
+CREATE TABLE public.imported_plays (
+    user_id bigint NOT NULL,
+    played_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    export_track_id integer NOT NULL,
+    ms_played integer NOT NULL,
+    context_id integer,
+    CONSTRAINT imported_plays_ms_played_check CHECK (((ms_played >= 0) AND (ms_played <= 86400000))),
+    CONSTRAINT stopped_at_differs CHECK ((stopped_at <> played_at))
+)
+PARTITION BY RANGE (played_at);
+
+COMMENT ON TABLE public.imported_plays IS 'One row per distinct track row of a user''s exports, short plays included. One partition per UTC month.';
+
+COMMENT ON COLUMN public.imported_plays.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
+
+COMMENT ON COLUMN public.imported_plays.played_at IS 'end of the play; for offline plays by the clock of the device: its start + ms_played';
+
+COMMENT ON COLUMN public.imported_plays.stopped_at IS 'end of the play as the export says; for offline plays the time of upload; NULL where it equals played_at';
+
+COMMENT ON COLUMN public.imported_plays.export_track_id IS 'export_tracks.id';
+
+COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only';
+
+CREATE TABLE public.polled_plays (
+    user_id bigint NOT NULL,
+    played_at timestamp with time zone NOT NULL,
+    spotify_id text NOT NULL,
+    duration_ms integer,
+    polled_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT polled_plays_duration_ms_check CHECK ((duration_ms > 0))
+)
+PARTITION BY RANGE (played_at);
+
+COMMENT ON TABLE public.polled_plays IS 'One row per play in Spotify''s recently-played list. One partition per UTC month.';
+
+COMMENT ON COLUMN public.polled_plays.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.polled_plays.played_at IS 'end of the play';
+
+COMMENT ON COLUMN public.polled_plays.spotify_id IS 'Spotify track id: tracks.spotify_id or one of track_aliases';
+
+COMMENT ON COLUMN public.polled_plays.duration_ms IS 'length of the track in milliseconds: the estimate of ms_played; NULL if Spotify did not give it';
+
+COMMENT ON COLUMN public.polled_plays.polled_at IS 'when the play was first polled';
+
+CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((EXISTS (SELECT FROM public.polled_plays WHERE ((polled_plays.user_id = has_matchable_plays.of_user) AND (polled_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (polled_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_matchable_plays.of_user) AND (imported_plays.context_id IS NULL) AND (imported_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_matchable_plays.of_user) AND (archived_user_months.month = has_matchable_plays.in_month) AND (archived_user_months.has_account_data OR (archived_user_months.polled_plays > 0))))));
+
+COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
+
+CREATE FUNCTION public.merged_payload(stored jsonb, stored_is_full boolean, latest jsonb, latest_is_full boolean) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((stored IS NULL) OR (latest IS NULL)) THEN COALESCE(stored, latest) WHEN (stored_is_full AND (NOT latest_is_full)) THEN (latest || stored) ELSE (stored || latest) END;
+
+COMMENT ON FUNCTION public.merged_payload(stored jsonb, stored_is_full boolean, latest jsonb, latest_is_full boolean) IS 'A stored payload with the fields of the latest one. A missing field deletes nothing; a mention only adds fields.';
+
+CREATE FUNCTION public.name_key(name text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8))))::uuid;
+
+COMMENT ON FUNCTION public.name_key(name text) IS 'Key of a name: equal for spellings that differ in Unicode form, white space or letter case only.';
+
+CREATE FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5((((((((COALESCE(md5(platform), '-'::text) || COALESCE(md5(country), '-'::text)) || COALESCE(md5(reason_start), '-'::text)) || COALESCE(md5(reason_end), '-'::text)) || COALESCE((shuffle)::text, '-'::text)) || COALESCE((skipped)::text, '-'::text)) || COALESCE((offline)::text, '-'::text)) || COALESCE((incognito)::text, '-'::text))))::uuid;
+
+COMMENT ON FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) IS 'Identity of a row of play_contexts.';
+
+CREATE FUNCTION public.recent_plays(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(played_at timestamp with time zone, name text, artist text, ms_played integer)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT recent.played_at, named.name, named.artist, recent.ms_played
+    FROM (SELECT track_id, played_at, ms_played
+          FROM listening_events
+          WHERE user_id = of_user AND played_at < now() + interval '1 day'
+          ORDER BY played_at DESC, track_id
+          LIMIT each) AS recent
+    JOIN named_tracks AS named ON named.id = recent.track_id
+    ORDER BY recent.played_at DESC, recent.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.recent_plays(of_user bigint, each integer) IS 'One row per play: the latest plays of a user, the latest first.';
+
+CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never deleted: plays refer to them', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
+COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
+
+CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT track_id, play_count, total_ms
+          FROM user_track_stats
+          WHERE user_id = of_user AND play_count > 0
+          ORDER BY play_count DESC, total_ms DESC, track_id
+          LIMIT each) AS top
+    JOIN named_tracks AS named ON named.id = top.track_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_tracks(of_user bigint, each integer) IS 'One row per track: those that a user played most, the most played first.';
+
+CREATE FUNCTION public.top_tracks_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM (SELECT track_id, play_count, total_ms
+                FROM user_track_months
+                WHERE user_id = of_user AND month = this_month
+                UNION ALL
+                SELECT track_id, play_count, total_ms
+                FROM user_month_edges
+                WHERE user_id = of_user AND month = this_month
+                UNION ALL
+                SELECT track_id, -play_count, -total_ms
+                FROM user_month_edges
+                WHERE user_id = of_user AND month = next_month) AS counted
+          GROUP BY track_id
+          HAVING sum(play_count) > 0
+          ORDER BY play_count DESC, total_ms DESC, track_id
+          LIMIT each) AS top
+    JOIN named_tracks AS named ON named.id = top.track_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_tracks_of_month(of_user bigint, of_month date, each integer) IS 'One row per track: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count::bigint, top.total_ms
+    FROM (SELECT track_id, play_count, total_ms
+          FROM user_year_top_tracks
+          WHERE user_id = of_user AND year = of_year
+          ORDER BY play_count DESC, total_ms DESC, track_id
+          LIMIT each) AS top
+    JOIN named_tracks AS named ON named.id = top.track_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer) IS 'One row per track: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+CREATE TABLE public.albums (
+    id bigint NOT NULL,
+    spotify_id text,
+    name text NOT NULL,
+    name_key uuid GENERATED ALWAYS AS (public.name_key(name)) STORED,
+    artist_key uuid,
+    release_date text,
+    image_url text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_canonical_for_name boolean DEFAULT true NOT NULL
+);
+
+COMMENT ON TABLE public.albums IS 'One row per album.';
+
+COMMENT ON COLUMN public.albums.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.albums.spotify_id IS 'Spotify album id; NULL while only exports name the album';
+
+COMMENT ON COLUMN public.albums.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give';
+
+COMMENT ON COLUMN public.albums.name_key IS 'name_key of name';
+
+COMMENT ON COLUMN public.albums.artist_key IS 'name_key of the album''s first artist; NULL while unknown';
+
+COMMENT ON COLUMN public.albums.release_date IS 'year, month or day (2011, 2011-06 or 2011-06-20); NULL while unknown';
+
+COMMENT ON COLUMN public.albums.image_url IS 'address of the largest image; NULL while unknown';
+
+COMMENT ON COLUMN public.albums.updated_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.albums.is_canonical_for_name IS 'is meant where only names are given; of several albums with one name and artist, that with the least spotify_id';
+
+ALTER TABLE public.albums ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.albums_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.archived_months (
+    month date NOT NULL,
+    part integer NOT NULL,
+    folder text NOT NULL,
+    manifest_sha256 text NOT NULL,
+    imported_plays bigint NOT NULL,
+    polled_plays bigint NOT NULL,
+    listening_events bigint NOT NULL,
+    bytes bigint NOT NULL,
+    archived_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT archived_months_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT archived_months_imported_plays_check CHECK ((imported_plays >= 0)),
+    CONSTRAINT archived_months_listening_events_check CHECK ((listening_events >= 0)),
+    CONSTRAINT archived_months_manifest_sha256_check CHECK ((manifest_sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT archived_months_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT archived_months_part_check CHECK ((part > 0)),
+    CONSTRAINT archived_months_polled_plays_check CHECK ((polled_plays >= 0))
+);
+
+COMMENT ON TABLE public.archived_months IS 'One row per UTC month and part: one folder of the archive.';
+
+COMMENT ON COLUMN public.archived_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.archived_months.part IS 'counts from 1: plays that were restored, or that arrive later, make a new part';
+
+COMMENT ON COLUMN public.archived_months.folder IS 'folder of the files, relative to MYI_ARCHIVE_URL';
+
+COMMENT ON COLUMN public.archived_months.manifest_sha256 IS 'SHA-256 of manifest.json, hexadecimal; the manifest has the checksums of the other files';
+
+COMMENT ON COLUMN public.archived_months.imported_plays IS 'rows in imported_plays.parquet';
+
+COMMENT ON COLUMN public.archived_months.polled_plays IS 'rows in polled_plays.parquet';
+
+COMMENT ON COLUMN public.archived_months.listening_events IS 'rows in listening_events.parquet';
+
+COMMENT ON COLUMN public.archived_months.bytes IS 'bytes of all files';
+
+COMMENT ON COLUMN public.archived_months.archived_at IS 'when the month was archived';
+
+CREATE TABLE public.archived_names (
+    export_track_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    month date NOT NULL
+);
+
+COMMENT ON TABLE public.archived_names IS 'One row per archived user-month and export_tracks row of account data in it: a search may find the track later.';
+
+COMMENT ON COLUMN public.archived_names.export_track_id IS 'export_tracks.id';
+
+COMMENT ON COLUMN public.archived_names.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.archived_names.month IS 'first day of the UTC month';
+
+CREATE TABLE public.artists (
+    id bigint NOT NULL,
+    spotify_id text,
+    name text NOT NULL,
+    name_key uuid GENERATED ALWAYS AS (public.name_key(name)) STORED,
+    genres text[] DEFAULT '{}'::text[] NOT NULL,
+    image_url text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_canonical_for_name boolean DEFAULT true NOT NULL
+);
+
+COMMENT ON TABLE public.artists IS 'One row per artist.';
+
+COMMENT ON COLUMN public.artists.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.artists.spotify_id IS 'Spotify artist id; NULL while only exports name the artist';
+
+COMMENT ON COLUMN public.artists.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give';
+
+COMMENT ON COLUMN public.artists.name_key IS 'name_key of name';
+
+COMMENT ON COLUMN public.artists.genres IS 'genres that Spotify gives; empty while unknown';
+
+COMMENT ON COLUMN public.artists.image_url IS 'address of the largest image; NULL while unknown';
+
+COMMENT ON COLUMN public.artists.updated_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.artists.is_canonical_for_name IS 'is meant where only the name is given; of several artists with one name, that with the least spotify_id';
+
+ALTER TABLE public.artists ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.artists_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.export_track_links (
+    export_track_id bigint NOT NULL,
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.export_track_links IS 'One row per export_tracks row: the track that it names.';
+
+COMMENT ON COLUMN public.export_track_links.export_track_id IS 'export_tracks.id; rows there are never deleted';
+
+COMMENT ON COLUMN public.export_track_links.track_id IS 'tracks.id';
+
+CREATE TABLE public.export_tracks (
+    id bigint NOT NULL,
+    spotify_id text,
+    track_name text,
+    artist_name text,
+    album_name text,
+    last_played_at timestamp with time zone NOT NULL,
+    fingerprint uuid GENERATED ALWAYS AS (public.export_track_fingerprint(spotify_id, track_name, artist_name, album_name)) STORED NOT NULL,
+    track_key uuid GENERATED ALWAYS AS (public.name_key(track_name)) STORED,
+    artist_key uuid GENERATED ALWAYS AS (public.name_key(artist_name)) STORED,
+    album_key uuid GENERATED ALWAYS AS (public.name_key(album_name)) STORED,
+    CONSTRAINT export_tracks_check CHECK (((spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
+);
+
+COMMENT ON TABLE public.export_tracks IS 'One row per distinct combination of Spotify id, track, album artist and album that exports give.';
+
+COMMENT ON COLUMN public.export_tracks.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify track id; NULL in account data, which gives names and no ids';
+
+COMMENT ON COLUMN public.export_tracks.track_name IS 'name of the track; NULL if not given';
+
+COMMENT ON COLUMN public.export_tracks.artist_name IS 'name of the album artist; NULL if not given';
+
+COMMENT ON COLUMN public.export_tracks.album_name IS 'name of the album; NULL if not given, always in account data';
+
+COMMENT ON COLUMN public.export_tracks.last_played_at IS 'end of the latest landed play of this row: the latest names win';
+
+COMMENT ON COLUMN public.export_tracks.fingerprint IS 'hash of spotify_id and the three names';
+
+COMMENT ON COLUMN public.export_tracks.track_key IS 'name_key of track_name; NULL if that is';
+
+COMMENT ON COLUMN public.export_tracks.artist_key IS 'name_key of artist_name; NULL if that is';
+
+COMMENT ON COLUMN public.export_tracks.album_key IS 'name_key of album_name; NULL if that is';
+
+ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.export_tracks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.import_jobs (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    file_name text NOT NULL,
+    sha256 text NOT NULL,
+    status public.job_status DEFAULT 'PENDING'::public.job_status NOT NULL,
+    total_bytes bigint,
+    processed_bytes bigint DEFAULT 0 NOT NULL,
+    total_rows bigint,
+    processed_rows bigint DEFAULT 0 NOT NULL,
+    added_rows bigint DEFAULT 0 NOT NULL,
+    duplicate_rows bigint DEFAULT 0 NOT NULL,
+    rejected jsonb DEFAULT '{}'::jsonb NOT NULL,
+    error_message text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    CONSTRAINT import_jobs_check CHECK (((status = 'FAILED'::public.job_status) = (error_message IS NOT NULL))),
+    CONSTRAINT import_jobs_check1 CHECK (((status = ANY (ARRAY['COMPLETED'::public.job_status, 'FAILED'::public.job_status])) = (completed_at IS NOT NULL))),
+    CONSTRAINT import_jobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+);
+
+COMMENT ON TABLE public.import_jobs IS 'One row per uploaded file of a user and attempt to land it.';
+
+COMMENT ON COLUMN public.import_jobs.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.import_jobs.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.import_jobs.file_name IS 'name of the file, as uploaded last';
+
+COMMENT ON COLUMN public.import_jobs.sha256 IS 'SHA-256 of the file, hexadecimal: the same file is landed once per user';
+
+COMMENT ON COLUMN public.import_jobs.status IS 'state of the job';
+
+COMMENT ON COLUMN public.import_jobs.total_bytes IS 'bytes of the file; NULL while unknown';
+
+COMMENT ON COLUMN public.import_jobs.processed_bytes IS 'bytes read so far';
+
+COMMENT ON COLUMN public.import_jobs.total_rows IS 'rows of the file; NULL until the job is completed';
+
+COMMENT ON COLUMN public.import_jobs.processed_rows IS 'rows read so far';
+
+COMMENT ON COLUMN public.import_jobs.added_rows IS 'rows that were new to imported_plays';
+
+COMMENT ON COLUMN public.import_jobs.duplicate_rows IS 'rows that were in imported_plays already, or that the file repeats';
+
+COMMENT ON COLUMN public.import_jobs.rejected IS 'number of rows that give no listening event, by reason';
+
+COMMENT ON COLUMN public.import_jobs.error_message IS 'why the job failed; NULL unless it did';
+
+COMMENT ON COLUMN public.import_jobs.created_at IS 'when the file was first seen';
+
+COMMENT ON COLUMN public.import_jobs.started_at IS 'when the last attempt began; NULL before the first';
+
+COMMENT ON COLUMN public.import_jobs.completed_at IS 'when the job was completed or failed; NULL until then';
+
+ALTER TABLE public.import_jobs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.import_jobs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.invalidated_user_months (
+    user_id bigint NOT NULL,
+    month date NOT NULL,
+    stage public.derivation_stage NOT NULL,
+    marked_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT invalidated_user_months_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+COMMENT ON TABLE public.invalidated_user_months IS 'One row per user, UTC month and stage that has to be derived again: the work that is left.';
+
+COMMENT ON COLUMN public.invalidated_user_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.invalidated_user_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.invalidated_user_months.stage IS 'what has to be derived again: EVENTS or STATS';
+
+COMMENT ON COLUMN public.invalidated_user_months.marked_at IS 'when the user-month was invalidated';
+
+CREATE TABLE public.listening_events (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    played_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ms_played integer NOT NULL,
+    source public.source NOT NULL,
+    is_estimated boolean NOT NULL,
+    is_skip boolean NOT NULL,
+    CONSTRAINT listening_events_ms_played_check CHECK ((ms_played > 0))
+)
+PARTITION BY RANGE (played_at);
+
+COMMENT ON TABLE public.listening_events IS 'One row per play that counts: heard for min_play_ms or longer. One partition per UTC month.';
+
+COMMENT ON COLUMN public.listening_events.id IS 'surrogate key; kept when a better source replaces the values';
+
+COMMENT ON COLUMN public.listening_events.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.listening_events.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.listening_events.played_at IS 'end of the play';
+
+COMMENT ON COLUMN public.listening_events.created_at IS 'when the warehouse first derived the event';
+
+COMMENT ON COLUMN public.listening_events.ms_played IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.listening_events.source IS 'IMPORT where an export has the play, otherwise API';
+
+COMMENT ON COLUMN public.listening_events.is_estimated IS 'ms_played is the length of the track; how long it was heard is unknown';
+
+COMMENT ON COLUMN public.listening_events.is_skip IS 'heard for less than 30 seconds';
+
+ALTER TABLE public.listening_events ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.listening_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.metadata_refresh_log (
+    entity_type text NOT NULL,
+    entity_id bigint NOT NULL,
+    refreshed_at timestamp with time zone,
+    next_refresh_at timestamp with time zone NOT NULL,
+    error_count integer DEFAULT 0 NOT NULL,
+    last_error text,
+    CONSTRAINT metadata_refresh_log_entity_type_check CHECK ((entity_type = ANY (ARRAY['track'::text, 'album'::text, 'artist'::text]))),
+    CONSTRAINT metadata_refresh_log_error_count_check CHECK ((error_count >= 0))
+);
+
+COMMENT ON TABLE public.metadata_refresh_log IS 'One row per track, album or artist whose metadata was requested.';
+
+COMMENT ON COLUMN public.metadata_refresh_log.entity_type IS 'track, album or artist';
+
+COMMENT ON COLUMN public.metadata_refresh_log.entity_id IS 'tracks.id, albums.id or artists.id';
+
+COMMENT ON COLUMN public.metadata_refresh_log.refreshed_at IS 'when Spotify last answered; NULL before the first time';
+
+COMMENT ON COLUMN public.metadata_refresh_log.next_refresh_at IS 'not due before';
+
+COMMENT ON COLUMN public.metadata_refresh_log.error_count IS 'failed requests since the last answer';
+
+COMMENT ON COLUMN public.metadata_refresh_log.last_error IS 'why the last request failed; NULL after an answer';
+
+CREATE TABLE public.track_artists (
+    track_id bigint NOT NULL,
+    artist_id bigint NOT NULL,
+    "position" smallint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+
+COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
+
+CREATE TABLE public.tracks (
+    id bigint NOT NULL,
+    spotify_id text,
+    name text,
+    name_key uuid,
+    artist_key uuid,
+    album_id bigint,
+    duration_ms integer,
+    isrc text,
+    preview_url text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    merged_into bigint,
+    CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
+    CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
+    CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
+);
+
+COMMENT ON TABLE public.tracks IS 'One row per track, with all Spotify ids that were relinked to it.';
+
+COMMENT ON COLUMN public.tracks.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.tracks.spotify_id IS 'Spotify track id; NULL while only account data names the track, or once it is merged';
+
+COMMENT ON COLUMN public.tracks.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give; NULL while only polls know the track';
+
+COMMENT ON COLUMN public.tracks.name_key IS 'name_key that account data matches: of the latest name in exports, otherwise of Spotify''s; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that account data matches; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown';
+
+COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.isrc IS 'International Standard Recording Code; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; NULL where Spotify gives none';
+
+COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
+
+CREATE VIEW public.named_tracks AS
+ SELECT id,
+    COALESCE(name, spotify_id) AS name,
+    ( SELECT string_agg(artists.name, ', '::text ORDER BY credit."position", artists.name) AS string_agg
+           FROM (public.track_artists credit
+             JOIN public.artists ON ((artists.id = credit.artist_id)))
+          WHERE (credit.track_id = tracks.id)) AS artist
+   FROM public.tracks;
+
+COMMENT ON VIEW public.named_tracks IS 'One row per track, with the names to show.';
+
+COMMENT ON COLUMN public.named_tracks.id IS 'tracks.id';
+
+COMMENT ON COLUMN public.named_tracks.name IS 'name of the track, or its Spotify id while the name is unknown';
+
+COMMENT ON COLUMN public.named_tracks.artist IS 'names of the credited artists, separated by commas; NULL while unknown';
+
+CREATE TABLE public.orphaned_archive_folders (
+    folder text NOT NULL,
+    remove_after timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.orphaned_archive_folders IS 'One row per folder of the archive that is not needed: of an unfinished export, or of a part restored completely.';
+
+COMMENT ON COLUMN public.orphaned_archive_folders.folder IS 'folder, relative to MYI_ARCHIVE_URL';
+
+COMMENT ON COLUMN public.orphaned_archive_folders.remove_after IS 'garbage collection removes the folder after this instant';
+
+CREATE TABLE public.pending_export_tracks (
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    CONSTRAINT pending_export_tracks_check CHECK ((last_id >= first_id))
+);
+
+COMMENT ON TABLE public.pending_export_tracks IS 'One row per range of export_tracks.id that the catalog has yet to process. Ranges may overlap.';
+
+COMMENT ON COLUMN public.pending_export_tracks.first_id IS 'lowest export_tracks.id of the range';
+
+COMMENT ON COLUMN public.pending_export_tracks.last_id IS 'highest export_tracks.id of the range';
+
+CREATE TABLE public.pending_spotify_objects (
+    id bigint NOT NULL,
+    object_type text NOT NULL,
+    spotify_id text NOT NULL
+);
+
+COMMENT ON TABLE public.pending_spotify_objects IS 'One row per change of a spotify_objects row that the catalog has yet to process.';
+
+COMMENT ON COLUMN public.pending_spotify_objects.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.pending_spotify_objects.object_type IS 'spotify_objects.object_type';
+
+COMMENT ON COLUMN public.pending_spotify_objects.spotify_id IS 'spotify_objects.spotify_id';
+
+ALTER TABLE public.pending_spotify_objects ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.pending_spotify_objects_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.play_contexts (
+    id integer NOT NULL,
+    platform text,
+    country text,
+    reason_start text,
+    reason_end text,
+    shuffle boolean,
+    skipped boolean,
+    offline boolean,
+    incognito boolean,
+    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL
+);
+
+COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
+
+COMMENT ON COLUMN public.play_contexts.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.play_contexts.platform IS 'device or application, as the export names it; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.country IS 'country of the connection (ISO 3166-1 alpha-2); NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.reason_start IS 'why the play began, for example clickrow; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.reason_end IS 'why the play ended, for example trackdone; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.shuffle IS 'shuffle mode was on; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.skipped IS 'the user skipped the track, as the export says; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
+
+ALTER TABLE public.play_contexts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.play_contexts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.poll_states (
+    user_id bigint NOT NULL,
+    last_polled_at timestamp with time zone NOT NULL,
+    next_poll_at timestamp with time zone NOT NULL,
+    last_success_at timestamp with time zone,
+    last_played_at timestamp with time zone,
+    seconds_per_play real,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    last_error text,
+    CONSTRAINT poll_states_consecutive_failures_check CHECK ((consecutive_failures >= 0)),
+    CONSTRAINT poll_states_seconds_per_play_check CHECK ((seconds_per_play > (0)::double precision))
+);
+
+COMMENT ON TABLE public.poll_states IS 'One row per user with a linked account who was polled.';
+
+COMMENT ON COLUMN public.poll_states.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.poll_states.last_polled_at IS 'when the last poll began, successful or not';
+
+COMMENT ON COLUMN public.poll_states.next_poll_at IS 'not due before; set before the call, so that no second process polls too';
+
+COMMENT ON COLUMN public.poll_states.last_success_at IS 'when the last successful poll began; NULL before the first';
+
+COMMENT ON COLUMN public.poll_states.last_played_at IS 'end of the latest play that a poll returned; NULL before the first';
+
+COMMENT ON COLUMN public.poll_states.seconds_per_play IS 'fastest recent pace, in seconds from play to play; NULL while unknown';
+
+COMMENT ON COLUMN public.poll_states.consecutive_failures IS 'failed polls since the last successful one';
+
+COMMENT ON COLUMN public.poll_states.last_error IS 'why the last poll failed; NULL after a successful one';
+
+CREATE TABLE public.possible_gaps (
+    user_id bigint NOT NULL,
+    after timestamp with time zone NOT NULL,
+    before timestamp with time zone NOT NULL,
+    found_at timestamp with time zone NOT NULL,
+    CONSTRAINT possible_gaps_check CHECK ((after < before))
+);
+
+COMMENT ON TABLE public.possible_gaps IS 'One row per period in which plays may be missing: a full page of new plays did not reach back to known ones.';
+
+COMMENT ON COLUMN public.possible_gaps.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.possible_gaps.after IS 'end of the latest play that was known before the period';
+
+COMMENT ON COLUMN public.possible_gaps.before IS 'end of the earliest play of the page';
+
+COMMENT ON COLUMN public.possible_gaps.found_at IS 'when the poll ran';
+
+CREATE TABLE public.retention_holds (
+    month date NOT NULL,
+    held_until timestamp with time zone NOT NULL,
+    CONSTRAINT retention_holds_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+COMMENT ON TABLE public.retention_holds IS 'One row per month that a user restored: it is not archived again before held_until.';
+
+COMMENT ON COLUMN public.retention_holds.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.retention_holds.held_until IS 'the month may be archived after this instant';
+
+CREATE TABLE public.spotify_auth (
+    user_id bigint NOT NULL,
+    refresh_token_encrypted bytea NOT NULL,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    authorized_at timestamp with time zone NOT NULL,
+    last_refresh_at timestamp with time zone,
+    is_valid boolean DEFAULT true NOT NULL,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    last_failure_at timestamp with time zone,
+    last_failure_reason text,
+    authorization_ends_at timestamp with time zone GENERATED ALWAYS AS ((((authorized_at AT TIME ZONE 'UTC'::text) + '6 mons'::interval) AT TIME ZONE 'UTC'::text)) STORED NOT NULL,
+    access_token_encrypted bytea,
+    access_token_expires_at timestamp with time zone,
+    CONSTRAINT spotify_auth_check CHECK (((access_token_encrypted IS NULL) = (access_token_expires_at IS NULL))),
+    CONSTRAINT spotify_auth_consecutive_failures_check CHECK ((consecutive_failures >= 0))
+);
+
+COMMENT ON TABLE public.spotify_auth IS 'One row per linked Spotify account. A logout deletes the row.';
+
+COMMENT ON COLUMN public.spotify_auth.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.spotify_auth.refresh_token_encrypted IS 'refresh token, AES-256-GCM, bound to the user: a copy in another row does not decrypt';
+
+COMMENT ON COLUMN public.spotify_auth.scopes IS 'permissions that Spotify granted';
+
+COMMENT ON COLUMN public.spotify_auth.authorized_at IS 'when the user last logged in at Spotify';
+
+COMMENT ON COLUMN public.spotify_auth.last_refresh_at IS 'when the access token was last renewed';
+
+COMMENT ON COLUMN public.spotify_auth.is_valid IS 'false: only a new login helps, last_failure_reason says why';
+
+COMMENT ON COLUMN public.spotify_auth.consecutive_failures IS 'authorization failures since the last call that worked; outages and rate limits do not count';
+
+COMMENT ON COLUMN public.spotify_auth.last_failure_at IS 'when authorization last failed; NULL since the last login if never';
+
+COMMENT ON COLUMN public.spotify_auth.last_failure_reason IS 'why authorization last failed; NULL since the last login if never';
+
+COMMENT ON COLUMN public.spotify_auth.authorization_ends_at IS 'six months after the login, independent of how often the token is refreshed';
+
+COMMENT ON COLUMN public.spotify_auth.access_token_encrypted IS 'latest access token, encrypted like the refresh token; NULL when there is none';
+
+COMMENT ON COLUMN public.spotify_auth.access_token_expires_at IS 'when the access token expires; NULL when there is none';
+
+CREATE TABLE public.spotify_objects (
+    object_type text NOT NULL,
+    spotify_id text NOT NULL,
+    payload jsonb,
+    is_gone boolean DEFAULT false NOT NULL,
+    fetched_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_full boolean DEFAULT false NOT NULL,
+    CONSTRAINT spotify_objects_check CHECK ((is_gone OR (payload IS NOT NULL))),
+    CONSTRAINT spotify_objects_check1 CHECK (((payload IS NOT NULL) OR (NOT is_full))),
+    CONSTRAINT spotify_objects_object_type_check CHECK ((object_type = ANY (ARRAY['track'::text, 'album'::text, 'artist'::text])))
+);
+
+COMMENT ON TABLE public.spotify_objects IS 'One row per track, album or artist that Spotify''s API returned, under the id that was requested.';
+
+COMMENT ON COLUMN public.spotify_objects.object_type IS 'track, album or artist';
+
+COMMENT ON COLUMN public.spotify_objects.spotify_id IS 'Spotify id that was requested';
+
+COMMENT ON COLUMN public.spotify_objects.payload IS 'all fields that Spotify ever returned, each with its latest value; nested objects reduced to their ids and names';
+
+COMMENT ON COLUMN public.spotify_objects.is_gone IS 'Spotify no longer knows the id';
+
+COMMENT ON COLUMN public.spotify_objects.fetched_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.spotify_objects.is_full IS 'the payload is the whole object, not only its mention in another one';
+
+CREATE TABLE public.spotify_top_artist_history (
+    user_id bigint NOT NULL,
+    term public.term NOT NULL,
+    listed_on date NOT NULL,
+    rank smallint NOT NULL,
+    spotify_id text NOT NULL,
+    CONSTRAINT spotify_top_artist_history_rank_check CHECK (((rank >= 1) AND (rank <= 50)))
+);
+
+COMMENT ON TABLE public.spotify_top_artist_history IS 'One row per user, term, UTC day and rank of Spotify''s top artists, as last returned on that day.';
+
+COMMENT ON COLUMN public.spotify_top_artist_history.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.spotify_top_artist_history.term IS 'period that the list covers';
+
+COMMENT ON COLUMN public.spotify_top_artist_history.listed_on IS 'UTC day on which Spotify returned the list';
+
+COMMENT ON COLUMN public.spotify_top_artist_history.rank IS 'place in the list, from 1';
+
+COMMENT ON COLUMN public.spotify_top_artist_history.spotify_id IS 'Spotify artist id as returned: artists.spotify_id';
+
+CREATE TABLE public.spotify_top_artists (
+    user_id bigint NOT NULL,
+    term public.term NOT NULL,
+    rank smallint NOT NULL,
+    artist_id bigint NOT NULL,
+    fetched_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT spotify_top_artists_rank_check CHECK (((rank >= 1) AND (rank <= 50)))
+);
+
+COMMENT ON TABLE public.spotify_top_artists IS 'One row per user, term and rank of Spotify''s latest top artists.';
+
+COMMENT ON COLUMN public.spotify_top_artists.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.spotify_top_artists.term IS 'period that the list covers';
+
+COMMENT ON COLUMN public.spotify_top_artists.rank IS 'place in the list, from 1';
+
+COMMENT ON COLUMN public.spotify_top_artists.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.spotify_top_artists.fetched_at IS 'when Spotify returned the list';
+
+CREATE TABLE public.spotify_top_track_history (
+    user_id bigint NOT NULL,
+    term public.term NOT NULL,
+    listed_on date NOT NULL,
+    rank smallint NOT NULL,
+    spotify_id text NOT NULL,
+    CONSTRAINT spotify_top_track_history_rank_check CHECK (((rank >= 1) AND (rank <= 50)))
+);
+
+COMMENT ON TABLE public.spotify_top_track_history IS 'One row per user, term, UTC day and rank of Spotify''s top tracks, as last returned on that day.';
+
+COMMENT ON COLUMN public.spotify_top_track_history.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.spotify_top_track_history.term IS 'period that the list covers';
+
+COMMENT ON COLUMN public.spotify_top_track_history.listed_on IS 'UTC day on which Spotify returned the list';
+
+COMMENT ON COLUMN public.spotify_top_track_history.rank IS 'place in the list, from 1';
+
+COMMENT ON COLUMN public.spotify_top_track_history.spotify_id IS 'Spotify track id as returned: tracks.spotify_id or one of track_aliases';
+
+CREATE TABLE public.spotify_top_tracks (
+    user_id bigint NOT NULL,
+    term public.term NOT NULL,
+    rank smallint NOT NULL,
+    track_id bigint NOT NULL,
+    fetched_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT spotify_top_tracks_rank_check CHECK (((rank >= 1) AND (rank <= 50)))
+);
+
+COMMENT ON TABLE public.spotify_top_tracks IS 'One row per user, term and rank of Spotify''s latest top tracks.';
+
+COMMENT ON COLUMN public.spotify_top_tracks.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.spotify_top_tracks.term IS 'period that the list covers';
+
+COMMENT ON COLUMN public.spotify_top_tracks.rank IS 'place in the list, from 1; a track under two ids leaves one rank empty';
+
+COMMENT ON COLUMN public.spotify_top_tracks.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.spotify_top_tracks.fetched_at IS 'when Spotify returned the list';
+
+CREATE TABLE public.track_aliases (
+    spotify_id text NOT NULL,
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.track_aliases IS 'One row per further Spotify id that was relinked to a track.';
+
+COMMENT ON COLUMN public.track_aliases.spotify_id IS 'Spotify track id, other than tracks.spotify_id';
+
+COMMENT ON COLUMN public.track_aliases.track_id IS 'tracks.id';
+
+CREATE TABLE public.track_relinks (
+    asked_id text NOT NULL,
+    returned_id text NOT NULL,
+    first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT track_relinks_check CHECK ((asked_id <> returned_id))
+);
+
+COMMENT ON TABLE public.track_relinks IS 'One row per pair of track ids of which Spotify returned the second for the first: the two are one track for good.';
+
+COMMENT ON COLUMN public.track_relinks.asked_id IS 'Spotify track id that was requested';
+
+COMMENT ON COLUMN public.track_relinks.returned_id IS 'Spotify track id that was returned';
+
+COMMENT ON COLUMN public.track_relinks.first_seen_at IS 'when Spotify first returned this pair';
+
+CREATE TABLE public.track_searches (
+    track_key uuid NOT NULL,
+    artist_key uuid NOT NULL,
+    spotify_id text,
+    searched_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.track_searches IS 'One row per track and artist name of account data for which Spotify''s catalog was searched.';
+
+COMMENT ON COLUMN public.track_searches.track_key IS 'name_key of the track: export_tracks.track_key';
+
+COMMENT ON COLUMN public.track_searches.artist_key IS 'name_key of the artist: export_tracks.artist_key';
+
+COMMENT ON COLUMN public.track_searches.spotify_id IS 'Spotify id of the only track that matches; kept once found; NULL while there is none';
+
+COMMENT ON COLUMN public.track_searches.searched_at IS 'when Spotify was last searched';
+
+ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.tracks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.user_artist_stats (
+    user_id bigint NOT NULL,
+    artist_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    CONSTRAINT user_artist_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_artist_stats_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.user_artist_stats IS 'One row per user and artist that the user ever played: all-time counts. A play counts for every credited artist.';
+
+COMMENT ON COLUMN public.user_artist_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_artist_stats.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.user_artist_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_artist_stats.total_ms IS 'milliseconds heard';
+
+CREATE TABLE public.user_hour_months (
+    user_id bigint NOT NULL,
+    month date NOT NULL,
+    hour smallint NOT NULL,
+    play_count integer NOT NULL,
+    total_ms bigint NOT NULL,
+    CONSTRAINT user_hour_months_hour_check CHECK (((hour >= 0) AND (hour <= 23))),
+    CONSTRAINT user_hour_months_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_hour_months_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.user_hour_months IS 'One row per user, UTC month and local hour: what the month adds to user_hour_stats.';
+
+COMMENT ON COLUMN public.user_hour_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_hour_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_hour_months.hour IS 'hour of the day in the time zone of the user, 0 to 23';
+
+COMMENT ON COLUMN public.user_hour_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_hour_months.total_ms IS 'milliseconds heard';
+
+CREATE TABLE public.user_hour_stats (
+    user_id bigint NOT NULL,
+    hour smallint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    CONSTRAINT user_hour_stats_hour_check CHECK (((hour >= 0) AND (hour <= 23))),
+    CONSTRAINT user_hour_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_hour_stats_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.user_hour_stats IS 'One row per user and hour of the local day in which the user ever played something: at most 24.';
+
+COMMENT ON COLUMN public.user_hour_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_hour_stats.hour IS 'hour of the day in the time zone of the user, 0 to 23';
+
+COMMENT ON COLUMN public.user_hour_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_hour_stats.total_ms IS 'milliseconds heard';
+
+CREATE TABLE public.user_month_edges (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    play_count integer NOT NULL,
+    month date NOT NULL
+);
+
+COMMENT ON TABLE public.user_month_edges IS 'One row per user, month and track played between the local and the UTC beginning of that month.';
+
+COMMENT ON COLUMN public.user_month_edges.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_month_edges.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_month_edges.total_ms IS 'milliseconds of the plays that play_count counts, with the same sign';
+
+COMMENT ON COLUMN public.user_month_edges.play_count IS 'plays of this local month in the UTC month before it; negative: of this UTC month in the local month before it';
+
+COMMENT ON COLUMN public.user_month_edges.month IS 'first day of the month that begins';
+
+CREATE TABLE public.user_settings (
+    user_id bigint NOT NULL,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    is_public_profile boolean DEFAULT false NOT NULL,
+    share_top_tracks boolean DEFAULT false NOT NULL,
+    share_top_artists boolean DEFAULT false NOT NULL,
+    share_listening_time boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON TABLE public.user_settings IS 'One row per user: time zone and what may be shared.';
+
+COMMENT ON COLUMN public.user_settings.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_settings.timezone IS 'IANA name of the time zone in which statistics count days, hours and years';
+
+COMMENT ON COLUMN public.user_settings.is_public_profile IS 'other people may see the profile';
+
+COMMENT ON COLUMN public.user_settings.share_top_tracks IS 'a public profile may show the most played tracks';
+
+COMMENT ON COLUMN public.user_settings.share_top_artists IS 'a public profile may show the most played artists';
+
+COMMENT ON COLUMN public.user_settings.share_listening_time IS 'a public profile may show the listening time';
+
+CREATE TABLE public.user_time_bucket_stats (
+    user_id bigint NOT NULL,
+    bucket_type public.bucket_type NOT NULL,
+    bucket_date date NOT NULL,
+    play_count integer NOT NULL,
+    total_ms bigint NOT NULL,
+    unique_tracks integer NOT NULL,
+    CONSTRAINT user_time_bucket_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_time_bucket_stats_total_ms_check CHECK ((total_ms > 0)),
+    CONSTRAINT user_time_bucket_stats_unique_tracks_check CHECK ((unique_tracks > 0))
+);
+
+COMMENT ON TABLE public.user_time_bucket_stats IS 'One row per user and local day, ISO week or month in which the user played something.';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.bucket_type IS 'length of the bucket: DAY, WEEK or MONTH';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.bucket_date IS 'first day of the bucket in the time zone of the user; weeks begin on Monday';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
+
+CREATE TABLE public.user_track_months (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    month date NOT NULL,
+    play_count integer NOT NULL,
+    CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
+)
+PARTITION BY RANGE (month);
+
+COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats. One partition per UTC month.';
+
+COMMENT ON COLUMN public.user_track_months.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
+
+COMMENT ON COLUMN public.user_track_months.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_track_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_track_months.last_played_at IS 'end of the latest play in the month';
+
+COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
+
+CREATE TABLE public.user_track_stats (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_track_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_track_stats_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.user_track_stats IS 'One row per user and track that the user ever played: all-time counts.';
+
+COMMENT ON COLUMN public.user_track_stats.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
+
+COMMENT ON COLUMN public.user_track_stats.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_track_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
+
+CREATE TABLE public.user_year_top_tracks (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    play_count integer NOT NULL,
+    year smallint NOT NULL,
+    CONSTRAINT user_year_top_tracks_play_count_check CHECK ((play_count > 0))
+);
+
+COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year.';
+
+COMMENT ON COLUMN public.user_year_top_tracks.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_year_top_tracks.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_year_top_tracks.total_ms IS 'milliseconds heard in the year';
+
+COMMENT ON COLUMN public.user_year_top_tracks.play_count IS 'number of plays in the year';
+
+COMMENT ON COLUMN public.user_year_top_tracks.year IS 'year in the time zone of the user';
+
+CREATE TABLE public.users (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    spotify_id text,
+    total_play_count bigint DEFAULT 0 NOT NULL,
+    total_listening_ms bigint DEFAULT 0 NOT NULL,
+    last_ingested_at timestamp with time zone,
+    top_stats_refreshed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    spotify_account_id text,
+    display_name text,
+    last_active_at timestamp with time zone,
+    CONSTRAINT users_name_check CHECK ((name ~ '^[^./\\[:cntrl:]][^/\\[:cntrl:]]{0,63}$'::text)),
+    CONSTRAINT users_total_listening_ms_check CHECK ((total_listening_ms >= 0)),
+    CONSTRAINT users_total_play_count_check CHECK ((total_play_count >= 0))
+);
+
+COMMENT ON TABLE public.users IS 'One row per user, with all-time totals.';
+
+COMMENT ON COLUMN public.users.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.users.name IS 'local handle: the name of the upload folder and the value of --user';
+
+COMMENT ON COLUMN public.users.spotify_id IS 'Spotify user id; kept after a logout; NULL until a Spotify account is linked';
+
+COMMENT ON COLUMN public.users.total_play_count IS 'number of listening events, archived ones included';
+
+COMMENT ON COLUMN public.users.total_listening_ms IS 'milliseconds of all listening events, archived ones included';
+
+COMMENT ON COLUMN public.users.last_ingested_at IS 'when plays last landed; NULL before the first';
+
+COMMENT ON COLUMN public.users.top_stats_refreshed_at IS 'when Spotify''s top lists were last fetched; NULL before the first time';
+
+COMMENT ON COLUMN public.users.created_at IS 'when the row was inserted';
+
+COMMENT ON COLUMN public.users.spotify_account_id IS 'Spotify''s immutable key of the account; kept after a logout; NULL until Spotify returns one';
+
+COMMENT ON COLUMN public.users.display_name IS 'display name of the Spotify account; NULL where there is none';
+
+COMMENT ON COLUMN public.users.last_active_at IS 'when the user last opened a page or ran a command; NULL if never';
+
+ALTER TABLE public.users ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.users_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY public.albums
+    ADD CONSTRAINT albums_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.archived_months
+    ADD CONSTRAINT archived_months_folder_key UNIQUE (folder);
+
+ALTER TABLE ONLY public.archived_months
+    ADD CONSTRAINT archived_months_pkey PRIMARY KEY (month, part);
+
+ALTER TABLE ONLY public.archived_names
+    ADD CONSTRAINT archived_names_pkey PRIMARY KEY (export_track_id, user_id, month);
+
+ALTER TABLE ONLY public.archived_user_months
+    ADD CONSTRAINT archived_user_months_pkey PRIMARY KEY (user_id, month);
+
+ALTER TABLE ONLY public.artists
+    ADD CONSTRAINT artists_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.export_track_links
+    ADD CONSTRAINT export_track_links_pkey PRIMARY KEY (export_track_id);
+
+ALTER TABLE ONLY public.export_tracks
+    ADD CONSTRAINT export_tracks_fingerprint_key UNIQUE (fingerprint);
+
+ALTER TABLE ONLY public.export_tracks
+    ADD CONSTRAINT export_tracks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.import_jobs
+    ADD CONSTRAINT import_jobs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.invalidated_user_months
+    ADD CONSTRAINT invalidated_user_months_pkey PRIMARY KEY (user_id, month, stage);
+
+ALTER TABLE ONLY public.listening_events
+    ADD CONSTRAINT listening_events_pkey PRIMARY KEY (id, played_at);
+
+ALTER TABLE ONLY public.metadata_refresh_log
+    ADD CONSTRAINT metadata_refresh_log_entity_type_entity_id_key UNIQUE (entity_type, entity_id);
+
+ALTER TABLE ONLY public.orphaned_archive_folders
+    ADD CONSTRAINT orphaned_archive_folders_pkey PRIMARY KEY (folder);
+
+ALTER TABLE ONLY public.pending_export_tracks
+    ADD CONSTRAINT pending_export_tracks_pkey PRIMARY KEY (first_id, last_id);
+
+ALTER TABLE ONLY public.pending_spotify_objects
+    ADD CONSTRAINT pending_spotify_objects_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.play_contexts
+    ADD CONSTRAINT play_contexts_fingerprint_key UNIQUE (fingerprint);
+
+ALTER TABLE ONLY public.play_contexts
+    ADD CONSTRAINT play_contexts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.poll_states
+    ADD CONSTRAINT poll_states_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.polled_plays
+    ADD CONSTRAINT polled_plays_pkey PRIMARY KEY (user_id, played_at, spotify_id);
+
+ALTER TABLE ONLY public.possible_gaps
+    ADD CONSTRAINT possible_gaps_pkey PRIMARY KEY (user_id, before);
+
+ALTER TABLE ONLY public.retention_holds
+    ADD CONSTRAINT retention_holds_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.spotify_auth
+    ADD CONSTRAINT spotify_auth_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.spotify_objects
+    ADD CONSTRAINT spotify_objects_pkey PRIMARY KEY (object_type, spotify_id);
+
+ALTER TABLE ONLY public.spotify_top_artist_history
+    ADD CONSTRAINT spotify_top_artist_history_pkey PRIMARY KEY (user_id, term, listed_on, rank);
+
+ALTER TABLE ONLY public.spotify_top_artists
+    ADD CONSTRAINT spotify_top_artists_user_id_term_artist_id_key UNIQUE (user_id, term, artist_id);
+
+ALTER TABLE ONLY public.spotify_top_artists
+    ADD CONSTRAINT spotify_top_artists_user_id_term_rank_key UNIQUE (user_id, term, rank);
+
+ALTER TABLE ONLY public.spotify_top_track_history
+    ADD CONSTRAINT spotify_top_track_history_pkey PRIMARY KEY (user_id, term, listed_on, rank);
+
+ALTER TABLE ONLY public.spotify_top_tracks
+    ADD CONSTRAINT spotify_top_tracks_user_id_term_rank_key UNIQUE (user_id, term, rank);
+
+ALTER TABLE ONLY public.spotify_top_tracks
+    ADD CONSTRAINT spotify_top_tracks_user_id_term_track_id_key UNIQUE (user_id, term, track_id);
+
+ALTER TABLE ONLY public.track_aliases
+    ADD CONSTRAINT track_aliases_pkey PRIMARY KEY (spotify_id);
+
+ALTER TABLE ONLY public.track_artists
+    ADD CONSTRAINT track_artists_pkey PRIMARY KEY (track_id, artist_id);
+
+ALTER TABLE ONLY public.track_relinks
+    ADD CONSTRAINT track_relinks_pkey PRIMARY KEY (asked_id, returned_id);
+
+ALTER TABLE ONLY public.track_searches
+    ADD CONSTRAINT track_searches_pkey PRIMARY KEY (track_key, artist_key);
+
+ALTER TABLE ONLY public.tracks
+    ADD CONSTRAINT tracks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.user_artist_stats
+    ADD CONSTRAINT user_artist_stats_pkey PRIMARY KEY (user_id, artist_id);
+
+ALTER TABLE ONLY public.user_hour_months
+    ADD CONSTRAINT user_hour_months_pkey PRIMARY KEY (user_id, month, hour);
+
+ALTER TABLE ONLY public.user_hour_stats
+    ADD CONSTRAINT user_hour_stats_pkey PRIMARY KEY (user_id, hour);
+
+ALTER TABLE ONLY public.user_month_edges
+    ADD CONSTRAINT user_month_edges_pkey PRIMARY KEY (user_id, month, track_id);
+
+ALTER TABLE ONLY public.user_settings
+    ADD CONSTRAINT user_settings_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.user_time_bucket_stats
+    ADD CONSTRAINT user_time_bucket_stats_pkey PRIMARY KEY (user_id, bucket_type, bucket_date);
+
+ALTER TABLE ONLY public.user_track_months
+    ADD CONSTRAINT user_track_months_pkey PRIMARY KEY (user_id, month, track_id);
+
+ALTER TABLE ONLY public.user_track_stats
+    ADD CONSTRAINT user_track_stats_pkey PRIMARY KEY (user_id, track_id);
+
+ALTER TABLE ONLY public.user_year_top_tracks
+    ADD CONSTRAINT user_year_top_tracks_pkey PRIMARY KEY (user_id, year, track_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_spotify_account_id_key UNIQUE (spotify_account_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_spotify_id_key UNIQUE (spotify_id);
+
+CREATE UNIQUE INDEX albums_by_name ON public.albums USING btree (name_key, artist_key) NULLS NOT DISTINCT WHERE is_canonical_for_name;
+
+CREATE INDEX albums_namesakes ON public.albums USING btree (name_key) WHERE (NOT is_canonical_for_name);
+
+CREATE UNIQUE INDEX albums_spotify_id_key ON public.albums USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
+
+CREATE INDEX archived_names_user_id_month_idx ON public.archived_names USING btree (user_id, month);
+
+CREATE INDEX archived_user_months_month_part_idx ON public.archived_user_months USING btree (month, part);
+
+CREATE UNIQUE INDEX artists_by_name ON public.artists USING btree (name_key) WHERE is_canonical_for_name;
+
+CREATE INDEX artists_genres_idx ON public.artists USING gin (genres);
+
+CREATE INDEX artists_namesakes ON public.artists USING btree (name_key) WHERE (NOT is_canonical_for_name);
+
+CREATE UNIQUE INDEX artists_spotify_id_key ON public.artists USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
+
+CREATE INDEX export_track_links_track_id_idx ON public.export_track_links USING btree (track_id);
+
+CREATE INDEX export_tracks_artist_key_album_key_idx ON public.export_tracks USING btree (artist_key, album_key);
+
+CREATE INDEX export_tracks_spotify_id_idx ON public.export_tracks USING btree (spotify_id);
+
+CREATE INDEX export_tracks_track_key_artist_key_idx ON public.export_tracks USING btree (track_key, artist_key) WHERE (spotify_id IS NULL);
+
+CREATE INDEX import_jobs_created_at_idx ON public.import_jobs USING btree (created_at DESC);
+
+CREATE UNIQUE INDEX import_jobs_upload ON public.import_jobs USING btree (user_id, sha256) WHERE (status <> 'FAILED'::public.job_status);
+
+CREATE UNIQUE INDEX imported_plays_identity ON ONLY public.imported_plays USING btree (user_id, played_at, export_track_id, ms_played, stopped_at) NULLS NOT DISTINCT;
+
+CREATE INDEX imported_plays_user_id_played_at_idx ON ONLY public.imported_plays USING btree (user_id, played_at) WHERE (context_id IS NULL);
+
+CREATE INDEX listening_events_created ON ONLY public.listening_events USING btree (user_id, created_at DESC);
+
+CREATE UNIQUE INDEX listening_events_identity ON ONLY public.listening_events USING btree (user_id, played_at DESC, track_id);
+
+CREATE INDEX listening_events_track ON ONLY public.listening_events USING btree (track_id);
+
+CREATE INDEX metadata_refresh_log_next_refresh_at_idx ON public.metadata_refresh_log USING btree (next_refresh_at);
+
+CREATE INDEX polled_plays_spotify_id_idx ON ONLY public.polled_plays USING btree (spotify_id);
+
+CREATE INDEX possible_gaps_user_id_found_at_idx ON public.possible_gaps USING btree (user_id, found_at DESC);
+
+CREATE INDEX spotify_top_artists_artist_id_idx ON public.spotify_top_artists USING btree (artist_id);
+
+CREATE INDEX spotify_top_tracks_track_id_idx ON public.spotify_top_tracks USING btree (track_id);
+
+CREATE INDEX track_aliases_track_id_idx ON public.track_aliases USING btree (track_id);
+
+CREATE INDEX track_artists_artist_id_idx ON public.track_artists USING btree (artist_id);
+
+CREATE INDEX track_relinks_returned_id_idx ON public.track_relinks USING btree (returned_id);
+
+CREATE INDEX tracks_album_id_idx ON public.tracks USING btree (album_id);
+
+CREATE INDEX tracks_merged ON public.tracks USING btree (merged_into) WHERE (merged_into IS NOT NULL);
+
+CREATE UNIQUE INDEX tracks_provisional_key ON public.tracks USING btree (name_key, artist_key) WHERE ((spotify_id IS NULL) AND (merged_into IS NULL));
+
+CREATE UNIQUE INDEX tracks_spotify_id_key ON public.tracks USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
+
+CREATE INDEX user_artist_stats_artist_id_idx ON public.user_artist_stats USING btree (artist_id);
+
+CREATE INDEX user_artist_stats_top ON public.user_artist_stats USING btree (user_id, play_count DESC);
+
+CREATE INDEX user_track_stats_top ON public.user_track_stats USING btree (user_id, play_count DESC);
+
+CREATE INDEX user_track_stats_track_id_idx ON public.user_track_stats USING btree (track_id);
+
+CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION public.forget_user();
+
+CREATE TRIGGER refuse_to_delete BEFORE DELETE OR TRUNCATE ON public.export_tracks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_delete();
+
+ALTER TABLE ONLY public.archived_names
+    ADD CONSTRAINT archived_names_user_id_month_fkey FOREIGN KEY (user_id, month) REFERENCES public.archived_user_months(user_id, month) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.archived_user_months
+    ADD CONSTRAINT archived_user_months_month_part_fkey FOREIGN KEY (month, part) REFERENCES public.archived_months(month, part);
+
+ALTER TABLE ONLY public.archived_user_months
+    ADD CONSTRAINT archived_user_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.export_track_links
+    ADD CONSTRAINT export_track_links_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.import_jobs
+    ADD CONSTRAINT import_jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.invalidated_user_months
+    ADD CONSTRAINT invalidated_user_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE public.listening_events
+    ADD CONSTRAINT listening_events_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE public.listening_events
+    ADD CONSTRAINT listening_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.poll_states
+    ADD CONSTRAINT poll_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE public.polled_plays
+    ADD CONSTRAINT polled_plays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.possible_gaps
+    ADD CONSTRAINT possible_gaps_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.spotify_auth
+    ADD CONSTRAINT spotify_auth_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.spotify_top_artist_history
+    ADD CONSTRAINT spotify_top_artist_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.spotify_top_artists
+    ADD CONSTRAINT spotify_top_artists_artist_id_fkey FOREIGN KEY (artist_id) REFERENCES public.artists(id);
+
+ALTER TABLE ONLY public.spotify_top_artists
+    ADD CONSTRAINT spotify_top_artists_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.spotify_top_track_history
+    ADD CONSTRAINT spotify_top_track_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.spotify_top_tracks
+    ADD CONSTRAINT spotify_top_tracks_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.spotify_top_tracks
+    ADD CONSTRAINT spotify_top_tracks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.track_aliases
+    ADD CONSTRAINT track_aliases_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.track_artists
+    ADD CONSTRAINT track_artists_artist_id_fkey FOREIGN KEY (artist_id) REFERENCES public.artists(id);
+
+ALTER TABLE ONLY public.track_artists
+    ADD CONSTRAINT track_artists_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.tracks
+    ADD CONSTRAINT tracks_album_id_fkey FOREIGN KEY (album_id) REFERENCES public.albums(id);
+
+ALTER TABLE ONLY public.tracks
+    ADD CONSTRAINT tracks_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.user_artist_stats
+    ADD CONSTRAINT user_artist_stats_artist_id_fkey FOREIGN KEY (artist_id) REFERENCES public.artists(id);
+
+ALTER TABLE ONLY public.user_artist_stats
+    ADD CONSTRAINT user_artist_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_hour_months
+    ADD CONSTRAINT user_hour_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_hour_stats
+    ADD CONSTRAINT user_hour_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_month_edges
+    ADD CONSTRAINT user_month_edges_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_settings
+    ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_time_bucket_stats
+    ADD CONSTRAINT user_time_bucket_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_track_stats
+    ADD CONSTRAINT user_track_stats_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.user_year_top_tracks
+    ADD CONSTRAINT user_year_top_tracks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
