@@ -45,7 +45,7 @@ bench: setup  ## Measure imports and what Spotify costs, and print tables
 
 ROWS ?= 2000000
 
-bench-scale: setup  ## Build a warehouse of many listeners, ROWS=20000000 say, and measure it
+bench-scale: setup  ## Build a warehouse of many users, ROWS=20000000 for example, and measure it
 	@$(BIN)/python -m benchmarks.scale --rows $(ROWS)
 
 wheel: setup  ## Build dist/myi_pipelines-….whl, which pip installs anywhere

@@ -1,1 +1,1 @@
-"""What imports and Spotify cost: `python -m benchmarks` measures it and prints two tables. No part of the product."""
+"""Benchmarks: `python -m benchmarks` measures what imports, rebuilds and Spotify cost. No part of the product."""

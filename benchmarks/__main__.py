@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import databases, exports, pipeline, rebuild, spotify, startup
-from benchmarks.cores import cores_to_be_had
+from benchmarks.cores import available_cores
 from benchmarks.output import open_console
 from myi_pipelines.runtime import embedded
 from myi_pipelines.sources.exports import open_upload
 from myi_pipelines.warehouse import partitions
-from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.database.connections import connect, fetch_scalar
 from myi_pipelines.warehouse.events import SKIP_BELOW_MS
 from myi_pipelines.warehouse.landing import PolledPlay
 
@@ -40,9 +40,9 @@ STARTUP_SECONDS = 2.5
 """Of the processor, for a small import from the command line."""
 
 CORES = 1.8
-"""Fewer than this are not two."""
+"""Fewer available cores than this do not count as two."""
 TRIES = 3
-"""How many times the rounds that are wanted may be measured until there are two cores for them."""
+"""How many times as many rounds may be measured as are wanted, to find enough with two cores."""
 
 
 class Round(NamedTuple):
@@ -56,11 +56,11 @@ class Round(NamedTuple):
     increment: float
     startup: startup.Startup
     cores: float
-    """How many were to be had, before and after."""
+    """The available cores, the lower of before and after."""
 
 
 class Ratio(NamedTuple):
-    """What a figure is of another one of the same round: over all rounds the median, the least and the most."""
+    """The ratio of two figures of the same round: over all rounds the median, the least and the greatest."""
 
     median: float
     least: float
@@ -76,7 +76,7 @@ class Ratio(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the table: what was measured and, where there is one, the ratio and what it should be."""
+    """One line of the table: what was measured and, if there is one, the ratio and its target."""
 
     what: str
     rows: int
@@ -119,7 +119,7 @@ def main() -> None:
             _show(console, rows, options.rounds)
             cores = sorted(one.cores for one in rounds)
             console.print(
-                f"The ceiling needs one core, an import two: {cores[0]:.1f} to {cores[-1]:.1f} were to be had. Rounds "
+                f"The ceiling needs one core, an import two: {cores[0]:.1f} to {cores[-1]:.1f} were available. Rounds "
                 f"with less than {CORES} were measured again, up to {TRIES} times in all.",
                 highlight=False,
             )
@@ -143,16 +143,16 @@ class _Data:
 def _rounds(
     folder: Path, data: _Data, place: startup.Place, wanted: int, *, on_step: Callable[[str], object]
 ) -> list[Round]:
-    """So many rounds, of those that were measured the ones that had most of two cores."""
+    """``wanted`` rounds: of the measured ones those that had most of two cores."""
     rounds: list[Round] = []
     while sum(one.cores >= CORES for one in rounds) < wanted and len(rounds) < TRIES * wanted:
-        on_step(f"round {len(rounds) + 1}; {wanted} are wanted in which nobody else has a core")
+        on_step(f"round {len(rounds) + 1}; {wanted} are wanted with two cores available")
         rounds.append(_round(folder, data, place))
     return sorted(rounds, key=lambda one: -one.cores)[:wanted]
 
 
 def _round(folder: Path, data: _Data, place: startup.Place) -> Round:
-    before = cores_to_be_had()
+    before = available_cores()
     with databases.alone(folder) as url:
         ceiling = _copy_events(url, data.events)
     _, parse = pipeline.timed(lambda: _parse(data.export))
@@ -160,9 +160,9 @@ def _round(folder: Path, data: _Data, place: startup.Place) -> Round:
         first = pipeline.import_file(url, data.export)
         repeat = pipeline.import_file(url, data.repacked)
         increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
-        second = pipeline.import_file(url, data.export, listener="another")
+        second = pipeline.import_file(url, data.export, user="another")
     started = place.measure()
-    cores = min(before, cores_to_be_had())
+    cores = min(before, available_cores())
     return Round(ceiling, parse, first, repeat, second, statistics.median(increments), started, cores)
 
 
@@ -172,18 +172,17 @@ def _parse(path: Path) -> int:
 
 
 def _copy_events(url: str, events: list[exports.Event]) -> float:
-    """Seconds that a binary COPY of finished events takes, tracks and partitions being there."""
+    """Seconds that a binary COPY of finished events takes. Tracks and partitions exist before."""
     with connect(url) as conn:
         first, last = (partitions.month_of(pick(event.played_at for event in events)) for pick in (min, max))
         partitions.ensure_months(conn, partitions.months_between(first, last))
-        user_id = conn.execute("INSERT INTO users (name) VALUES ('ceiling') RETURNING id").fetchone()
-        assert user_id is not None
+        user_id = fetch_scalar(conn, "INSERT INTO users (name) VALUES ('ceiling') RETURNING id")
         ids = sorted({event.spotify_id for event in events})
         conn.execute("INSERT INTO tracks (spotify_id) SELECT unnest(%s::text[])", [ids])
         tracks: dict[str, int] = dict(conn.execute("SELECT spotify_id, id FROM tracks").fetchall())
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (
-                *user_id,
+                user_id,
                 tracks[event.spotify_id],
                 event.played_at,
                 event.ms_played,
@@ -206,7 +205,7 @@ def _copy(conn: psycopg.Connection, rows: list[tuple[object, ...]]) -> None:
 
 
 def _polled_plays(data: _Data, number: int) -> list[PolledPlay]:
-    """Ten new plays, of known tracks, after the last one of the export and of the polls before."""
+    """Ten new plays of known tracks, after the last play of the export and of the earlier polls."""
     began = data.events[-1].played_at + timedelta(hours=1 + number)
     return [
         PolledPlay(began + timedelta(minutes=4 * play, milliseconds=123), data.events[play * 997].spotify_id, 200_000)
@@ -235,7 +234,7 @@ def _speed_rows(rounds: list[Round], data: _Data) -> list[Row]:
             f"{whole:.2f} of the ceiling", "≥ 0.60", whole.median >= 0.6,
         ),
         Row(
-            "… of a second listener, into months that exist", events, median(lambda r: r.second.whole),
+            "… of a second user, into months that exist", events, median(lambda r: r.second.whole),
             f"{second:.2f} of the ceiling",
         ),
         Row(
@@ -251,7 +250,7 @@ def _speed_rows(rounds: list[Round], data: _Data) -> list[Row]:
 
 
 def _memory_row(cluster: embedded.Cluster, folder: Path) -> Row:
-    """Peak memory of the importing process and the one that reads with it, for a hundred times as many rows."""
+    """Peak memory of the importing process and its reader, for few rows and for a hundred times as many."""
     peaks = []
     seconds = 0.0
     for rows in (SMALL_ROWS, BIG_ROWS):

@@ -1,4 +1,4 @@
-"""How much two cores are: other guests of a machine may have one of them, which no clock of this one shows."""
+"""How many cores this machine really has now: other guests may use one, which no clock of this machine shows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from benchmarks.pipeline import timed
 _STEPS = 3_000_000
 
 
-def cores_to_be_had() -> float:
-    """How much of the work of two processes gets done in the time that one takes for its own: 2.0 at best."""
+def available_cores() -> float:
+    """How much work two processes do in the time in which one does its own: 2.0 at best."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        pool.map(_work, [1, 1], chunksize=1)  # both are there
+        pool.map(_work, [1, 1], chunksize=1)  # both processes have started
         _, alone = timed(lambda: pool.map(_work, [_STEPS], chunksize=1))
         _, together = timed(lambda: pool.map(_work, [_STEPS, _STEPS], chunksize=1))
     return 2 * alone / together

@@ -1,4 +1,4 @@
-"""A durable server, configured as the embedded one is, and fresh databases on it, for as long as a measurement."""
+"""Durable servers, configured like the embedded one, and fresh databases on them, each for one measurement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _numbers = count()
 
 @contextmanager
 def alone(folder: Path) -> Iterator[str]:
-    """A fresh, migrated database on a server of its own, where nobody vacuums what was measured before; its URL.
+    """The URL of a fresh, migrated database on its own server, where no vacuum of earlier measurements runs.
 
     The server's files stay in the folder: for minutes after files were deleted, ext4 looks at each of them whenever it
     makes a new one, and the next import makes two thousand.
@@ -35,7 +35,7 @@ def alone(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[embedded.Cluster]:
-    """A server of its own, which goes with its folder."""
+    """A server whose folder is removed at the end."""
     server = embedded.Cluster(folder)
     server.start()
     try:
@@ -46,7 +46,7 @@ def cluster(folder: Path) -> Iterator[embedded.Cluster]:
 
 
 def database(server: embedded.Cluster, name: str) -> str:
-    """A fresh, migrated database, which stays as long as its server; its URL."""
+    """The URL of a fresh, migrated database, which stays as long as its server."""
     name = f"{name}_{next(_numbers)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -57,7 +57,7 @@ def database(server: embedded.Cluster, name: str) -> str:
 
 @contextmanager
 def scripting(url: str) -> Iterator[Connection]:
-    """A connection that takes several statements at once, with parameters."""
+    """A connection that accepts several statements with parameters in one call."""
     with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as conn:
         prepare(conn)
         yield conn

@@ -1,6 +1,6 @@
-"""Seeded export files for the benchmarks: as big, as skewed and as wordy as real ones, written fast and in flat memory.
+"""Seeded export files for the benchmarks: as big, skewed and verbose as real ones, written fast and in constant memory.
 
-Only files (and the events that they must become) are made here; nothing is imported or measured.
+This module makes only files, and the events that they must become; it imports and measures nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _SKIPS = ("fwdbtn", "fwdbtn", "endplay", "backbtn", "clickrow")
 
 
 class Event(NamedTuple):
-    """A listening event that the import of an export must give."""
+    """A listening event that the import of an export must produce."""
 
     spotify_id: str
     played_at: datetime
@@ -72,7 +72,7 @@ class Written(NamedTuple):
 
 
 class _Track(NamedTuple):
-    """A track as it stands in a row: JSON texts, quoted."""
+    """A track as it is in a row: quoted JSON texts."""
 
     spotify_id: str
     title: str
@@ -86,7 +86,7 @@ class _Play(NamedTuple):
     ts: int
     ms_played: int
     offline: bool
-    way: int  # which of the ways of playing
+    way: int  # index of the way of playing
 
 
 def write_export(
@@ -96,8 +96,8 @@ def write_export(
 
     Rows are pretty-printed, about 680 bytes each, in members of 12 MB. A repacked file has smaller members of compact
     one-line JSON, the newer half of the history first, and within a member the newest row first.
-    Without `distinct_tracks` there are as many as a listener with that many plays has: 25,000 for 300,000.
-    Raises ValueError for more rows than one listener can hear in so many years.
+    Without `distinct_tracks` there are as many as a user with that many plays has: 25,000 for 300,000.
+    Raises ValueError for more rows than one user can hear in `years` years.
     """
     half = rows // 2
     runs = [(half, rows), (0, half)] if repack else [(0, rows)]
@@ -118,7 +118,7 @@ def write_export(
 def finished_events(
     *, rows: int, seed: int, years: int = 12, distinct_tracks: int | None = None, min_play_ms: int = MIN_PLAY_MS
 ) -> Iterator[Event]:
-    """The events that `write_export` with the same arguments leads to, in the order of the file; no two are equal."""
+    """The events of the file that `write_export` writes with the same arguments, in its order; no two are equal."""
     for play in _plays(rows, seed, years, distinct_tracks):
         if play.track is not None and play.ms_played >= min_play_ms:
             ended = play.started * 1000 + play.ms_played if play.offline else play.ts * 1000
@@ -126,7 +126,7 @@ def finished_events(
 
 
 def usual_distinct_tracks(rows: int) -> int:
-    """How many different tracks a history of so many rows holds: it grows more slowly than the history."""
+    """How many different tracks a history of `rows` rows has: it grows more slowly than the history."""
     return max(1, min(rows, round(25_000 * math.pow(rows / 300_000, 0.6))))
 
 
@@ -139,7 +139,7 @@ def _title(rng: Random, words: int) -> str:
 
 
 def _tracks(seed: int, count: int) -> list[_Track]:
-    """The listener's tracks: artists of very different weight, albums of eight tracks."""
+    """The user's tracks: artists of very different weight, albums of eight tracks."""
     rng = Random(f"{seed} tracks")
     artists = [_title(rng, rng.choice((1, 2, 2, 3))) for _ in range(max(1, count // 7))]
     tracks: list[_Track] = []
@@ -195,7 +195,7 @@ def _plays(rows: int, seed: int, years: int, distinct_tracks: int | None) -> Ite
 
 
 class _Way(NamedTuple):
-    """One of the ways of playing: what a row says that is neither its time nor its track."""
+    """A way of playing: the fields of a row besides its time and its track."""
 
     platform: str
     country: str
@@ -226,7 +226,7 @@ _WAYS = _ways(400)
 
 
 class _Writer:
-    """Rows as JSON. What repeats is formatted once: a row is put together from five texts."""
+    """Rows as JSON. Repeated parts are formatted once: a row is made of five texts."""
 
     def __init__(self, *, is_compact: bool) -> None:
         self._newline, self._indent, self._colon = ("", "", ":") if is_compact else ("\n", "  ", ": ")

@@ -1,4 +1,4 @@
-"""What polling costs before and after Spotify is called, by how many listeners are linked. Prints nothing."""
+"""What polling costs besides the calls to Spotify, by the number of linked users. Prints nothing."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from benchmarks.databases import scripting
+from benchmarks.sql_files import own_statement
 from myi_pipelines.warehouse import polls
-from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.poll_pacing import Quota
 
 QUOTA = Quota(600, timedelta(minutes=5))
 
 
 class Tick(NamedTuple):
-    """Median seconds with so many linked listeners."""
+    """Median seconds with ``accounts`` linked users."""
 
     accounts: int
     due: float
-    """To find who is due, once a tick."""
+    """To find the users who are due, once a tick."""
     aggregate_demand: float
-    """To add up what everybody would like of the quota, once a tick."""
+    """To add up the demand of all users for the quota, once a tick."""
     poll: float
-    """To record a poll that found nothing, and say when the next one is, once a poll."""
+    """To record a poll that found nothing, and plan the next one, once a poll."""
 
 
 def measure(url: str, *, accounts: int, times: int) -> Tick:
-    """Link so many listeners in a warehouse that has none, and measure."""
+    """Link ``accounts`` users in a warehouse that has none, and measure."""
     now = datetime.now(UTC)
     with scripting(url) as conn:
-        conn.execute(statement("scale/accounts"), {"accounts": accounts, "now": now})
+        conn.execute(own_statement("accounts"), {"accounts": accounts, "now": now})
         due = polls.due_users(conn, now)
         ids = [one.user_id for one in due] or [1]
 

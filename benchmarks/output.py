@@ -1,4 +1,4 @@
-"""Where the tables of figures go."""
+"""The console to which the benchmarks print their tables."""
 
 import sys
 
@@ -6,5 +6,5 @@ from rich.console import Console
 
 
 def open_console() -> Console:
-    """The terminal, or a file or pipe, for which lines are wide enough that no figure is cut."""
+    """The terminal; in a file or a pipe, lines are so wide that no figure is cut."""
     return Console(width=None if sys.stdout.isatty() else 200)

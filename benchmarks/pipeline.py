@@ -1,4 +1,4 @@
-"""One import, step by step: the calls that the assets make, without Dagster. Run as a program it tells its memory."""
+"""One import, step by step: the calls that the assets make, without Dagster. As a program it prints its peak memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myi_pipelines.warehouse.landing import Landed, PolledPlay, land_polled_play
 from myi_pipelines.warehouse.session import Session
 
 MIN_PLAY_MS = 5_000
-LISTENER = "listener"
+USER = "user"
 
 T = TypeVar("T")
 
@@ -38,24 +38,24 @@ class Steps(NamedTuple):
         return self.land + self.catalog + self.conform + self.stats
 
 
-def import_file(url: str, path: Path, *, listener: str = LISTENER) -> Steps:
-    """Import one export file and say how long each step took."""
+def import_file(url: str, path: Path, *, user: str = USER) -> Steps:
+    """Import one export file; the result is how long each step took."""
     with connect(url) as conn, connect(url) as second_conn:
-        user_id = users.ensure_user(conn, listener, "America/New_York")
+        user_id = users.ensure_user(conn, user, "America/New_York")
         landed, land = timed(lambda: _land(conn, second_conn, user_id, path))
         return Steps(land, *derive(conn, second_conn, user_id), rows=landed.total_rows, added=landed.added_rows)
 
 
-def poll(url: str, plays: list[PolledPlay], *, listener: str = LISTENER) -> float:
+def poll(url: str, plays: list[PolledPlay], *, user: str = USER) -> float:
     """Land polled plays and derive everything from them; seconds."""
     with connect(url) as conn, connect(url) as second_conn:
-        user_id = users.user_named(conn, listener)
+        user_id = users.user_named(conn, user)
         _, land = timed(lambda: land_polled_plays(conn, user_id, plays))
         return land + sum(derive(conn, second_conn, user_id))
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
-    """What a call returns and how many seconds it took."""
+    """The result of a call, and how many seconds it took."""
     began = time.perf_counter()
     result = call()
     return result, time.perf_counter() - began
@@ -68,15 +68,15 @@ def _land(conn: Connection, status_conn: Connection, user_id: int, path: Path) -
 
 def derive(conn: Connection, second_conn: Connection, user_id: int) -> tuple[float, float, float]:
     _, catalog_seconds = timed(lambda: catalog.sync_catalog(conn))
-    stale = user_months.invalidated_user_months(conn, user_months.Stage.EVENTS, user_id=user_id)
+    invalidated = user_months.invalidated_user_months(conn, user_months.Stage.EVENTS, user_id=user_id)
     session = Session(conn, [second_conn], min_play_ms=MIN_PLAY_MS)
-    _, conform = timed(lambda: list(events.conform_user_months(session, stale)))
+    _, conform = timed(lambda: list(events.conform_user_months(session, invalidated)))
     _, stats_seconds = timed(lambda: stats.refresh_stats(session, user_id))
     return catalog_seconds, conform, stats_seconds
 
 
 def peak_kib() -> int:
-    """This process's own peak memory and, if it had one, that of the process that read with it."""
+    """The peak memory of this process and, if there was one, of its reading process."""
     return _own_peak_kib() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 

@@ -1,4 +1,4 @@
-"""What statements touch, by the plans that the server executes: the partitions and the buffers. Prints nothing."""
+"""What statements read, by the plans that the server executes: partitions and buffers. Prints nothing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
 
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 
 Plan: TypeAlias = dict[str, Any]
-"""What EXPLAIN says of a node, those below it under ``Plans``."""
+"""A node as EXPLAIN describes it, with the nodes below it under ``Plans``."""
 
 _SETTINGS = {
     "auto_explain.log_min_duration": "0",
@@ -28,26 +28,26 @@ _PARTITION = re.compile(r"_y\d{4}m\d{2}$")
 
 
 class Touched(NamedTuple):
-    """What some statements read together."""
+    """What some statements read in total."""
 
     partitions: frozenset[str]
-    """Those in which rows were looked for, whether there were any or not."""
+    """The partitions in which the server looked for rows, also those without any."""
     buffers: int
     """Pages of tables and indexes, found in memory or read."""
 
 
 @contextmanager
 def executed(conn: Connection) -> Iterator[list[Plan]]:
-    """The plans of what the session executes within the block, functions' statements before those that call them.
+    """The plans of the statements that the session executes in the block, with the figures of their execution.
 
-    Each node says what it did. Needs a superuser.
+    The statements of a function come before the statement that calls it. Needs a superuser.
     """
     plans: list[Plan] = []
 
     def take(notice: psycopg.errors.Diagnostic) -> None:
-        told = notice.message_primary or ""
-        if "plan:" in told:
-            plans.append(json.loads(told[told.index("{") :])["Plan"])
+        message = notice.message_primary or ""
+        if "plan:" in message:
+            plans.append(json.loads(message[message.index("{") :])["Plan"])
 
     conn.execute("LOAD 'auto_explain'")
     before = [(name, _set(conn, name, value)) for name, value in _SETTINGS.items()]
@@ -61,7 +61,7 @@ def executed(conn: Connection) -> Iterator[list[Plan]]:
 
 
 def touched(plans: list[Plan]) -> Touched:
-    """What they read: not what a plan names for another listener or month, or in case that more rows are needed."""
+    """What the plans read, without the nodes that were not executed."""
     scans = [node for plan in plans for node in nodes(plan) if "Relation Name" in node and node["Actual Loops"]]
     partitions = {node["Relation Name"] for node in scans if _PARTITION.search(node["Relation Name"])}
     return Touched(frozenset(partitions), sum(map(_pages, scans)))
@@ -79,7 +79,6 @@ def _pages(node: Plan) -> int:
 
 
 def _set(conn: Connection, name: str, value: str) -> str:
-    """Set a setting of the session; what it was."""
-    row = conn.execute("SELECT current_setting(%s), set_config(%s, %s, false)", [name, name, value]).fetchone()
-    assert row is not None
-    return str(row[0])
+    """Change a setting of the session; the result is its old value."""
+    query = "SELECT current_setting(%s), set_config(%s, %s, false)"
+    return str(fetch_row(conn, query, [name, name, value])[0])

@@ -1,4 +1,4 @@
-"""What polling costs: calls and the database's time a poll, on top of a long history, and over days. Prints nothing."""
+"""What polling costs: calls, and the database's time of a poll on top of a long history. Prints nothing."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from benchmarks import pipeline
-from benchmarks.linked import CALLS_PER_DAY, TICK, Linked, linked
+from benchmarks.linked_accounts import CALLS_PER_DAY, TICK, Linked, linked
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.database.connections import connect, fetch_scalar
 from myi_pipelines.warehouse.user_months import Stage, invalidated_user_months
 
 CLOCK_STARTS = datetime(2025, 10, 31, 14, tzinfo=UTC)
 """Soon after the end of the history that ``exports`` writes, so that the month has plays already."""
 DAY = timedelta(days=1)
-LISTENERS = 4
+USERS = 4
 PAGE = 50
 TICKS_A_DAY = DAY // TICK
 BETWEEN_POLLS = 4 * TICK
@@ -36,11 +36,11 @@ _CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backe
 
 
 class Poll(NamedTuple):
-    """Medians of one poll, with everything derived from what it found."""
+    """Medians of one poll, including all derived tables."""
 
     new_plays: int
     asking_ms: float
-    """The database's time for who is due, tokens and landing."""
+    """The database's time to find due users, read tokens and land plays."""
     deriving_ms: float
     """The database's time for catalog, events and statistics."""
 
@@ -50,15 +50,15 @@ class Poll(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """What came of polling one listener for some time."""
+    """The result of polling one user for some time."""
 
     plays: int
-    """Those of 30 s or more: shorter ones Spotify does not show."""
+    """Plays of 30 s or more: Spotify does not show shorter ones."""
     lost: int
     doubled: int
     polls: int
     calls: int
-    """Those for a new access token included."""
+    """All calls, including those for a new access token."""
     with_plays: int
     """Polls that found new plays."""
 
@@ -66,11 +66,12 @@ class Followed(NamedTuple):
 def polls(
     database_url: str, redis_url: str, folder: Path, *, names: Mapping[str, str], new_plays: Sequence[int], times: int
 ) -> list[Poll]:
-    """What a poll of a full page costs, by how many plays on it are new, of listeners who have a history.
+    """What a poll of a full page costs, by the number of new plays on it, for users who have a history.
 
-    ``names`` are the warehouse's by the simulator's; medians are of so many polls, after one that is not measured.
+    ``names`` maps the users' names in the simulator to those in the warehouse. The medians are of ``times`` polls,
+    after one that is not measured.
     """
-    setup = Setup(listeners=LISTENERS, start=CLOCK_STARTS, listening_since=CLOCK_STARTS + 1_000 * DAY)
+    setup = Setup(users=USERS, start=CLOCK_STARTS, listening_since=CLOCK_STARTS + 1_000 * DAY)
     with (
         Simulator(setup) as simulator,
         linked(simulator, database_url, redis_url, folder, names) as spotify,
@@ -92,13 +93,13 @@ def polls(
 def followed(
     database_url: str, redis_url: str, folder: Path, *, names: Mapping[str, str], ticks: int
 ) -> dict[str, Followed]:
-    """So many ticks of the schedule, everything derived once a day; by the simulator's listener.
+    """Poll for ``ticks`` ticks of the schedule and derive everything once a day; by the user's name in the simulator.
 
-    What the event log has is compared with what was really played, whether Spotify ever showed it or not.
+    The events are compared with what was really played, also with plays that Spotify never showed.
     """
     starts = CLOCK_STARTS + DAY
     with (
-        Simulator(Setup(listeners=LISTENERS, start=starts, listening_since=starts)) as simulator,
+        Simulator(Setup(users=USERS, start=starts, listening_since=starts)) as simulator,
         linked(simulator, database_url, redis_url, folder, names, calls=CALLS_PER_DAY) as spotify,
     ):
         with_plays: Counter[str] = Counter()
@@ -108,39 +109,37 @@ def followed(
             if number % TICKS_A_DAY == 0:
                 _derive(spotify)
         requests = spotify.control.requests()
-        calls = Counter(one.listener for one in requests)
-        polled = Counter(one.listener for one in requests if one.group == "recently_played")
+        calls = Counter(one.user for one in requests)
+        polled = Counter(one.user for one in requests if one.group == "recently_played")
         ends = spotify.now
         spotify.advance(BETWEEN_POLLS)
         spotify.poll_now()
         _derive(spotify)
         return {
-            listener: Followed(
-                *_kept(spotify, listener, starts, ends), polled[listener], calls[listener], with_plays[name]
-            )
-            for listener, name in names.items()
+            user: Followed(*_kept(spotify, user, starts, ends), polled[user], calls[user], with_plays[name])
+            for user, name in names.items()
         }
 
 
 def _derive(spotify: Linked) -> None:
-    """What a run does after its polls: nothing more than taking in the catalog for who has no stale slice."""
+    """Do what a run does after its polls: update the catalog, and derive the invalidated user-months."""
     with connect(spotify.database_url) as conn, connect(spotify.database_url) as second_conn:
         sync_catalog(conn)
-        stale = invalidated_user_months(conn, Stage.EVENTS)
-        for user_id in {user_id for user_id, _ in stale}:
+        invalidated = invalidated_user_months(conn, Stage.EVENTS)
+        for user_id in {user_id for user_id, _ in invalidated}:
             pipeline.derive(conn, second_conn, user_id)
 
 
-def _kept(spotify: Linked, listener: str, since: datetime, until: datetime) -> tuple[int, int, int]:
-    """The plays of a listener that Spotify shows, and how many of them the event log lacks and has more than once."""
+def _kept(spotify: Linked, user: str, since: datetime, until: datetime) -> tuple[int, int, int]:
+    """How many plays of a user Spotify shows, how many of them the events lack, and how many they have twice."""
     played = Counter(
-        (play.played_at, play.track_id) for play in spotify.control.plays(listener, since, until) if play.counts
+        (play.played_at, play.track_id) for play in spotify.control.plays(user, since, until) if play.counts
     )
     with connect(spotify.database_url) as conn:
         events = conn.execute(
             "SELECT played_at, spotify_id FROM listening_events JOIN tracks ON tracks.id = track_id"
             " WHERE user_id = %s AND played_at > %s AND played_at <= %s",
-            [spotify.users[listener].user_id, since, until],
+            [spotify.users[user].user_id, since, until],
         )
         stored = Counter((played_at, spotify_id) for played_at, spotify_id in events)
     return played.total(), (played - stored).total(), (stored - played).total()
@@ -159,14 +158,12 @@ def _one_poll(spotify: Linked, new_plays: int, busy: Callable[[], float]) -> Pol
 
 @contextmanager
 def busy_milliseconds(database_url: str) -> Iterator[Callable[[], float]]:
-    """Tells for how long the sessions of a database have executed something, once all of them are closed."""
+    """A function that returns how long the sessions of a database have executed statements, once all are closed."""
     name = conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as conn:
 
         def value(query: str) -> float:
-            row = conn.execute(query.encode(), [name]).fetchone()
-            assert row is not None
-            return float(row[0])
+            return float(fetch_scalar(conn, query.encode(), [name]))
 
         def busy() -> float:
             while value(_CONNECTED):
@@ -177,20 +174,20 @@ def busy_milliseconds(database_url: str) -> Iterator[Callable[[], float]]:
 
 
 class _Page:
-    """Puts a listener's plays in by hand, at a steady pace."""
+    """Adds plays of a user at a steady pace."""
 
-    def __init__(self, spotify: Linked, listener: str) -> None:
+    def __init__(self, spotify: Linked, user: str) -> None:
         self._spotify = spotify
-        self._listener = listener
+        self._user = user
         self._tracks = [track.id for track in spotify.control.catalog().tracks]
         self._known = 0
 
     def play(self, count: int, *, new_tracks: int) -> None:
-        """Move the clock on to the next poll; meanwhile so many tracks are played, some for the first time."""
+        """Move the clock to the next poll. Until then ``count`` tracks are played, ``new_tracks`` of them new."""
         began = self._spotify.now
         self._spotify.advance(BETWEEN_POLLS)
         first = self._known + new_tracks - count
         self._known += new_tracks
         for number in range(count):
             ended = began + (number + 1) * BETWEEN_POLLS / (count + 1)
-            self._spotify.control.add_play(self._listener, self._tracks[first + number], ended)
+            self._spotify.control.add_play(self._user, self._tracks[first + number], ended)

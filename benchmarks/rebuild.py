@@ -1,7 +1,7 @@
-"""What a month of many listeners costs: its events built aside and swapped in, against the row-by-row merge; and its
-statistics for all listeners together, against one after the other and against what a swap would take at the least.
+"""What a month of many users costs: its events by an exchange of the partition, against the merge row by row; and its
+statistics for all users together, against one user after the other and against the least that an exchange would take.
 
-All run on two connections over the same landed plays, in turn, on one database. No other cost is measured here.
+All ways use two connections and the same landed plays, in turn, on one database. No other cost is measured here.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from myi_pipelines.warehouse.user_months import Stage, UserMonth
 NewDatabase: TypeAlias = Callable[[str], str]
 """A fresh, migrated database of a name; its URL."""
 Refresh: TypeAlias = Callable[[Sequence[Connection], Sequence[UserMonth]], None]
-"""A way to recompute the statistics of slices on two connections."""
+"""A way to recompute the statistics of user-months on two connections."""
 
-LISTENERS, PLAYS, TRACKS = 100, 1_000, 5_000
+USERS, PLAYS, TRACKS = 100, 1_000, 5_000
 MONTH = date(2023, 5, 1)
 TARGET = 3.0
 CONTEXT: PlayContext = ("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
@@ -55,35 +55,35 @@ STATISTICS_CASES = {
 
 
 class Recomputed(NamedTuple):
-    """Seconds that the statistics of the month took: one listener after the other, all together, and all in a single
-    transaction that found ``user_track_months`` right."""
+    """Seconds for the statistics of the month: one user after the other, all together, and all in a single transaction
+    with a correct ``user_track_months``."""
 
     what: str
     one_by_one: float
     together: float
-    swap_at_least: float
+    exchange_at_least: float
 
 
 class Rebuilt(NamedTuple):
-    """Seconds of each way from one state of the month, and whether the second one was a swap."""
+    """Seconds of each way from one state of the month, and whether the second one exchanged the partition."""
 
     what: str
     rows: int
     merge: float
-    swap: float
+    rebuild: float
     is_exchanged: bool
 
     @property
     def ratio(self) -> float:
-        """How many times faster the choice was than the merge."""
-        return self.merge / self.swap
+        """How many times faster the rebuild was than the merge."""
+        return self.merge / self.rebuild
 
 
 def measure(
     new_database: NewDatabase, *, rounds: int, on_step: Callable[[str], object]
 ) -> tuple[list[Rebuilt], list[Recomputed]]:
-    """Every case, medians of some rounds in which both ways take turns."""
-    on_step(f"landing {LISTENERS * PLAYS:,} plays of {LISTENERS} listeners")
+    """Measure every case: medians of some rounds in which the ways take turns."""
+    on_step(f"landing {USERS * PLAYS:,} plays of {USERS} users")
     url = new_database("rebuild")
     with connect(url) as conn, connect(url) as helper:
         _land(conn, helper)
@@ -95,8 +95,8 @@ def measure(
 
 
 def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed]) -> None:
-    """One line a case; the target is for the month of which everything has to be written."""
-    table = Table(title=f"What rebuilding a month of {LISTENERS} listeners costs", title_justify="left")
+    """Print a line for each case. The target applies to the month of which everything has to be written."""
+    table = Table(title=f"What rebuilding a month of {USERS} users costs", title_justify="left")
     table.add_column("of the month")
     for name in ("plays", "merge, s", "rebuild, s", "plays/s", "times faster"):
         table.add_column(name, justify="right")
@@ -106,20 +106,20 @@ def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed])
         has_target = number == 0
         met = "[green]met" if one.ratio >= TARGET else "[red]missed"
         table.add_row(
-            one.what, f"{one.rows:,}", f"{one.merge:.3f}", f"{one.swap:.3f}", f"{one.rows / one.swap:,.0f}",
-            f"{one.ratio:.1f}", "swap" if one.is_exchanged else "merge of what differs",
+            one.what, f"{one.rows:,}", f"{one.merge:.3f}", f"{one.rebuild:.3f}", f"{one.rows / one.rebuild:,.0f}",
+            f"{one.ratio:.1f}", "exchange" if one.is_exchanged else "merge of what differs",
             f"≥ {TARGET:.1f}" if has_target else "", met if has_target else "",
         )  # fmt: skip
     console.print(table)
-    table = Table(title=f"What the statistics of a month of {LISTENERS} listeners cost", title_justify="left")
+    table = Table(title=f"What the statistics of a month of {USERS} users cost", title_justify="left")
     table.add_column("of the month")
-    for name in ("plays", "one by one, s", "together, s", "plays/s", "times faster", "a swap, s"):
+    for name in ("plays", "one by one, s", "together, s", "plays/s", "times faster", "an exchange, s"):
         table.add_column(name, justify="right")
     for each in recomputed:
         table.add_row(
-            each.what, f"{LISTENERS * PLAYS:,}", f"{each.one_by_one:.3f}", f"{each.together:.3f}",
-            f"{LISTENERS * PLAYS / each.together:,.0f}", f"{each.one_by_one / each.together:.1f}",
-            f"> {each.swap_at_least:.3f}",
+            each.what, f"{USERS * PLAYS:,}", f"{each.one_by_one:.3f}", f"{each.together:.3f}",
+            f"{USERS * PLAYS / each.together:,.0f}", f"{each.one_by_one / each.together:.1f}",
+            f"> {each.exchange_at_least:.3f}",
         )  # fmt: skip
     console.print(table)
 
@@ -156,8 +156,8 @@ def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[UserMonth]
 
 
 def _refresh_in_one_transaction(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
-    """The listeners' tables change together, so a swap of one table would have them all in one transaction. The other
-    connection can only read."""
+    """The tables of users change together, so an exchange of one table would need all of them in one transaction. The
+    other connection can only read."""
     [conn, helper] = conns
     user_ids = [one.user_id for one in chosen]
     with stats._exclusive_statistics(conn, user_ids, [MONTH]):
@@ -169,8 +169,8 @@ def _case(
     conn: Connection, helper: Connection, what: str, spoil: str, rounds: int, on_step: Callable[[str], object]
 ) -> Rebuilt:
     merges: list[float] = []
-    swaps: list[float] = []
-    swapped: list[date] = []
+    rebuilds: list[float] = []
+    exchanged: list[date] = []
     session = Session(conn, [helper], min_play_ms=MIN_PLAY_MS)
     chosen = user_months.all_user_months(conn, [MONTH])
     for number in range(rounds):
@@ -179,9 +179,9 @@ def _case(
         merge = events.conform_user_months(session, chosen)
         merges.append(timed(partial(list, merge))[1])
         _spoil(conn, chosen, spoil, Stage.EVENTS)
-        swap = rebuild.derive_user_months(session, chosen, on_exchange=swapped.append)
-        swaps.append(timed(partial(list, swap))[1])
-    return Rebuilt(what, LISTENERS * PLAYS, statistics.median(merges), statistics.median(swaps), bool(swapped))
+        rebuilding = rebuild.derive_user_months(session, chosen, on_exchange=exchanged.append)
+        rebuilds.append(timed(partial(list, rebuilding))[1])
+    return Rebuilt(what, USERS * PLAYS, statistics.median(merges), statistics.median(rebuilds), bool(exchanged))
 
 
 def _spoil(conn: Connection, chosen: Sequence[UserMonth], spoil: str, stage: Stage) -> None:
@@ -193,10 +193,10 @@ def _spoil(conn: Connection, chosen: Sequence[UserMonth], spoil: str, stage: Sta
 
 
 def _land(conn: Connection, helper: Connection) -> None:
-    """Every listener's plays, as one upload each, and the events of them all."""
+    """Land the plays of every user as one upload, and derive all events."""
     session = Session(conn, [helper], min_play_ms=MIN_PLAY_MS)
-    for number in range(LISTENERS):
-        user_id = users.ensure_user(conn, f"listener{number}")
+    for number in range(USERS):
+        user_id = users.ensure_user(conn, f"user{number}")
         sha256 = hashlib.sha256(f"{number}".encode()).hexdigest()
         file = UploadedFile(user_id, "history.json", sha256, PLAYS)
         land_upload(session, file, [Packer(MIN_PLAY_MS).pack(_Upload(number))])
@@ -207,15 +207,15 @@ def _land(conn: Connection, helper: Connection) -> None:
 
 
 class _Upload:
-    """A listener's plays of the month: each in a second of its own, the first tracks far more often than the last."""
+    """The plays of a user in the month: no two in one second, and the first tracks far more often than the last."""
 
     rows = bytes_read = PLAYS
     rejected: Mapping[str, int] = MappingProxyType({})
     cleaned = 0
     notes: Sequence[str] = ()
 
-    def __init__(self, listener: int) -> None:
-        chance = Random(listener)
+    def __init__(self, user: int) -> None:
+        chance = Random(user)
         began = partitions.starts_at(MONTH) + timedelta(days=2)  # no play is near another month
         self.plays = [
             (_track(int(chance.random() ** 2 * TRACKS)), CONTEXT, ended, ended, chance.randrange(MIN_PLAY_MS, 300_000))

@@ -1,7 +1,7 @@
 """``make bench-scale ROWS=…``: bytes a play, whether costs grow with the plays, and how fast a dashboard is answered.
 
-Three warehouses, of a twentieth, a quarter and all of the rows, lie on one server of its own. Imports and polls take
-turns between them, and medians are compared; sizes and dashboards are measured on the largest.
+Three warehouses with a twentieth, a quarter and all of the rows are on one server. Imports and polls take turns between
+them, and their medians are compared. Sizes and dashboards are measured on the largest.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from benchmarks import dashboard, exports, many_accounts, many_listeners, pipeline
+from benchmarks import dashboard, exports, many_accounts, many_users, pipeline
 from benchmarks.databases import cluster, database
-from benchmarks.many_listeners import MONTHS
+from benchmarks.many_users import MONTHS
 from benchmarks.output import open_console
+from benchmarks.sql_files import own_statement
 from myi_pipelines.warehouse import invariants
-from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.landing import PolledPlay
 from myi_pipelines.warehouse.partitions import next_month, starts_at
 
 FRACTIONS = (20, 4, 1)
 ACCOUNTS = (100, 10_000, 100_000)
-"""Linked listeners; Spotify allows an app that is being developed a handful."""
+"""Numbers of linked users; Spotify allows an app in Development Mode very few."""
 SEED = 2
 MOST_BYTES_A_PLAY = 557
 MOST_GROWTH = 1.3
 LEAST_TIMES_FASTER = 20
 POLLED_PLAYS = 10
-LISTENERS_ASKED_ABOUT = 100
-LISTENERS_POLLED = 20
-LISTENERS_CHECKED = 20
+USERS_ASKED_ABOUT = 100
+USERS_POLLED = 20
+USERS_CHECKED = 20
 DISK_BYTES_A_PLAY = 1_200
-"""Room that a play needs while warehouses are built: tables, indexes, sorting and the write-ahead log."""
+"""Disk space that a play needs while warehouses are built: tables, indexes, sorting and the write-ahead log."""
 
 OnStep = Callable[[str], object]
 
@@ -60,7 +60,7 @@ class Size(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What was done in a warehouse, and the median seconds that it took."""
+    """An operation in a warehouse, and its median seconds."""
 
     what: str
     events: int
@@ -68,7 +68,7 @@ class Cost(NamedTuple):
 
 
 class InvariantsBroken(Exception):
-    """The warehouse that was built is none."""
+    """The built warehouse is not correct."""
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="imports and polls to take medians of (default: 5)")
     parser.add_argument("--import-rows", type=int, default=20_000, help="rows of the export imported (default: 20,000)")
     parser.add_argument(
-        "--times", type=int, default=15, help="times that each question is asked about a listener (default: 15)"
+        "--times", type=int, default=15, help="times that each question is asked about a user (default: 15)"
     )
     options = parser.parse_args()
     console = open_console()
@@ -96,17 +96,17 @@ def main() -> None:
         for plays in rows:
             urls.append(database(server, "scale"))
             began = time.perf_counter()
-            many_listeners.build(urls[-1], plays=plays, on_step=partial(_tell, status, plays))
+            many_users.build(urls[-1], plays=plays, on_step=partial(_show_step, status, plays))
             console.print(f"{plays:,} plays built in {time.perf_counter() - began:,.0f} s", highlight=False)
         with connect(urls[-1]) as conn:
             check(conn)
             show_sizes(console, *sizes(conn))
-            status.update("asking what a dashboard asks")
-            listeners = many_listeners.some_listeners(conn, LISTENERS_ASKED_ABOUT)
-            show_dashboard(console, dashboard.measure(urls[-1], listeners, times=options.times))
+            status.update("asking the questions of a dashboard")
+            users = many_users.some_users(conn, USERS_ASKED_ABOUT)
+            show_dashboard(console, dashboard.measure(urls[-1], users, times=options.times))
         exports.write_export(folder / "export.zip", rows=options.import_rows, seed=SEED, years=6)
         show_costs(console, costs(urls, folder / "export.zip", rounds=options.rounds, on_step=status.update))
-        status.update("polling linked listeners")
+        status.update("polling linked users")
         ticks = []
         for accounts in ACCOUNTS:
             url = database(server, "accounts")
@@ -114,26 +114,25 @@ def main() -> None:
         show_ticks(console, ticks)
 
 
-def _tell(status: Status, plays: int, step: str) -> None:
+def _show_step(status: Status, plays: int, step: str) -> None:
     status.update(f"{plays:,} plays: {step}")
 
 
 def check(conn: Connection) -> None:
-    """Raises InvariantsBroken when the statistics of some listeners are not what their events come to."""
-    violations = invariants.check(conn, [one.user_id for one in many_listeners.some_listeners(conn, LISTENERS_CHECKED)])
+    """Raises InvariantsBroken when the statistics of some users do not match their events."""
+    violations = invariants.check(conn, [one.user_id for one in many_users.some_users(conn, USERS_CHECKED)])
     if violations:
         raise InvariantsBroken(str(violations[0]))
 
 
 def sizes(conn: Connection) -> tuple[int, list[Size]]:
     """How many events there are, and the bytes of every table and index."""
-    row = conn.execute("SELECT sum(total_play_count)::bigint FROM users").fetchone()
-    assert row is not None
-    return row[0], [Size(*one) for one in conn.execute(statement("scale/bytes"))]
+    events = fetch_scalar(conn, "SELECT sum(total_play_count)::bigint FROM users")
+    return events, [Size(*one) for one in conn.execute(own_statement("bytes"))]
 
 
 def costs(urls: Sequence[str], export: Path, *, rounds: int, on_step: OnStep) -> list[Cost]:
-    """Imports of an export by new listeners, and polls of ten new plays, in every warehouse by turns."""
+    """Imports of an export by new users, and polls of ten new plays, in the warehouses in turn."""
     imports: list[list[float]] = [[] for _ in urls]
     polls: list[list[float]] = [[] for _ in urls]
     events = []
@@ -144,11 +143,11 @@ def costs(urls: Sequence[str], export: Path, *, rounds: int, on_step: OnStep) ->
         on_step(f"imports and polls: round {round_no} of {rounds}")
         for url, imported, polled in zip(urls, imports, polls, strict=True):
             with connect(url) as conn:
-                listeners = many_listeners.some_listeners(conn, LISTENERS_POLLED)
+                users = many_users.some_users(conn, USERS_POLLED)
                 plays = _polled_plays(conn, round_no)
-            took = pipeline.import_file(url, export, listener=f"importer-{round_no}").whole
-            each = [pipeline.poll(url, plays, listener=one.name) for one in listeners]
-            if round_no:  # the first one takes the export's names in, and warms up
+            took = pipeline.import_file(url, export, user=f"importer-{round_no}").whole
+            each = [pipeline.poll(url, plays, user=one.name) for one in users]
+            if round_no:  # the first one adds the export's names to the catalog, and warms up
                 imported.append(took)
                 polled += each
     measured = (("an import", imports), (f"a poll of {POLLED_PLAYS} plays", polls))
@@ -160,7 +159,7 @@ def costs(urls: Sequence[str], export: Path, *, rounds: int, on_step: OnStep) ->
 
 
 def _polled_plays(conn: Connection, round_no: int) -> list[PolledPlay]:
-    """New plays of known tracks at the end of the last month that has any."""
+    """New plays of known tracks, at the end of the last month with plays."""
     known = conn.execute(
         "SELECT spotify_id FROM tracks WHERE spotify_id IS NOT NULL LIMIT %s", [POLLED_PLAYS]
     ).fetchall()
@@ -175,7 +174,7 @@ def _minutes_after(instant: datetime, minutes: int) -> datetime:
 
 
 def show_sizes(console: Console, events: int, found: Sequence[Size]) -> None:
-    """Bytes a play, by table and index, the largest table first; what takes less than a byte goes together."""
+    """Print bytes a play, by table and index, the largest table first. Tables below one byte share a line."""
     total = sum(one.size for one in found)
     table = Table(title=f"Bytes a play, of {events:,} plays", title_justify="left")
     table.add_column("table, index")
@@ -203,7 +202,7 @@ def show_sizes(console: Console, events: int, found: Sequence[Size]) -> None:
 
 
 def show_costs(console: Console, measured: Sequence[Cost]) -> None:
-    table = Table(title="What more plays make more expensive (medians)", title_justify="left")
+    table = Table(title="What costs more with more plays (medians)", title_justify="left")
     table.add_column("what")
     for name in ("plays in the warehouse", "ms", "growth"):
         table.add_column(name, justify="right")
@@ -222,8 +221,8 @@ def show_costs(console: Console, measured: Sequence[Cost]) -> None:
 
 
 def show_ticks(console: Console, ticks: Sequence[many_accounts.Tick]) -> None:
-    table = Table(title="What more linked listeners make more expensive (ms, medians)", title_justify="left")
-    for name in ("linked listeners", "who is due, a tick", "what all would like, a tick", "recording a poll"):
+    table = Table(title="What costs more with more linked users (ms, medians)", title_justify="left")
+    for name in ("linked users", "finding due users, a tick", "adding up demand, a tick", "recording a poll"):
         table.add_column(name, justify="right")
     for tick in ticks:
         table.add_row(f"{tick.accounts:,}", *(f"{seconds * 1_000:.1f}" for seconds in tick[1:]))
@@ -232,7 +231,7 @@ def show_ticks(console: Console, ticks: Sequence[many_accounts.Tick]) -> None:
 
 def show_dashboard(console: Console, measured: Sequence[dashboard.Measured]) -> None:
     table = Table(
-        title="What a dashboard asks (ms over listeners; the most partitions; the median of pages)",
+        title="Questions of a dashboard (ms over users; the most partitions; the median of pages)",
         title_justify="left",
     )
     table.add_column("question")

@@ -1,5 +1,5 @@
-"""What Spotify costs: calls for metadata and for polling, and the database's time, measured against the simulator over
-HTTP. How it is measured is in ``metadata`` and ``polling``; here it becomes one table."""
+"""What Spotify costs: calls for metadata and for polling, and the database's time, measured over HTTP with the
+simulator. ``metadata`` and ``polling`` measure; this module makes one table of it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ NewRedis: TypeAlias = Callable[[int], str]
 
 SEED = 1
 HISTORIES = ((1_000, Mode.DEVELOPMENT), (6_000, Mode.DEVELOPMENT), (6_000, Mode.EXTENDED))
-"""Plays of the sample histories that are enriched: the longer one, the more tracks of an album it has."""
+"""Plays of the sample histories whose metadata are fetched. A longer history has more tracks of each album."""
 MODES = {Mode.DEVELOPMENT: "Development Mode", Mode.EXTENDED: "extended mode"}
 NORMAL, HEAVY = "ada", "dalia"
-"""The simulator's listener with some 45 plays a day, and the one with some 220, most of them cut short."""
+"""The simulated user with about 45 plays a day, and the one with about 220, most of them skipped."""
 NEW_PLAYS = (0, 10)
 POLLS = 7
 DAYS = 7
 
 
 class Row(NamedTuple):
-    """One line of the table: what was measured, what it is compared with, the ratio, and what it should be."""
+    """One line of the table: what was measured, what it is compared with, the ratio, and its target."""
 
     what: str
     measured: str
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 def measure(new_database: NewDatabase, folder: Path, *, events: int, on_step: Callable[[str], object]) -> list[Row]:
-    """Everything, on fresh databases and a Redis of its own; ``on_step`` is told what is being measured."""
+    """Measure everything, on fresh databases and a new Redis; ``on_step`` gets the name of each step."""
     rows: list[Row] = []
     with _redis(folder / "redis") as new_redis:
         for number, (plays, mode) in enumerate(HISTORIES):
@@ -79,7 +79,7 @@ def metadata_rows(mode: Mode, spent: Spent) -> list[Row]:
     return [
         row(
             f"calls for 1,000 tracks in {MODES[mode]} (of {spent.tracks:,}, {spent.tracks_an_album:.1f} an album)",
-            spent.calls_for_tracks, spent.tracks, "no play left out", not spent.plays_untold,
+            spent.calls_for_tracks, spent.tracks, "no play left out", not spent.plays_without_metadata,
         ),
         row("… and for their artists", spent.calls.total(), spent.tracks + spent.artists),
         row(f"… until {MOST_PLAYS:.0%} of the plays", spent.calls_for_most_plays, spent.naive_for_most_plays),
@@ -97,12 +97,12 @@ def poll_row(poll: Poll, import_ms: float) -> Row:
 
 
 def followed_rows(followed: Followed, days: float, without: Poll, with_plays: Poll) -> list[Row]:
-    """A listener's polls a day, against one at every tick; what that costs; what was missed."""
+    """A user's polls a day, against one at every tick; what that costs; what was missed."""
     polls, found = followed.polls / days, followed.with_plays / days
     busy = (polls - found) * without.database_ms + found * with_plays.database_ms
     return [
         Row(
-            f"polls a day of a listener with {followed.plays / days:.0f} plays",
+            f"polls a day of a user with {followed.plays / days:.0f} plays",
             f"{polls:.0f}", f"{TICKS_A_DAY}", f"{polls / TICKS_A_DAY:.2f}",
         ),
         Row("… calls a poll, access tokens included", f"{followed.calls / followed.polls:.2f}"),
@@ -122,7 +122,7 @@ def _polling(url: str, new_redis: NewRedis, folder: Path, events: int, on_step: 
         pipeline.import_file(url, folder / "export.zip")
         import_ms = busy() - before
     on_step("polling")
-    names = {NORMAL: pipeline.LISTENER}
+    names = {NORMAL: pipeline.USER}
     polls = polling.polls(url, new_redis(10), folder, names=names, new_plays=NEW_PLAYS, times=POLLS)
     on_step(f"polling for {DAYS} simulated days")
     both = names | {HEAVY: HEAVY}

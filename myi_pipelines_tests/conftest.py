@@ -11,8 +11,10 @@ import psycopg
 import pytest
 import redis
 
+from myi_pipelines.warehouse.database import locks
 from myi_pipelines_tests.support import shared_servers
 from myi_pipelines_tests.support.environment import clean_environment
+from myi_pipelines_tests.support.lock_order import LockOrder
 from myi_pipelines_tests.support.shared_servers import SessionServers
 from myi_pipelines_tests.support.simulator_fixtures import extended_simulator as extended_simulator
 from myi_pipelines_tests.support.simulator_fixtures import simulator as simulator
@@ -75,6 +77,21 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("MYI_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MYI_HOME", "/dev/null/a-test-must-set-MYI_HOME")
+
+
+@pytest.fixture(scope="session")
+def _lock_order() -> LockOrder:
+    """One checker for all tests of a process: it asks for the hash of each lock's name once."""
+    return LockOrder()
+
+
+@pytest.fixture(autouse=True)
+def _locks_are_taken_in_their_order(_lock_order: LockOrder, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test in which a session of this process waits for a lock out of order."""
+    monkeypatch.setattr(locks, "before_waiting", _lock_order)
+    yield
+    violations, _lock_order.violations = _lock_order.violations, []
+    assert violations == []
 
 
 @pytest.fixture(scope="session")

@@ -1,2 +1,3 @@
-"""``myi demo``: `offer` puts the sample history into uploads/, `watch` looks on while Dagster imports it, `runs` asks
-Dagster how its runs are, `view` draws. None of them imports anything into the warehouse: that is Dagster's work."""
+"""``myi demo``: ``sample_upload`` puts the sample history into uploads/, ``simulated_accounts`` runs a simulated
+Spotify, ``watch`` follows Dagster's work, ``screen`` and ``summary`` draw it. Only Dagster imports into the warehouse.
+"""

@@ -1,4 +1,4 @@
-"""What has come from Spotify, read from the warehouse for the demo's screen and report. Asks nobody, draws nothing."""
+"""What has come from Spotify so far, read from the warehouse for the demo's screen and summary. Draws nothing."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
 
 
-class FromSpotify(NamedTuple):
-    """What Spotify told of one listener."""
+class UserArrivals(NamedTuple):
+    """What has come from Spotify for one user."""
 
     name: str
     display_name: str | None
@@ -23,39 +23,39 @@ class FromSpotify(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What Spotify told of linked listeners, and how much metadata there was before and is now."""
+    """What has come from Spotify for the linked users, and the metadata before and now."""
 
-    listeners: tuple[FromSpotify, ...]
+    users: tuple[UserArrivals, ...]
     before: Sequence[Coverage]
     now: Sequence[Coverage]
 
     @property
     def polled_plays(self) -> int:
-        return sum(one.polled_plays for one in self.listeners)
+        return sum(user.polled_plays for user in self.users)
 
     @property
-    def polled(self) -> int:
-        """Listeners with polled plays."""
-        return sum(one.polled_plays > 0 for one in self.listeners)
+    def polled_users(self) -> int:
+        """How many users have polled plays."""
+        return sum(user.polled_plays > 0 for user in self.users)
 
     @property
-    def plays_told(self) -> tuple[Coverage, Coverage]:
-        """The plays whose track's metadata is known, before and now."""
-        before, now = (next(one for one in told if one.kind == "plays") for told in (self.before, self.now))
+    def listed_users(self) -> int:
+        """How many users have top lists."""
+        return sum(user.first_track is not None for user in self.users)
+
+    @property
+    def play_coverage(self) -> tuple[Coverage, Coverage]:
+        """The plays whose track has metadata, before and now."""
+        before, now = (next(one for one in coverage if one.kind == "plays") for coverage in (self.before, self.now))
         return before, now
 
-    @property
-    def listed(self) -> int:
-        """Listeners with top lists."""
-        return sum(one.first_track is not None for one in self.listeners)
+
+def load_arrivals(conn: Connection, users: Sequence[str], before: Sequence[Coverage]) -> Arrivals:
+    """What has come for some users; ``before`` is the metadata before the first request."""
+    return Arrivals(load_user_arrivals(conn, users), before, metadata_coverage(conn))
 
 
-def load_arrivals(conn: Connection, listeners: Sequence[str], before: Sequence[Coverage]) -> Arrivals:
-    """What has come by now."""
-    return Arrivals(load_from_spotify(conn, listeners), before, metadata_coverage(conn))
-
-
-def load_from_spotify(conn: Connection, listeners: Sequence[str]) -> tuple[FromSpotify, ...]:
-    """What Spotify has told of some listeners by now."""
-    with conn.cursor(row_factory=class_row(FromSpotify)) as cursor:
-        return tuple(cursor.execute(statement("report/from_spotify"), {"names": list(listeners)}))
+def load_user_arrivals(conn: Connection, users: Sequence[str]) -> tuple[UserArrivals, ...]:
+    """What has come for each of some users."""
+    with conn.cursor(row_factory=class_row(UserArrivals)) as cursor:
+        return tuple(cursor.execute(statement("report/from_spotify"), {"names": list(users)}))

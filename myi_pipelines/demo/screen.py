@@ -1,5 +1,4 @@
-"""Draws the import of the sample and what comes from Spotify while it goes on, and says at the end what to do next.
-Reads no database."""
+"""Draws the progress of the demo, and at its end what the user can do next. Reads no database."""
 
 import shlex
 import shutil
@@ -18,16 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from myi_pipelines.demo.arrivals import Arrivals
-from myi_pipelines.demo.launches import CALLS
-from myi_pipelines.demo.offer import Offer, SampleFile
-from myi_pipelines.demo.watch import Moment, Work
+from myi_pipelines.demo.sample_upload import SampleFile, SampleUpload
+from myi_pipelines.demo.watch import Snapshot, Work
+from myi_pipelines.orchestration import names
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.import_jobs import ImportJob
 
 ASKING = {
-    "poll_plays": "recent plays",
-    "refresh_top_lists": "top lists",
-    "refresh_metadata": "metadata",
+    names.POLL_PLAYS: "recent plays",
+    names.REFRESH_TOP_LISTS: "top lists",
+    names.REFRESH_METADATA: "metadata",
 }
 """Jobs, and what they ask Spotify for."""
 
@@ -37,7 +36,7 @@ BAR = 24
 
 @contextmanager
 def screen(console: Console) -> "Iterator[Screen]":
-    """A place to draw moments in. Where nobody looks, a line tells of each file that is done."""
+    """A place to draw snapshots. Without a terminal, each finished file gets a line instead."""
     drawn = Screen(console)
     if not console.is_terminal:
         yield drawn
@@ -49,81 +48,81 @@ def screen(console: Console) -> "Iterator[Screen]":
 
 
 class Screen:
-    """The latest moment, drawn: a bar for each file, one for each stage of what is derived, and what goes on now."""
+    """Draws the latest snapshot: a bar for each file, a bar for each derived stage, and the current step."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.moment: Moment | None = None
+        self.snapshot: Snapshot | None = None
         self.is_over = False
         self._began = time.monotonic()
         self._spinner = Spinner("dots", style=GREEN)
-        self._told: set[SampleFile] = set()
+        self._reported: set[SampleFile] = set()
         self._polled: set[str] = set()
         self._stage = ""
 
-    def show(self, moment: Moment) -> None:
-        """Draw another moment."""
-        self.moment = moment
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw another snapshot."""
+        self.snapshot = snapshot
         if not self.console.is_terminal:
-            self._tell(moment)
+            self._print_lines(snapshot)
 
     def say(self, text: str) -> None:
-        """A line for those who read a log."""
+        """Print a line, as for a log."""
         self.console.print(text, style=NOTE, markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
-        if self.moment is None:
+        if self.snapshot is None:
             return Text("")
         rows = Table.grid(padding=(0, 2, 0, 0))
         rows.add_column(no_wrap=True)
         rows.add_column(no_wrap=True, overflow="ellipsis")
         rows.add_column(width=BAR)
         rows.add_column(no_wrap=True, style=NOTE)
-        for file, job in self.moment.files:
+        for file, job in self.snapshot.files:
             rows.add_row(file.user, file.path.name, _file_bar(file, job), _rows_read(job))
         for title, about, work in (
-            ("events", "month by month", self.moment.events),
-            ("statistics", "all of a listener's at once", self.moment.stats),
+            ("events", "month by month", self.snapshot.events),
+            ("statistics", "all months of a listener at once", self.snapshot.stats),
         ):
-            if work.total or self.moment.files:
+            if work.total or self.snapshot.files:
                 rows.add_row(title, Text(about, NOTE), _bar(work.done, work.total), _months(work))
-        if self.moment.arrivals:
-            for row in _arrivals(self.moment.arrivals):
+        if self.snapshot.arrivals:
+            for row in _arrivals(self.snapshot.arrivals):
                 rows.add_row(*row)
         if self.is_over:
             return Group("", rows)
         now = Table.grid(padding=(0, 1, 0, 0))
-        now.add_row(self._spinner, Text(stage(self.moment)), Text(f"{time.monotonic() - self._began:.0f} s", NOTE))
+        now.add_row(self._spinner, Text(stage(self.snapshot)), Text(f"{time.monotonic() - self._began:.0f} s", NOTE))
         return Group("", rows, "", now)
 
-    def _tell(self, moment: Moment) -> None:
-        if (now := stage(moment)) not in ("", self._stage):
+    def _print_lines(self, snapshot: Snapshot) -> None:
+        if (now := stage(snapshot)) not in ("", self._stage):
             self._stage = now
             self.say(now)
-        for file, job in moment.files:
-            if job and job.status == "COMPLETED" and file not in self._told:
-                self._told.add(file)
+        for file, job in snapshot.files:
+            if job and job.status == "COMPLETED" and file not in self._reported:
+                self._reported.add(file)
                 self.say(f"imported {file.user}/{file.path.name}: {_rows_read(job)}")
-        for one in moment.arrivals.listeners if moment.arrivals else ():
-            if one.polled_plays and one.name not in self._polled:
-                self._polled.add(one.name)
-                self.say(f"polled {one.name}: {one.polled_plays:,} plays")
+        for user in snapshot.arrivals.users if snapshot.arrivals else ():
+            if user.polled_plays and user.name not in self._polled:
+                self._polled.add(user.name)
+                self.say(f"polled {user.name}: {user.polled_plays:,} plays")
 
 
-def stage(moment: Moment) -> str:
-    """What goes on, in a few words; nothing between two things."""
-    unfinished = moment.unfinished_runs
-    if moment.runs is None:
+def stage(snapshot: Snapshot) -> str:
+    """The current step in a few words; empty between two steps."""
+    unfinished = snapshot.unfinished_runs
+    if snapshot.runs is None:
         return "Dagster is starting"
     if not unfinished:
-        if not moment.are_files_done:
+        if not snapshot.are_files_done:
             return "Dagster's daemon looks into uploads/ every few seconds"
-        return "Dagster's daemon will heal the months that are stale" if not moment.is_warehouse_done else ""
+        return "Dagster's daemon will repair the invalidated months" if not snapshot.is_warehouse_done else ""
     jobs = {run.job for run in unfinished}
-    if moment.arrivals is not None and not jobs.isdisjoint(ASKING):
-        doing = " and ".join(said for job, said in ASKING.items() if job in jobs)
-        return f"Dagster asks the simulated Spotify for {doing}"
-    if moment.is_warehouse_done:
+    if snapshot.arrivals is not None and not jobs.isdisjoint(ASKING):
+        topics = " and ".join(topic for job, topic in ASKING.items() if job in jobs)
+        return f"Dagster asks the simulated Spotify for {topics}"
+    if snapshot.is_warehouse_done:
         return "Dagster's runs are ending"
     if not any(run.status == "STARTED" for run in unfinished):
         return "Dagster is starting a run for each listener"
@@ -139,7 +138,7 @@ def _file_bar(file: SampleFile, job: ImportJob | None) -> RenderableType:
 
 
 def _bar(done: float, total: float) -> RenderableType:
-    """Empty while nothing is known to be done or to do."""
+    """A bar that is empty while the total is unknown."""
     return ProgressBar(
         total=total or 1, completed=done, width=BAR, style="grey23", complete_style=GREEN, finished_style=QUIET
     )
@@ -156,24 +155,24 @@ def _rows_read(job: ImportJob | None) -> str:
 
 
 def _arrivals(arrivals: Arrivals) -> Iterator[tuple[RenderableType, ...]]:
-    linked = len(arrivals.listeners)
-    who = " · ".join(f"{one.name} {one.polled_plays:,}" for one in arrivals.listeners if one.polled_plays)
+    linked = len(arrivals.users)
+    plays = " · ".join(f"{user.name} {user.polled_plays:,}" for user in arrivals.users if user.polled_plays)
     yield (
         "Spotify's plays",
-        Text(who or "the 50 latest of each", NOTE),
-        _bar(arrivals.polled, linked),
+        Text(plays or "the 50 latest of each", NOTE),
+        _bar(arrivals.polled_users, linked),
         f"{arrivals.polled_plays:,} plays",
     )
     yield (
         "top lists",
         Text("four weeks, six months, a year", NOTE),
-        _bar(arrivals.listed, linked),
-        f"{arrivals.listed} of {linked} listeners",
+        _bar(arrivals.listed_users, linked),
+        f"{arrivals.listed_users} of {linked} listeners",
     )
-    before, now = arrivals.plays_told
+    before, now = arrivals.play_coverage
     yield (
         "metadata",
-        Text(f"in {CALLS} calls at most", NOTE),
+        Text(f"in {names.CALLS_A_RUN} calls at most", NOTE),
         _bar(now.share, 1),
         f"of {before.share:.0%} of the plays"
         + (f", now {now.share:.0%}" if now.with_metadata != before.with_metadata else ""),
@@ -184,23 +183,25 @@ def _months(work: Work) -> str:
     return f"{work.done:,} of {work.total:,} months" if work.total else ""
 
 
-def offered(offer: Offer, uploads: Path) -> list[str]:
-    """A line for everything there is to say about the sample before it is imported."""
+def describe_upload(sample: SampleUpload, uploads: Path) -> list[str]:
+    """The lines about the sample that are printed before its import."""
     lines = []
-    if offer.waiting:
-        who = " and ".join(dict.fromkeys(file.user for file in offer.waiting))
-        files = "1 file" if len(offer.waiting) == 1 else f"{len(offer.waiting)} files"
-        lines.append(f"put {files} of sample history into {_short(uploads)}/: {who.replace(' and ', ', ')}")
-    if offer.known and not offer.waiting:
-        lines.append(f"the sample is imported already: the hashes of its {len(offer.known)} files are known")
-    lines += [f"{name} has a history that is not the sample's: it is left alone" for name in offer.not_exports]
+    if sample.waiting:
+        users = ", ".join(dict.fromkeys(file.user for file in sample.waiting))
+        files = "1 file" if len(sample.waiting) == 1 else f"{len(sample.waiting)} files"
+        lines.append(f"put {files} of sample history into {_short(uploads)}/: {users}")
+    if sample.known and not sample.waiting:
+        lines.append(f"the sample is imported already: the hashes of its {len(sample.known)} files are known")
+    lines += [f"{name} has a history that is not the sample: it is left alone" for name in sample.namesakes]
     return lines
 
 
-def next_steps(settings: Settings, offer: Offer, *, is_serving: bool, next_poll: datetime | None) -> RenderableType:
-    """Where to look and what to try."""
+def next_steps(
+    settings: Settings, sample: SampleUpload, *, is_serving: bool, next_poll: datetime | None
+) -> RenderableType:
+    """Where the user can look, and commands to try."""
     myi = _command()
-    user = next((file.user for file in (*offer.waiting, *offer.known)), "NAME")
+    user = next((file.user for file in (*sample.waiting, *sample.known)), "NAME")
     steps = Table.grid(padding=(0, 3, 0, 0))
     steps.add_column(style=NOTE, no_wrap=True)
     steps.add_column(overflow="fold")
@@ -219,13 +220,13 @@ def next_steps(settings: Settings, offer: Offer, *, is_serving: bool, next_poll:
         lines = ["Ctrl-C stops everything."]
         if next_poll:
             due = f"{next_poll.astimezone():%H:%M}"
-            lines.insert(0, f"The schedules go on asking the simulated Spotify: the next poll comes at {due}.")
+            lines.insert(0, f"The schedules continue to ask the simulated Spotify: the next poll comes at {due}.")
         return Group(steps, "", *(Text(line, NOTE) for line in lines))
     return steps
 
 
 def _command() -> str:
-    """How this command can be called again from here."""
+    """How the user can call this command again from this folder."""
     called = Path(sys.argv[0])
     if called.name != "myi" or shutil.which("myi") == str(called.resolve()):
         return "myi"
@@ -233,7 +234,7 @@ def _command() -> str:
 
 
 def _short(path: Path) -> str:
-    """A path as one would type it here."""
+    """A path as the user would type it in this folder."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:

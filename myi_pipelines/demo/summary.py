@@ -1,4 +1,4 @@
-"""The report's section on Spotify: what linking accounts brought, and what it cost. Reads no database, asks nobody."""
+"""The report's section on Spotify: what came from the linked accounts, and how many calls it took. Draws only."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from myi_pipelines.demo.arrivals import Arrivals, FromSpotify
+from myi_pipelines.demo.arrivals import Arrivals, UserArrivals
 from myi_pipelines.demo.screen import GREEN, NOTE, QUIET
 from myi_pipelines.serving.report import render_section
 
@@ -15,31 +15,31 @@ BAR = 20
 
 
 def print_spotify(arrivals: Arrivals, calls: Mapping[str, int], console: Console) -> None:
-    """Print the section. ``calls`` are those of the Web API, by family of endpoints."""
-    content = Group(_listeners(arrivals), "", _metadata(arrivals), "", _cost(calls))
+    """Print the section. ``calls`` are those of the Web API, by group of endpoints."""
+    content = Group(_users(arrivals), "", _metadata(arrivals), "", _cost(calls))
     render_section("Spotify", "simulated", content, console)
 
 
-def _listeners(arrivals: Arrivals) -> RenderableType:
+def _users(arrivals: Arrivals) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     table.add_column()
     table.add_row(*(_cut((title, NOTE)) for title in ("linked", "polled", "top track of four weeks", "top artist")))
-    for one in arrivals.listeners:
-        table.add_row(Text(one.name), f"{one.polled_plays:,} plays", _track(one), _cut(one.first_artist or "–"))
+    for user in arrivals.users:
+        table.add_row(Text(user.name), f"{user.polled_plays:,} plays", _track(user), _cut(user.first_artist or "–"))
     return table
 
 
-def _track(one: FromSpotify) -> Text:
-    if one.first_track is None:
+def _track(user: UserArrivals) -> Text:
+    if user.first_track is None:
         return Text("–")
-    return _cut(one.first_track, (f"  {one.first_track_artist or ''}", NOTE))
+    return _cut(user.first_track, (f"  {user.first_track_artist or ''}", NOTE))
 
 
 def _cut(*parts: str | tuple[str, str]) -> Text:
-    """One line, the end of which gives way where the terminal is narrow: only columns that may wrap shrink alone."""
+    """One line that ends in an ellipsis on a narrow terminal, while columns that must not wrap keep their width."""
     return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
@@ -61,5 +61,5 @@ def _metadata(arrivals: Arrivals) -> RenderableType:
 
 
 def _cost(calls: Mapping[str, int]) -> RenderableType:
-    by_family = ", ".join(f"{count:,} {group}" for group, count in calls.items())
-    return Text.assemble((f"{sum(calls.values()):,} calls", "bold"), (f"  {by_family}", NOTE))
+    by_group = ", ".join(f"{count:,} {group}" for group, count in calls.items())
+    return Text.assemble((f"{sum(calls.values()):,} calls", "bold"), (f"  {by_group}", NOTE))

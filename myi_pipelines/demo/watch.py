@@ -1,5 +1,5 @@
-"""Looks on while Dagster imports the sample and asks Spotify, until all is done or will not be. Draws nothing, and does
-nothing but ask Dagster for the runs of Spotify's part."""
+"""Watches Dagster import the sample and asks it for the runs that call Spotify, until all is done or something failed.
+Draws nothing."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from myi_pipelines.demo.arrivals import Arrivals, load_arrivals
-from myi_pipelines.demo.launches import Launch, metadata, polls, top_lists
-from myi_pipelines.demo.offer import JOBS_AT_MOST, Offer, SampleFile
-from myi_pipelines.demo.ui_runs import Run, launch, runs_since
-from myi_pipelines.errors import FailedError
+from myi_pipelines.demo.failure import DemoFailed
+from myi_pipelines.demo.sample_upload import JOBS_AT_MOST, SampleFile, SampleUpload
+from myi_pipelines.orchestration import names
+from myi_pipelines.orchestration.instance.graphql_client import Launch, Run, launch, runs_since
 from myi_pipelines.runtime.dagster_processes import Stack
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection
@@ -23,22 +23,18 @@ SECONDS_BETWEEN_QUESTIONS = 0.8
 """Dagster's webserver is asked less often than the database: it has other work while runs are on."""
 
 PATIENCE_SECONDS = 300
-"""Longer than the daemon takes to find and heal what an interrupted demo left."""
-
-
-class DemoFailed(FailedError):
-    """The sample was not imported; the message says why, or where to look."""
+"""Longer than the daemon takes to find and repair what an interrupted demo left."""
 
 
 class Work(NamedTuple):
-    """How many slices are done at one stage, of those known to need it."""
+    """How many user-months are done at one stage, of those known to need it."""
 
     done: int
     total: int
 
 
-class Moment(NamedTuple):
-    """How far it all is."""
+class Snapshot(NamedTuple):
+    """How far the work is at one time."""
 
     files: tuple[tuple[SampleFile, ImportJob | None], ...]
     events: Work
@@ -46,7 +42,7 @@ class Moment(NamedTuple):
     runs: tuple[Run, ...] | None
     """None before Dagster's webserver answers."""
     arrivals: Arrivals | None = None
-    """What Spotify told; None while nobody is linked."""
+    """What has come from Spotify; None while no user is linked."""
 
     @property
     def unfinished_runs(self) -> list[Run]:
@@ -54,91 +50,94 @@ class Moment(NamedTuple):
 
     @property
     def are_files_done(self) -> bool:
-        """Whether every file was read and put away."""
+        """Whether every file was read and moved out of uploads/."""
         return all(job and job.status == "COMPLETED" and not file.path.exists() for file, job in self.files)
 
     @property
     def is_warehouse_done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the files are imported and no user-month is invalidated."""
         return self.are_files_done and all(work.done == work.total for work in (self.events, self.stats))
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do and Dagster's runs have come to their ends."""
+        """Whether the warehouse is done and all of Dagster's runs have ended."""
         return self.is_warehouse_done and self.runs is not None and not self.unfinished_runs
 
     def has_ended(self, run_ids: Sequence[str]) -> bool:
-        """Whether these runs have come to their ends."""
+        """Whether these runs have ended."""
         ended = {run.id for run in self.runs or () if not run.is_unfinished}
         return ended.issuperset(run_ids)
 
 
 class Watch:
-    """Looks at one demo. ``since`` is when Dagster was started.
+    """Watches one demo. ``since`` is the time at which Dagster was started.
 
-    Whatever yields moments raises DemoFailed when a file or a run fails or nothing has moved for minutes, and
+    The methods that yield snapshots raise DemoFailed when a file or a run fails or nothing changes for minutes, and
     DagsterFailed when Dagster ends.
     """
 
-    def __init__(self, conn: Connection, settings: Settings, stack: Stack, offer: Offer, since: float) -> None:
+    def __init__(self, conn: Connection, settings: Settings, stack: Stack, sample: SampleUpload, since: float) -> None:
         self._conn = conn
         self._settings = settings
         self._stack = stack
-        self._offer = offer
+        self._sample = sample
         self._since = since
-        self._known_stale: dict[Stage, set[UserMonth]] = {stage: set() for stage in Stage}
+        self._known_invalidated: dict[Stage, set[UserMonth]] = {stage: set() for stage in Stage}
         self._runs: tuple[Run, ...] | None = None
         self._linked: Sequence[str] = ()
         self._before: list[Coverage] = []
         self._arrivals: Arrivals | None = None
 
-    def importing(self) -> Iterator[Moment]:
-        """Moment after moment, until the sample is imported."""
-        return self._until(lambda moment: moment.is_done)
+    def importing(self) -> Iterator[Snapshot]:
+        """Snapshot after snapshot, until the sample is imported."""
+        return self._until(lambda snapshot: snapshot.is_done)
 
-    def asking_spotify(self, listeners: Sequence[str]) -> Iterator[Moment]:
-        """Moment after moment, until Dagster has polled linked listeners, listed their tops and fetched metadata.
+    def asking_spotify(self, users: Sequence[str]) -> Iterator[Snapshot]:
+        """Snapshot after snapshot, until Dagster has polled linked users, read their top lists and fetched metadata.
 
-        Metadata comes last: what comes with plays and top lists costs no calls.
+        Metadata comes last: plays and top lists bring some of it at no extra calls.
         """
-        self._linked, self._before = listeners, metadata_coverage(self._conn)
-        today = datetime.now(UTC).date()
-        yield from self._running(polls(listeners, today), top_lists(listeners))
-        yield from self._running(metadata(today))
+        self._linked, self._before = users, metadata_coverage(self._conn)
+        months = names.recent_months(datetime.now(UTC))
+        yield from self._running(
+            Launch(names.POLL_PLAYS, names.poll_config(users), months),
+            Launch(names.REFRESH_TOP_LISTS, names.top_list_config(users), {}),
+        )
+        yield from self._running(Launch(names.REFRESH_METADATA, names.metadata_config(names.CALLS_A_RUN), months))
 
-    def _running(self, *wanted: Launch) -> Iterator[Moment]:
-        run_ids = [launch(self._settings, one) for one in wanted]
-        return self._until(lambda moment: moment.is_done and moment.has_ended(run_ids))
+    def _running(self, *wanted: Launch) -> Iterator[Snapshot]:
+        run_ids = [launch(self._settings.ui_url, one) for one in wanted]
+        return self._until(lambda snapshot: snapshot.is_done and snapshot.has_ended(run_ids))
 
-    def _until(self, is_over: Callable[[Moment], bool]) -> Iterator[Moment]:
+    def _until(self, is_over: Callable[[Snapshot], bool]) -> Iterator[Snapshot]:
         asked = 0.0
-        before, moved = None, time.monotonic()
+        before, changed_at = None, time.monotonic()
         while True:
             self._stack.raise_if_ended()
-            moment = self._look()
-            is_last_look = moment.is_warehouse_done and not self._linked
+            snapshot = self._look()
+            is_last_look = snapshot.is_warehouse_done and not self._linked
             if is_last_look or time.monotonic() - asked > SECONDS_BETWEEN_QUESTIONS:
                 self._ask()
-                moment, asked = self._look(), time.monotonic()
-            yield moment
-            _require_success(moment, self._settings)
-            if is_over(moment):
+                snapshot, asked = self._look(), time.monotonic()
+            yield snapshot
+            _require_success(snapshot, self._settings)
+            if is_over(snapshot):
                 return
-            if moment != before:
-                before, moved = moment, time.monotonic()
-            elif time.monotonic() - moved > PATIENCE_SECONDS:
+            if snapshot != before:
+                before, changed_at = snapshot, time.monotonic()
+            elif time.monotonic() - changed_at > PATIENCE_SECONDS:
                 raise DemoFailed(
-                    f"nothing has moved for {PATIENCE_SECONDS // 60} minutes: look into {self._stack.log}, or start "
+                    f"nothing has changed for {PATIENCE_SECONDS // 60} minutes: look into {self._stack.log}, or start "
                     f"`myi up` and look at {self._settings.ui_url}/runs and {self._settings.ui_url}/automation"
                 )
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def _look(self) -> Moment:
-        return Moment(self._jobs(), self._work(Stage.EVENTS), self._work(Stage.STATS), self._runs, self._arrivals)
+    def _look(self) -> Snapshot:
+        return Snapshot(self._jobs(), self._work(Stage.EVENTS), self._work(Stage.STATS), self._runs, self._arrivals)
 
     def _ask(self) -> None:
-        """What is looked at less often than the rest."""
-        answer = runs_since(self._settings, self._since)
+        """Look at what is looked at less often than the rest."""
+        answer = runs_since(self._settings.ui_url, self._since)
         self._runs = self._runs if answer is None else answer
         if self._linked:
             self._arrivals = load_arrivals(self._conn, self._linked, self._before)
@@ -147,24 +146,24 @@ class Watch:
         jobs = {
             (job.user, job.sha256): job
             for job in reversed(list_jobs(self._conn, limit=JOBS_AT_MOST))
-            if job.id not in self._offer.failed_before
+            if job.id not in self._sample.failed_before
         }
-        return tuple((file, jobs.get((file.user, file.sha256))) for file in self._offer.waiting)
+        return tuple((file, jobs.get((file.user, file.sha256))) for file in self._sample.waiting)
 
     def _work(self, stage: Stage) -> Work:
-        stale = invalidated_user_months(self._conn, stage)
-        self._known_stale[stage].update(stale)
-        return Work(len(self._known_stale[stage]) - len(stale), len(self._known_stale[stage]))
+        invalidated = invalidated_user_months(self._conn, stage)
+        self._known_invalidated[stage].update(invalidated)
+        return Work(len(self._known_invalidated[stage]) - len(invalidated), len(self._known_invalidated[stage]))
 
 
-def _require_success(moment: Moment, settings: Settings) -> None:
-    for file, job in moment.files:
+def _require_success(snapshot: Snapshot, settings: Settings) -> None:
+    for file, job in snapshot.files:
         if job and job.status == "FAILED":
             raise DemoFailed(f"{file.path} was not imported: {job.error_message}; `myi jobs` lists every import")
-    for run in moment.runs or ():
+    for run in snapshot.runs or ():
         if run.status in ("FAILURE", "CANCELED"):
             ended = "failed" if run.status == "FAILURE" else "was canceled"
-            whose = f" for {run.user}" if run.user else ""
+            for_user = f" for {run.user}" if run.user else ""
             raise DemoFailed(
-                f"Dagster's run {run.job}{whose} {ended}: start `myi up` and look at {settings.ui_url}/runs/{run.id}"
+                f"Dagster's run {run.job}{for_user} {ended}: start `myi up` and look at {settings.ui_url}/runs/{run.id}"
             )

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, time
 import dagster as dg
 from dagster import ScheduleEvaluationContext
 
-from myi_pipelines.orchestration.assets.spotify_objects import CALLS_A_RUN
 from myi_pipelines.orchestration.instance.active_runs import under_way
 from myi_pipelines.orchestration.instance.dagster_internals import UnresolvedAssetJobDefinition
 from myi_pipelines.orchestration.jobs import (
@@ -22,6 +21,7 @@ from myi_pipelines.orchestration.jobs import (
     refresh_top_lists,
     top_list_config,
 )
+from myi_pipelines.orchestration.names import CALLS_A_RUN
 from myi_pipelines.orchestration.partitions import recent_months
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.spotify_app import Spotify

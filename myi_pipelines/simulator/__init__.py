@@ -1,7 +1,7 @@
-"""A Spotify that we can run: a real HTTP server with the accounts service and the Web API, for made-up listeners who
-keep listening as a simulated clock moves. Faults on demand. Knows nothing of the warehouse or of Dagster.
+"""A simulated Spotify: a real HTTP server with the accounts service and the Web API, for made-up users who listen as
+a simulated clock moves. It produces faults on demand. It imports nothing else of the package.
 
-`python -m myi_pipelines.simulator --help` runs one; tests use `Simulator`.
+`python -m myi_pipelines.simulator --help` describes how to run one; tests use `Simulator`.
 """
 
 from myi_pipelines.simulator.control import Control, ControlRefused, TruePlay

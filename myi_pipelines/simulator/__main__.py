@@ -7,9 +7,9 @@ import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
-from myi_pipelines.simulator.listeners import MOST
 from myi_pipelines.simulator.server import NotStarted, listening_socket, make_server
 from myi_pipelines.simulator.simulated_spotify import Mode, Setup, Spotify
+from myi_pipelines.simulator.simulated_users import MOST
 
 
 def _time(text: str) -> datetime:
@@ -22,18 +22,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m myi_pipelines.simulator", description="Serve a simulated Spotify.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: a free one (default)")
-    parser.add_argument("--seed", type=int, default=defaults.seed, help="who listens to what")
-    parser.add_argument("--listeners", type=int, choices=range(1, MOST + 1), default=defaults.listeners, metavar="N")
+    parser.add_argument("--seed", type=int, default=defaults.seed, help="decides who the users are and what they play")
+    parser.add_argument("--users", type=int, choices=range(1, MOST + 1), default=defaults.users, metavar="N")
     parser.add_argument("--mode", type=Mode, choices=list(Mode), default=defaults.mode, help="what the app is granted")
     parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds a second (default 60)")
-    parser.add_argument("--never-ahead", action="store_true", help="slow down to real time once it is reached")
+    parser.add_argument("--never-ahead", action="store_true", help="run at real speed once it reaches the real time")
     parser.add_argument("--start", type=_time, help="ISO time that the clock starts at (default: now)")
     parser.add_argument("--listening-since", type=_time, help="ISO time of the first play (default: long ago)")
     parser.add_argument("--history-seed", type=int, default=defaults.history_seed, help="of the sample history")
     parser.add_argument("--history-end", type=date.fromisoformat, default=defaults.history_end, metavar="YYYY-MM-DD")
     parser.add_argument("--history-years", type=int, default=defaults.history_years)
     parser.add_argument("--token-lifetime", type=int, default=defaults.token_lifetime, help="seconds (default 3600)")
-    parser.add_argument("--client-id", help="the only one that is taken (default: any)")
+    parser.add_argument("--client-id", help="the only one that is accepted (default: any)")
     return parser
 
 

@@ -1,5 +1,5 @@
-"""The accounts service's endpoints: the page that asks the listener, and the token endpoint. The rules of tokens are
-`accounts`'."""
+"""The accounts service's endpoints: the page that asks the user, and the token endpoint. `authorizations` has the rules
+of tokens."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ def _authorization(request: Request) -> AuthorizationRequest:
 
 
 async def ask(request: Request) -> Response:
-    """Ask the listener, as Spotify does after the login."""
+    """Ask the user for consent, as Spotify does after the login."""
     try:
         asked = _authorization(request)
     except AuthorizationRefused as error:
         return HTMLResponse(authorize_page.refusal(str(error)), 400)
-    return HTMLResponse(authorize_page.choose_listener(asked, spotify_of(request).listeners))
+    return HTMLResponse(authorize_page.choose_user(asked, spotify_of(request).users))
 
 
 async def answer(request: Request) -> Response:
-    """Send the browser back to the app with a code, or with the listener's no."""
+    """Send the browser back to the app with a code, or with the user's refusal."""
     spotify = spotify_of(request)
     try:
         asked = _authorization(request)
     except AuthorizationRefused as error:
         return HTMLResponse(authorize_page.refusal(str(error)), 400)
     form = dict(parse_qsl((await request.body()).decode(errors="replace")))
-    listener = spotify.listener(form.get("listener", ""))
+    user = spotify.user(form.get("user", ""))
     if "deny" in form:
         reply = {"error": "access_denied"}
-    elif listener is None:
-        return HTMLResponse(authorize_page.refusal("No such listener"), 400)
+    elif user is None:
+        return HTMLResponse(authorize_page.refusal("No such user"), 400)
     else:
-        reply = {"code": spotify.accounts.allow(asked, listener.name)}
+        reply = {"code": spotify.accounts.allow(asked, user.name)}
     if asked.state is not None:
         reply["state"] = asked.state
     joint = "&" if "?" in asked.redirect_uri else "?"

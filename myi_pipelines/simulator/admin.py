@@ -1,4 +1,4 @@
-"""The admin endpoint: moves the clock, puts plays in, asks for faults, tells the truth. `control` is its client."""
+"""The admin endpoint: moves the clock, adds plays, sets faults, returns the true plays. `control` is its client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answer = Any
 
 
 class BadOrder(Exception):
-    """An admin request that makes no sense; the message says why."""
+    """An admin request that cannot be carried out; the message says why."""
 
 
 def _time(body: dict[str, Any], name: str) -> datetime:
@@ -42,15 +42,15 @@ def _time_or_none(body: dict[str, Any], name: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _listener(spotify: Spotify, body: dict[str, Any]) -> str:
-    name = str(body.get("listener"))
-    if spotify.listener(name) is None:
-        raise BadOrder(f"no listener {name!r}; there are {', '.join(one.name for one in spotify.listeners)}")
+def _user(spotify: Spotify, body: dict[str, Any]) -> str:
+    name = str(body.get("user"))
+    if spotify.user(name) is None:
+        raise BadOrder(f"no user {name!r}; there are {', '.join(one.name for one in spotify.users)}")
     return name
 
 
-def _listener_or_none(spotify: Spotify, body: dict[str, Any]) -> str | None:
-    return None if body.get("listener") is None else _listener(spotify, body)
+def _user_or_none(spotify: Spotify, body: dict[str, Any]) -> str | None:
+    return None if body.get("user") is None else _user(spotify, body)
 
 
 def _play(play: Play) -> dict[str, Any]:
@@ -76,28 +76,28 @@ def set_time(spotify: Spotify, body: dict[str, Any]) -> Answer:
     return iso_ms(spotify.clock.now())
 
 
-def listeners(spotify: Spotify, body: dict[str, Any]) -> Answer:
+def users(spotify: Spotify, body: dict[str, Any]) -> Answer:
     fields = ("name", "display_name", "timezone", "spotify_id", "account_id", "country")
-    return [{field: getattr(one, field) for field in fields} for one in spotify.listeners]
+    return [{field: getattr(one, field) for field in fields} for one in spotify.users]
 
 
 def plays(spotify: Spotify, body: dict[str, Any]) -> Answer:
-    found = spotify.listening.plays(_listener(spotify, body), _time(body, "since"), _time(body, "until"))
+    found = spotify.listening.plays(_user(spotify, body), _time(body, "since"), _time(body, "until"))
     return [_play(play) for play in found]
 
 
 def shown(spotify: Spotify, body: dict[str, Any]) -> Answer:
     at = _time_or_none(body, "at") or spotify.clock.now()
-    return [_play(play) for play in spotify.listening.shown(_listener(spotify, body), at)]
+    return [_play(play) for play in spotify.listening.shown(_user(spotify, body), at)]
 
 
-def told(spotify: Spotify, body: dict[str, Any]) -> Answer:
-    found = spotify.told[_listener(spotify, body)].values()
+def delivered(spotify: Spotify, body: dict[str, Any]) -> Answer:
+    found = spotify.delivered[_user(spotify, body)].values()
     return [_play(play) for play in sorted(found, key=lambda play: play.played_at)]
 
 
 def add_play(spotify: Spotify, body: dict[str, Any]) -> Answer:
-    listener, played_at, track_id = _listener(spotify, body), _time(body, "played_at"), body.get("track_id")
+    user, played_at, track_id = _user(spotify, body), _time(body, "played_at"), body.get("track_id")
     played_at = played_at.replace(microsecond=played_at.microsecond // 1000 * 1000)
     track = spotify.availability.played(track_id) if track_id is not None else None
     if track_id is not None and track is None:
@@ -105,13 +105,13 @@ def add_play(spotify: Spotify, body: dict[str, Any]) -> Answer:
     duration_ms = track.duration_ms if track else 180_000
     ms_played = int(body.get("ms_played") or duration_ms)
     play = Play(played_at, track_id, duration_ms, ms_played, _time_or_none(body, "visible_from") or played_at)
-    spotify.listening.add(listener, play)
+    spotify.listening.add(user, play)
     return _play(play)
 
 
 def delay_plays(spotify: Spotify, body: dict[str, Any]) -> Answer:
     delay = Delay(
-        _listener_or_none(spotify, body), float(body["share"]), timedelta(seconds=float(body["seconds"])),
+        _user_or_none(spotify, body), float(body["share"]), timedelta(seconds=float(body["seconds"])),
         spotify.clock.now(), None,
     )  # fmt: skip
     spotify.listening.delays.append(delay)
@@ -128,7 +128,7 @@ def fault(spotify: Spotify, body: dict[str, Any]) -> Answer:
     try:
         return spotify.faults.add(
             str(body.get("kind")), path_prefix=body.get("path_prefix"), times=None if times is None else int(times),
-            listener=_listener_or_none(spotify, body), details=dict(body.get("details", {})),
+            user=_user_or_none(spotify, body), details=dict(body.get("details", {})),
         )  # fmt: skip
     except BadFault as error:
         raise BadOrder(str(error)) from None
@@ -139,7 +139,7 @@ def clear_faults(spotify: Spotify, body: dict[str, Any]) -> Answer:
 
 
 def revoke(spotify: Spotify, body: dict[str, Any]) -> Answer:
-    spotify.accounts.revoke(_listener(spotify, body))
+    spotify.accounts.revoke(_user(spotify, body))
 
 
 def expire_access_tokens(spotify: Spotify, body: dict[str, Any]) -> Answer:
@@ -157,8 +157,8 @@ def make_gone(spotify: Spotify, body: dict[str, Any]) -> Answer:
     spotify.availability.make_gone(str(body["id"]), status)
 
 
-def restore_archived(spotify: Spotify, body: dict[str, Any]) -> Answer:
-    spotify.availability.restore_archived(str(body["id"]))
+def restore(spotify: Spotify, body: dict[str, Any]) -> Answer:
+    spotify.availability.restore(str(body["id"]))
 
 
 def requests(spotify: Spotify, body: dict[str, Any]) -> Answer:
@@ -193,8 +193,8 @@ def catalog(spotify: Spotify, body: dict[str, Any]) -> Answer:
 ORDERS: dict[str, Callable[[Spotify, dict[str, Any]], Answer]] = {
     order.__name__: order
     for order in (
-        now, advance, set_time, listeners, plays, shown, told, add_play, delay_plays, stop_delays, fault, clear_faults,
-        revoke, expire_access_tokens, relink, make_gone, restore_archived, requests, clear_requests, catalog,
+        now, advance, set_time, users, plays, shown, delivered, add_play, delay_plays, stop_delays, fault, clear_faults,
+        revoke, expire_access_tokens, relink, make_gone, restore, requests, clear_requests, catalog,
     )
 }  # fmt: skip
 

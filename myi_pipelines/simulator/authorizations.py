@@ -1,5 +1,5 @@
-"""Authorizations and tokens as Spotify's accounts service keeps them: codes, PKCE, refresh tokens that end after six
-months, access tokens that end after an hour. No HTTP here."""
+"""Authorizations and tokens as Spotify's accounts service keeps them: codes, PKCE, refresh tokens that expire after six
+months, access tokens that expire after an hour. No HTTP here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 class TokenRefused(Exception):
-    """The token endpoint says no: ``error`` is OAuth's word for it, ``description`` Spotify's."""
+    """The token endpoint refuses: ``error`` is OAuth's code, ``description`` Spotify's text."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(description)
@@ -29,11 +29,11 @@ class TokenRefused(Exception):
 
 
 class AuthorizationRefused(Exception):
-    """The accounts service shows an error page instead of asking the listener."""
+    """The accounts service shows an error page instead of asking the user."""
 
 
 class AccessRefused(Exception):
-    """An access token that the API does not take."""
+    """An access token that the API does not accept."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class AuthorizationRequest:
 
 @dataclass
 class Grant:
-    """What a listener allowed an app, until six months after."""
+    """What a user allowed an app. It expires after six months."""
 
-    listener: str
+    user: str
     client_id: str
     scopes: frozenset[str]
     authorized_at: datetime
@@ -60,7 +60,7 @@ class Grant:
 @dataclass
 class _Code:
     request: AuthorizationRequest
-    listener: str
+    user: str
     made_at: datetime
 
 
@@ -87,8 +87,8 @@ class IssuedTokens:
 
 
 class Accounts:
-    """``client_id`` and ``client_secret`` are those of the one app that exists; None takes any. ``tokens_by_real_time``
-    says which clock access tokens live by."""
+    """``client_id`` and ``client_secret`` belong to the only app that exists; None accepts any app. With
+    ``tokens_by_real_time`` access tokens expire by the real clock, otherwise by the simulated one."""
 
     def __init__(
         self,
@@ -125,10 +125,10 @@ class Accounts:
         scopes = frozenset(query.get("scope", "").split())
         return AuthorizationRequest(client_id, redirect_uri, scopes, query.get("state"), challenge)
 
-    def allow(self, request: AuthorizationRequest, listener: str) -> str:
-        """The code that the browser takes back to the app."""
+    def allow(self, request: AuthorizationRequest, user: str) -> str:
+        """The code that the browser brings back to the app."""
         code = secrets.token_urlsafe(96)
-        self._codes[code] = _Code(request, listener, self.clock.now())
+        self._codes[code] = _Code(request, user, self.clock.now())
         return code
 
     def check_client(self, client_id: str | None, secret: str | None) -> None:
@@ -157,11 +157,11 @@ class Accounts:
         elif secret is None:
             raise TokenRefused("invalid_client", "Invalid client secret")
         uses_pkce = found.request.challenge is not None
-        grant = Grant(found.listener, client_id, found.request.scopes, self.clock.now(), uses_pkce)
+        grant = Grant(found.user, client_id, found.request.scopes, self.clock.now(), uses_pkce)
         return self._issue(grant, self._new_refresh(grant))
 
     def refresh(self, token: str | None, client_id: str, secret: str | None, *, rotate: bool) -> IssuedTokens:
-        """A new access token; with ``rotate`` a new refresh token too, and the old one ends. Raises TokenRefused."""
+        """A new access token; with ``rotate`` also a new refresh token in place of the old one. Raises TokenRefused."""
         if not token:
             raise TokenRefused("invalid_request", "refresh_token must be supplied")
         held = self._refresh.get(token)
@@ -197,22 +197,22 @@ class Accounts:
             raise AccessRefused("The access token expired")
         return held.grant
 
-    def listener_of(self, *, access_token: str = "", refresh_token: str = "", code: str = "") -> str | None:
-        """Whose token or code this is or was, for the log and for faults; never an error."""
+    def user_of(self, *, access_token: str = "", refresh_token: str = "", code: str = "") -> str | None:
+        """The user of a token or code, also of an expired one, for the log and for faults; never raises."""
         if access := self._access.get(access_token):
-            return access.grant.listener
+            return access.grant.user
         if held := self._refresh.get(refresh_token):
-            return held.grant.listener
-        return self._codes[code].listener if code in self._codes else None
+            return held.grant.user
+        return self._codes[code].user if code in self._codes else None
 
     def all_tokens(self) -> list[str]:
-        """Every access and refresh token that was ever issued, for tests that look for them where they must not be."""
+        """Every access and refresh token that was ever issued, for tests that search for leaked tokens."""
         return [*self._access, *self._refresh]
 
-    def revoke(self, listener: str) -> None:
-        """As if the listener had removed the app on their account's page."""
+    def revoke(self, user: str) -> None:
+        """Revoke a user's tokens, as if the user had removed the app on the account's page."""
         for held in self._refresh.values():
-            if held.grant.listener == listener:
+            if held.grant.user == user:
                 held.grant.is_revoked = True
 
     def expire_access_tokens(self) -> None:

@@ -1,12 +1,11 @@
-"""The pages that a person sees while linking an account to the simulated Spotify. What a click means is decided in
-`accounts_api`."""
+"""The pages that a user sees while linking an account to the simulated Spotify. `accounts_api` handles the clicks."""
 
 from __future__ import annotations
 
 from html import escape
 
 from myi_pipelines.simulator.authorizations import AuthorizationRequest
-from myi_pipelines.simulator.listeners import Listener
+from myi_pipelines.simulator.simulated_users import SimulatedUser
 
 SCOPES = {
     "user-read-recently-played": "What you have played recently",
@@ -51,14 +50,14 @@ _LAYOUT = """<!DOCTYPE html>
 """
 
 
-def choose_listener(request: AuthorizationRequest, listeners: tuple[Listener, ...]) -> str:
-    """One button a listener, and one that denies. The form is sent back to the address that it came from."""
+def choose_user(request: AuthorizationRequest, users: tuple[SimulatedUser, ...]) -> str:
+    """A button for each user, and one to deny. The form is sent to the address that the page came from."""
     scopes = "".join(f"<li>{escape(SCOPES.get(scope, scope))}</li>" for scope in sorted(request.scopes))
     wants = f"<p>It would like to see:</p><ul>{scopes}</ul>" if scopes else "<p>It asks for no scope.</p>"
-    buttons = "".join(_button(number, listener) for number, listener in enumerate(listeners))
+    buttons = "".join(_button(number, user) for number, user in enumerate(users))
     body = f"""<span class="badge">Simulated Spotify</span>
 <h1>Who is linking an account?</h1>
-<p>An app asks for access. Nobody here is real, and no password is needed.</p>
+<p>An app asks for access. These people are made up, and no password is needed.</p>
 {wants}
 <form method="post">
 {buttons}
@@ -67,17 +66,17 @@ def choose_listener(request: AuthorizationRequest, listeners: tuple[Listener, ..
     return _LAYOUT.format(title="Link an account – Simulated Spotify", body=body)
 
 
-def _button(number: int, listener: Listener) -> str:
-    shown = escape(listener.display_name or listener.name)
-    colour, initial = f"hsl({number * 67 + 140} 60% 62%)", escape(listener.name[0].upper())
+def _button(number: int, user: SimulatedUser) -> str:
+    shown = escape(user.display_name or user.name)
+    colour, initial = f"hsl({number * 67 + 140} 60% 62%)", escape(user.name[0].upper())
     face = f'<span class="face" style="background:{colour}">{initial}</span>'
-    about = f"<span>{shown}<small>{escape(listener.timezone)}</small></span>"
-    return f'<button name="listener" value="{escape(listener.name)}">{face}{about}</button>\n'
+    about = f"<span>{shown}<small>{escape(user.timezone)}</small></span>"
+    return f'<button name="user" value="{escape(user.name)}">{face}{about}</button>\n'
 
 
 def refusal(message: str) -> str:
-    """What the accounts service shows when the app's own request is wrong."""
+    """The page that the accounts service shows when the app's request is wrong."""
     body = f"""<span class="badge">Simulated Spotify</span>
 <h1>{escape(message)}</h1>
-<p>The app's request is not one that Spotify takes.</p>"""
+<p>Spotify does not accept the app's request.</p>"""
     return _LAYOUT.format(title="Error – Simulated Spotify", body=body)

@@ -1,4 +1,4 @@
-"""What an id leads to today: relinked tracks, and objects that were taken down. The music itself is in `world`."""
+"""What an id leads to now: relinked tracks, and objects that were taken down. `world` has the music itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from myi_pipelines.simulator.world import Album, Artist, Track, World
 
 
 class UnknownId(Exception):
-    """No such object. ``status`` is what a single call answers; a batch has null in its place."""
+    """There is no such object. A single call answers with ``status``; a batch has null in its place."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -34,7 +34,7 @@ class Availability:
     def make_gone(self, spotify_id: str, status: int) -> None:
         self.gone[spotify_id] = status
 
-    def restore_archived(self, spotify_id: str) -> None:
+    def restore(self, spotify_id: str) -> None:
         self.gone.pop(spotify_id, None)
 
     def track(self, asked_id: str) -> Found:
@@ -47,7 +47,7 @@ class Availability:
         return Found(track, shown)
 
     def played(self, track_id: str) -> Track | None:
-        """The track that a play of ``track_id`` was of, whatever has become of that id since."""
+        """The track that was played as ``track_id``, also if the id was relinked or taken down later."""
         tracks = self.world.tracks
         if found := tracks.get(track_id) or tracks.get(self.world.aliases.get(track_id, "")):
             return found

@@ -1,4 +1,4 @@
-"""The simulated clock and how times are written on the wire. Nothing here knows what happens at which time."""
+"""The simulated clock, and how the API writes times."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Stands still, or runs ``speed`` times as fast as real time; either way it can be moved by hand. With
-    ``never_ahead`` it slows down to real time once it has caught up with it."""
+    """Stands still, or runs ``speed`` times as fast as real time. Callers can set it in both cases. With
+    ``never_ahead`` it slows down to real speed once it reaches the real time."""
 
     def __init__(self, start: datetime, speed: float = 0.0, *, never_ahead: bool = False) -> None:
         self.speed = speed
@@ -29,7 +29,7 @@ class Clock:
 
 
 def iso_ms(moment: datetime) -> str:
-    """As Spotify writes times: UTC, milliseconds, a Z.
+    """The time as Spotify writes it: UTC, milliseconds, a Z.
 
     >>> iso_ms(datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC))
     '2026-01-02T03:04:05.678Z'

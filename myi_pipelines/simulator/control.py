@@ -1,4 +1,4 @@
-"""The client of a simulator's admin endpoint, for tests and demos; works for a simulator in any process."""
+"""The client of a simulator's admin endpoint, for tests and the demo. The simulator may run in another process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ControlRefused(Exception):
 
 @dataclass(frozen=True)
 class TruePlay:
-    """What a listener played. ``played_at`` is its end; ``track_id`` is None for a local file."""
+    """What a user played. ``played_at`` is its end; ``track_id`` is None for a local file."""
 
     track_id: str | None
     played_at: datetime
@@ -33,7 +33,7 @@ class TruePlay:
 
 
 @dataclass(frozen=True)
-class ListenerInfo:
+class UserInfo:
     name: str
     display_name: str | None
     timezone: str
@@ -79,7 +79,7 @@ class CatalogInfo:
 
 
 class Control:
-    """Moves a simulator's clock, breaks things, and asks what really happened."""
+    """Moves a simulator's clock, sets faults, and asks what really happened."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -98,54 +98,56 @@ class Control:
         return self._times("now")
 
     def advance(self, step: timedelta) -> datetime:
-        """Move the clock on; the time that it then shows."""
+        """Move the clock forward; the result is its new time."""
         return self._times("advance", seconds=step.total_seconds())
 
     def set_time(self, to: datetime) -> datetime:
         return self._times("set_time", to=to.isoformat())
 
-    def listeners(self) -> list[ListenerInfo]:
-        return [ListenerInfo(**one) for one in self._order("listeners")]
+    def users(self) -> list[UserInfo]:
+        return [UserInfo(**one) for one in self._order("users")]
 
-    def listener(self, name: str) -> ListenerInfo:
-        return next(one for one in self.listeners() if one.name == name)
+    def user(self, name: str) -> UserInfo:
+        return next(one for one in self.users() if one.name == name)
 
-    def plays(self, listener: str, since: datetime, until: datetime) -> list[TruePlay]:
+    def plays(self, user: str, since: datetime, until: datetime) -> list[TruePlay]:
         """Everything played after ``since`` and up to ``until``, skips too, oldest first."""
-        return _plays(self._order("plays", listener=listener, since=since.isoformat(), until=until.isoformat()))
+        return _plays(self._order("plays", user=user, since=since.isoformat(), until=until.isoformat()))
 
-    def shown(self, listener: str, at: datetime | None = None) -> list[TruePlay]:
+    def shown(self, user: str, at: datetime | None = None) -> list[TruePlay]:
         """The window of 50 that recently-played shows now or at another time, newest first."""
-        return _plays(self._order("shown", listener=listener, at=at and at.isoformat()))
+        return _plays(self._order("shown", user=user, at=at and at.isoformat()))
 
-    def told(self, listener: str) -> list[TruePlay]:
-        """The plays that replies of recently-played have held so far, oldest first."""
-        return _plays(self._order("told", listener=listener))
+    def delivered(self, user: str) -> list[TruePlay]:
+        """The plays that replies of recently-played have contained so far, oldest first."""
+        return _plays(self._order("delivered", user=user))
 
     def add_play(
         self,
-        listener: str,
+        user: str,
         track_id: str | None,
         played_at: datetime,
         visible_from: datetime | None = None,
         ms_played: int | None = None,
     ) -> TruePlay:
-        """Put a play in by hand, of a local file where ``track_id`` is None; it shows from ``visible_from`` on."""
+        """Add a play, which is visible from ``visible_from`` on. Without a ``track_id`` it is of a local file."""
         body = {"visible_from": visible_from and visible_from.isoformat(), "ms_played": ms_played}
-        order = self._order("add_play", listener=listener, track_id=track_id, played_at=played_at.isoformat(), **body)
+        order = self._order("add_play", user=user, track_id=track_id, played_at=played_at.isoformat(), **body)
         return _plays([order])[0]
 
-    def delay_plays(self, share: float, by: timedelta, listener: str | None = None) -> None:
-        """From now on a share of what is played shows late, until `stop_delays`."""
-        self._order("delay_plays", share=share, seconds=by.total_seconds(), listener=listener)
+    def delay_plays(self, share: float, by: timedelta, user: str | None = None) -> None:
+        """Show a share of the plays late, from now on until `stop_delays`."""
+        self._order("delay_plays", share=share, seconds=by.total_seconds(), user=user)
 
     def stop_delays(self) -> None:
         self._order("stop_delays")
 
-    def approve(self, authorize_url: str, listener: str, *, deny: bool = False) -> str:
-        """Do what a person would in a browser; the URL that the browser is sent back to. Raises ControlRefused where
-        the person would see an error page."""
-        form = {"deny": "yes"} if deny else {"listener": listener}
+    def approve(self, authorize_url: str, user: str, *, deny: bool = False) -> str:
+        """Do what a user does in a browser; the result is the URL to which the browser is sent back.
+
+        Raises ControlRefused where the user would see an error page.
+        """
+        form = {"deny": "yes"} if deny else {"user": user}
         page = requests.get(authorize_url, timeout=TIMEOUT)
         if page.ok:
             page = requests.post(authorize_url, data=form, allow_redirects=False, timeout=TIMEOUT)
@@ -159,40 +161,38 @@ class Control:
         *,
         path_prefix: str | None = None,
         times: int | None = 1,
-        listener: str | None = None,
+        user: str | None = None,
         **details: Any,
     ) -> int:
-        """Break the next ``times`` requests of a path (None: all, until cleared). The number of the rule.
+        """Make the next ``times`` requests of a path fail (None: all, until cleared); the result is the rule's number.
 
-        Paths by default: /api/token for faults of tokens, /v1 for limits, /v1/me for `omit_account_id`, else
-        /v1/me/player. Every kind takes ``skip`` (let as many requests pass first), ``share`` (strike only some, at
-        random), ``query`` (a part of the query string). Kinds, and details of their own:
+        Default paths: /api/token for faults of tokens, /v1 for limits, /v1/me for `omit_account_id`, otherwise
+        /v1/me/player. Every kind takes ``skip`` (how many requests pass first), ``share`` (the part of the requests
+        that fails, at random) and ``query`` (a part of the query string). The kinds and their own details:
 
         - `rate_limited`, `rate_limited_text`, `quota_exceeded`: 429; ``retry_after`` (seconds; left out: no header)
-        - `window` (30 seconds), `quota` (24 hours, by endpoint family): real rolling limits of ``calls`` calls, until
+        - `window` (30 seconds), `quota` (24 hours, by endpoint group): real rolling limits of ``calls`` calls, until
           cleared; ``clock`` "simulated" or "real"; ``retry_after`` instead of the true wait, None for no header
         - `forbidden`, `forbidden_premium`, `forbidden_not_registered`: 403; `unauthorized`: 401
         - `server_error`: ``status`` (503) with a page of HTML, ``retry_after``
-        - `hang`: ``seconds`` (real ones) before the request is served
-        - `drop`, `reply_lost` (dropped after it was served), `truncated` (dropped in the middle of the reply)
+        - `hang`: ``seconds`` of real time before the request is served
+        - `drop`, `reply_lost`, `truncated`: the connection ends before the request is served, after it, in the reply
         - `html_200`, `empty_204`, `json_200` (``body``), `garbage_json` (``status``), `error_body` (``status`` and
           ``body``, a string or a list for instance)
         - `out_of_order`: recently-played is not sorted; `omit_account_id`: /me as it was before May 2026
         - of the token endpoint: `invalid_grant` (``description``: "revoked", "expired", "invalid" or any text),
           `invalid_client`, `omit_refresh_token`, `empty_refresh_token`, `omit_scope`, `rotate_refresh_token`
         """
-        rule: int = self._order(
-            "fault", kind=kind, path_prefix=path_prefix, times=times, listener=listener, details=details
-        )
+        rule: int = self._order("fault", kind=kind, path_prefix=path_prefix, times=times, user=user, details=details)
         return rule
 
     def clear_faults(self, number: int | None = None) -> None:
-        """End all faults, or one by the number of its rule."""
+        """Remove all faults, or one by the number of its rule."""
         self._order("clear_faults", number=number)
 
-    def revoke(self, listener: str) -> None:
-        """As if the listener had removed the app: all their tokens end."""
-        self._order("revoke", listener=listener)
+    def revoke(self, user: str) -> None:
+        """End all tokens of a user, as if the user had removed the app."""
+        self._order("revoke", user=user)
 
     def expire_access_tokens(self) -> None:
         self._order("expire_access_tokens")
@@ -208,15 +208,16 @@ class Control:
         )
 
     def relink(self, asked_id: str, returned_id: str) -> None:
-        """From now on, whoever asks for one track id gets the track under another."""
+        """From now on, answer a request for one track id with the track under another id."""
         self._order("relink", asked_id=asked_id, returned_id=returned_id)
 
     def make_gone(self, spotify_id: str, status: int = 404) -> None:
         """Take an object down: 404 or 400 for a single call, null in a batch."""
         self._order("make_gone", id=spotify_id, status=status)
 
-    def restore_archived(self, spotify_id: str) -> None:
-        self._order("restore_archived", id=spotify_id)
+    def restore(self, spotify_id: str) -> None:
+        """Undo `make_gone`."""
+        self._order("restore", id=spotify_id)
 
     def requests(self, path_prefix: str | None = None, since: datetime | None = None) -> list[LoggedRequest]:
         """The requests answered so far, without those of this client; ``since`` is a simulated time."""
@@ -242,7 +243,7 @@ __all__ = [
     "CatalogInfo",
     "Control",
     "ControlRefused",
-    "ListenerInfo",
     "TrackInfo",
     "TruePlay",
+    "UserInfo",
 ]

@@ -1,5 +1,5 @@
-"""What can go wrong on demand: rules that say which requests, how often, and what is answered instead. Sending the
-answer, or nothing at all, is the business of `gateway`."""
+"""The faults that the simulator can produce: rules that select requests and decide their replies. `gateway` sends the
+replies, or ends the connections."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ RESHAPING = frozenset(
         Kind.ROTATE_REFRESH_TOKEN,
     }
 )  # fmt: skip
-"""Faults of which the request is served, only in another shape."""
+"""Faults with which the request is served, but in another shape."""
 SEVERING = frozenset({Kind.DROP, Kind.REPLY_LOST, Kind.TRUNCATED})
-"""Faults in which the connection ends."""
+"""Faults that end the connection."""
 REASONS = {"revoked": "Refresh token revoked", "expired": "Refresh token expired", "invalid": "Invalid refresh token"}
 GATEWAY_PAGE = """<!DOCTYPE html>
 <html><head><title>{status}</title></head>
@@ -89,7 +89,7 @@ GATEWAY_PAGE = """<!DOCTYPE html>
 
 
 class BadFault(Exception):
-    """A rule that makes no sense; the message says why."""
+    """A rule that cannot be applied; the message says why."""
 
 
 class Asked(NamedTuple):
@@ -97,7 +97,7 @@ class Asked(NamedTuple):
 
     path: str
     query: str
-    listener: str | None
+    user: str | None
     group: str
 
 
@@ -107,20 +107,20 @@ class Rule:
     kind: Kind
     path_prefix: str
     times: int | None
-    listener: str | None
+    user: str | None
     skip: int = 0
     share: float = 1.0
     query: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     served: dict[str, deque[float]] = field(default_factory=dict)
-    """For limits: when calls were served, by family (a quota) or in all (a window)."""
+    """For limits: when calls were served, by endpoint group (a quota) or in total (a window)."""
 
-    def concerns(self, asked: Asked) -> bool:
+    def matches(self, asked: Asked) -> bool:
         return (
             self.times != 0
             and asked.path.startswith(self.path_prefix)
             and self.query in asked.query
-            and self.listener in (None, asked.listener)
+            and self.user in (None, asked.user)
         )
 
     def bucket(self, group: str) -> deque[float]:
@@ -128,7 +128,7 @@ class Rule:
 
 
 class Verdict(NamedTuple):
-    """``fault`` is answered instead of the request, or happens to it; ``reshaping`` is how it is served otherwise."""
+    """What happens to a request: ``fault`` replaces the reply or ends the connection, ``reshaping`` changes it."""
 
     fault: Rule | None
     retry_after: int | None
@@ -143,7 +143,7 @@ class Faults:
         self._number = 0
 
     def add(
-        self, kind: str, *, path_prefix: str | None, times: int | None, listener: str | None, details: dict[str, Any]
+        self, kind: str, *, path_prefix: str | None, times: int | None, user: str | None, details: dict[str, Any]
     ) -> int:
         """The rule's number. Raises BadFault."""
         try:
@@ -161,7 +161,7 @@ class Faults:
         own = {name: value for name, value in details.items() if name not in COMMON}
         self.rules.append(
             Rule(
-                self._number, known, path_prefix, None if known in LIMITS else times, listener,
+                self._number, known, path_prefix, None if known in LIMITS else times, user,
                 int(details.get("skip", 0)), float(details.get("share", 1.0)), str(details.get("query", "")), own,
             )
         )  # fmt: skip
@@ -171,16 +171,16 @@ class Faults:
         self.rules = [rule for rule in self.rules if number is not None and rule.number != number]
 
     def evaluate(self, asked: Asked) -> Verdict:
-        """What happens to a request. Counts it against the rules that it meets."""
+        """Decide what happens to a request, and count it against the rules that match it."""
         reshaping = set[Kind]()
-        limits = [rule for rule in self.rules if rule.kind in LIMITS and rule.concerns(asked)]
+        limits = [rule for rule in self.rules if rule.kind in LIMITS and rule.matches(asked)]
         for rule in self.rules:
-            if rule.kind in LIMITS or not rule.concerns(asked):
+            if rule.kind in LIMITS or not rule.matches(asked):
                 continue
             if rule.kind not in RESHAPING:
-                if self._strikes(rule):
+                if self._applies(rule):
                     return Verdict(rule, rule.details.get("retry_after"), frozenset(reshaping))
-            elif self._strikes(rule):
+            elif self._applies(rule):
                 reshaping.add(rule.kind)
         for rule in limits:
             if (wait := self._over(rule, asked.group)) is not None:
@@ -189,7 +189,7 @@ class Faults:
             rule.bucket(asked.group).append(self._time(rule))
         return Verdict(None, None, frozenset(reshaping))
 
-    def _strikes(self, rule: Rule) -> bool:
+    def _applies(self, rule: Rule) -> bool:
         if rule.skip > 0:
             rule.skip -= 1
             return False
@@ -203,7 +203,7 @@ class Faults:
         return time.time() if rule.details.get("clock") == "real" else self.clock.now().timestamp()
 
     def _over(self, rule: Rule, group: str) -> int | None:
-        """Whole seconds until the next call of a family is served, or None if it is served now."""
+        """Whole seconds until the next call of a group is served, or None if it is served now."""
         calls, now, span = rule.bucket(group), self._time(rule), LIMITS[rule.kind]
         while calls and calls[0] <= now - span:
             calls.popleft()
@@ -228,7 +228,7 @@ FORBIDDEN_MESSAGES = {
 
 
 def reply(rule: Rule, retry_after: int | None) -> Response:
-    """What a rule answers instead of the request's own reply."""
+    """The reply of a rule, in place of the endpoint's own."""
     kind, details = rule.kind, rule.details
     waiting = {} if retry_after is None else {"Retry-After": str(retry_after)}
     if kind in FORBIDDEN_MESSAGES:
@@ -274,7 +274,7 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
 def api_error(
     status: int, message: str, *, reason: str | None = None, headers: dict[str, str] | None = None
 ) -> Response:
-    """The Web API's way of saying no."""
+    """An error as the Web API writes it."""
     error: dict[str, Any] = {"status": status, "message": message}
     if reason is not None:
         error["reason"] = reason
@@ -287,5 +287,5 @@ def unauthorized(message: str) -> Response:
 
 
 def token_error(error: str, description: str, status: int = 400) -> Response:
-    """The accounts service's way of saying no."""
+    """An error as the accounts service writes it."""
     return json_response({"error": error, "error_description": description}, status)

@@ -1,5 +1,5 @@
-"""What every request goes through first: it is found out whose it is, then judged by the fault rules, served or spoilt,
-and logged. Knows no endpoint."""
+"""The first stop of every request: finds its user, applies the fault rules, serves it or lets it fail, and logs it.
+Knows no endpoint."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from myi_pipelines.simulator.connections import Connections
 from myi_pipelines.simulator.faults import SEVERING, Asked, Kind, Rule, Verdict, reply
-from myi_pipelines.simulator.request_log import Entry, LoggedRequest, family_of
+from myi_pipelines.simulator.open_connections import Connections
+from myi_pipelines.simulator.request_log import Entry, LoggedRequest, group_of
 from myi_pipelines.simulator.simulated_spotify import Spotify
 from myi_pipelines.simulator.web_api import bearer
 
 
 class Gateway:
-    """The ASGI application: `inner` behind the faults. Admin requests are neither spoilt nor logged."""
+    """The ASGI application: `inner` behind the faults. Admin requests meet no faults and are not logged."""
 
     def __init__(self, spotify: Spotify, inner: ASGIApp, connections: Connections) -> None:
         self.spotify = spotify
@@ -34,11 +34,11 @@ class Gateway:
         asked = self._asked(scope, body)
         verdict = self.spotify.faults.evaluate(asked)
         scope["state"] = {**scope.get("state", {}), "reshaping": verdict.reshaping}
-        struck = verdict.fault.kind if verdict.fault else min(verdict.reshaping, default=None)
+        fault = verdict.fault.kind if verdict.fault else min(verdict.reshaping, default=None)
         entry = self.spotify.log.add(
             LoggedRequest(
                 self.spotify.clock.now(), scope["method"], path, asked.query if path.startswith("/v1/") else "", None,
-                asked.listener, asked.group, struck and str(struck),
+                asked.user, asked.group, fault and str(fault),
             )
         )  # fmt: skip
         await self._answer(verdict, entry, scope, _replay(body), send)
@@ -47,10 +47,10 @@ class Gateway:
         request, form = Request(scope), dict[str, str]()
         if scope["path"] == "/api/token":
             form = dict(parse_qsl(body.decode(errors="replace")))
-        listener = self.spotify.accounts.listener_of(
+        user = self.spotify.accounts.user_of(
             access_token=bearer(request), refresh_token=form.get("refresh_token", ""), code=form.get("code", "")
         )
-        return Asked(scope["path"], request.url.query, listener, family_of(scope["path"]))
+        return Asked(scope["path"], request.url.query, user, group_of(scope["path"]))
 
     async def _answer(self, verdict: Verdict, entry: Entry, scope: Scope, receive: Receive, send: Send) -> None:
         fault = verdict.fault
@@ -71,14 +71,14 @@ class Gateway:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry.answered(message["status"])
-                if tells := scope["state"].get("tells"):
-                    self.spotify.record_told(tells.listener, tells.plays)
+                if delivery := scope["state"].get("delivery"):
+                    self.spotify.record_delivery(delivery.user, delivery.plays)
             await send(message)
 
         await self.inner(scope, receive, watched)
 
     async def _sever(self, fault: Rule, scope: Scope, receive: Receive, send: Send) -> None:
-        """End the connection: before the request is looked at, after it was served, or in the middle of the reply."""
+        """End the connection: before the request is served, after it, or in the middle of the reply."""
         if fault.kind is Kind.REPLY_LOST:
             await self.inner(scope, receive, _nowhere)
         if fault.kind is Kind.TRUNCATED:
@@ -91,7 +91,7 @@ class Gateway:
 
 
 async def _nowhere(message: Message) -> None:
-    """Where the reply of a lost connection goes."""
+    """Discard the reply of a lost connection."""
 
 
 def _replay(body: bytes) -> Receive:

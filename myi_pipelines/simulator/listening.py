@@ -1,5 +1,7 @@
-"""What each listener plays: made up day by day from the seed, so that it is the same however the clock got there, and
-plays put in by hand. What the API shows of it at a time is here too; how it words that is for `payloads`."""
+"""What each user plays, and which plays the API shows at a time. `payloads` decides the form of the API's answers.
+
+Plays are made up day by day from the seed, so that they do not depend on how the clock moved. Callers can add more.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from myi_pipelines.simulator.clock import unix_ms
-from myi_pipelines.simulator.listeners import Listener
+from myi_pipelines.simulator.simulated_users import SimulatedUser
 from myi_pipelines.simulator.world import Track, World
 
 WINDOW = 50
 COUNTS_FROM_MS = 30_000
-DAY_BEGINS = time(4)  # local; no session crosses it, so days can be made up apart from one another
+DAY_BEGINS = time(4)  # local; no session crosses it, so each day can be made up on its own
 LOOKS_BACK = 400  # days
 TERMS = {"short_term": timedelta(weeks=4), "medium_term": timedelta(days=182), "long_term": timedelta(days=365)}
 
@@ -36,9 +38,9 @@ class Play(NamedTuple):
 
 
 class Delay(NamedTuple):
-    """Some of the plays between two times are told late."""
+    """Some of the plays between two times become visible late."""
 
-    listener: str | None
+    user: str | None
     share: float
     by: timedelta
     since: datetime
@@ -46,18 +48,18 @@ class Delay(NamedTuple):
 
 
 class Habit:
-    """One listener's made-up days."""
+    """One user's made-up days."""
 
-    def __init__(self, seed: int, listener: Listener, world: World) -> None:
-        self.seed = f"{seed} {listener.name}"
-        self.listener = listener
-        self.zone = ZoneInfo(listener.timezone)
+    def __init__(self, seed: int, user: SimulatedUser, world: World) -> None:
+        self.seed = f"{seed} {user.name}"
+        self.user = user
+        self.zone = ZoneInfo(user.timezone)
         self.world = world
         self.tracks = [list[Track]() for _ in world.artists]
         place = {artist_id: number for number, artist_id in enumerate(world.artists)}
         for track in world.tracks.values():
             self.tracks[place[track.artist_ids[0]]].append(track)
-        rng, likes = Random(f"{self.seed} taste"), dict(listener.habits.styles)
+        rng, likes = Random(f"{self.seed} taste"), dict(user.habits.styles)
         self.track_weights = [list(accumulate(min(10, rng.paretovariate(1.3)) for _ in own)) for own in self.tracks]
         self.fondness = [
             likes.get(artist.style, 0.1) * artist.fame * rng.lognormvariate(0, 0.9)
@@ -87,7 +89,7 @@ class Habit:
                 return
 
     def _month(self, day: date) -> list[float]:
-        """How artists are weighed in a month: a few are this month's passion."""
+        """The weights of the artists in a month, in which a few artists are played much more often."""
         key = (day.year, day.month)
         if key not in self.months:
             rng = Random(f"{self.seed} {key}")
@@ -119,12 +121,12 @@ class Habit:
         luck = rng.random()
         if luck < 0.08:
             return rng.randrange(800, COUNTS_FROM_MS)
-        if rng.random() > self.listener.habits.patience:
+        if rng.random() > self.user.habits.patience:
             return min(track.duration_ms, rng.randrange(COUNTS_FROM_MS + 100, 90_000))
         return track.duration_ms
 
     def _make_day(self, day: date) -> Iterator[Play]:
-        habits, rng = self.listener.habits, Random(f"{self.seed} {day}")
+        habits, rng = self.user.habits, Random(f"{self.seed} {day}")
         if rng.random() < habits.days_off:
             return
         weights = self._month(day)
@@ -154,80 +156,80 @@ class Habit:
 
 
 @lru_cache(maxsize=64)
-def habit_of(seed: int, listener: Listener, world: World) -> Habit:
-    """Made once a process: it only ever depends on its arguments."""
-    return Habit(seed, listener, world)
+def habit_of(seed: int, user: SimulatedUser, world: World) -> Habit:
+    """The habit of a user. It depends on its arguments only, so a process makes it once."""
+    return Habit(seed, user, world)
 
 
 class Listening:
-    """All listeners' plays, as they were and as Spotify shows them."""
+    """The plays of all users, as they happened and as Spotify shows them."""
 
-    def __init__(self, seed: int, listeners: tuple[Listener, ...], world: World, since: datetime | None) -> None:
+    def __init__(self, seed: int, users: tuple[SimulatedUser, ...], world: World, since: datetime | None) -> None:
         self.seed = seed
         self.world = world
         self.since = since
-        self.listeners = {listener.name: listener for listener in listeners}
-        self.added: dict[str, list[Play]] = {listener.name: [] for listener in listeners}
+        self.users = {user.name: user for user in users}
+        self.added: dict[str, list[Play]] = {user.name: [] for user in users}
         self.delays: list[Delay] = []
         self.tops: dict[tuple[str, str, date], Counter[str]] = {}
 
-    def _habit(self, listener: str) -> Habit:
-        return habit_of(self.seed, self.listeners[listener], self.world)
+    def _habit(self, user: str) -> Habit:
+        return habit_of(self.seed, self.users[user], self.world)
 
-    def add(self, listener: str, play: Play) -> None:
-        self.added[listener].append(play)
+    def add(self, user: str, play: Play) -> None:
+        self.added[user].append(play)
         self.tops.clear()
 
-    def plays(self, listener: str, since: datetime, until: datetime) -> list[Play]:
+    def plays(self, user: str, since: datetime, until: datetime) -> list[Play]:
         """Everything played after ``since`` and up to ``until``, skips too, oldest first."""
         oldest = since if self.since is None else max(since, self.since)
-        found = [play for play in self.added[listener] if since < play.played_at <= until]
-        for day in self._habit(listener).back_to(oldest, until):
-            found += [self._told(listener, play) for play in day if oldest < play.played_at <= until]
+        found = [play for play in self.added[user] if since < play.played_at <= until]
+        for day in self._habit(user).back_to(oldest, until):
+            found += [self._delayed(user, play) for play in day if oldest < play.played_at <= until]
         return sorted(found, key=lambda play: play.played_at)
 
-    def shown(self, listener: str, now: datetime) -> list[Play]:
-        """The window: the last 50 plays that Spotify tells of at a time, newest first."""
-        found = [play for play in self.added[listener] if _shows(play, now)]
-        made_up, habit = 0, self._habit(listener)
+    def shown(self, user: str, now: datetime) -> list[Play]:
+        """The window: the last 50 plays that Spotify shows at a time, newest first."""
+        found = [play for play in self.added[user] if _shows(play, now)]
+        made_up, habit = 0, self._habit(user)
         for day in habit.back_from(now) if self.since is None else habit.back_to(self.since, now):
-            told = [self._told(listener, play) for play in day if self.since is None or play.played_at > self.since]
-            shown = [play for play in told if _shows(play, now)]
+            plays = [self._delayed(user, play) for play in day if self.since is None or play.played_at > self.since]
+            shown = [play for play in plays if _shows(play, now)]
             found += shown
             made_up += len(shown)
             if made_up >= WINDOW:
                 break
         return sorted(found, key=lambda play: play.played_at, reverse=True)[:WINDOW]
 
-    def _told(self, listener: str, play: Play) -> Play:
+    def _delayed(self, user: str, play: Play) -> Play:
         for delay in self.delays:
-            if delay.listener not in (None, listener) or play.played_at <= delay.since:
+            if delay.user not in (None, user) or play.played_at <= delay.since:
                 continue
             if delay.until is not None and play.played_at > delay.until:
                 continue
-            if Random(f"{self.seed} {listener} {unix_ms(play.played_at)}").random() < delay.share:
+            if Random(f"{self.seed} {user} {unix_ms(play.played_at)}").random() < delay.share:
                 return play._replace(visible_from=play.played_at + delay.by)
         return play
 
-    def top_tracks(self, listener: str, term: str, now: datetime) -> list[str]:
+    def top_tracks(self, user: str, term: str, now: datetime) -> list[str]:
         """Track ids, most played first, as of the last midnight."""
-        return _ranked(self._played(listener, term, now))
+        return _ranked(self._played(user, term, now))
 
-    def top_artists(self, listener: str, term: str, now: datetime) -> list[str]:
+    def top_artists(self, user: str, term: str, now: datetime) -> list[str]:
         """Artist ids, most played first, as of the last midnight."""
         counts = Counter[str]()
-        for track_id, times in self._played(listener, term, now).items():
+        for track_id, times in self._played(user, term, now).items():
             if track := self.world.tracks.get(self.world.aliases.get(track_id, track_id)):
                 counts.update(dict.fromkeys(track.artist_ids, times))
         return _ranked(counts)
 
-    def _played(self, listener: str, term: str, now: datetime) -> Counter[str]:
+    def _played(self, user: str, term: str, now: datetime) -> Counter[str]:
         today = now.astimezone(UTC).date()
-        key = (listener, term, today)
+        key = (user, term, today)
         if key not in self.tops:
             until = datetime.combine(today, time(), UTC)
             since, counts = until - TERMS[term], Counter[str]()
-            for day in (self.added[listener], *self._habit(listener).back_to(since, until)):
+            for day in (self.added[user], *self._habit(user).back_to(since, until)):
                 inside = [play for play in day if since < play.played_at <= until]
                 counts.update(play.track_id for play in inside if play.track_id and play.ms_played >= COUNTS_FROM_MS)
             self.tops[key] = counts

@@ -1,4 +1,4 @@
-"""The Web API's objects, field by field, in Development Mode and in extended mode. Routes and paging live elsewhere."""
+"""The Web API's objects, field by field, in Development Mode and in extended mode. `web_api` has the routes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from typing import Any, NamedTuple, TypeAlias
 
 from myi_pipelines.simulator.clock import iso_ms
-from myi_pipelines.simulator.listeners import Listener
 from myi_pipelines.simulator.listening import Play
+from myi_pipelines.simulator.simulated_users import SimulatedUser
 from myi_pipelines.simulator.world import Album, Artist, Track, World
 
 Payload: TypeAlias = dict[str, Any]
@@ -19,7 +19,7 @@ ARTIST_IMAGES = {640: "ab6761610000e5eb", 320: "ab67616100005174", 160: "ab67616
 
 
 class Shapes(NamedTuple):
-    """``base_url`` is where links in the payloads lead; ``is_extended`` adds what Development Mode has lost."""
+    """``base_url`` starts the links in the payloads; ``is_extended`` adds the fields that Development Mode lacks."""
 
     world: World
     base_url: str
@@ -100,7 +100,7 @@ class Shapes(NamedTuple):
         return payload
 
     def track(self, track: Track, shown_id: str | None = None, asked_id: str | None = None) -> Payload:
-        """A full track. It carries ``shown_id`` where that is not its own, as relinked tracks do."""
+        """A full track. A relinked track has ``shown_id`` in place of its own id."""
         shown_id = shown_id or track.id
         payload = {
             "album": self.simple_album(self.world.albums[track.album_id]),
@@ -114,7 +114,7 @@ class Shapes(NamedTuple):
         return payload
 
     def local_track(self, duration_ms: int) -> Payload:
-        """A file of the listener's own: it has no ids."""
+        """A file of the user, which has no Spotify ids."""
         payload = {
             "album": {
                 "album_type": None, "artists": [], "external_urls": {}, "href": None, "id": None, "images": [],
@@ -138,28 +138,28 @@ class Shapes(NamedTuple):
         full = self.local_track(play.duration_ms) if track is None else self.track(track, play.track_id)
         return {"track": full, "played_at": iso_ms(play.played_at), "context": context}
 
-    def user(self, listener: Listener, scopes: frozenset[str]) -> Payload:
+    def user(self, user: SimulatedUser, scopes: frozenset[str]) -> Payload:
         payload: Payload = {
-            "display_name": listener.display_name,
-            "external_urls": {"spotify": f"https://open.spotify.com/user/{listener.spotify_id}"},
-            "href": f"{self.base_url}/v1/users/{listener.spotify_id}",
-            "id": listener.spotify_id,
-            "account_id": listener.account_id,
+            "display_name": user.display_name,
+            "external_urls": {"spotify": f"https://open.spotify.com/user/{user.spotify_id}"},
+            "href": f"{self.base_url}/v1/users/{user.spotify_id}",
+            "id": user.spotify_id,
+            "account_id": user.account_id,
             "images": [],
             "type": "user",
-            "uri": f"spotify:user:{listener.spotify_id}",
+            "uri": f"spotify:user:{user.spotify_id}",
         }
         if self.is_extended:
             payload["followers"] = {"href": None, "total": 3}
             if "user-read-private" in scopes:
-                payload |= {"country": listener.country, "product": "premium"}
+                payload |= {"country": user.country, "product": "premium"}
                 payload["explicit_content"] = {"filter_enabled": False, "filter_locked": False}
             if "user-read-email" in scopes:
-                payload["email"] = f"{listener.name}@listeners.example"
+                payload["email"] = f"{user.name}@listeners.example"
         return payload
 
     def page(self, url: str, query: str, items: list[Payload], total: int, limit: int, offset: int) -> Payload:
-        """A page by offset; ``query`` is repeated in its links."""
+        """A page by offset. Its links repeat ``query``."""
 
         def link(start: int) -> str:
             return f"{url}?{query}offset={start}&limit={limit}"

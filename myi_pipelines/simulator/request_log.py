@@ -1,4 +1,4 @@
-"""Every request that the simulated Spotify got, so that calls can be counted. Tokens, codes, bodies never get here."""
+"""The log of all requests to the simulated Spotify, for counting calls. It never contains tokens, codes or bodies."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ KEPT = 500_000
 
 
 class LoggedRequest(NamedTuple):
-    """``at`` is on the simulated clock. ``status`` is None until there is a reply, and where the connection ends
-    without one. ``fault`` names what went wrong on demand."""
+    """``at`` is a time of the simulated clock. ``status`` is None until there is a reply, and when the connection ends
+    without one. ``fault`` names the fault that the request met."""
 
     at: datetime
     method: str
     path: str
     query: str
     status: int | None
-    listener: str | None
+    user: str | None
     group: str
     fault: str | None
 
@@ -35,7 +35,7 @@ class LoggedRequest(NamedTuple):
 
 @dataclass
 class Entry:
-    """A request in the log: there from its arrival on, so that whoever has a reply finds it logged."""
+    """A request in the log. It is added on arrival, so that a client that has the reply finds it here."""
 
     request: LoggedRequest
 
@@ -56,7 +56,7 @@ class RequestLog:
         self._entries.clear()
 
     def find(self, path_prefix: str = "", since: datetime | None = None) -> list[LoggedRequest]:
-        """In the order in which they arrived."""
+        """The requests in order of arrival."""
         requests = [entry.request for entry in self._entries]
         return [
             request for request in requests
@@ -64,10 +64,10 @@ class RequestLog:
         ]  # fmt: skip
 
 
-def family_of(path: str) -> str:
-    """The endpoint family that a path's calls are counted in.
+def group_of(path: str) -> str:
+    """The endpoint group in which the calls of a path are counted.
 
-    >>> [family_of(path) for path in ("/v1/me", "/v1/me/player/recently-played", "/v1/albums/x/tracks", "/api/token")]
+    >>> [group_of(path) for path in ("/v1/me", "/v1/me/player/recently-played", "/v1/albums/x/tracks", "/api/token")]
     ['me', 'recently_played', 'albums', 'token']
     """
     if path == "/v1/me/player/recently-played":

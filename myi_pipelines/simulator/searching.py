@@ -1,4 +1,4 @@
-"""What a search finds in the simulated catalog. Parameters and pages are the business of `api`."""
+"""What a search finds in the simulated catalog. `web_api` handles parameters and pages."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class _Indexed(NamedTuple):
 
 
 def find_tracks(world: World, query: str, gone: Container[str]) -> list[Track]:
-    """Tracks that have all the words in the fields asked for; where there is none, those that have one of the fields,
-    as the real search offers something rather than nothing. Exact titles first, then the better known."""
+    """Tracks that match all fields of the query, or if there are none, tracks that match one of the fields: the real
+    search does the same. Exact titles come first, then the more popular tracks."""
     wanted = [(field, (quoted or bare).casefold()) for field, quoted, bare in _FIELD.findall(query)]
     if free := _FIELD.sub(" ", query).casefold().strip():
         wanted.append((ANYWHERE, free))
     asked = [(field, _words(text)) for field, text in wanted]
-    there = [one for one in _index(world) if one.track.id not in gone]
-    found = [one for one in there if all(words <= one.words[field] for field, words in asked)]
+    available = [one for one in _index(world) if one.track.id not in gone]
+    found = [one for one in available if all(words <= one.words[field] for field, words in asked)]
     if not found:
-        found = [one for one in there if any(words and words <= one.words[field] for field, words in asked)]
+        found = [one for one in available if any(words and words <= one.words[field] for field, words in asked)]
     title = next((text for field, text in wanted if field in ("track", ANYWHERE)), "")
     return [
         one.track for one in sorted(found, key=lambda one: (one.title != title, -one.track.popularity, one.track.id))

@@ -1,5 +1,5 @@
-"""Serves a simulated Spotify over HTTP, in a thread of this process or until interrupted. What it answers is decided
-elsewhere."""
+"""Serves a simulated Spotify over HTTP, in a thread of this process or until interrupted. Other modules decide the
+answers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from uvicorn import Config, Server
 
 from myi_pipelines.simulator import accounts_api, admin, web_api
-from myi_pipelines.simulator.connections import Connections
 from myi_pipelines.simulator.control import Control
 from myi_pipelines.simulator.gateway import Gateway
+from myi_pipelines.simulator.open_connections import Connections
 from myi_pipelines.simulator.simulated_spotify import Setup, Spotify
 
 STARTS_WITHIN = 10.0
@@ -26,7 +26,7 @@ class NotStarted(Exception):
 
 
 class _Server(Server):
-    """Tells when it answers, and an interrupt would end it quietly: before that its signal handlers are not there."""
+    """A uvicorn server that calls ``on_start`` once it answers. From then on its signal handlers end it quietly."""
 
     def __init__(self, config: Config, on_start: Callable[[], None]) -> None:
         super().__init__(config)
@@ -38,7 +38,7 @@ class _Server(Server):
 
 
 def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None) -> Server:
-    """A uvicorn server for one simulated Spotify, which calls ``on_start`` once it answers."""
+    """The server of one simulated Spotify; it calls ``on_start`` once it answers."""
     inner = Starlette(
         routes=[*web_api.ROUTES, *accounts_api.ROUTES, *admin.ROUTES], exception_handlers=web_api.HANDLERS
     )
@@ -52,7 +52,7 @@ def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that accepts, on a free port if ``port`` is 0. Raises NotStarted."""
+    """A listening socket, on a free port if ``port`` is 0. Raises NotStarted."""
     group = socket.AF_INET6 if ":" in host else socket.AF_INET
     accepting = socket.socket(group, socket.SOCK_STREAM)
     accepting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,8 +70,8 @@ class Simulator:
 
     ``stop`` and ``start`` again is an outage: state and port stay.
 
-    >>> with Simulator(Setup(listeners=1)) as simulator:
-    ...     [one.name for one in simulator.control.listeners()]
+    >>> with Simulator(Setup(users=1)) as simulator:
+    ...     [one.name for one in simulator.control.users()]
     ['ada']
     """
 
@@ -105,7 +105,7 @@ class Simulator:
         self._server, self._thread = server, thread
 
     def stop(self) -> None:
-        """Refuse connections from now on; what is being answered is broken off."""
+        """Refuse connections from now on, and end the open ones without a reply."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True

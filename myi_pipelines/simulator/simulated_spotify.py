@@ -1,4 +1,4 @@
-"""The whole simulated Spotify in one object: its music, listeners, clock, tokens, faults and log. Only what these share
+"""The whole simulated Spotify in one object: its music, users, clock, tokens, faults and log. Only their common state
 belongs here."""
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from myi_pipelines.simulator.authorizations import Accounts
 from myi_pipelines.simulator.availability import Availability
 from myi_pipelines.simulator.clock import Clock
 from myi_pipelines.simulator.faults import Faults
-from myi_pipelines.simulator.listeners import Listener, make_listeners
 from myi_pipelines.simulator.listening import Listening, Play
 from myi_pipelines.simulator.request_log import RequestLog
+from myi_pipelines.simulator.simulated_users import SimulatedUser, make_users
 from myi_pipelines.simulator.world import HISTORY_SEED, HISTORY_YEARS, build_world
 
 
 class Mode(StrEnum):
-    """What Spotify grants the app: Development Mode is every self-hoster's."""
+    """What Spotify grants the app. Apps of people who host MYI themselves are in Development Mode."""
 
     DEVELOPMENT = "development"
     EXTENDED = "extended"
@@ -29,15 +29,14 @@ class Mode(StrEnum):
 class Setup:
     """How to make a simulated Spotify.
 
-    ``start`` is where the clock starts (default: now), ``speed`` how fast it runs by itself; ``never_ahead``
-    slows it down to real time once it gets there. ``listening_since`` cuts
-    what was played before off from recently-played. The ``history_*`` settings name the sample history whose tracks
-    the catalog has, with the same ids. ``token_clock`` says which clock access tokens live by; by default the real one
-    where the simulated one runs by itself.
+    ``start`` is the clock's first time (default: now), ``speed`` its rate; with ``never_ahead`` it runs at real speed
+    once it reaches the real time. Recently-played shows nothing from before ``listening_since``. The
+    ``history_*`` settings name the sample history whose tracks the catalog has, with the same ids. ``token_clock`` is
+    the clock by which access tokens expire; by default the real one if the simulated one runs by itself.
     """
 
     seed: int = 7
-    listeners: int = 3
+    users: int = 3
     mode: Mode = Mode.DEVELOPMENT
     speed: float = 0.0
     never_ahead: bool = False
@@ -59,8 +58,8 @@ class Spotify:
             setup.start or datetime.now(UTC).replace(microsecond=0), setup.speed, never_ahead=setup.never_ahead
         )
         self.world = build_world(setup.history_seed, setup.history_end, setup.history_years)
-        self.listeners = make_listeners(setup.seed, setup.listeners)
-        self.listening = Listening(setup.seed, self.listeners, self.world, setup.listening_since)
+        self.users = make_users(setup.seed, setup.users)
+        self.listening = Listening(setup.seed, self.users, self.world, setup.listening_since)
         self.availability = Availability(self.world)
         by_real_time = setup.token_clock == "real" or (setup.token_clock is None and setup.speed > 0)
         self.accounts = Accounts(
@@ -68,11 +67,11 @@ class Spotify:
         )
         self.faults = Faults(self.clock, setup.seed)
         self.log = RequestLog()
-        self.told: dict[str, dict[tuple[str | None, datetime], Play]] = {one.name: {} for one in self.listeners}
-        """By listener: the plays that recently-played has told."""
+        self.delivered: dict[str, dict[tuple[str | None, datetime], Play]] = {one.name: {} for one in self.users}
+        """By user: the plays that replies of recently-played have contained."""
 
-    def record_told(self, listener: str, plays: list[Play]) -> None:
-        self.told[listener].update(((play.track_id, play.played_at), play) for play in plays)
+    def record_delivery(self, user: str, plays: list[Play]) -> None:
+        self.delivered[user].update(((play.track_id, play.played_at), play) for play in plays)
 
-    def listener(self, name: str) -> Listener | None:
-        return next((listener for listener in self.listeners if listener.name == name), None)
+    def user(self, name: str) -> SimulatedUser | None:
+        return next((user for user in self.users if user.name == name), None)

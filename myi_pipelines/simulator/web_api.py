@@ -1,4 +1,4 @@
-"""The Web API's endpoints: who may call, which parameters, and the pages of the answer. Fields are `payloads`'."""
+"""The Web API's endpoints: permissions, parameters, and the pages of the answers. `payloads` has the fields."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ register_url_convertor("object", _Objects())
 register_url_convertor("top", _TopLists())
 
 
-class Tells(NamedTuple):
-    """What a page of recently-played holds, for the record of what was told if it gets to the client."""
+class Delivery(NamedTuple):
+    """The plays of a page of recently-played, recorded as delivered once the reply begins."""
 
-    listener: str
+    user: str
     plays: list[Play]
 
 
@@ -108,9 +108,9 @@ def _moment(request: Request, name: str) -> datetime | None:
 
 async def me(request: Request) -> Response:
     spotify, grant = spotify_of(request), _grant(request)
-    listener = spotify.listener(grant.listener)
-    assert listener is not None
-    payload = shapes_of(request).user(listener, grant.scopes)
+    user = spotify.user(grant.user)
+    assert user is not None
+    payload = shapes_of(request).user(user, grant.scopes)
     if Kind.OMIT_ACCOUNT_ID in request.state.reshaping:
         del payload["account_id"]
     return json_response(payload)
@@ -122,13 +122,13 @@ async def recently_played(request: Request) -> Response:
     after, before = _moment(request, "after"), _moment(request, "before")
     if after is not None and before is not None:
         raise refuse(400, "Only one of after and before may be given")
-    plays = spotify.listening.shown(grant.listener, spotify.clock.now())
+    plays = spotify.listening.shown(grant.user, spotify.clock.now())
     if after is not None:
         plays = [play for play in plays if _ms_floor(play) > after]
     if before is not None:
         plays = [play for play in plays if _ms_floor(play) < before]
     plays = plays[:limit]
-    request.state.tells = Tells(grant.listener, plays)
+    request.state.delivery = Delivery(grant.user, plays)
     return json_response(_recent_page(request, plays, limit))
 
 
@@ -162,13 +162,13 @@ async def top(request: Request) -> Response:
     limit, offset = _number(request, "limit", 20, 1, 50), _number(request, "offset", 0, 0, 10_000)
     now, shapes = spotify.clock.now(), shapes_of(request)
     if kind == "tracks":
-        ids = spotify.listening.top_tracks(grant.listener, term, now)[:TOP_AT_MOST]
+        ids = spotify.listening.top_tracks(grant.user, term, now)[:TOP_AT_MOST]
         items = [
             shapes.track(track, id_) for id_ in ids[offset : offset + limit]
             if (track := spotify.availability.played(id_)) is not None
         ]  # fmt: skip
     else:
-        ids = spotify.listening.top_artists(grant.listener, term, now)[:TOP_AT_MOST]
+        ids = spotify.listening.top_artists(grant.user, term, now)[:TOP_AT_MOST]
         items = [shapes.artist(spotify.world.artists[id_]) for id_ in ids[offset : offset + limit]]
     url = f"{shapes.base_url}/v1/me/top/{kind}"
     return json_response(shapes.page(url, f"time_range={term}&", items, len(ids), limit, offset))

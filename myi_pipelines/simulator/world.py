@@ -1,5 +1,7 @@
-"""The music that the simulated Spotify has: artists, albums and tracks with ids of their own. It never changes once
-built; what is relinked or taken down meanwhile belongs to `availability`, how the API words it to `payloads`."""
+"""The music of the simulated Spotify: artists, albums and tracks with their ids. It never changes after it is built.
+
+`availability` knows what is relinked or taken down, `payloads` how the API writes it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from myi_pipelines.simulator.sample import names
+from myi_pipelines.simulator.sample import made_up_music as music
 
 HISTORY_SEED = 7
 HISTORY_YEARS = 6
@@ -72,7 +74,7 @@ class Album(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything by id. ``aliases`` lead from ids that tracks went by once to the ids they have now."""
+    """Everything by id. ``aliases`` lead from earlier ids of tracks to their present ids."""
 
     artists: dict[str, Artist]
     albums: dict[str, Album]
@@ -82,28 +84,28 @@ class World:
 
 @lru_cache(maxsize=4)
 def build_world(seed: int = HISTORY_SEED, end: date = date(2025, 12, 31), years: int = HISTORY_YEARS) -> World:
-    """The music of the sample history that `write_sample` makes of the same arguments, and what the API knows beside:
-    features, namesakes, a box set too long for one page, and recordings that are on two albums."""
+    """The music of the sample history that `write_sample` makes from the same arguments, and what only the API has:
+    featured artists, namesakes, a box set too long for one page, and recordings that are on two albums."""
     start = end - timedelta(days=round(365.25 * years) - 1)
-    music = names.make_catalog(Random(f"{seed} music"), start, end)
-    return _Builder(Random(f"{seed} world"), music, end).build()
+    catalog = music.make_catalog(Random(f"{seed} music"), start, end)
+    return _Builder(Random(f"{seed} world"), catalog, end).build()
 
 
 class _Builder:
-    def __init__(self, rng: Random, music: names.Catalog, end: date) -> None:
+    def __init__(self, rng: Random, catalog: music.Catalog, end: date) -> None:
         self.rng = rng
-        self.music = music
+        self.catalog = catalog
         self.end = end
         self.world = World({}, {}, {}, {})
         self.by_name: dict[str, str] = {}
 
     def build(self) -> World:
-        for artist in self.music.artists:
+        for artist in self.catalog.artists:
             self.by_name[artist.name] = self._artist(artist.name, artist.style, artist.fame)
-        anybody = [id_ for name, id_ in self.by_name.items() if name != names.VARIOUS]
-        for artist in self.music.artists:
+        candidates = [id_ for name, id_ in self.by_name.items() if name != music.VARIOUS]
+        for artist in self.catalog.artists:
             for album in artist.albums:
-                self._album(self.by_name[artist.name], album, anybody)
+                self._album(self.by_name[artist.name], album, candidates)
         for name, style in NAMESAKES:
             self._namesake(name, style)
         self._box_set(*BOX_SET)
@@ -112,7 +114,7 @@ class _Builder:
         return self.world
 
     def _id(self) -> str:
-        return names.spotify_id(self.rng)
+        return music.spotify_id(self.rng)
 
     def _isrc(self) -> str:
         rng = self.rng
@@ -128,19 +130,19 @@ class _Builder:
         self.world.artists[id_] = Artist(id_, name, style, genres, self.rng.randint(5, 80), fame)
         return id_
 
-    def _credits(self, title: str, album_artist: str, anybody: Sequence[str]) -> tuple[str, ...]:
+    def _credits(self, title: str, album_artist: str, candidates: Sequence[str]) -> tuple[str, ...]:
         first = album_artist
-        if self.world.artists[album_artist].name == names.VARIOUS:
-            first = self.rng.choice(anybody)
+        if self.world.artists[album_artist].name == music.VARIOUS:
+            first = self.rng.choice(candidates)
         credited = [first]
         if found := FEATURED.search(title):
             credited += [self.by_name[name] for name in found[1].split(" & ") if name in self.by_name]
         elif self.rng.random() < 0.06:
-            credited.append(self.rng.choice(anybody))
+            credited.append(self.rng.choice(candidates))
         return tuple(dict.fromkeys(credited))
 
     def _track(
-        self, id_: str, song: names.Song, album_id: str, artist_ids: tuple[str, ...], disc: int, number: int
+        self, id_: str, song: music.Song, album_id: str, artist_ids: tuple[str, ...], disc: int, number: int
     ) -> Track:
         rng = self.rng
         preview = f"https://p.scdn.co/mp3-preview/{rng.getrandbits(160):040x}" if rng.random() < 0.2 else None
@@ -162,25 +164,25 @@ class _Builder:
         upc = f"{rng.randrange(10**12):012d}"
         self.world.albums[album_id] = Album(album_id, title, kind, artist_ids, written, precision, label, upc, ids)
 
-    def _album(self, artist_id: str, album: names.Album, anybody: Sequence[str]) -> None:
+    def _album(self, artist_id: str, album: music.Album, candidates: Sequence[str]) -> None:
         album_id, tracks = self._id(), list[Track]()
         for number, song in enumerate(album.songs, 1):
             id_ = song.relinked_id or song.spotify_id
             if song.relinked_id:
                 self.world.aliases[song.spotify_id] = song.relinked_id
-            credited = self._credits(song.title, artist_id, anybody)
+            credited = self._credits(song.title, artist_id, candidates)
             tracks.append(self._track(id_, song, album_id, credited, 1, number))
-        is_compilation = self.world.artists[artist_id].name == names.VARIOUS
+        is_compilation = self.world.artists[artist_id].name == music.VARIOUS
         kind = "compilation" if is_compilation else "single" if len(tracks) < 4 else "album"
         self._shelve(album_id, album.title, kind, (artist_id,), album.released, tracks)
 
-    def _songs(self, style_key: str, count: int) -> list[names.Song]:
-        style = names.STYLES[style_key]
+    def _songs(self, style_key: str, count: int) -> list[music.Song]:
+        style = music.STYLES[style_key]
         lengths = [round(style.seconds * self.rng.uniform(0.6, 1.5)) for _ in range(count)]
-        return [names.Song("", None, names.titles(self.rng, style), "", "", seconds) for seconds in lengths]
+        return [music.Song("", None, music.titles(self.rng, style), "", "", seconds) for seconds in lengths]
 
     def _namesake(self, name: str, style: str) -> None:
-        """Another artist of the same name, with an album of their own."""
+        """Another artist of the same name, with another album."""
         artist_id, album_id = self._artist(name, style, 0.6), self._id()
         songs = self._songs(style, 6)
         tracks = [self._track(self._id(), song, album_id, (artist_id,), 1, n) for n, song in enumerate(songs, 1)]
@@ -196,7 +198,7 @@ class _Builder:
         self._shelve(album_id, title, "album", (artist_id,), self.end - timedelta(days=900), tracks)
 
     def _best_of(self, name: str) -> None:
-        """Recordings that are out already, under other ids and the same ISRC."""
+        """Recordings of earlier albums, under new ids and the same ISRC."""
         artist_id, album_id = self.by_name[name], self._id()
         own = [track for track in self.world.tracks.values() if track.artist_ids[0] == artist_id][:8]
         tracks = [t._replace(id=self._id(), album_id=album_id, disc=1, number=n) for n, t in enumerate(own, 1)]

@@ -316,7 +316,7 @@ def restore_user_months(
         chosen = sorted(user_id for (user_id,) in archived)
         if not chosen:
             return 0
-        for table in ARCHIVED_TABLES:
+        for table in sorted(ARCHIVED_TABLES, key=lambda table: table.name):  # the order of their locks
             attach_month(conn, table, part.month)
         for table in ARCHIVED_TABLES:
             target = sql.Identifier(f"returning_{table.name}")

@@ -215,7 +215,7 @@ def _merge(conn: Connection, user_month: UserMonth, bounds: dict[str, Any], *, h
     moved: list[tuple[date, date]] = []
     if has_polled_plays:
         matched = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()
-        for month in {user_month.month, *(month_of(played_at) for (played_at,) in matched)}:
+        for month in sorted({user_month.month, *(month_of(played_at) for (played_at,) in matched)}):
             attach_month(conn, LISTENING_EVENTS, month)
         if matched:
             moved = conn.execute(statement("events/upgrade"), bounds).fetchall()

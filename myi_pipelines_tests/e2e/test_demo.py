@@ -1,5 +1,5 @@
-"""``myi demo --exit`` from nothing to the report, with the servers, the daemon, the sensor and the simulated Spotify
-that users have."""
+"""``myi demo --exit`` from an empty folder to the report, with the servers, the daemon, the sensor and the simulated
+Spotify that users have."""
 
 from __future__ import annotations
 
@@ -17,20 +17,27 @@ import psutil
 import pytest
 from rich.console import Console
 
-from myi_pipelines.demo import launches
-from myi_pipelines.demo.arrivals import Arrivals, FromSpotify
-from myi_pipelines.demo.linked_listeners import nobody_stays_linked, plan_spotify, simulated_ids
-from myi_pipelines.demo.offer import Offer
+from myi_pipelines.demo.arrivals import Arrivals, UserArrivals
+from myi_pipelines.demo.failure import DemoFailed
+from myi_pipelines.demo.sample_upload import SampleUpload
+from myi_pipelines.demo.simulated_accounts import (
+    SpotifyPlan,
+    calls_by_group,
+    no_simulated_account_stays_linked,
+    plan_spotify,
+    simulated_ids,
+)
 from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.runtime import embedded
 from myi_pipelines.settings import Settings, load_settings
+from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines.warehouse import invariants
-from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.spotify_accounts import Authorization, link_account, list_accounts, save_authorization
 
 SECONDS = 300
-WHO = ("ada", "bela", "chandra")
+USERS = ("ada", "bela", "chandra")
 
 
 def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -46,11 +53,11 @@ def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_a_narrow_terminal_cuts_what_is_long_and_nothing_else(width: int) -> None:
+def test_a_narrow_terminal_shortens_only_long_names(width: int) -> None:
     track, artist = "Letter – Live at the Cistern and far beyond the hills", "Small Hours Society of the South Bank"
-    listener = FromSpotify("chandra", "Chandra", 50, track, "Blue Cistern Orchestra of the North", artist)
+    user = UserArrivals("chandra", "Chandra", 50, track, "Blue Cistern Orchestra of the North", artist)
     printed = StringIO()
-    print_spotify(Arrivals((listener,), (), ()), {"me": 1}, Console(width=width, file=printed))
+    print_spotify(Arrivals((user,), (), ()), {"me": 1}, Console(width=width, file=printed))
     [title, line] = (one for one in printed.getvalue().splitlines() if "polled" in one or "chandra" in one)
     assert title.split()[:5] == ["linked", "polled", "top", "track", "of"]
     assert line.split()[:3] == ["chandra", "50", "plays"]
@@ -65,7 +72,7 @@ def free_port() -> int:
 
 
 def processes_of(folder: Path) -> list[list[str]]:
-    """Those that name the folder, in their command or their environment."""
+    """The commands of the processes that name the folder, in their command or their environment."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -101,12 +108,12 @@ def assert_spotify_came(conn: Connection) -> None:
     for table in ("spotify_top_tracks", "spotify_top_artists"):
         listed = conn.execute(f"SELECT user_id, term FROM {table} WHERE rank = 1").fetchall()
         assert len(set(listed)) == 9
-    told: dict[str, int] = dict(
+    full_objects: dict[str, int] = dict(
         conn.execute("SELECT object_type, count(*) FROM spotify_objects WHERE is_full GROUP BY 1").fetchall()
     )
-    assert told["track"] >= 150
-    assert told["album"] > 0
-    assert told["artist"] > 0
+    assert full_objects["track"] >= 150
+    assert full_objects["album"] > 0
+    assert full_objects["artist"] > 0
     assert list_accounts(conn) == []
     assert conn.execute("SELECT count(*) FROM invalidated_user_months").fetchone() == (0,)
     assert invariants.check(conn) == []
@@ -118,12 +125,12 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) ->
     first = demo(tmp_path, free_port(), **nowhere)
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stdout + first.stderr
-    for listener in WHO:
-        assert listener in first.stdout
-        assert list((tmp_path / "uploads" / listener / "imported").glob("*.zip"))
-        assert not list((tmp_path / "uploads" / listener).glob("*.zip"))
-        assert not (tmp_path / "uploads" / listener / "failed").exists()
-        assert f"polled {listener}: 50 plays" in first.stderr
+    for user in USERS:
+        assert user in first.stdout
+        assert list((tmp_path / "uploads" / user / "imported").glob("*.zip"))
+        assert not list((tmp_path / "uploads" / user).glob("*.zip"))
+        assert not (tmp_path / "uploads" / user / "failed").exists()
+        assert f"polled {user}: 50 plays" in first.stderr
     assert "Top tracks" in first.stdout
     assert "top track of four weeks" in first.stdout
     assert processes_of(tmp_path) == []
@@ -149,9 +156,7 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) ->
 
 
 def payload_tracks(conn: Connection) -> int:
-    row = conn.execute("SELECT count(*) FROM spotify_objects WHERE object_type = 'track' AND is_full").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(fetch_scalar(conn, "SELECT count(*) FROM spotify_objects WHERE object_type = 'track' AND is_full"))
 
 
 def last_day_of_sample() -> date:
@@ -159,27 +164,7 @@ def last_day_of_sample() -> date:
     return date.fromordinal(first.toordinal() - 1)
 
 
-def test_the_demo_asks_dagster_for_the_runs_that_the_schedules_would() -> None:
-    from myi_pipelines.orchestration.assets.spotify_objects import CALLS_A_RUN
-    from myi_pipelines.orchestration.jobs import (
-        metadata_config,
-        poll_config,
-        poll_plays,
-        refresh_metadata,
-        refresh_top_lists,
-        top_list_config,
-    )
-    from myi_pipelines.orchestration.partitions import recent_months
-
-    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    months = dict(recent_months(now))
-    assert launches.polls(WHO, now.date()) == (poll_plays.name, poll_config(WHO), months)
-    assert launches.top_lists(WHO) == (refresh_top_lists.name, top_list_config(WHO), {})
-    assert launches.metadata(now.date()) == (refresh_metadata.name, metadata_config(CALLS_A_RUN), months)
-    assert launches.CALLS == CALLS_A_RUN
-
-
-# Whose accounts are the demo's
+# The accounts that the demo links
 
 
 @pytest.fixture
@@ -193,8 +178,8 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     )
 
 
-def an_offer(*not_exports: str) -> Offer:
-    return Offer((), (), not_exports, frozenset(), date(2025, 12, 31))
+def a_sample(*namesakes: str) -> SampleUpload:
+    return SampleUpload((), (), namesakes, frozenset(), date(2025, 12, 31))
 
 
 def link(conn: Connection, name: str, spotify_id: str) -> None:
@@ -203,9 +188,9 @@ def link(conn: Connection, name: str, spotify_id: str) -> None:
     save_authorization(conn, user.user_id, Authorization(b"kept", b"kept", now, scopes=[]), now)
 
 
-def test_the_demo_asks_its_simulator_whatever_the_settings_name(conn: Connection, settings: Settings) -> None:
-    plan = plan_spotify(conn, settings, an_offer("bela"))
-    assert plan.listeners == ("ada", "chandra")
+def test_the_demo_asks_its_simulator_and_not_the_spotify_of_the_settings(conn: Connection, settings: Settings) -> None:
+    plan = plan_spotify(conn, settings, a_sample("bela"))
+    assert plan.users == ("ada", "chandra")
     assert plan.settings.spotify_api_url == plan.settings.spotify_accounts_url
     assert plan.settings.spotify_api_url.startswith("http://127.0.0.1:")
     assert (plan.settings.spotify_client_id, plan.settings.spotify_client_secret) == ("demo", "")
@@ -214,26 +199,32 @@ def test_the_demo_asks_its_simulator_whatever_the_settings_name(conn: Connection
     assert "2025-12-31" in simulator.arguments
 
 
-def test_accounts_that_are_really_linked_are_left_alone_and_never_shown_to_the_simulator(
-    conn: Connection, settings: Settings
-) -> None:
+def test_the_demo_runs_no_simulator_while_a_real_account_is_linked(conn: Connection, settings: Settings) -> None:
     link(conn, "anna", "anna-on-spotify")
-    plan = plan_spotify(conn, settings, an_offer())
-    assert (plan.companions, plan.listeners) == ((), ())
+    plan = plan_spotify(conn, settings, a_sample())
+    assert (plan.companions, plan.users) == ((), ())
     assert plan.settings.spotify_client_id == ""
     assert "anna" in (plan.refusal or "")
 
 
-def test_what_a_killed_demo_left_linked_is_unlinked_by_the_next(conn: Connection, settings: Settings) -> None:
+def test_the_next_demo_unlinks_accounts_that_a_killed_demo_left_linked(conn: Connection, settings: Settings) -> None:
     link(conn, "anna", "anna-on-spotify")
     link(conn, "ada", min(simulated_ids()))
-    with nobody_stays_linked(settings):
+    with no_simulated_account_stays_linked(settings):
         assert [account.name for account in list_accounts(conn)] == ["anna"]
         link(conn, "ada", min(simulated_ids()))
     assert [account.name for account in list_accounts(conn)] == ["anna"]
 
 
-def test_nobody_is_linked_whose_history_is_not_the_samples(conn: Connection, settings: Settings) -> None:
-    plan = plan_spotify(conn, settings, an_offer(*WHO))
+def test_users_with_another_history_than_the_sample_are_not_linked(conn: Connection, settings: Settings) -> None:
+    plan = plan_spotify(conn, settings, a_sample(*USERS))
     assert plan.companions == ()
-    assert "nobody to link" in (plan.refusal or "")
+    assert "no account is linked" in (plan.refusal or "")
+
+
+def test_a_simulator_that_refuses_or_is_gone_ends_the_demo_with_its_own_error(settings: Settings) -> None:
+    with Simulator(Setup(users=1)) as simulator:
+        plan = SpotifyPlan(settings.model_copy(update={"spotify_api_url": simulator.url}), (), ())
+        assert calls_by_group(plan) == {}
+    with pytest.raises(DemoFailed, match="the simulated Spotify"):
+        calls_by_group(plan)

@@ -53,7 +53,7 @@ def test_processes_that_poll_at_the_same_time_ask_for_each_user_once(harness: Ha
     polled = [name for process in processes for name in process.communicate(timeout=60)[0].split()]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(polled) == sorted(LISTENERS)
-    asked_for = sorted(str(request.listener) for request in harness.control.requests("/v1/"))
+    asked_for = sorted(str(request.user) for request in harness.control.requests("/v1/"))
     assert asked_for == sorted(LISTENERS)
     for user in users:
         assert harness.stored(user) == keys_of(harness.control.shown(user.name))

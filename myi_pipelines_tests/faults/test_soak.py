@@ -51,7 +51,7 @@ TOKEN_BEGINS = re.compile(rb"(?=([AB]Q[A-Za-z0-9_-]{60}))")
 
 @pytest.fixture
 def stage(database_url: str, tmp_path: Path) -> Iterator[Stage]:
-    setup = Setup(seed=SEED, listeners=5, start=STARTS, client_id=CLIENT_ID, token_lifetime=12 * 3600)
+    setup = Setup(seed=SEED, users=5, start=STARTS, client_id=CLIENT_ID, token_lifetime=12 * 3600)
     with Simulator(setup) as simulator, open_stage(simulator, database_url, tmp_path, Random(SEED)) as opened:
         yield opened
 
@@ -135,7 +135,7 @@ def live(
             stage.control.clear_faults()
         stage.log_in_again()
         tasks = tasks_at(stage, tick)
-        heard = {name: len(plays) for name, plays in stage.simulator.spotify.told.items()}
+        heard = {name: len(plays) for name, plays in stage.simulator.spotify.delivered.items()}
         interrupted = len(stage.interrupted)
         if not tasks:
             continue
@@ -149,7 +149,7 @@ def live(
                 next_kill = next(kills, TICKS)
             stage.work(tasks, hands=hands, killable=killable)
         if len(stage.interrupted) == interrupted:  # Else a reply may have gone to the grave with a worker.
-            for name, plays in stage.simulator.spotify.told.items():
+            for name, plays in stage.simulator.spotify.delivered.items():
                 new = list(plays)[heard[name] :]
                 told[name].update((track_id, played_at) for track_id, played_at in new if track_id)
     stage.work(["enrich", "derive"])

@@ -66,7 +66,7 @@ class Harness:
 
     def other_listener(self, than: int) -> str:
         """A listener at Spotify who is not this user."""
-        return next(one.name for one in self.control.listeners() if one.spotify_id != self.account(than).spotify_id)
+        return next(one.name for one in self.control.users() if one.spotify_id != self.account(than).spotify_id)
 
     def account(self, user_id: int) -> Account:
         [found] = [one for one in spotify_accounts.list_accounts(self.conn) if one.user_id == user_id]
@@ -83,7 +83,7 @@ def open_harness(database_url: str, redis_url: str, folder: Path, *, listeners: 
     """A harness whose key file is in ``folder``."""
     key_file = folder / "encryption.key"
     with (
-        Simulator(Setup(listeners=listeners, client_id=CLIENT_ID)) as simulator,
+        Simulator(Setup(users=listeners, client_id=CLIENT_ID)) as simulator,
         closing(Gate(redis_url, 10_000, 10_000)) as gate,
         closing(SpotifyClient(gate, simulator.url, timeout_seconds=5)) as client,
         connect(database_url) as conn,

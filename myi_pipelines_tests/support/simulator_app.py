@@ -1,4 +1,4 @@
-"""An app that talks to the simulator with bare requests, as the tests of this folder need it."""
+"""An app that calls the simulator with plain HTTP requests, for the simulator's own tests."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ SCOPES = "user-read-recently-played user-top-read"
 
 
 def authorize_url(simulator: Simulator, **changes: str | None) -> str:
-    """A correct authorization request but for some changes; None leaves a parameter out."""
+    """A correct authorization request with some changes; None leaves a parameter out."""
     query = {
         "client_id": CLIENT_ID,
         "response_type": "code",
@@ -34,8 +34,8 @@ def returned(redirected_url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(redirected_url).query).items()}
 
 
-def new_code(simulator: Simulator, listener: str, **changes: str | None) -> str:
-    return returned(simulator.control.approve(authorize_url(simulator, **changes), listener))["code"]
+def new_code(simulator: Simulator, user: str, **changes: str | None) -> str:
+    return returned(simulator.control.approve(authorize_url(simulator, **changes), user))["code"]
 
 
 def token(simulator: Simulator, **form: str) -> requests.Response:
@@ -52,7 +52,7 @@ def refresh(simulator: Simulator, refresh_token: str, **changes: str) -> request
 
 
 class Linked(NamedTuple):
-    """A listener's tokens, and calls made with them."""
+    """A user's tokens, and calls made with them."""
 
     simulator: Simulator
     access: str
@@ -74,6 +74,6 @@ class Linked(NamedTuple):
         return self.json("/v1/me/player/recently-played", **params)
 
 
-def link(simulator: Simulator, listener: str, **changes: str | None) -> Linked:
-    reply = exchange(simulator, new_code(simulator, listener, **changes)).json()
+def link(simulator: Simulator, user: str, **changes: str | None) -> Linked:
+    reply = exchange(simulator, new_code(simulator, user, **changes)).json()
     return Linked(simulator, reply["access_token"], reply["refresh_token"])

@@ -1,4 +1,4 @@
-"""The simulated Spotify as fixtures: a server of the test's own, whose clock stands still until it is moved."""
+"""The simulated Spotify as fixtures: a server for one test, whose clock stands still until the test moves it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,13 +12,13 @@ CLOCK_STARTS = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Five listeners and an app in Development Mode, on Monday 2 March 2026 at noon."""
-    with Simulator(Setup(listeners=5, start=CLOCK_STARTS)) as running:
+    """Five users and an app in Development Mode, on Monday 2 March 2026 at noon."""
+    with Simulator(Setup(users=5, start=CLOCK_STARTS)) as running:
         yield running
 
 
 @pytest.fixture
 def extended_simulator() -> Iterator[Simulator]:
     """The same with an app in extended mode."""
-    with Simulator(Setup(listeners=5, start=CLOCK_STARTS, mode=Mode.EXTENDED)) as running:
+    with Simulator(Setup(users=5, start=CLOCK_STARTS, mode=Mode.EXTENDED)) as running:
         yield running

@@ -87,7 +87,7 @@ def calls_made(simulator: Simulator, path: str, expected: int) -> int:
 
 @pytest.fixture
 def listener(simulator: Simulator) -> str:
-    return simulator.control.listeners()[0].name
+    return simulator.control.users()[0].name
 
 
 @pytest.fixture

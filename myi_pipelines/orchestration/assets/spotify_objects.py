@@ -11,12 +11,11 @@ from pydantic import Field
 from myi_pipelines.orchestration.assets.metadata import markdown_table
 from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.names import CALLS_A_RUN
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
-
-CALLS_A_RUN = 100
 
 SPOTIFY_OBJECTS_SPEC = table_spec(
     "spotify_objects",

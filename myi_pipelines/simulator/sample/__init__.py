@@ -1,6 +1,6 @@
-"""The demo's sample history: seeded, made-up listeners whose exports look like Spotify's.
+"""The demo's sample history: seeded, made-up users whose exports look like Spotify's.
 
-Writes files and knows nothing of the warehouse; the same arguments give the same bytes.
+Writes files and does not know the warehouse. The same arguments give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ from random import Random
 from typing import NamedTuple
 
 from myi_pipelines.simulator.sample.export_writer import PACKINGS
+from myi_pipelines.simulator.sample.made_up_music import make_catalog
 from myi_pipelines.simulator.sample.made_up_plays import PROFILES, listen
-from myi_pipelines.simulator.sample.names import make_catalog
 
-__all__ = ["SampleListener", "write_sample"]
+__all__ = ["SampleUser", "write_sample"]
 
 
-class SampleListener(NamedTuple):
+class SampleUser(NamedTuple):
     name: str
     timezone: str
     files: tuple[Path, ...]
 
 
 def write_sample(
-    folder: Path, *, seed: int = 7, listeners: int = 3, years: int = 6, plays: int = 60_000, end: date
-) -> list[SampleListener]:
-    """Write each listener's exports into `folder/<name>/`, in all about `plays` plays over `years` years up to `end`.
+    folder: Path, *, seed: int = 7, users: int = 3, years: int = 6, plays: int = 60_000, end: date
+) -> list[SampleUser]:
+    """Write each user's exports into `folder/<name>/`, in all about `plays` plays over `years` years up to `end`.
 
-    `end` is the last day with plays. Raises ValueError for numbers that make no history.
+    `end` is the last day with plays. Raises ValueError for numbers out of range.
 
     >>> from tempfile import mkdtemp
     >>> [one.name for one in write_sample(Path(mkdtemp()), years=1, plays=300, end=date(2025, 10, 31))]
     ['ada', 'bela', 'chandra']
     """
-    if not 1 <= listeners <= len(PROFILES) or not 1 <= years <= 15 or plays < 100 * listeners:
-        raise ValueError(f"1 to {len(PROFILES)} listeners, 1 to 15 years and 100 plays a listener or more, please")
+    if not 1 <= users <= len(PROFILES) or not 1 <= years <= 15 or plays < 100 * users:
+        raise ValueError(f"1 to {len(PROFILES)} users, 1 to 15 years and 100 plays a user or more")
     start = end - timedelta(days=round(365.25 * years) - 1)
     catalog = make_catalog(Random(f"{seed} music"), start, end)
-    chosen = PROFILES[:listeners]
+    chosen = PROFILES[:users]
     shares = sum(profile.share for profile in chosen)
     written = []
     for profile in chosen:
@@ -46,5 +46,5 @@ def write_sample(
         heard = listen(rng, profile, catalog, start, end, round(plays * profile.share / shares))
         (folder / profile.name).mkdir(parents=True, exist_ok=True)
         files = PACKINGS[profile.packing](folder / profile.name, profile, heard, end)
-        written.append(SampleListener(profile.name, profile.timezone, tuple(files)))
+        written.append(SampleUser(profile.name, profile.timezone, tuple(files)))
     return written

@@ -1,6 +1,6 @@
-"""Packs a listener's plays the way Spotify does: rows in each era's keys, members, folders, ZIPs.
+"""Packs a user's plays the way Spotify does: rows in each era's keys, members, folders, ZIPs.
 
-Formats only; what was played and when is decided in `listening`.
+Only formats belong here; `made_up_plays` decides what was played, and when.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from random import Random
 from typing import NamedTuple, TypeAlias
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from myi_pipelines.simulator.sample.made_up_music import Chapter, Episode, Song
 from myi_pipelines.simulator.sample.made_up_plays import Heard, LocalFile, Profile
-from myi_pipelines.simulator.sample.names import Chapter, Episode, Song
 
 Value: TypeAlias = str | int | bool | None
 Row: TypeAlias = dict[str, Value]
@@ -30,7 +30,7 @@ PDF = (
 
 
 class Era(NamedTuple):
-    """What an extended export looked like when it was asked for."""
+    """The form of extended exports in one period."""
 
     folder: str
     audio: str  # of the form in which members are named
@@ -51,10 +51,10 @@ TERSE = NEW._replace(has_audiobooks=False, indent="")  # 2024: no audiobook keys
 
 
 class Zip:
-    """A ZIP whose bytes depend on nothing but what is written: every member carries the same date."""
+    """A ZIP whose bytes depend only on its content: every member has the same date."""
 
     def __init__(self, path: Path, made: date) -> None:
-        self._stamp = (made.year, made.month, made.day, 12, 0, 0)
+        self._made_at = (made.year, made.month, made.day, 12, 0, 0)
         self._file = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
 
     def __enter__(self) -> Zip:
@@ -64,7 +64,7 @@ class Zip:
         self._file.close()
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
-        member = ZipInfo(name, self._stamp)
+        member = ZipInfo(name, self._made_at)
         member.compress_type, member.create_system, member.external_attr = ZIP_DEFLATED, 3, 0o600 << 16
         with self._file.open(member, "w") as out:
             for part in parts:
@@ -81,7 +81,7 @@ def _iso(seconds: int) -> str:
 
 
 def _offline_timestamp(play: Heard, era: Era) -> int | None:
-    """Where Spotify kept the device's clock: always for offline plays, of late for all; junk and nulls elsewhere."""
+    """The device's time: always there for offline plays, recently for all plays; elsewhere junk or null."""
     if play.offline:
         return play.started_ms // era.clock_unit if play.knows_start else 0
     if era.clock_unit == 1:
@@ -148,7 +148,7 @@ def _literal(value: Value) -> str:
 
 
 def _array(rows: Iterable[Row], indent: str) -> Iterator[bytes]:
-    """A JSON array, row by row: pretty-printed, or on one line where there is no indent."""
+    """A JSON array, row by row: indented, or on one line without an indent."""
     newline, colon = ("\n", ": ") if indent else ("", ":")
     before, between = newline + indent, f",{newline}{indent * 2}"
     yield b"["
@@ -192,7 +192,7 @@ def _account_row(play: Heard) -> tuple[str, Row] | None:
 
 
 def _unrelated(profile: Profile, plays: Sequence[Heard]) -> dict[str, object]:
-    """The other JSON that comes with account data; none of it is history."""
+    """The other JSON files of account data, which contain no history."""
     songs = sorted({play.thing for play in plays[-400:] if isinstance(play.thing, Song)})[:40]
     tracks = [
         {"artist": s.artist, "album": s.album, "track": s.title, "uri": f"spotify:track:{s.spotify_id}"} for s in songs
@@ -222,14 +222,14 @@ def _write_account(path: Path, profile: Profile, plays: Sequence[Heard], made: d
 
 
 def _pack_new(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Path]:
-    """One extended export of everything."""
+    """One extended export of all plays."""
     path = folder / "my_spotify_data.zip"
     _write_extended(path, profile, plays, NEW, end)
     return [path]
 
 
 def _pack_old_and_new(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Path]:
-    """An export asked for years ago, in the keys of its time, and today's, which has all of its plays again."""
+    """An export of years ago, with the keys of that time, and one of today, which repeats all of its plays."""
     cut = plays[len(plays) * 2 // 5].logged_at
     before = [play for play in plays if play.logged_at <= cut]
     path = folder / "my_spotify_data_old.zip"
@@ -238,7 +238,7 @@ def _pack_old_and_new(folder: Path, profile: Profile, plays: Sequence[Heard], en
 
 
 def _pack_with_account_data(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Path]:
-    """An extended export that ends weeks ago, and the account data of the last year, which is quicker to get."""
+    """An extended export that ends weeks ago, and the account data of the last year, which Spotify sends sooner."""
     last = plays[-1].logged_at
     extended, account = folder / "my_spotify_data.zip", folder / "my_spotify_data (1).zip"
     _write_extended(extended, profile, [play for play in plays if play.logged_at < last - 24 * 86_400], TERSE, end)

@@ -1,6 +1,6 @@
-"""Who listens to what and when: turns the made-up music into one listener's history, second by second.
+"""What a made-up user plays, and when: turns the made-up music into one user's history.
 
-Habits, favourites and time zones belong here; how Spotify would write a play down is the business of `packing`.
+Habits, favourites and time zones belong here; `export_writer` decides how Spotify writes a play.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from myi_pipelines.simulator.sample.names import RELINKED_AFTER, Album, Artist, Catalog, Chapter, Episode, Song
+from myi_pipelines.simulator.sample.made_up_music import RELINKED_AFTER, Album, Artist, Catalog, Chapter, Episode, Song
 
 HOUR_MS = 3_600_000
 
@@ -29,13 +29,13 @@ Thing: TypeAlias = Song | Episode | Chapter | LocalFile | None  # None: a row th
 
 
 class Heard(NamedTuple):
-    """One play as the listener's device saw it, before any export's conventions."""
+    """One play as the user's device saw it, before any export's conventions."""
 
     thing: Thing
     track_id: str | None  # which of a relinked song's ids was played
     started_ms: int  # Unix time on the device's clock
     ms_played: int
-    logged_at: int  # Unix seconds when Spotify took note: the end of the play, or for offline plays the upload
+    logged_at: int  # Unix seconds when Spotify recorded it: the end of the play, or the upload of an offline play
     platform: str
     country: str
     address: str
@@ -50,12 +50,12 @@ class Heard(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A listener's habits. Hours and weekdays are relative weights in local time, Monday first."""
+    """A user's habits. Hours and weekdays are relative weights in local time, Monday first."""
 
     name: str
     timezone: str
     share: float  # of all plays
-    packing: str  # how the history reaches the user: see `packing.PACKINGS`
+    packing: str  # how the history reaches the user: see `export_writer.PACKINGS`
     country: str
     trips: tuple[str, ...]
     platforms: tuple[str, ...]  # from the first year's to the last year's
@@ -112,7 +112,7 @@ PROFILES = (
 
 
 class Taste:
-    """What one listener would put on in each month: artists come and go, a few songs are on repeat."""
+    """What one user likes in each month: artists come and go, a few songs are on repeat."""
 
     def __init__(self, rng: Random, profile: Profile, catalog: Catalog, start: date, end: date) -> None:
         self.months = (end.year - start.year) * 12 + end.month - start.month + 1
@@ -124,7 +124,7 @@ class Taste:
         self.repeats = self._repeats(rng)
 
     def _artist_weights(self, rng: Random, profile: Profile) -> list[list[float]]:
-        # When the listener is fondest of an artist, for how long, and how much; many they never come across.
+        # The time of an artist's peak, its width and its height; the height of many artists is 0.
         lives = [(rng.uniform(-0.1, 1.1), rng.uniform(0.05, 0.3), _fondness(rng, artist)) for artist in self.artists]
         weights = []
         for month in range(self.months):
@@ -137,7 +137,7 @@ class Taste:
         return weights
 
     def _repeats(self, rng: Random) -> list[list[Song]]:
-        """A handful of songs a month that are played far too often; some stay for the next month."""
+        """Five songs a month that are played very often; some stay for the next month."""
         found: list[list[Song]] = []
         for month in range(self.months):
             kept = [song for song in (found[-1] if found else []) if rng.random() < 0.55]
@@ -161,7 +161,7 @@ class Taste:
         return self.songs[artist][bisect(weights, rng.random() * weights[count - 1], 0, count - 1)]
 
     def album(self, rng: Random, artist: int, month: int) -> Album:
-        """An album that is out; the newest one more often than not."""
+        """A released album; in half of the cases the newest."""
         released = self._released(self.artists[artist], month)
         return released[-1] if rng.random() < 0.5 else rng.choice(released)
 
@@ -196,7 +196,7 @@ def _offset(day: date, zone: ZoneInfo) -> timedelta | None:
 def _session_starts(
     rng: Random, profile: Profile, start: date, end: date, plays: int
 ) -> Iterator[tuple[datetime, int]]:
-    """Local starts and lengths of sessions that come to about `plays` rows, in the order of their days."""
+    """Local starts and lengths of sessions that make about `plays` rows in total, in the order of their days."""
     zone = ZoneInfo(profile.timezone)
     days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
     of_year = {year: rng.lognormvariate(0, 0.25) for year in range(start.year, end.year + 1)}
@@ -209,14 +209,14 @@ def _session_starts(
     ]  # fmt: skip
     changes, owed, total = set(clock_changes(zone, start, end)), 0.0, sum(weights)
     for day, weight in zip(days, weights, strict=True):
-        owed += 1.03 * plays * weight / total  # podcasts and the like end before a session does
+        owed += 1.03 * plays * weight / total  # sessions with podcasts end early
         sessions: list[tuple[time, int]] = []
         hours = profile.free_hours if day.weekday() >= 5 else profile.work_hours
         while owed > 0:
             length = min(45, max(1, round(rng.lognormvariate(2.0, 0.75))))
             owed -= length
             sessions.append((time(rng.choices(range(24), hours)[0], rng.randrange(60), rng.randrange(60)), length))
-        if day in changes:  # a night owl's session right through the missing or repeated hour
+        if day in changes:  # a session through the missing or repeated hour
             owed -= 20
             sessions.append((time(1, 20, rng.randrange(60)), 20))
         for begins, length in sorted(sessions):
@@ -288,7 +288,7 @@ def _things(
 
 
 def _trips(rng: Random, profile: Profile, start: date, end: date) -> dict[date, str]:
-    """Days abroad: about two trips a year, to the countries the listener likes."""
+    """Days abroad: about two trips a year, to the countries of the profile."""
     trips: dict[date, str] = {}
     for _ in range(max(1, 2 * (end - start).days // 365)):
         first, country = start + timedelta(days=rng.randrange((end - start).days)), rng.choice(profile.trips)
@@ -297,7 +297,7 @@ def _trips(rng: Random, profile: Profile, start: date, end: date) -> dict[date, 
 
 
 def listen(rng: Random, profile: Profile, catalog: Catalog, start: date, end: date, plays: int) -> list[Heard]:
-    """About `plays` plays of one listener between two dates, both included, in the order in which Spotify took note."""
+    """About `plays` plays of one user between two dates, both included, in the order in which Spotify recorded them."""
     taste, trips = Taste(rng, profile, catalog, start, end), _trips(rng, profile, start, end)
     limit = int(datetime.combine(end + timedelta(days=1), time(), UTC).timestamp()) - 1
     span, cursor, heard = (end - start).days + 1, 0, list[Heard]()
@@ -334,7 +334,7 @@ def _play_through(
 
 
 def _uploaded_later(rng: Random, session: list[Heard], ended_ms: int) -> list[Heard]:
-    """The same plays, known to Spotify only when the device was back online: hours or days later, within seconds."""
+    """The same plays as Spotify gets them when the device is online again: hours or days later, within seconds."""
     delay = rng.randrange(HOUR_MS // 2, 60 * HOUR_MS) if rng.random() < 0.8 else rng.randrange(1_000, 60_000)
     online = (ended_ms + delay) // 1000
     return [play._replace(logged_at=online + n // 5) for n, play in enumerate(session)]

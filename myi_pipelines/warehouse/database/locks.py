@@ -51,12 +51,12 @@ class Lock(IntEnum):
     """Key: the job. Held by the process that works on it: while it is held, the job is alive."""
     TOP_LISTS = auto()
     """Key: the user. One refresh of a user's top lists at a time."""
+    LINKING = auto()
+    """One Spotify account is linked to a user at a time."""
     SPOTIFY_AUTH = auto()
     """Key: the user. One refresh of a token, login or logout of a user at a time."""
     ENCRYPTION_KEY = auto()
     """Shared: the stored tokens can be read with the key. Exclusive: the key changes."""
-    LINKING = auto()
-    """One Spotify account is linked to a user at a time."""
     CATALOG = auto()
     """Shared: the catalog stays as it is. Exclusive: it takes in names and payloads, or a month is rebuilt."""
     ARCHIVE = auto()
@@ -97,14 +97,13 @@ def shared(lock: Lock, *key: object) -> Request:
     return Request(lock, key, is_shared=True)
 
 
-before_waiting: Callable[[Connection, Request], None] | None = None
-"""Called before a session waits for a lock. The tests set it to check the order."""
+before_waiting: Callable[[Connection, Sequence[Request]], None] | None = None
+"""Called before a session waits for locks, with all locks of one call. The tests set it to check the order."""
 
 
 def acquire(conn: Connection, *requests: Request) -> None:
     """Wait for locks, in the order given and in one round trip, and hold them until the transaction ends."""
-    for request in requests:
-        _announce(conn, request)
+    _announce(conn, requests)
     names = [request.name for request in requests]
     conn.execute(statement("locks/acquire"), {"names": names, "shared": [request.is_shared for request in requests]})
 
@@ -117,7 +116,7 @@ def holding(conn: Connection, *requests: Request) -> Iterator[None]:
         return
     first, *others = requests
     suffix = "_shared" if first.is_shared else ""
-    _announce(conn, first)
+    _announce(conn, [first])
     conn.execute(_call(f"pg_advisory_lock{suffix}"), [first.name])
     try:
         with holding(conn, *others):
@@ -173,9 +172,9 @@ def lock_tables(
             time.sleep(random.uniform(*PAUSE_SECONDS))
 
 
-def _announce(conn: Connection, request: Request) -> None:
+def _announce(conn: Connection, requests: Sequence[Request]) -> None:
     if before_waiting is not None:
-        before_waiting(conn, request)
+        before_waiting(conn, requests)
 
 
 def _call(function: str) -> sql.Composed:

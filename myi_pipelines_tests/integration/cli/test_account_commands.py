@@ -33,7 +33,7 @@ assert requests.get(answer, timeout=5).status_code == 200
 
 @pytest.fixture
 def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    with Simulator(Setup(listeners=2, client_id="my-client")) as running:
+    with Simulator(Setup(users=2, client_id="my-client")) as running:
         monkeypatch.setenv("MYI_SPOTIFY_CLIENT_ID", "my-client")
         monkeypatch.setenv("MYI_SPOTIFY_ACCOUNTS_URL", running.url)
         monkeypatch.setenv("MYI_SPOTIFY_API_URL", running.url)
@@ -103,7 +103,7 @@ def login_by_paste(answers: Callable[[str], list[str]]) -> Finished:
 
 
 def first_listener(simulator: Simulator) -> str:
-    return simulator.control.listeners()[0].name
+    return simulator.control.users()[0].name
 
 
 def test_a_login_links_the_account_and_lists_it(

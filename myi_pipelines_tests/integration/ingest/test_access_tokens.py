@@ -293,7 +293,7 @@ def test_a_request_for_any_account_tries_the_next_account_after_a_refusal(harnes
     other = harness.login(harness.other_listener(than=user_id)).user_id
     [first, second] = [user.user_id for user in spotify_accounts.linked_users(harness.conn)]
     users = {harness.account(user).spotify_id: user for user in (first, second)}
-    [listener] = [one.name for one in harness.control.listeners() if users[one.spotify_id] == first]
+    [listener] = [one.name for one in harness.control.users() if users[one.spotify_id] == first]
     tokens = harness.tokens()
 
     def user_of_call() -> int:
@@ -301,7 +301,7 @@ def test_a_request_for_any_account_tries_the_next_account_after_a_refusal(harnes
 
     assert {user_id, other} == {first, second}
     assert user_of_call() == first
-    harness.control.fault("forbidden_not_registered", path_prefix="/v1/me", listener=listener, times=None)
+    harness.control.fault("forbidden_not_registered", path_prefix="/v1/me", user=listener, times=None)
     harness.control.clear_requests()
     assert [user_of_call(), user_of_call()] == [second, second]
     assert [request.status for request in harness.control.requests("/v1/me")] == [403, 200, 200]
@@ -400,9 +400,7 @@ def test_a_logout_waits_for_a_refresh_and_deletes_its_tokens(harness: Harness, u
 
 
 def test_a_refresh_does_not_overwrite_a_login_in_the_meantime(harness: Harness, user_id: int) -> None:
-    [listener] = [
-        one.name for one in harness.control.listeners() if one.spotify_id == harness.account(user_id).spotify_id
-    ]
+    [listener] = [one.name for one in harness.control.users() if one.spotify_id == harness.account(user_id).spotify_id]
     harness.control.advance(timedelta(hours=2))
     harness.control.revoke(listener)
     harness.control.fault("hang", path_prefix="/api/token", seconds=0.5)

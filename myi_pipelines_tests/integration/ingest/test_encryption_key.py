@@ -36,7 +36,7 @@ def harness(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Harne
 @pytest.fixture
 def plain(harness: Harness) -> dict[int, str]:
     """Three linked accounts and their refresh tokens."""
-    linked = [harness.login(one.name).user_id for one in harness.control.listeners()]
+    linked = [harness.login(one.name).user_id for one in harness.control.users()]
     return {user_id: harness.refresh_token(user_id) for user_id in linked}
 
 

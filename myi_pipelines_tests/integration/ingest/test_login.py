@@ -112,10 +112,10 @@ def test_a_login_links_an_existing_user_and_finds_it_again(harness: Harness) -> 
 
 def test_accounts_without_account_ids_are_distinguished(harness: Harness) -> None:
     harness.control.fault("omit_account_id", times=None)
-    [one, two] = [harness.login(listener.name).user_id for listener in harness.control.listeners()]
+    [one, two] = [harness.login(listener.name).user_id for listener in harness.control.users()]
     assert one != two
     harness.control.clear_faults()
-    assert [harness.login(listener.name).user_id for listener in harness.control.listeners()] == [one, two]
+    assert [harness.login(listener.name).user_id for listener in harness.control.users()] == [one, two]
 
 
 def test_two_logins_at_the_same_time_create_one_user(harness: Harness) -> None:

@@ -83,7 +83,7 @@ def test_every_play_of_a_day_is_stored_once_with_few_calls(harness: Harness) -> 
     assert {request.status for request in requests} == {200}
     assert len(requests) == polls
     for user in users:
-        at = [request.at for request in requests if request.listener == user.name]
+        at = [request.at for request in requests if request.user == user.name]
         assert min(after - before for before, after in pairwise(at)) >= COOLDOWN
         assert 72 <= len(at) <= 290
     assert len(requests) <= harness.quota.calls_per_day
@@ -356,7 +356,7 @@ def test_temporary_faults_lose_no_play(harness: Harness) -> None:
     for user in users:
         true_plays = [play for play in harness.control.plays(user.name, began, harness.now) if play.counts]
         assert [key for key in harness.stored(user) if key[0] > began] == keys_of(true_plays)
-        assert set(keys_of(harness.control.told(user.name))) >= set(keys_of(true_plays))
+        assert set(keys_of(harness.control.delivered(user.name))) >= set(keys_of(true_plays))
     assert harness.conn.execute("SELECT count(*) FROM possible_gaps").fetchone() == (0,)
 
 
@@ -372,7 +372,7 @@ def test_a_forbidden_user_is_tried_rarely_and_others_are_polled(
     harness: Harness, kind: str, error: str, wait: timedelta
 ) -> None:
     ada, bela = harness.link("ada", "bela")
-    harness.control.fault(kind, times=None, listener="bela")
+    harness.control.fault(kind, times=None, user="bela")
     polled = {one.user: one for one in harness.poll()}
     assert (polled["ada"].added, polled["ada"].error) == (50, None)
     assert error in str(polled["bela"].error)
@@ -393,7 +393,7 @@ def test_a_forbidden_user_is_tried_rarely_and_others_are_polled(
 @pytest.mark.parametrize("kind", ["server_error", "drop", "html_200", "garbage_json", "forbidden", "unauthorized"])
 def test_one_users_failure_does_not_affect_other_users(harness: Harness, kind: str) -> None:
     users = harness.link("ada", "bela", "chandra", "dalia", "emeka")
-    harness.control.fault(kind, times=None, listener="chandra")
+    harness.control.fault(kind, times=None, user="chandra")
     polled = {one.user: one for one in harness.poll()}
     assert [name for name, one in polled.items() if one.error] == ["chandra"]
     for user in users:

@@ -175,7 +175,7 @@ def test_the_metadata_of_a_failed_refresh_lands(harness: Harness) -> None:
 
 def test_one_users_failure_does_not_affect_other_users(harness: Harness) -> None:
     users = harness.link("ada", "bela", "chandra")
-    harness.control.fault("forbidden_not_registered", path_prefix=TOP, times=None, listener="bela")
+    harness.control.fault("forbidden_not_registered", path_prefix=TOP, times=None, user="bela")
     refreshed = {one.user: one for one in harness.refresh_due()}
     assert [name for name, one in refreshed.items() if one.error] == ["bela"]
     assert [len(shown(harness, user, "artist", "LONG_TERM")) for user in users] == [50, 0, 50]

@@ -36,7 +36,7 @@ from myi_pipelines_tests.support.dagster_harness import Harness, contents, count
 @pytest.fixture
 def spotify() -> Iterator[Simulator]:
     """Three listeners, some hours of whose listening lie behind them, at the clock that everybody has."""
-    with Simulator(Setup(listeners=3)) as running:
+    with Simulator(Setup(users=3)) as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""The accounts service: what a listener is asked, and which tokens the app then gets or does not."""
+"""The accounts service: the page for the user, and which tokens the app gets, or why it gets none."""
 
 from datetime import timedelta
 
@@ -32,14 +32,14 @@ def test_a_code_is_exchanged_for_tokens_and_state_comes_back(simulator: Simulato
     assert (payload["token_type"], payload["expires_in"], payload["scope"]) == ("Bearer", 3600, SCOPES)
 
 
-def test_a_listener_may_say_no(simulator: Simulator) -> None:
+def test_a_user_may_refuse(simulator: Simulator) -> None:
     back = simulator.control.approve(authorize_url(simulator), "ada", deny=True)
     assert returned(back) == {"error": "access_denied", "state": "a state"}
 
 
-def test_the_page_has_a_button_for_each_listener(simulator: Simulator) -> None:
+def test_the_page_has_a_button_for_each_user(simulator: Simulator) -> None:
     page = requests.get(authorize_url(simulator, scope="user-top-read <b>"), timeout=10).text
-    assert [f'name="listener" value="{one.name}"' in page for one in simulator.control.listeners()] == [True] * 5
+    assert [f'name="user" value="{one.name}"' in page for one in simulator.control.users()] == [True] * 5
     assert "Your top artists and tracks" in page
     assert "<b>" not in page
 
@@ -55,7 +55,7 @@ def test_the_page_has_a_button_for_each_listener(simulator: Simulator) -> None:
         ({"code_challenge_method": "plain"}, "code_challenge_method must be S256"),
     ],
 )
-def test_a_wrong_request_shows_a_page_and_sends_nobody_back(
+def test_a_wrong_request_shows_a_page_and_does_not_redirect(
     simulator: Simulator, changes: dict[str, str | None], says: str
 ) -> None:
     with pytest.raises(ControlRefused, match=says):
@@ -63,7 +63,7 @@ def test_a_wrong_request_shows_a_page_and_sends_nobody_back(
 
 
 @pytest.mark.parametrize("uri", ["https://myi.example/auth/callback", "http://[::1]:3001/auth/callback"])
-def test_https_and_loopback_addresses_may_be_sent_back_to(simulator: Simulator, uri: str) -> None:
+def test_https_and_loopback_redirect_addresses_are_accepted(simulator: Simulator, uri: str) -> None:
     assert simulator.control.approve(authorize_url(simulator, redirect_uri=uri), "ada").startswith(f"{uri}?code=")
 
 
@@ -112,8 +112,8 @@ def test_pkce_needs_its_verifier_and_a_code_without_pkce_the_secret(simulator: S
     assert requests.post(f"{simulator.url}/api/token", data=again, auth=("app", "secret"), timeout=10).ok
 
 
-def test_only_the_one_app_is_known_where_the_setup_names_it() -> None:
-    with Simulator(Setup(listeners=1, client_id="app", client_secret="right")) as simulator:
+def test_a_setup_that_names_an_app_knows_only_that_app() -> None:
+    with Simulator(Setup(users=1, client_id="app", client_secret="right")) as simulator:
         linked = link(simulator, "ada")
         assert refresh(simulator, linked.refresh, client_secret="wrong").json()["error"] == "invalid_client"
         assert refresh(simulator, linked.refresh, client_id="other").json()["error"] == "invalid_client"
@@ -129,7 +129,7 @@ def test_a_refresh_gives_a_new_access_token_and_the_old_refresh_token(simulator:
     assert linked._replace(access=payload["access_token"]).get("/v1/me").ok
 
 
-def test_access_tokens_live_an_hour(simulator: Simulator) -> None:
+def test_access_tokens_expire_after_an_hour(simulator: Simulator) -> None:
     linked = link(simulator, "ada")
     simulator.control.advance(timedelta(minutes=59, seconds=59))
     assert linked.get("/v1/me").ok
@@ -140,8 +140,8 @@ def test_access_tokens_live_an_hour(simulator: Simulator) -> None:
     assert 'error="invalid_token"' in reply.headers["WWW-Authenticate"]
 
 
-def test_access_tokens_live_by_real_time_where_the_setup_says_so() -> None:
-    with Simulator(Setup(listeners=1, token_clock="real")) as simulator:
+def test_access_tokens_expire_by_real_time_if_the_setup_says_so() -> None:
+    with Simulator(Setup(users=1, token_clock="real")) as simulator:
         linked = link(simulator, "ada")
         simulator.control.advance(timedelta(days=2))
         assert linked.get("/v1/me").ok
@@ -149,7 +149,7 @@ def test_access_tokens_live_by_real_time_where_the_setup_says_so() -> None:
         assert linked.get("/v1/me").status_code == 401
 
 
-def test_an_authorization_ends_six_months_after_it_was_given_however_often_it_is_refreshed(
+def test_an_authorization_expires_six_months_after_it_was_given_even_if_it_is_refreshed(
     simulator: Simulator,
 ) -> None:
     linked = link(simulator, "ada")  # on 2 March at noon
@@ -164,7 +164,7 @@ def test_an_authorization_ends_six_months_after_it_was_given_however_often_it_is
     assert reply.json() == {"error": "invalid_grant", "error_description": "Refresh token expired"}
 
 
-def test_revoking_ends_all_tokens_of_one_listener(simulator: Simulator) -> None:
+def test_revoking_ends_all_tokens_of_one_user(simulator: Simulator) -> None:
     ada, bela = link(simulator, "ada"), link(simulator, "bela")
     simulator.control.revoke("ada")
     assert refresh(simulator, ada.refresh).json()["error_description"] == "Refresh token revoked"
@@ -180,7 +180,7 @@ def test_an_unknown_refresh_token_is_invalid(simulator: Simulator) -> None:
     assert refresh(simulator, linked.refresh, client_id="other").json()["error"] == "invalid_grant"
 
 
-def test_scopes_are_asked_for(simulator: Simulator) -> None:
+def test_a_call_needs_its_scope(simulator: Simulator) -> None:
     linked = link(simulator, "ada", scope="user-top-read")
     assert linked.get("/v1/me/top/tracks").ok
     reply = linked.get(RECENT)
@@ -195,7 +195,7 @@ def test_a_call_without_a_token_or_with_a_made_up_one_is_unauthorized(simulator:
     assert (reply.status_code, reply.json()["error"]["message"]) == (401, "Invalid access token")
 
 
-def test_refresh_replies_can_lack_things(simulator: Simulator) -> None:
+def test_refresh_replies_can_lack_fields(simulator: Simulator) -> None:
     linked = link(simulator, "ada")
     simulator.control.fault("omit_refresh_token")
     assert "refresh_token" not in refresh(simulator, linked.refresh).json()
@@ -232,9 +232,9 @@ def test_the_three_texts_of_invalid_grant(simulator: Simulator, why: str, descri
     assert refresh(simulator, linked.refresh).ok
 
 
-def test_token_faults_can_be_one_listeners(simulator: Simulator) -> None:
+def test_token_faults_can_be_limited_to_one_user(simulator: Simulator) -> None:
     ada, bela = link(simulator, "ada"), link(simulator, "bela")
-    simulator.control.fault("invalid_client", listener="bela")
+    simulator.control.fault("invalid_client", user="bela")
     assert refresh(simulator, ada.refresh).ok
     assert refresh(simulator, bela.refresh).json()["error"] == "invalid_client"
     simulator.control.fault("server_error", path_prefix="/api/token", status=500)

@@ -1,4 +1,4 @@
-"""Faults on demand: what the client meets, which requests, how often, and what the log then says."""
+"""Faults on demand: what the client gets, which requests fail, how often, and what the log contains."""
 
 import time
 from datetime import timedelta
@@ -40,7 +40,7 @@ def error(status: int, message: str, **more: str) -> dict[str, Any]:
         ("error_body", 500, "upstream said no"),
     ],
 )
-def test_json_faults_strike_once(simulator: Simulator, ada: Linked, kind: str, status: int, body: object) -> None:
+def test_json_faults_apply_once(simulator: Simulator, ada: Linked, kind: str, status: int, body: object) -> None:
     simulator.control.fault(kind)
     reply = ada.get(RECENT)
     assert (reply.status_code, reply.headers["Content-Type"], reply.json()) == (status, JSON, body)
@@ -73,7 +73,7 @@ def test_a_204_has_no_body(simulator: Simulator, ada: Linked) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
-def test_retry_after_is_sent_where_asked_for(simulator: Simulator, ada: Linked, kind: str) -> None:
+def test_retry_after_is_sent_if_the_fault_has_it(simulator: Simulator, ada: Linked, kind: str) -> None:
     simulator.control.fault(kind, retry_after=86236)
     assert ada.get(RECENT).headers["Retry-After"] == "86236"
 
@@ -87,7 +87,7 @@ def test_bodies_of_errors_and_replies_can_be_anything(simulator: Simulator, ada:
     assert ada.get(RECENT).json() == body
 
 
-def test_a_hang_outlasts_a_time_out_and_is_served_to_the_patient(simulator: Simulator, ada: Linked) -> None:
+def test_a_hanging_request_is_served_to_a_client_that_waits(simulator: Simulator, ada: Linked) -> None:
     simulator.control.fault("hang", times=2, seconds=0.5)
     with pytest.raises(requests.ReadTimeout):
         ada.get(RECENT, timeout=0.1)
@@ -101,13 +101,13 @@ def test_connections_end(simulator: Simulator, ada: Linked, kind: str) -> None:
     simulator.control.fault(kind)
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         ada.get(RECENT)
-    assert simulator.control.told("ada") == []
+    assert simulator.control.delivered("ada") == []
     assert simulator.control.requests(RECENT)[0].status is None
     assert ada.get(RECENT).ok
-    assert len(simulator.control.told("ada")) == 20
+    assert len(simulator.control.delivered("ada")) == 20
 
 
-def test_a_lost_reply_has_still_had_its_effect(simulator: Simulator, ada: Linked) -> None:
+def test_a_request_whose_reply_is_lost_still_has_its_effect(simulator: Simulator, ada: Linked) -> None:
     simulator.control.fault("rotate_refresh_token")
     simulator.control.fault("reply_lost", path_prefix="/api/token")
     with pytest.raises(requests.ConnectionError):
@@ -128,7 +128,7 @@ def test_the_window_rolls(simulator: Simulator, ada: Linked) -> None:
     assert [ada.get(RECENT).status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_the_quota_is_of_a_family_and_lasts_a_day(simulator: Simulator, ada: Linked) -> None:
+def test_the_quota_counts_by_endpoint_group_and_lasts_a_day(simulator: Simulator, ada: Linked) -> None:
     control = simulator.control
     control.fault("quota", calls=2)
     assert [ada.get(RECENT).status_code for _ in range(3)] == [200, 200, 429]
@@ -149,15 +149,15 @@ def test_limits_can_run_by_the_real_clock_and_without_a_header(simulator: Simula
     assert "Retry-After" not in refused.headers
 
 
-def test_faults_choose_their_requests(simulator: Simulator, ada: Linked) -> None:
+def test_faults_apply_to_the_requests_that_match(simulator: Simulator, ada: Linked) -> None:
     control, bela = simulator.control, link(simulator, "bela")
-    control.fault("server_error", path_prefix="/v1/me/top", listener="bela", query="time_range=long_term")
+    control.fault("server_error", path_prefix="/v1/me/top", user="bela", query="time_range=long_term")
     assert ada.get("/v1/me/top/tracks", {"time_range": "long_term"}).ok
     assert bela.get("/v1/me/top/tracks", {"time_range": "short_term"}).ok
     assert bela.get("/v1/me/top/tracks", {"time_range": "long_term"}).status_code == 503
 
 
-def test_faults_last_as_long_as_asked(simulator: Simulator, ada: Linked) -> None:
+def test_faults_last_for_the_given_number_of_requests(simulator: Simulator, ada: Linked) -> None:
     control = simulator.control
     control.fault("rate_limited", times=2, skip=1)
     assert [ada.get(RECENT).status_code for _ in range(4)] == [200, 429, 429, 200]
@@ -190,12 +190,10 @@ def test_a_page_can_be_out_of_order(simulator: Simulator, ada: Linked) -> None:
         ("rate_limit", {}, "no fault 'rate_limit'; there are rate_limited"),
         ("rate_limited", {"retry": 3}, "fault 'rate_limited' has no detail retry; it takes query, retry_after"),
         ("quota", {}, "fault 'quota' needs calls="),
-        ("drop", {"listener": "nobody"}, "no listener 'nobody'; there are ada"),
+        ("drop", {"user": "unknown"}, "no user 'unknown'; there are ada"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(
-    simulator: Simulator, kind: str, details: dict[str, Any], says: str
-) -> None:
+def test_an_invalid_fault_is_refused(simulator: Simulator, kind: str, details: dict[str, Any], says: str) -> None:
     with pytest.raises(ControlRefused, match=says):
         simulator.control.fault(kind, **details)
 
@@ -209,7 +207,7 @@ def test_every_request_is_logged_without_tokens(simulator: Simulator, ada: Linke
     control.advance(timedelta(minutes=1))
     ada.get("/v1/albums/no-id/tracks")
     logged = control.requests()
-    assert [(one.method, one.path, one.query, one.status, one.listener, one.group, one.fault) for one in logged] == [
+    assert [(one.method, one.path, one.query, one.status, one.user, one.group, one.fault) for one in logged] == [
         ("POST", "/api/token", "", 200, "ada", "token", None),
         ("GET", RECENT, "limit=7", 429, "ada", "recently_played", "rate_limited"),
         ("GET", "/v1/albums/no-id/tracks", "", 400, "ada", "albums", None),

@@ -1,4 +1,4 @@
-"""What listeners play: the same however the clock gets there, and what Spotify shows of it."""
+"""What users play, which does not depend on the steps of the clock, and what Spotify shows of it."""
 
 import time
 from collections import Counter
@@ -11,44 +11,44 @@ from hypothesis import strategies as st
 
 from myi_pipelines.simulator import ControlRefused, Setup, Simulator
 from myi_pipelines.simulator.clock import Clock
-from myi_pipelines.simulator.listeners import MOST, Listener, make_listeners
 from myi_pipelines.simulator.listening import Listening, habit_of
+from myi_pipelines.simulator.simulated_users import MOST, SimulatedUser, make_users
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines_tests.support.simulator_app import link
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WORLD = build_world()
-EVERYBODY = make_listeners(7, MOST)
+ALL_USERS = make_users(7, MOST)
 
 
 @pytest.fixture(scope="module")
 def listening() -> Listening:
-    return Listening(7, EVERYBODY, WORLD, None)
+    return Listening(7, ALL_USERS, WORLD, None)
 
 
 @settings(max_examples=25, deadline=None)
-@given(cuts=st.lists(st.integers(0, 10 * 86_400), max_size=8), listener=st.sampled_from(EVERYBODY))
+@given(cuts=st.lists(st.integers(0, 10 * 86_400), max_size=8), user=st.sampled_from(ALL_USERS))
 def test_plays_do_not_depend_on_the_steps_of_the_clock(
-    listening: Listening, cuts: list[int], listener: Listener
+    listening: Listening, cuts: list[int], user: SimulatedUser
 ) -> None:
     until = START + timedelta(days=10)
     stops = [START, *sorted(START + timedelta(seconds=cut) for cut in cuts), until]
     habit_of.cache_clear()
-    alone = Listening(7, (listener,), WORLD, None)
-    parts = [play for since, stop in pairwise(stops) for play in alone.plays(listener.name, since, stop)]
-    assert parts == listening.plays(listener.name, START, until)
+    alone = Listening(7, (user,), WORLD, None)
+    parts = [play for since, stop in pairwise(stops) for play in alone.plays(user.name, since, stop)]
+    assert parts == listening.plays(user.name, START, until)
 
 
-def test_no_two_plays_of_a_listener_overlap(listening: Listening) -> None:
-    for listener in EVERYBODY:
-        plays = listening.plays(listener.name, START - timedelta(days=20), START)
+def test_no_two_plays_of_a_user_overlap(listening: Listening) -> None:
+    for user in ALL_USERS:
+        plays = listening.plays(user.name, START - timedelta(days=20), START)
         for before, after in pairwise(plays):
             assert before.played_at <= after.played_at - timedelta(milliseconds=after.ms_played)
         assert all(0 < play.ms_played <= play.duration_ms for play in plays)
 
 
-def test_listeners_differ_and_have_days_and_nights(listening: Listening) -> None:
-    counts = [len(listening.plays(one.name, START - timedelta(days=30), START)) for one in EVERYBODY[:5]]
+def test_users_differ_and_have_days_and_nights(listening: Listening) -> None:
+    counts = [len(listening.plays(one.name, START - timedelta(days=30), START)) for one in ALL_USERS[:5]]
     assert counts[3] > 4000 > counts[0] > counts[2] > 0
     hours = Counter(play.played_at.hour for play in listening.plays("bela", START - timedelta(days=90), START))
     assert hours[21] > 10 * hours[4]  # 22 and 5 in Budapest
@@ -56,19 +56,19 @@ def test_listeners_differ_and_have_days_and_nights(listening: Listening) -> None
 
 def test_another_seed_is_another_history() -> None:
     since, until = START - timedelta(days=2), START
-    one, two = (Listening(seed, EVERYBODY, WORLD, None).plays("ada", since, until) for seed in (7, 8))
+    one, two = (Listening(seed, ALL_USERS, WORLD, None).plays("ada", since, until) for seed in (7, 8))
     assert one != two
 
 
 def test_nothing_is_played_before_listening_begins() -> None:
     since = START - timedelta(hours=3)
-    with Simulator(Setup(listeners=5, start=START, listening_since=since)) as simulator:
+    with Simulator(Setup(users=5, start=START, listening_since=since)) as simulator:
         control = simulator.control
         assert len(control.shown("dalia")) == sum(play.counts for play in control.plays("dalia", since, START)) < 50
         assert all(play.played_at > since for play in control.plays("dalia", START - timedelta(days=9), START))
 
 
-def test_the_window_is_what_counts_newest_first_and_fifty_at_most(simulator: Simulator) -> None:
+def test_the_window_has_the_fifty_latest_plays_that_count_newest_first(simulator: Simulator) -> None:
     control = simulator.control
     counted = [play for play in control.plays("dalia", START - timedelta(days=9), START) if play.counts]
     assert control.shown("dalia") == counted[:-51:-1]
@@ -78,13 +78,13 @@ def test_the_window_is_what_counts_newest_first_and_fifty_at_most(simulator: Sim
     assert control.shown("dalia") == later
 
 
-def test_told_is_what_clients_were_given(simulator: Simulator) -> None:
-    assert simulator.control.told("bela") == []
+def test_delivered_plays_are_those_in_replies_to_clients(simulator: Simulator) -> None:
+    assert simulator.control.delivered("bela") == []
     link(simulator, "bela").recent(limit=3)
-    assert simulator.control.told("bela") == simulator.control.shown("bela")[2::-1]
+    assert simulator.control.delivered("bela") == simulator.control.shown("bela")[2::-1]
 
 
-def test_a_play_put_in_by_hand_shows_where_it_belongs_from_when_it_is_told(simulator: Simulator) -> None:
+def test_an_added_play_shows_in_its_place_once_it_is_visible(simulator: Simulator) -> None:
     control = simulator.control
     third = control.shown("ada")[2]
     assert third.track_id is not None
@@ -100,9 +100,9 @@ def test_a_play_put_in_by_hand_shows_where_it_belongs_from_when_it_is_told(simul
     assert skipped not in control.shown("ada")
 
 
-def test_a_share_of_plays_can_be_told_late(simulator: Simulator) -> None:
+def test_a_share_of_plays_can_be_shown_late(simulator: Simulator) -> None:
     control = simulator.control
-    control.delay_plays(0.5, timedelta(hours=6), listener="dalia")
+    control.delay_plays(0.5, timedelta(hours=6), user="dalia")
     ada = control.shown("ada", at=START + timedelta(hours=6))
     control.advance(timedelta(hours=6))
     played = [play for play in control.plays("dalia", START, control.now()) if play.counts]
@@ -117,14 +117,14 @@ def test_a_share_of_plays_can_be_told_late(simulator: Simulator) -> None:
     ]
 
 
-def test_the_clock_runs_by_itself_where_it_is_told_to() -> None:
-    with Simulator(Setup(listeners=1, start=START, speed=3600)) as simulator:
+def test_the_clock_runs_by_itself_with_a_speed() -> None:
+    with Simulator(Setup(users=1, start=START, speed=3600)) as simulator:
         first = simulator.control.now()
         simulator.control.advance(timedelta(days=1))
         assert simulator.control.now() - first > timedelta(days=1)
 
 
-def test_the_clock_can_be_kept_from_running_ahead_of_real_time() -> None:
+def test_the_clock_can_be_kept_from_passing_the_real_time() -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     clock = Clock(yesterday, 1e9, never_ahead=True)
     time.sleep(0.001)
@@ -136,7 +136,7 @@ def test_the_clock_can_be_kept_from_running_ahead_of_real_time() -> None:
 def test_wrong_orders_are_refused_in_one_line(simulator: Simulator) -> None:
     for order in (
         lambda: simulator.control.add_play("ada", "0" * 22, START),
-        lambda: simulator.control.plays("nobody", START, START),
+        lambda: simulator.control.plays("unknown", START, START),
         lambda: simulator.control.make_gone("x", status=418),
         lambda: simulator.control.set_time(datetime(2026, 1, 1)),  # noqa: DTZ001
     ):

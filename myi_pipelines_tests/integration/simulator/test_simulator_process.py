@@ -29,16 +29,16 @@ def process(*arguments: str) -> Iterator[Control]:
 
 
 def test_a_process_prints_its_url_and_serves() -> None:
-    arguments = ("--listeners", "2", "--speed", "1000", "--start", "2026-01-01T00:00:00Z", "--mode", "extended")
+    arguments = ("--users", "2", "--speed", "1000", "--start", "2026-01-01T00:00:00Z", "--mode", "extended")
     with process(*arguments) as control:
-        assert [one.name for one in control.listeners()] == ["ada", "bela"]
+        assert [one.name for one in control.users()] == ["ada", "bela"]
         assert timedelta() < control.now() - datetime.fromisoformat("2026-01-01T00:00:00Z") < timedelta(days=1)
 
 
 @pytest.mark.parametrize("shell", ["", "trap '' INT; exec "], ids=["in the foreground", "in the background"])
 def test_an_interrupt_ends_the_process_quietly(shell: str) -> None:
-    """A shell without job control has what it starts in the background ignore interrupts, until it says otherwise."""
-    command = f"{shell or 'exec '}{sys.executable} -m myi_pipelines.simulator --listeners 1"
+    """What a shell without job control starts in the background ignores interrupts until it sets a handler."""
+    command = f"{shell or 'exec '}{sys.executable} -m myi_pipelines.simulator --users 1"
     with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         running.stdout.readline()
@@ -52,7 +52,7 @@ def test_an_interrupt_ends_the_process_quietly(shell: str) -> None:
 
 def test_a_port_in_use_is_a_one_line_error(simulator: Simulator) -> None:
     with pytest.raises(NotStarted, match=f"port {simulator.port} of 127.0.0.1 cannot be used"):
-        Simulator(Setup(listeners=1), port=simulator.port).start()
+        Simulator(Setup(users=1), port=simulator.port).start()
     command = [sys.executable, "-m", "myi_pipelines.simulator", "--port", str(simulator.port)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -81,7 +81,7 @@ def test_spotipy_understands_it(extended_simulator: Simulator) -> None:
     with requests.Session() as session:
         client = spotipy.Spotify(auth=linked.access, requests_session=session)
         client.prefix = f"{extended_simulator.url}/v1/"
-        assert client.me()["id"] == extended_simulator.control.listener("ada").spotify_id
+        assert client.me()["id"] == extended_simulator.control.user("ada").spotify_id
         recent = client.current_user_recently_played(limit=50)
         assert client.next(recent)["items"] == []
         ids = [item["track"]["id"] for item in recent["items"][:3]]

@@ -1,4 +1,4 @@
-"""The Web API's answers: every field that is there, every field that is not, pages, nulls and errors."""
+"""The Web API's answers: the fields that are there and those that are not, pages, nulls and errors."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,7 +75,7 @@ def test_fields_in_extended_mode(extended_ada: Linked, catalog: CatalogInfo) -> 
 
 
 def test_account_id_can_be_missing_and_a_display_name_null(simulator: Simulator, ada: Linked) -> None:
-    info = simulator.control.listener("ada")
+    info = simulator.control.user("ada")
     assert (ada.json("/v1/me")["id"], ada.json("/v1/me")["account_id"]) == (info.spotify_id, info.account_id)
     simulator.control.fault("omit_account_id")
     assert ada.json("/v1/me").keys() == USER - {"account_id"}
@@ -198,7 +198,7 @@ def test_objects_can_be_taken_down(
     assert ada.get(f"/v1/tracks/{track}").status_code == 404
     assert ada.get(f"/v1/albums/{album}").status_code == ada.get(f"/v1/albums/{album}/tracks").status_code == 400
     assert extended_ada.json("/v1/tracks", ids=track)["tracks"] == [None]
-    simulator.control.restore_archived(track)
+    simulator.control.restore(track)
     assert ada.get(f"/v1/tracks/{track}").ok
 
 
@@ -257,7 +257,7 @@ def test_search_finds_by_title_and_artist(ada: Linked, catalog: CatalogInfo) -> 
     ]
 
 
-def test_search_offers_something_near_rather_than_nothing(ada: Linked, catalog: CatalogInfo) -> None:
+def test_search_without_an_exact_match_offers_similar_tracks(ada: Linked, catalog: CatalogInfo) -> None:
     names = {artist.id: artist.name for artist in catalog.artists}
     title, artist = catalog.tracks[123].name, names[catalog.tracks[4000].artist_ids[0]]
     items = ada.json("/v1/search", q=f'track:"{title}" artist:"{artist}"', type="track", limit=10)["tracks"]["items"]

@@ -1,4 +1,4 @@
-"""The music: real-looking ids, the sample history's tracks among them, and the awkward cases that catalogs have."""
+"""The music: ids that look real, the tracks of the sample history, and the awkward cases of real catalogs."""
 
 import json
 from collections import Counter
@@ -7,9 +7,9 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from myi_pipelines.simulator.availability import Availability
-from myi_pipelines.simulator.listeners import MOST, make_listeners
 from myi_pipelines.simulator.sample import write_sample
-from myi_pipelines.simulator.sample.names import BASE62
+from myi_pipelines.simulator.sample.made_up_music import BASE62
+from myi_pipelines.simulator.simulated_users import MOST, make_users
 from myi_pipelines.simulator.world import build_world
 
 WORLD = build_world()
@@ -19,12 +19,12 @@ def test_ids_look_real_and_are_unique() -> None:
     ids = [*WORLD.artists, *WORLD.albums, *WORLD.tracks, *WORLD.aliases]
     assert len(set(ids)) == len(ids)
     assert all(len(id_) == 22 and set(id_) <= set(BASE62) for id_ in ids)
-    listeners = make_listeners(7, MOST)
-    assert len({one.spotify_id for one in listeners} | {one.account_id for one in listeners}) == 2 * MOST
-    assert make_listeners(7, 2) == listeners[:2]
+    users = make_users(7, MOST)
+    assert len({one.spotify_id for one in users} | {one.account_id for one in users}) == 2 * MOST
+    assert make_users(7, 2) == users[:2]
 
 
-def test_everything_that_is_referred_to_exists() -> None:
+def test_every_reference_leads_to_an_object() -> None:
     for track in WORLD.tracks.values():
         assert track.id in WORLD.albums[track.album_id].track_ids
         assert track.artist_ids
@@ -43,7 +43,7 @@ def test_the_same_seed_is_the_same_world() -> None:
 
 def test_the_tracks_of_the_sample_history_are_all_known(tmp_path: Path) -> None:
     end = date(2025, 10, 31)
-    write_sample(tmp_path, listeners=1, years=2, plays=3000, end=end)
+    write_sample(tmp_path, users=1, years=2, plays=3000, end=end)
     available = Availability(build_world(end=end, years=2))
     rows = [
         row

@@ -1,4 +1,4 @@
-"""The benchmarks' export files: what they measure with must be like real exports, and the same every time."""
+"""The benchmarks' export files: they must be like real exports, and the same every time."""
 
 import json
 import tracemalloc
@@ -77,7 +77,7 @@ def test_finished_events_are_what_the_reader_makes_of_the_file(tmp_path: Path) -
     assert [(play.track.spotify_id, play.played_at, play.ms_played) for play in plays] == events
 
 
-def test_memory_stays_flat(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         write_export(tmp_path / "a.zip", rows=36_000, seed=1, distinct_tracks=500)
@@ -87,6 +87,6 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     assert peak < 12_000_000
 
 
-def test_more_rows_than_anyone_can_hear_are_refused(tmp_path: Path) -> None:
+def test_more_rows_than_a_user_can_hear_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not fit into 1 years"):
         write_export(tmp_path / "a.zip", rows=1_000_000, seed=1, years=1)

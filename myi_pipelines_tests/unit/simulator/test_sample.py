@@ -1,4 +1,4 @@
-"""The demo's sample history: the same bytes for the same seed, and everything in it that real exports hold."""
+"""The demo's sample history: the same bytes for the same seed, and everything that real exports contain."""
 
 import doctest
 import hashlib
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from myi_pipelines.simulator import sample as sample_package
-from myi_pipelines.simulator.sample import SampleListener, write_sample
+from myi_pipelines.simulator.sample import SampleUser, write_sample
 from myi_pipelines.simulator.sample.made_up_plays import clock_changes
 
 END = date(2025, 10, 31)
@@ -25,8 +25,8 @@ AUDIOBOOK = {"audiobook_title", "audiobook_uri", "audiobook_chapter_uri", "audio
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleListener]:
-    return {listener.name: listener for listener in write_sample(tmp_path_factory.mktemp("sample"), end=END)}
+def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleUser]:
+    return {user.name: user for user in write_sample(tmp_path_factory.mktemp("sample"), end=END)}
 
 
 def members(path: Path, part: str = "") -> dict[str, Any]:
@@ -40,9 +40,9 @@ def rows(path: Path, part: str = "") -> list[Row]:
     return [row for member in members(path, part).values() for row in member]
 
 
-def plays(listener: SampleListener) -> Iterator[Row]:
-    """Rows of the listener's newest extended export, those that two members share once."""
-    newest = next(file for file in listener.files if file.name == "my_spotify_data.zip")
+def plays(user: SampleUser) -> Iterator[Row]:
+    """Rows of the user's newest extended export. Rows that two members share appear once."""
+    newest = next(file for file in user.files if file.name == "my_spotify_data.zip")
     yield from {tuple(row.values()): row for row in rows(newest)}.values()
 
 
@@ -50,8 +50,8 @@ def ends_at(row: Row) -> datetime:
     return datetime.fromisoformat(row["ts"])
 
 
-def digests(listeners: list[SampleListener]) -> list[str]:
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for listener in listeners for file in listener.files]
+def digests(users: list[SampleUser]) -> list[str]:
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for user in users for file in user.files]
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
@@ -63,16 +63,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
     assert not set(first) & set(other)
 
 
-def test_about_sixty_thousand_plays_over_six_years_end_on_the_last_day(sample: dict[str, SampleListener]) -> None:
+def test_about_sixty_thousand_plays_over_six_years_end_on_the_last_day(sample: dict[str, SampleUser]) -> None:
     account_only = 0
     ends: list[datetime] = []
     total = 0
-    for listener in sample.values():
-        found = list(plays(listener))
+    for user in sample.values():
+        found = list(plays(user))
         total += len(found)
         ends += (ends_at(row) for row in found)
         last = max(ends_at(row) for row in found)
-        for file in listener.files:
+        for file in user.files:
             for row in rows(file, "StreamingHistory_"):
                 ended = datetime.strptime(row["endTime"], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
                 ends.append(ended)
@@ -83,16 +83,16 @@ def test_about_sixty_thousand_plays_over_six_years_end_on_the_last_day(sample: d
     assert datetime(2025, 10, 30, tzinfo=UTC) < max(ends) < datetime(2025, 11, 1, tzinfo=UTC)
 
 
-def test_three_listeners_live_in_three_time_zones_and_have_folders_of_their_own(
-    sample: dict[str, SampleListener],
+def test_three_users_have_three_time_zones_and_three_folders(
+    sample: dict[str, SampleUser],
 ) -> None:
-    zones = {name: listener.timezone for name, listener in sample.items()}
+    zones = {name: user.timezone for name, user in sample.items()}
     assert zones == {"ada": "America/St_Johns", "bela": "Europe/Budapest", "chandra": "Asia/Kathmandu"}
-    for listener in sample.values():
-        assert all(file.parent.name == listener.name and file.suffix == ".zip" for file in listener.files)
+    for user in sample.values():
+        assert all(file.parent.name == user.name and file.suffix == ".zip" for file in user.files)
 
 
-def test_zips_are_laid_out_like_spotifys(sample: dict[str, SampleListener]) -> None:
+def test_zips_are_laid_out_like_spotifys(sample: dict[str, SampleUser]) -> None:
     with ZipFile(sample["ada"].files[0]) as file:
         assert file.namelist() == [
             "Spotify Extended Streaming History/ReadMeFirst_ExtendedStreamingHistory.pdf",
@@ -108,7 +108,7 @@ def test_zips_are_laid_out_like_spotifys(sample: dict[str, SampleListener]) -> N
     assert "Spotify Account Data/YourLibrary.json" in account
 
 
-def test_every_eras_keys_are_there(sample: dict[str, SampleListener]) -> None:
+def test_the_keys_of_every_period_are_there(sample: dict[str, SampleUser]) -> None:
     old, new = (set(rows(file)[0]) for file in sample["bela"].files)
     terse = set(rows(sample["chandra"].files[0])[0])
     assert old >= IDENTITY
@@ -122,7 +122,7 @@ def test_every_eras_keys_are_there(sample: dict[str, SampleListener]) -> None:
     assert all(one.startswith(("192.0.2.", "198.51.100.", "203.0.113.")) for one in addresses)
 
 
-def test_exports_of_one_listener_overlap(sample: dict[str, SampleListener]) -> None:
+def test_exports_of_one_user_overlap(sample: dict[str, SampleUser]) -> None:
     def identities(file: Path) -> set[tuple[str, str, int]]:
         return {
             (row["ts"], row["spotify_track_uri"], row["ms_played"]) for row in rows(file) if row["spotify_track_uri"]
@@ -141,8 +141,8 @@ def test_exports_of_one_listener_overlap(sample: dict[str, SampleListener]) -> N
     assert second[0] in first[-20:]
 
 
-def test_everything_that_is_not_a_song_is_there_too(sample: dict[str, SampleListener]) -> None:
-    found = [row for listener in sample.values() for row in plays(listener)]
+def test_podcasts_videos_audiobooks_and_local_files_are_there_too(sample: dict[str, SampleUser]) -> None:
+    found = [row for user in sample.values() for row in plays(user)]
     assert sum(row["episode_name"] is not None for row in found) > 300
     assert sum(row.get("audiobook_title") is not None for row in found) > 10
     assert sum(str(row["spotify_track_uri"]).startswith("spotify:local:") for row in found) > 50
@@ -156,15 +156,15 @@ def test_everything_that_is_not_a_song_is_there_too(sample: dict[str, SampleList
     assert ("skipped", None) in counts
 
 
-def test_skips_and_silence_are_as_common_as_in_real_exports(sample: dict[str, SampleListener]) -> None:
-    found = [row["ms_played"] for listener in sample.values() for row in plays(listener)]
+def test_skips_and_silence_are_as_common_as_in_real_exports(sample: dict[str, SampleUser]) -> None:
+    found = [row["ms_played"] for user in sample.values() for row in plays(user)]
     assert 0.005 < sum(ms == 0 for ms in found) / len(found) < 0.02
     assert 0.15 < sum(ms < 30_000 for ms in found) / len(found) < 0.4
     assert 0.9 < sum(ms >= 5_000 for ms in found) / len(found) < 0.97
 
 
-def test_offline_plays_reach_spotify_hours_later_and_keep_the_devices_clock_in_either_unit(
-    sample: dict[str, SampleListener],
+def test_offline_plays_reach_spotify_hours_later_with_the_devices_time_in_either_unit(
+    sample: dict[str, SampleUser],
 ) -> None:
     old, new = ([row for row in rows(file) if row["offline"]] for file in sample["bela"].files)
     assert {len(str(row["offline_timestamp"])) for row in old} == {1, 13}
@@ -180,7 +180,7 @@ def test_offline_plays_reach_spotify_hours_later_and_keep_the_devices_clock_in_e
 
 
 @pytest.mark.parametrize("name", ["ada", "bela"])
-def test_there_is_music_in_the_hour_when_clocks_change(sample: dict[str, SampleListener], name: str) -> None:
+def test_there_is_music_in_the_hour_when_clocks_change(sample: dict[str, SampleUser], name: str) -> None:
     zone = ZoneInfo(sample[name].timezone)
     ends = [ends_at(row).astimezone(zone) for row in plays(sample[name])]
     heard_on = Counter(end.date() for end in ends if end.hour < 5)
@@ -189,7 +189,7 @@ def test_there_is_music_in_the_hour_when_clocks_change(sample: dict[str, SampleL
     assert sum(heard_on[day] >= 5 for day in changes) >= 8
 
 
-def test_favourites_change_and_plays_are_skewed(sample: dict[str, SampleListener]) -> None:
+def test_favourites_change_and_plays_are_skewed(sample: dict[str, SampleUser]) -> None:
     found = [row for row in plays(sample["ada"]) if row["spotify_track_uri"] and row["ms_played"] >= 5_000]
     by_track = Counter(row["spotify_track_uri"] for row in found)
     assert sum(sorted(by_track.values())[-len(by_track) // 10 :]) > 0.35 * len(found)
@@ -202,11 +202,11 @@ def test_favourites_change_and_plays_are_skewed(sample: dict[str, SampleListener
     assert len(top(2020) & top(2025)) < 6
 
 
-def test_names_are_as_awkward_as_real_ones(sample: dict[str, SampleListener]) -> None:
+def test_names_are_as_awkward_as_real_ones(sample: dict[str, SampleUser]) -> None:
     found = {
         (row["master_metadata_track_name"], row["master_metadata_album_artist_name"], row["spotify_track_uri"])
-        for listener in sample.values()
-        for row in plays(listener)
+        for user in sample.values()
+        for row in plays(user)
         if row["spotify_track_uri"]
     }
     artists_of_title = Counter(title for title, _ in {(title, artist) for title, artist, _ in found})
@@ -218,9 +218,9 @@ def test_names_are_as_awkward_as_real_ones(sample: dict[str, SampleListener]) ->
     assert any(not title.isascii() for title, _, _ in found)
 
 
-@pytest.mark.parametrize("wrong", [{"listeners": 0}, {"listeners": 99}, {"years": 0}, {"plays": 10}])
-def test_numbers_that_make_no_history_are_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="please"):
+@pytest.mark.parametrize("wrong", [{"users": 0}, {"users": 99}, {"years": 0}, {"plays": 10}])
+def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="100 plays a user or more"):
         write_sample(tmp_path, end=END, **wrong)
 
 

@@ -21,7 +21,7 @@ def paths(simulator: Simulator) -> list[str]:
 
 
 def test_me_is_the_listener(client: SpotifyClient, token: str, simulator: Simulator, listener: str) -> None:
-    true = simulator.control.listener(listener)
+    true = simulator.control.user(listener)
     me = client.me(token)
     assert (me.spotify_id, me.account_id, me.display_name) == (true.spotify_id, true.account_id, true.display_name)
 
@@ -153,7 +153,7 @@ def extended(extended_simulator: Simulator, gate: Gate) -> SpotifyClient:
 @pytest.fixture
 def extended_token(extended_simulator: Simulator, app: App) -> str:
     app = App(app.client_id, app.redirect_uri, accounts_url=extended_simulator.url)
-    name = extended_simulator.control.listeners()[0].name
+    name = extended_simulator.control.users()[0].name
     token = log_in(extended_simulator, app, name).access_token
     extended_simulator.control.clear_requests()
     return token
@@ -218,7 +218,7 @@ def test_listeners_do_not_share_tokens_or_cookies(
     make_gate: Callable[..., Gate], simulator: Simulator, app: App
 ) -> None:
     client = SpotifyClient(make_gate(calls_per_minute=1_000), simulator.url)
-    people = simulator.control.listeners()
+    people = simulator.control.users()
     tokens = [log_in(simulator, app, person.name).access_token for person in people]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: client.me(tokens[number % len(tokens)]).spotify_id, range(60)))

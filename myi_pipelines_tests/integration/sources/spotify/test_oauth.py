@@ -55,10 +55,10 @@ def test_a_refresh_gives_a_new_access_token(app: App, tokens: TokenReply) -> Non
 
 
 def test_an_app_with_a_secret_sends_it_in_a_header() -> None:
-    setup = Setup(listeners=1, client_id="an-app", client_secret="a-secret")
+    setup = Setup(users=1, client_id="an-app", client_secret="a-secret")
     with Simulator(setup) as simulator:
         app = App("an-app", REDIRECT_URI, client_secret="a-secret", accounts_url=simulator.url)
-        reply = log_in(simulator, app, simulator.control.listeners()[0].name)
+        reply = log_in(simulator, app, simulator.control.users()[0].name)
         assert reply.refresh_token
         assert oauth.refresh(app, reply.refresh_token).access_token
         with pytest.raises(InvalidClient):

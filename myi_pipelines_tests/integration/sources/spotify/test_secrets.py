@@ -110,7 +110,7 @@ def test_no_fault_reveals_a_token(
     renewed = oauth.refresh(plain, refresh_token)
     secret |= {renewed.access_token, renewed.refresh_token or renewed.access_token}
 
-    person = simulator.control.listener(listener)
+    person = simulator.control.user(listener)
     logged = everything_logged.getvalue()
     assert "connectionpool" in logged or "GET /v1" in logged, "the libraries were not listened to"
     for word in secret:

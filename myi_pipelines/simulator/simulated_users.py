@@ -1,27 +1,26 @@
-"""Who listens to the simulated Spotify: names, ids, time zones and habits. What they play, and when, is the business of
-`listening`."""
+"""The users of the simulated Spotify: names, ids, time zones, habits. `listening` decides what they play, and when."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import NamedTuple
 
-from myi_pipelines.simulator.sample.names import BASE62, STYLES
+from myi_pipelines.simulator.sample.made_up_music import BASE62, STYLES
 
 _DIGITS_AND_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Habits(NamedTuple):
-    """``hours`` are relative weights of the local hours in which a listener begins to listen."""
+    """How a user listens. ``hours`` are relative weights of the local hours at which listening begins."""
 
     plays_a_day: float
-    patience: float  # how many of the songs are heard to the end
+    patience: float  # share of songs that are heard to the end
     days_off: float  # share of days without music
     hours: tuple[int, ...]
-    styles: tuple[tuple[str, float], ...]  # how much they like which
+    styles: tuple[tuple[str, float], ...]  # how much the user likes each style
 
 
-class Listener(NamedTuple):
+class SimulatedUser(NamedTuple):
     name: str
     display_name: str | None
     timezone: str
@@ -61,22 +60,22 @@ _ZONES = (
 MOST = len(_KNOWN) + len(_MORE)
 
 
-def make_listeners(seed: int, count: int) -> tuple[Listener, ...]:
-    """The first ``count`` listeners; who they are does not depend on how many there are."""
+def make_users(seed: int, count: int) -> tuple[SimulatedUser, ...]:
+    """The first ``count`` users. Each of them is the same for every count."""
     if not 1 <= count <= MOST:
-        raise ValueError(f"1 to {MOST} listeners, please, not {count}")
-    return tuple(_listener(seed, number) for number in range(count))
+        raise ValueError(f"1 to {MOST} users, not {count}")
+    return tuple(_user(seed, number) for number in range(count))
 
 
-def _listener(seed: int, number: int) -> Listener:
+def _user(seed: int, number: int) -> SimulatedUser:
     rng = Random(f"{seed} listener {number}")
     spotify_id = "31" + "".join(rng.choices(_DIGITS_AND_LETTERS, k=26))
     account_id = "".join(rng.choices(BASE62, k=22))
     if number < len(_KNOWN):
         name, display_name, zone, country, habits = _KNOWN[number]
-        return Listener(name, display_name, zone, habits, spotify_id, account_id, country)
+        return SimulatedUser(name, display_name, zone, habits, spotify_id, account_id, country)
     name, (zone, country) = _MORE[number - len(_KNOWN)], rng.choice(_ZONES)
     styles = tuple((style, rng.uniform(1, 8)) for style in rng.sample(sorted(STYLES), 3))
     hours = rng.choice((_EARLY, _OFFICE, _NIGHT, _EVEN))
     habits = Habits(rng.uniform(8, 70), rng.uniform(0.5, 0.95), rng.uniform(0, 0.3), hours, styles)
-    return Listener(name, name.title(), zone, habits, spotify_id, account_id, country)
+    return SimulatedUser(name, name.title(), zone, habits, spotify_id, account_id, country)

@@ -1,5 +1,7 @@
-"""The simulated Spotify of the demo: how it is run, and whose accounts are linked to it for as long as it lives. The
-real one is never asked, and accounts that are linked to it are left alone. Launches and draws nothing."""
+"""The simulated Spotify of the demo: how it runs, and the accounts that are linked to it while it runs.
+
+The real Spotify is never asked. Accounts that are linked to it stay untouched.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -9,7 +11,8 @@ from typing import NamedTuple
 import redis
 import requests
 
-from myi_pipelines.demo.offer import LISTENERS, Offer
+from myi_pipelines.demo.failure import DemoFailed
+from myi_pipelines.demo.sample_upload import USERS, SampleUpload
 from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
 from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
@@ -18,9 +21,9 @@ from myi_pipelines.runtime.dagster_processes import Companion, Stack
 from myi_pipelines.runtime.ports import HOST, free_port
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
-from myi_pipelines.simulator.control import Control
-from myi_pipelines.simulator.listeners import make_listeners
+from myi_pipelines.simulator.control import Control, ControlRefused
 from myi_pipelines.simulator.simulated_spotify import Setup
+from myi_pipelines.simulator.simulated_users import make_users
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.spotify_accounts import list_accounts, unlink
 
@@ -28,39 +31,39 @@ NAME = "Simulated Spotify"
 CLIENT_ID = "demo"
 SPEED = 20
 BEHIND = timedelta(hours=4)
-"""The simulated clock starts so long ago and runs fast until it has caught up: there is listening to watch. Fewer than
-50 plays are over in that time, so that none leaves the window before the next poll."""
+"""The simulated clock starts this long ago and runs fast until it reaches the real time, so that polls find new plays.
+Fewer than 50 plays end in this time, so that every play is still in the window at the next poll."""
 REDIS_DATABASE = 1
-"""Of the embedded Redis, so that what the demo calls counts in no real app's quota."""
+"""A database of the embedded Redis for the demo's calls, so that they use up no quota of a real app."""
 
 
 class SpotifyPlan(NamedTuple):
     """What stands for Spotify during the demo."""
 
     settings: Settings
-    """For Dagster's processes: they ask the simulator, or nobody."""
+    """For Dagster's processes: they ask the simulator, or no Spotify at all."""
     companions: tuple[Companion, ...]
-    listeners: tuple[str, ...]
-    """Whose accounts will be linked."""
+    users: tuple[str, ...]
+    """The users whose accounts will be linked."""
     refusal: str | None = None
-    """Why there is no simulated Spotify this time."""
+    """Why this demo runs no simulated Spotify."""
 
 
-def plan_spotify(conn: Connection, settings: Settings, offer: Offer) -> SpotifyPlan:
-    """The simulator for the listeners whose history is the sample's.
+def plan_spotify(conn: Connection, settings: Settings, sample: SampleUpload) -> SpotifyPlan:
+    """Plan the simulator for the users whose history is the sample.
 
-    Where somebody's own account is linked there is no Spotify at all: the simulator would refuse its tokens, and it
-    would take a login to get over that.
+    There is no Spotify at all while a user's own account is linked: the simulator would refuse its tokens, and the user
+    would have to log in again.
     """
-    not_exports = [account.name for account in list_accounts(conn) if account.spotify_id not in simulated_ids()]
+    own_accounts = [account.name for account in list_accounts(conn) if account.spotify_id not in simulated_ids()]
     refusal = None
-    if not_exports:
+    if own_accounts:
         refusal = (
-            f"{', '.join(not_exports)} linked a Spotify account of their own: the demo shows the import only; "
+            f"{', '.join(own_accounts)} linked a Spotify account of their own: the demo shows the import only; "
             "MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps it apart and shows Spotify too"
         )
-    elif not offer.listeners:
-        refusal = "no listener's history is the sample's, so there is nobody to link to a simulated Spotify"
+    elif not sample.users:
+        refusal = "no listener's history is the sample, so no account is linked to a simulated Spotify"
     if refusal is not None:
         return SpotifyPlan(settings.model_copy(update={"spotify_client_id": ""}), (), (), refusal)
     url = f"http://{HOST}:{free_port()}"
@@ -69,7 +72,7 @@ def plan_spotify(conn: Connection, settings: Settings, offer: Offer) -> SpotifyP
     if not settings.redis_url:
         changed["redis_url"] = embedded.redis_of(settings.home).url(REDIS_DATABASE)
     return SpotifyPlan(
-        settings.model_copy(update=changed), (Companion(NAME, _simulator(url, offer.last_day)),), offer.listeners
+        settings.model_copy(update=changed), (Companion(NAME, _simulator(url, sample.last_day)),), sample.users
     )
 
 
@@ -77,19 +80,19 @@ def _simulator(url: str, last_day: date) -> tuple[str, ...]:
     port = url.rpartition(":")[2]
     start = (datetime.now(UTC) - BEHIND).isoformat(timespec="seconds")
     arguments = ["--port", port, "--start", start, "--speed", str(SPEED), "--never-ahead"]
-    return ("myi_pipelines.simulator", *arguments, "--history-end", last_day.isoformat(), "--listeners", str(LISTENERS))
+    return ("myi_pipelines.simulator", *arguments, "--history-end", last_day.isoformat(), "--users", str(USERS))
 
 
 def simulated_ids() -> set[str]:
-    """The Spotify ids of the simulator's listeners: the same in every demo."""
-    return {listener.spotify_id for listener in make_listeners(Setup().seed, LISTENERS)}
+    """The Spotify ids of the simulated users: the same in every demo."""
+    return {user.spotify_id for user in make_users(Setup().seed, USERS)}
 
 
 @contextmanager
-def nobody_stays_linked(settings: Settings) -> Iterator[None]:
-    """The simulator's tokens die with it, so its accounts are unlinked when the block ends.
+def no_simulated_account_stays_linked(settings: Settings) -> Iterator[None]:
+    """Unlink the simulated accounts when the block ends: their tokens end with the simulator.
 
-    Before it begins as well: an earlier demo may have been killed.
+    Unlinks them before the block too: an earlier demo may have been killed.
     """
     _unlink(settings)
     try:
@@ -104,24 +107,27 @@ def _unlink(settings: Settings) -> None:
         for account in list_accounts(conn):
             if account.spotify_id in ids:
                 unlink(conn, account.user_id)
-                # When to poll next was said by a clock that nobody goes on with.
+                # The next poll's time came from the simulated clock, which has ended.
                 conn.execute("DELETE FROM poll_states WHERE user_id = %s", [account.user_id])
 
 
 def link_accounts(conn: Connection, plan: SpotifyPlan, stack: Stack) -> None:
-    """Link every listener's account, as a browser would. Raises DagsterFailed when the simulator does not answer."""
+    """Link every user's account, as a browser would. Raises DagsterFailed when the simulator does not answer, and
+    DemoFailed when it refuses."""
     settings = plan.settings
     control = Control(settings.spotify_api_url)
     stack.wait_until(lambda: _answers(control), f"{NAME} does not answer at {control.url}")
     if settings.redis_url == embedded.redis_of(settings.home).url(REDIS_DATABASE):
         with closing(redis.Redis.from_url(settings.redis_url)) as limits:
-            limits.flushdb()  # Another demo's calls were made to another simulator.
+            limits.flushdb()  # An earlier demo called another simulator.
     app, keys = app_of(settings), TokenKeys.of_settings(settings)
     with client_of(settings) as client:
         services = LoginServices(app, client, keys)
-        for name in plan.listeners:
+        for name in plan.users:
             attempt = begin_login(app)
-            finish_login(conn, services, attempt, control.approve(attempt.url, name), name=name)
+            with _as_demo_failures():
+                answer = control.approve(attempt.url, name)
+            finish_login(conn, services, attempt, answer, name=name)
 
 
 def _answers(control: Control) -> bool:
@@ -131,10 +137,21 @@ def _answers(control: Control) -> bool:
     return False
 
 
-def calls_by_family(plan: SpotifyPlan) -> dict[str, int]:
-    """The calls that the simulator's Web API got, by kind of endpoint, the most called first."""
+def calls_by_group(plan: SpotifyPlan) -> dict[str, int]:
+    """The calls that the simulator's Web API got, by group of endpoints, the most called first. Raises DemoFailed."""
     calls: dict[str, int] = {}
-    for request in Control(plan.settings.spotify_api_url).requests("/v1"):
+    with _as_demo_failures():
+        logged = Control(plan.settings.spotify_api_url).requests("/v1")
+    for request in logged:
         group = request.group.replace("_", "-")
         calls[group] = calls.get(group, 0) + 1
     return dict(sorted(calls.items(), key=lambda one: -one[1]))
+
+
+@contextmanager
+def _as_demo_failures() -> Iterator[None]:
+    """Turn the simulator's own errors into errors for the user."""
+    try:
+        yield
+    except (ControlRefused, requests.RequestException) as error:
+        raise DemoFailed(f"the simulated Spotify refused a request or did not answer: {error}") from error

@@ -1,4 +1,4 @@
-"""Accounts of a simulated Spotify linked to a warehouse, all on a clock that benchmarks move. Measures nothing."""
+"""Accounts of a simulated Spotify that are linked to a warehouse. Benchmarks move their common clock."""
 
 from __future__ import annotations
 
@@ -25,35 +25,34 @@ from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 TICK = timedelta(minutes=5)
 UNLIMITED = 1_000_000
 CALLS_PER_DAY = 600
-"""Of each family of endpoints: what Development Mode is reported to allow, and the setting's default."""
-
+"""Of each group of endpoints: what Development Mode is reported to allow, and the setting's default."""
 
 QUOTA = Quota(CALLS_PER_DAY, TICK)
 
 
 @dataclass
 class Linked:
-    """What one process has to ask Spotify with."""
+    """Everything that one process needs to ask Spotify."""
 
     control: Control
     database_url: str
     redis_url: str
     access: SpotifyAccess
     users: dict[str, LinkedUser]
-    """By the name of the simulator's listener."""
+    """By the user's name in the simulator."""
     now: datetime
 
     def advance(self, step: timedelta) -> None:
-        """Move the simulated Spotify's clock and ours."""
+        """Move the clock of the simulated Spotify and of the warehouse."""
         self.now = self.control.advance(step)
 
     def poll_due(self) -> list[Polled]:
-        """One tick of the schedule."""
+        """Poll as at one tick of the schedule."""
         connections = partial(connect, self.database_url)
         return polling.poll_due(connections, self.access, now=self.now, quota=QUOTA)
 
     def poll_now(self) -> list[Polled]:
-        """Everybody, due or not."""
+        """Poll all users, due or not."""
         connections, users = partial(connect, self.database_url), list(self.users.values())
         return polling.poll_now(connections, self.access, users, now=self.now, quota=QUOTA)
 
@@ -64,13 +63,14 @@ def linked(
     database_url: str,
     redis_url: str,
     folder: Path,
-    listeners: Mapping[str, str],
+    users: Mapping[str, str],
     *,
     calls: int = UNLIMITED,
 ) -> Iterator[Linked]:
-    """Log the simulator's ``listeners`` in, each as the warehouse's listener of the name given, and forget the calls.
+    """Log in users of the simulator, and clear its log of the calls for it.
 
-    ``calls`` a minute and, of each family, a day may be made.
+    ``users`` maps their names in the simulator to those in the warehouse. ``calls`` are allowed a minute and, of each
+    endpoint group, a day.
     """
     control = simulator.control
     app = oauth.App("benchmark", "http://127.0.0.1:3001/auth/callback", accounts_url=simulator.url)
@@ -87,10 +87,10 @@ def linked(
         tokens = AccessTokens(database_url, app, keys, now=now)
         here.append(Linked(control, database_url, redis_url, SpotifyAccess(client, tokens), {}, control.now()))
         with connect(database_url) as conn:
-            for listener, name in listeners.items():
+            for simulated, name in users.items():
                 attempt = begin_login(app)
-                answer = control.approve(attempt.url, listener)
+                answer = control.approve(attempt.url, simulated)
                 user = finish_login(conn, LoginServices(app, client, keys, now), attempt, answer, name=name)
-                here[0].users[listener] = LinkedUser(user.user_id, user.name)
+                here[0].users[simulated] = LinkedUser(user.user_id, user.name)
         control.clear_requests()
         yield here[0]

@@ -1,4 +1,4 @@
--- One row per table and index, the partitions' added up: bytes. Out-of-line values count to their table.
+-- One row per table and index, with the bytes of all its partitions. A table includes its out-of-line values.
 SELECT coalesce(nullif(pg_partition_root(c.oid), c.oid)::regclass, c.oid::regclass)::text AS relation,
        root.relname::text AS of_table, c.relkind = 'i' AS is_index,
        sum(pg_table_size(c.oid))::bigint AS bytes

@@ -1,6 +1,6 @@
 """The made-up music of the sample: artists, albums, songs, shows and books, all invented.
 
-Only names and lengths belong here; who listens to them, and when, is the business of `listening`.
+Only names and lengths belong here; `made_up_plays` decides who plays them, and when.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Style(NamedTuple):
 
 class Song(NamedTuple):
     spotify_id: str
-    relinked_id: str | None  # the id that the same song goes by after `RELINKED_AFTER` of the history
+    relinked_id: str | None  # the id of the same song after the part `RELINKED_AFTER` of the history
     title: str
     artist: str  # the album's artist, as exports name it
     album: str
@@ -218,7 +218,7 @@ _LAST = (
     "Thapa", "Uchida", "Vasquez", "Whitlock", "Yilmaz", "Zsoldos",
 )
 # fmt: on
-LESSER_KNOWN = 22  # artists beside those with a name of their own, in each of these styles
+LESSER_KNOWN = 22  # artists with generated names, in each of these styles
 LESSER_KNOWN_STYLES = ("folk", "indie", "electronic", "jazz", "metal", "classical", "latin", "hiphop")
 
 VARIOUS = "Various Artists"
@@ -247,7 +247,7 @@ def spotify_id(rng: Random) -> str:
 
 
 def titles(rng: Random, style: Style) -> str:
-    """One title in a style; drawn again and again it repeats itself rarely."""
+    """One title in a style. Repeated calls rarely give the same title."""
     a, other = rng.sample(style.a, 2)
     b, second = rng.sample(style.b, 2)
     title = rng.choice(style.patterns).replace("{a}", a, 1).replace("{b}", b, 1)
@@ -286,7 +286,9 @@ def _artist(rng: Random, name: str, key: str, fame: float, start: date, end: dat
     oldest = start - timedelta(days=9 * 365)
     span = (end - oldest).days - 60
     dates = sorted(oldest + timedelta(days=rng.randrange(span)) for _ in range(rng.randint(2, 5)))
-    dates[0] = min(dates[0], start - timedelta(days=rng.randint(30, 900)))  # everyone has something out when it begins
+    dates[0] = min(
+        dates[0], start - timedelta(days=rng.randint(30, 900))
+    )  # every artist has an album when the history begins
     albums = (
         _album(rng, name, style, used, released, is_single=number > 0 and rng.random() < 0.25)
         for number, released in enumerate(dates)
@@ -326,7 +328,7 @@ def _chapters(rng: Random) -> tuple[Chapter, ...]:
 
 
 def make_catalog(rng: Random, start: date, end: date) -> Catalog:
-    """The world's music as of `end`; albums come out over the years, many before `start`."""
+    """The world's music as of `end`; albums appear over the years, many before `start`."""
     people = [f"{first} {last}" for first in _FIRST for last in _LAST]
     rng.shuffle(people)
     artists = [_artist(rng, name, key, 1.0, start, end) for key, style in STYLES.items() for name in style.artists]

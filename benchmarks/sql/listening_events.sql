@@ -1,4 +1,4 @@
--- One row per event of a month: what conforming its slices makes of plays that only one source tells.
+-- One row per event of a month: the result of conforming its user-months if each play comes from one source.
 INSERT INTO {partition} (id, user_id, track_id, played_at, ms_played, source, is_estimated, is_skip)
 SELECT nextval('listening_events_id_seq'), user_id, track_id, played_at, ms_played, source, is_estimated,
        ms_played < %(skip_below_ms)s

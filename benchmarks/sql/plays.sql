@@ -24,7 +24,7 @@ FROM (SELECT user_id, played_at, luck,
                                hashint8extended((user_id::bigint << 32) + (%(month_no)s << 20) + play_no, 1) AS dice,
                                hashint8extended((user_id::bigint << 32) + (%(month_no)s << 20) + play_no, 3)
                                    AS other_dice
-                        FROM scale.listeners
+                        FROM scale.users
                         CROSS JOIN LATERAL generate_series(0, plays_a_month - 1) AS play_no) AS dice) AS thrown
            ) AS chosen) AS heard
 JOIN scale.library USING (number)

@@ -1,4 +1,4 @@
-"""The open connections of the server, so that one can be ended without a reply, and seen to have ended."""
+"""The open connections of the server: whether one is still open, and how to end one without a reply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Connections:
             transport.abort()
 
     def protocol(self) -> type[H11Protocol]:
-        """uvicorn's HTTP protocol, its connections entered here."""
+        """uvicorn's HTTP protocol, which registers its connections here."""
         known = self._open
 
         class Protocol(H11Protocol):

@@ -1,4 +1,4 @@
--- scale.library: one row per track that anybody may play, the most popular first, with the names under which it lands.
+-- scale.library: one row per track that users play, the most popular first, with the names under which it lands.
 -- Albums have eight tracks; some artists have many albums. Titles are as long as real ones.
 CREATE TABLE scale.library AS
 SELECT number,
@@ -58,4 +58,4 @@ SET export_track_id = e.id
 FROM export_tracks AS e
 WHERE e.spotify_id = library.spotify_id;
 
-ANALYZE scale.library, scale.listeners, export_tracks, spotify_objects;
+ANALYZE scale.library, scale.users, export_tracks, spotify_objects;

@@ -1,4 +1,4 @@
--- One row per listener and track of a month.
+-- One row per user and track of a month.
 INSERT INTO {partition} (user_id, month, track_id, play_count, total_ms, last_played_at)
 SELECT user_id, %(month)s::date, track_id, count(*), sum(ms_played), max(played_at)
 FROM listening_events

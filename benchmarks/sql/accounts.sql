@@ -1,4 +1,4 @@
--- One linked listener per number, polled within the last four hours; some sixty in ten thousand are due.
+-- One linked user per number, polled within the last four hours; about sixty in ten thousand are due.
 INSERT INTO users (name)
 SELECT 'account-' || number FROM generate_series(1, %(accounts)s) AS number;
 

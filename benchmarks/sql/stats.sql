@@ -1,4 +1,4 @@
--- Statistics of some listeners, whose months are there and of whom there are none yet.
+-- The statistics of some users who have none yet. Their months exist already.
 
 INSERT INTO user_hour_months (user_id, month, hour, play_count, total_ms)
 SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,
@@ -24,7 +24,7 @@ FROM (SELECT user_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
       GROUP BY user_id) AS summed
 WHERE users.id = summed.user_id;
 
--- Of each track the first play in its day, week (2001-01-01 was a Monday) or month is told apart.
+-- The first play of each track in a day, week (2001-01-01 was a Monday) or month counts as a unique track.
 INSERT INTO user_time_bucket_stats (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks)
 WITH local_plays AS (
     SELECT user_id, day, ms_played,
