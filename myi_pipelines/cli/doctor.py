@@ -155,9 +155,10 @@ def _dagster(settings: "Settings") -> Check:
 
 
 def _definitions(settings: "Settings") -> Check:
+    from myi_pipelines.definitions import defs
     from myi_pipelines.orchestration.instance.self_check import validate_definitions
 
-    return Check("definitions", True, f"{validate_definitions()} assets")
+    return Check("definitions", True, f"{validate_definitions(defs)} assets")
 
 
 def _port(settings: "Settings") -> Check:

@@ -2,10 +2,13 @@
 what Dagster raises when it does not."""
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from myi_pipelines.orchestration.instance.local_instance import local_instance
 from myi_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import Definitions
 
 DRIVER = "postgresql+psycopg2"
 """What SQLAlchemy must use: dagster-postgres knows no other."""
@@ -29,11 +32,9 @@ def open_and_count_runs(settings: Settings) -> InstanceState:
         return InstanceState(instance.get_runs_count(), os.environ["DAGSTER_PG_URL"].partition("://")[0])
 
 
-def validate_definitions() -> int:
-    """Load and validate the definitions; how many assets they have."""
+def validate_definitions(definitions: "Definitions") -> int:
+    """Validate the definitions; how many assets they have."""
     from dagster import Definitions
 
-    from myi_pipelines.definitions import defs
-
-    Definitions.validate_loadable(defs)
-    return len(list(defs.resolve_all_asset_keys()))
+    Definitions.validate_loadable(definitions)
+    return len(list(definitions.resolve_all_asset_keys()))
