@@ -1,4 +1,4 @@
--- One row per play of a month: sessions of ten, half all-time favourites and half recent finds, both near to Zipf's law.
+-- One row per play of a month: sessions of ten, half all-time favourites, half recent finds, both near to Zipf's law.
 SELECT heard.user_id, heard.played_at, library.export_track_id, library.spotify_id, library.duration_ms, heard.luck,
        heard.ms_played, heard.context_no
 FROM (SELECT user_id, played_at, luck,

@@ -1,6 +1,6 @@
 -- One row per linked user who is due for a poll now, the longest overdue first.
--- After a login, a user whose poll failed is due again. After a clock was set back, so is a user whose last poll is in the
--- future.
+-- After a login, a user whose poll failed is due again. After a clock was set back, so is a user whose last poll is in
+-- the future.
 SELECT auth.user_id, users.name
 FROM spotify_auth AS auth
 JOIN users ON users.id = auth.user_id

@@ -1,5 +1,5 @@
--- One row per linked user whose top lists are due: never requested, or long enough ago for the user's activity. The hour
--- is a tolerance, because daily runs may be some seconds early or late.
+-- One row per linked user whose top lists are due: never requested, or long enough ago for the user's activity. The
+-- hour is a tolerance, because daily runs may be some seconds early or late.
 SELECT auth.user_id, users.name
 FROM spotify_auth AS auth
 JOIN users ON users.id = auth.user_id
