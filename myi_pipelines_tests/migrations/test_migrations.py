@@ -10,6 +10,8 @@ from myi_pipelines.warehouse.schema.migrations import MIGRATIONS, migrate, pendi
 from myi_pipelines.warehouse.schema.takeover import BASELINE
 from myi_pipelines_tests.migrations import version_0_1
 
+pytestmark = pytest.mark.slow
+
 NOTES = "-- A table for notes.\nCREATE TABLE notes (text text);\nINSERT INTO notes VALUES ('50%');\n"
 INDEX = "-- transactional: false\nCREATE INDEX CONCURRENTLY IF NOT EXISTS notes_text ON notes (text);\n"
 

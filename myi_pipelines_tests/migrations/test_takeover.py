@@ -21,6 +21,8 @@ from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehous
 from myi_pipelines_tests.support.killable_import import listener
 from myi_pipelines_tests.support.killable_processes import wait_until_held
 
+pytestmark = pytest.mark.slow
+
 NEWEST = [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]
 TAKE_OVER = "import sys; from myi_pipelines.warehouse.schema.migrations import migrate; migrate(sys.argv[1])"
 

@@ -8,6 +8,8 @@ from rich.console import Console
 from benchmarks import exports, metadata, pipeline, polling, spotify
 from myi_pipelines.simulator import Mode
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("mode", Mode)
 def test_all_calls_for_metadata_are_counted(database_url: str, redis_url: str, tmp_path: Path, mode: Mode) -> None:

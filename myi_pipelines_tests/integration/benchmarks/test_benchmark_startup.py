@@ -9,6 +9,8 @@ from benchmarks.__main__ import STARTUP_SECONDS, startup_row
 from benchmarks.startup import Startup
 from myi_pipelines.warehouse.database.connections import Connection
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.long
 def test_small_imports_are_measured_beside_empty_runs(database_url: str, conn: Connection, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from myi_pipelines.settings import PROJECT
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines_tests.support.cli_fixtures import Myi
 
+pytestmark = pytest.mark.slow
+
 MYI = [sys.executable, "-c", "from myi_pipelines.cli import main; main()"]
 
 # Before the listener answers, the browser asks for an icon, and an old tab comes back from an old login.

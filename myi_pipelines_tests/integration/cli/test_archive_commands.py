@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from myi_pipelines_tests.support.cli_fixtures import Myi
 from myi_pipelines_tests.support.dagster_harness import export
+
+pytestmark = pytest.mark.slow
 
 
 def test_months_are_archived_listed_and_restored(myi: Myi, conn: psycopg.Connection, tmp_path: Path) -> None:

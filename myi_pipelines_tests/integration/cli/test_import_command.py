@@ -17,6 +17,8 @@ from myi_pipelines.settings import PROJECT
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines_tests.support.dagster_harness import count, export
 
+pytestmark = pytest.mark.slow
+
 Myi = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -10,6 +10,8 @@ import pytest
 from myi_pipelines.runtime.embedded import postgres_of, redis_of
 from myi_pipelines_tests.support.cli_fixtures import Myi
 
+pytestmark = pytest.mark.slow
+
 
 def test_servers_of_the_users_own_are_shown_and_left_alone(myi: Myi, conn: psycopg.Connection) -> None:
     status = myi("services", "status").stdout

@@ -28,6 +28,8 @@ from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines_tests.support.account_fixtures import Harness, digest, environment, open_harness, process
 
+pytestmark = pytest.mark.slow
+
 ALMOST_AN_HOUR = timedelta(minutes=51)
 
 

@@ -24,6 +24,8 @@ from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, KeyNotU
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_harness, process
 
+pytestmark = pytest.mark.slow
+
 KILLS = 6
 
 

@@ -19,6 +19,8 @@ from myi_pipelines.sources.spotify.rate_limits import EndpointGroup
 from myi_pipelines.warehouse.metadata_backlog import wanted
 from myi_pipelines_tests.support.metadata_fixtures import MetadataHarness, open_metadata_harness
 
+pytestmark = pytest.mark.slow
+
 MISSING = """
     SELECT count(*)
     FROM tracks

@@ -21,6 +21,8 @@ from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support.polling_fixtures import RECENTLY_PLAYED, TICK, Harness, keys_of, open_harness
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TOKEN = "/api/token"

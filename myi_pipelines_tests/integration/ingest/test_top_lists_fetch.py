@@ -15,6 +15,8 @@ from myi_pipelines.warehouse.database.connections import fetch_row
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines_tests.support.polling_fixtures import Harness, open_harness
 
+pytestmark = pytest.mark.slow
+
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MONTHS = timedelta(days=182)

@@ -49,6 +49,8 @@ from myi_pipelines_tests.support.killable_processes import (
 )
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 TAG = "anna00000"

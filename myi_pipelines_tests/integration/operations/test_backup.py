@@ -23,6 +23,8 @@ from myi_pipelines.warehouse.schema.migrations import RestoreNotEnded, migrate, 
 from myi_pipelines_tests.support.killable_import import import_upload, prepare
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
+pytestmark = pytest.mark.slow
+
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 

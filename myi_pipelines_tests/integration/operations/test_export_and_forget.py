@@ -24,6 +24,8 @@ from myi_pipelines.warehouse.users import UnknownUser
 from myi_pipelines_tests.support.killable_import import prepare
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
+pytestmark = pytest.mark.slow
+
 TOKEN = b"a token that must not be exported"
 
 

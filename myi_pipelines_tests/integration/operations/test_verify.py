@@ -15,6 +15,8 @@ from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehous
 from myi_pipelines_tests.support.killable_import import import_upload, prepare
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
+pytestmark = pytest.mark.slow
+
 DAMAGES = {
     "events are gone": (
         "DELETE FROM listening_events WHERE id IN (SELECT id FROM listening_events ORDER BY id LIMIT 3)",

@@ -27,6 +27,8 @@ from myi_pipelines_tests.support.dagster_harness import (
     why,
 )
 
+pytestmark = pytest.mark.slow
+
 DECEMBER = date(2023, 12, 1)
 
 

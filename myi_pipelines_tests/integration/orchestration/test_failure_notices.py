@@ -13,6 +13,8 @@ from myi_pipelines.orchestration.failure_notices import OFF, AlertState, failure
 from myi_pipelines_tests.support.dagster_harness import QUIET
 from myi_pipelines_tests.support.http_receiver import Receiver, receiving
 
+pytestmark = pytest.mark.slow
+
 
 @dg.op
 def breaks() -> None:

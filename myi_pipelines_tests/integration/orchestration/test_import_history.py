@@ -30,6 +30,8 @@ from myi_pipelines_tests.support.dagster_harness import (
     why,
 )
 
+pytestmark = pytest.mark.slow
+
 MONTHS = months_of_export()
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(database_url: str) -> Iterator[Warehouse]:

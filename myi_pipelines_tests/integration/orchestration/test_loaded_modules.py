@@ -13,6 +13,8 @@ import pytest
 from benchmarks.exports import write_export
 from myi_pipelines.settings import PROJECT
 
+pytestmark = pytest.mark.slow
+
 DRAWING_AND_TABLES = {"matplotlib", "PIL", "pandas", "numpy", "pyarrow"}
 SPOTIFY = {"requests", "urllib3", "spotipy", "redis", "limits", "cryptography", "pybreaker", "tenacity"}
 MESSAGES_AND_METRICS = {"apprise", "prometheus_client"}

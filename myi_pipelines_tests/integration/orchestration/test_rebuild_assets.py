@@ -8,6 +8,8 @@ from myi_pipelines.warehouse import invariants
 from myi_pipelines_tests.support import killable_import, reference
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
+pytestmark = pytest.mark.slow
+
 STATISTICS = (
     "user_track_months",
     "user_hour_months",

@@ -2,9 +2,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from myi_pipelines.orchestration.instance.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
+
+pytestmark = pytest.mark.slow
 
 MONTHS = dg.MonthlyPartitionsDefinition("2024-01-01", end_date="2024-04-01")
 NOW = datetime.now(UTC)

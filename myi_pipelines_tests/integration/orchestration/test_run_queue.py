@@ -8,6 +8,8 @@ from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimit
 
 from myi_pipelines_tests.support.dagster_harness import Harness
 
+pytestmark = pytest.mark.slow
+
 MONTH = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-01"}
 
 

@@ -32,6 +32,8 @@ from myi_pipelines.warehouse import invariants, reporting
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines_tests.support.dagster_harness import Harness, contents, count, why
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def spotify() -> Iterator[Simulator]:

@@ -18,6 +18,8 @@ from myi_pipelines.runtime.database_urls import sqlalchemy_url
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines_tests.support.dagster_harness import IMPORT_SELECTION, Harness, count, export, months_of_export, why
 
+pytestmark = pytest.mark.slow
+
 STORAGE = {
     "run_storage": ("myi_pipelines.orchestration.instance.storages", "ConnectedRunStorage"),
     "event_log_storage": ("myi_pipelines.orchestration.instance.storages", "BatchingEventLog"),

@@ -10,6 +10,8 @@ import pytest
 
 from myi_pipelines.runtime.embedded.postgres import Cluster, IncompatibleCluster, PostgresFailed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:

@@ -16,6 +16,8 @@ import spotipy  # type: ignore[import-untyped]
 from myi_pipelines.simulator import Control, NotStarted, Setup, Simulator, authorizations, clock, request_log, server
 from myi_pipelines_tests.support.simulator_app import link
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def process(*arguments: str) -> Iterator[Control]:

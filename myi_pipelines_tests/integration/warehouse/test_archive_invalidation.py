@@ -25,6 +25,8 @@ from myi_pipelines_tests.support.reference import Landing, Polled, Reply
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT, OFFLINE, spotify_id
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, assert_ids_are_kept
 
+pytestmark = pytest.mark.slow
+
 JAN, FEB, MAR, APR, MAY, JUN, SEP = (date(2021, month, 1) for month in (1, 2, 3, 4, 5, 6, 9))
 
 SONG = Track(spotify_id("a"), "Song", "Artist", "Album")

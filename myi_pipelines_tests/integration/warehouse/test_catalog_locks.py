@@ -14,6 +14,8 @@ from myi_pipelines_tests.support.reference import Polled
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
+pytestmark = pytest.mark.slow
+
 ENDED = datetime(2024, 5, 3, 12, 30, tzinfo=UTC)
 SPOTIFY_ID = f"{7:022}"
 

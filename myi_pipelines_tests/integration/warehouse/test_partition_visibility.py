@@ -40,6 +40,8 @@ from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def warehouse(database_url: str) -> Iterator[Warehouse]:

@@ -43,6 +43,8 @@ from myi_pipelines_tests.support.reference import Polled
 from myi_pipelines_tests.support.strategies import Listener, households, narrow_scenes
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
+pytestmark = pytest.mark.slow
+
 MAY = MONTHS[0]
 USERS = 5
 KILLS = 5

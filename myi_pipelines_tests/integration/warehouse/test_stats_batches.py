@@ -15,6 +15,8 @@ from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
+pytestmark = pytest.mark.slow
+
 MONTH = date(2023, 5, 1)
 USERS, PLAYS, TRACKS = 40, 150, 200
 

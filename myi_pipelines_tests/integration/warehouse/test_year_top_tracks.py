@@ -24,6 +24,8 @@ from myi_pipelines.warehouse.stats import Refreshed, refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 
+pytestmark = pytest.mark.slow
+
 KEPT = 50
 TRACKS = 56
 ZONES = ("UTC", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Asia/Kathmandu", "Asia/Dhaka")

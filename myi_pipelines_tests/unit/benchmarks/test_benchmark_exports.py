@@ -13,6 +13,8 @@ import pytest
 from benchmarks.exports import finished_events, usual_distinct_tracks, write_export
 from myi_pipelines.sources.exports import open_upload
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 
 

@@ -25,6 +25,8 @@ from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines_tests.support.spotify_fixtures import MovedClock, calls_made
 
+pytestmark = pytest.mark.slow
+
 POLLED = "/v1/me/player"
 
 

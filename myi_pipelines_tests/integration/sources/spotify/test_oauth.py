@@ -21,6 +21,8 @@ from myi_pipelines.sources.spotify.api_errors import (
 from myi_pipelines.sources.spotify.oauth import App, TokenReply
 from myi_pipelines_tests.support.spotify_fixtures import REDIRECT_URI, calls_made, log_in
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 

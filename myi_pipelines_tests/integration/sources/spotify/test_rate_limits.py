@@ -22,6 +22,8 @@ from myi_pipelines.sources.spotify.circuit_breaker import CircuitRules
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines_tests.support.spotify_fixtures import MovedClock
 
+pytestmark = pytest.mark.slow
+
 MakeGate = Callable[..., Gate]
 SECOND = timedelta(seconds=1)
 

@@ -20,6 +20,8 @@ from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.oauth import App, TokenReply
 from myi_pipelines.sources.spotify.rate_limits import Gate
 
+pytestmark = pytest.mark.slow
+
 PATIENT = {"calls_per_minute": 10_000, "calls_per_day": 10_000}
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("unauthorized", {}),

@@ -9,6 +9,8 @@ import pytest
 
 from myi_pipelines_tests.support.export_rows import as_json
 
+pytestmark = pytest.mark.slow
+
 BLOCK_ROWS: Final = 1_000
 READER: Final = """
 import re, sys
