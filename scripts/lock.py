@@ -4,8 +4,8 @@ Each file holds what its layer adds to the one below, so a version stands in one
 every Python that pyproject.toml allows. Versions stay as they are where they still fit; --upgrade takes the newest.
 
 Why not one uv.lock: it writes the address of the package index into every package, and that of each file (pylock.toml
-does, too). Then everybody installs from there. These files name no host, and pip's own configuration decides: a mirror,
-a proxy, a folder of wheels. For the same reason pip installs, not uv, which does not read pip's configuration.
+does, too). Then every user would install from there. These files name no host, and pip's own configuration decides: a
+mirror, a proxy, a folder of wheels. For the same reason pip installs, not uv, which does not read pip's configuration.
 """
 
 import re

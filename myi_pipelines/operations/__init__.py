@@ -1,2 +1,4 @@
-"""What becomes of plays outside of their tables: they leave for the archive and come back, are backed up and restored,
-exported for whoever they are about, and forgotten. No module here knows Dagster's assets."""
+"""What an operator does with the data: archive, restore, back up, export, forget, verify, and ``monitoring``.
+
+Functions over connections and folders. Nothing here imports Dagster.
+"""

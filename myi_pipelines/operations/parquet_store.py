@@ -51,7 +51,7 @@ def _column(name: str, type_: pa.DataType, about: str, *, is_nullable: bool = Fa
 _INSTANT = pa.timestamp("us", tz="UTC")
 _LISTENER = _column("user_id", pa.int64(), "users.id")
 _PLAYED_AT = _column("played_at", _INSTANT, "end of the play (UTC)")
-_TRACK_NAME = _column("track_name", pa.string(), "the track's name, for whoever reads the file", is_nullable=True)
+_TRACK_NAME = _column("track_name", pa.string(), "the track's name, for people who read the file", is_nullable=True)
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "imported_plays": pa.schema(
@@ -100,7 +100,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         metadata={"comment": "One row per play that counts."},
     ),
 }
-"""What the files hold: the tables' columns, and names for whoever reads them without the warehouse."""
+"""What the files hold: the tables' columns, and names for people who read them without the warehouse."""
 
 
 class Store:
@@ -163,9 +163,9 @@ class Store:
             text = self._fs.cat_file(self._path(folder, MANIFEST))
             if hashlib.sha256(text).hexdigest() != manifest_sha256:
                 raise ArchiveDamaged(f"{self._path(folder, MANIFEST)} is not the manifest that was written")
-            for table, told in json.loads(text)["tables"].items():
-                if self._sha256(folder, table) != told["sha256"]:
-                    raise ArchiveDamaged(f"{self._path(folder, told['file'])} is damaged: its checksum is another")
+            for table, recorded in json.loads(text)["tables"].items():
+                if self._sha256(folder, table) != recorded["sha256"]:
+                    raise ArchiveDamaged(f"{self._path(folder, recorded['file'])} is damaged: its checksum is another")
         except FileNotFoundError:
             raise ArchiveDamaged(
                 f"{self._path(folder)} is missing, or a file in it; is MYI_ARCHIVE_URL right?"

@@ -73,10 +73,10 @@ def _candidates(name: str) -> list[Path]:
 
 def _major_version(program: Path) -> int | None:
     try:
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
-    version = re.search(r"(\d+)(\.|\s|$)", told)
+    version = re.search(r"(\d+)(\.|\s|$)", printed)
     return int(version.group(1)) if version else None
 
 

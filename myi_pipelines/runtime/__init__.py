@@ -1,0 +1,4 @@
+"""The servers and processes that MYI runs on: their URLs, the embedded servers, the processes of ``myi up``.
+
+What is in a database is the business of ``warehouse``.
+"""

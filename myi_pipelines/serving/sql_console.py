@@ -1,4 +1,4 @@
-"""Questions that users ask in their own SQL: run without being able to change anything, errors told in one line."""
+"""Questions that users ask in their own SQL: they cannot change anything, and an error is one line."""
 
 from __future__ import annotations
 

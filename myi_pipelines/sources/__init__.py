@@ -1,0 +1,1 @@
+"""What brings plays: ``exports`` reads files, ``spotify`` calls the API. Sources know no database."""

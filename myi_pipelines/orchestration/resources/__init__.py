@@ -1,1 +1,1 @@
-"""What assets, checks and sensors are handed: one module a thing. What to do with them is said in ``assets/``."""
+"""The resources that assets, checks and sensors use, one module for each."""

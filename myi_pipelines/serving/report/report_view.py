@@ -35,7 +35,7 @@ _REASONS = {
     "future": "of the future",
     "malformed": "malformed",
 }
-# What would move the cursor or turn the line around if somebody had put it into a song's name.
+# Characters in a song's name that would move the cursor or reverse the line.
 _UNSAFE = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 
 

@@ -35,7 +35,7 @@ def migrate(url: str, *, restoring: bool = False, folder: Path = MIGRATIONS) -> 
     Safe at any time, twice and from several processes at once: an advisory lock lets one of them work while the
     others wait. A lock row that a killed process left in yoyo's own table is removed, because holding the advisory
     lock proves that its owner is gone. A warehouse of version 0.1 is taken over: see ``takeover``.
-    Raises UnsupportedPostgres below PostgreSQL 17, RestoreNotEnded while somebody else is ``restoring`` or was killed
+    Raises UnsupportedPostgres below PostgreSQL 17, RestoreNotEnded while another process is ``restoring`` or was killed
     doing so, UnreleasedWarehouse for one older than version 0.1, and ``psycopg.Error`` when a migration fails.
     """
     with psycopg.connect(url, autocommit=True, application_name="myi migrate") as guard:
