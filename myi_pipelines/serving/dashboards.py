@@ -1,7 +1,8 @@
 """The questions of a dashboard, whose user waits: small answers about one user, from statistics and few partitions.
 
-Lists of tracks are functions of the database, which plans them once a session. Every other statement gets
-constants, never an expression over a partitioned column, so that the planner opens only the partitions that it needs. The report, which reads whole histories, has its own statements.
+Lists of tracks are functions of the database, which plans them once a session. Every other statement gets constants,
+never an expression over a partitioned column, so that the planner opens only the partitions that it needs. The report,
+which reads whole histories, has its own statements.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The listening report, which `myi report` and the demo print: `report_data` reads the warehouse, `report_view` draws."""
+"""The listening report of `myi report` and the demo: `report_data` reads the warehouse, `report_view` draws."""
 
 from myi_pipelines.serving.report.report_data import Report, load_report
 from myi_pipelines.serving.report.report_view import render_report, render_section
