@@ -151,9 +151,9 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         backfill = _launch(deployment, months)
 
         anna = user_named(conn, "anna")
-        with psycopg.connect(database_url) as holder:
+        with psycopg.connect(database_url) as holder, psycopg.connect(database_url) as other_holder:
             lock_user_month(holder, UserMonth(anna, months[len(months) // 2]))
-            acquire(holder, exclusive(Lock.USER, ensure_user(conn, "ben")))
+            acquire(other_holder, exclusive(Lock.USER, ensure_user(conn, "ben")))
             deployment.start("daemon")
             deployment.wait_for("a run held up in the middle of its months", lambda: _waiting_for(conn, holder))
             deployment.wait_for("months that fill", lambda: _months_filled(conn, anna) > len(months) // 3)
