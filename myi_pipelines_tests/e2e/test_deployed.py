@@ -16,7 +16,6 @@ from dagster import DagsterInstance
 from myi_pipelines.runtime.dagster_home import dagster_environment
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
-from myi_pipelines.warehouse.user_months import UserMonth, lock_user_month
 from myi_pipelines.warehouse.users import ensure_user, user_named
 from myi_pipelines_tests.support import compose
 from myi_pipelines_tests.support.compose import Processes, free_port
@@ -151,9 +150,9 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         backfill = _launch(deployment, months)
 
         anna = user_named(conn, "anna")
-        with psycopg.connect(database_url) as holder, psycopg.connect(database_url) as other_holder:
-            lock_user_month(holder, UserMonth(anna, months[len(months) // 2]))
-            acquire(other_holder, exclusive(Lock.USER, ensure_user(conn, "ben")))
+        with psycopg.connect(database_url) as holder:
+            middle, ben = months[len(months) // 2], ensure_user(conn, "ben")
+            acquire(holder, exclusive(Lock.USER, ben), exclusive(Lock.USER_MONTH, anna, middle))
             deployment.start("daemon")
             deployment.wait_for("a run held up in the middle of its months", lambda: _waiting_for(conn, holder))
             deployment.wait_for("months that fill", lambda: _months_filled(conn, anna) > len(months) // 3)
