@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from myi_pipelines.operations.monitoring.health_snapshot import (
     DaemonPart,
@@ -22,12 +22,14 @@ from myi_pipelines.operations.monitoring.health_snapshot import (
     WarehouseHealth,
 )
 from myi_pipelines.operations.monitoring.probes import Probe
-from myi_pipelines.sources.spotify.rate_limits import EndpointUsage
 from myi_pipelines.text import age, counted, minute_utc, size
 from myi_pipelines.warehouse.partitions import PREMADE_MONTHS
 from myi_pipelines.warehouse.polls import PollState
 from myi_pipelines.warehouse.reporting import Coverage, InvalidatedRange
 from myi_pipelines.warehouse.spotify_accounts import Account, expiry_warning
+
+if TYPE_CHECKING:
+    from myi_pipelines.sources.spotify.rate_limits import EndpointUsage
 
 DAEMON_PARTS = ("BACKFILL", "MONITORING", "QUEUED_RUN_COORDINATOR", "SCHEDULER", "SENSOR")
 DAEMON_LATE = timedelta(minutes=2)

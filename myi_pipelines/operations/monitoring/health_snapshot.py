@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg.rows import class_row
@@ -18,7 +18,6 @@ from psycopg.rows import class_row
 from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
-from myi_pipelines.sources.spotify.rate_limits import EndpointUsage, Gate
 from myi_pipelines.text import one_line
 from myi_pipelines.warehouse import polls, reporting, spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
@@ -27,6 +26,9 @@ from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, exi
 from myi_pipelines.warehouse.polls import PollState
 from myi_pipelines.warehouse.reporting import InvalidatedRange
 from myi_pipelines.warehouse.spotify_accounts import Account
+
+if TYPE_CHECKING:
+    from myi_pipelines.sources.spotify.rate_limits import EndpointUsage
 
 RECENT = timedelta(hours=24)
 QUERY_SECONDS = 10
@@ -223,6 +225,8 @@ def _read_dagster(url: str, now: datetime) -> DagsterHealth | str:
 
 
 def _read_calls(settings: Settings, redis_url: str) -> list[EndpointUsage]:
+    from myi_pipelines.sources.spotify.rate_limits import Gate
+
     with closing(Gate(redis_url, settings.calls_per_minute, settings.calls_per_day)) as gate:
         return gate.usage()
 

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import psycopg
-import redis
 
 from myi_pipelines.text import one_line
 
@@ -30,6 +29,8 @@ def probe_postgres(url: str) -> Probe:
 
 def probe_redis(url: str) -> Probe:
     """Whether Redis answers at ``url``."""
+    import redis
+
     client = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
     try:
         info = client.info("server")
