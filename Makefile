@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # The virtual environment decides what is imported, not the shell that make was called from.
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-dev demo up check lint-sql test schema bench bench-scale wheel lock clean

@@ -4,6 +4,8 @@
 # With pip, which every Python brings and which reads the user's own configuration; scripts/lock.py says why not with uv.
 set -eu
 cd "$(dirname "$0")/.."
+# pip would fail where the caller turns warnings into errors, and colours its errors where a terminal is forced.
+unset PYTHONWARNINGS FORCE_COLOR
 lock=$1
 python=$2
 
