@@ -4,7 +4,7 @@ Start with `open_upload`. Other packages use only the names that this module lis
 """
 
 from myi_pipelines.sources.exports.cleaning import printable_name
-from myi_pipelines.sources.exports.errors import ExportError
+from myi_pipelines.sources.exports.export_errors import ExportError
 from myi_pipelines.sources.exports.export_files import (
     ChangedWhileRead,
     NestedZip,

@@ -19,7 +19,7 @@ import msgspec
 from myi_pipelines.sources.exports.account_data import AccountReader
 from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.cleaning import printable_name
-from myi_pipelines.sources.exports.errors import ExportError
+from myi_pipelines.sources.exports.export_errors import ExportError
 from myi_pipelines.sources.exports.extended_history import ExtendedReader
 from myi_pipelines.sources.exports.format_detection import Content, DetectedFormat, detect_format
 from myi_pipelines.sources.exports.json_stream import NotAnArray, row_chunks

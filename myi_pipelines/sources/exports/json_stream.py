@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from json import JSONDecodeError, JSONDecoder
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from myi_pipelines.sources.exports.errors import ExportError
+from myi_pipelines.sources.exports.export_errors import ExportError
 
 CHUNK_BYTES: Final = 256 * 1024
 """About the size of a core's cache. Measured: faster than 64 KiB and than 1 MiB."""

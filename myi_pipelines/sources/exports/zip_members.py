@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, Protocol
 
 from myi_pipelines.sources.exports.cleaning import printable_name
-from myi_pipelines.sources.exports.errors import ExportError
+from myi_pipelines.sources.exports.export_errors import ExportError
 
 _NEW_COPY: Final = "download or copy it again"
 _UNPACK: Final = "unpack it yourself and import the JSON files"
