@@ -18,6 +18,8 @@ from myi_pipelines_tests.support.simulator_app import (
     token,
 )
 
+pytestmark = pytest.mark.slow
+
 RECENT = "/v1/me/player/recently-played"
 
 

@@ -10,6 +10,8 @@ import requests
 from myi_pipelines.simulator import ControlRefused, Simulator
 from myi_pipelines_tests.support.simulator_app import Linked, link, refresh
 
+pytestmark = pytest.mark.slow
+
 RECENT = "/v1/me/player/recently-played"
 JSON = "application/json; charset=utf-8"
 

@@ -16,6 +16,8 @@ from myi_pipelines.simulator.simulated_users import MOST, SimulatedUser, make_us
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines_tests.support.simulator_app import link
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WORLD = build_world()
 ALL_USERS = make_users(7, MOST)

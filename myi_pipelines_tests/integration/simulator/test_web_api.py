@@ -9,6 +9,8 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import CatalogInfo
 from myi_pipelines_tests.support.simulator_app import Linked, link
 
+pytestmark = pytest.mark.slow
+
 SIMPLE_ARTIST = {"external_urls", "href", "id", "name", "type", "uri"}
 ARTIST = SIMPLE_ARTIST | {"genres", "images"}
 SIMPLE_ALBUM = SIMPLE_ARTIST | {

@@ -6,11 +6,15 @@ from datetime import date
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 from myi_pipelines.simulator.availability import Availability
 from myi_pipelines.simulator.sample import write_sample
 from myi_pipelines.simulator.sample.made_up_music import BASE62
 from myi_pipelines.simulator.simulated_users import MOST, make_users
 from myi_pipelines.simulator.world import build_world
+
+pytestmark = pytest.mark.slow
 
 WORLD = build_world()
 

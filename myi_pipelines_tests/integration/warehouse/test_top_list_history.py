@@ -12,6 +12,8 @@ from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.spotify_accounts import Authorization, LinkedUser
 from myi_pipelines.warehouse.top_list_history import Shown, TopLists
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 31, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
