@@ -1,6 +1,6 @@
 """The archive's files: folders of Parquet with a manifest, on a disk or in an object store. It knows no database.
 
-A folder holds one file a table, compressed with zstd, its rows by listener and time, and ``manifest.json``, which is
+A folder holds one file a table, compressed with zstd, its rows by user and time, and ``manifest.json``, which is
 written last and tells rows, bytes and checksum of every file.
 """
 
@@ -208,8 +208,8 @@ class Store:
     ) -> Iterator[pa.Table]:
         with self._parquet(folder, table) as file:
             for number in range(file.num_row_groups):
-                listeners = file.metadata.row_group(number).column(0).statistics
-                if listeners is None or is_wanted(listeners.min, listeners.max):
+                users = file.metadata.row_group(number).column(0).statistics
+                if users is None or is_wanted(users.min, users.max):
                     yield file.read_row_group(number, columns=columns)
 
     def _parquet(self, folder: str, table: str) -> pq.ParquetFile:

@@ -165,7 +165,9 @@ def test_a_killed_code_server_and_daemon_leave_nothing_undone(
         deployment.wait_until_healthy("code", deployment.code_port, SECONDS)
         deployment.start("daemon")
         deployment.wait_for("the second run of the backfill", lambda: _ended_well(deployment, backfill, cut_short))
-        deployment.wait_for("no stale slice", lambda: count(conn, "SELECT count(*) FROM invalidated_user_months") == 0)
+        deployment.wait_for(
+            "nothing invalidated", lambda: count(conn, "SELECT count(*) FROM invalidated_user_months") == 0
+        )
 
         assert _events(conn, anna) == events
         assert [row for row in _stats(conn) if row[0] == anna] == stats

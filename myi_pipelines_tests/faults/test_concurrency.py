@@ -40,7 +40,7 @@ def history(seed: int) -> Landing:
 
 
 def import_share(url: str, name: str, landing: Landing, share: slice) -> None:
-    """What one process does: a part of the history landed and derived, two slices at a time."""
+    """What one process does: a part of the history landed and derived, two user-months at a time."""
     with open_warehouse(url) as mine:
         user_id = mine.user(name, landing.timezone)
         mine.land(user_id, landing.plays[share], batch_rows=200)

@@ -40,7 +40,7 @@ def kill_process(warehouse: Warehouse, killable: KillableProcess, chance: random
 
 
 def kill_backend(warehouse: Warehouse, killable: KillableProcess, chance: random.Random) -> None:
-    """End one or both of the victim's sessions on the server; the victim finds out by itself."""
+    """End one or both of the process's sessions on the server; the process finds out by itself."""
     backends = sessions(warehouse.conn, killable_import.APPLICATION)
     for pid in chance.sample(backends, min(len(backends), chance.randint(1, 2))):
         warehouse.conn.execute("SELECT pg_terminate_backend(%s)", [pid])
@@ -75,7 +75,7 @@ def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, datab
         assert counts(job) == counts(clean_job)
         unfinished = [job for job in list_jobs(warehouse.conn, user=tag) if job.status in ("PENDING", "PROCESSING")]
         assert unfinished == []
-    assert sum(deaths) >= len(deaths) // 4, "most victims were done before they were killed"
+    assert sum(deaths) >= len(deaths) // 4, "most processes were done before they were killed"
 
 
 @pytest.mark.parametrize("doing", ["import", "backfill"])
@@ -107,7 +107,7 @@ def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path
             assert invariants.check(warehouse.conn) == []
             assert verify.verify(warehouse.session()).differences == []
             assert warehouse.tables(user_id) == reference.derive({tag: killable_import.landing(tag)})[tag]
-    assert deaths > 0, "every victim was done before its server was killed"
+    assert deaths > 0, "every process was done before its server was killed"
 
 
 def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_server_killed_at_the_last_statement_of_a_landing_has_nothing_of_it(tm
         with open_warehouse(url) as warehouse:
             cut_short, earlier = list_jobs(warehouse.conn)
             assert earlier.status == "COMPLETED"
-            # The victim's other session may notice last that the server is gone, and still write the failure down.
+            # The process's other session may notice last that the server is gone, and still write the failure down.
             assert cut_short.status in ("PROCESSING", "FAILED")
             assert_whole_files(warehouse, tag)
             after = warehouse.rows(user_id)
@@ -153,7 +153,7 @@ def make_wrong(warehouse: Warehouse, user_id: int) -> None:
     """Some events are missing and others are wrong, and the statistics agree with them."""
     warehouse.conn.execute("DELETE FROM listening_events WHERE id % 3 = 0")
     warehouse.conn.execute("UPDATE listening_events SET ms_played = ms_played + 1 WHERE id % 3 = 1")
-    warehouse.refresh(user_id, [one.month for one in warehouse.slices_of(user_id)])
+    warehouse.refresh(user_id, [one.month for one in warehouse.user_months_of(user_id)])
 
 
 def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, database_url: str) -> None:
@@ -193,7 +193,7 @@ def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob
 
 
 def comparable(tables: Tables, tag: str) -> str:
-    """The tables as text in which no victim's own names remain; all tags are of one length, so the order is one too."""
+    """The tables as text in which no process's own names remain; all tags have one length, so the order is one too."""
     return "\n".join(repr(sorted(rows.items(), key=repr)) for rows in tables[:-1]).replace(tag, "") + repr(
         tables.totals
     )

@@ -150,7 +150,7 @@ class Sync(NamedTuple):
 
 
 class Conform(NamedTuple):
-    """Conform some stale slices in some order, or any slices, stale or not."""
+    """Conform some invalidated user-months in some order, or any."""
 
     listener: int
     only_invalidated: bool
@@ -166,7 +166,7 @@ class Refresh(NamedTuple):
 
 
 class RefreshTogether(NamedTuple):
-    """Refresh the stats of some slices of all listeners, each month's together."""
+    """Refresh the stats of some user-months of all users, each month's together."""
 
     only_invalidated: bool
     dice: int
@@ -232,26 +232,26 @@ def take(home: Home, step: Step) -> None:
             warehouse.sync()
         case Conform(listener, only_invalidated, dice):
             user_id = home.ids[listener]
-            slices = warehouse.stale(user_id, Stage.EVENTS) if only_invalidated else warehouse.slices_of(user_id)
-            warehouse.conform(some(slices, dice))
+            chosen = warehouse.stale(user_id, Stage.EVENTS) if only_invalidated else warehouse.user_months_of(user_id)
+            warehouse.conform(some(chosen, dice))
         case Refresh(listener, only_invalidated, dice):
             user_id = home.ids[listener]
-            slices = warehouse.stale(user_id, Stage.STATS) if only_invalidated else warehouse.slices_of(user_id)
-            warehouse.refresh(user_id, [one.month for one in some(slices, dice)])
+            chosen = warehouse.stale(user_id, Stage.STATS) if only_invalidated else warehouse.user_months_of(user_id)
+            warehouse.refresh(user_id, [one.month for one in some(chosen, dice)])
         case RefreshTogether(only_invalidated, dice):
-            look = partial(warehouse.stale, stage=Stage.STATS) if only_invalidated else warehouse.slices_of
-            slices = [one for user_id in home.ids for one in look(user_id)]
-            warehouse.refresh_together(some(slices, dice), recount=not only_invalidated)
+            look = partial(warehouse.stale, stage=Stage.STATS) if only_invalidated else warehouse.user_months_of
+            chosen = [one for user_id in home.ids for one in look(user_id)]
+            warehouse.refresh_together(some(chosen, dice), recount=not only_invalidated)
         case SetTimezone(listener, timezone):
             home.set_timezone(listener, timezone)
 
 
-def some(slices: Sequence[UserMonth], dice: int) -> list[UserMonth]:
+def some(chosen: Sequence[UserMonth], dice: int) -> list[UserMonth]:
     """All of them for a zero, otherwise a few in any order."""
-    if dice == 0 or not slices:
-        return list(slices)
+    if dice == 0 or not chosen:
+        return list(chosen)
     chance = random.Random(dice)
-    return chance.sample(slices, chance.randint(1, len(slices)))
+    return chance.sample(chosen, chance.randint(1, len(chosen)))
 
 
 # ── Properties ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -375,10 +375,10 @@ def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tu
             assert (landed.known, landed.added_rows, landed.months) == (False, 0, [])
         assert warehouse.poll(user_id, listener.polled) == 0
         warehouse.sync()
-        slices = random.Random(0).sample(found := warehouse.slices_of(user_id), len(found))
-        counts = warehouse.conform(slices)
+        chosen = random.Random(0).sample(found := warehouse.user_months_of(user_id), len(found))
+        counts = warehouse.conform(chosen)
         assert counts.total() == counts["unchanged"]
-        warehouse.refresh(user_id, [one.month for one in slices])
+        warehouse.refresh(user_id, [one.month for one in chosen])
     home.settle()
 
     assert {user_id: warehouse.rows(user_id) for user_id in home.ids} == before
@@ -411,7 +411,7 @@ def test_another_minimum_length_is_followed_when_months_are_conformed_again(
     home.poll_all()
     home.settle()
     [user_id] = home.ids
-    warehouse.conform(warehouse.slices_of(user_id), min_play_ms)
+    warehouse.conform(warehouse.user_months_of(user_id), min_play_ms)
     warehouse.refresh(user_id, [one.month for one in warehouse.stale(user_id, Stage.STATS)])
     home.check_invariants()
     home.assert_as_the_reference_says(min_play_ms)

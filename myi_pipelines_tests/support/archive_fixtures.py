@@ -46,7 +46,7 @@ class ArchivingWarehouse(Warehouse):
         return left
 
     def restore_archived(self, user_ids: Sequence[int] | None = None) -> int:
-        """Bring some listeners' slices back, or all there are."""
+        """Restore the archived user-months of some users, or all."""
         months = [part.month for part in archive.archived_parts(self.conn)]
         slices = archive.archived_user_months(self.conn, months)
         chosen = [one for one in slices if user_ids is None or one.user_id in user_ids]

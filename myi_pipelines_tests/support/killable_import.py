@@ -78,7 +78,7 @@ def import_upload(warehouse: Warehouse, tag: str) -> Landed:
 def backfill(warehouse: Warehouse, tag: str) -> None:
     """Every month of the listener from landing again, marked first."""
     user_id = warehouse.user(tag, TIMEZONE)
-    slices = warehouse.slices_of(user_id)
+    slices = warehouse.user_months_of(user_id)
     with warehouse.conn.transaction():
         invalidate(warehouse.conn, slices, Stage.EVENTS)
     warehouse.conform(slices)

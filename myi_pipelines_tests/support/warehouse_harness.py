@@ -116,7 +116,7 @@ class Warehouse(NamedTuple):
             else:
                 raise AssertionError(f"user {user_id}: slices are still stale after 5 rounds")
 
-    def slices_of(self, user_id: int) -> list[UserMonth]:
+    def user_months_of(self, user_id: int) -> list[UserMonth]:
         """Every slice of the user that has anything in it."""
         months = partitions.existing_months(self.conn, partitions.LISTENING_EVENTS)
         return [one for one in user_months.all_user_months(self.conn, sorted(months)) if one.user_id == user_id]

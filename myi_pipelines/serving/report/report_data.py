@@ -77,7 +77,7 @@ class Imports:
 
 
 @dataclass(frozen=True)
-class ListenerReport:
+class UserReport:
     """One listener's history, all of it or one local year."""
 
     name: str
@@ -116,7 +116,7 @@ class ListenerReport:
 class Report:
     """What is known of some listeners, by name: of all time, or of one year."""
 
-    listeners: tuple[ListenerReport, ...]
+    users: tuple[UserReport, ...]
     year: int | None = None
 
 
@@ -129,15 +129,15 @@ def load_report(conn: Connection, user: str | None = None, year: int | None = No
     try:
         with conn.transaction():
             if user is not None:
-                return Report((_listener(conn, user_named(conn, user), user, year),), year)
+                return Report((_user_report(conn, user_named(conn, user), user, year),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
-            found = (_listener(conn, user_id, name, year) for user_id, name in everyone)
+            found = (_user_report(conn, user_id, name, year) for user_id, name in everyone)
             return Report(tuple(one for one in found if one.years or one.imports.files), year)
     finally:
         conn.isolation_level = before
 
 
-def _listener(conn: Connection, user_id: int, name: str, year: int | None) -> ListenerReport:
+def _user_report(conn: Connection, user_id: int, name: str, year: int | None) -> UserReport:
     asked: dict[str, Any] = {"user_id": user_id, "each": TOP, **_ALWAYS}
     [settings] = conn.execute(statement("report/user_totals"), asked)
     asked["timezone"], play_count, total_ms, tracks, artists, invalidated_user_months = settings
@@ -151,7 +151,7 @@ def _listener(conn: Connection, user_id: int, name: str, year: int | None) -> Li
         asked |= _bounds(conn, year, asked["timezone"])
         [(tracks, artists)] = conn.execute(statement("report/distinct_between"), asked)
     hours: dict[int, int] = dict(conn.execute(statement(f"report/hours{suffix}"), asked).fetchall())
-    return ListenerReport(
+    return UserReport(
         name=name,
         timezone=asked["timezone"],
         play_count=play_count,

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from myi_pipelines.serving.dashboards import Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
-from myi_pipelines.serving.report.report_data import MONTHS, ListenerReport, Period, Report
+from myi_pipelines.serving.report.report_data import MONTHS, Period, Report, UserReport
 
 WIDEST = 120
 NARROWEST = 60
@@ -70,14 +70,14 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
 
 
 def _parts(report: Report, width: int) -> Iterator[RenderableType]:
-    if not report.listeners:
+    if not report.users:
         yield Text("There is no listening history yet. Import the ZIP that Spotify sent you:")
         yield Text("  myi import my_spotify_data.zip --user NAME", _TITLE)
         return
-    if len(report.listeners) > 1:
+    if len(report.users) > 1:
         yield from _overview(report, width)
-    for listener in report.listeners:
-        yield from _listener(listener, report.year, width)
+    for user in report.users:
+        yield from _user_report(user, report.year, width)
     yield ""
 
 
@@ -89,7 +89,7 @@ def _overview(report: Report, width: int) -> Iterator[RenderableType]:
         table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_row("", *(Text(title, _NOTE) for title in ("plays", "hours", "tracks", "artists")), "")
-    for one in report.listeners:
+    for one in report.users:
         years = "–".join(str(year) for year in sorted(set(one.years or ()))) if report.year is None else ""
         table.add_row(
             Text(_plain(one.name), _TITLE),
@@ -102,7 +102,7 @@ def _overview(report: Report, width: int) -> Iterator[RenderableType]:
     yield _block(table)
 
 
-def _listener(one: ListenerReport, year: int | None, width: int) -> Iterator[RenderableType]:
+def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[RenderableType]:
     yield _headline(_plain(one.name) + (f" in {year}" if year else ""), one.timezone, width)
     if not one.play_count:
         yield _block(_facts(_emptiness(one, year) | _imported(one, year)))
@@ -173,7 +173,7 @@ def _lines(title: str, lines: Sequence[Text], width: int) -> RenderableType:
     return text
 
 
-def _totals(one: ListenerReport) -> RenderableType:
+def _totals(one: UserReport) -> RenderableType:
     table = Table.grid(padding=(0, 5, 0, 0))
     numbers = {
         "plays": one.play_count,
@@ -196,7 +196,7 @@ def _facts(facts: Mapping[str, str | Text]) -> RenderableType:
     return table
 
 
-def _story(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
+def _story(one: UserReport, year: int | None) -> dict[str, str | Text]:
     facts: dict[str, str | Text] = {}
     if one.first_play:
         song = f"{_day(one.first_play.played_at.date())}, “{_plain(one.first_play.name)}”"
@@ -276,7 +276,7 @@ def _sparkline(values: Sequence[int], most: int | None = None) -> Text:
     return text
 
 
-def _imported(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
+def _imported(one: UserReport, year: int | None) -> dict[str, str | Text]:
     """Where it all came from, and what of it does not count; files are not of one year."""
     facts: dict[str, str | Text] = {}
     imports = one.imports
@@ -295,7 +295,7 @@ def _imported(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
     return facts
 
 
-def _emptiness(one: ListenerReport, year: int | None) -> dict[str, str | Text]:
+def _emptiness(one: UserReport, year: int | None) -> dict[str, str | Text]:
     if one.years is None:
         return (
             {} if one.invalidated_user_months else {"no plays": "nothing that was imported counts as a listening event"}

@@ -114,7 +114,7 @@ def test_killing_the_process_at_any_time_loses_no_token(
         assert {user_id: harness.refresh_token(user_id) for user_id in plain} == plain
     replace_key_file(harness.conn, harness.key_file)
     assert opened_by(harness, TokenCipher(read_key(harness.key_file))) == plain
-    assert len(keys) > 1, "every victim was killed before it did anything"
+    assert len(keys) > 1, "every process was killed before it did anything"
 
 
 def test_tokens_that_are_refreshed_during_the_change_are_not_lost(

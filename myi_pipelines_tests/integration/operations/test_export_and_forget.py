@@ -64,7 +64,7 @@ def fill(warehouse: Warehouse, store: Store) -> tuple[int, int, dict[str, list[t
         table: warehouse.conn.execute(f"SELECT * FROM {table} WHERE user_id = %s".encode(), [anna]).fetchall()
         for table in ("listening_events", "imported_plays", "polled_plays")
     }
-    months = sorted(month for _, month in warehouse.slices_of(anna))
+    months = sorted(month for _, month in warehouse.user_months_of(anna))
     assert any(archived.rows for archived in archive_months(warehouse.conn, store, before=months[4]))
     return anna, bob, landed
 

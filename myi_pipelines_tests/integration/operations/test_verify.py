@@ -114,7 +114,7 @@ def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) 
     import_upload(warehouse, "anna")
     sound = found_in(warehouse)
     assert (sound.differences, sound.users, sound.invalidated) == ([], 1, 0)
-    assert sound.user_months == len(warehouse.slices_of(user_id))
+    assert sound.user_months == len(warehouse.user_months_of(user_id))
     expected = warehouse.tables(user_id)
     for damage, (change, tables) in DAMAGES.items():
         warehouse.conn.execute(change.encode())
@@ -152,7 +152,7 @@ def test_archived_months_are_no_differences_and_the_others_are_verified(warehous
     user_id = prepare(warehouse, "anna")
     store = Store(str(tmp_path))
     expected = warehouse.tables(user_id)
-    months = sorted(month for _, month in warehouse.slices_of(user_id))
+    months = sorted(month for _, month in warehouse.user_months_of(user_id))
     assert any(archived.rows for archived in archive_months(warehouse.conn, store, before=months[3]))
     assert found_in(warehouse).differences == []
     warehouse.conn.execute(DAMAGES["all-time rows are gone"][0].encode())

@@ -26,7 +26,7 @@ STATISTICS = (
 def test_a_dropped_table_is_rebuilt_by_materializing_its_months(warehouse: Warehouse, dropped: list[str]) -> None:
     user_id = killable_import.prepare(warehouse, "rebuilt")
     killable_import.import_upload(warehouse, "rebuilt")
-    user_months = warehouse.slices_of(user_id)
+    user_months = warehouse.user_months_of(user_id)
     warehouse.conn.execute(f"TRUNCATE {', '.join(dropped)}".encode())
 
     if dropped == ["listening_events"]:
@@ -44,6 +44,6 @@ def test_a_number_that_was_changed_by_hand_is_put_right(warehouse: Warehouse) ->
     warehouse.conn.execute("UPDATE user_artist_stats SET total_ms = 1")
     assert invariants.check(warehouse.conn)
 
-    warehouse.refresh(user_id, [one.month for one in warehouse.slices_of(user_id)])
+    warehouse.refresh(user_id, [one.month for one in warehouse.user_months_of(user_id)])
 
     assert warehouse.rows(user_id) == expected

@@ -18,7 +18,7 @@ from myi_pipelines.cli.app import app
 from myi_pipelines.serving.dashboards import Top
 from myi_pipelines.serving.report import Report, bars, load_report, render_report, report_data
 from myi_pipelines.serving.report.bars import bar, columns, spark
-from myi_pipelines.serving.report.report_data import Day, Imports, ListenerReport, Streak, months_of, streaks, years_of
+from myi_pipelines.serving.report.report_data import Day, Imports, Streak, UserReport, months_of, streaks, years_of
 from myi_pipelines.sources.exports import Context, Play, Track
 from myi_pipelines.warehouse.partitions import ensure_months
 from myi_pipelines.warehouse.users import UnknownUser, ensure_user
@@ -36,7 +36,7 @@ def shown(report: Report, width: int = 80, *, colours: bool = False) -> str:
     return console.file.getvalue()
 
 
-def a_listener(name: str = "ada", **changes: object) -> ListenerReport:
+def a_listener(name: str = "ada", **changes: object) -> UserReport:
     """A report made by hand: 60 days of 2023 and 2024, and one song for each rank."""
     days = [Day(date(2023, 12, 2) + timedelta(days=n), n % 7 + 1, 60_000 * (n % 7 + 1)) for n in range(60)]
     values: dict[str, object] = {
@@ -56,7 +56,7 @@ def a_listener(name: str = "ada", **changes: object) -> ListenerReport:
         "imports": Imports(2, 5_000, 17, {"podcast": 12, "too_short": 345, "malformed": 0}),
         "invalidated_user_months": 0,
     }
-    return ListenerReport(**(values | changes))  # type: ignore[arg-type]
+    return UserReport(**(values | changes))  # type: ignore[arg-type]
 
 
 # Numbers
@@ -103,7 +103,7 @@ def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
             " duplicate_rows, rejected) VALUES (%s, 'x.zip', %s, %s, %s, now(), 10, 2, %s)",
             [user_id, sha256 * 64, status, "no" if status == "FAILED" else None, Jsonb(rejected)],
         )
-    [one] = load_report(conn, "ada").listeners
+    [one] = load_report(conn, "ada").users
     assert (one.play_count, one.total_ms, one.tracks, one.artists) == (9, 5_400_000, 2, 2)
     assert [(top.name, top.artist, top.play_count) for top in one.top_tracks] == [
         ("Köd", "Ködös Erdő", 6),
@@ -129,7 +129,7 @@ def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
 def test_a_listener_without_any_row_is_left_out_of_everyones_report(conn: Connection) -> None:
     insert_stats(conn)
     ensure_user(conn, "nobody-yet")
-    assert [one.name for one in load_report(conn).listeners] == ["ada"]
+    assert [one.name for one in load_report(conn).users] == ["ada"]
 
 
 @pytest.mark.parametrize("timezone", ["Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "UTC"])
@@ -143,7 +143,7 @@ def test_a_year_is_the_listeners_own_year(warehouse: Warehouse, timezone: str) -
     user_id = warehouse.user("ada", timezone)
     warehouse.land(user_id, plays)
     warehouse.settle([user_id])
-    zone = load_report(warehouse.conn, "ada").listeners[0].timezone
+    zone = load_report(warehouse.conn, "ada").users[0].timezone
     [offsets] = [
         [local for (local,) in warehouse.conn.execute(
             "SELECT played_at AT TIME ZONE %s FROM listening_events ORDER BY played_at", [zone])]
@@ -151,7 +151,7 @@ def test_a_year_is_the_listeners_own_year(warehouse: Warehouse, timezone: str) -
     local = dict(zip(ends, offsets, strict=True))
     for year in (2022, 2023):
         mine = [one for one in plays if local[one.played_at].year == year]
-        [one] = load_report(warehouse.conn, "ada", year).listeners
+        [one] = load_report(warehouse.conn, "ada", year).users
         assert one.play_count == len(mine) == sum(one.hours) == sum(one.weekdays)
         assert one.play_count == sum(period.play_count for period in one.periods)
         assert one.total_ms == 61_000 * len(mine)

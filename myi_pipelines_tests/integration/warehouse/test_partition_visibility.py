@@ -92,7 +92,7 @@ def knows(conn: Connection, table: MonthTable, month: date) -> bool:
 
 def a_month(warehouse: Warehouse) -> UserMonth:
     user_id = 1
-    return warehouse.slices_of(user_id)[3]
+    return warehouse.user_months_of(user_id)[3]
 
 
 @pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)

@@ -95,7 +95,7 @@ def test_exchanged_months_have_the_rows_of_the_merge_and_keep_ids(
     home = Home(warehouse, household)
     take_and_check(home, order)
     found = {user_id: warehouse.rows(user_id) for user_id in home.ids}
-    chosen = [one for user_id in home.ids for one in warehouse.slices_of(user_id)]
+    chosen = [one for user_id in home.ids for one in warehouse.user_months_of(user_id)]
     merged = Warehouse.conform(warehouse, chosen)
     assert merged.total() == merged["unchanged"]
     assert {user_id: warehouse.rows(user_id) for user_id in home.ids} == found
