@@ -1201,6 +1201,7 @@ CREATE TABLE public.user_track_months (
     last_played_at timestamp with time zone NOT NULL,
     month date NOT NULL,
     play_count integer NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
 )
@@ -1220,12 +1221,15 @@ COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month'
 
 COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
 
+COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
+
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,
     track_id bigint NOT NULL,
     play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
     last_played_at timestamp with time zone NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_track_stats_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_track_stats_total_ms_check CHECK ((total_ms > 0))
 );
@@ -1241,6 +1245,8 @@ COMMENT ON COLUMN public.user_track_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
 
 COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
+
+COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
 
 CREATE TABLE public.user_year_top_tracks (
     user_id bigint NOT NULL,

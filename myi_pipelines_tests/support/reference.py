@@ -188,6 +188,7 @@ class Totals(NamedTuple):
 class TrackStats(NamedTuple):
     play_count: int
     total_ms: int
+    first_played_at: datetime
     last_played_at: datetime
 
 
@@ -209,7 +210,7 @@ class Tables(NamedTuple):
     """One listener's share of the warehouse, each table keyed by the grain of its rows."""
 
     events: dict[EventKey, Event]
-    track_months: dict[tuple[date, TrackKey], Totals]
+    track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
     artist_stats: dict[str, Totals]
     year_top_tracks: dict[int, TopTracks]
@@ -454,7 +455,10 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
     """'Days, weeks (ISO, Monday), months and hours are in the USER's time zone'; what a month contributed is in UTC."""
     return Tables(
         events={(event.track, event.played_at): event for event in events},
-        track_months=totals(events, lambda event: [(first_of_month(event.played_at, UTC), event.track)]),
+        track_months={
+            of: track_stats(plays)
+            for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
+        },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
         artist_stats=totals(events, lambda event: catalog.credits(event.track)),
         year_top_tracks={
@@ -507,4 +511,5 @@ def total(events: Sequence[Event]) -> Totals:
 
 
 def track_stats(plays: Sequence[Event]) -> TrackStats:
-    return TrackStats(*total(plays), last_played_at=max(play.played_at for play in plays))
+    ends = [play.played_at for play in plays]
+    return TrackStats(*total(plays), first_played_at=min(ends), last_played_at=max(ends))
