@@ -72,6 +72,14 @@ WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, artist_id
 ORDER BY user_id, artist_id;
 
+INSERT INTO user_album_stats (user_id, album_id, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, coalesce(album_id, 0), sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
+FROM user_track_stats
+JOIN tracks ON tracks.id = track_id
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, coalesce(album_id, 0)
+ORDER BY user_id, coalesce(album_id, 0);
+
 INSERT INTO user_month_edges (user_id, month, track_id, play_count, total_ms)
 SELECT user_id, greatest(local_month, utc_month) AS month, track_id,
        sum(CASE WHEN local_month > utc_month THEN 1 ELSE -1 END),

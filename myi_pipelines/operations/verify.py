@@ -35,10 +35,19 @@ FROM_EVENTS = {
 FROM_MONTHS = {
     "user_track_stats": "tracks",
     "user_artist_stats": "artists",
+    "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
     "user_hour_stats": "hours",
     "users": "totals",
 }
+REWRITTEN = (
+    "verify/rewrite_tracks",
+    "verify/rewrite_artists",
+    "verify/rewrite_albums",
+    "stats/hours",
+    "stats/totals",
+)
+"""Statements that set all-time rows to the sums of their months or tracks."""
 ROUNDS = 5
 
 
@@ -126,7 +135,7 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), *(shared(Lock.MONTH, month) for month in months))
         acquire(conn, exclusive(Lock.USER, user_id), shared(Lock.CATALOG_LINKS))
-        for name in ("verify/rewrite_tracks", "verify/rewrite_artists", "stats/hours", "stats/totals"):
+        for name in REWRITTEN:
             conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}

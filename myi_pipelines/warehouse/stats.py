@@ -63,6 +63,7 @@ class Refreshed(NamedTuple):
     user_time_bucket_stats: int = 0
     user_hour_stats: int = 0
     users: int = 0
+    user_album_stats: int = 0
 
 
 def refresh_user_months(
@@ -221,6 +222,7 @@ def _recompute(
         track_months = _write_track_months(conn, ranges)
         tracks = _write_tracks(conn, scope)
         artists = _write_artists(conn, scope)
+        albums = _write_albums(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
     return Refreshed(
         user_months=user_months,
@@ -231,6 +233,7 @@ def _recompute(
         user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
         user_hour_stats=_write_hours(conn, scope, local.hour_months),
         users=conn.execute(statement("stats/totals"), scope).rowcount,
+        user_album_stats=albums,
     )
 
 
@@ -309,6 +312,14 @@ def _write_artists(conn: Connection, scope: dict[str, Any]) -> int:
     conn.execute("ANALYZE touched_artists")
     [user_id, *others] = scope["user_ids"]
     return conn.execute(statement("stats/artists"), {"user_id": None if others else user_id}).rowcount
+
+
+def _write_albums(conn: Connection, scope: dict[str, Any]) -> int:
+    acquire(conn, shared(Lock.CATALOG_LINKS))
+    conn.execute(statement("stats/touched_albums"), scope)
+    conn.execute("ANALYZE touched_albums")
+    [user_id, *others] = scope["user_ids"]
+    return conn.execute(statement("stats/albums"), {"user_id": None if others else user_id}).rowcount
 
 
 def _write_year_top_tracks(conn: Connection, scope: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:

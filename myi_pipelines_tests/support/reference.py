@@ -15,6 +15,7 @@ from myi_pipelines.sources.exports import Play, Track
 NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
 EventKey: TypeAlias = tuple[TrackKey, datetime]
+AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
 
 MIN_PLAY_MS = 5_000
@@ -158,6 +159,15 @@ class Catalog(NamedTuple):
         artist = self.tracks[track].artist if track in self.tracks else None
         return [] if artist is None else [self.metadata.artist_called(artist)]
 
+    def album(self, track: TrackKey) -> AlbumKey | None:
+        """The album of a track: an id where Spotify told of it, else whichever answers to the exports' names."""
+        if "album" in (told := self.told(track)):
+            return str(told["album"]["id"])
+        _, _, artist, album = self.tracks.get(track, Track(None, None, None, None))
+        if album is None:
+            return None
+        return self.metadata.album_called(album, artist) or (key(album), None if artist is None else key(artist))
+
     def artist_name(self, artist: str) -> str:
         known = self.metadata.named("artist")
         return str(known[artist]["name"]) if artist in known else self.artists[artist]
@@ -217,6 +227,7 @@ class Tables(NamedTuple):
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
     totals: Totals
+    album_stats: dict[AlbumKey | None, TrackStats]
 
 
 def derive(
@@ -471,6 +482,9 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         },
         hour_stats=totals(events, lambda event: [event.played_at.astimezone(zone).hour]),
         totals=total(events),
+        album_stats={
+            album: track_stats(plays) for album, plays in grouped(events, lambda e: [catalog.album(e.track)]).items()
+        },
     )
 
 

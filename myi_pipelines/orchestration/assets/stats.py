@@ -58,6 +58,13 @@ STATS_SPECS = [
         about="A play counts for every artist who is credited on the track.",
     ),
     table_spec(
+        "user_album_stats",
+        group=STATS,
+        deps=["user_track_stats", "tracks"],
+        about="The album 0 has the tracks whose album is unknown. When a track turns out to be on another album, the"
+        " statistics change in the transaction in which the catalog does.",
+    ),
+    table_spec(
         "user_year_top_tracks",
         group=STATS,
         deps=["user_track_months", "listening_events"],
@@ -163,6 +170,9 @@ def _picture(conn: Connection, table: str, users: Sequence[int]) -> Metadata:
         case "user_artist_stats":
             artists = reporting.top_artists(conn, users, each=each)
             return {"top_artists": markdown_table(("User", "Artist", "Plays", "Hours"), artists)}
+        case "user_album_stats":
+            albums = reporting.top_albums(conn, users, each=each)
+            return {"top_albums": markdown_table(("User", "Album", "Artist", "Plays", "Hours"), albums)}
         case "user_hour_stats":
             plays = reporting.plays_by_hour(conn, users)
             return {

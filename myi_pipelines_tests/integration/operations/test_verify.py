@@ -57,6 +57,16 @@ DAMAGES = {
         "WITH t AS (DELETE FROM user_track_stats), a AS (DELETE FROM user_artist_stats) DELETE FROM user_hour_stats",
         {"user_track_stats", "user_artist_stats", "user_hour_stats"},
     ),
+    "an album was made up and others are gone": (
+        "UPDATE user_album_stats SET album_id = -album_id - 1 WHERE album_id IN (SELECT album_id FROM user_album_stats"
+        " LIMIT 2)",
+        {"user_album_stats"},
+    ),
+    "an album was last played later": (
+        "UPDATE user_album_stats SET last_played_at = now()"
+        " WHERE album_id = (SELECT max(album_id) FROM user_album_stats)",
+        {"user_album_stats"},
+    ),
     "a week has too many tracks": (
         "UPDATE user_time_bucket_stats SET unique_tracks = unique_tracks + 1 WHERE bucket_type = 'WEEK'"
         " AND bucket_date = (SELECT min(bucket_date) FROM user_time_bucket_stats WHERE bucket_type = 'WEEK')",

@@ -15,6 +15,7 @@ STATISTICS = (
     "user_hour_months",
     "user_track_stats",
     "user_artist_stats",
+    "user_album_stats",
     "user_month_edges",
     "user_year_top_tracks",
     "user_time_bucket_stats",
