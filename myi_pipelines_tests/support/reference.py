@@ -174,7 +174,7 @@ class Catalog(NamedTuple):
 
     def shown(self, track: TrackKey) -> Shown:
         """The names of a track, its artists and album: Spotify's, else each in the spelling that was played last."""
-        _, name, artist, album = self.tracks.get(track, Track(None, None, None, None))
+        _, name, artist, album, _ = self.tracks.get(track, Track(None, None, None, None))
         told, albums = self.told(track), self.metadata.named("album")
         album_id = told["album"]["id"] if "album" in told else album and self.metadata.album_called(album, artist)
         if album_id:
@@ -343,7 +343,7 @@ class Row(NamedTuple):
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
     """One listener's events. 'An export row beats an API row …, an extended row beats an account-data row.'"""
     # "A play becomes an event when it lasts min_play_ms or more": the others play no part in anything below.
-    counting = [play for play in landing.plays if play.ms_played >= min_play_ms]
+    counting = [play for play in landing.plays if play.ms_played is not None and play.ms_played >= min_play_ms]
     extended = [play for play in counting if play.track.spotify_id is not None]
     account = [play for play in counting if play.track.spotify_id is None]
 
@@ -398,7 +398,7 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
 
 def export_row(play: Play, catalog: Catalog) -> Row:
     track = catalog.metadata.track_key(play.track)
-    return Row(track, name_keys(play.track), play.played_at, play.ms_played, play.track.spotify_id is None)
+    return Row(track, name_keys(play.track), play.played_at, play.ms_played or 0, play.track.spotify_id is None)
 
 
 def polled_row(row: Polled, catalog: Catalog, duration_ms: int) -> Row:
