@@ -228,6 +228,159 @@ END $$;
 
 COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
 
+CREATE FUNCTION public.top_albums(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT album_id, play_count, total_ms
+          FROM user_album_stats
+          WHERE user_id = of_user AND play_count > 0 AND album_id <> 0
+          ORDER BY play_count DESC, total_ms DESC, album_id
+          LIMIT each) AS top
+    JOIN named_albums AS named ON named.id = top.album_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.album_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_albums(of_user bigint, each integer) IS 'One row per album: those that a user played most, the most played first.';
+
+CREATE FUNCTION public.top_albums_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT album_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, this_month, next_month) AS played
+          JOIN tracks ON tracks.id = played.track_id
+          WHERE album_id IS NOT NULL
+          GROUP BY album_id
+          ORDER BY play_count DESC, total_ms DESC, album_id
+          LIMIT each) AS top
+    JOIN named_albums AS named ON named.id = top.album_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.album_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_albums_of_month(of_user bigint, of_month date, each integer) IS 'One row per album: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_albums_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_month date := make_date(of_year, 1, 1);
+    end_month date := make_date(of_year + 1, 1, 1);
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT album_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, first_month, end_month) AS played
+          JOIN tracks ON tracks.id = played.track_id
+          WHERE album_id IS NOT NULL
+          GROUP BY album_id
+          ORDER BY play_count DESC, total_ms DESC, album_id
+          LIMIT each) AS top
+    JOIN named_albums AS named ON named.id = top.album_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.album_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_albums_of_year(of_user bigint, of_year integer, each integer) IS 'One row per album: those that a user played most in a local year, the most played first.';
+
+CREATE FUNCTION public.top_artists(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT artist_id, play_count, total_ms
+          FROM user_artist_stats
+          WHERE user_id = of_user AND play_count > 0
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists(of_user bigint, each integer) IS 'One row per artist: those that a user played most, the most played first. A play counts for every credited artist.';
+
+CREATE FUNCTION public.top_artists_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT artist_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, this_month, next_month) AS played
+          JOIN track_artists USING (track_id)
+          GROUP BY artist_id
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists_of_month(of_user bigint, of_month date, each integer) IS 'One row per artist: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_artists_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_month date := make_date(of_year, 1, 1);
+    end_month date := make_date(of_year + 1, 1, 1);
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT artist_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, first_month, end_month) AS played
+          JOIN track_artists USING (track_id)
+          GROUP BY artist_id
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists_of_year(of_user bigint, of_year integer, each integer) IS 'One row per artist: those that a user played most in a local year, the most played first.';
+
+CREATE FUNCTION public.top_genres(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(genre text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT of_track.genre, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+    FROM (SELECT DISTINCT s.track_id, genre, s.play_count, s.total_ms
+          FROM user_track_stats AS s
+          JOIN track_artists AS credit ON credit.track_id = s.track_id
+          JOIN artists ON artists.id = credit.artist_id
+          CROSS JOIN unnest(artists.genres) AS genre
+          WHERE s.user_id = of_user) AS of_track
+    GROUP BY of_track.genre
+    ORDER BY play_count DESC, total_ms DESC, of_track.genre COLLATE "C"
+    LIMIT each;
+END $$;
+
+COMMENT ON FUNCTION public.top_genres(of_user bigint, each integer) IS 'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
+
 CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -298,6 +451,27 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer) IS 'One row per track: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) RETURNS TABLE(track_id bigint, play_count bigint, total_ms bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT counted.track_id, sum(counted.play_count)::bigint, sum(counted.total_ms)::bigint
+    FROM (SELECT m.track_id, m.play_count, m.total_ms
+          FROM user_track_months AS m
+          WHERE m.user_id = of_user AND m.month >= first_month AND m.month < end_month
+          UNION ALL
+          SELECT e.track_id, e.play_count, e.total_ms
+          FROM user_month_edges AS e
+          WHERE e.user_id = of_user AND e.month = first_month
+          UNION ALL
+          SELECT e.track_id, -e.play_count, -e.total_ms
+          FROM user_month_edges AS e
+          WHERE e.user_id = of_user AND e.month = end_month) AS counted
+    GROUP BY counted.track_id
+    HAVING sum(counted.play_count) > 0
+$$;
+
+COMMENT ON FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) IS 'One row per track that a user played in some local months, from the first day of one to that of another.';
 
 CREATE TABLE public.albums (
     id bigint NOT NULL,
@@ -1124,6 +1298,63 @@ ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.user_track_months (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    month date NOT NULL,
+    play_count integer NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
+)
+PARTITION BY RANGE (month);
+
+COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats. One partition per UTC month.';
+
+COMMENT ON COLUMN public.user_track_months.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
+
+COMMENT ON COLUMN public.user_track_months.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_track_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_track_months.last_played_at IS 'end of the latest play in the month';
+
+COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
+
+CREATE VIEW public.user_album_months AS
+ SELECT m.user_id,
+    m.month,
+    COALESCE(t.album_id, (0)::bigint) AS album_id,
+    sum(m.play_count) AS play_count,
+    (sum(m.total_ms))::bigint AS total_ms,
+    min(m.first_played_at) AS first_played_at,
+    max(m.last_played_at) AS last_played_at
+   FROM (public.user_track_months m
+     JOIN public.tracks t ON ((t.id = m.track_id)))
+  GROUP BY m.user_id, m.month, COALESCE(t.album_id, (0)::bigint);
+
+COMMENT ON VIEW public.user_album_months IS 'One row per user, UTC month and album: name both or at least the user.';
+
+COMMENT ON COLUMN public.user_album_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_album_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_album_months.album_id IS 'albums.id; 0 for the tracks whose album is unknown';
+
+COMMENT ON COLUMN public.user_album_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_album_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_album_months.first_played_at IS 'end of the first play in the month';
+
+COMMENT ON COLUMN public.user_album_months.last_played_at IS 'end of the latest play in the month';
+
 CREATE TABLE public.user_album_stats (
     user_id bigint NOT NULL,
     album_id bigint NOT NULL,
@@ -1149,11 +1380,41 @@ COMMENT ON COLUMN public.user_album_stats.first_played_at IS 'end of the first p
 
 COMMENT ON COLUMN public.user_album_stats.last_played_at IS 'end of the latest play';
 
+CREATE VIEW public.user_artist_months AS
+ SELECT m.user_id,
+    m.month,
+    credit.artist_id,
+    sum(m.play_count) AS play_count,
+    (sum(m.total_ms))::bigint AS total_ms,
+    min(m.first_played_at) AS first_played_at,
+    max(m.last_played_at) AS last_played_at
+   FROM (public.user_track_months m
+     JOIN public.track_artists credit USING (track_id))
+  GROUP BY m.user_id, m.month, credit.artist_id;
+
+COMMENT ON VIEW public.user_artist_months IS 'One row per user, UTC month and artist: name both or at least the user. A play counts for every credited artist.';
+
+COMMENT ON COLUMN public.user_artist_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_artist_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_artist_months.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.user_artist_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_artist_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_artist_months.first_played_at IS 'end of the first play in the month';
+
+COMMENT ON COLUMN public.user_artist_months.last_played_at IS 'end of the latest play in the month';
+
 CREATE TABLE public.user_artist_stats (
     user_id bigint NOT NULL,
     artist_id bigint NOT NULL,
     play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_artist_stats_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_artist_stats_total_ms_check CHECK ((total_ms > 0))
 );
@@ -1167,6 +1428,10 @@ COMMENT ON COLUMN public.user_artist_stats.artist_id IS 'artists.id';
 COMMENT ON COLUMN public.user_artist_stats.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_artist_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_artist_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_artist_stats.last_played_at IS 'end of the latest play';
 
 CREATE TABLE public.user_hour_months (
     user_id bigint NOT NULL,
@@ -1279,35 +1544,6 @@ COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
 
 COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
-
-CREATE TABLE public.user_track_months (
-    user_id bigint NOT NULL,
-    track_id bigint NOT NULL,
-    total_ms bigint NOT NULL,
-    last_played_at timestamp with time zone NOT NULL,
-    month date NOT NULL,
-    play_count integer NOT NULL,
-    first_played_at timestamp with time zone NOT NULL,
-    CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
-)
-PARTITION BY RANGE (month);
-
-COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats. One partition per UTC month.';
-
-COMMENT ON COLUMN public.user_track_months.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
-
-COMMENT ON COLUMN public.user_track_months.track_id IS 'tracks.id';
-
-COMMENT ON COLUMN public.user_track_months.total_ms IS 'milliseconds heard';
-
-COMMENT ON COLUMN public.user_track_months.last_played_at IS 'end of the latest play in the month';
-
-COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month';
-
-COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
-
-COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
 
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,

@@ -64,8 +64,8 @@ WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, track_id
 ORDER BY user_id, track_id;
 
-INSERT INTO user_artist_stats (user_id, artist_id, play_count, total_ms)
-SELECT user_id, artist_id, sum(play_count), sum(total_ms)
+INSERT INTO user_artist_stats (user_id, artist_id, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, artist_id, sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
 FROM user_track_stats
 JOIN track_artists USING (track_id)
 WHERE user_id BETWEEN %(first)s AND %(last)s

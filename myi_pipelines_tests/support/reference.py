@@ -163,9 +163,9 @@ class Catalog(NamedTuple):
         """The album of a track: an id where Spotify told of it, else whichever answers to the exports' names."""
         if "album" in (told := self.told(track)):
             return str(told["album"]["id"])
-        _, _, artist, album = self.tracks.get(track, Track(None, None, None, None))
-        if album is None:
+        if track not in self.tracks or (album := self.tracks[track].album) is None:
             return None
+        artist = self.tracks[track].artist
         return self.metadata.album_called(album, artist) or (key(album), None if artist is None else key(artist))
 
     def artist_name(self, artist: str) -> str:
@@ -222,7 +222,7 @@ class Tables(NamedTuple):
     events: dict[EventKey, Event]
     track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
-    artist_stats: dict[str, Totals]
+    artist_stats: dict[str, TrackStats]
     year_top_tracks: dict[int, TopTracks]
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
@@ -471,7 +471,10 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
             for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
         },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
-        artist_stats=totals(events, lambda event: catalog.credits(event.track)),
+        artist_stats={
+            artist: track_stats(plays)
+            for artist, plays in grouped(events, lambda event: catalog.credits(event.track)).items()
+        },
         year_top_tracks={
             year: top_tracks(totals(plays, lambda play: [play.track]))
             for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()

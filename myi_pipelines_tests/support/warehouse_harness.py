@@ -173,8 +173,10 @@ class Warehouse(NamedTuple):
                 )
             },
             artist_stats={
-                artists[artist_id]: Totals(*counts)
-                for artist_id, *counts in self._of(user_id, "artist_id, play_count, total_ms", "user_artist_stats")
+                artists[artist_id]: TrackStats(*counts)
+                for artist_id, *counts in self._of(
+                    user_id, "artist_id, play_count, total_ms, first_played_at, last_played_at", "user_artist_stats"
+                )
             },
             year_top_tracks=self._year_top_tracks(user_id, tracks),
             bucket_stats={

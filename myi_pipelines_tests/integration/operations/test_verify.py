@@ -50,7 +50,7 @@ DAMAGES = {
         "WITH t AS (INSERT INTO tracks (spotify_id) VALUES ('x') RETURNING id),"
         " a AS (INSERT INTO artists (name) VALUES ('x') RETURNING id), s AS (INSERT INTO user_track_stats"
         " SELECT users.id, t.id, 1, 1, now(), now() FROM users, t)"
-        " INSERT INTO user_artist_stats SELECT users.id, a.id, 1, 1 FROM users, a",
+        " INSERT INTO user_artist_stats SELECT users.id, a.id, 1, 1, now(), now() FROM users, a",
         {"user_track_stats", "user_artist_stats"},
     ),
     "all-time rows are gone": (

@@ -214,6 +214,32 @@ def test_an_artist_who_gets_the_name_of_a_provisional_artist_replaces_it(harness
     assert harness.artists() == [("Queen", QUEEN["id"], 1)]
 
 
+def test_a_play_counts_once_for_each_genre_of_its_artists(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen")
+    harness.play(A, "Song", "Queen", days=1)
+    harness.play(B, "Other", "Queen", days=2)
+    harness.play(None, "Unknown to Spotify", "Nobody", None, days=3)
+    harness.land("track", A, track(A, "Song", QUEEN, BOWIE))
+    harness.land("track", B, track(B, "Other"))
+    for artist, genres in ((QUEEN, ["rock", "glam"]), (BOWIE, ["art pop", "rock"])):
+        harness.land("artist", str(artist["id"]), {**artist, "images": [], "genres": genres})
+    harness.settle()
+    assert harness.rows("SELECT * FROM top_genres(%s)", harness.user_id) == [
+        ("glam", 3, 180_000),
+        ("rock", 3, 180_000),
+        ("art pop", 2, 120_000),
+    ]
+    assert harness.rows("SELECT genre FROM top_genres(%s, 1)", harness.user_id) == [("glam",)]
+    by_month = "SELECT name, month::text, m.play_count FROM user_artist_months m JOIN artists ON id = artist_id"
+    assert sorted(harness.rows(by_month)) == [
+        ("Bowie", "2021-05-01", 2),
+        ("Nobody", "2021-05-01", 1),
+        ("Queen", "2021-05-01", 3),
+    ]
+    of_albums = "SELECT album_id <> 0, play_count FROM user_album_months ORDER BY 1 DESC"
+    assert harness.rows(of_albums) == [(True, 3), (False, 1)]
+
+
 def test_a_track_that_is_on_another_album_takes_its_plays_there_at_once(harness: Harness) -> None:
     harness.play(A, "Song", "Queen", "Single")
     harness.play(B, "Other", "Queen", "Single", days=1)
