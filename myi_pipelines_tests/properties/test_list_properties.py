@@ -29,8 +29,8 @@ def artists(catalog: Catalog, event: Event) -> list[Names]:
 
 
 def album(catalog: Catalog, event: Event) -> list[Names]:
-    name, [artist] = catalog.shown(event.track).album, catalog.credits(event.track) or [None]
-    return [] if name is None else [(name, None if artist is None else catalog.artist_name(artist))]
+    name, by = catalog.shown(event.track).album, [catalog.artist_name(artist) for artist in catalog.credits(event.track)]
+    return [] if name is None else [(name, next(iter(by), None))]
 
 
 def asked(warehouse: Warehouse, query: str, user_id: int, *parameters: date | int) -> List:
