@@ -29,6 +29,7 @@ from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, in
 FROM_EVENTS = {
     "user_track_months": "track_months",
     "user_hour_months": "hour_months",
+    "user_month_contexts": "month_contexts",
     "user_time_bucket_stats": "buckets",
     "user_month_edges": "month_edges",
 }
@@ -37,6 +38,7 @@ FROM_MONTHS = {
     "user_artist_stats": "artists",
     "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
+    "user_weekday_hour_stats": "weekday_hours",
     "user_hour_stats": "hours",
     "users": "totals",
 }
@@ -44,6 +46,7 @@ REWRITTEN = (
     "verify/rewrite_tracks",
     "verify/rewrite_artists",
     "verify/rewrite_albums",
+    "stats/weekday_hours",
     "stats/hours",
     "stats/totals",
 )

@@ -245,7 +245,9 @@ class Warehouse(NamedTuple):
             "user_month_edges",
             "user_year_top_tracks",
             "user_time_bucket_stats",
+            "user_weekday_hour_stats",
             "user_hour_stats",
+            "user_month_contexts",
             "invalidated_user_months",
         )
         return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}

@@ -77,7 +77,21 @@ STATS_SPECS = [
         deps=["listening_events"],
         about="Days, ISO weeks and months of the user's own time zone, each recomputed from all of its events.",
     ),
+    table_spec(
+        "user_weekday_hour_stats",
+        group=STATS,
+        deps=["listening_events"],
+        about="When in the week a user listens. What each month contributed is in `user_hour_months`, which the view"
+        " `user_weekday_hour_months` shows by weekday and hour.",
+    ),
     table_spec("user_hour_stats", group=STATS, deps=["listening_events"], about="When in the day a user listens."),
+    table_spec(
+        "user_month_contexts",
+        group=STATS,
+        deps=["listening_events"],
+        about="How a user listens: the views `user_context_months` and `user_context_stats` show platform, country,"
+        " reasons, shuffle, offline, incognito, skips and share of the track, by month and of all time.",
+    ),
     table_spec(
         "users",
         group=STATS,

@@ -19,7 +19,9 @@ STATISTICS = (
     "user_month_edges",
     "user_year_top_tracks",
     "user_time_bucket_stats",
+    "user_weekday_hour_stats",
     "user_hour_stats",
+    "user_month_contexts",
 )
 
 
