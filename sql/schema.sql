@@ -167,6 +167,12 @@ COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the tru
 
 COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
 
+CREATE FUNCTION public.has_imported_plays(of_user bigint, in_month date) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_imported_plays.of_user) AND (imported_plays.played_at >= ((has_imported_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_imported_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_imported_plays.of_user) AND (archived_user_months.month = has_imported_plays.in_month) AND (archived_user_months.imported_plays > 0)))));
+
+COMMENT ON FUNCTION public.has_imported_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays of exports.';
+
 CREATE TABLE public.polled_plays (
     user_id bigint NOT NULL,
     played_at timestamp with time zone NOT NULL,
@@ -194,6 +200,12 @@ CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURN
     RETURN ((EXISTS (SELECT FROM public.polled_plays WHERE ((polled_plays.user_id = has_matchable_plays.of_user) AND (polled_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (polled_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_matchable_plays.of_user) AND (imported_plays.context_id IS NULL) AND (imported_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_matchable_plays.of_user) AND (archived_user_months.month = has_matchable_plays.in_month) AND (archived_user_months.has_account_data OR (archived_user_months.polled_plays > 0))))));
 
 COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
+
+CREATE FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) RETURNS timestamp with time zone[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN ((((2)::double precision * (ended_at - (kept)[1])) < ((ms_played)::double precision * '00:00:00.001'::interval)) OR ((started_at = (kept)[2]) AND ((ended_at - (kept)[1]) < '1 day'::interval))) THEN kept ELSE ARRAY[ended_at, started_at] END;
+
+COMMENT ON FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) IS 'End and start of the stream that is kept: the one before, if a row overlaps more than half of it, else the row.';
 
 CREATE FUNCTION public.merged_payload(stored jsonb, stored_is_full boolean, latest jsonb, latest_is_full boolean) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -492,6 +504,15 @@ CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, 
 $$;
 
 COMMENT ON FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) IS 'One row per track that a user played in some local months, from the first day of one to that of another.';
+
+CREATE AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) (
+    SFUNC = public.keep_stream,
+    STYPE = timestamp with time zone[],
+    INITCOND = '{}',
+    PARALLEL = safe
+);
+
+COMMENT ON AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) IS 'End and start of the last stream that is kept, of rows of one track and length in the order of their ends.';
 
 CREATE TABLE public.albums (
     id bigint NOT NULL,
