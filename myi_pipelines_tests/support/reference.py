@@ -19,6 +19,7 @@ NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
 SongKey: TypeAlias = str | NameKeys
 EventKey: TypeAlias = tuple[TrackKey, datetime]
+AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
 
 MIN_PLAY_MS = 5_000
@@ -167,6 +168,15 @@ class Catalog(NamedTuple):
         artist = self.tracks[track].artist if track in self.tracks else None
         return [] if artist is None else [self.metadata.artist_called(artist)]
 
+    def album(self, track: TrackKey) -> AlbumKey | None:
+        """The album of a track: an id where Spotify told of it, else whichever answers to the exports' names."""
+        if "album" in (told := self.told(track)):
+            return str(told["album"]["id"])
+        if track not in self.tracks or (album := self.tracks[track].album) is None:
+            return None
+        artist = self.tracks[track].artist
+        return self.metadata.album_called(album, artist) or (key(album), None if artist is None else key(artist))
+
     def artist_name(self, artist: str) -> str:
         known = self.metadata.named("artist")
         return str(known[artist]["name"]) if artist in known else self.artists[artist]
@@ -221,11 +231,12 @@ class Tables(NamedTuple):
     events: dict[EventKey, Event]
     track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
-    artist_stats: dict[str, Totals]
+    artist_stats: dict[str, TrackStats]
     year_top_tracks: dict[int, TopTracks]
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
     totals: Totals
+    album_stats: dict[AlbumKey | None, TrackStats]
 
 
 def derive(
@@ -691,7 +702,10 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
             for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
         },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
-        artist_stats=totals(events, lambda event: catalog.credits(event.track)),
+        artist_stats={
+            artist: track_stats(plays)
+            for artist, plays in grouped(events, lambda event: catalog.credits(event.track)).items()
+        },
         year_top_tracks={
             year: top_tracks(totals(plays, lambda play: [play.track]))
             for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
@@ -702,6 +716,9 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         },
         hour_stats=totals(events, lambda event: [event.played_at.astimezone(zone).hour]),
         totals=total(events),
+        album_stats={
+            album: track_stats(plays) for album, plays in grouped(events, lambda e: [catalog.album(e.track)]).items()
+        },
     )
 
 

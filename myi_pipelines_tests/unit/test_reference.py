@@ -374,7 +374,14 @@ def test_stats_of_a_small_history() -> None:
         SONG_NAMES: once(10_000, "2021-02-01T23:00:00"),
         "c" * 22: once(1_000_000, "2021-02-02T00:00:00.500"),
     }
-    assert stats.artist_stats == {"artist": Totals(4, 180_000)}
+    assert stats.artist_stats == {
+        "artist": TrackStats(4, 180_000, at("2021-01-31T23:30:00"), at("2021-02-01T23:00:00"))
+    }
+    assert stats.album_stats == {
+        ("album", "artist"): TrackStats(2, 120_000, at("2021-01-31T23:30:00"), at("2021-02-01T00:00:00")),
+        ("other album", "artist"): once(50_000, "2021-02-01T00:10:00"),
+        None: TrackStats(2, 1_010_000, at("2021-02-01T23:00:00"), at("2021-02-02T00:00:00.500")),
+    }
     assert stats.hour_stats == {23: Totals(2, 110_000), 0: Totals(3, 1_070_000)}
     assert stats.bucket_stats == {
         ("DAY", date(2021, 1, 31)): BucketStats(1, 100_000, 1),
