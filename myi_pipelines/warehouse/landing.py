@@ -70,6 +70,8 @@ class Landed(NamedTuple):
     months: list[date]
     """Months in which rows were added."""
     seconds: float
+    notes: list[str]
+    """A line for each thing that was left out or looks odd."""
 
 
 class PolledPlay(NamedTuple):
@@ -96,7 +98,7 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     conn, status_conn = session.conn, session.helpers[0]
     job_id, known = import_jobs.open_job(status_conn, upload)
     if known:
-        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
+        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began, [])
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
@@ -118,7 +120,7 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     added = sum(months.values())
     return Landed(
         job_id, False, staging.rows, added, staging.plays - added, dict(staging.rejected), staging.cleaned,
-        sorted(months), time.monotonic() - began,
+        sorted(months), time.monotonic() - began, import_jobs.bounded(staging.notes),
     )  # fmt: skip
 
 
@@ -159,7 +161,7 @@ def _land_staged(
         conn.execute(statement("landing/arriving_plays"))
         months = _land_arriving(conn, user_id, arriving)
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
-        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
+        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected, notes=staging.notes)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
     return months, parallel_steps
 
@@ -218,6 +220,7 @@ class _Staging:
         self.months: set[date] = set()
         self.cleaned = 0
         self.rejected: Counter[str] = Counter()
+        self.notes: list[str] = []
         self._copying = ExitStack()
         self._copy: Copy | None = None
         self._tracks = bytearray()
@@ -247,6 +250,7 @@ class _Staging:
         self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
+        self.notes += batch.notes
         if self._names > NAMES_BUFFERED_AT_MOST:
             self.settle()
 
