@@ -13,6 +13,31 @@ CREATE TYPE public.bucket_type AS ENUM (
 
 COMMENT ON TYPE public.bucket_type IS 'Length of a time bucket. A week begins on Monday.';
 
+CREATE TYPE public.content_kind AS ENUM (
+    'TRACK',
+    'EPISODE',
+    'CHAPTER',
+    'VIDEO',
+    'UNIDENTIFIED'
+);
+
+COMMENT ON TYPE public.content_kind IS 'What an export row played: music, an episode of a podcast, a chapter of an audiobook, a video, or nothing named.';
+
+CREATE TYPE public.correction_kind AS ENUM (
+    'HIDE_TRACK',
+    'HIDE_SONG',
+    'HIDE_ARTIST',
+    'HIDE_ALBUM',
+    'HIDE_SHOW',
+    'HIDE_PLAY',
+    'HIDE_PERIOD',
+    'UNDO_IMPORT',
+    'JOIN_SONGS',
+    'SPLIT_SONG'
+);
+
+COMMENT ON TYPE public.correction_kind IS 'What a correction does: HIDE_… leaves plays out, UNDO_IMPORT an import, the others say which tracks are one song.';
+
 CREATE TYPE public.derivation_stage AS ENUM (
     'EVENTS',
     'STATS'
@@ -44,11 +69,11 @@ CREATE TYPE public.term AS ENUM (
 
 COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
 
-CREATE FUNCTION public.export_track_fingerprint(spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
+CREATE FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (md5((((COALESCE(md5(spotify_id), '-'::text) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
+    RETURN (md5(((((CASE kind WHEN 'TRACK'::public.content_kind THEN ''::text WHEN 'EPISODE'::public.content_kind THEN 'E'::text WHEN 'CHAPTER'::public.content_kind THEN 'C'::text WHEN 'VIDEO'::public.content_kind THEN 'V'::text ELSE 'U'::text END || COALESCE(md5(spotify_id), '-'::text)) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
 
-COMMENT ON FUNCTION public.export_track_fingerprint(spotify_id text, track_name text, artist_name text, album_name text) IS 'Identity of a row of export_tracks.';
+COMMENT ON FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) IS 'Identity of a row of export_tracks.';
 
 CREATE FUNCTION public.forget_user() RETURNS trigger
     LANGUAGE plpgsql
@@ -100,8 +125,11 @@ CREATE TABLE public.imported_plays (
     played_at timestamp with time zone NOT NULL,
     stopped_at timestamp with time zone,
     export_track_id integer NOT NULL,
-    ms_played integer NOT NULL,
+    ms_played integer,
     context_id integer,
+    elapsed_s integer,
+    job_id integer,
+    CONSTRAINT imported_plays_elapsed_s_check CHECK ((elapsed_s >= '-1'::integer)),
     CONSTRAINT imported_plays_ms_played_check CHECK (((ms_played >= 0) AND (ms_played <= 86400000))),
     CONSTRAINT stopped_at_differs CHECK ((stopped_at <> played_at))
 )
@@ -117,9 +145,19 @@ COMMENT ON COLUMN public.imported_plays.stopped_at IS 'end of the play as the ex
 
 COMMENT ON COLUMN public.imported_plays.export_track_id IS 'export_tracks.id';
 
-COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard';
+COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL in account data of before December 2018, which gives no length';
 
 COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only';
+
+COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded';
+
+COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
+
+CREATE FUNCTION public.has_imported_plays(of_user bigint, in_month date) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_imported_plays.of_user) AND (imported_plays.played_at >= ((has_imported_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_imported_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_imported_plays.of_user) AND (archived_user_months.month = has_imported_plays.in_month) AND (archived_user_months.imported_plays > 0)))));
+
+COMMENT ON FUNCTION public.has_imported_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays of exports.';
 
 CREATE TABLE public.polled_plays (
     user_id bigint NOT NULL,
@@ -148,6 +186,12 @@ CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURN
     RETURN ((EXISTS (SELECT FROM public.polled_plays WHERE ((polled_plays.user_id = has_matchable_plays.of_user) AND (polled_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (polled_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_matchable_plays.of_user) AND (imported_plays.context_id IS NULL) AND (imported_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_matchable_plays.of_user) AND (archived_user_months.month = has_matchable_plays.in_month) AND (archived_user_months.has_account_data OR (archived_user_months.polled_plays > 0))))));
 
 COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
+
+CREATE FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) RETURNS timestamp with time zone[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN ((((2)::double precision * (ended_at - (kept)[1])) < ((ms_played)::double precision * '00:00:00.001'::interval)) OR ((started_at = (kept)[2]) AND ((ended_at - (kept)[1]) < '1 day'::interval))) THEN kept ELSE ARRAY[ended_at, started_at] END;
+
+COMMENT ON FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) IS 'End and start of the stream that is kept: the one before, if a row overlaps more than half of it, else the row.';
 
 CREATE FUNCTION public.merged_payload(stored jsonb, stored_is_full boolean, latest jsonb, latest_is_full boolean) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -266,6 +310,15 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer) IS 'One row per track: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+CREATE AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) (
+    SFUNC = public.keep_stream,
+    STYPE = timestamp with time zone[],
+    INITCOND = '{}',
+    PARALLEL = safe
+);
+
+COMMENT ON AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) IS 'End and start of the last stream that is kept, of rows of one track and length in the order of their ends.';
 
 CREATE TABLE public.albums (
     id bigint NOT NULL,
@@ -399,6 +452,36 @@ ALTER TABLE public.artists ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.corrections (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    kind public.correction_kind NOT NULL,
+    what jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT corrections_what_check CHECK ((jsonb_typeof(what) = 'object'::text))
+);
+
+COMMENT ON TABLE public.corrections IS 'One row per correction that a user made and did not take back. Events and songs are derived from it.';
+
+COMMENT ON COLUMN public.corrections.id IS 'surrogate key: the number under which it is listed and taken back';
+
+COMMENT ON COLUMN public.corrections.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.corrections.kind IS 'what the correction does';
+
+COMMENT ON COLUMN public.corrections.what IS 'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
+
+COMMENT ON COLUMN public.corrections.created_at IS 'when the user made it';
+
+ALTER TABLE public.corrections ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.corrections_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.export_track_links (
     export_track_id bigint NOT NULL,
     track_id bigint NOT NULL
@@ -417,34 +500,37 @@ CREATE TABLE public.export_tracks (
     artist_name text,
     album_name text,
     last_played_at timestamp with time zone NOT NULL,
-    fingerprint uuid GENERATED ALWAYS AS (public.export_track_fingerprint(spotify_id, track_name, artist_name, album_name)) STORED NOT NULL,
+    fingerprint uuid GENERATED ALWAYS AS (public.export_track_fingerprint(kind, spotify_id, track_name, artist_name, album_name)) STORED NOT NULL,
     track_key uuid GENERATED ALWAYS AS (public.name_key(track_name)) STORED,
     artist_key uuid GENERATED ALWAYS AS (public.name_key(artist_name)) STORED,
     album_key uuid GENERATED ALWAYS AS (public.name_key(album_name)) STORED,
-    CONSTRAINT export_tracks_check CHECK (((spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
+    kind public.content_kind DEFAULT 'TRACK'::public.content_kind NOT NULL,
+    CONSTRAINT export_tracks_names_something CHECK (((kind <> 'TRACK'::public.content_kind) OR (spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
 );
 
-COMMENT ON TABLE public.export_tracks IS 'One row per distinct combination of Spotify id, track, album artist and album that exports give.';
+COMMENT ON TABLE public.export_tracks IS 'One row per distinct combination of kind, Spotify id and names that exports give what was played.';
 
 COMMENT ON COLUMN public.export_tracks.id IS 'surrogate key';
 
-COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify track id; NULL in account data, which gives names and no ids';
+COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify id of the track, episode or chapter; NULL in account data and for local files';
 
-COMMENT ON COLUMN public.export_tracks.track_name IS 'name of the track; NULL if not given';
+COMMENT ON COLUMN public.export_tracks.track_name IS 'name of the track, episode or chapter; NULL if not given';
 
-COMMENT ON COLUMN public.export_tracks.artist_name IS 'name of the album artist; NULL if not given';
+COMMENT ON COLUMN public.export_tracks.artist_name IS 'name of the album artist, of the podcast''s show, or of the audiobook''s author; NULL if not given';
 
-COMMENT ON COLUMN public.export_tracks.album_name IS 'name of the album; NULL if not given, always in account data';
+COMMENT ON COLUMN public.export_tracks.album_name IS 'name of the album or audiobook; NULL if not given';
 
 COMMENT ON COLUMN public.export_tracks.last_played_at IS 'end of the latest landed play of this row: the latest names win';
 
-COMMENT ON COLUMN public.export_tracks.fingerprint IS 'hash of spotify_id and the three names';
+COMMENT ON COLUMN public.export_tracks.fingerprint IS 'hash of kind, spotify_id and the three names';
 
 COMMENT ON COLUMN public.export_tracks.track_key IS 'name_key of track_name; NULL if that is';
 
 COMMENT ON COLUMN public.export_tracks.artist_key IS 'name_key of artist_name; NULL if that is';
 
 COMMENT ON COLUMN public.export_tracks.album_key IS 'name_key of album_name; NULL if that is';
+
+COMMENT ON COLUMN public.export_tracks.kind IS 'what was played: music (TRACK) or something else';
 
 ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.export_tracks_id_seq
@@ -472,6 +558,7 @@ CREATE TABLE public.import_jobs (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
+    reader smallint DEFAULT 1 NOT NULL,
     notes text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT import_jobs_check CHECK (((status = 'FAILED'::public.job_status) = (error_message IS NOT NULL))),
     CONSTRAINT import_jobs_check1 CHECK (((status = ANY (ARRAY['COMPLETED'::public.job_status, 'FAILED'::public.job_status])) = (completed_at IS NOT NULL))),
@@ -513,6 +600,8 @@ COMMENT ON COLUMN public.import_jobs.started_at IS 'when the last attempt began;
 
 COMMENT ON COLUMN public.import_jobs.completed_at IS 'when the job was completed or failed; NULL until then';
 
+COMMENT ON COLUMN public.import_jobs.reader IS 'version of the reader of exports that read the file: a file that an older one read is read again when it comes';
+
 COMMENT ON COLUMN public.import_jobs.notes IS 'one line for each thing that was left out of the file or looks odd in it';
 
 ALTER TABLE public.import_jobs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
@@ -552,6 +641,7 @@ CREATE TABLE public.listening_events (
     source public.source NOT NULL,
     is_estimated boolean NOT NULL,
     is_skip boolean NOT NULL,
+    context_id integer,
     CONSTRAINT listening_events_ms_played_check CHECK ((ms_played > 0))
 )
 PARTITION BY RANGE (played_at);
@@ -575,6 +665,8 @@ COMMENT ON COLUMN public.listening_events.source IS 'IMPORT where an export has 
 COMMENT ON COLUMN public.listening_events.is_estimated IS 'ms_played is the length of the track; how long it was heard is unknown';
 
 COMMENT ON COLUMN public.listening_events.is_skip IS 'heard for less than 30 seconds';
+
+COMMENT ON COLUMN public.listening_events.context_id IS 'play_contexts.id: how the play was heard; NULL where that is not known (polled, account data)';
 
 ALTER TABLE public.listening_events ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.listening_events_id_seq
@@ -738,7 +830,8 @@ CREATE TABLE public.play_contexts (
     skipped boolean,
     offline boolean,
     incognito boolean,
-    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL
+    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL
 );
 
 COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
@@ -762,6 +855,8 @@ COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL 
 COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
 
 COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
+
+COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
 
 ALTER TABLE public.play_contexts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.play_contexts_id_seq
@@ -1176,6 +1271,7 @@ CREATE TABLE public.user_track_months (
     last_played_at timestamp with time zone NOT NULL,
     month date NOT NULL,
     play_count integer NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
 )
@@ -1195,12 +1291,15 @@ COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month'
 
 COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
 
+COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
+
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,
     track_id bigint NOT NULL,
     play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
     last_played_at timestamp with time zone NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_track_stats_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_track_stats_total_ms_check CHECK ((total_ms > 0))
 );
@@ -1216,6 +1315,8 @@ COMMENT ON COLUMN public.user_track_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
 
 COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
+
+COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
 
 CREATE TABLE public.user_year_top_tracks (
     user_id bigint NOT NULL,
@@ -1305,6 +1406,9 @@ ALTER TABLE ONLY public.archived_user_months
 
 ALTER TABLE ONLY public.artists
     ADD CONSTRAINT artists_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.corrections
+    ADD CONSTRAINT corrections_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY public.export_track_links
     ADD CONSTRAINT export_track_links_pkey PRIMARY KEY (export_track_id);
@@ -1450,6 +1554,8 @@ CREATE INDEX artists_namesakes ON public.artists USING btree (name_key) WHERE (N
 
 CREATE UNIQUE INDEX artists_spotify_id_key ON public.artists USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
 
+CREATE UNIQUE INDEX corrections_identity ON public.corrections USING btree (user_id, kind, md5((what)::text));
+
 CREATE INDEX export_track_links_track_id_idx ON public.export_track_links USING btree (track_id);
 
 CREATE INDEX export_tracks_artist_key_album_key_idx ON public.export_tracks USING btree (artist_key, album_key);
@@ -1516,6 +1622,9 @@ ALTER TABLE ONLY public.archived_user_months
 
 ALTER TABLE ONLY public.archived_user_months
     ADD CONSTRAINT archived_user_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.corrections
+    ADD CONSTRAINT corrections_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.export_track_links
     ADD CONSTRAINT export_track_links_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);

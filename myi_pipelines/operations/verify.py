@@ -10,10 +10,16 @@ from typing import Any, NamedTuple
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection, fetch_row
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import conform_user_months, match_plays, open_workspace, user_month_bounds
+from myi_pipelines.warehouse.events import (
+    conform_user_months,
+    open_workspace,
+    sources_of,
+    stage_desired_events,
+    user_month_bounds,
+)
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
@@ -175,12 +181,11 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     The derived events are in temporary tables until the caller's transaction is rolled back.
     """
     bounds = user_month_bounds(one, min_play_ms)
-    conn.execute("TRUNCATE desired_events")
-    has_account_data, has_polled_plays, is_unlinked, _ = fetch_row(conn, statement("events/sources"), bounds)
-    if is_unlinked or one in invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
+    sources = sources_of(conn, bounds)
+    invalidated = invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id)
+    if sources.is_unlinked or one in invalidated:
         return None
-    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
-    conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)
+    stage_desired_events(conn, bounds, sources)
     return conn.execute(statement("verify/events"), bounds).fetchall()
 
 
