@@ -1,5 +1,6 @@
 """``myi import``: files and folders into the warehouse, right here and now."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,8 @@ def import_(
 def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     from rich.table import Table
 
+    from myi_pipelines.warehouse.import_outcomes import OUTCOMES
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right")
@@ -68,18 +71,24 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     remarks += [f"{summary.known_files:,} imported before"] if summary.known_files else []
     if summary.passed_over_files:
         remarks.append(f"{counted(summary.passed_over_files, 'other')} passed over")
-    for name, value, remark in (
+    not_read = {reason: rows for reason, rows in summary.rejected.items() if reason != "too_short"}
+    for line in (
         ("files", f"{summary.imported_files:,}", ", ".join(remarks)),
         ("rows read", f"{summary.total_rows:,}", ""),
-        ("landed", f"{summary.landed:,}", "new plays of any length"),
-        ("duplicate", f"{summary.duplicate:,}", "landed before"),
-        ("added", f"{summary.added:,}", "listening events"),
-        ("upgraded", f"{summary.upgraded:,}", "events known by an estimate until now"),
-        ("rejected", f"{sum(summary.rejected.values()):,}", _reasons(summary)),
+        ("known before", f"{summary.duplicate:,}", "the same rows came with another file")
+        if summary.duplicate
+        else None,
+        ("not read", f"{sum(not_read.values()):,}", _reasons(not_read)) if not_read else None,
+        ("landed", f"{summary.landed:,}", "new rows, of which:"),
+        *(
+            (f"  {outcome.replace('_', ' ')}", f"{rows:,}", OUTCOMES[outcome])
+            for outcome, rows in summary.outcomes.items()
+        ),
         ("months", f"{summary.months:,}", "touched"),
         ("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"),
     ):
-        table.add_row(name, value, remark)
+        if line is not None:
+            table.add_row(*line)
     console.print(
         f"[bold]{(len(summary.problems) and 'Partly imported') or 'Imported'}[/bold] for {user}", highlight=False
     )
@@ -91,5 +100,5 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
         console.print(f"and {more:,} more notes; `myi jobs --notes JOB` shows those of one file", highlight=False)
 
 
-def _reasons(summary: "ImportSummary") -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in summary.rejected.items())
+def _reasons(rejected: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in rejected.items())
