@@ -72,23 +72,17 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     if summary.passed_over_files:
         remarks.append(f"{counted(summary.passed_over_files, 'other')} passed over")
     not_read = {reason: rows for reason, rows in summary.rejected.items() if reason != "too_short"}
-    for line in (
-        ("files", f"{summary.imported_files:,}", ", ".join(remarks)),
-        ("rows read", f"{summary.total_rows:,}", ""),
-        ("known before", f"{summary.duplicate:,}", "the same rows came with another file")
-        if summary.duplicate
-        else None,
-        ("not read", f"{sum(not_read.values()):,}", _reasons(not_read)) if not_read else None,
-        ("landed", f"{summary.landed:,}", "new rows, of which:"),
-        *(
-            (f"  {outcome.replace('_', ' ')}", f"{rows:,}", OUTCOMES[outcome])
-            for outcome, rows in summary.outcomes.items()
-        ),
-        ("months", f"{summary.months:,}", "touched"),
-        ("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"),
-    ):
-        if line is not None:
-            table.add_row(*line)
+    lines = [("files", f"{summary.imported_files:,}", ", ".join(remarks)), ("rows read", f"{summary.total_rows:,}", "")]
+    if summary.duplicate:
+        lines.append(("known before", f"{summary.duplicate:,}", "landed with another file, or repeated in this one"))
+    if not_read:
+        lines.append(("not read", f"{sum(not_read.values()):,}", _reasons(not_read)))
+    lines.append(("landed", f"{summary.landed:,}", "new rows" + (", of which:" if summary.outcomes else "")))
+    lines += [(f"  {name.replace('_', ' ')}", f"{rows:,}", OUTCOMES[name]) for name, rows in summary.outcomes.items()]
+    lines.append(("months", f"{summary.months:,}", "derived"))
+    lines.append(("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"))
+    for cells in lines:
+        table.add_row(*cells)
     console.print(
         f"[bold]{(len(summary.problems) and 'Partly imported') or 'Imported'}[/bold] for {user}", highlight=False
     )
