@@ -546,7 +546,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if play.ms_played is None:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
-            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=False))
+            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 
