@@ -165,7 +165,7 @@ COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL ma
 
 COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded';
 
-COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
+COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where version 0.1 landed it';
 
 CREATE FUNCTION public.has_imported_plays(of_user bigint, in_month date) RETURNS boolean
     LANGUAGE sql STABLE

@@ -31,7 +31,7 @@ def outcomes_of_jobs(
 ) -> dict[int, Mapping[str, int]]:
     """By import job: outcome → rows. With ``months``, those of the plays that the jobs landed, fewer are looked at.
 
-    Jobs of other users, and rows that landed before version 0.3, are left out.
+    Jobs of other users, and rows that version 0.1 landed, are left out.
     """
     first, last = (min(months), max(months)) if months else (FIRST_MONTH, LAST_MONTH)
     found: dict[int, dict[str, int]] = {}
