@@ -1,2 +1,2 @@
 -- The temporary tables of stats/workspace, emptied.
-TRUNCATE changed_tracks, touched_artists, fresh_buckets, fresh_hour_months, fresh_month_edges
+TRUNCATE changed_tracks, touched_artists, touched_songs, fresh_buckets, fresh_hour_months, fresh_month_edges

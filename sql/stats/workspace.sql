@@ -18,6 +18,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
     artist_id bigint NOT NULL
 );
 
+-- One row per user and song to be summed.
+CREATE TEMPORARY TABLE IF NOT EXISTS touched_songs (
+    user_id bigint NOT NULL,
+    song_id bigint NOT NULL
+);
+
 -- One row per user and local day, week or month that overlaps a recomputed month: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     user_id       bigint NOT NULL,
