@@ -251,6 +251,31 @@ END $$;
 
 COMMENT ON FUNCTION public.recent_plays(of_user bigint, each integer) IS 'One row per play: the latest plays of a user, the latest first.';
 
+CREATE FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 5
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
+    FROM (SELECT s.track_id, s.play_count, s.total_ms
+          FROM tracks AS t
+          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
+          WHERE t.song_id = of_song AND of_year IS NULL
+          UNION ALL
+          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
+          FROM tracks AS t
+          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
+          WHERE t.song_id = of_song) AS played
+    JOIN named_tracks AS named ON named.id = played.track_id
+    JOIN tracks AS shown ON shown.id = played.track_id
+    LEFT JOIN albums ON albums.id = shown.album_id
+    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer) IS 'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+
 CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -350,6 +375,96 @@ CREATE FUNCTION public.song_key(title text, artist text) RETURNS uuid
 
 COMMENT ON FUNCTION public.song_key(title text, artist text) IS 'Key of a song: equal for names whose folded title and first artist are equal; NULL if one is not given.';
 
+CREATE FUNCTION public.top_songs(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT song_id, recordings, play_count, total_ms
+          FROM ((SELECT song_id, recordings, play_count, total_ms
+                 FROM user_song_sums
+                 WHERE user_id = of_user AND play_count > 0
+                 ORDER BY play_count DESC, total_ms DESC, song_id
+                 LIMIT each)
+                UNION ALL
+                (SELECT t.song_id, 1, s.play_count, s.total_ms
+                 FROM user_track_stats AS s
+                 JOIN tracks AS t ON t.id = s.track_id
+                 WHERE s.user_id = of_user AND s.play_count > 0
+                   AND NOT EXISTS (SELECT FROM user_song_sums AS summed
+                                   WHERE summed.user_id = of_user AND summed.song_id = t.song_id)
+                 ORDER BY s.play_count DESC, s.total_ms DESC, t.song_id
+                 LIMIT each)) AS counted
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs(of_user bigint, each integer) IS 'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+
+CREATE FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(counted.play_count)::bigint AS play_count,
+                 sum(counted.total_ms)::bigint AS total_ms
+          FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+                FROM (SELECT track_id, play_count, total_ms
+                      FROM user_track_months
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, play_count, total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, -play_count, -total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = next_month) AS plays
+                GROUP BY track_id
+                HAVING sum(play_count) > 0) AS counted
+          JOIN tracks AS t ON t.id = counted.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer) IS 'One row per song: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(kept.play_count) AS play_count,
+                 sum(kept.total_ms)::bigint AS total_ms
+          FROM user_year_top_tracks AS kept
+          JOIN tracks AS t ON t.id = kept.track_id
+          WHERE kept.user_id = of_user AND kept.year = of_year
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT least(each, 50)) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer) IS 'One row per song: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
 CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -414,7 +529,7 @@ BEGIN
           FROM user_year_top_tracks
           WHERE user_id = of_user AND year = of_year
           ORDER BY play_count DESC, total_ms DESC, track_id
-          LIMIT each) AS top
+          LIMIT least(each, 50)) AS top
     JOIN named_tracks AS named ON named.id = top.track_id
     ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
 END $$;
@@ -826,19 +941,19 @@ COMMENT ON COLUMN public.metadata_refresh_log.error_count IS 'failed requests si
 
 COMMENT ON COLUMN public.metadata_refresh_log.last_error IS 'why the last request failed; NULL after an answer';
 
-CREATE TABLE public.track_artists (
-    track_id bigint NOT NULL,
-    artist_id bigint NOT NULL,
-    "position" smallint DEFAULT 0 NOT NULL
+CREATE TABLE public.songs (
+    id bigint NOT NULL,
+    name text,
+    artist text
 );
 
-COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+COMMENT ON TABLE public.songs IS 'One row per song: tracks of equal title and first artist, or of equal ISRC.';
 
-COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+COMMENT ON COLUMN public.songs.id IS 'surrogate key; kept while tracks join and leave the song';
 
-COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+COMMENT ON COLUMN public.songs.name IS 'the shortest of its titles; NULL while none is known';
 
-COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
+COMMENT ON COLUMN public.songs.artist IS 'first artist, of the names with that title; NULL while unknown';
 
 CREATE TABLE public.tracks (
     id bigint NOT NULL,
@@ -886,6 +1001,38 @@ COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this
 COMMENT ON COLUMN public.tracks.song_id IS 'songs.id; a merged track has that of the track that it is the same as';
 
 COMMENT ON COLUMN public.tracks.payload_song_key IS 'song_key of Spotify''s name and first artist; NULL while unknown, and for Various Artists if exports know better';
+
+CREATE VIEW public.named_songs AS
+ SELECT id,
+    COALESCE(name, ( SELECT tracks.spotify_id
+           FROM public.tracks
+          WHERE ((tracks.song_id = songs.id) AND (tracks.merged_into IS NULL))
+          ORDER BY tracks.id
+         LIMIT 1)) AS name,
+    artist
+   FROM public.songs;
+
+COMMENT ON VIEW public.named_songs IS 'One row per song, with the names to show.';
+
+COMMENT ON COLUMN public.named_songs.id IS 'songs.id';
+
+COMMENT ON COLUMN public.named_songs.name IS 'name of the song, or the Spotify id of its track while the name is unknown';
+
+COMMENT ON COLUMN public.named_songs.artist IS 'name of the first artist; NULL while unknown';
+
+CREATE TABLE public.track_artists (
+    track_id bigint NOT NULL,
+    artist_id bigint NOT NULL,
+    "position" smallint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+
+COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
 
 CREATE VIEW public.named_tracks AS
  SELECT id,
@@ -1065,20 +1212,6 @@ COMMENT ON TABLE public.retention_holds IS 'One row per month that a user restor
 COMMENT ON COLUMN public.retention_holds.month IS 'first day of the UTC month';
 
 COMMENT ON COLUMN public.retention_holds.held_until IS 'the month may be archived after this instant';
-
-CREATE TABLE public.songs (
-    id bigint NOT NULL,
-    name text,
-    artist text
-);
-
-COMMENT ON TABLE public.songs IS 'One row per song: tracks of equal title and first artist, or of equal ISRC.';
-
-COMMENT ON COLUMN public.songs.id IS 'surrogate key; kept while tracks join and leave the song';
-
-COMMENT ON COLUMN public.songs.name IS 'the shortest of its titles; NULL while none is known';
-
-COMMENT ON COLUMN public.songs.artist IS 'first artist, of the names with that title; NULL while unknown';
 
 ALTER TABLE public.songs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.songs_id_seq

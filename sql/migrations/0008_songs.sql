@@ -280,3 +280,148 @@ COMMENT ON COLUMN user_song_stats.last_played_at IS 'end of the latest play';
 
 COMMENT ON TABLE user_year_top_tracks IS
     'One row per user, local year and track among the 50 that the user played most in that year, or of a song among those.';
+
+
+-- What people query -------------------------------------------------------------------------------------------------
+
+CREATE VIEW named_songs AS
+SELECT songs.id,
+       coalesce(songs.name, (SELECT tracks.spotify_id FROM tracks
+                             WHERE tracks.song_id = songs.id AND tracks.merged_into IS NULL
+                             ORDER BY tracks.id LIMIT 1)) AS name,
+       songs.artist
+FROM songs;
+COMMENT ON VIEW named_songs IS 'One row per song, with the names to show.';
+COMMENT ON COLUMN named_songs.id IS 'songs.id';
+COMMENT ON COLUMN named_songs.name IS 'name of the song, or the Spotify id of its track while the name is unknown';
+COMMENT ON COLUMN named_songs.artist IS 'name of the first artist; NULL while unknown';
+
+-- Of both parts of user_song_stats the first songs are read in the order of an index. The view would read and sort all.
+CREATE FUNCTION top_songs(of_user bigint, each integer DEFAULT 50)
+    RETURNS TABLE (song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT song_id, recordings, play_count, total_ms
+          FROM ((SELECT song_id, recordings, play_count, total_ms
+                 FROM user_song_sums
+                 WHERE user_id = of_user AND play_count > 0
+                 ORDER BY play_count DESC, total_ms DESC, song_id
+                 LIMIT each)
+                UNION ALL
+                (SELECT t.song_id, 1, s.play_count, s.total_ms
+                 FROM user_track_stats AS s
+                 JOIN tracks AS t ON t.id = s.track_id
+                 WHERE s.user_id = of_user AND s.play_count > 0
+                   AND NOT EXISTS (SELECT FROM user_song_sums AS summed
+                                   WHERE summed.user_id = of_user AND summed.song_id = t.song_id)
+                 ORDER BY s.play_count DESC, s.total_ms DESC, t.song_id
+                 LIMIT each)) AS counted
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+COMMENT ON FUNCTION top_songs IS
+    'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+
+CREATE FUNCTION top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50)
+    RETURNS TABLE (song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(counted.play_count)::bigint AS play_count,
+                 sum(counted.total_ms)::bigint AS total_ms
+          FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+                FROM (SELECT track_id, play_count, total_ms
+                      FROM user_track_months
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, play_count, total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, -play_count, -total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = next_month) AS plays
+                GROUP BY track_id
+                HAVING sum(play_count) > 0) AS counted
+          JOIN tracks AS t ON t.id = counted.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+COMMENT ON FUNCTION top_songs_of_month IS
+    'One row per song: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION top_songs_of_year(of_user bigint, of_year integer, each integer DEFAULT 50)
+    RETURNS TABLE (song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(kept.play_count) AS play_count,
+                 sum(kept.total_ms)::bigint AS total_ms
+          FROM user_year_top_tracks AS kept
+          JOIN tracks AS t ON t.id = kept.track_id
+          WHERE kept.user_id = of_user AND kept.year = of_year
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT least(each, 50)) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+COMMENT ON FUNCTION top_songs_of_year IS
+    'One row per song: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+-- Of the songs of a year beyond its 50 most played ones, not all tracks are kept.
+CREATE FUNCTION recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL)
+    RETURNS TABLE (track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 5 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
+    FROM (SELECT s.track_id, s.play_count, s.total_ms
+          FROM tracks AS t
+          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
+          WHERE t.song_id = of_song AND of_year IS NULL
+          UNION ALL
+          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
+          FROM tracks AS t
+          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
+          WHERE t.song_id = of_song) AS played
+    JOIN named_tracks AS named ON named.id = played.track_id
+    JOIN tracks AS shown ON shown.id = played.track_id
+    LEFT JOIN albums ON albums.id = shown.album_id
+    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
+END $$;
+COMMENT ON FUNCTION recordings_of_song IS
+    'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+
+-- Tracks of the most played songs are kept, too: no more of them are listed than before.
+CREATE OR REPLACE FUNCTION top_tracks_of_year(of_user bigint, of_year integer, each integer DEFAULT 50)
+    RETURNS TABLE (name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count::bigint, top.total_ms
+    FROM (SELECT track_id, play_count, total_ms
+          FROM user_year_top_tracks
+          WHERE user_id = of_user AND year = of_year
+          ORDER BY play_count DESC, total_ms DESC, track_id
+          LIMIT least(each, 50)) AS top
+    JOIN named_tracks AS named ON named.id = top.track_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
+END $$;

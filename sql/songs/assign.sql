@@ -1,7 +1,7 @@
 -- One row per track that moves to another song. A song goes on where its least track is; where several go on as one, the
 -- least song stays.
 CREATE TEMPORARY TABLE derived_songs ON COMMIT DROP AS
-SELECT labels.label, kept.song_id IS NULL AS is_new,
+SELECT labels.label,
        coalesce(kept.song_id, nextval(pg_get_serial_sequence('songs', 'id'))) AS song_id
 FROM (SELECT DISTINCT label FROM song_members ORDER BY label) AS labels
 LEFT JOIN (SELECT label, min(old_song_id) AS song_id
@@ -10,7 +10,7 @@ LEFT JOIN (SELECT label, min(old_song_id) AS song_id
                  ORDER BY old_song_id, track_id) AS heirs
            GROUP BY label) AS kept USING (label);
 
-INSERT INTO songs (id) SELECT song_id FROM derived_songs WHERE is_new ORDER BY song_id;
+INSERT INTO songs (id) SELECT song_id FROM derived_songs ORDER BY song_id ON CONFLICT DO NOTHING;
 
 UPDATE song_members AS m SET song_id = d.song_id FROM derived_songs AS d WHERE d.label = m.label;
 

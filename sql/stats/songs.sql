@@ -1,12 +1,16 @@
 -- One row per user and song of touched_songs whose sum is new, has changed or is gone, with its first and latest play.
--- Summed are songs of which the user played several tracks.
+-- Summed are songs of which the user played several tracks. OFFSET 0: they are looked up one by one, because the planner
+-- would read all of the user's where it does not know yet how many there are.
 WITH summed AS (
     SELECT touched.user_id, touched.song_id, count(*) AS recordings, sum(s.play_count) AS play_count,
            sum(s.total_ms) AS total_ms, min(s.first_played_at) AS first_played_at,
            max(s.last_played_at) AS last_played_at
     FROM touched_songs AS touched
     JOIN tracks AS t USING (song_id)
-    JOIN user_track_stats AS s ON s.user_id = touched.user_id AND s.track_id = t.id
+    CROSS JOIN LATERAL (SELECT play_count, total_ms, first_played_at, last_played_at
+                        FROM user_track_stats
+                        WHERE user_id = touched.user_id AND track_id = t.id
+                        OFFSET 0) AS s
     GROUP BY touched.user_id, touched.song_id
     HAVING count(*) > 1
 ), removed AS (

@@ -30,11 +30,20 @@ WITH asked AS (
             GROUP BY track_id
             HAVING sum(play_count) > 0
         ), songs AS (
-            SELECT array_agg(counted.track_id) AS track_ids
-            FROM counted
-            LEFT JOIN joined ON joined.user_id = asked.user_id AND joined.track_id = counted.track_id
-            GROUP BY coalesce(joined.song_id, -counted.track_id)
-            ORDER BY sum(counted.play_count) DESC, sum(counted.total_ms) DESC, min(counted.track_id)
+            SELECT track_ids
+            FROM ((SELECT ARRAY[track_id] AS track_ids, play_count, total_ms, track_id AS least_track_id
+                   FROM counted
+                   WHERE NOT EXISTS (SELECT FROM joined
+                                     WHERE joined.user_id = asked.user_id AND joined.track_id = counted.track_id)
+                   ORDER BY play_count DESC, total_ms DESC, track_id
+                   LIMIT %(each)s)
+                  UNION ALL
+                  SELECT array_agg(track_id), sum(play_count), sum(total_ms)::bigint, min(track_id)
+                  FROM counted
+                  JOIN joined USING (track_id)
+                  WHERE joined.user_id = asked.user_id
+                  GROUP BY joined.song_id) AS played
+            ORDER BY play_count DESC, total_ms DESC, least_track_id
             LIMIT %(each)s
         )
         (SELECT track_id, play_count, total_ms
