@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from myi_pipelines.cli.app import app, complain, output, read_settings, warehouse_connection
+from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from myi_pipelines.cli.import_run import ImportSummary
 
 INTERRUPTED = 130
+NOTES_SHOWN = 20
 
 
 @app.command("import", rich_help_panel="Start here")
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="ZIP or JSON files from Spotify, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files from Spotify (ZIP or JSON), or folders with such files.")],
     user: Annotated[str, typer.Option(help="Whose history it is. A new name makes a new listener.")],
     timezone: Annotated[
         str | None, typer.Option(help="An IANA time zone: days and hours are counted in it. Kept until changed.")
@@ -61,11 +63,13 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     table.add_column(style="dim")
     table.add_column(justify="right")
     table.add_column(style="dim")
-    imported = summary.files - len(summary.problems)
-    remarks = [f"of {summary.files:,}"] if summary.problems else []
+    all_files = summary.imported_files + len(summary.problems)
+    remarks = [f"of {all_files:,}"] if summary.problems else []
     remarks += [f"{summary.known_files:,} imported before"] if summary.known_files else []
+    if summary.passed_over_files:
+        remarks.append(f"{counted(summary.passed_over_files, 'other')} passed over")
     for name, value, remark in (
-        ("files", f"{imported:,}", ", ".join(remarks)),
+        ("files", f"{summary.imported_files:,}", ", ".join(remarks)),
         ("rows read", f"{summary.total_rows:,}", ""),
         ("landed", f"{summary.landed:,}", "new plays of any length"),
         ("duplicate", f"{summary.duplicate:,}", "landed before"),
@@ -80,6 +84,11 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
         f"[bold]{(len(summary.problems) and 'Partly imported') or 'Imported'}[/bold] for {user}", highlight=False
     )
     console.print(table)
+    for line in summary.notes[:NOTES_SHOWN]:
+        console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+    if len(summary.notes) > NOTES_SHOWN:
+        more = len(summary.notes) - NOTES_SHOWN
+        console.print(f"and {more:,} more notes; `myi jobs --notes JOB` shows those of one file", highlight=False)
 
 
 def _reasons(summary: "ImportSummary") -> str:

@@ -10,10 +10,16 @@ from typing import Any, NamedTuple
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection, fetch_row
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import conform_user_months, match_plays, open_workspace, user_month_bounds
+from myi_pipelines.warehouse.events import (
+    conform_user_months,
+    open_workspace,
+    sources_of,
+    stage_desired_events,
+    user_month_bounds,
+)
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
@@ -29,6 +35,7 @@ from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, in
 FROM_EVENTS = {
     "user_track_months": "track_months",
     "user_hour_months": "hour_months",
+    "user_month_contexts": "month_contexts",
     "user_time_bucket_stats": "buckets",
     "user_month_edges": "month_edges",
 }
@@ -36,10 +43,22 @@ FROM_MONTHS = {
     "user_track_stats": "tracks",
     "user_song_sums": "songs",
     "user_artist_stats": "artists",
+    "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
+    "user_weekday_hour_stats": "weekday_hours",
     "user_hour_stats": "hours",
     "users": "totals",
 }
+REWRITTEN = (
+    "verify/rewrite_tracks",
+    "verify/rewrite_songs",
+    "verify/rewrite_artists",
+    "verify/rewrite_albums",
+    "stats/weekday_hours",
+    "stats/hours",
+    "stats/totals",
+)
+"""Statements that set all-time rows to the sums of their months or tracks."""
 ROUNDS = 5
 
 
@@ -130,13 +149,7 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), *(shared(Lock.MONTH, month) for month in months))
         acquire(conn, exclusive(Lock.USER, user_id), shared(Lock.CATALOG_LINKS))
-        for name in (
-            "verify/rewrite_tracks",
-            "verify/rewrite_songs",
-            "verify/rewrite_artists",
-            "stats/hours",
-            "stats/totals",
-        ):
+        for name in REWRITTEN:
             conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}
@@ -185,12 +198,11 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     The derived events are in temporary tables until the caller's transaction is rolled back.
     """
     bounds = user_month_bounds(one, min_play_ms)
-    conn.execute("TRUNCATE desired_events")
-    has_account_data, has_polled_plays, is_unlinked, _ = fetch_row(conn, statement("events/sources"), bounds)
-    if is_unlinked or one in invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
+    sources = sources_of(conn, bounds)
+    invalidated = invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id)
+    if sources.is_unlinked or one in invalidated:
         return None
-    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
-    conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)
+    stage_desired_events(conn, bounds, sources)
     return conn.execute(statement("verify/events"), bounds).fetchall()
 
 

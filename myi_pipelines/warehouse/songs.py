@@ -17,7 +17,7 @@ from myi_pipelines.warehouse.stats import choose_year_top_tracks
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW
 
 LONGEST_OFFLINE = timedelta(days=31)
-"""An offline play is uploaded at most so long after its end."""
+"""An offline play is uploaded at most so long after its end: see ``events``."""
 ONE_DAY = timedelta(days=1)
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from myi_pipelines.sources.exports import Batch, Play
+from myi_pipelines.sources.exports import Batch, Context, Play
 from myi_pipelines.warehouse import (
     binary_copy,
     catalog,
@@ -29,11 +29,12 @@ from myi_pipelines.warehouse.session import RestoreArchived, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
+    AlbumKey,
     BucketStats,
     Event,
     EventKey,
     Polled,
-    Shown,
+    ShownTrack,
     Song,
     Tables,
     TopSongs,
@@ -139,7 +140,7 @@ class Warehouse(NamedTuple):
             members.setdefault(song_id, set()).add(keys[track_id])
         return {song_id: frozenset(tracks) for song_id, tracks in members.items()}
 
-    def shown_names(self) -> dict[TrackKey, Shown]:
+    def shown_names(self) -> dict[TrackKey, ShownTrack]:
         """What each track shows: its name, its artists', its album's and so on."""
         rows = self.conn.execute(
             "SELECT t.id, t.name, ARRAY(SELECT a.name FROM track_artists l JOIN artists a ON a.id = l.artist_id"
@@ -147,26 +148,34 @@ class Warehouse(NamedTuple):
             " FROM tracks t LEFT JOIN albums ON albums.id = t.album_id WHERE t.merged_into IS NULL"
         )
         keys = self.track_keys()
-        return {keys[track_id]: Shown(*shown) for track_id, *shown in rows}
+        return {keys[track_id]: ShownTrack(*shown) for track_id, *shown in rows}
 
     def tables(self, user_id: int) -> Tables:
         """What the warehouse says of a user, to be compared with the reference."""
         tracks, songs = self.track_keys(), self.songs()
-        found = {
-            (tracks[track_id], played_at): (Event(tracks[track_id], played_at, ms, source), is_estimated, is_skip)
-            for track_id, played_at, ms, source, is_estimated, is_skip in self._of(
-                user_id, "track_id, played_at, ms_played, source::text, is_estimated, is_skip", "listening_events"
+        contexts = {
+            context_id: Context(*fields)
+            for context_id, *fields in self.conn.execute(
+                "SELECT id, platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito"
+                " FROM play_contexts"
             )
         }
-        for event, is_estimated, is_skip in found.values():
-            assert (event.is_estimated, event.is_skip) == (is_estimated, is_skip), event
+        found: dict[EventKey, Event] = {}
+        for track_id, played_at, ms, source, is_estimated, is_skip, context_id in self._of(
+            user_id,
+            "track_id, played_at, ms_played, source::text, is_estimated, is_skip, context_id",
+            "listening_events",
+        ):
+            event = Event(tracks[track_id], played_at, ms, source, is_estimated, contexts.get(context_id))
+            assert event.is_skip == is_skip, event
+            found[event.track, event.played_at] = event
         artists = {
             artist_id: spotify_id or key(name)
             for artist_id, spotify_id, name in self.conn.execute("SELECT id, spotify_id, name FROM artists")
         }
         [totals] = self.conn.execute("SELECT total_play_count, total_listening_ms FROM users WHERE id = %s", [user_id])
         return Tables(
-            events={identity: event for identity, (event, _, _) in found.items()},
+            events=found,
             track_months={
                 (month, tracks[track_id]): TrackStats(*counts)
                 for month, track_id, *counts in self._of(
@@ -188,8 +197,10 @@ class Warehouse(NamedTuple):
                 )
             },
             artist_stats={
-                artists[artist_id]: Totals(*counts)
-                for artist_id, *counts in self._of(user_id, "artist_id, play_count, total_ms", "user_artist_stats")
+                artists[artist_id]: TrackStats(*counts)
+                for artist_id, *counts in self._of(
+                    user_id, "artist_id, play_count, total_ms, first_played_at, last_played_at", "user_artist_stats"
+                )
             },
             year_top_tracks=self._year_top_tracks(user_id, tracks),
             year_top_songs=self._year_top_songs(user_id, songs),
@@ -206,7 +217,27 @@ class Warehouse(NamedTuple):
                 for hour, *counts in self._of(user_id, "hour, play_count, total_ms", "user_hour_stats")
             },
             totals=Totals(*totals),
+            album_stats=self._album_stats(user_id),
         )
+
+    def _album_stats(self, user_id: int) -> dict[AlbumKey | None, TrackStats]:
+        artist_keys = {
+            artist_key: key(name)
+            for artist_key, name in self.conn.execute(
+                "SELECT DISTINCT artist_key, artist_name FROM export_tracks WHERE artist_name IS NOT NULL"
+            )
+        }
+        albums: dict[int, AlbumKey | None] = {
+            album_id: spotify_id or (key(name), artist_keys[artist_key] if artist_key else None)
+            for album_id, spotify_id, name, artist_key in self.conn.execute(
+                "SELECT id, spotify_id, name, CASE WHEN spotify_id IS NULL THEN artist_key END FROM albums"
+            )
+        }
+        columns = "album_id, play_count, total_ms, first_played_at, last_played_at"
+        return {
+            (albums | {0: None})[album_id]: TrackStats(*counts)
+            for album_id, *counts in self._of(user_id, columns, "user_album_stats")
+        }
 
     def _year_top_tracks(self, user_id: int, tracks: Mapping[int, TrackKey]) -> dict[int, TopTracks]:
         years: dict[int, dict[TrackKey, Totals]] = {}
@@ -247,10 +278,13 @@ class Warehouse(NamedTuple):
             "user_track_stats",
             "user_song_sums",
             "user_artist_stats",
+            "user_album_stats",
             "user_month_edges",
             "user_year_top_tracks",
             "user_time_bucket_stats",
+            "user_weekday_hour_stats",
             "user_hour_stats",
+            "user_month_contexts",
             "invalidated_user_months",
         )
         return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}

@@ -11,7 +11,8 @@ WHERE NOT EXISTS (SELECT FROM imported_plays AS p
                     AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s)
   AND NOT (EXISTS (SELECT FROM pending_export_tracks)
            AND EXISTS (SELECT FROM imported_plays AS p
-                       WHERE p.user_id = asked.user_id
+                       JOIN export_tracks AS e ON e.id = p.export_track_id
+                       WHERE p.user_id = asked.user_id AND e.kind = 'TRACK'
                          AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
                          AND NOT EXISTS (SELECT FROM export_track_links AS link
                                          WHERE link.export_track_id = p.export_track_id)))

@@ -1,0 +1,299 @@
+"""Which plays of exports are those that Spotify's recently-played list showed: one to one, nearest first.
+
+A shown play is known by a moment only: its end, on some devices its start, rarely something between. The oldest account
+data tells no more. Pure functions over rows of one user; ``events`` reads the rows and writes the events.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import accumulate, groupby
+from typing import NamedTuple, TypeAlias
+
+TOLERANCE = timedelta(seconds=15)
+"""A shown moment may be this far from what an export tells. Two shown plays of one track cannot end within twice of it:
+`ts` is cut to whole seconds, and clocks differ."""
+
+SHOWN_FROM_MS = 30_000
+"""Spotify's list shows no shorter play."""
+
+LONGEST_PAUSE = timedelta(days=1)
+"""A play that was shown at a moment between its start and its end may have been paused for so long."""
+
+MINUTE = timedelta(minutes=1)
+NO_TIME = timedelta(0)
+
+_Total: TypeAlias = tuple[int, int, timedelta]
+"""Of several pairs: how many they are, negative, and the sums of their costs."""
+_NOTHING: _Total = (0, 0, NO_TIME)
+
+
+class Shown(NamedTuple):
+    """A play that was only shown."""
+
+    track_id: int
+    song_id: int
+    name: str
+    """Orders plays of different tracks that were shown at one moment."""
+    played_at: datetime
+    ms_played: int
+    """The length of the track, which is the estimate."""
+    source: str
+    is_nameless: bool
+    """The catalog knows no names of its track, which may be another id of a track that an export tells."""
+
+    def length_since(self, before: datetime | None) -> int:
+        """Milliseconds that it can have lasted when another play was shown before it."""
+        if before is None:
+            return self.ms_played
+        return min(self.ms_played, max((self.played_at - before) // timedelta(milliseconds=1), SHOWN_FROM_MS))
+
+
+class Exported(NamedTuple):
+    """A play that an export tells."""
+
+    stream_no: int | None
+    """None in account data."""
+    account_no: int | None
+    song_id: int
+    name: str
+    played_at: datetime
+    """The end; in account data the minute of the end."""
+    ms_played: int
+    stopped_at: datetime
+    """The end as the export tells it: of an offline play, when it was uploaded."""
+    elapsed_s: int | None
+    before_at: datetime | None
+    """The end of the play that the extended history tells before this one."""
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(milliseconds=self.ms_played)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """The true start, where the export tells it."""
+        if self.elapsed_s is None or self.elapsed_s < 0:
+            return None
+        return self.played_at - timedelta(seconds=self.elapsed_s)
+
+
+class Match(NamedTuple):
+    """A shown play, and what an export tells of it."""
+
+    exported: Exported
+    is_start: bool
+    """The shown moment is the start of account data's play."""
+
+
+class Play(NamedTuple):
+    """A shown play with all of its showings, and the export's play that it is."""
+
+    shown: Shown
+    showings: list[Shown]
+    ms_played: int
+    """What it can have lasted: the track's length, capped by the time since the play before."""
+    match: Match | None
+
+
+_Compare: TypeAlias = Callable[[Shown, Exported], timedelta | None]
+"""How far from an export's play a shown one is, in one way of looking; None where they cannot be one play."""
+
+_Cost: TypeAlias = tuple[int, timedelta]
+"""Of a pair: which way of looking found it, the best way first, and how far apart the two are."""
+
+
+class _Pass(NamedTuple):
+    """Ways of looking that are tried together, the best way first."""
+
+    order: Callable[[Exported], datetime]
+    """The moment by which the plays of exports are ordered: no shown moment is (much) later."""
+    begin: Callable[[Exported], datetime]
+    """No shown moment is (much) earlier."""
+    ways: Sequence[_Compare]
+    of_account_data: bool = False
+    of_any_song: bool = False
+
+    def cost(self, play: Shown, other: Exported) -> _Cost | None:
+        for rank, apart in enumerate(self.ways):
+            distance = apart(play, other)
+            if distance is not None:
+                return rank, distance
+        return None
+
+
+def match_shown_plays(shown: Iterable[Shown], exported: Sequence[Exported]) -> list[Play]:
+    """Every shown play once, in the order in which they were shown, with the export's play that it is.
+
+    As many as possible of one song are matched in their order; of all ways to do so the one with the better kinds of
+    pairs, then with the nearest: with the extended history by their ends, by the true start, by the end less the
+    length, by any moment since the play before; then by the upload of an offline play; then with account data's minute,
+    by the end and by the start; and, where the names of a track are not known, by the end alone.
+    """
+    plays = _shown_once(shown)
+    matches: dict[Shown, Match] = {}
+    taken: set[Exported] = set()
+    for each in _PASSES:
+        left_shown = [play for play, _ in plays if play not in matches]
+        left_exported = [
+            play for play in exported if play not in taken and (play.stream_no is None) == each.of_account_data
+        ]
+        for play, other, rank in _pairs(left_shown, left_exported, each):
+            matches[play] = Match(other, each.of_account_data and rank > 0)
+            taken.add(other)
+    return list(_with_lengths(plays, matches))
+
+
+def _shown_once(shown: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
+    """The plays, each with all of its showings. The times of a page that is shown again may differ a little."""
+    plays: dict[Shown, list[Shown]] = {}
+    latest: dict[int, Shown] = {}
+    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source)):
+        before = latest.get(play.track_id)
+        if before is not None and play.played_at - before.played_at < TOLERANCE:
+            plays[before].append(play)
+        else:
+            latest[play.track_id] = play
+            plays[play] = [play]
+    return list(plays.items())
+
+
+def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]], matches: dict[Shown, Match]) -> Iterator[Play]:
+    before: datetime | None = None
+    for moment, together in groupby(plays, key=lambda play: play[0].played_at):
+        for play, showings in together:
+            yield Play(play, showings, play.length_since(before), matches.get(play))
+        before = moment
+
+
+def _pairs(shown: Sequence[Shown], exported: Sequence[Exported], each: _Pass) -> Iterator[tuple[Shown, Exported, int]]:
+    """The pairs of one pass, song by song, with the way that found each."""
+    by_song: dict[int, tuple[list[Shown], list[Exported]]] = defaultdict(lambda: ([], []))
+    for play in shown:
+        by_song[0 if each.of_any_song else play.song_id][0].append(play)
+    for other in exported:
+        by_song[0 if each.of_any_song else other.song_id][1].append(other)
+    for plays, others in by_song.values():
+        plays.sort(key=lambda play: (play.played_at, play.name))
+        others.sort(key=lambda other: (each.order(other), -other.ms_played, other.name))
+        costs = list(_costs(plays, others, each))
+        for row, column in best_pairs(costs):
+            yield plays[row], others[column], costs[row][column][0]
+
+
+def _costs(plays: Sequence[Shown], others: Sequence[Exported], each: _Pass) -> Iterator[dict[int, _Cost]]:
+    """For each shown play what its pairs cost, by the place of the export's play. Only near plays are tried."""
+    ends = [each.order(other) for other in others]
+    begins = list(accumulate((each.begin(other) for other in reversed(others)), min))[
+        ::-1
+    ]  # of this play or later ones
+    for play in plays:
+        near: dict[int, _Cost] = {}
+        column = bisect_left(ends, play.played_at - MINUTE - TOLERANCE)
+        while column < len(others) and begins[column] <= play.played_at + TOLERANCE:
+            cost = each.cost(play, others[column])
+            if cost is not None:
+                near[column] = cost
+            column += 1
+        yield near
+
+
+def best_pairs(costs: Sequence[Mapping[int, _Cost]]) -> list[tuple[int, int]]:
+    """Pairs of rows and columns, no two of which cross: as many as possible, then the cheapest, then the first.
+
+    ``costs`` has what each row's pairs would cost, by column. The time that it takes grows with the number of these
+    pairs, not with that of rows times columns: only columns are looked at from which a further row can go on.
+    """
+    rows = [(row, sorted(pairs.items())) for row, pairs in enumerate(costs) if pairs]
+    first_used = list(accumulate((pairs[0][0] for _, pairs in reversed(rows)), min))[::-1]  # by this row or a later one
+    starts: list[set[int]] = [{0}]
+    for place, (_, pairs) in enumerate(rows[:-1], start=1):
+        onward = {*starts[-1], *(column + 1 for column, _ in pairs)}
+        starts.append({max(column, first_used[place]) for column in onward})
+    choices: list[dict[int, int | None]] = []
+    best: dict[int, _Total] = {}
+    floor = 0
+    for place in range(len(rows) - 1, -1, -1):
+        totals: dict[int, _Total] = {}
+        choice: dict[int, int | None] = {}
+        for start in starts[place]:
+            totals[start], choice[start] = best.get(max(start, floor), _NOTHING), None
+            for column, (rank, distance) in reversed(rows[place][1]):
+                if column >= start:
+                    unpaired, ranks, total = best.get(max(column + 1, floor), _NOTHING)
+                    paired = unpaired - 1, ranks + rank, total + distance
+                    if paired <= totals[start]:
+                        totals[start], choice[start] = paired, column
+        best, floor = totals, first_used[place]
+        choices.append(choice)
+    found: list[tuple[int, int]] = []
+    start = 0
+    for place, (row, _) in enumerate(rows):
+        start = max(start, first_used[place]) if place else 0
+        chosen = choices[-1 - place][start]
+        if chosen is not None:
+            found.append((row, chosen))
+            start = chosen + 1
+    return found
+
+
+def _near(moment: Callable[[Exported], datetime | None]) -> _Compare:
+    def apart(play: Shown, other: Exported) -> timedelta | None:
+        instant = moment(other)
+        if instant is None:
+            return None
+        distance = abs(instant - play.played_at)
+        return distance if distance <= TOLERANCE else None
+
+    return apart
+
+
+def _outside_minute(early: Callable[[Exported], datetime]) -> _Compare:
+    def apart(play: Shown, other: Exported) -> timedelta | None:
+        first = early(other)
+        distance = max(first - play.played_at, play.played_at - (first + MINUTE), NO_TIME)
+        return distance if distance <= TOLERANCE else None
+
+    return apart
+
+
+def _since_the_play_before(play: Shown, other: Exported) -> timedelta | None:
+    waited = other.played_at - play.played_at
+    is_after = other.before_at is None or other.before_at - TOLERANCE < play.played_at
+    return waited if is_after and NO_TIME <= waited <= LONGEST_PAUSE else None
+
+
+def _end_of_unknown_track(play: Shown, other: Exported) -> timedelta | None:
+    return _near(_end)(play, other) if play.is_nameless and other.ms_played >= SHOWN_FROM_MS else None
+
+
+def _end(other: Exported) -> datetime:
+    return other.played_at
+
+
+def _true_start(other: Exported) -> datetime | None:
+    return other.started_at
+
+
+def _start(other: Exported) -> datetime:
+    return other.played_at - other.length
+
+
+def _upload(other: Exported) -> datetime | None:
+    return other.stopped_at if other.stopped_at != other.played_at else None
+
+
+def _begin(other: Exported) -> datetime:
+    since = other.played_at - LONGEST_PAUSE
+    return min(_start(other), other.started_at or other.played_at, max(other.before_at or since, since))
+
+
+_PASSES = (
+    _Pass(_end, _begin, (_near(_end), _near(_true_start), _near(_start), _since_the_play_before)),
+    _Pass(lambda other: other.stopped_at, lambda other: other.stopped_at, (_near(_upload),)),
+    _Pass(_end, _start, (_outside_minute(_end), _outside_minute(_start)), of_account_data=True),
+    _Pass(_end, _end, (_end_of_unknown_track,), of_any_song=True),
+)
