@@ -35,6 +35,8 @@ class ImportJob(NamedTuple):
     added_rows: int
     duplicate_rows: int
     rejected: dict[str, int]
+    not_music: dict[str, int]
+    """Rows that are landed and play something else than music, by kind."""
     error_message: str | None
     created_at: datetime
     started_at: datetime | None
@@ -120,11 +122,19 @@ def report_progress(conn: Connection, job_id: int, *, rows: int, bytes_read: int
     )
 
 
-def complete_job(conn: Connection, job_id: int, counts: Counts, *, rejected: Mapping[str, int]) -> None:
+def complete_job(
+    conn: Connection, job_id: int, counts: Counts, *, rejected: Mapping[str, int], not_music: Mapping[str, int]
+) -> None:
     """PROCESSING → COMPLETED, in the transaction that lands the file."""
     conn.execute(
         statement("import_jobs/complete"),
-        {"job_id": job_id, **counts._asdict(), "rejected": Jsonb(dict(rejected)), "reader": READER},
+        {
+            "job_id": job_id,
+            **counts._asdict(),
+            "rejected": Jsonb(dict(rejected)),
+            "not_music": Jsonb(dict(not_music)),
+            "reader": READER,
+        },
     )
 
 

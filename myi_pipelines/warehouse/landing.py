@@ -66,6 +66,8 @@ class Landed(NamedTuple):
     duplicate_rows: int
     rejected: dict[str, int]
     """Rows that make no listening event, by reason. Rows that are ``too_short`` are landed, too."""
+    not_music: dict[str, int]
+    """Rows that play something else than a track, by kind. They are landed."""
     cleaned: int
     months: list[date]
     """Months in which rows were added."""
@@ -96,7 +98,7 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     conn, status_conn = session.conn, session.helpers[0]
     job_id, is_done, was_read_before = import_jobs.open_job(status_conn, upload)
     if is_done:
-        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
+        return Landed(job_id, True, 0, 0, 0, {}, {}, 0, [], time.monotonic() - began)
     if was_read_before:
         session.on_note(f"{upload.name}: was imported by an earlier version, which left out some of what it tells")
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
@@ -119,8 +121,8 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     invalidate_partition_cache(conn, IMPORTED_PLAYS)
     added = sum(months.values())
     return Landed(
-        job_id, False, staging.rows, added, staging.plays - added, dict(staging.rejected), staging.cleaned,
-        sorted(months), time.monotonic() - began,
+        job_id, False, staging.rows, added, staging.plays - added, dict(staging.rejected), dict(staging.not_music),
+        staging.cleaned, sorted(months), time.monotonic() - began,
     )  # fmt: skip
 
 
@@ -161,7 +163,7 @@ def _land_staged(
         conn.execute(statement("landing/arriving_plays"))
         months = _land_arriving(conn, user_id, job_id, arriving)
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
-        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
+        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected, not_music=staging.not_music)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
     return months, parallel_steps
 
@@ -220,6 +222,7 @@ class _Staging:
         self.months: set[date] = set()
         self.cleaned = 0
         self.rejected: Counter[str] = Counter()
+        self.not_music: Counter[str] = Counter()
         self._copying = ExitStack()
         self._copy: Copy | None = None
         self._tracks = bytearray()
@@ -249,6 +252,7 @@ class _Staging:
         self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
+        self.not_music.update(batch.not_music)
         if self._names > NAMES_BUFFERED_AT_MOST:
             self.settle()
 

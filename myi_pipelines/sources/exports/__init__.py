@@ -19,17 +19,13 @@ from myi_pipelines.sources.exports.export_files import (
 )
 from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, TruncatedJson
 from myi_pipelines.sources.exports.plays import (
-    AUDIOBOOK,
     BAD_TIMESTAMP,
     EARLIEST,
     FUTURE,
-    LOCAL_FILE,
     MALFORMED,
     MAX_MS_PLAYED,
-    PODCAST,
+    NOTHING,
     UNDATED,
-    UNIDENTIFIED,
-    VIDEO,
     Batch,
     Context,
     Kind,
@@ -39,17 +35,13 @@ from myi_pipelines.sources.exports.plays import (
 from myi_pipelines.sources.exports.zip_members import DamagedZip, EncryptedZip, Limits, UnsupportedZip, ZipTooBig
 
 __all__ = [
-    "AUDIOBOOK",
     "BAD_TIMESTAMP",
     "EARLIEST",
     "FUTURE",
-    "LOCAL_FILE",
     "MALFORMED",
     "MAX_MS_PLAYED",
-    "PODCAST",
+    "NOTHING",
     "UNDATED",
-    "UNIDENTIFIED",
-    "VIDEO",
     "Batch",
     "ChangedWhileRead",
     "Context",
