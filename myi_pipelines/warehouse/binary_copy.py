@@ -6,7 +6,6 @@ PostgreSQL's documentation of COPY.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from struct import Struct
@@ -90,8 +89,6 @@ class PackedBatch(NamedTuple):
     """Bytes of the whole upload that were read so far."""
     rejected: Mapping[str, int]
     """Rows that make no listening event, by reason. Rows that are ``too_short`` are plays, too."""
-    not_music: Mapping[str, int]
-    """Plays of something else than a track, of any length, by kind."""
     cleaned: int
     notes: Sequence[str]
 
@@ -103,7 +100,6 @@ class Packer:
         self._min_play_ms = min_play_ms
         self._tracks: dict[TrackNames, int] = {}
         self._contexts: dict[PlayContext, int] = {}
-        self._not_music: dict[int, str] = {}
         self._months: dict[int, int] = {}
         self._next_track = self._next_context = first_number
 
@@ -113,7 +109,6 @@ class Packer:
         first_numbers = self._next_track + self._next_context
         tracks, contexts, min_play_ms, too_short = self._tracks, self._contexts, self._min_play_ms, 0
         copied, months = bytearray(), self._months
-        not_music, kinds = self._not_music, Counter[str]()
         seen: set[int] = set()
         for track, context, stopped_at, played_at, ms_played, elapsed_s in batch.plays:
             track_no = tracks.get(track)
@@ -121,10 +116,6 @@ class Packer:
                 track_no = tracks[track] = self._next_track
                 self._next_track += 1
                 new_tracks += _row(track_no, track)
-                if track[4] != TRACK:
-                    not_music[track_no] = track[4]
-            if not_music and track_no in not_music:
-                kinds[not_music[track_no]] += 1
             stopped = (stopped_at - _EPOCH) // _MICROSECOND
             played = stopped if played_at is stopped_at else (played_at - _EPOCH) // _MICROSECOND
             day = played // _DAY
@@ -135,7 +126,7 @@ class Packer:
             if ms_played is None:
                 copied += _PLAY_WITHOUT_LENGTH(7, 4, track_no, _NULL, 8, stopped, 8, played, _NULL, _NULL, 4, month)
                 continue
-            if ms_played < min_play_ms and track_no not in not_music:
+            if ms_played < min_play_ms and track[4] == TRACK:
                 too_short += 1
             if context is None:
                 copied += _PLAY_WITHOUT_CONTEXT(
@@ -157,7 +148,6 @@ class Packer:
                 )
         if len(tracks) > REMEMBERED_AT_MOST:
             tracks.clear()
-            not_music.clear()
         if len(contexts) > REMEMBERED_AT_MOST:
             contexts.clear()
         return PackedBatch(
@@ -170,7 +160,6 @@ class Packer:
             rows=batch.rows,
             bytes_read=batch.bytes_read,
             rejected={**batch.rejected, "too_short": too_short} if too_short else batch.rejected,
-            not_music={str(kind): plays for kind, plays in kinds.items()},
             cleaned=batch.cleaned,
             notes=batch.notes,
         )

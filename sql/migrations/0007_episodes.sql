@@ -125,7 +125,3 @@ COMMENT ON COLUMN user_episode_hour_stats.hour IS '0 to 23, in the user''s time 
 COMMENT ON COLUMN user_episode_hour_stats.kind IS 'EPISODE, CHAPTER, VIDEO or UNIDENTIFIED';
 COMMENT ON COLUMN user_episode_hour_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN user_episode_hour_stats.total_ms IS 'milliseconds heard';
-
-ALTER TABLE import_jobs ADD COLUMN not_music jsonb NOT NULL DEFAULT '{}';
-COMMENT ON COLUMN import_jobs.not_music IS
-    'number of rows that play something else than music, by kind; they are landed, and counted in episode_events';
