@@ -19,6 +19,7 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.episode_events import merge_episodes, stage_episodes, stage_mixed_episodes
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
@@ -59,7 +60,8 @@ TYPICAL_MS = 210_000
 CLEAR_WORKSPACE = "TRUNCATE told_plays, streams, account_plays, shown_events, former_places, placed_events"
 
 TELLINGS = ((True, True), (True, False), (False, True))
-"""How extended rows tell account-data plays, in this order: by song and length, by song, by length."""
+"""How extended rows tell account-data plays, in this order: by song and length, by song, by length. Episodes and
+chapters have names in place of the song."""
 
 
 class Conformed(NamedTuple):
@@ -71,10 +73,12 @@ class Conformed(NamedTuple):
     updated: int = 0
     removed: int = 0
     unchanged: int = 0
+    episodes_written: int = 0
+    """Plays that are not music which were added, changed or removed."""
 
     @property
     def written(self) -> int:
-        """Events that were added, changed or removed."""
+        """Listening events that were added, changed or removed."""
         return self.added + self.upgraded + self.updated + self.removed
 
 
@@ -167,6 +171,10 @@ def _conform(
         conformed = Conformed(added=added)
         if added:
             invalidate(conn, [user_month], Stage.STATS)
+        if sources.has_episodes:
+            stage_episodes(conn, bounds)
+    if sources.has_episodes:
+        conformed = conformed._replace(episodes_written=merge_episodes(conn, bounds))
     if not sources.is_plain:
         conn.execute(CLEAR_WORKSPACE)
     return conformed
@@ -182,6 +190,8 @@ class Sources(NamedTuple):
     """Two rows of the extended history may be one play."""
     is_unlinked: bool
     has_archived_months: bool
+    has_episodes: bool
+    """Plays in the user-month that are not music, landed or derived."""
 
     @property
     def is_plain(self) -> bool:
@@ -230,11 +240,14 @@ def open_workspace(conn: Connection, months: Collection[date] | None = None) -> 
 def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
     """Fill ``desired_events`` with the events that the user-month of these bounds should have.
 
-    Where several sources have plays, the workspace then also has what each of them tells.
+    Where several sources have plays, the workspace then also has what each of them tells. If the user-month has plays
+    that are not music, ``desired_episodes`` is filled as well.
     """
     conn.execute("TRUNCATE desired_events")
     if sources.is_plain:
         conn.execute(statement("events/stage_plain").format(plain=sources.plain), bounds)
+        if sources.has_episodes:
+            stage_episodes(conn, bounds)
         return
     told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
     bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
@@ -246,6 +259,8 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
             for by_upload in (True, False):
                 telling = {"same_song": same_song, "same_length": same_length, "by_upload": by_upload}
                 conn.execute(statement("events/tell_account"), telling)
+    if sources.has_episodes:
+        stage_mixed_episodes(conn, bounds, TELLINGS)
     if sources.has_shown_plays:
         _stage_shown_events(conn, bounds, sources)
     conn.execute(statement("events/place"), bounds)
