@@ -31,7 +31,7 @@ FAMILIES = {
             "Partner tesla Tesla;Model_3;;", "car"],
     "console": ["Partner scei_playstation_4 Sony;PS4;;", "sony_playstation", "Partner microsoft_xbox_one Microsoft;;",
                 "ps5"],
-    "watch": ["watchOS 8.0 (Watch6,1)", "Partner garmin_watch Garmin;fenix;;", "Partner samsung_gear Samsung;SM-R760;;"],
+    "watch": ["watchOS 8.0 (Watch6,1)", "Partner garmin_watch Garmin;fenix;;", "Partner samsung_gear Samsung;R760;;"],
     "unknown": ["", "  ", "not_applicable"],
     "other": ["Squeezebox", "libspotify 12.1"],
 }  # fmt: skip
