@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
@@ -97,11 +99,10 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
         open_workspace(conn, with_neighbours(user_month.month for user_month in user_months))
     months = {user_month.month for user_month in user_months}
     missing = months - existing_months(session.conn, LISTENING_EVENTS, months)
-    partition_load = _partition_load(session.conn) if missing else None
+    indexes = index_statements(session.conn, LISTENING_EVENTS) if missing else []
 
     def conform(conn: Connection, user_month: UserMonth) -> Conformed:
-        load = partition_load if user_month.month in missing else None
-        return _conform_when_ready(session.on(conn), user_month, load)
+        return _conform_when_ready(session.on(conn), user_month, indexes if user_month.month in missing else None)
 
     def report(user_month: UserMonth, error: psycopg.Error) -> None:
         session.report_failure(Failure(user_month.user_id, user_month.month, error))
@@ -111,14 +112,10 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
         invalidate_partition_cache(session.conn, LISTENING_EVENTS)
 
 
-def _partition_load(conn: Connection) -> PartitionLoad:
-    return PartitionLoad(statement("events/fill_month").format, index_statements(conn, LISTENING_EVENTS))
-
-
-def _conform_when_ready(session: Session, user_month: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
+def _conform_when_ready(session: Session, user_month: UserMonth, indexes: Sequence[sql.SQL] | None) -> Conformed:
     """Conform a user-month, and first do what it needs: restore plays, take names into the catalog, wait to be alone.
 
-    A ``partition_load`` is given when the month has no partition yet.
+    ``indexes`` are given when the month has no partition yet.
     """
     conn, alone = session.conn, False
     while True:
@@ -126,7 +123,7 @@ def _conform_when_ready(session: Session, user_month: UserMonth, partition_load:
             with conn.transaction():
                 asynchronous_commit(conn)
                 _lock(conn, user_month, alone=alone)
-                return _conform(conn, user_month, session.min_play_ms, partition_load, alone=alone)
+                return _conform(conn, user_month, session.min_play_ms, indexes, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
@@ -148,7 +145,7 @@ def _lock(conn: Connection, user_month: UserMonth, *, alone: bool) -> None:
 
 
 def _conform(
-    conn: Connection, user_month: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
+    conn: Connection, user_month: UserMonth, min_play_ms: int, indexes: Sequence[sql.SQL] | None, *, alone: bool
 ) -> Conformed:
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
@@ -160,8 +157,9 @@ def _conform(
         raise _MustBeAlone
     clear_invalidation(conn, user_month, Stage.EVENTS)
     added = None
-    if partition_load is not None and sources.is_plain:
-        added = attach_month(conn, LISTENING_EVENTS, user_month.month, partition_load, bounds)
+    if indexes is not None and sources.is_plain:
+        load = PartitionLoad(partial(statement("events/fill_month").format, plain=sources.plain), indexes)
+        added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
     if added is None:
         stage_desired_events(conn, bounds, sources)
         conformed = _merge(conn, user_month, bounds, sources)
@@ -180,6 +178,8 @@ class Sources(NamedTuple):
     has_account_data: bool
     has_shown_plays: bool
     """Plays of which only a moment is known: polled ones, and account data of before December 2018."""
+    may_repeat: bool
+    """Two rows of the extended history may be one play."""
     is_unlinked: bool
     has_archived_months: bool
 
@@ -187,6 +187,11 @@ class Sources(NamedTuple):
     def is_plain(self) -> bool:
         """There are only rows of the extended history, so nothing has to be compared with other sources."""
         return not (self.has_account_data or self.has_shown_plays)
+
+    @property
+    def plain(self) -> sql.SQL:
+        """The statement of the events, if there are only rows of the extended history."""
+        return statement("events/plain" if self.may_repeat else "events/apart")
 
 
 def sources_of(conn: Connection, bounds: dict[str, Any]) -> Sources:
@@ -229,7 +234,7 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
     """
     conn.execute("TRUNCATE desired_events")
     if sources.is_plain:
-        conn.execute(statement("events/stage_plain"), bounds)
+        conn.execute(statement("events/stage_plain").format(plain=sources.plain), bounds)
         return
     told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
     bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
