@@ -83,6 +83,16 @@ CREATE TYPE public.term AS ENUM (
 
 COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
 
+CREATE FUNCTION public.correct_songs() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO pending_song_tracks (track_id) VALUES (0) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.correct_songs() IS 'Trigger: a correction of songs that is made or taken back, also because its user is forgotten, is derived next.';
+
 CREATE FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (md5(((((CASE kind WHEN 'TRACK'::public.content_kind THEN ''::text WHEN 'EPISODE'::public.content_kind THEN 'E'::text WHEN 'CHAPTER'::public.content_kind THEN 'C'::text WHEN 'VIDEO'::public.content_kind THEN 'V'::text ELSE 'U'::text END || COALESCE(md5(spotify_id), '-'::text)) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
@@ -100,6 +110,16 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.forget_user() IS 'Trigger: deletes the rows of a deleted user in tables without a foreign key to users.';
+
+CREATE FUNCTION public.give_song() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO songs DEFAULT VALUES RETURNING id INTO NEW.song_id;
+    RETURN NEW;
+END $$;
+
+COMMENT ON FUNCTION public.give_song() IS 'Trigger: a track that is added without a song is a song of its own.';
 
 CREATE TABLE public.archived_user_months (
     user_id bigint NOT NULL,
@@ -201,6 +221,19 @@ CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURN
 
 COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
 
+CREATE FUNCTION public.is_version_to_fold(words text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((words && ARRAY['remaster'::text, 'remastered'::text, 'mastered'::text, 'mono'::text, 'stereo'::text, 'deluxe'::text, 'bonus'::text, 'explicit'::text, 'clean'::text]) OR (('version'::text = ANY (words)) AND (words && ARRAY['single'::text, 'album'::text, 'lp'::text])));
+
+COMMENT ON FUNCTION public.is_version_to_fold(words text[]) IS 'Whether words that say which version a track is name one that is the same song.';
+
+CREATE FUNCTION public.isrc_song_key(isrc text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(('
+ISRC '::text || upper(translate(isrc, '- '::text, ''::text)))))::uuid;
+
+COMMENT ON FUNCTION public.isrc_song_key(isrc text) IS 'Key of a song: equal for equal ISRCs, with or without dashes.';
+
 CREATE FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) RETURNS timestamp with time zone[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN ((((2)::double precision * (ended_at - (kept)[1])) < ((ms_played)::double precision * '00:00:00.001'::interval)) OR ((started_at = (kept)[2]) AND ((ended_at - (kept)[1]) < '1 day'::interval))) THEN kept ELSE ARRAY[ended_at, started_at] END;
@@ -250,6 +283,31 @@ END $$;
 
 COMMENT ON FUNCTION public.recent_plays(of_user bigint, each integer) IS 'One row per play: the latest plays of a user, the latest first.';
 
+CREATE FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 5
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
+    FROM (SELECT s.track_id, s.play_count, s.total_ms
+          FROM tracks AS t
+          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
+          WHERE t.song_id = of_song AND of_year IS NULL
+          UNION ALL
+          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
+          FROM tracks AS t
+          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
+          WHERE t.song_id = of_song) AS played
+    JOIN named_tracks AS named ON named.id = played.track_id
+    JOIN tracks AS shown ON shown.id = played.track_id
+    LEFT JOIN albums ON albums.id = shown.album_id
+    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer) IS 'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+
 CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -259,6 +317,95 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
+
+CREATE FUNCTION public.song_text(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8)), '‘’‚‛ʼʹ′“”„‟«»‐‒–—―−[]ς'::text, '''''''''''''''""""""------()σ'::text);
+
+COMMENT ON FUNCTION public.song_text(name text) IS 'A name for comparing songs: as in name_key, and curly quotes, dashes, square brackets and final sigma are plain.';
+
+CREATE FUNCTION public.song_title(title text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    known_words CONSTANT text[] := ARRAY[
+        '', 'remaster', 'remastered', 're', 'master', 'mastered', 'digital', 'digitally', 'newly', 'bit', 'mono', 'stereo',
+        'version', 'edition', 'recording', 'track', 'single', 'album', 'lp', 'original', 'deluxe', 'bonus', 'expanded',
+        'explicit', 'clean', 'anniversary', 'in', 'st', 'nd', 'rd', 'th'];
+    whole CONSTANT text := song_text(title);
+    short text := whole;
+    part text;
+    parts text[];
+    words text[];
+    begins integer;
+    ends integer;
+    kept integer;
+BEGIN
+    -- In brackets, the innermost first; those that stay are marked until all are done.
+    LOOP
+        ends := strpos(short, ')');
+        EXIT WHEN ends = 0;
+        part := split_part(left(short, ends - 1), '(', -1);
+        begins := ends - length(part) - 1;
+        IF begins < 1 THEN
+            short := overlay(short PLACING chr(2) FROM ends FOR 1);
+            CONTINUE;
+        END IF;
+        words := version_words(part);
+        IF (words <@ known_words AND is_version_to_fold(words)) OR part ~ '^ ?(?:(?:feat|ft)[. ]|(?:featuring|with) )' THEN
+            short := rtrim(left(short, begins - 1)) || substr(short, ends + 1);
+        ELSE
+            short := overlay(overlay(short PLACING chr(2) FROM ends FOR 1) PLACING chr(1) FROM begins FOR 1);
+        END IF;
+    END LOOP;
+    short := btrim(translate(short, chr(1) || chr(2), '()'));
+
+    -- Guests without brackets: up to the next dash or bracket.
+    IF strpos(short, ' f') > 0 THEN
+        begins := coalesce(nullif(strpos(short, ' feat.'), 0), nullif(strpos(short, ' ft.'), 0),
+                           strpos(short, ' featuring '));
+        IF begins > 1 THEN
+            part := substr(short, begins + 1);
+            ends := least(nullif(strpos(part, ' - '), 0), nullif(strpos(part, ' ('), 0), length(part) + 1);
+            short := rtrim(left(short, begins - 1), '- ') || substr(part, ends);
+        END IF;
+    END IF;
+
+    -- After dashes, at the end.
+    IF strpos(short, ' - ') > 0 THEN
+        parts := string_to_array(short, ' - ');
+        kept := cardinality(parts);
+        WHILE kept > 1 AND version_words(parts[kept]) <@ known_words LOOP
+            kept := kept - 1;
+        END LOOP;
+        IF kept < cardinality(parts) AND is_version_to_fold(version_words(array_to_string(parts[kept + 1:], ' '))) THEN
+            parts := parts[:kept];
+        END IF;
+        kept := cardinality(parts);
+        IF kept > 1 AND strpos(parts[kept], '/') > 0 THEN -- live / remastered
+            words := version_words(split_part(parts[kept], '/', -1));
+            IF words <@ known_words AND is_version_to_fold(words) THEN
+                parts[kept] := rtrim(left(parts[kept], -1 - length(split_part(parts[kept], '/', -1))));
+            END IF;
+        END IF;
+        short := array_to_string(parts, ' - ');
+    END IF;
+    RETURN CASE WHEN short = '' THEN whole ELSE short END;
+END $$;
+
+COMMENT ON FUNCTION public.song_title(title text) IS 'A title without guests and without versions that are the same song (remasters, mono, album version): docs/guide/songs.md.';
+
+CREATE FUNCTION public.song_key(title text, artist text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(CASE WHEN ((octet_length(title) = length(title)) AND (octet_length(artist) = length(artist)) AND (strpos(title, '('::text) = 0) AND (strpos(title, '['::text) = 0) AND (strpos(artist, '['::text) = 0) AND (strpos(title, ' - '::text) = 0) AND (strpos(lower(title), ' feat'::text) = 0) AND (strpos(lower(title), ' ft.'::text) = 0) AND (strpos(title, '  '::text) = 0) AND (strpos(artist, '  '::text) = 0) AND (strpos(title, '	'::text) = 0) AND (strpos(artist, '	'::text) = 0) AND (strpos(title, '
+'::text) = 0) AND (strpos(artist, '
+'::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, '
+'::text) = 0) AND (strpos(artist, '
+'::text) = 0)) THEN ((lower((btrim(title) COLLATE pg_c_utf8)) || '
+'::text) || lower((btrim(artist) COLLATE pg_c_utf8))) ELSE ((public.song_title(title) || '
+'::text) || public.song_text(artist)) END))::uuid;
+
+COMMENT ON FUNCTION public.song_key(title text, artist text) IS 'Key of a song: equal for names whose folded title and first artist are equal; NULL if one is not given.';
 
 CREATE FUNCTION public.top_albums(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -413,6 +560,96 @@ END $$;
 
 COMMENT ON FUNCTION public.top_genres(of_user bigint, each integer) IS 'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
 
+CREATE FUNCTION public.top_songs(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT song_id, recordings, play_count, total_ms
+          FROM ((SELECT song_id, recordings, play_count, total_ms
+                 FROM user_song_sums
+                 WHERE user_id = of_user AND play_count > 0
+                 ORDER BY play_count DESC, total_ms DESC, song_id
+                 LIMIT each)
+                UNION ALL
+                (SELECT t.song_id, 1, s.play_count, s.total_ms
+                 FROM user_track_stats AS s
+                 JOIN tracks AS t ON t.id = s.track_id
+                 WHERE s.user_id = of_user AND s.play_count > 0
+                   AND NOT EXISTS (SELECT FROM user_song_sums AS summed
+                                   WHERE summed.user_id = of_user AND summed.song_id = t.song_id)
+                 ORDER BY s.play_count DESC, s.total_ms DESC, t.song_id
+                 LIMIT each)) AS counted
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs(of_user bigint, each integer) IS 'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+
+CREATE FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(counted.play_count)::bigint AS play_count,
+                 sum(counted.total_ms)::bigint AS total_ms
+          FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+                FROM (SELECT track_id, play_count, total_ms
+                      FROM user_track_months
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, play_count, total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, -play_count, -total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = next_month) AS plays
+                GROUP BY track_id
+                HAVING sum(play_count) > 0) AS counted
+          JOIN tracks AS t ON t.id = counted.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer) IS 'One row per song: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(kept.play_count) AS play_count,
+                 sum(kept.total_ms)::bigint AS total_ms
+          FROM user_year_top_tracks AS kept
+          JOIN tracks AS t ON t.id = kept.track_id
+          WHERE kept.user_id = of_user AND kept.year = of_year
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT least(each, 50)) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer) IS 'One row per song: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
 CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -477,7 +714,7 @@ BEGIN
           FROM user_year_top_tracks
           WHERE user_id = of_user AND year = of_year
           ORDER BY play_count DESC, total_ms DESC, track_id
-          LIMIT each) AS top
+          LIMIT least(each, 50)) AS top
     JOIN named_tracks AS named ON named.id = top.track_id
     ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
 END $$;
@@ -504,6 +741,12 @@ CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, 
 $$;
 
 COMMENT ON FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) IS 'One row per track that a user played in some local months, from the first day of one to that of another.';
+
+CREATE FUNCTION public.version_words(version text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN string_to_array(translate(version, '0123456789/;,.&+-'::text, '                 '::text), ' '::text);
+
+COMMENT ON FUNCTION public.version_words(version text) IS 'The words of a text that says which version a track is, without numbers.';
 
 CREATE AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) (
     SFUNC = public.keep_stream,
@@ -646,6 +889,20 @@ ALTER TABLE public.artists ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.corrected_song_keys (
+    track_id bigint NOT NULL,
+    song_key uuid NOT NULL,
+    is_only_key boolean NOT NULL
+);
+
+COMMENT ON TABLE public.corrected_song_keys IS 'One row per track that a correction joins with others or makes a song of its own, and key that does so.';
+
+COMMENT ON COLUMN public.corrected_song_keys.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.corrected_song_keys.song_key IS 'key that the correction gives the track';
+
+COMMENT ON COLUMN public.corrected_song_keys.is_only_key IS 'the names and the ISRC of the track are no keys: it was split off';
+
 CREATE TABLE public.corrections (
     id bigint NOT NULL,
     user_id bigint NOT NULL,
@@ -699,6 +956,11 @@ CREATE TABLE public.export_tracks (
     artist_key uuid GENERATED ALWAYS AS (public.name_key(artist_name)) STORED,
     album_key uuid GENERATED ALWAYS AS (public.name_key(album_name)) STORED,
     kind public.content_kind DEFAULT 'TRACK'::public.content_kind NOT NULL,
+    song_key uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (kind = 'TRACK'::public.content_kind) THEN public.song_key(track_name, artist_name)
+    ELSE NULL::uuid
+END) STORED,
     CONSTRAINT export_tracks_names_something CHECK (((kind <> 'TRACK'::public.content_kind) OR (spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
 );
 
@@ -725,6 +987,8 @@ COMMENT ON COLUMN public.export_tracks.artist_key IS 'name_key of artist_name; N
 COMMENT ON COLUMN public.export_tracks.album_key IS 'name_key of album_name; NULL if that is';
 
 COMMENT ON COLUMN public.export_tracks.kind IS 'what was played: music (TRACK) or something else';
+
+COMMENT ON COLUMN public.export_tracks.song_key IS 'song_key of track_name and artist_name; NULL if one is not given';
 
 ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.export_tracks_id_seq
@@ -912,19 +1176,19 @@ COMMENT ON COLUMN public.named_albums.name IS 'name of the album';
 
 COMMENT ON COLUMN public.named_albums.artist IS 'name of the first artist; NULL while unknown';
 
-CREATE TABLE public.track_artists (
-    track_id bigint NOT NULL,
-    artist_id bigint NOT NULL,
-    "position" smallint DEFAULT 0 NOT NULL
+CREATE TABLE public.songs (
+    id bigint NOT NULL,
+    name text,
+    artist text
 );
 
-COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+COMMENT ON TABLE public.songs IS 'One row per song: tracks of equal title and first artist, or of equal ISRC.';
 
-COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+COMMENT ON COLUMN public.songs.id IS 'surrogate key; kept while tracks join and leave the song';
 
-COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+COMMENT ON COLUMN public.songs.name IS 'the shortest of its titles; NULL while none is known';
 
-COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
+COMMENT ON COLUMN public.songs.artist IS 'first artist, of the names with that title; NULL while unknown';
 
 CREATE TABLE public.tracks (
     id bigint NOT NULL,
@@ -938,6 +1202,8 @@ CREATE TABLE public.tracks (
     preview_url text,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     merged_into bigint,
+    song_id bigint NOT NULL,
+    payload_song_key uuid,
     CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
     CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
     CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
@@ -966,6 +1232,42 @@ COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; 
 COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
 
 COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
+
+COMMENT ON COLUMN public.tracks.song_id IS 'songs.id; a merged track has that of the track that it is the same as';
+
+COMMENT ON COLUMN public.tracks.payload_song_key IS 'song_key of Spotify''s name and first artist; NULL while unknown, and for Various Artists if exports know better';
+
+CREATE VIEW public.named_songs AS
+ SELECT id,
+    COALESCE(name, ( SELECT tracks.spotify_id
+           FROM public.tracks
+          WHERE ((tracks.song_id = songs.id) AND (tracks.merged_into IS NULL))
+          ORDER BY tracks.id
+         LIMIT 1)) AS name,
+    artist
+   FROM public.songs;
+
+COMMENT ON VIEW public.named_songs IS 'One row per song, with the names to show.';
+
+COMMENT ON COLUMN public.named_songs.id IS 'songs.id';
+
+COMMENT ON COLUMN public.named_songs.name IS 'name of the song, or the Spotify id of its track while the name is unknown';
+
+COMMENT ON COLUMN public.named_songs.artist IS 'name of the first artist; NULL while unknown';
+
+CREATE TABLE public.track_artists (
+    track_id bigint NOT NULL,
+    artist_id bigint NOT NULL,
+    "position" smallint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+
+COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
 
 CREATE VIEW public.named_tracks AS
  SELECT id,
@@ -1006,6 +1308,14 @@ COMMENT ON TABLE public.pending_export_tracks IS 'One row per range of export_tr
 COMMENT ON COLUMN public.pending_export_tracks.first_id IS 'lowest export_tracks.id of the range';
 
 COMMENT ON COLUMN public.pending_export_tracks.last_id IS 'highest export_tracks.id of the range';
+
+CREATE TABLE public.pending_song_tracks (
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.pending_song_tracks IS 'One row per track whose song the catalog has yet to derive again.';
+
+COMMENT ON COLUMN public.pending_song_tracks.track_id IS 'tracks.id; 0: a correction of songs was made or taken back';
 
 CREATE TABLE public.pending_spotify_objects (
     id bigint NOT NULL,
@@ -1140,6 +1450,15 @@ COMMENT ON TABLE public.retention_holds IS 'One row per month that a user restor
 COMMENT ON COLUMN public.retention_holds.month IS 'first day of the UTC month';
 
 COMMENT ON COLUMN public.retention_holds.held_until IS 'the month may be archived after this instant';
+
+ALTER TABLE public.songs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.songs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.spotify_auth (
     user_id bigint NOT NULL,
@@ -1336,6 +1655,51 @@ COMMENT ON COLUMN public.track_searches.artist_key IS 'name_key of the artist: e
 COMMENT ON COLUMN public.track_searches.spotify_id IS 'Spotify id of the only track that matches; kept once found; NULL while there is none';
 
 COMMENT ON COLUMN public.track_searches.searched_at IS 'when Spotify was last searched';
+
+CREATE VIEW public.track_song_keys AS
+ SELECT link.track_id,
+    e.song_key
+   FROM (public.export_tracks e
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+  WHERE ((e.song_key IS NOT NULL) AND (e.artist_key <> public.name_key('Various Artists'::text)) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = link.track_id) AND c.is_only_key)))))
+UNION ALL
+ SELECT t.id AS track_id,
+    t.payload_song_key AS song_key
+   FROM public.tracks t
+  WHERE ((t.payload_song_key IS NOT NULL) AND (t.merged_into IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = t.id) AND c.is_only_key)))))
+UNION ALL
+ SELECT t.id AS track_id,
+    public.isrc_song_key(t.isrc) AS song_key
+   FROM public.tracks t
+  WHERE ((t.isrc IS NOT NULL) AND (t.merged_into IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = t.id) AND c.is_only_key)))))
+UNION ALL
+ SELECT link.track_id,
+    e.song_key
+   FROM ((public.export_tracks e
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+     JOIN public.tracks t ON ((t.id = link.track_id)))
+  WHERE ((e.song_key IS NOT NULL) AND (e.artist_key = public.name_key('Various Artists'::text)) AND ((t.payload_song_key IS NULL) OR (t.payload_song_key = public.song_key(t.name, 'Various Artists'::text))) AND (NOT (EXISTS ( SELECT
+           FROM (public.export_track_links other_link
+             JOIN public.export_tracks other ON ((other.id = other_link.export_track_id)))
+          WHERE ((other_link.track_id = link.track_id) AND (other.song_key IS NOT NULL) AND (other.artist_key <> public.name_key('Various Artists'::text)))))) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = link.track_id) AND c.is_only_key)))))
+UNION ALL
+ SELECT corrected_song_keys.track_id,
+    corrected_song_keys.song_key
+   FROM public.corrected_song_keys;
+
+COMMENT ON VIEW public.track_song_keys IS 'One row per track and key of it: its names, its ISRC, and what corrections say. Tracks that share a key are one song.';
+
+COMMENT ON COLUMN public.track_song_keys.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_song_keys.song_key IS 'song_key or isrc_song_key, or the key of a correction';
 
 ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.tracks_id_seq
@@ -1689,31 +2053,34 @@ COMMENT ON COLUMN public.user_settings.share_top_artists IS 'a public profile ma
 
 COMMENT ON COLUMN public.user_settings.share_listening_time IS 'a public profile may show the listening time';
 
-CREATE TABLE public.user_time_bucket_stats (
+CREATE TABLE public.user_song_sums (
     user_id bigint NOT NULL,
-    bucket_type public.bucket_type NOT NULL,
-    bucket_date date NOT NULL,
-    play_count integer NOT NULL,
+    song_id bigint NOT NULL,
+    recordings integer NOT NULL,
+    play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
-    unique_tracks integer NOT NULL,
-    CONSTRAINT user_time_bucket_stats_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_time_bucket_stats_total_ms_check CHECK ((total_ms > 0)),
-    CONSTRAINT user_time_bucket_stats_unique_tracks_check CHECK ((unique_tracks > 0))
+    first_played_at timestamp with time zone NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_song_sums_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_song_sums_recordings_check CHECK ((recordings > 1)),
+    CONSTRAINT user_song_sums_total_ms_check CHECK ((total_ms > 0))
 );
 
-COMMENT ON TABLE public.user_time_bucket_stats IS 'One row per user and local day, ISO week or month in which the user played something.';
+COMMENT ON TABLE public.user_song_sums IS 'One row per user and song of which the user played several tracks: their all-time counts together.';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.user_id IS 'users.id';
+COMMENT ON COLUMN public.user_song_sums.user_id IS 'users.id';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.bucket_type IS 'length of the bucket: DAY, WEEK or MONTH';
+COMMENT ON COLUMN public.user_song_sums.song_id IS 'songs.id';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.bucket_date IS 'first day of the bucket in the time zone of the user; weeks begin on Monday';
+COMMENT ON COLUMN public.user_song_sums.recordings IS 'number of tracks of the song that the user played';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
+COMMENT ON COLUMN public.user_song_sums.play_count IS 'number of plays';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
+COMMENT ON COLUMN public.user_song_sums.total_ms IS 'milliseconds heard';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
+COMMENT ON COLUMN public.user_song_sums.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_song_sums.last_played_at IS 'end of the latest play';
 
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,
@@ -1739,6 +2106,71 @@ COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
 COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
 
 COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
+
+CREATE VIEW public.user_song_stats AS
+ SELECT user_song_sums.user_id,
+    user_song_sums.song_id,
+    user_song_sums.recordings,
+    user_song_sums.play_count,
+    user_song_sums.total_ms,
+    user_song_sums.first_played_at,
+    user_song_sums.last_played_at
+   FROM public.user_song_sums
+UNION ALL
+ SELECT s.user_id,
+    t.song_id,
+    1 AS recordings,
+    s.play_count,
+    s.total_ms,
+    s.first_played_at,
+    s.last_played_at
+   FROM (public.user_track_stats s
+     JOIN public.tracks t ON ((t.id = s.track_id)))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.user_song_sums summed
+          WHERE ((summed.user_id = s.user_id) AND (summed.song_id = t.song_id)))));
+
+COMMENT ON VIEW public.user_song_stats IS 'One row per user and song that the user ever played: all-time counts.';
+
+COMMENT ON COLUMN public.user_song_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_song_stats.song_id IS 'songs.id';
+
+COMMENT ON COLUMN public.user_song_stats.recordings IS 'number of tracks of the song that the user played';
+
+COMMENT ON COLUMN public.user_song_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_song_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_song_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_song_stats.last_played_at IS 'end of the latest play';
+
+CREATE TABLE public.user_time_bucket_stats (
+    user_id bigint NOT NULL,
+    bucket_type public.bucket_type NOT NULL,
+    bucket_date date NOT NULL,
+    play_count integer NOT NULL,
+    total_ms bigint NOT NULL,
+    unique_tracks integer NOT NULL,
+    CONSTRAINT user_time_bucket_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_time_bucket_stats_total_ms_check CHECK ((total_ms > 0)),
+    CONSTRAINT user_time_bucket_stats_unique_tracks_check CHECK ((unique_tracks > 0))
+);
+
+COMMENT ON TABLE public.user_time_bucket_stats IS 'One row per user and local day, ISO week or month in which the user played something.';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.bucket_type IS 'length of the bucket: DAY, WEEK or MONTH';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.bucket_date IS 'first day of the bucket in the time zone of the user; weeks begin on Monday';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
 
 CREATE VIEW public.user_weekday_hour_months AS
  SELECT m.user_id,
@@ -1797,7 +2229,7 @@ CREATE TABLE public.user_year_top_tracks (
     CONSTRAINT user_year_top_tracks_play_count_check CHECK ((play_count > 0))
 );
 
-COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year.';
+COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year, or of a song among those.';
 
 COMMENT ON COLUMN public.user_year_top_tracks.user_id IS 'users.id';
 
@@ -1877,6 +2309,9 @@ ALTER TABLE ONLY public.archived_user_months
 ALTER TABLE ONLY public.artists
     ADD CONSTRAINT artists_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.corrected_song_keys
+    ADD CONSTRAINT corrected_song_keys_pkey PRIMARY KEY (track_id, song_key);
+
 ALTER TABLE ONLY public.corrections
     ADD CONSTRAINT corrections_pkey PRIMARY KEY (user_id, id);
 
@@ -1907,6 +2342,9 @@ ALTER TABLE ONLY public.orphaned_archive_folders
 ALTER TABLE ONLY public.pending_export_tracks
     ADD CONSTRAINT pending_export_tracks_pkey PRIMARY KEY (first_id, last_id);
 
+ALTER TABLE ONLY public.pending_song_tracks
+    ADD CONSTRAINT pending_song_tracks_pkey PRIMARY KEY (track_id);
+
 ALTER TABLE ONLY public.pending_spotify_objects
     ADD CONSTRAINT pending_spotify_objects_pkey PRIMARY KEY (id);
 
@@ -1927,6 +2365,9 @@ ALTER TABLE ONLY public.possible_gaps
 
 ALTER TABLE ONLY public.retention_holds
     ADD CONSTRAINT retention_holds_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.songs
+    ADD CONSTRAINT songs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.spotify_auth
     ADD CONSTRAINT spotify_auth_pkey PRIMARY KEY (user_id);
@@ -1988,6 +2429,9 @@ ALTER TABLE ONLY public.user_month_edges
 ALTER TABLE ONLY public.user_settings
     ADD CONSTRAINT user_settings_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_pkey PRIMARY KEY (user_id, song_id);
+
 ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_pkey PRIMARY KEY (user_id, bucket_type, bucket_date);
 
@@ -2039,6 +2483,8 @@ CREATE INDEX export_track_links_track_id_idx ON public.export_track_links USING 
 
 CREATE INDEX export_tracks_artist_key_album_key_idx ON public.export_tracks USING btree (artist_key, album_key);
 
+CREATE INDEX export_tracks_song_key_idx ON public.export_tracks USING btree (song_key);
+
 CREATE INDEX export_tracks_spotify_id_idx ON public.export_tracks USING btree (spotify_id);
 
 CREATE INDEX export_tracks_track_key_artist_key_idx ON public.export_tracks USING btree (track_key, artist_key) WHERE (spotify_id IS NULL);
@@ -2075,9 +2521,15 @@ CREATE INDEX track_relinks_returned_id_idx ON public.track_relinks USING btree (
 
 CREATE INDEX tracks_album_id_idx ON public.tracks USING btree (album_id);
 
+CREATE INDEX tracks_isrc ON public.tracks USING btree (public.isrc_song_key(isrc)) WHERE (isrc IS NOT NULL);
+
 CREATE INDEX tracks_merged ON public.tracks USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 
+CREATE INDEX tracks_payload_song_key_idx ON public.tracks USING btree (payload_song_key) WHERE (payload_song_key IS NOT NULL);
+
 CREATE UNIQUE INDEX tracks_provisional_key ON public.tracks USING btree (name_key, artist_key) WHERE ((spotify_id IS NULL) AND (merged_into IS NULL));
+
+CREATE INDEX tracks_song_id_idx ON public.tracks USING btree (song_id);
 
 CREATE UNIQUE INDEX tracks_spotify_id_key ON public.tracks USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
 
@@ -2087,13 +2539,23 @@ CREATE INDEX user_artist_stats_artist_id_idx ON public.user_artist_stats USING b
 
 CREATE INDEX user_artist_stats_top ON public.user_artist_stats USING btree (user_id, play_count DESC);
 
+CREATE INDEX user_song_sums_song_id_idx ON public.user_song_sums USING btree (song_id);
+
+CREATE INDEX user_song_sums_top ON public.user_song_sums USING btree (user_id, play_count DESC);
+
 CREATE INDEX user_track_stats_top ON public.user_track_stats USING btree (user_id, play_count DESC);
 
 CREATE INDEX user_track_stats_track_id_idx ON public.user_track_stats USING btree (track_id);
 
+CREATE TRIGGER correct_songs AFTER INSERT ON public.corrections FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
+
 CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION public.forget_user();
 
+CREATE TRIGGER give_song BEFORE INSERT ON public.tracks FOR EACH ROW WHEN ((new.song_id IS NULL)) EXECUTE FUNCTION public.give_song();
+
 CREATE TRIGGER refuse_to_delete BEFORE DELETE OR TRUNCATE ON public.export_tracks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_delete();
+
+CREATE TRIGGER uncorrect_songs AFTER DELETE ON public.corrections FOR EACH ROW WHEN ((old.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
 
 ALTER TABLE ONLY public.archived_names
     ADD CONSTRAINT archived_names_user_id_month_fkey FOREIGN KEY (user_id, month) REFERENCES public.archived_user_months(user_id, month) ON DELETE CASCADE;
@@ -2103,6 +2565,9 @@ ALTER TABLE ONLY public.archived_user_months
 
 ALTER TABLE ONLY public.archived_user_months
     ADD CONSTRAINT archived_user_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.corrected_song_keys
+    ADD CONSTRAINT corrected_song_keys_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.corrections
     ADD CONSTRAINT corrections_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -2190,6 +2655,12 @@ ALTER TABLE ONLY public.user_month_edges
 
 ALTER TABLE ONLY public.user_settings
     ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_song_id_fkey FOREIGN KEY (song_id) REFERENCES public.songs(id);
+
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

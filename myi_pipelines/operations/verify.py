@@ -41,6 +41,7 @@ FROM_EVENTS = {
 }
 FROM_MONTHS = {
     "user_track_stats": "tracks",
+    "user_song_sums": "songs",
     "user_artist_stats": "artists",
     "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
@@ -50,6 +51,7 @@ FROM_MONTHS = {
 }
 REWRITTEN = (
     "verify/rewrite_tracks",
+    "verify/rewrite_songs",
     "verify/rewrite_artists",
     "verify/rewrite_albums",
     "stats/weekday_hours",
@@ -123,13 +125,16 @@ def verify(session: Session, user: str | None = None) -> Verified:
 def repair(session: Session, found: Verified) -> None:
     """Invalidate the user-months that differ and derive them; set all-time counts to the sums of their months.
 
-    Rows of users who do not exist and links of unknown names are removed, and names that mean no track are taken into
-    the catalog again. It may be interrupted and repeated. Archived plays that the work needs are restored; where the
-    session does not say how, UserMonthsArchived is raised.
+    Rows of users who do not exist and links of unknown names are removed, names that mean no track are taken into the
+    catalog again, and songs that are not what their tracks' keys say are derived again. It may be interrupted and
+    repeated. Archived plays that the work needs are restored; where the session does not say how, UserMonthsArchived is
+    raised.
     """
     conn, differences = session.conn, found.differences
     if any(one.table in ("export_tracks", "export_track_links") for one in differences):
         conn.execute(statement("verify/relink"))
+    if any(one.table in ("songs", "tracks", "corrected_song_keys") for one in differences):
+        conn.execute(statement("verify/derive_songs"))
     for user_id in {one.user_id for one in differences if one.user is None and one.user_id is not None}:
         personal_data.forget_user(conn, user_id)
     sync_catalog(conn)
@@ -224,6 +229,7 @@ def _catalog(conn: Connection) -> list[Difference]:
     """Links of the catalog that lead nowhere, and rows of users who do not exist."""
     return [
         *(Difference(*row) for row in conn.execute(statement("verify/catalog"))),
+        *(Difference(*row) for row in conn.execute(statement("verify/song_groups"))),
         *(
             Difference(table, f"{rows:,} rows of user {user_id}, who does not exist", user_id=user_id)
             for table, user_id, rows in personal_data.rows_without_owner(conn)

@@ -52,8 +52,13 @@ def described(play: Play) -> str:
 
 
 def renamed(track: Track, tag: str) -> Track:
-    name, artist = (text and f"{text} {tag}" for text in (track.name, track.artist))
+    name = track.name and f"{tag} {track.name}"
+    artist = track.artist and renamed_artist(track.artist, tag)
     return Track(track.spotify_id and renamed_id(track.spotify_id, tag), name, artist, track.album)
+
+
+def renamed_artist(artist: str, tag: str) -> str:
+    return artist if artist == VARIOUS else f"{tag} {artist}"
 
 
 def renamed_id(spotify_id: str, tag: str) -> str:
@@ -67,7 +72,10 @@ def spotify_id(letter: str) -> str:
     return letter * 22
 
 
-# One song under two ids, renamed under one of them; one artist in three spellings; an id that lost its names.
+VARIOUS = "Various Artists"
+
+# One song under three ids, renamed under two of them; a version of it, once called otherwise; one artist in three
+# spellings; an id that lost its names.
 TRACKS = (
     Track(spotify_id("a"), "Song", "Artist", "Album"),
     Track(spotify_id("b"), "Song", "Artist", "Album (Deluxe)"),
@@ -78,6 +86,9 @@ TRACKS = (
     Track(spotify_id("d"), "song", "artist ", None),
     Track(spotify_id("e"), "Études", "Björk", "Vol. 1"),
     Track(spotify_id("e"), None, None, None),
+    Track(spotify_id("g"), "Song (2011 Remaster) [feat. Guest]", "Artist", "Best Of"),
+    Track(spotify_id("h"), "Song - Live", "Artist", "Live"),
+    Track(spotify_id("h"), "Song (Live) – Remastered", "Artist", "Live"),
 )
 ACCOUNT_TRACKS = (
     Track(None, "Song", "Artist", None),
@@ -87,6 +98,8 @@ ACCOUNT_TRACKS = (
     Track(None, "A Dance", "Various Artists", None),
     Track(None, "études", "BJÖRK", None),
     Track(None, "Only Here", "Nobody Else", None),
+    Track(None, "Song (feat. Guest)", "Artist", None),
+    Track(None, "Song (Live)", "ARTIST", None),
 )
 POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 

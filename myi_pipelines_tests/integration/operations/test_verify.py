@@ -132,6 +132,21 @@ DAMAGES = {
         "INSERT INTO export_track_links SELECT max(id) + 1, (SELECT min(id) FROM tracks) FROM export_tracks",
         {"export_track_links"},
     ),
+    "a song counts wrongly": ("UPDATE user_song_sums SET play_count = play_count + 1", {"user_song_sums"}),
+    "a song is not summed": ("DELETE FROM user_song_sums", {"user_song_sums"}),
+    "a song was torn apart": (
+        "WITH apart AS (INSERT INTO songs DEFAULT VALUES RETURNING id) UPDATE tracks SET song_id = apart.id FROM apart"
+        " WHERE tracks.id = (SELECT max(id) FROM tracks WHERE song_id IN (SELECT song_id FROM user_song_sums))",
+        {"songs", "user_song_sums"},
+    ),
+    "all songs are one": ("UPDATE tracks SET song_id = (SELECT min(song_id) FROM tracks)", {"songs", "user_song_sums"}),
+    "a track is of no song": ("UPDATE tracks SET song_id = 999 WHERE id = (SELECT min(id) FROM tracks)", {"tracks"}),
+    "a song has no tracks": ("INSERT INTO songs DEFAULT VALUES", {"songs"}),
+    "a song has another name": ("UPDATE songs SET name = 'x' WHERE id = (SELECT min(id) FROM songs)", {"songs"}),
+    "a correction of a song was made up": (
+        "INSERT INTO corrected_song_keys SELECT min(id), name_key('x'), true FROM tracks",
+        {"corrected_song_keys"},
+    ),
     "plays belong to no user": (
         "INSERT INTO imported_plays SELECT 999, played_at, stopped_at, export_track_id, ms_played, context_id"
         " FROM imported_plays LIMIT 5",
