@@ -66,9 +66,11 @@ def forget(
     from myi_pipelines.operations.archiving import store_of
     from myi_pipelines.operations.forget import Places, count_user_data, forget_user
     from myi_pipelines.orchestration.instance.user_runs import UserRuns
+    from myi_pipelines.warehouse.users import known_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
+        user = known_user(conn, user).name
         places = Places(conn, store_of(settings), settings.uploads, UserRuns(settings))
         if not yes:
             write_table(("what", "now"), count_user_data(places, user).nonzero())
@@ -167,12 +169,12 @@ def verify(
     from myi_pipelines.operations import verify
     from myi_pipelines.operations.archiving import restoring_from, store_of
     from myi_pipelines.warehouse.session import Session
-    from myi_pipelines.warehouse.users import user_named
+    from myi_pipelines.warehouse.users import known_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         if user is not None:
-            user_named(conn, user)
+            user = known_user(conn, user).name
         session = Session(
             conn,
             min_play_ms=settings.min_play_ms,

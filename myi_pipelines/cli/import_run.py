@@ -20,7 +20,7 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.sources.exports import ExportError, Limits, find_upload_files, open_upload
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines.warehouse.users import ensure_user
+from myi_pipelines.warehouse.users import known_or_new_user
 
 
 class NothingToImport(InputError):
@@ -75,11 +75,11 @@ def import_files(
     )
     files, months = _survey(paths, limits, console)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
-        user_id = ensure_user(conn, user, timezone)
-        invalidated = reporting.invalidated_range(conn, user_id=user_id)
+        known = known_or_new_user(conn, user, timezone)
+        invalidated = reporting.invalidated_range(conn, user_id=known.id)
         months += [month for month in (invalidated.first, invalidated.last) if month]
-        with shown(console, conn, user_id):
-            done = _run(settings, files, user, months)
+        with shown(console, conn, known.id):
+            done = _run(settings, files, known.name, months)
     return _summary(done, len(files))
 
 

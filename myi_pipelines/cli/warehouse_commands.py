@@ -57,10 +57,10 @@ def user_settings(
 
       myi settings anna --timezone America/St_Johns
     """
-    from myi_pipelines.warehouse.users import list_users, set_timezone, user_named
+    from myi_pipelines.warehouse.users import known_user, list_users, set_timezone
 
     with warehouse_connection(read_settings()) as conn:
-        user_named(conn, name)
+        name = known_user(conn, name).name
         if timezone is not None:
             count = set_timezone(conn, name, timezone)
             if count:
@@ -86,8 +86,11 @@ def jobs(
     from rich.live import Live
 
     from myi_pipelines.warehouse.import_jobs import list_jobs
+    from myi_pipelines.warehouse.users import known_user
 
     with warehouse_connection(read_settings()) as conn:
+        if user is not None:
+            user = known_user(conn, user).name
         if not watch:
             found = list_jobs(conn, user=user, limit=limit)
             output().print(_jobs_table(found)) if found else note("no import yet")

@@ -2,7 +2,7 @@
 request; the jobs do the work."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import FIRST_MONTH
 from myi_pipelines.warehouse.reporting import InvalidatedRange
-from myi_pipelines.warehouse.users import InvalidUserName, ensure_user
+from myi_pipelines.warehouse.users import InvalidUserName, known_or_new_user
 
 FILES_KEY_TAG = "myi/files_key"
 FILES_A_RUN = 200
@@ -69,17 +69,15 @@ def uploads_sensor(
         ranges = _Ranges(uploads_folder, time.monotonic() + SECONDS_FOR_RANGES)
         busy = {record.dagster_run.tags.get(USER_TAG) for record in under_way(context.instance)}
         with warehouse.connection() as conn:
-            for user, files in sorted(inbox.waiting.items()):
+            for folder, files in sorted(inbox.waiting.items()):
                 if len(requests) == USERS_A_TICK:
                     break
-                if user in busy:
-                    reasons.append(f"{user}: {_files(files)} wait until the run under way has ended.")
-                    continue
-                answer = _answer(context.instance, conn, ranges, user, files[:FILES_A_RUN])
+                answer = _answer(context.instance, conn, ranges, _Waiting(folder, files[:FILES_A_RUN], busy))
                 if isinstance(answer, str):
                     reasons.append(answer)
                 else:
                     requests.append(answer)
+                    busy.add(answer.tags[USER_TAG])
     if not requests:
         return dg.SkipReason(" ".join(reasons) or f"Nothing waits. Put exports into {uploads_folder.path}/<user>/.")
     for reason in reasons:
@@ -99,12 +97,24 @@ class _Ranges(NamedTuple):
         return month_range(path, self.folder.limits) or ()
 
 
-def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: str, files: Sequence[Path]) -> Answer:
-    """The run that imports a user's files, or why there is none now."""
+class _Waiting(NamedTuple):
+    """The files that wait in one folder of the uploads."""
+
+    folder: str
+    files: Sequence[Path]
+    busy: Set[str | None]
+    """Users for whom a run is under way, or just requested: several folders may mean one user."""
+
+
+def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, waiting: _Waiting) -> Answer:
+    """The run that imports a folder's files, or why there is none now."""
     try:
-        user_id = ensure_user(conn, user)
+        user_id, user = known_or_new_user(conn, waiting.folder)
     except InvalidUserName as error:
-        return f"{ranges.folder.path.name}/{user}: {error}. Rename the folder."
+        return f"{ranges.folder.path.name}/{waiting.folder}: {error}. Rename the folder."
+    files = waiting.files
+    if user in waiting.busy:
+        return f"{user}: {_files(files)} wait until the run under way has ended."
     key = waiting_files.fingerprint(files)
     earlier = instance.get_run_records(dg.RunsFilter(tags={FILES_KEY_TAG: key}))
     attempt = len(earlier) + 1

@@ -25,3 +25,29 @@ COMMENT ON COLUMN corrections.kind IS 'what the correction does';
 COMMENT ON COLUMN corrections.what IS
     'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
 COMMENT ON COLUMN corrections.created_at IS 'when the user made it';
+
+
+-- Names of users: one listener for all spellings of a name ------------------------------------------------------------
+
+-- Upper and then lower case, which is nearly case folding: σ and ς, and s and ſ, are one letter.
+CREATE FUNCTION user_name_key(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN normalize(lower(upper(regexp_replace(
+        normalize(name) COLLATE pg_c_utf8, '^\s+|\s+$', '', 'g'))));
+COMMENT ON FUNCTION user_name_key IS
+    'Key of a user''s name: equal for names that differ in Unicode form, outer white space or letter case only.';
+
+-- A warehouse may have such users from before. They stay apart, each under the very name, until they are merged.
+ALTER TABLE users ADD COLUMN shares_name boolean NOT NULL DEFAULT false,
+    ADD COLUMN former_names text[] NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN users.shares_name IS
+    'an older user has the same name in another spelling, so that only the very name means this one';
+COMMENT ON COLUMN users.former_names IS
+    'names before `myi rename-user`, and those of users who were merged into this one';
+
+UPDATE users AS twin
+SET shares_name = true
+WHERE EXISTS (SELECT FROM users AS older
+              WHERE user_name_key(older.name) = user_name_key(twin.name) AND older.id < twin.id);
+
+CREATE UNIQUE INDEX users_folded_name ON users (user_name_key(name)) WHERE NOT shares_name;
