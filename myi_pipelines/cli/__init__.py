@@ -13,6 +13,7 @@ from myi_pipelines.cli import (
     spotify_commands,
     status_commands,
     up_command,
+    user_commands,
     warehouse_commands,
 )
 from myi_pipelines.cli.app import app, main
@@ -31,5 +32,6 @@ __all__ = [
     "spotify_commands",
     "status_commands",
     "up_command",
+    "user_commands",
     "warehouse_commands",
 ]

@@ -44,7 +44,7 @@ ORDER = [
     *("url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),
     *("archive", "unarchive"),
-    *("verify", "backup", "restore", "export", "forget"),
+    *("verify", "backup", "restore", "export", "forget", "rename-user", "merge-users"),
 ]
 
 
@@ -143,6 +143,17 @@ def one_line(text: str) -> str:
 def complain(message: str) -> None:
     """Say on stderr what went wrong."""
     typer.echo(f"myi: {message}", err=True)
+
+
+def confirm(question: str) -> None:
+    """Ask before what cannot be undone. Unless the answer is yes, the command ends with exit code 1."""
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        complain("nothing was changed")
+        raise typer.Exit(1)
 
 
 def note(message: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+from myi_pipelines.cli.app import app, confirm, note, output, read_settings, ready_servers, warehouse_connection
 from myi_pipelines.errors import BusyError
 from myi_pipelines.text import counted, size
 
@@ -74,7 +74,7 @@ def forget(
         places = Places(conn, store_of(settings), settings.uploads, UserRuns(settings))
         if not yes:
             write_table(("what", "now"), count_user_data(places, user).nonzero())
-            _confirm(f"Remove all of this for good? {user} cannot be restored.")
+            confirm(f"Remove all of this for good? {user} cannot be restored.")
         forgotten = forget_user(places, user)
     before, after = forgotten.before.by_place(), forgotten.after.by_place()
     write_table(("what", "before", "after"), [(place, count, after[place]) for place, count in before.items()])
@@ -135,7 +135,7 @@ def restore(
         raise StackIsUp(f"`myi up` is running (pid {owner}): stop it, then run this again")
     ready_servers(settings, redis=False)
     if replace and not yes:
-        _confirm("Replace everything in the warehouse with the backup?")
+        confirm("Replace everything in the warehouse with the backup?")
     url = servers_of(settings).database_url
     done = restore_backup(url, settings, folder, replace=replace, progress=note)
     _say(f"restored {sum(done.rows.values()):,} rows of {len(done.rows)} tables, as of {done.created_at[:16]} UTC")
@@ -198,16 +198,6 @@ def _show_differences(found: "Verified") -> None:
     waiting = f"; {counted(found.invalidated, 'user-month')} to derive again" if found.invalidated else ""
     differences = counted(len(found.differences), "difference") if found.differences else "no difference"
     _say(f"{differences} in {counted(found.user_months, 'user-month')} of {counted(found.users, 'user')}{waiting}")
-
-
-def _confirm(question: str) -> None:
-    try:
-        agreed = typer.confirm(question)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
-        complain("nothing was changed")
-        raise typer.Exit(1)
 
 
 def _key_place(settings: "Settings") -> str:

@@ -13,7 +13,7 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import conform_user_months, match_plays, open_workspace, user_month_bounds
+from myi_pipelines.warehouse.events import match_plays, open_workspace, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
@@ -23,7 +23,8 @@ from myi_pipelines.warehouse.partitions import (
     snapshot,
 )
 from myi_pipelines.warehouse.session import Session
-from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
+from myi_pipelines.warehouse.stats import TOP_TRACKS
+from myi_pipelines.warehouse.user_derivation import derive_user
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, invalidated_user_months
 
 FROM_EVENTS = {
@@ -39,7 +40,6 @@ FROM_MONTHS = {
     "user_hour_stats": "hours",
     "users": "totals",
 }
-ROUNDS = 5
 
 
 class User(NamedTuple):
@@ -131,13 +131,7 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}
             invalidate(conn, [UserMonth(user_id, month) for month in differing], stage)
-    for _ in range(ROUNDS):
-        waiting = invalidated_user_months(conn, Stage.EVENTS, user_id=user_id)
-        for _ in conform_user_months(session, waiting):
-            pass
-        refresh_stats(session, user_id, months)
-        if not invalidated_user_months(conn, Stage.EVENTS, user_id=user_id):
-            break
+    derive_user(session, user_id, months)
 
 
 # Comparing
