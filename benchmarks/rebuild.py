@@ -218,10 +218,17 @@ class _Upload:
         chance = Random(user)
         began = partitions.starts_at(MONTH) + timedelta(days=2)  # no play is near another month
         self.plays = [
-            (_track(int(chance.random() ** 2 * TRACKS)), CONTEXT, ended, ended, chance.randrange(MIN_PLAY_MS, 300_000))
+            (
+                _track(int(chance.random() ** 2 * TRACKS)),
+                CONTEXT,
+                ended,
+                ended,
+                chance.randrange(MIN_PLAY_MS, 300_000),
+                None,
+            )
             for ended in (began + timedelta(seconds=at) for at in chance.sample(range(26 * 86_400), PLAYS))
         ]
 
 
 def _track(number: int) -> TrackNames:
-    return f"{number:022}", f"Song {number}", f"Artist {number % 500}", f"Album {number % 900}"
+    return f"{number:022}", f"Song {number}", f"Artist {number % 500}", f"Album {number % 900}", "TRACK"

@@ -13,6 +13,16 @@ CREATE TYPE public.bucket_type AS ENUM (
 
 COMMENT ON TYPE public.bucket_type IS 'Length of a time bucket. A week begins on Monday.';
 
+CREATE TYPE public.content_kind AS ENUM (
+    'TRACK',
+    'EPISODE',
+    'CHAPTER',
+    'VIDEO',
+    'UNIDENTIFIED'
+);
+
+COMMENT ON TYPE public.content_kind IS 'What an export row played: music, an episode of a podcast, a chapter of an audiobook, a video, or nothing named.';
+
 CREATE TYPE public.correction_kind AS ENUM (
     'HIDE_TRACK',
     'HIDE_SONG',
@@ -59,11 +69,11 @@ CREATE TYPE public.term AS ENUM (
 
 COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
 
-CREATE FUNCTION public.export_track_fingerprint(spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
+CREATE FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (md5((((COALESCE(md5(spotify_id), '-'::text) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
+    RETURN (md5(((((CASE kind WHEN 'TRACK'::public.content_kind THEN ''::text WHEN 'EPISODE'::public.content_kind THEN 'E'::text WHEN 'CHAPTER'::public.content_kind THEN 'C'::text WHEN 'VIDEO'::public.content_kind THEN 'V'::text ELSE 'U'::text END || COALESCE(md5(spotify_id), '-'::text)) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
 
-COMMENT ON FUNCTION public.export_track_fingerprint(spotify_id text, track_name text, artist_name text, album_name text) IS 'Identity of a row of export_tracks.';
+COMMENT ON FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) IS 'Identity of a row of export_tracks.';
 
 CREATE FUNCTION public.forget_user() RETURNS trigger
     LANGUAGE plpgsql
@@ -115,8 +125,11 @@ CREATE TABLE public.imported_plays (
     played_at timestamp with time zone NOT NULL,
     stopped_at timestamp with time zone,
     export_track_id integer NOT NULL,
-    ms_played integer NOT NULL,
+    ms_played integer,
     context_id integer,
+    elapsed_s integer,
+    job_id integer,
+    CONSTRAINT imported_plays_elapsed_s_check CHECK ((elapsed_s >= '-1'::integer)),
     CONSTRAINT imported_plays_ms_played_check CHECK (((ms_played >= 0) AND (ms_played <= 86400000))),
     CONSTRAINT stopped_at_differs CHECK ((stopped_at <> played_at))
 )
@@ -132,9 +145,13 @@ COMMENT ON COLUMN public.imported_plays.stopped_at IS 'end of the play as the ex
 
 COMMENT ON COLUMN public.imported_plays.export_track_id IS 'export_tracks.id';
 
-COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard';
+COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL in account data of before December 2018, which gives no length';
 
 COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only';
+
+COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded';
+
+COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
 
 CREATE TABLE public.polled_plays (
     user_id bigint NOT NULL,
@@ -468,34 +485,37 @@ CREATE TABLE public.export_tracks (
     artist_name text,
     album_name text,
     last_played_at timestamp with time zone NOT NULL,
-    fingerprint uuid GENERATED ALWAYS AS (public.export_track_fingerprint(spotify_id, track_name, artist_name, album_name)) STORED NOT NULL,
+    fingerprint uuid GENERATED ALWAYS AS (public.export_track_fingerprint(kind, spotify_id, track_name, artist_name, album_name)) STORED NOT NULL,
     track_key uuid GENERATED ALWAYS AS (public.name_key(track_name)) STORED,
     artist_key uuid GENERATED ALWAYS AS (public.name_key(artist_name)) STORED,
     album_key uuid GENERATED ALWAYS AS (public.name_key(album_name)) STORED,
-    CONSTRAINT export_tracks_check CHECK (((spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
+    kind public.content_kind DEFAULT 'TRACK'::public.content_kind NOT NULL,
+    CONSTRAINT export_tracks_names_something CHECK (((kind <> 'TRACK'::public.content_kind) OR (spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
 );
 
-COMMENT ON TABLE public.export_tracks IS 'One row per distinct combination of Spotify id, track, album artist and album that exports give.';
+COMMENT ON TABLE public.export_tracks IS 'One row per distinct combination of kind, Spotify id and names that exports give what was played.';
 
 COMMENT ON COLUMN public.export_tracks.id IS 'surrogate key';
 
-COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify track id; NULL in account data, which gives names and no ids';
+COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify id of the track, episode or chapter; NULL in account data and for local files';
 
-COMMENT ON COLUMN public.export_tracks.track_name IS 'name of the track; NULL if not given';
+COMMENT ON COLUMN public.export_tracks.track_name IS 'name of the track, episode or chapter; NULL if not given';
 
-COMMENT ON COLUMN public.export_tracks.artist_name IS 'name of the album artist; NULL if not given';
+COMMENT ON COLUMN public.export_tracks.artist_name IS 'name of the album artist, of the podcast''s show, or of the audiobook''s author; NULL if not given';
 
-COMMENT ON COLUMN public.export_tracks.album_name IS 'name of the album; NULL if not given, always in account data';
+COMMENT ON COLUMN public.export_tracks.album_name IS 'name of the album or audiobook; NULL if not given';
 
 COMMENT ON COLUMN public.export_tracks.last_played_at IS 'end of the latest landed play of this row: the latest names win';
 
-COMMENT ON COLUMN public.export_tracks.fingerprint IS 'hash of spotify_id and the three names';
+COMMENT ON COLUMN public.export_tracks.fingerprint IS 'hash of kind, spotify_id and the three names';
 
 COMMENT ON COLUMN public.export_tracks.track_key IS 'name_key of track_name; NULL if that is';
 
 COMMENT ON COLUMN public.export_tracks.artist_key IS 'name_key of artist_name; NULL if that is';
 
 COMMENT ON COLUMN public.export_tracks.album_key IS 'name_key of album_name; NULL if that is';
+
+COMMENT ON COLUMN public.export_tracks.kind IS 'what was played: music (TRACK) or something else';
 
 ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.export_tracks_id_seq
@@ -523,6 +543,7 @@ CREATE TABLE public.import_jobs (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
+    reader smallint DEFAULT 1 NOT NULL,
     CONSTRAINT import_jobs_check CHECK (((status = 'FAILED'::public.job_status) = (error_message IS NOT NULL))),
     CONSTRAINT import_jobs_check1 CHECK (((status = ANY (ARRAY['COMPLETED'::public.job_status, 'FAILED'::public.job_status])) = (completed_at IS NOT NULL))),
     CONSTRAINT import_jobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
@@ -562,6 +583,8 @@ COMMENT ON COLUMN public.import_jobs.started_at IS 'when the last attempt began;
 
 COMMENT ON COLUMN public.import_jobs.completed_at IS 'when the job was completed or failed; NULL until then';
 
+COMMENT ON COLUMN public.import_jobs.reader IS 'version of the reader of exports that read the file: a file that an older one read is read again when it comes';
+
 ALTER TABLE public.import_jobs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.import_jobs_id_seq
     START WITH 1
@@ -599,6 +622,7 @@ CREATE TABLE public.listening_events (
     source public.source NOT NULL,
     is_estimated boolean NOT NULL,
     is_skip boolean NOT NULL,
+    context_id integer,
     CONSTRAINT listening_events_ms_played_check CHECK ((ms_played > 0))
 )
 PARTITION BY RANGE (played_at);
@@ -622,6 +646,8 @@ COMMENT ON COLUMN public.listening_events.source IS 'IMPORT where an export has 
 COMMENT ON COLUMN public.listening_events.is_estimated IS 'ms_played is the length of the track; how long it was heard is unknown';
 
 COMMENT ON COLUMN public.listening_events.is_skip IS 'heard for less than 30 seconds';
+
+COMMENT ON COLUMN public.listening_events.context_id IS 'play_contexts.id: how the play was heard; NULL where that is not known (polled, account data)';
 
 ALTER TABLE public.listening_events ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.listening_events_id_seq
@@ -785,7 +811,8 @@ CREATE TABLE public.play_contexts (
     skipped boolean,
     offline boolean,
     incognito boolean,
-    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL
+    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL
 );
 
 COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
@@ -809,6 +836,8 @@ COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL 
 COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
 
 COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
+
+COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
 
 ALTER TABLE public.play_contexts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.play_contexts_id_seq
@@ -1223,6 +1252,7 @@ CREATE TABLE public.user_track_months (
     last_played_at timestamp with time zone NOT NULL,
     month date NOT NULL,
     play_count integer NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
 )
@@ -1242,12 +1272,15 @@ COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month'
 
 COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
 
+COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
+
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,
     track_id bigint NOT NULL,
     play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
     last_played_at timestamp with time zone NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_track_stats_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_track_stats_total_ms_check CHECK ((total_ms > 0))
 );
@@ -1263,6 +1296,8 @@ COMMENT ON COLUMN public.user_track_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
 
 COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
+
+COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
 
 CREATE TABLE public.user_year_top_tracks (
     user_id bigint NOT NULL,

@@ -57,8 +57,8 @@ FROM days
 GROUP BY user_id, month
 ORDER BY user_id, bucket_type, bucket_date;
 
-INSERT INTO user_track_stats (user_id, track_id, play_count, total_ms, last_played_at)
-SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at)
+INSERT INTO user_track_stats (user_id, track_id, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, track_id, sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
 FROM user_track_months
 WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, track_id

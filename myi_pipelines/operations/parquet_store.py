@@ -62,8 +62,15 @@ SCHEMAS: Mapping[str, pa.Schema] = {
                 "stopped_at", _INSTANT, "the export's own ts (UTC); null where that is played_at", is_nullable=True
             ),
             _column("export_track_id", pa.int64(), "export_tracks.id"),
-            _column("ms_played", pa.int32(), "milliseconds heard"),
+            _column("ms_played", pa.int32(), "milliseconds heard; null where the export gives none", is_nullable=True),
             _column("context_id", pa.int32(), "play_contexts.id; null marks account data", is_nullable=True),
+            _column(
+                "elapsed_s",
+                pa.int32(),
+                "seconds from the start to played_at; null: not given, -1: offline and not dated",
+                is_nullable=True,
+            ),
+            _column("job_id", pa.int32(), "import_jobs.id that landed the row first", is_nullable=True),
             _column(
                 "spotify_id", pa.string(), "of the track, as the export tells; null in account data", is_nullable=True
             ),
@@ -94,6 +101,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             _column("source", pa.string(), "API or IMPORT"),
             _column("is_estimated", pa.bool_(), "ms_played is the track's length"),
             _column("is_skip", pa.bool_(), "heard for under 30 seconds"),
+            _column("context_id", pa.int32(), "play_contexts.id; null where unknown", is_nullable=True),
             _column("spotify_id", pa.string(), "of the track, null where it has none", is_nullable=True),
             _TRACK_NAME,
         ],
@@ -172,16 +180,19 @@ class Store:
             ) from None
 
     def read_table(self, folder: str, table: str, columns: Sequence[str], users: Sequence[int]) -> Iterator[list[Row]]:
-        """Some columns of some listeners' rows. Row groups without them are not read."""
+        """Some columns of some listeners' rows. Row groups without them are not read.
+
+        A column that an earlier version did not write is null.
+        """
         wanted = pa.array(sorted(users), pa.int64())
         for some in self._groups(folder, table, lambda low, high: any(low <= user <= high for user in users)):
-            chosen = some.filter(pc.is_in(some["user_id"], wanted)).select(list(columns))
+            chosen = _as_written_now(table, some).filter(pc.is_in(some["user_id"], wanted)).select(list(columns))
             yield list(zip(*(column.to_pylist() for column in chosen.columns), strict=True))
 
     def rows_without(self, folder: str, table: str, user: int) -> Iterator[list[Row]]:
         """All rows but one listener's, in order."""
         for some in self._groups(folder, table, lambda low, high: True):
-            kept = some.filter(pc.not_equal(some["user_id"], user))
+            kept = _as_written_now(table, some).filter(pc.not_equal(some["user_id"], user))
             if kept.num_rows:
                 yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
 
@@ -259,6 +270,15 @@ class Store:
 
     def _path(self, *parts: str) -> str:
         return "/".join([self._root.rstrip("/"), *parts])
+
+
+def _as_written_now(table: str, some: pa.Table) -> pa.Table:
+    """Rows with the columns of the present schema, in its order."""
+    schema = SCHEMAS[table]
+    return pa.Table.from_arrays(
+        [some[each.name] if each.name in some.column_names else pa.nulls(some.num_rows, each.type) for each in schema],
+        names=schema.names,
+    )
 
 
 def _batch(table: str, rows: Sequence[Row]) -> pa.RecordBatch:

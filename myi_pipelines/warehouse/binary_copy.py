@@ -12,10 +12,11 @@ from struct import Struct
 from typing import NamedTuple, Protocol
 
 COPY_PLAYS = (
-    "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms_played, month) FROM STDIN (FORMAT binary)"
+    "COPY staged_plays (track_no, context_no, stopped_at, played_at, ms_played, elapsed_s, month)"
+    " FROM STDIN (FORMAT binary)"
 )
 COPY_TRACKS = (
-    "COPY staged_tracks (track_no, spotify_id, track_name, artist_name, album_name) FROM STDIN (FORMAT binary)"
+    "COPY staged_tracks (track_no, spotify_id, track_name, artist_name, album_name, kind) FROM STDIN (FORMAT binary)"
 )
 COPY_CONTEXTS = (
     "COPY staged_contexts (context_no, platform, country, reason_start, reason_end, shuffle, skipped, offline,"
@@ -27,12 +28,15 @@ COPY_ENDS = b"\xff\xff"
 REMEMBERED_AT_MOST = 20_000
 """Distinct names whose numbers a packer remembers before it starts over. The limit keeps memory flat."""
 
-_PLAY = Struct("!h ii ii iq iq ii ii").pack
-"""The number of fields, then length and value of each: track, context, both instants, milliseconds, month."""
+_PLAY = Struct("!h ii ii iq iq ii ii ii").pack
+"""The number of fields, then length and value of each: track, context, both instants, milliseconds, seconds from start
+to end, month."""
+_PLAY_WITHOUT_START = Struct("!h ii ii iq iq ii i ii").pack
 _NUMBERED = Struct("!h ii").pack
 """The number of fields, then length and value of the number that stands for the names."""
 _LENGTH = Struct("!i").pack
-_PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii ii").pack
+_PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii i ii").pack
+_PLAY_WITHOUT_LENGTH = Struct("!h ii i iq iq i i ii").pack
 _NULL = -1
 _NULL_FIELD = _LENGTH(_NULL)
 _FALSE, _TRUE = (_LENGTH(1) + bytes([value]) for value in (0, 1))
@@ -41,15 +45,15 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICROSECOND
 
-TrackNames = tuple[str | None, str | None, str | None, str | None]
+TrackNames = tuple[str | None, str | None, str | None, str | None, str]
 PlayContext = tuple[str | None, str | None, str | None, str | None, bool | None, bool | None, bool | None, bool | None]
 
 
 class PlayBatch(Protocol):
-    """Some rows of an upload that were read. A play is (track, context, stopped_at, played_at, ms_played)."""
+    """Some rows of an upload that were read. The fields of a play are those of `sources.exports.Play`."""
 
     @property
-    def plays(self) -> Sequence[tuple[TrackNames, PlayContext, datetime, datetime, int]]: ...
+    def plays(self) -> Sequence[tuple[TrackNames, PlayContext | None, datetime, datetime, int | None, int | None]]: ...
     @property
     def rows(self) -> int: ...
     @property
@@ -103,7 +107,7 @@ class Packer:
         tracks, contexts, min_play_ms, too_short = self._tracks, self._contexts, self._min_play_ms, 0
         copied, months = bytearray(), self._months
         seen: set[int] = set()
-        for track, context, stopped_at, played_at, ms_played in batch.plays:
+        for track, context, stopped_at, played_at, ms_played, elapsed_s in batch.plays:
             track_no = tracks.get(track)
             if track_no is None:
                 track_no = tracks[track] = self._next_track
@@ -116,17 +120,29 @@ class Packer:
             if month is None:
                 month = months[day] = _month_of(day)
             seen.add(month)
+            if ms_played is None:
+                copied += _PLAY_WITHOUT_LENGTH(7, 4, track_no, _NULL, 8, stopped, 8, played, _NULL, _NULL, 4, month)
+                continue
             if ms_played < min_play_ms:
                 too_short += 1
-            if track[0] is None:  # account data, which has neither ids nor a context
-                copied += _PLAY_WITHOUT_CONTEXT(6, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, 4, month)
+            if context is None:
+                copied += _PLAY_WITHOUT_CONTEXT(
+                    7, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, _NULL, 4, month
+                )
                 continue
             context_no = contexts.get(context)
             if context_no is None:
                 context_no = contexts[context] = self._next_context
                 self._next_context += 1
                 new_contexts += _row(context_no, context)
-            copied += _PLAY(6, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played, 4, month)
+            if elapsed_s is None:
+                copied += _PLAY_WITHOUT_START(
+                    7, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played, _NULL, 4, month
+                )
+            else:
+                copied += _PLAY(
+                    7, 4, track_no, 4, context_no, 8, stopped, 8, played, 4, ms_played, 4, elapsed_s, 4, month
+                )
         if len(tracks) > REMEMBERED_AT_MOST:
             tracks.clear()
         if len(contexts) > REMEMBERED_AT_MOST:

@@ -14,6 +14,10 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, release, try_until_released
 from myi_pipelines.warehouse.database.statements import statement
 
+READER = 2
+"""Version of what is read of an export. A file that an earlier version read is worth reading again: version 2 takes the
+true start of plays and tells undated ones apart."""
+
 
 class ImportJob(NamedTuple):
     """One uploaded file as ``myi jobs`` shows it."""
@@ -65,31 +69,42 @@ def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> 
         return cursor.execute(statement("import_jobs/list"), {"user": user, "limit": limit}).fetchall()
 
 
-def open_job(conn: Connection, file: UploadedFile) -> tuple[int, bool]:
-    """The job of a file, new or continued, and whether the file was landed before.
+class OpenedJob(NamedTuple):
+    """The job of a file."""
+
+    id: int
+    is_done: bool
+    """The same file was landed before, so nothing is to be read."""
+    was_read_before: bool
+    """An earlier version of the reader has landed the file, and this one takes more of it."""
+
+
+def open_job(conn: Connection, file: UploadedFile) -> OpenedJob:
+    """The job of a file, new or continued.
 
     A file that failed before gets a new job. An unfinished job is continued when the process that worked on it is gone:
     that process holds a lock on the job, and its connection releases the lock when it ends. This connection holds the
     lock until ``release_job`` or its own end. A completed job is repeated if it rejected rows because they lay in the
-    future. Raises JobInProgress when another process works on the job.
+    future, or if an earlier version of the reader read it. Raises JobInProgress when another process works on the job.
     """
     upload = {
         "user_id": file.user_id,
         "file_name": file.name,
         "sha256": file.sha256,
         "total_bytes": file.total_bytes,
+        "reader": READER,
     }
     row = None
     while row is None:  # once, unless another process fails the job between the two statements
         conn.execute(statement("import_jobs/open"), upload)
         row = conn.execute(statement("import_jobs/find"), upload).fetchone()
-    job_id, is_done = row
-    if is_done:
-        return job_id, True
-    if not try_until_released(conn, exclusive(Lock.IMPORT_JOB, job_id)):
+    job = OpenedJob(*row)
+    if job.is_done:
+        return job
+    if not try_until_released(conn, exclusive(Lock.IMPORT_JOB, job.id)):
         raise JobInProgress(f"{file.name}: is being imported by another process at this moment; see `myi jobs`")
-    row = conn.execute(statement("import_jobs/start"), upload | {"job_id": job_id}).fetchone()
-    return job_id, row is None
+    row = conn.execute(statement("import_jobs/start"), upload | {"job_id": job.id}).fetchone()
+    return job._replace(is_done=row is None)
 
 
 def release_job(conn: Connection, job_id: int) -> None:
@@ -109,7 +124,7 @@ def complete_job(conn: Connection, job_id: int, counts: Counts, *, rejected: Map
     """PROCESSING → COMPLETED, in the transaction that lands the file."""
     conn.execute(
         statement("import_jobs/complete"),
-        {"job_id": job_id, **counts._asdict(), "rejected": Jsonb(dict(rejected))},
+        {"job_id": job_id, **counts._asdict(), "rejected": Jsonb(dict(rejected)), "reader": READER},
     )
 
 

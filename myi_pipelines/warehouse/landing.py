@@ -94,9 +94,11 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     """
     began = time.monotonic()
     conn, status_conn = session.conn, session.helpers[0]
-    job_id, known = import_jobs.open_job(status_conn, upload)
-    if known:
+    job_id, is_done, was_read_before = import_jobs.open_job(status_conn, upload)
+    if is_done:
         return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
+    if was_read_before:
+        session.on_note(f"{upload.name}: was imported by an earlier version, which left out some of what it tells")
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
@@ -157,7 +159,7 @@ def _land_staged(
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         conn.execute(statement("landing/arriving_plays"))
-        months = _land_arriving(conn, user_id, arriving)
+        months = _land_arriving(conn, user_id, job_id, arriving)
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
         import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
@@ -264,19 +266,20 @@ class _Staging:
         self._names = 0
 
 
-def _land_arriving(conn: Connection, user_id: int, months: Sequence[date]) -> dict[date, int]:
+def _land_arriving(conn: Connection, user_id: int, job_id: int, months: Sequence[date]) -> dict[date, int]:
     """arriving_plays → imported_plays, with the invalidations that follow. Returns the rows added by month."""
     added: dict[date, int] = {}
+    play = {"user_id": user_id, "job_id": job_id}
     partition_load = PartitionLoad(statement("landing/fill_month").format, index_statements(conn, IMPORTED_PLAYS))
     for month in sorted(set(months) - existing_months(conn, IMPORTED_PLAYS, months)):
-        rows = attach_month(conn, IMPORTED_PLAYS, month, partition_load, {"user_id": user_id, "month": month})
+        rows = attach_month(conn, IMPORTED_PLAYS, month, partition_load, play | {"month": month})
         if rows is not None:
             added[month] = rows
     if known := sorted(set(months) - set(added)):
         ensure_partitions_visible(conn, IMPORTED_PLAYS, known)
         bounds = {"starts_at": starts_at(known[0]), "ends_at": starts_at(next_month(known[-1]))}
-        landed = conn.execute(statement("landing/land"), {"user_id": user_id, "months": known, **bounds})
-        added |= dict(landed.fetchall())
+        landed = conn.execute(statement("landing/land"), play | {"months": known, **bounds}).fetchall()
+        added |= {month: count for month, count, _ in landed}
     if added:
         conn.execute(
             statement("landing/invalidate"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}

@@ -298,8 +298,8 @@ def _write_tracks(conn: Connection, scope: dict[str, Any]) -> int:
     if scope["recount"]:
         names.append("recount_tracks")
     written = sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
-    if fetch_scalar(conn, "SELECT EXISTS (SELECT FROM changed_tracks WHERE has_lost_last)"):
-        conn.execute(statement("stats/last_plays"), scope)
+    if fetch_scalar(conn, "SELECT EXISTS (SELECT FROM changed_tracks WHERE has_lost_first_or_last)"):
+        conn.execute(statement("stats/first_and_last_plays"), scope)
     return written
 
 

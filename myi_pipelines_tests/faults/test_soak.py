@@ -240,7 +240,7 @@ def assert_events_and_statistics_are_exact(
         for (spotify_id, played_at), duration_ms in polled[name].items():
             lengths[track_of[spotify_id], played_at] = duration_ms
         for play in imported if name == "ada" else ():
-            lengths[track_of[str(play.track.spotify_id)], play.played_at] = play.ms_played
+            lengths[track_of[str(play.track.spotify_id)], play.played_at] = play.ms_played or 0
         events = conn.execute(
             "SELECT track_id, played_at, ms_played FROM listening_events WHERE user_id = %s", [user_id]
         ).fetchall()

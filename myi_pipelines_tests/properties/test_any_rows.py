@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
 from myi_pipelines.sources.exports.account_data import AccountReader
 from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.extended_history import ExtendedReader
@@ -152,15 +152,16 @@ def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
         and kept_texts == [text or None for text in texts]
         and all(kept_flag is flag for kept_flag, flag in zip(kept_flags, flags, strict=True))
     )
-    played_at = stopped_at
+    played_at, elapsed_s = stopped_at, UNDATED if kept_flags[2] else None
     clock: Any = row.get("offline_timestamp")
-    if kept_flags[2] and type(clock) in (int, float) and 0 < clock < 10**14:
+    if type(clock) in (int, float) and 0 < clock < 10**14:
         began = datetime.fromtimestamp(clock // 1_000 if clock >= 10**11 else clock // 1, UTC)
-        ended = began + timedelta(milliseconds=ms_played)
-        if began < stopped_at <= began + timedelta(days=30) and EARLIEST <= ended <= stopped_at:
-            played_at = ended
-    track = Track(uri.removeprefix("spotify:track:"), *kept)
-    return Play(track, Context(*kept_texts, *kept_flags), stopped_at, played_at, ms_played), is_unchanged  # type: ignore[arg-type]
+        ended = min(began + timedelta(milliseconds=ms_played), stopped_at) if kept_flags[2] else stopped_at
+        if began < stopped_at <= began + timedelta(days=30) and ended >= EARLIEST:
+            played_at, elapsed_s = ended, (ended - began) // timedelta(seconds=1)
+    track = Track(uri.removeprefix("spotify:track:"), *kept)  # type: ignore[arg-type]
+    context = Context(*kept_texts, *kept_flags)  # type: ignore[arg-type]
+    return Play(track, context, stopped_at, played_at, ms_played, elapsed_s), is_unchanged
 
 
 def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
@@ -172,7 +173,7 @@ def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
         raise NoPlay("audiobook" if row.get("audiobookName") else "malformed")
     minute = instant(row.get("endTime")).replace(second=0, microsecond=0)
     is_unchanged = [name, artist] == [name or None for name in given]
-    play = Play(Track(None, name, artist, None), Context(*[None] * 8), minute, minute, length(row.get("msPlayed")))
+    play = Play(Track(None, name, artist, None), None, minute, minute, length(row.get("msPlayed")))
     return play, is_unchanged
 
 

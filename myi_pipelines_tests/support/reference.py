@@ -164,7 +164,7 @@ class Catalog(NamedTuple):
 
     def shown(self, track: TrackKey) -> Shown:
         """The names of a track, its artists and album: Spotify's, else each in the spelling that was played last."""
-        _, name, artist, album = self.tracks.get(track, Track(None, None, None, None))
+        _, name, artist, album, _ = self.tracks.get(track, Track(None, None, None, None))
         told, albums = self.told(track), self.metadata.named("album")
         album_id = told["album"]["id"] if "album" in told else album and self.metadata.album_called(album, artist)
         if album_id:
@@ -188,6 +188,7 @@ class Totals(NamedTuple):
 class TrackStats(NamedTuple):
     play_count: int
     total_ms: int
+    first_played_at: datetime
     last_played_at: datetime
 
 
@@ -209,7 +210,7 @@ class Tables(NamedTuple):
     """One listener's share of the warehouse, each table keyed by the grain of its rows."""
 
     events: dict[EventKey, Event]
-    track_months: dict[tuple[date, TrackKey], Totals]
+    track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
     artist_stats: dict[str, Totals]
     year_top_tracks: dict[int, TopTracks]
@@ -331,7 +332,7 @@ class Row(NamedTuple):
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
     """One listener's events. 'An export row beats an API row …, an extended row beats an account-data row.'"""
     # "A play becomes an event when it lasts min_play_ms or more": the others play no part in anything below.
-    counting = [play for play in landing.plays if play.ms_played >= min_play_ms]
+    counting = [play for play in landing.plays if play.ms_played is not None and play.ms_played >= min_play_ms]
     extended = [play for play in counting if play.track.spotify_id is not None]
     account = [play for play in counting if play.track.spotify_id is None]
 
@@ -386,7 +387,7 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
 
 def export_row(play: Play, catalog: Catalog) -> Row:
     track = catalog.metadata.track_key(play.track)
-    return Row(track, name_keys(play.track), play.played_at, play.ms_played, play.track.spotify_id is None)
+    return Row(track, name_keys(play.track), play.played_at, play.ms_played or 0, play.track.spotify_id is None)
 
 
 def polled_row(row: Polled, catalog: Catalog, duration_ms: int) -> Row:
@@ -454,7 +455,10 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
     """'Days, weeks (ISO, Monday), months and hours are in the USER's time zone'; what a month contributed is in UTC."""
     return Tables(
         events={(event.track, event.played_at): event for event in events},
-        track_months=totals(events, lambda event: [(first_of_month(event.played_at, UTC), event.track)]),
+        track_months={
+            of: track_stats(plays)
+            for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
+        },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
         artist_stats=totals(events, lambda event: catalog.credits(event.track)),
         year_top_tracks={
@@ -507,4 +511,5 @@ def total(events: Sequence[Event]) -> Totals:
 
 
 def track_stats(plays: Sequence[Event]) -> TrackStats:
-    return TrackStats(*total(plays), last_played_at=max(play.played_at for play in plays))
+    ends = [play.played_at for play in plays]
+    return TrackStats(*total(plays), first_played_at=min(ends), last_played_at=max(ends))

@@ -90,7 +90,7 @@ POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 
 CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
 OFFLINE = CONTEXT._replace(offline=True)
-ACCOUNT = Context(None, None, None, None, None, None, None, None)
+ACCOUNT = None
 
 # ── Instants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -247,9 +247,9 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
         elif draw(st.booleans()):
             moment = play.played_at
         else:
-            moment = play.played_at - timedelta(milliseconds=play.ms_played)
+            moment = play.played_at - timedelta(milliseconds=play.ms_played or 0)
         moment += timedelta(milliseconds=draw(milliseconds_off))
-        rows.append(Polled(spotify_id, moment, draw(durations(play.ms_played))))
+        rows.append(Polled(spotify_id, moment, draw(durations(play.ms_played or 0))))
     for _ in range(draw(st.integers(0, 4))):
         moment = draw(scene.moments()) + timedelta(milliseconds=draw(milliseconds_off))
         rows.append(Polled(draw(st.sampled_from(scene.polled_ids)), moment, draw(durations(180_000))))

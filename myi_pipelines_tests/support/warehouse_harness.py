@@ -158,15 +158,17 @@ class Warehouse(NamedTuple):
         return Tables(
             events={identity: event for identity, (event, _, _) in found.items()},
             track_months={
-                (month, tracks[track_id]): Totals(*counts)
+                (month, tracks[track_id]): TrackStats(*counts)
                 for month, track_id, *counts in self._of(
-                    user_id, "month, track_id, play_count, total_ms", "user_track_months"
+                    user_id,
+                    "month, track_id, play_count, total_ms, first_played_at, last_played_at",
+                    "user_track_months",
                 )
             },
             track_stats={
                 tracks[track_id]: TrackStats(*counts)
                 for track_id, *counts in self._of(
-                    user_id, "track_id, play_count, total_ms, last_played_at", "user_track_stats"
+                    user_id, "track_id, play_count, total_ms, first_played_at, last_played_at", "user_track_stats"
                 )
             },
             artist_stats={

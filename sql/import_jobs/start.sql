@@ -2,5 +2,7 @@
 UPDATE import_jobs
 SET status = 'PROCESSING', file_name = %(file_name)s, total_bytes = %(total_bytes)s, started_at = now(),
     completed_at = NULL, processed_rows = 0, processed_bytes = 0, rejected = '{}'
-WHERE id = %(job_id)s AND (status IN ('PENDING', 'PROCESSING') OR status = 'COMPLETED' AND rejected ? 'future')
+WHERE id = %(job_id)s
+  AND (status IN ('PENDING', 'PROCESSING')
+       OR status = 'COMPLETED' AND (rejected ? 'future' OR reader < %(reader)s))
 RETURNING id

@@ -18,8 +18,8 @@ GROUP BY t.fingerprint
 ORDER BY t.fingerprint;
 
 WITH named AS (
-    INSERT INTO export_tracks (spotify_id, track_name, artist_name, album_name, last_played_at)
-    SELECT t.spotify_id, t.track_name, t.artist_name, t.album_name, n.last_played_at
+    INSERT INTO export_tracks (kind, spotify_id, track_name, artist_name, album_name, last_played_at)
+    SELECT t.kind, t.spotify_id, t.track_name, t.artist_name, t.album_name, n.last_played_at
     FROM staged_names AS n
     JOIN staged_tracks AS t USING (track_no)
     WHERE NOT EXISTS (SELECT FROM export_tracks AS known WHERE known.fingerprint = n.fingerprint)

@@ -4,7 +4,8 @@ CREATE TEMPORARY TABLE staged_plays (
     context_no integer,
     stopped_at timestamptz NOT NULL,
     played_at  timestamptz NOT NULL,
-    ms_played  integer NOT NULL,
+    ms_played  integer,
+    elapsed_s  integer,
     month      date NOT NULL -- of played_at, UTC
 );
 
@@ -14,8 +15,9 @@ CREATE TEMPORARY TABLE staged_tracks (
     track_name  text,
     artist_name text,
     album_name  text,
+    kind        content_kind NOT NULL,
     fingerprint uuid GENERATED ALWAYS AS (export_track_fingerprint(
-        spotify_id, track_name, artist_name, album_name)) STORED
+        kind, spotify_id, track_name, artist_name, album_name)) STORED
 );
 
 CREATE TEMPORARY TABLE staged_contexts (

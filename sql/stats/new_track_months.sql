@@ -1,13 +1,14 @@
 -- One row, as of track_months, for months in which user_track_months has no rows of the users: there is less to plan
 -- and nothing to compare.
 WITH added AS (
-    INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, last_played_at)
+    INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, first_played_at, last_played_at)
     SELECT chosen.user_id, recomputed.month, counted.track_id, counted.play_count, counted.total_ms,
-           counted.last_played_at
+           counted.first_played_at, counted.last_played_at
     FROM unnest(%(user_ids)s::bigint[]) AS chosen (user_id)
     CROSS JOIN unnest(%(months)s::date[]) AS recomputed (month)
     CROSS JOIN LATERAL (
-        SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms, max(played_at) AS last_played_at
+        SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms,
+               min(played_at) AS first_played_at, max(played_at) AS last_played_at
         FROM listening_events
         WHERE user_id = chosen.user_id
           AND played_at >= recomputed.month::timestamptz
@@ -16,10 +17,11 @@ WITH added AS (
         GROUP BY track_id
         ORDER BY track_id
     ) AS counted
-    RETURNING user_id, track_id, play_count, total_ms, last_played_at
+    RETURNING user_id, track_id, play_count, total_ms, first_played_at, last_played_at
 ), noted AS (
-    INSERT INTO changed_tracks (user_id, track_id, play_count, total_ms, last_played_at, has_lost_last)
-    SELECT user_id, track_id, sum(play_count), sum(total_ms), max(last_played_at), false
+    INSERT INTO changed_tracks (user_id, track_id, play_count, total_ms, first_played_at, last_played_at,
+                                has_lost_first_or_last)
+    SELECT user_id, track_id, sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at), false
     FROM added
     GROUP BY user_id, track_id
 )

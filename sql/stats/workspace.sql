@@ -1,14 +1,15 @@
 -- Temporary tables in which statistics of some users are recomputed. The session empties them before it fills them.
 
--- One row per user and track with a difference: how large it is, the latest play of the recomputed months, and whether
--- the latest play of all may be gone.
+-- One row per user and track with a difference: how large it is, the first and the latest play of the recomputed
+-- months, and whether the first or the latest play of all may be gone.
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_tracks (
-    user_id        bigint NOT NULL,
-    track_id       bigint NOT NULL,
-    play_count     bigint NOT NULL,
-    total_ms       bigint NOT NULL,
-    last_played_at timestamptz,
-    has_lost_last  boolean NOT NULL
+    user_id                bigint NOT NULL,
+    track_id               bigint NOT NULL,
+    play_count             bigint NOT NULL,
+    total_ms               bigint NOT NULL,
+    first_played_at        timestamptz,
+    last_played_at         timestamptz,
+    has_lost_first_or_last boolean NOT NULL
 );
 
 -- One row per user and artist to be recomputed.

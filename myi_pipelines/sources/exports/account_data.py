@@ -19,9 +19,8 @@ from myi_pipelines.sources.exports.batches import (
     whole_ms,
 )
 from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, is_clean
-from myi_pipelines.sources.exports.plays import AUDIOBOOK, MALFORMED, PODCAST, VIDEO, Context, Play, Track
+from myi_pipelines.sources.exports.plays import AUDIOBOOK, MALFORMED, PODCAST, VIDEO, Play, Track
 
-_NO_CONTEXT: Final = Context(None, None, None, None, None, None, None, None)
 _CACHE_ENTRIES: Final = 16_384
 
 
@@ -64,7 +63,7 @@ class AccountReader:
                 continue
             if not is_unchanged:
                 self._batch_builder.clean(member, number)
-            self._batch_builder.plays.append(Play(track, _NO_CONTEXT, stopped_at, stopped_at, ms_played))
+            self._batch_builder.plays.append(Play(track, None, stopped_at, stopped_at, ms_played))
 
     def read_untyped(self, rows: Sequence[object], member: Member, first_row: int) -> None:
         """Add rows that are plain values of any type."""

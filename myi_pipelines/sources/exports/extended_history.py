@@ -28,6 +28,7 @@ from myi_pipelines.sources.exports.plays import (
     MALFORMED,
     MAX_MS_PLAYED,
     PODCAST,
+    UNDATED,
     UNIDENTIFIED,
     VIDEO,
     Context,
@@ -39,6 +40,7 @@ _TRACK_URI: Final = re.compile(r"spotify:track:([0-9A-Za-z]{22})")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM: Final = 100_000_000_000  # seconds reach it in the year 5138, milliseconds did in 1973
 _LONGEST_OFFLINE: Final = timedelta(days=30)
+_SECOND: Final = timedelta(seconds=1)
 
 _TRACK_CACHE_ENTRIES: Final = 16_384
 _CONTEXT_CACHE_ENTRIES: Final = 8_192
@@ -131,10 +133,14 @@ class ExtendedReader:
             ):
                 self._add(row, member, first_row + batch_builder.rows - rows_before)
                 continue
-            played_at = stopped_at
-            if row.offline and row.offline_timestamp:
-                played_at = end_of_play(stopped_at, ms_played, row.offline_timestamp)
-            plays.append(new_play(Play, (known[3], context, stopped_at, played_at, ms_played)))
+            offline_timestamp = row.offline_timestamp
+            if offline_timestamp:
+                played_at, elapsed_s = when_played(
+                    stopped_at, ms_played, offline_timestamp, offline=row.offline is True
+                )
+            else:
+                played_at, elapsed_s = stopped_at, UNDATED if row.offline else None
+            plays.append(new_play(Play, (known[3], context, stopped_at, played_at, ms_played, elapsed_s)))
 
     def read_untyped(self, rows: Sequence[object], member: Member, first_row: int) -> None:
         """Add rows that are plain values of any type."""
@@ -193,36 +199,47 @@ class ExtendedReader:
         stopped_at = utc_instant("ts", row.ts, self._end)
         ms_played = whole_ms("ms_played", row.ms_played)
         context, context_is_clean = _context(row)
-        played_at = stopped_at
-        if context.offline and _is_number(row.offline_timestamp):
-            played_at = end_of_play(stopped_at, ms_played, row.offline_timestamp or 0)
-        return Play(track, context, stopped_at, played_at, ms_played), track_is_clean and context_is_clean
+        offline_timestamp = (row.offline_timestamp or 0) if _is_number(row.offline_timestamp) else 0
+        when = when_played(stopped_at, ms_played, offline_timestamp, offline=context.offline is True)
+        return Play(track, context, stopped_at, when[0], ms_played, when[1]), track_is_clean and context_is_clean
 
 
 _KEYS: Final = ExtendedRow.__struct_fields__
 _NAME_KEYS: Final = tuple(key for key in _KEYS if key.startswith("master_metadata_"))
 
 
-def end_of_play(stopped_at: datetime, ms_played: int, offline_timestamp: float) -> datetime:
-    """When a play without a connection ended.
+def when_played(
+    stopped_at: datetime, ms_played: int, offline_timestamp: float, *, offline: bool
+) -> tuple[datetime, int | None]:
+    """When a play ended, and the whole seconds from its true start to that end (None or `UNDATED` without one).
 
-    Spotify receives such plays later, and `ts` may be the time at which it received them. `offline_timestamp` is the
-    device's clock at the START of the play, in seconds or (in 2021) milliseconds. In some years it is meaningless. It
-    is used when it lies before `ts`, by 30 days at most. When it puts the end of the play after `ts` or before
-    2008-10-01, `ts` is used. Only whole seconds count, because an old export has milliseconds where a new one has
+    `offline_timestamp` is the device's clock at the START of the play, in seconds or (in 2021) milliseconds; current
+    exports have it for plays with a connection too. In some years it is meaningless. It is used when it lies before
+    `ts`, by 30 days at most. Only whole seconds count, because an old export has milliseconds where a new one has
     seconds.
 
-    >>> end_of_play(datetime(2023, 1, 30, 19, tzinfo=UTC), 60_000, 1675076400).isoformat()
-    '2023-01-30T11:01:00+00:00'
+    A play with a connection ended at `ts`. It lasted longer than `ms_played` if it was paused. Spotify receives plays
+    without a connection later, and their `ts` may be the time at which it received them: they ended `ms_played` after
+    their start, or at `ts` if that would be earlier.
+
+    >>> ended_at, elapsed_s = when_played(datetime(2023, 1, 30, 19, tzinfo=UTC), 60_000, 1675076400, offline=True)
+    >>> ended_at.isoformat(), elapsed_s
+    ('2023-01-30T11:01:00+00:00', 60)
     """
     scale = 1 if offline_timestamp >= _MILLISECONDS_FROM else 1_000
+    unknown = stopped_at, UNDATED if offline else None
     if not 0 < offline_timestamp < 1_000 * _MILLISECONDS_FROM:
-        return stopped_at
+        return unknown
     started_at = _EPOCH + timedelta(seconds=int(offline_timestamp * scale) // 1_000)
     if not started_at < stopped_at <= started_at + _LONGEST_OFFLINE:
-        return stopped_at
+        return unknown
+    if not offline:
+        return stopped_at, (stopped_at - started_at) // _SECOND
     ended_at = started_at + timedelta(milliseconds=ms_played)
-    return ended_at if EARLIEST <= ended_at <= stopped_at else stopped_at
+    if ended_at < EARLIEST:
+        return unknown
+    ended_at = min(ended_at, stopped_at)
+    return ended_at, (ended_at - started_at) // _SECOND
 
 
 def _spotify_id(row: ExtendedRow, member: Member) -> str:
@@ -253,8 +270,8 @@ def _track(row: ExtendedRow, spotify_id: str) -> tuple[Track, bool]:
     for key, name in zip(_NAME_KEYS, given, strict=True):
         if not isinstance(name, str | None):
             raise BadRow(MALFORMED, f"{key} is {note_text(name)} (expected a text)")
-    track = Track(spotify_id, *(clean(name or "", NAME_LIMIT) for name in given))
-    return track, track[1:] == tuple(name or None for name in given)
+    name, artist, album = (clean(name or "", NAME_LIMIT) for name in given)
+    return Track(spotify_id, name, artist, album), (name, artist, album) == tuple(name or None for name in given)
 
 
 def _context(row: ExtendedRow) -> tuple[Context, bool]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 EARLIEST: Final = datetime(2008, 10, 1, tzinfo=UTC)
@@ -21,19 +22,36 @@ FUTURE: Final = "future"
 MALFORMED: Final = "malformed"
 
 
+UNDATED: Final = -1
+"""`Play.elapsed_s` of an offline play whose device did not say when it began: it is dated by its upload."""
+
+
+class Kind(StrEnum):
+    """What an export row played. The values are those of the database's `content_kind`."""
+
+    TRACK = "TRACK"
+    EPISODE = "EPISODE"
+    CHAPTER = "CHAPTER"
+    VIDEO = "VIDEO"
+    UNIDENTIFIED = "UNIDENTIFIED"
+
+
 class Track(NamedTuple):
-    """The track that an export row names. Rows of the same track give equal tuples."""
+    """What an export row names: a track, or another kind of content. Rows of the same content give equal tuples."""
 
     spotify_id: str | None
-    """22 base62 characters. None in account data, which has no ids."""
+    """22 base62 characters. None in account data, which has no ids, and for local files."""
     name: str | None
     artist: str | None
-    """The ALBUM artist in extended histories: `master_metadata_album_artist_name` is all that Spotify gives."""
+    """The ALBUM artist in extended histories: `master_metadata_album_artist_name` is all that Spotify gives. The show
+    of an episode, the author of a chapter."""
     album: str | None
+    """The audiobook of a chapter."""
+    kind: Kind = Kind.TRACK
 
 
 class Context(NamedTuple):
-    """How a track was played. Every field is None in account data."""
+    """How a track was played, as an extended history says. None where it does not."""
 
     platform: str | None
     country: str | None
@@ -46,15 +64,20 @@ class Context(NamedTuple):
 
 
 class Play(NamedTuple):
-    """One row that played a track."""
+    """One row that played a track, or another kind of content."""
 
     track: Track
-    context: Context
+    context: Context | None
+    """None in account data."""
     stopped_at: datetime
     """The export's `ts` or `endTime`, aware, in UTC."""
     played_at: datetime
     """The END of the play, aware, in UTC: `stopped_at`, or for offline rows the time of the device's own clock."""
-    ms_played: int
+    ms_played: int | None
+    """None in account data of before December 2018, which gives no length."""
+    elapsed_s: int | None = None
+    """Whole seconds from the true start (`offline_timestamp`) to `played_at`, which are more than `ms_played` when the
+    play was paused. None where no start is given. `UNDATED` for an offline play without one."""
 
 
 class Batch(NamedTuple):

@@ -41,10 +41,15 @@ DAMAGES = {
         " WHERE (month, track_id) = (SELECT month, track_id FROM user_track_months LIMIT 1)",
         {"user_track_months", "user_track_stats"},
     ),
+    "a track was first played earlier": (
+        "UPDATE user_track_months SET first_played_at = month"
+        " WHERE (month, track_id) = (SELECT month, track_id FROM user_track_months LIMIT 1)",
+        {"user_track_months", "user_track_stats"},
+    ),
     "a track and an artist were made up": (
         "WITH t AS (INSERT INTO tracks (spotify_id) VALUES ('x') RETURNING id),"
         " a AS (INSERT INTO artists (name) VALUES ('x') RETURNING id), s AS (INSERT INTO user_track_stats"
-        " SELECT users.id, t.id, 1, 1, now() FROM users, t)"
+        " SELECT users.id, t.id, 1, 1, now(), now() FROM users, t)"
         " INSERT INTO user_artist_stats SELECT users.id, a.id, 1, 1 FROM users, a",
         {"user_track_stats", "user_artist_stats"},
     ),

@@ -33,9 +33,9 @@ def plays() -> list[Play]:
 
 def landed(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     return warehouse.conn.execute(
-        "SELECT t.spotify_id, t.track_name, t.artist_name, t.album_name, c.platform, c.country, c.reason_start,"
-        "       c.reason_end, c.shuffle, c.skipped, c.offline, c.incognito,"
-        "       coalesce(p.stopped_at, p.played_at), p.played_at, p.ms_played"
+        "SELECT t.spotify_id, t.track_name, t.artist_name, t.album_name, t.kind::text,"
+        "       c.platform, c.country, c.reason_start, c.reason_end, c.shuffle, c.skipped, c.offline, c.incognito,"
+        "       coalesce(p.stopped_at, p.played_at), p.played_at, p.ms_played, p.elapsed_s"
         " FROM imported_plays AS p JOIN export_tracks AS t ON t.id = p.export_track_id"
         " LEFT JOIN play_contexts AS c ON c.id = p.context_id ORDER BY p.played_at"
     ).fetchall()
@@ -50,7 +50,7 @@ def test_plays_land_as_they_are_however_often_numbers_start_over(
     monkeypatch.setattr(landing, "NAMES_BUFFERED_AT_MOST", held)
     user_id = warehouse.user("ada", "UTC")
     done = warehouse.land(user_id, plays())
-    assert landed(warehouse) == [(*play.track, *play.context, *play[2:]) for play in plays()]
+    assert landed(warehouse) == [(*play.track, *(play.context or [None] * 8), *play[2:]) for play in plays()]
     assert (done.added_rows, done.duplicate_rows, done.rejected) == (120, 0, {"too_short": 10})
     assert warehouse.land(user_id, plays(), salt="again").duplicate_rows == 120
 

@@ -6,16 +6,14 @@ from typing import Any
 
 import pytest
 
-from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines_tests.support.export_rows import account, play_of, read_rows
 
 MINUTE = datetime(2024, 12, 22, 0, 7, tzinfo=UTC)
 
 
 def test_a_track_row_becomes_a_play_with_names_and_a_minute(tmp_path: Path) -> None:
-    assert play_of(tmp_path, account()) == Play(
-        Track(None, "Song", "Band", None), Context(*[None] * 8), MINUTE, MINUTE, 214_000
-    )
+    assert play_of(tmp_path, account()) == Play(Track(None, "Song", "Band", None), None, MINUTE, MINUTE, 214_000)
 
 
 def test_seconds_are_cut_off_so_that_equal_minutes_are_equal(tmp_path: Path) -> None:

@@ -35,12 +35,13 @@ def test_the_oldest_rows_with_few_keys_and_nulls_are_plays(tmp_path: Path) -> No
 
 def test_empty_texts_are_no_texts(tmp_path: Path) -> None:
     play = play_of(tmp_path, extended(reason_start="", platform="", master_metadata_album_album_name=""))
+    assert play.context is not None
     assert (play.context.reason_start, play.context.platform, play.track.album) == (None, None, None)
 
 
 def test_skipped_null_is_not_skipped_false(tmp_path: Path) -> None:
     plays = read_rows(tmp_path, extended(skipped=None), extended(skipped=False)).plays
-    assert [play.context.skipped for play in plays] == [None, False]
+    assert [play.context and play.context.skipped for play in plays] == [None, False]
 
 
 def test_rows_of_one_track_and_context_share_equal_tuples(tmp_path: Path) -> None:
