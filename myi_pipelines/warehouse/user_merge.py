@@ -3,7 +3,7 @@ above."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import NamedTuple
@@ -60,18 +60,20 @@ def merge_users(conn: Connection, name: str, into: str) -> Merged:
     Plays, import jobs, corrections and top lists move. What both have stays once. Events keep their ids; everything
     derived follows from the user-months that are invalidated. Of the two rows of ``users``, that with the linked
     Spotify account is kept, because its tokens are encrypted for it. Archived plays of the other are to be restored
-    before. Raises UnknownUser, MergeRefused, JobInProgress while an import works for one of them, and
-    UserMonthsArchived.
+    before, and so are those of months into which plays move. Raises UnknownUser, MergeRefused, JobInProgress while an
+    import works for one of them, and UserMonthsArchived.
     """
     gone, kept, target = _roles(conn, name, into)
     with _no_import(conn, gone, kept), conn.transaction():
         _lock(conn, gone, kept)
         if _roles(conn, name, into) != (gone, kept, target):
             raise MergeRefused("a Spotify account was linked or unlinked just now; run this again")
-        archived = conn.execute("SELECT user_id, month FROM archived_user_months WHERE user_id = %s", [gone.id])
+        months = _months(conn, gone)
+        both = {"gone": gone.id, "kept": kept.id}
+        archived = conn.execute(statement("user_merge/archived"), {**both, "months": months})
         if needed := [UserMonth(*row) for row in archived]:
             raise UserMonthsArchived(needed)
-        months = _move(conn, gone, kept)
+        _move(conn, both, months)
         _keep_one(conn, gone, kept, target)
         conn.execute(statement("user_merge/invalidate"), {"kept": kept.id, "months": months})
     return Merged(User(kept.id, target.name), months)
@@ -118,18 +120,20 @@ def _lock(conn: Connection, *both: User) -> None:
     )
 
 
-def _move(conn: Connection, gone: User, kept: User) -> list[date]:
-    """Move the rows of one user to the other; return the months of plays that moved."""
-    both = {"gone": gone.id, "kept": kept.id}
+def _months(conn: Connection, gone: User) -> list[date]:
+    """The months of the user who goes."""
     for table in (*MONTH_TABLES, USER_TRACK_MONTHS):
         ensure_partitions_visible(conn, table)
-    months: Sequence[date] = [month for (month,) in conn.execute(statement("user_merge/months"), both)]
+    return [month for (month,) in conn.execute(statement("user_merge/months"), {"gone": gone.id})]
+
+
+def _move(conn: Connection, both: Mapping[str, int], months: Sequence[date]) -> None:
+    """Move the rows of one user to the other."""
+    jobs = _move_jobs(conn, both)
     for month in months:
         bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
         for table in MONTH_TABLES:
-            conn.execute(statement(f"user_merge/{table.name}"), both | bounds)
-    conn.execute(statement("user_merge/twin_jobs"), both)
-    conn.execute("UPDATE import_jobs SET user_id = %(kept)s WHERE user_id = %(gone)s", both)
+            conn.execute(statement(f"user_merge/{table.name}"), {**both, **bounds, **jobs})
     for name in ("corrections", "possible_gaps"):
         conn.execute(statement(f"user_merge/{name}"), both)
     for name in TOP_LISTS:
@@ -137,7 +141,20 @@ def _move(conn: Connection, gone: User, kept: User) -> list[date]:
             conn.execute(statement(f"user_merge/{step}").format(table=sql.Identifier(name)), both)
     for name in TOP_LIST_HISTORIES:
         conn.execute(statement("user_merge/top_list_history").format(table=sql.Identifier(name)), both)
-    return list(months)
+
+
+def _move_jobs(conn: Connection, both: Mapping[str, int]) -> dict[str, list[int]]:
+    """Move import jobs. Of a file that both users imported one stays, with the number that the user who stays knows.
+
+    Returns the numbers of the jobs that go, and the numbers that stand for them.
+    """
+    twins = conn.execute(statement("user_merge/twin_jobs"), both).fetchall()
+    for gone_id, kept_id, is_only_one in twins:
+        conn.execute("DELETE FROM import_jobs WHERE id = %s", [kept_id if is_only_one else gone_id])
+        if is_only_one:
+            conn.execute("UPDATE import_jobs SET id = %s WHERE id = %s", [kept_id, gone_id])
+    conn.execute("UPDATE import_jobs SET user_id = %(kept)s WHERE user_id = %(gone)s", both)
+    return {"gone_jobs": [gone_id for gone_id, _, _ in twins], "kept_jobs": [kept_id for _, kept_id, _ in twins]}
 
 
 def _keep_one(conn: Connection, gone: User, kept: User, target: User) -> None:

@@ -1,8 +1,6 @@
--- One row per import job whose file the other user imported, too: of the two, the job that landed the file stays or, if
--- both did, that of the user who stays.
-DELETE FROM import_jobs AS job
-USING import_jobs AS twin
-WHERE job.user_id IN (%(gone)s, %(kept)s) AND twin.user_id IN (%(gone)s, %(kept)s) AND job.user_id <> twin.user_id
-  AND job.sha256 = twin.sha256 AND job.status <> 'FAILED' AND twin.status <> 'FAILED'
-  AND CASE WHEN job.user_id = %(kept)s THEN job.status <> 'COMPLETED' AND twin.status = 'COMPLETED'
-           ELSE job.status <> 'COMPLETED' OR twin.status = 'COMPLETED' END
+-- One row per file that both users imported: the job of either user, and whether only that of the user who goes landed.
+SELECT gone.id AS gone_id, kept.id AS kept_id, gone.status = 'COMPLETED' AND kept.status <> 'COMPLETED' AS is_only_one
+FROM import_jobs AS gone
+JOIN import_jobs AS kept USING (sha256)
+WHERE gone.user_id = %(gone)s AND kept.user_id = %(kept)s AND gone.status <> 'FAILED' AND kept.status <> 'FAILED'
+ORDER BY kept.id
