@@ -135,7 +135,7 @@ CREATE FUNCTION public.has_hidden_plays(of_user bigint) RETURNS boolean
     LANGUAGE sql STABLE
     RETURN ((EXISTS (SELECT FROM public.corrections WHERE ((corrections.user_id = has_hidden_plays.of_user) AND (corrections.kind = ANY (ARRAY['HIDE_TRACK'::public.correction_kind, 'HIDE_SONG'::public.correction_kind, 'HIDE_ARTIST'::public.correction_kind, 'HIDE_ALBUM'::public.correction_kind, 'HIDE_PLAY'::public.correction_kind, 'HIDE_PERIOD'::public.correction_kind]))))) OR (EXISTS (SELECT FROM public.hidden_track_months WHERE (hidden_track_months.user_id = has_hidden_plays.of_user))));
 
-COMMENT ON FUNCTION public.has_hidden_plays(of_user bigint) IS 'Whether plays of a user are hidden, or were before their user-months are derived again.';
+COMMENT ON FUNCTION public.has_hidden_plays(of_user bigint) IS 'Whether plays of a user are hidden, or were until their user-months are derived again.';
 
 CREATE TABLE public.archived_user_months (
     user_id bigint NOT NULL,
@@ -203,6 +203,12 @@ COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the tru
 
 COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
 
+CREATE FUNCTION public.has_imported_plays(of_user bigint, in_month date) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_imported_plays.of_user) AND (imported_plays.played_at >= ((has_imported_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_imported_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_imported_plays.of_user) AND (archived_user_months.month = has_imported_plays.in_month) AND (archived_user_months.imported_plays > 0)))));
+
+COMMENT ON FUNCTION public.has_imported_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays of exports.';
+
 CREATE TABLE public.polled_plays (
     user_id bigint NOT NULL,
     played_at timestamp with time zone NOT NULL,
@@ -230,6 +236,12 @@ CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURN
     RETURN ((EXISTS (SELECT FROM public.polled_plays WHERE ((polled_plays.user_id = has_matchable_plays.of_user) AND (polled_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (polled_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.imported_plays WHERE ((imported_plays.user_id = has_matchable_plays.of_user) AND (imported_plays.context_id IS NULL) AND (imported_plays.played_at >= ((has_matchable_plays.in_month)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (imported_plays.played_at < ((has_matchable_plays.in_month + '1 mon'::interval) AT TIME ZONE 'UTC'::text))))) OR (EXISTS (SELECT FROM public.archived_user_months WHERE ((archived_user_months.user_id = has_matchable_plays.of_user) AND (archived_user_months.month = has_matchable_plays.in_month) AND (archived_user_months.has_account_data OR (archived_user_months.polled_plays > 0))))));
 
 COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
+
+CREATE FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) RETURNS timestamp with time zone[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN ((((2)::double precision * (ended_at - (kept)[1])) < ((ms_played)::double precision * '00:00:00.001'::interval)) OR ((started_at = (kept)[2]) AND ((ended_at - (kept)[1]) < '1 day'::interval))) THEN kept ELSE ARRAY[ended_at, started_at] END;
+
+COMMENT ON FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) IS 'End and start of the stream that is kept: the one before, if a row overlaps more than half of it, else the row.';
 
 CREATE FUNCTION public.merged_payload(stored jsonb, stored_is_full boolean, latest jsonb, latest_is_full boolean) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -354,6 +366,15 @@ CREATE FUNCTION public.user_name_key(name text) RETURNS text
     RETURN NORMALIZE(lower(upper(regexp_replace((NORMALIZE(name) COLLATE pg_c_utf8), '^\s+|\s+$'::text, ''::text, 'g'::text))));
 
 COMMENT ON FUNCTION public.user_name_key(name text) IS 'Key of a user''s name: equal for names that differ in Unicode form, outer white space or letter case only.';
+
+CREATE AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) (
+    SFUNC = public.keep_stream,
+    STYPE = timestamp with time zone[],
+    INITCOND = '{}',
+    PARALLEL = safe
+);
+
+COMMENT ON AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) IS 'End and start of the last stream that is kept, of rows of one track and length in the order of their ends.';
 
 CREATE TABLE public.albums (
     id bigint NOT NULL,
@@ -654,7 +675,7 @@ COMMENT ON COLUMN public.hidden_plays.correction_id IS 'corrections.id';
 
 COMMENT ON COLUMN public.hidden_plays.track_id IS 'tracks.id';
 
-COMMENT ON COLUMN public.hidden_plays.played_at IS 'where the play was when it was hidden; a better source may place it elsewhere';
+COMMENT ON COLUMN public.hidden_plays.played_at IS 'end of the play as it was when it was hidden; a better source may place it elsewhere';
 
 COMMENT ON COLUMN public.hidden_plays.ms_played IS 'milliseconds heard, as they were when it was hidden';
 
@@ -699,7 +720,15 @@ UNION ALL
     c.id AS correction_id,
     credit.track_id
    FROM ((public.corrections c
-     JOIN public.artists a ON (((a.spotify_id = (c.what ->> 'spotify_id'::text)) OR ((a.name_key = public.name_key((c.what ->> 'artist'::text))) AND a.is_canonical_for_name))))
+     JOIN public.artists a ON ((a.spotify_id = (c.what ->> 'spotify_id'::text))))
+     JOIN public.track_artists credit ON ((credit.artist_id = a.id)))
+  WHERE (c.kind = 'HIDE_ARTIST'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    credit.track_id
+   FROM ((public.corrections c
+     JOIN public.artists a ON (((a.name_key = public.name_key((c.what ->> 'artist'::text))) AND a.is_canonical_for_name)))
      JOIN public.track_artists credit ON ((credit.artist_id = a.id)))
   WHERE (c.kind = 'HIDE_ARTIST'::public.correction_kind)
 UNION ALL
@@ -707,7 +736,15 @@ UNION ALL
     c.id AS correction_id,
     t.id AS track_id
    FROM ((public.corrections c
-     JOIN public.albums a ON (((a.spotify_id = (c.what ->> 'spotify_id'::text)) OR ((a.name_key = public.name_key((c.what ->> 'album'::text))) AND (NOT (a.artist_key IS DISTINCT FROM public.name_key((c.what ->> 'artist'::text)))) AND a.is_canonical_for_name))))
+     JOIN public.albums a ON ((a.spotify_id = (c.what ->> 'spotify_id'::text))))
+     JOIN public.tracks t ON ((t.album_id = a.id)))
+  WHERE (c.kind = 'HIDE_ALBUM'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM ((public.corrections c
+     JOIN public.albums a ON (((a.name_key = public.name_key((c.what ->> 'album'::text))) AND a.is_canonical_for_name AND (NOT (a.artist_key IS DISTINCT FROM public.name_key((c.what ->> 'artist'::text)))))))
      JOIN public.tracks t ON ((t.album_id = a.id)))
   WHERE (c.kind = 'HIDE_ALBUM'::public.correction_kind);
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection, fetch_row
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import match_plays, open_workspace, user_month_bounds
+from myi_pipelines.warehouse.events import open_workspace, sources_of, stage_desired_events, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
@@ -154,8 +154,7 @@ def _events(conn: Connection, user: User, min_play_ms: int) -> Iterator[list[Dif
             rows = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
         if rows is not None:
             yield [
-                Difference("listening_events", _event_text(*row), user.name, user.id, month, Stage.EVENTS)
-                for row in rows
+                Difference(table, _event_text(*row), user.name, user.id, month, Stage.EVENTS) for table, *row in rows
             ]
 
 
@@ -169,13 +168,16 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     The derived events are in temporary tables until the caller's transaction is rolled back.
     """
     bounds = user_month_bounds(one, min_play_ms)
-    conn.execute("TRUNCATE desired_events")
-    has_account_data, has_polled_plays, is_unlinked, _ = fetch_row(conn, statement("events/sources"), bounds)
-    if is_unlinked or one in invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id):
+    sources = sources_of(conn, bounds)
+    invalidated = invalidated_user_months(conn, Stage.EVENTS, months=[one.month], user_id=one.user_id)
+    if sources.is_unlinked or one in invalidated:
         return None
-    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
-    conn.execute(statement("events/stage").format(desired=statement("events/desired")), bounds)
-    return conn.execute(statement("verify/events"), bounds).fetchall()
+    stage_desired_events(conn, bounds, sources)
+    if not sources.has_hidden_plays:
+        conn.execute("TRUNCATE hidden_events")
+    differing = conn.execute(statement("verify/events"), bounds).fetchall()
+    hidden = conn.execute(statement("verify/hidden_plays"), {"user_id": one.user_id, "month": one.month}).fetchall()
+    return [("listening_events", *row) for row in differing] + [("hidden_track_months", *row) for row in hidden]
 
 
 def _statistics(conn: Connection, user: User) -> list[Difference]:

@@ -5,14 +5,15 @@ Each user-month is conformed in its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
 from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.corrections import hide_events, record_hidden_plays
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
@@ -34,6 +35,7 @@ from myi_pipelines.warehouse.partitions import (
     with_neighbours,
 )
 from myi_pipelines.warehouse.session import Failure, Session
+from myi_pipelines.warehouse.shown_plays import SHOWN_FROM_MS, Exported, Shown, match_shown_plays
 from myi_pipelines.warehouse.user_months import (
     MATCH_WINDOW,
     Stage,
@@ -50,7 +52,13 @@ One day is added."""
 SKIP_BELOW_MS = 30_000
 """A shorter play is a skip: ``listening_events.is_skip``."""
 
-CLEAR_WORKSPACE = "TRUNCATE surviving_account_plays, candidate_polled_plays, candidate_pairs, matched_plays"
+TYPICAL_MS = 210_000
+"""How long a play is taken for of which neither an export nor Spotify tells the length: three and a half minutes."""
+
+CLEAR_WORKSPACE = "TRUNCATE told_plays, streams, account_plays, shown_events, former_places, placed_events"
+
+TELLINGS = ((True, True), (True, False), (False, True))
+"""How extended rows tell account-data plays, in this order: by song and length, by song, by length."""
 
 
 class Conformed(NamedTuple):
@@ -144,27 +152,51 @@ def _conform(
     conn: Connection, user_month: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
 ) -> Conformed:
     bounds = user_month_bounds(user_month, min_play_ms)
-    has_account_data, has_polled_plays, is_unlinked, has_archived = fetch_row(conn, statement("events/sources"), bounds)
-    if has_archived:
-        require_present(conn, [user_month], with_neighbours=has_account_data or has_polled_plays)
-    if is_unlinked:
+    sources = sources_of(conn, bounds)
+    if sources.has_archived_months:
+        require_present(conn, [user_month], with_neighbours=not sources.is_plain)
+    if sources.is_unlinked:
         raise _CatalogIsBehind
-    if has_polled_plays and not alone:
+    if sources.has_shown_plays and not alone:
         raise _MustBeAlone
     clear_invalidation(conn, user_month, Stage.EVENTS)
-    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
     added = None
-    if partition_load is not None and not has_polled_plays:
+    if partition_load is not None and sources.is_plain and not sources.has_hidden_plays:
         added = attach_month(conn, LISTENING_EVENTS, user_month.month, partition_load, bounds)
     if added is None:
-        conformed = _merge(conn, user_month, bounds, has_polled_plays=has_polled_plays)
+        stage_desired_events(conn, bounds, sources)
+        conformed = _merge(conn, user_month, bounds, sources)
+        if sources.has_hidden_plays:
+            record_hidden_plays(conn, user_month)
     else:
         conformed = Conformed(added=added)
         if added:
             invalidate(conn, [user_month], Stage.STATS)
-    if has_account_data or has_polled_plays:
+    if not sources.is_plain:
         conn.execute(CLEAR_WORKSPACE)
     return conformed
+
+
+class Sources(NamedTuple):
+    """Which sources have plays in or around a user-month: the row of ``events/sources``."""
+
+    has_account_data: bool
+    has_shown_plays: bool
+    """Plays of which only a moment is known: polled ones, and account data of before December 2018."""
+    is_unlinked: bool
+    has_archived_months: bool
+    has_hidden_plays: bool
+    """Corrections hide plays of the user, in this month or any."""
+
+    @property
+    def is_plain(self) -> bool:
+        """There are only rows of the extended history, so nothing has to be compared with other sources."""
+        return not (self.has_account_data or self.has_shown_plays)
+
+
+def sources_of(conn: Connection, bounds: dict[str, Any]) -> Sources:
+    """The sources of the user-month of these bounds."""
+    return Sources(*fetch_row(conn, statement("events/sources"), bounds))
 
 
 def user_month_bounds(user_month: UserMonth, min_play_ms: int) -> dict[str, Any]:
@@ -172,6 +204,7 @@ def user_month_bounds(user_month: UserMonth, min_play_ms: int) -> dict[str, Any]
     first, last = starts_at(user_month.month), starts_at(next_month(user_month.month))
     return {
         "user_id": user_month.user_id,
+        "user_ids": [user_month.user_id],
         "starts_at": first,
         "ends_at": last,
         "near_start": first - MATCH_WINDOW,
@@ -179,6 +212,7 @@ def user_month_bounds(user_month: UserMonth, min_play_ms: int) -> dict[str, Any]
         "uploaded_from": first - MATCH_WINDOW - LONGEST_OFFLINE,
         "min_play_ms": min_play_ms,
         "skip_below_ms": SKIP_BELOW_MS,
+        "match_window": MATCH_WINDOW,
     }
 
 
@@ -193,32 +227,86 @@ def open_workspace(conn: Connection, months: Collection[date] | None = None) -> 
         ensure_partitions_visible(conn, table, months)
 
 
-def match_plays(conn: Connection, bounds: dict[str, Any], *, has_account_data: bool, has_polled_plays: bool) -> None:
-    """Fill the workspace with the plays that several sources may report, and with the matches between them."""
-    if has_account_data:
-        conn.execute(statement("events/survivors"), bounds)
-    if has_polled_plays:
-        _match_polled_plays(conn, bounds)
+def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
+    """Fill ``desired_events`` with the events that the user-month of these bounds should have.
 
-
-def _match_polled_plays(conn: Connection, bounds: dict[str, Any]) -> None:
-    conn.execute(statement("events/polled"), bounds)
-    conn.execute(statement("events/pairs"), bounds)
-    while conn.execute(statement("events/match")).rowcount:
-        pass
-
-
-def _merge(conn: Connection, user_month: UserMonth, bounds: dict[str, Any], *, has_polled_plays: bool) -> Conformed:
-    """Write the differences between the desired and the present events of a user-month."""
+    Where several sources have plays, the workspace then also has what each of them tells. Hidden plays are left out at
+    the end, so that no other telling of them is taken for a play of its own; they are in ``hidden_events`` then.
+    """
     conn.execute("TRUNCATE desired_events")
-    conn.execute(statement("events/stage"), bounds)
+    if sources.is_plain:
+        conn.execute(statement("events/stage_plain"), bounds)
+    else:
+        _stage_compared_events(conn, bounds, sources)
+    if sources.has_hidden_plays:
+        hide_events(conn, bounds)
+
+
+def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
+    """Compare what several sources tell, and stage each play once."""
+    told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
+    bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
+    conn.execute(statement("events/stage_told"), bounds)
+    conn.execute(statement("events/stage_streams"), bounds)
+    if sources.has_account_data:
+        conn.execute(statement("events/stage_account"), bounds)
+        for same_song, same_length in TELLINGS:
+            for by_upload in (True, False):
+                telling = {"same_song": same_song, "same_length": same_length, "by_upload": by_upload}
+                conn.execute(statement("events/tell_account"), telling)
+    if sources.has_shown_plays:
+        _stage_shown_events(conn, bounds, sources)
+    conn.execute(statement("events/place"), bounds)
+    conn.execute(statement("events/stage_placed"), bounds)
+
+
+def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
+    """Match shown plays with those of exports; stage the events of the others, and where all of them were before."""
+    parameters = bounds | {
+        "typical_ms": TYPICAL_MS,
+        "shown_from_ms": SHOWN_FROM_MS,
+        "has_account_data": sources.has_account_data,
+    }
+    shown = [Shown(*row) for row in conn.execute(statement("events/shown"), parameters)]
+    songs = {"songs": sorted({play.song_id for play in shown}), "any_nameless": any(p.is_nameless for p in shown)}
+    exported = [Exported(*row) for row in conn.execute(statement("events/exported"), parameters | songs)]
+    events: list[tuple[Any, ...]] = []
+    places: list[tuple[Any, ...]] = []
+    told: list[int] = []
+    for shown_no, play in enumerate(match_shown_plays(shown, exported)):
+        first, match = play.shown, play.match
+        stream_no = match.exported.stream_no if match is not None else None
+        were = [(showing.track_id, showing.played_at, True) for showing in play.showings]
+        if match is not None and stream_no is not None:
+            were += [(track_id, at + match.exported.length, False) for track_id, at, _ in were]
+        elif match is not None:
+            ended_at = first.played_at + match.exported.length if match.is_start else first.played_at
+            events.append((shown_no, first.track_id, ended_at, match.exported.ms_played, "IMPORT", False))
+            told.append(match.exported.account_no or 0)
+        elif play.ms_played >= bounds["min_play_ms"]:
+            events.append((shown_no, first.track_id, first.played_at, play.ms_played, first.source, True))
+        places += [(*place, stream_no, None if stream_no is not None else shown_no) for place in were]
+    _copy(conn, "COPY shown_events FROM STDIN", events)
+    _copy(conn, "COPY former_places FROM STDIN", places)
+    conn.execute("UPDATE account_plays SET is_told = true WHERE account_no = ANY (%s)", [told])
+
+
+def _copy(conn: Connection, target: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
+    with conn.cursor() as cursor, cursor.copy(target) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _merge(conn: Connection, user_month: UserMonth, bounds: dict[str, Any], sources: Sources) -> Conformed:
+    """Write the differences between the desired and the present events of a user-month."""
     moved: list[tuple[date, date]] = []
-    if has_polled_plays:
-        matched = conn.execute("SELECT exported_played_at FROM matched_plays WHERE NOT by_minute").fetchall()
-        for month in sorted({user_month.month, *(month_of(played_at) for (played_at,) in matched)}):
-            attach_month(conn, LISTENING_EVENTS, month)
-        if matched:
-            moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
+    months = {user_month.month}
+    if sources.has_shown_plays:
+        months |= {month_of(played_at) for (played_at,) in conn.execute(statement("events/new_places"), bounds)}
+    for month in sorted(months):
+        attach_month(conn, LISTENING_EVENTS, month)
+    if sources.has_shown_plays:
+        moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
     removed = conn.execute(statement("events/remove"), bounds).rowcount
     upgraded_flags = [is_upgraded for (is_upgraded,) in conn.execute(statement("events/update"), bounds)]
     added = conn.execute(statement("events/insert"), bounds).rowcount

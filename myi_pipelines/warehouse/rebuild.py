@@ -26,15 +26,16 @@ from psycopg import errors
 from myi_pipelines.warehouse import shadow_partitions
 from myi_pipelines.warehouse.archive import archived_around
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
+from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
     Conformed,
     conform_user_months,
-    match_plays,
     open_workspace,
+    sources_of,
+    stage_desired_events,
     user_month_bounds,
 )
 from myi_pipelines.warehouse.partitions import (
@@ -215,13 +216,11 @@ def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _
             if user_month.user_id not in plain and _derive_mixed(conn, user_month_bounds(user_month, min_play_ms))
         }
         conn.execute("SET LOCAL default_statistics_target = 10; ANALYZE derived_user_months, month_events")
-        if mixed:
-            conn.execute(statement("rebuild/moved_events"), bounds)
         # The index returns plays almost in the order of the events, so sorting them is faster than hashing.
         conn.execute("SET LOCAL enable_hashagg = off")
         write = statement("rebuild/write").format(shadow=shadow.identifier)
         outcomes = dict.fromkeys(plain | mixed, Conformed())
-        written = conn.execute(write, bounds | {"plain": list(plain)})
+        written = conn.execute(write, bounds | {"user_ids": list(plain)})
         outcomes.update({user_id: Conformed(*counts) for user_id, *counts in written})
     return _Derived(outcomes, [(user_id, version) for user_id, version in invalidations])
 
@@ -237,13 +236,15 @@ def _open_workspace(conn: Connection, month: date) -> None:
 
 def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
     """Derive a user-month with plays of several sources. False when it has to be merged instead."""
-    has_account_data, has_polled_plays, is_unlinked, _ = fetch_row(conn, statement("events/sources"), bounds)
-    if is_unlinked:
+    sources = sources_of(conn, bounds)
+    if sources.is_unlinked or sources.has_hidden_plays:
         return False
-    match_plays(conn, bounds, has_account_data=has_account_data, has_polled_plays=has_polled_plays)
+    stage_desired_events(conn, bounds, sources)
     stays_in_month = not fetch_scalar(conn, statement("rebuild/moves_out_of_month"), bounds)
     if stays_in_month:
         conn.execute(statement("rebuild/derive_user_month"), bounds)
+        if sources.has_shown_plays:
+            conn.execute(statement("rebuild/moved_events"), bounds)
         conn.execute("INSERT INTO derived_user_months (user_id) VALUES (%(user_id)s)", bounds)
     conn.execute(CLEAR_WORKSPACE)
     return stays_in_month

@@ -4,22 +4,29 @@ It is written from the design's text and shares nothing with the SQL that it che
 knows (a Spotify id, or a pair of name keys), never by a surrogate id. No database, no tests and no generators here.
 """
 
+import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache
+from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines.sources.exports import UNDATED, Context, Kind, Play, Track
 
 NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
+SongKey: TypeAlias = str | NameKeys
 EventKey: TypeAlias = tuple[TrackKey, datetime]
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
 
 MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
-NEAR = timedelta(seconds=3)
+SHOWN_FROM_MS = 30_000
+TYPICAL_MS = 210_000
+"""How long a play is taken for of which nothing tells the length."""
+TOLERANCE = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
 TOP_TRACKS = 50
 
@@ -107,10 +114,8 @@ class Event(NamedTuple):
     played_at: datetime
     ms_played: int
     source: str  # API or IMPORT
-
-    @property
-    def is_estimated(self) -> bool:
-        return self.source == "API"
+    is_estimated: bool = False
+    context: Context | None = None
 
     @property
     def is_skip(self) -> bool:
@@ -119,10 +124,10 @@ class Event(NamedTuple):
 
 class Conformed(NamedTuple):
     events: list[Event]
-    upgrades: dict[EventKey, EventKey]  # a polled row that gave way → the extended row's event
+    upgrades: dict[EventKey, EventKey]  # a play that was only shown → the event that it is now
 
 
-class Shown(NamedTuple):
+class ShownTrack(NamedTuple):
     """A track as the catalog shows it."""
 
     name: str | None
@@ -151,6 +156,10 @@ class Catalog(NamedTuple):
             return key(told["name"]), key(told["artists"][0]["name"])
         return exported
 
+    def song(self, track: TrackKey) -> SongKey:
+        """What a listener calls the same: tracks of equal names."""
+        return self.names(track) or track
+
     def credits(self, track: TrackKey) -> list[str]:
         """The artists of a track: ids where Spotify told of them, else whoever answers to the exports' name."""
         if "artists" in (told := self.told(track)):
@@ -162,7 +171,7 @@ class Catalog(NamedTuple):
         known = self.metadata.named("artist")
         return str(known[artist]["name"]) if artist in known else self.artists[artist]
 
-    def shown(self, track: TrackKey) -> Shown:
+    def shown(self, track: TrackKey) -> ShownTrack:
         """The names of a track, its artists and album: Spotify's, else each in the spelling that was played last."""
         _, name, artist, album, _ = self.tracks.get(track, Track(None, None, None, None))
         told, albums = self.told(track), self.metadata.named("album")
@@ -171,7 +180,7 @@ class Catalog(NamedTuple):
             album = albums[album_id]["name"]
         elif album is not None:
             album = self.albums[key(album), None if artist is None else key(artist)]
-        return Shown(
+        return ShownTrack(
             told.get("name", name),
             [self.artist_name(one) for one in self.credits(track)],
             album,
@@ -312,138 +321,365 @@ def has_names(track: Track) -> bool:
 
 
 class Row(NamedTuple):
-    """A row that counts, of any source."""
+    """A row of an export that counts, as one of its tellings says."""
 
     track: TrackKey
-    names: NameKeys | None
+    song: SongKey
+    names: tuple[str, str, str]
     played_at: datetime
     ms_played: int
-    is_account: bool = False
+    stopped_at: datetime
+    """The raw `ts`, or the minute of account data."""
+    elapsed_s: int | None = None
+    context: Context | None = None
 
     @property
-    def key(self) -> EventKey:
-        return self.track, self.played_at
+    def is_undated(self) -> bool:
+        return self.elapsed_s == UNDATED
 
     @property
-    def started_at(self) -> datetime:
-        return self.played_at - timedelta(milliseconds=self.ms_played)
+    def started_at(self) -> datetime | None:
+        """The true start, where the export tells it."""
+        if self.elapsed_s is None or self.is_undated:
+            return None
+        return self.played_at - timedelta(seconds=self.elapsed_s)
+
+    @property
+    def started_second(self) -> datetime | None:
+        return self.started_at and self.started_at.replace(microsecond=0)
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(milliseconds=self.ms_played)
+
+
+class Shown(NamedTuple):
+    """A play that a poll showed, or of which the oldest account data tells no more than the moment."""
+
+    track: TrackKey
+    song: SongKey
+    played_at: datetime
+    ms_played: int
+    """Estimated."""
+    source: str
+    is_nameless: bool
+
+
+class Desired(NamedTuple):
+    """An event before plays of one track at one instant are told apart."""
+
+    event: Event
+    order: int
+    """Exact rows first, then account data, then what was only shown."""
+    were: tuple[EventKey, ...] = ()
+    """Where the event was while it was only shown."""
 
 
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
-    """One listener's events. 'An export row beats an API row …, an extended row beats an account-data row.'"""
-    # "A play becomes an event when it lasts min_play_ms or more": the others play no part in anything below.
-    counting = [play for play in landing.plays if play.ms_played is not None and play.ms_played >= min_play_ms]
-    extended = [play for play in counting if play.track.spotify_id is not None]
-    account = [play for play in counting if play.track.spotify_id is None]
-
-    # "An extended row beats an account-data row of the same name and artist whose minute matches": the minute in which
-    # the play ended, or for an offline play the one in which Spotify heard of it. A shorter duplicate beats it as well,
-    # and so does one of other names that is known to be the same track.
-    track_key = catalog.metadata.track_key
-    told = {
-        (one, minute(at))
-        for play in extended
-        for one in (name_keys(play.track), track_key(play.track))
-        for at in (play.played_at, play.stopped_at)
-    }
-    account = [
-        play
-        for play in sorted(account, key=lambda play: texts(play.track), reverse=True)
-        if not told & {(name_keys(play.track), play.played_at), (track_key(play.track), play.played_at)}
+    """One listener's events, by the rules of identity in their order."""
+    # "A music play becomes a listening event when it lasts min_play_ms or more": the others play no part in anything.
+    told = [
+        row_of(play, catalog, play.ms_played)
+        for play in landing.plays
+        if play.track.kind is Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
     ]
-
-    # "Within one source only (user, track, played_at) dedupes (the longest ms_played wins): no time windows."
-    exports = longest(export_row(play, catalog) for play in extended)
-    exports += longest(export_row(play, catalog) for play in account)
-    polled = longest(
-        polled_row(row, catalog, row.duration_ms)
-        for row in landing.polled
-        if row.duration_ms is not None and row.duration_ms >= min_play_ms
-    )
-
-    # "Matched one to one, nearest first, when their ends lie within 3 s, or the export's start within 3 s of the API's
-    # played_at": all ends first, then starts among what is left, then the minutes of account data.
-    pairs: dict[EventKey, EventKey] = {}
-    for distance in (between_ends, from_start, outside_minute):
-        left_exports = [row for row in exports if row.key not in pairs.values()]
-        left_polled = [row for row in polled if row.key not in pairs]
-        pairs |= nearest_first(left_exports, left_polled, distance)
-
-    # "The API row's event is then updated, never doubled": an extended row takes its place. Account data knows only the
-    # minute and the names, so there the polled row's track and time stay, and only the length is learned.
-    by_key = {row.key: row for row in exports}
-    upgrades = {polled_key: other for polled_key, other in pairs.items() if not by_key[other].is_account}
-    lengths = {polled_key: by_key[other].ms_played for polled_key, other in pairs.items() if polled_key not in upgrades}
-    told_by_polls = {other for polled_key, other in pairs.items() if polled_key in lengths}
-    told_by_polls |= {row.key for row in polled if row.key not in upgrades}  # one identity is one event
-
-    events = [
-        Event(row.track, row.played_at, row.ms_played, "IMPORT") for row in exports if row.key not in told_by_polls
+    episodes = [
+        row_of(play, catalog, play.ms_played or 0)
+        for play in landing.plays
+        if play.track.kind in (Kind.EPISODE, Kind.CHAPTER) and (play.ms_played or 0) >= min_play_ms and play.context
     ]
-    events += [Event(row.track, row.played_at, lengths[row.key], "IMPORT") for row in polled if row.key in lengths]
-    events += [Event(row.track, row.played_at, row.ms_played, "API") for row in polled if row.key not in pairs]
-    return Conformed(events, upgrades)
+    raw_extended = distinct(row for row in told if row.context is not None)
+    extended = one_stream_each(raw_extended)
+    account = not_replaced(distinct(row for row in told if row.context is None), raw_extended, episodes)
+    shown = estimated(shown_once(shown_plays(landing, catalog, min_play_ms)))
+    pairs = matched(shown, extended, account)
+
+    desired = {row: Desired(event_of(row), 0) for row in extended}
+    desired |= {row: Desired(event_of(row), 1) for row in account}
+    only_shown: list[Desired] = []
+    for play, others in shown.items():
+        were = tuple((other.track, other.played_at) for other in others)
+        match pairs.get(play):
+            case None:
+                event = Event(play.track, play.played_at, play.ms_played, play.source, is_estimated=True)
+                if play.ms_played >= min_play_ms:
+                    only_shown.append(Desired(event, 2, were))
+            case row, by_start if row.context is None:  # a minute and names: the rest is better known from the poll
+                del desired[row]
+                ended_at = play.played_at + row.length if by_start else play.played_at
+                event = Event(play.track, ended_at, row.ms_played, "IMPORT")
+                only_shown.append(Desired(event, 2, were))
+            case row, _:
+                desired[row] = desired[row]._replace(were=desired[row].were + were)
+    return told_apart([*desired.values(), *only_shown])
 
 
-def export_row(play: Play, catalog: Catalog) -> Row:
-    track = catalog.metadata.track_key(play.track)
-    return Row(track, name_keys(play.track), play.played_at, play.ms_played or 0, play.track.spotify_id is None)
+def row_of(play: Play, catalog: Catalog, ms_played: int) -> Row:
+    track = catalog.metadata.track_key(play.track) if play.track.kind is Kind.TRACK else ("", "")
+    song = catalog.song(track) if play.track.kind is Kind.TRACK else ("", "")
+    return Row(track, song, texts(play.track), play.played_at, ms_played, play.stopped_at, play.elapsed_s, play.context)
 
 
-def polled_row(row: Polled, catalog: Catalog, duration_ms: int) -> Row:
-    """A polled row goes by the names that the catalog has for its track, if it has any."""
-    return Row(row.spotify_id, catalog.names(row.spotify_id), row.played_at, duration_ms)
+def event_of(row: Row) -> Event:
+    return Event(row.track, row.played_at, row.ms_played, "IMPORT", context=row.context)
 
 
 def minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def longest(rows: Iterable[Row]) -> list[Row]:
-    best: dict[EventKey, Row] = {}
+def distinct(rows: Iterable[Row]) -> list[Row]:
+    """Rows of one track, instant, upload and length are one row. What it tells most of how it was heard counts."""
+    best: dict[tuple[TrackKey, datetime, datetime, int], Row] = {}
     for row in rows:
-        if row.key not in best or row.ms_played > best[row.key].ms_played:
-            best[row.key] = row
+        identity = row.track, row.played_at, row.stopped_at, row.ms_played
+        if identity not in best or tells_more(row) > tells_more(best[identity]):
+            best[identity] = row
     return list(best.values())
 
 
-def between_ends(export: Row, polled: Row) -> timedelta | None:
-    """How far apart an extended and a polled row ended, or None when they cannot be the same play."""
-    same = not export.is_account and export.track == polled.track
-    return abs(export.played_at - polled.played_at) if same else None
+def tells_more(row: Row) -> tuple[int, int, int, tuple[str, str, str]]:
+    """A start, and the earlier one, before none, and that before an undated play; then the fuller context."""
+    start = 0 if row.elapsed_s is None else row.elapsed_s + 1 if row.elapsed_s >= 0 else -1
+    context = row.context or Context(*[None] * 8)
+    return start, 8 - list(context).count(None), -int(fingerprint(context), 16), row.names
 
 
-def from_start(export: Row, polled: Row) -> timedelta | None:
-    """Some devices report the start of a play."""
-    same = not export.is_account and export.track == polled.track
-    return abs(export.started_at - polled.played_at) if same else None
+def fingerprint(context: Context) -> str:
+    """Of two contexts that tell as much, the one with the lower hash counts: any order that is always the same."""
+    texts, flags = context[:4], context[4:]
+    hashed = ["-" if text is None else md5(text) for text in texts]
+    return md5("".join([*hashed, *("-" if flag is None else str(flag).lower() for flag in flags)]))
 
 
-def outside_minute(export: Row, polled: Row) -> timedelta | None:
-    """How far outside an account-data row's minute a row of the same names, or of the same track, was polled."""
-    if not export.is_account or (export.names != polled.names and export.track != polled.track):
-        return None
-    too_early, too_late = export.played_at - polled.played_at, polled.played_at - (export.played_at + MINUTE)
-    return max(too_early, too_late, timedelta(0))
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def nearest_first(
-    exports: Sequence[Row], polled: Sequence[Row], distance: Callable[[Row, Row], timedelta | None]
-) -> dict[EventKey, EventKey]:
-    """Pairs (polled → export) at most 3 s apart, each row in one pair, the nearest taken first."""
-    candidates = []
-    for export in exports:
-        for row in polled:
-            apart = distance(export, row)
-            if apart is not None and apart <= NEAR:
-                # ties: the earlier polled row, the lower id, the earlier export row, then the same track
-                order = (apart, row.played_at, row.track, export.played_at, export.track != row.track)
-                candidates.append((order, row.key, export.key))
-    pairs: dict[EventKey, EventKey] = {}
-    for _, polled_key, export_key in sorted(candidates, key=lambda candidate: candidate[0]):
-        if polled_key not in pairs and export_key not in pairs.values():
-            pairs[polled_key] = export_key
+def one_stream_each(told: Iterable[Row]) -> list[Row]:
+    """Rule 1: what the extended history tells, each play once."""
+    # "Offline rows without a sane timestamp carry the time of their upload: of one track and instant, rows of different
+    # ms_played are different plays"; of the others "the longest stays".
+    at: dict[tuple[TrackKey, datetime, int], list[Row]] = {}
+    for row in told:
+        at.setdefault((row.track, row.played_at, row.ms_played), []).append(row)
+    rows = [max(same, key=lambda row: (tells_more(row)[:3], -row.stopped_at.timestamp())) for same in at.values()]
+    longest: dict[EventKey, int] = {}
+    for row in rows:
+        if not row.is_undated:
+            identity = row.track, row.played_at
+            longest[identity] = max(row.ms_played, longest.get(identity, 0))
+    rows = [row for row in rows if row.is_undated or row.ms_played == longest[row.track, row.played_at]]
+
+    # "A play cannot overlap itself": "the first stays, each further one is compared with the last that stayed".
+    kept: list[Row] = []
+    last: dict[tuple[TrackKey, int], Row] = {}
+    for row in sorted(rows, key=lambda row: row.played_at):
+        before = None if row.is_undated else last.get((row.track, row.ms_played))
+        if before is not None:
+            apart = row.played_at - before.played_at
+            is_same_start = row.started_second is not None and row.started_second == before.started_second
+            if 2 * apart < row.length or (is_same_start and apart < timedelta(days=1)):
+                continue
+        if not row.is_undated:
+            last[row.track, row.ms_played] = row
+        kept.append(row)
+    return kept
+
+
+def not_replaced(account: Sequence[Row], extended: Sequence[Row], episodes: Sequence[Row]) -> list[Row]:
+    """Rules 2 and 3: the account-data plays that no extended row has more exactly."""
+    left, unused = list(account), list(extended)
+    for same_song, same_length, others in (
+        (True, True, ()),
+        (True, False, ()),
+        (False, True, episodes),
+    ):
+        unused += others
+        for end in ("stopped_at", "played_at"):
+            left, unused = one_to_one(left, unused, same_song, same_length, end)
+    return left
+
+
+def one_to_one(
+    account: Sequence[Row], extended: Sequence[Row], same_song: bool, same_length: bool, end: str
+) -> tuple[list[Row], list[Row]]:
+    """What is left of both when as many as possible of the same minute, song and length are paired, longest first."""
+
+    def group(row: Row, instant: datetime) -> tuple[Any, ...]:
+        return minute(instant), row.song if same_song else None, row.ms_played if same_length else None
+
+    groups: dict[tuple[Any, ...], tuple[list[Row], list[Row]]] = {}
+    for row in account:
+        groups.setdefault(group(row, row.played_at), ([], []))[0].append(row)
+    for row in extended:
+        groups.setdefault(group(row, getattr(row, end)), ([], []))[1].append(row)
+    left: tuple[list[Row], list[Row]] = ([], [])
+    for both in groups.values():
+        pairs = min(map(len, both))
+        for rows, remaining in zip(both, left, strict=True):
+            rows.sort(key=lambda row: (-row.ms_played, row.played_at, row.stopped_at, row.names))
+            remaining += rows[pairs:]
+    return left
+
+
+def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Shown]:
+    """Polls, and the account data of before December 2018, which tells no length."""
+    shown = [
+        Shown(row.spotify_id, catalog.song(row.spotify_id), row.played_at, row.duration_ms, "API",
+              catalog.names(row.spotify_id) is None)
+        for row in landing.polled
+        if row.duration_ms is not None and row.duration_ms >= min_play_ms
+    ]  # fmt: skip
+    for play in landing.plays:
+        if play.ms_played is None:
+            track = catalog.metadata.track_key(play.track)
+            length = catalog.shown(track).duration_ms or TYPICAL_MS
+            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=False))
+    return [play for play in shown if play.ms_played >= min_play_ms]
+
+
+def shown_once(shown: Iterable[Shown]) -> dict[Shown, list[Shown]]:
+    """'The same page shown again, its times shifted by less than that, is the same plays': all showings of each play.
+
+    The earliest showing counts; of several at one instant the longest."""
+    plays: dict[Shown, list[Shown]] = {}
+    last: dict[TrackKey, Shown] = {}
+    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source)):
+        before = last.get(play.track)
+        if before is not None and play.played_at - before.played_at < TOLERANCE:
+            plays[before].append(play)
+        else:
+            last[play.track] = play
+            plays[play] = [play]
+    return plays
+
+
+def estimated(shown: Mapping[Shown, list[Shown]]) -> dict[Shown, list[Shown]]:
+    """'A polled play's length is the track's, capped by the time since the play before'; none under 30 s is shown."""
+    plays: dict[Shown, list[Shown]] = {}
+    before: datetime | None = None
+    for moment, together in groupby(sorted(shown, key=lambda play: play.played_at), lambda play: play.played_at):
+        for play in together:
+            longest = play.ms_played
+            if before is not None:
+                longest = min(longest, max((moment - before) // timedelta(milliseconds=1), SHOWN_FROM_MS))
+            plays[play._replace(ms_played=longest)] = shown[play]
+        before = moment
+    return plays
+
+
+Apart: TypeAlias = Callable[[Shown, Row], timedelta | None]
+"""How far from a row a shown play is, in one way of looking; None: too far, or not at all comparable."""
+
+
+def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[Row]) -> dict[Shown, tuple[Row, bool]]:
+    """Rule 4: shown plays → rows of exports, and whether the shown time is the start of account data's play."""
+    before: dict[Row, datetime] = {}
+    ends = sorted({row.played_at for row in extended})
+    for row in extended:
+        before[row] = max((end for end in ends if end < row.played_at), default=datetime.min.replace(tzinfo=UTC))
+
+    def of_song(apart: Callable[[Shown, Row], timedelta | None]) -> Apart:
+        return lambda play, row: apart(play, row) if play.song == row.song else None
+
+    def within(moment: Callable[[Row], datetime | None]) -> Apart:
+        def apart(play: Shown, row: Row) -> timedelta | None:
+            instant = moment(row)
+            distance = None if instant is None else abs(instant - play.played_at)
+            return distance if distance is not None and distance <= TOLERANCE else None
+
+        return apart
+
+    def outside_minute(shift: Callable[[Row], timedelta]) -> Apart:
+        def apart(play: Shown, row: Row) -> timedelta | None:
+            early = row.played_at - shift(row)
+            distance = max(early - play.played_at, play.played_at - (early + MINUTE), timedelta(0))
+            return distance if distance <= TOLERANCE else None
+
+        return apart
+
+    def since_the_row_before(play: Shown, row: Row) -> timedelta | None:
+        waited = row.played_at - play.played_at
+        return waited if before[row] < play.played_at <= row.played_at and waited <= timedelta(days=1) else None
+
+    def nameless_end(play: Shown, row: Row) -> timedelta | None:
+        is_shown = play.is_nameless and row.ms_played >= SHOWN_FROM_MS
+        return within(lambda row: row.played_at)(play, row) if is_shown else None
+
+    passes: list[tuple[Sequence[Row], Callable[[Row], datetime], Apart, bool]] = [
+        (extended, lambda row: row.played_at, of_song(within(lambda row: row.played_at)), False),
+        (extended, lambda row: row.started_at or row.played_at, of_song(within(lambda row: row.started_at)), False),
+        (
+            extended,
+            lambda row: row.played_at - row.length,
+            of_song(within(lambda row: row.played_at - row.length)),
+            False,
+        ),
+        (
+            extended,
+            lambda row: row.stopped_at,
+            of_song(within(lambda row: row.stopped_at if row.stopped_at != row.played_at else None)),
+            False,
+        ),
+        (account, lambda row: row.played_at, of_song(outside_minute(lambda row: timedelta(0))), False),
+        (account, lambda row: row.played_at - row.length, of_song(outside_minute(lambda row: row.length)), True),
+        (extended, lambda row: row.played_at, of_song(since_the_row_before), False),
+        (extended, lambda row: row.played_at, nameless_end, False),
+    ]
+    pairs: dict[Shown, tuple[Row, bool]] = {}
+    for rows, moment, apart, by_start in passes:
+        taken = {row for row, _ in pairs.values()}
+        left_shown = sorted((play for play in shown if play not in pairs), key=lambda play: (play.played_at, by(play)))
+        left_rows = sorted(
+            (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row), row.names)
+        )
+        songs: list[SongKey | None] = [None]
+        if apart is not nameless_end:
+            songs = list({play.song for play in left_shown})
+        for song in songs:
+            some_shown = [play for play in left_shown if song in (None, play.song)]
+            some_rows = [row for row in left_rows if song in (None, row.song)]
+            for play, row in best_pairs(some_shown, some_rows, apart):
+                pairs[play] = row, by_start
     return pairs
+
+
+def by(one: Shown | Row) -> str:
+    return str(one.track)
+
+
+def best_pairs(shown: Sequence[Shown], rows: Sequence[Row], apart: Apart) -> list[tuple[Shown, Row]]:
+    """'One to one, order-preserving, as many as possible, nearest first': of all ways to pair, looked at one by one."""
+
+    @cache
+    def best(first_shown: int, first_row: int) -> tuple[int, timedelta, tuple[tuple[int, int], ...]]:
+        if first_shown == len(shown) or first_row == len(rows):
+            return 0, timedelta(0), ()
+        ways = [best(first_shown + 1, first_row), best(first_shown, first_row + 1)]
+        distance = apart(shown[first_shown], rows[first_row])
+        if distance is not None:
+            unpaired, total_distance, pairs = best(first_shown + 1, first_row + 1)
+            ways.append((unpaired - 1, total_distance + distance, ((first_shown, first_row), *pairs)))
+        return min(ways)
+
+    return [(shown[one], rows[other]) for one, other in best(0, 0)[2]]
+
+
+def told_apart(desired: Iterable[Desired]) -> Conformed:
+    """'Several plays of a track at one instant: the longest is kept at it, the next a millisecond later, and so on'."""
+    events: list[Event] = []
+    upgrades: dict[EventKey, EventKey] = {}
+    last: dict[TrackKey, datetime] = {}
+    in_order = sorted(desired, key=lambda one: (one.event.played_at, one.order, -one.event.ms_played))
+    for event, _, were in in_order:
+        played_at = event.played_at
+        if event.track in last:
+            played_at = max(played_at, last[event.track] + timedelta(milliseconds=1))
+        last[event.track] = played_at
+        events.append(event._replace(played_at=played_at))
+        upgrades |= dict.fromkeys(were, (event.track, played_at))
+    return Conformed(events, upgrades)
 
 
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from myi_pipelines.sources.exports import Batch, Play
+from myi_pipelines.sources.exports import Batch, Context, Play
 from myi_pipelines.warehouse import (
     binary_copy,
     catalog,
@@ -34,7 +34,7 @@ from myi_pipelines_tests.support.reference import (
     Event,
     EventKey,
     Polled,
-    Shown,
+    ShownTrack,
     Tables,
     TopTracks,
     Totals,
@@ -129,7 +129,7 @@ class Warehouse(NamedTuple):
         )
         return {track_id: spotify_id or (key(name), key(artist)) for track_id, spotify_id, name, artist in rows}
 
-    def shown_names(self) -> dict[TrackKey, Shown]:
+    def shown_names(self) -> dict[TrackKey, ShownTrack]:
         """What each track shows: its name, its artists', its album's and so on."""
         rows = self.conn.execute(
             "SELECT t.id, t.name, ARRAY(SELECT a.name FROM track_artists l JOIN artists a ON a.id = l.artist_id"
@@ -137,26 +137,34 @@ class Warehouse(NamedTuple):
             " FROM tracks t LEFT JOIN albums ON albums.id = t.album_id WHERE t.merged_into IS NULL"
         )
         keys = self.track_keys()
-        return {keys[track_id]: Shown(*shown) for track_id, *shown in rows}
+        return {keys[track_id]: ShownTrack(*shown) for track_id, *shown in rows}
 
     def tables(self, user_id: int) -> Tables:
         """What the warehouse says of a user, to be compared with the reference."""
         tracks = self.track_keys()
-        found = {
-            (tracks[track_id], played_at): (Event(tracks[track_id], played_at, ms, source), is_estimated, is_skip)
-            for track_id, played_at, ms, source, is_estimated, is_skip in self._of(
-                user_id, "track_id, played_at, ms_played, source::text, is_estimated, is_skip", "listening_events"
+        contexts = {
+            context_id: Context(*fields)
+            for context_id, *fields in self.conn.execute(
+                "SELECT id, platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito"
+                " FROM play_contexts"
             )
         }
-        for event, is_estimated, is_skip in found.values():
-            assert (event.is_estimated, event.is_skip) == (is_estimated, is_skip), event
+        found: dict[EventKey, Event] = {}
+        for track_id, played_at, ms, source, is_estimated, is_skip, context_id in self._of(
+            user_id,
+            "track_id, played_at, ms_played, source::text, is_estimated, is_skip, context_id",
+            "listening_events",
+        ):
+            event = Event(tracks[track_id], played_at, ms, source, is_estimated, contexts.get(context_id))
+            assert event.is_skip == is_skip, event
+            found[event.track, event.played_at] = event
         artists = {
             artist_id: spotify_id or key(name)
             for artist_id, spotify_id, name in self.conn.execute("SELECT id, spotify_id, name FROM artists")
         }
         [totals] = self.conn.execute("SELECT total_play_count, total_listening_ms FROM users WHERE id = %s", [user_id])
         return Tables(
-            events={identity: event for identity, (event, _, _) in found.items()},
+            events=found,
             track_months={
                 (month, tracks[track_id]): TrackStats(*counts)
                 for month, track_id, *counts in self._of(

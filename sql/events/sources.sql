@@ -1,14 +1,18 @@
 -- One row: which sources have plays in or around the user-month, whether the catalog has yet to take in a track of
--- them, and whether any of the user's months are archived.
+-- them, whether any of the user's months are archived, and whether corrections hide plays of the user.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_account_data,
        EXISTS (SELECT FROM polled_plays
                WHERE user_id = %(user_id)s
-                 AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_polled_plays,
+                 AND played_at >= %(near_start)s AND played_at < %(near_end)s)
+       OR EXISTS (SELECT FROM imported_plays
+                  WHERE user_id = %(user_id)s AND context_id IS NULL AND ms_played IS NULL
+                    AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_shown_plays,
        (EXISTS (SELECT FROM pending_export_tracks)
         AND EXISTS (SELECT FROM imported_plays AS p
-                    WHERE p.user_id = %(user_id)s
+                    JOIN export_tracks AS e ON e.id = p.export_track_id
+                    WHERE p.user_id = %(user_id)s AND e.kind = 'TRACK'
                       AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
                       AND NOT EXISTS (SELECT FROM export_track_links AS link
                                       WHERE link.export_track_id = p.export_track_id)))
@@ -17,4 +21,5 @@ SELECT EXISTS (SELECT FROM imported_plays
                     AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
                     AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
                     AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked,
-       EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_months
+       EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_months,
+       has_hidden_plays(%(user_id)s) AS has_hidden_plays

@@ -6,46 +6,85 @@ CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
     played_at    timestamptz NOT NULL,
     ms_played    integer NOT NULL,
     source       source NOT NULL,
+    is_estimated boolean NOT NULL,
+    context_id   integer
+);
+
+-- One row per distinct row of the extended history that counts, in and around the user-month; episodes and chapters too.
+CREATE TEMPORARY TABLE IF NOT EXISTS told_plays (
+    row_no      integer NOT NULL,
+    user_id     bigint NOT NULL,
+    track_id    bigint, -- NULL: not music
+    song_id     bigint NOT NULL,
+    played_at   timestamptz NOT NULL,
+    ms_played   integer NOT NULL,
+    stopped_at  timestamptz NOT NULL,
+    elapsed_s   integer,
+    context_id  integer,
+    track_name  text,
+    artist_name text,
+    album_name  text,
+    is_used     boolean NOT NULL DEFAULT false -- has the play of an account-data row
+);
+
+-- One row per play that the extended history tells; before_at: end of the play that it tells before.
+CREATE TEMPORARY TABLE IF NOT EXISTS streams (
+    stream_no  integer NOT NULL,
+    track_id   bigint NOT NULL,
+    song_id    bigint NOT NULL,
+    played_at  timestamptz NOT NULL,
+    ms_played  integer NOT NULL,
+    stopped_at timestamptz NOT NULL,
+    elapsed_s  integer,
+    context_id integer,
+    before_at  timestamptz
+);
+
+-- One row per account-data play with a length.
+CREATE TEMPORARY TABLE IF NOT EXISTS account_plays (
+    account_no  integer NOT NULL,
+    track_id    bigint NOT NULL,
+    song_id     bigint NOT NULL,
+    played_at   timestamptz NOT NULL,
+    ms_played   integer NOT NULL,
+    track_name  text,
+    artist_name text,
+    is_told     boolean NOT NULL DEFAULT false -- by a row of a better source
+);
+
+-- One row per shown play that no extended row tells.
+CREATE TEMPORARY TABLE IF NOT EXISTS shown_events (
+    shown_no     integer NOT NULL,
+    track_id     bigint NOT NULL,
+    played_at    timestamptz NOT NULL,
+    ms_played    integer NOT NULL,
+    source       source NOT NULL,
     is_estimated boolean NOT NULL
 );
 
--- One row per account-data play, in and around the user-month, that no extended row has more exactly.
-CREATE TEMPORARY TABLE IF NOT EXISTS surviving_account_plays (
+-- One row per place at which an event was while its play was only shown: the stream or shown event that it is now.
+CREATE TEMPORARY TABLE IF NOT EXISTS former_places (
     track_id   bigint NOT NULL,
-    track_key  uuid NOT NULL,
-    artist_key uuid NOT NULL,
     played_at  timestamptz NOT NULL,
-    ms_played  integer NOT NULL
+    is_shown   boolean NOT NULL, -- false: a place that account data may have given it
+    stream_no  integer,
+    shown_no   integer
 );
 
--- One row per polled play, in and around the user-month.
-CREATE TEMPORARY TABLE IF NOT EXISTS candidate_polled_plays (
-    track_id   bigint NOT NULL,
-    track_key  uuid,
-    artist_key uuid,
-    spotify_id text NOT NULL,
-    played_at  timestamptz NOT NULL,
-    ms_played  integer NOT NULL
+-- One row per event in and around the user-month, when several sources have plays.
+CREATE TEMPORARY TABLE IF NOT EXISTS placed_events (
+    track_id     bigint NOT NULL,
+    played_at    timestamptz NOT NULL,
+    ms_played    integer NOT NULL,
+    source       source NOT NULL,
+    is_estimated boolean NOT NULL,
+    context_id   integer,
+    stream_no    integer,
+    shown_no     integer
 );
 
--- One row per polled play and export row that may be the same play; lower ranks are nearer.
-CREATE TEMPORARY TABLE IF NOT EXISTS candidate_pairs (
-    rank               integer NOT NULL,
-    pass               smallint NOT NULL,
-    polled_track_id    bigint NOT NULL,
-    polled_played_at   timestamptz NOT NULL,
-    exported_track_id  bigint NOT NULL,
-    exported_played_at timestamptz NOT NULL,
-    ms_played          integer NOT NULL
-);
-
--- One row per polled play that is the same play as an export row. Of account data (by_minute), only the length is
--- taken.
-CREATE TEMPORARY TABLE IF NOT EXISTS matched_plays (
-    by_minute          boolean NOT NULL,
-    polled_track_id    bigint NOT NULL,
-    polled_played_at   timestamptz NOT NULL,
-    exported_track_id  bigint NOT NULL,
-    exported_played_at timestamptz NOT NULL,
-    ms_played          integer NOT NULL
+-- One row per event that the user-month would have if corrections did not hide it.
+CREATE TEMPORARY TABLE IF NOT EXISTS hidden_events (
+    track_id  bigint NOT NULL,
+    ms_played integer NOT NULL
 );

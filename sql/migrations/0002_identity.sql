@@ -75,3 +75,28 @@ FROM (SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS
       SELECT user_id, month FROM archived_user_months) AS landed
 ORDER BY user_id, month
 ON CONFLICT DO NOTHING;
+
+-- The rule looks at the last stream that was kept, so it reads rows one after the other. Strict: it passes over rows
+-- whose end is not given.
+CREATE FUNCTION keep_stream(kept timestamptz[], ended_at timestamptz, started_at timestamptz, ms_played integer)
+    RETURNS timestamptz[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN 2 * (ended_at - kept[1]) < ms_played * interval '1 millisecond'
+                     OR (started_at = kept[2] AND ended_at - kept[1] < interval '1 day')
+                THEN kept ELSE ARRAY[ended_at, started_at] END;
+COMMENT ON FUNCTION keep_stream IS
+    'End and start of the stream that is kept: the one before, if a row overlaps more than half of it, else the row.';
+CREATE AGGREGATE last_kept_stream(ended_at timestamptz, started_at timestamptz, ms_played integer) (
+    SFUNC = keep_stream, STYPE = timestamptz[], INITCOND = '{}', PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE last_kept_stream(timestamptz, timestamptz, integer) IS
+    'End and start of the last stream that is kept, of rows of one track and length in the order of their ends.';
+
+CREATE FUNCTION has_imported_plays(of_user bigint, in_month date) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM imported_plays
+                   WHERE user_id = of_user AND played_at >= in_month::timestamp AT TIME ZONE 'UTC'
+                     AND played_at < (in_month + interval '1 month') AT TIME ZONE 'UTC')
+        OR EXISTS (SELECT FROM archived_user_months
+                   WHERE user_id = of_user AND month = in_month AND imported_plays > 0);
+COMMENT ON FUNCTION has_imported_plays IS 'Whether a user-month has plays of exports.';

@@ -1,5 +1,4 @@
--- One row: whether a polled play of the user-month matches an extended row of another month, or the other way round.
-SELECT EXISTS (SELECT FROM matched_plays
-               WHERE NOT by_minute
-                 AND (polled_played_at >= %(starts_at)s AND polled_played_at < %(ends_at)s)
-                     <> (exported_played_at >= %(starts_at)s AND exported_played_at < %(ends_at)s))
+-- One row: whether an event of the user-month moves to another month, or one of another month into it.
+SELECT EXISTS (SELECT FROM ({events/moved}) AS moved
+               WHERE (played_at >= %(starts_at)s AND played_at < %(ends_at)s)
+                     <> (new_played_at >= %(starts_at)s AND new_played_at < %(ends_at)s))

@@ -5,20 +5,20 @@ CREATE TEMPORARY TABLE IF NOT EXISTS derived_user_months (
     user_id bigint NOT NULL
 );
 
--- One row per event that these user-months should have. was_played_at: instant of the same play while it was only
--- polled.
+-- One row per event that these user-months should have, if they have plays of several sources.
 CREATE TEMPORARY TABLE IF NOT EXISTS month_events (
-    user_id       bigint NOT NULL,
-    track_id      bigint NOT NULL,
-    played_at     timestamptz NOT NULL,
-    ms_played     integer NOT NULL,
-    source        source NOT NULL,
-    is_estimated  boolean NOT NULL,
-    was_played_at timestamptz
+    user_id      bigint NOT NULL,
+    track_id     bigint NOT NULL,
+    played_at    timestamptz NOT NULL,
+    ms_played    integer NOT NULL,
+    source       source NOT NULL,
+    is_estimated boolean NOT NULL,
+    context_id   integer
 );
 
--- One row per event that moves to the instant of an extended row.
+-- One row per event whose play has another track or instant now than while it was only shown.
 CREATE TEMPORARY TABLE IF NOT EXISTS moved_events (
     id        bigint NOT NULL,
+    track_id  bigint NOT NULL,
     played_at timestamptz NOT NULL
 );

@@ -1,26 +1,20 @@
 -- One row per user-month with events, old or new: what becomes of them. Writes the events of the user-months that
 -- change into the shadow partition; a known event keeps its id and created_at.
 WITH derived AS (
-    -- of plain user-months, as in events/desired
-    SELECT p.user_id, link.track_id, p.played_at, max(p.ms_played) AS ms_played, 'IMPORT'::source AS source,
-           false AS is_estimated
-    FROM imported_plays AS p
-    JOIN export_track_links AS link USING (export_track_id)
-    WHERE p.user_id = ANY (%(plain)s) AND p.context_id IS NOT NULL
-      AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
-      AND p.ms_played >= %(min_play_ms)s
-    GROUP BY p.user_id, p.played_at, link.track_id
+    SELECT user_id, track_id, played_at, ms_played, source, is_estimated, context_id
+    FROM ({events/plain}) AS plain
     UNION ALL
-    SELECT user_id, track_id, played_at, ms_played, source, is_estimated FROM month_events
+    SELECT user_id, track_id, played_at, ms_played, source, is_estimated, context_id FROM month_events
 ), compared AS MATERIALIZED (
     SELECT user_id, track_id, played_at, known.id, known.created_at, derived.ms_played, derived.source,
-           derived.is_estimated,
+           derived.is_estimated, derived.context_id,
            CASE WHEN known.id IS NULL THEN 'added'
                 WHEN derived.user_id IS NULL THEN 'removed'
                 WHEN known.is_moved THEN 'upgraded'
-                WHEN ((known.ms_played, known.source, known.is_estimated)
-                      IS NOT DISTINCT FROM (derived.ms_played, derived.source, derived.is_estimated)) THEN 'unchanged'
-                WHEN known.source = 'API' AND derived.source = 'IMPORT' THEN 'upgraded'
+                WHEN ((known.ms_played, known.source, known.is_estimated, known.context_id)
+                      IS NOT DISTINCT FROM (derived.ms_played, derived.source, derived.is_estimated,
+                                            derived.context_id)) THEN 'unchanged'
+                WHEN known.is_estimated AND NOT derived.is_estimated THEN 'upgraded'
                 ELSE 'updated'
            END AS outcome
     FROM derived
@@ -35,10 +29,11 @@ WITH derived AS (
     FROM compared
     GROUP BY user_id
 ), written AS (
-    INSERT INTO {shadow} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip)
+    INSERT INTO {shadow} (id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, is_skip,
+                          context_id)
     SELECT coalesce(id, nextval('listening_events_id_seq')), user_id, track_id, played_at, coalesce(created_at, now()),
-           ms_played, source, is_estimated, ms_played < %(skip_below_ms)s
-    FROM (SELECT id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated
+           ms_played, source, is_estimated, ms_played < %(skip_below_ms)s, context_id
+    FROM (SELECT id, user_id, track_id, played_at, created_at, ms_played, source, is_estimated, context_id
           FROM compared
           JOIN outcomes USING (user_id)
           WHERE outcomes.added + outcomes.upgraded + outcomes.updated + outcomes.removed > 0

@@ -1,0 +1,16 @@
+-- placed_events: one row per event in and around the user-month, of all sources.
+INSERT INTO placed_events (track_id, played_at, ms_played, source, is_estimated, context_id, stream_no, shown_no)
+WITH plays AS (
+    SELECT %(user_id)s::bigint AS user_id, track_id, played_at, ms_played, 'IMPORT'::source AS source,
+           false AS is_estimated, context_id, stream_no, NULL::integer AS shown_no, 0 AS exactness
+    FROM streams
+    UNION ALL
+    SELECT %(user_id)s, track_id, played_at, ms_played, 'IMPORT', false, NULL, NULL, NULL, 1
+    FROM account_plays
+    WHERE NOT is_told
+    UNION ALL
+    SELECT %(user_id)s, track_id, played_at, ms_played, source, is_estimated, NULL, NULL, shown_no, 2
+    FROM shown_events
+)
+SELECT track_id, played_at, ms_played, source, is_estimated, context_id, stream_no, shown_no
+FROM ({events/told_apart}) AS apart

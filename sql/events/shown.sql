@@ -1,0 +1,21 @@
+-- One row per play that was only shown, in and around the user-month: polled, or of account data without a length.
+SELECT t.id AS track_id, {events/song} AS song_id, coalesce(t.spotify_id, e.track_name) AS name, p.played_at,
+       p.ms_played, p.source, t.name_key IS NULL OR t.artist_key IS NULL AS is_nameless
+FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.duration_ms AS ms_played, 'API' AS source,
+             NULL::bigint AS export_track_id
+      FROM polled_plays AS p
+      LEFT JOIN track_aliases AS alias ON alias.spotify_id = p.spotify_id
+      LEFT JOIN tracks AS known ON known.spotify_id = p.spotify_id
+      WHERE p.user_id = %(user_id)s
+        AND p.played_at >= %(near_start)s AND p.played_at < %(shown_until)s
+      UNION ALL
+      SELECT link.track_id, p.played_at, coalesce(known.duration_ms, %(typical_ms)s), 'IMPORT', export_track_id
+      FROM imported_plays AS p
+      JOIN export_track_links AS link USING (export_track_id)
+      JOIN tracks AS known ON known.id = link.track_id
+      WHERE %(has_account_data)s AND p.user_id = %(user_id)s AND p.context_id IS NULL AND p.ms_played IS NULL
+        AND p.played_at >= %(near_start)s AND p.played_at < %(shown_until)s) AS p
+JOIN tracks AS t ON t.id = p.track_id
+LEFT JOIN export_tracks AS e ON e.id = p.export_track_id
+WHERE p.ms_played >= %(min_play_ms)s
+ORDER BY p.played_at, p.ms_played DESC, p.source
