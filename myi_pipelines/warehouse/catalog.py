@@ -7,7 +7,12 @@ from typing import NamedTuple
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, USER_TRACK_MONTHS, ensure_partitions_visible
+from myi_pipelines.warehouse.partitions import (
+    IMPORTED_PLAYS,
+    POLLED_PLAYS,
+    USER_TRACK_MONTHS,
+    ensure_partitions_visible,
+)
 from myi_pipelines.warehouse.shadow_partitions import drop_orphans
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW
 

@@ -117,9 +117,7 @@ def hide_events(conn: Connection, bounds: Mapping[str, Any]) -> None:
 
 def record_hidden_plays(conn: Connection, user_month: UserMonth) -> None:
     """Record how many plays of which tracks are hidden in a user-month: taking a correction back finds them by that."""
-    conn.execute(
-        statement("corrections/record_hidden"), {"user_id": user_month.user_id, "month": user_month.month}
-    )
+    conn.execute(statement("corrections/record_hidden"), {"user_id": user_month.user_id, "month": user_month.month})
 
 
 def _owners(conn: Connection, correction_ids: Collection[int]) -> list[tuple[int, int]]:

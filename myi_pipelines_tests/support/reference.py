@@ -6,7 +6,7 @@ knows (a Spotify id, or a pair of name keys), never by a surrogate id. No databa
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from itertools import groupby
@@ -19,6 +19,7 @@ NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
 SongKey: TypeAlias = str | NameKeys
 EventKey: TypeAlias = tuple[TrackKey, datetime]
+AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
 
 MIN_PLAY_MS = 5_000
@@ -171,6 +172,15 @@ class Catalog(NamedTuple):
         known = self.metadata.named("artist")
         return str(known[artist]["name"]) if artist in known else self.artists[artist]
 
+    def album(self, track: TrackKey) -> "AlbumKey | None":
+        """The album of a track: its id where Spotify told of it, else the names in exports."""
+        if "album" in (told := self.told(track)):
+            return str(told["album"]["id"])
+        name, artist = (self.tracks[track].album, self.tracks[track].artist) if track in self.tracks else (None, None)
+        if name is None:
+            return None
+        return self.metadata.album_called(name, artist) or (key(name), artist and key(artist))
+
     def shown(self, track: TrackKey) -> ShownTrack:
         """The names of a track, its artists and album: Spotify's, else each in the spelling that was played last."""
         _, name, artist, album, _ = self.tracks.get(track, Track(None, None, None, None))
@@ -228,15 +238,29 @@ class Tables(NamedTuple):
     totals: Totals
 
 
+class Correction(NamedTuple):
+    """What a listener says of landed plays, by natural keys."""
+
+    kind: str
+    what: Mapping[str, Any]
+
+
 def derive(
-    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, metadata: Metadata | None = None
+    landed: Mapping[str, Landing],
+    min_play_ms: int = MIN_PLAY_MS,
+    metadata: Metadata | None = None,
+    corrections: Mapping[str, Sequence[Correction]] | None = None,
 ) -> dict[str, Tables]:
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
     catalog = catalog_of((play for landing in landed.values() for play in landing.plays), metadata)
     return {
-        user: aggregate(conform(landing, catalog, min_play_ms).events, catalog, ZoneInfo(landing.timezone))
+        user: aggregate(
+            visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
+            catalog,
+            ZoneInfo(landing.timezone),
+        )
         for user, landing in landed.items()
     }
 
@@ -680,6 +704,57 @@ def told_apart(desired: Iterable[Desired]) -> Conformed:
         events.append(event._replace(played_at=played_at))
         upgrades |= dict.fromkeys(were, (event.track, played_at))
     return Conformed(events, upgrades)
+
+
+# ── Corrections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> list[Event]:
+    """'A play, a stretch of time, a track, artist or album may be hidden from statistics': the events that are not."""
+    places: dict[EventKey, set[EventKey]] = {}
+    for was, event in conformed.upgrades.items():
+        places.setdefault(event, set()).add(was)
+    return [
+        event
+        for event in conformed.events
+        if not any(hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections)
+    ]
+
+
+def hides(correction: Correction, event: Event, were: Collection[EventKey], catalog: Catalog) -> bool:
+    """Whether a correction hides an event, which was at some other places while it was only shown."""
+    kind, what = correction
+    match kind:
+        case "HIDE_TRACK":
+            return event.track == track_meant(what, catalog)
+        case "HIDE_ARTIST":
+            artist = what.get("spotify_id") or catalog.metadata.artist_called(what["artist"])
+            return artist in catalog.credits(event.track)
+        case "HIDE_ALBUM":
+            return catalog.album(event.track) == album_meant(what, catalog)
+        case "HIDE_PERIOD":
+            ends = [datetime.fromisoformat(what[end]) if end in what else None for end in ("from", "until")]
+            return (ends[0] is None or ends[0] <= event.played_at) and (ends[1] is None or event.played_at < ends[1])
+        case "HIDE_PLAY":
+            track, at = track_meant(what, catalog), datetime.fromisoformat(what["played_at"])
+            apart = abs(event.played_at - at)
+            is_same_stream = what["ms_played"] == event.ms_played and catalog.song(event.track) == catalog.song(track)
+            overlaps = 2 * apart < timedelta(milliseconds=event.ms_played) or minute(event.played_at) == at
+            return (track, at) in ((event.track, event.played_at), *were) or (is_same_stream and overlaps)
+    raise ValueError(kind)
+
+
+def track_meant(what: Mapping[str, Any], catalog: Catalog) -> TrackKey:
+    if "spotify_id" in what:
+        return catalog.metadata.aliases.get(what["spotify_id"], str(what["spotify_id"]))
+    return catalog.metadata.track_key(Track(None, what["track"], what["artist"], None))
+
+
+def album_meant(what: Mapping[str, Any], catalog: Catalog) -> AlbumKey:
+    if "spotify_id" in what:
+        return str(what["spotify_id"])
+    artist = what.get("artist")
+    return catalog.metadata.album_called(what["album"], artist) or (key(what["album"]), artist and key(artist))
 
 
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
