@@ -17,18 +17,21 @@ from myi_pipelines.warehouse import corrections, stats
 from myi_pipelines.warehouse.correction_targets import Span, find_plays
 from myi_pipelines.warehouse.corrections import Kind
 from myi_pipelines.warehouse.user_merge import merge_users
+from myi_pipelines_tests.properties import test_metadata_properties
 from myi_pipelines_tests.properties.test_listening_properties import (
     Conform,
     Home,
     Land,
     Poll,
     Refresh,
+    RefreshTogether,
     SetTimezone,
     Step,
     bounded,
     programs,
     take,
 )
+from myi_pipelines_tests.properties.test_metadata_properties import stories
 from myi_pipelines_tests.support.reference import Correction, Landing
 from myi_pipelines_tests.support.strategies import (
     ACCOUNT_TRACKS,
@@ -108,7 +111,7 @@ def tagged(correction: Correction, tag: str) -> Correction:
     return Correction(correction.kind, what)
 
 
-def correct(home: Home, step: Hide | HidePlay | TakeBack) -> None:
+def correct(home: Home | test_metadata_properties.Home, step: Hide | HidePlay | TakeBack) -> None:
     conn, user_id, made = home.warehouse.conn, home.ids[step.listener], home.corrections[step.listener]
     match step:
         case Hide(_, correction):
@@ -137,8 +140,51 @@ def corrected_programs(draw: st.DrawFn, household: Household) -> list[Step | Hid
     made = st.one_of(st.builds(Hide, who, hidden), st.builds(HidePlay, who, dice), st.builds(TakeBack, who, dice))
     steps: list[Step | Hide | HidePlay | TakeBack] = []
     for step in draw(programs(household)):
-        steps += [step, *draw(st.lists(made, max_size=1))]
+        if not isinstance(step, RefreshTogether):  # leaves days that reach into another month to that month's turn
+            steps += [step, *draw(st.lists(made, max_size=1))]
     return [*steps, *draw(st.lists(made, max_size=3))]
+
+
+OF_SPOTIFY = [
+    *(Correction("HIDE_ARTIST", {"spotify_id": artist["id"]}) for artist in test_metadata_properties.ARTISTS),
+    *(Correction("HIDE_ALBUM", {"spotify_id": album}) for album in test_metadata_properties.ALBUM_NAMES),
+]
+
+
+@st.composite
+def corrected_stories(
+    draw: st.DrawFn, household: Household
+) -> list[test_metadata_properties.Step | Hide | HidePlay | TakeBack]:
+    """Uploads, polls and replies in any order, with corrections in between."""
+    who, dice = st.integers(0, len(household) - 1), st.integers(0, 99)
+    hidden = st.sampled_from([*HIDDEN_TRACKS, *HIDDEN_ARTISTS, *HIDDEN_ALBUMS, *OF_SPOTIFY, *OF_SPOTIFY])
+    made = st.one_of(st.builds(Hide, who, hidden), st.builds(HidePlay, who, dice), st.builds(TakeBack, who, dice))
+    steps: list[test_metadata_properties.Step | Hide | HidePlay | TakeBack] = [draw(st.builds(Hide, who, hidden))]
+    for step in draw(stories(household)):
+        steps += [step, *draw(st.lists(made, max_size=1))]
+    return steps
+
+
+@pytest.mark.long
+@bounded(25)
+@given(
+    drawn=(households() | households(narrow_scenes())).flatmap(
+        lambda household: st.tuples(st.just(household), corrected_stories(household))
+    )
+)
+def test_what_metadata_makes_of_a_hidden_artist_or_album_is_hidden(
+    warehouse: Warehouse,
+    drawn: tuple[Household, list[test_metadata_properties.Step | Hide | HidePlay | TakeBack]],
+) -> None:
+    household, steps = drawn
+    home = test_metadata_properties.Home(warehouse, household)
+    for step in steps:
+        if isinstance(step, Hide | HidePlay | TakeBack):
+            correct(home, step)
+        else:
+            home.take(step)
+    home.settle()
+    home.assert_as_the_reference_says()
 
 
 def with_program(household: Household) -> st.SearchStrategy[tuple[Household, list[Step | Hide | HidePlay | TakeBack]]]:
