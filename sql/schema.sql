@@ -23,6 +23,20 @@ CREATE TYPE public.content_kind AS ENUM (
 
 COMMENT ON TYPE public.content_kind IS 'What an export row played: music, an episode of a podcast, a chapter of an audiobook, a video, or nothing named.';
 
+CREATE TYPE public.context_dimension AS ENUM (
+    'PLATFORM',
+    'COUNTRY',
+    'REASON_START',
+    'REASON_END',
+    'SHUFFLE',
+    'OFFLINE',
+    'INCOGNITO',
+    'SKIP',
+    'SHARE_HEARD'
+);
+
+COMMENT ON TYPE public.context_dimension IS 'In what respect plays are told apart by how they were heard. SKIP: for less than 30 seconds; SHARE_HEARD: how much of the track.';
+
 CREATE TYPE public.correction_kind AS ENUM (
     'HIDE_TRACK',
     'HIDE_SONG',
@@ -201,7 +215,7 @@ COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL ma
 
 COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded';
 
-COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
+COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where version 0.1 landed it';
 
 CREATE FUNCTION public.has_imported_plays(of_user bigint, in_month date) RETURNS boolean
     LANGUAGE sql STABLE
@@ -255,6 +269,12 @@ CREATE FUNCTION public.name_key(name text) RETURNS uuid
 
 COMMENT ON FUNCTION public.name_key(name text) IS 'Key of a name: equal for spellings that differ in Unicode form, white space or letter case only.';
 
+CREATE FUNCTION public.platform_family(platform text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((platform IS NULL) OR (platform ~* ('^\s*(not_applicable|unknown)?\s*$'::text COLLATE "C"))) THEN 'unknown'::text WHEN (platform ~* ('web_?player'::text COLLATE "C")) THEN 'web'::text WHEN (platform ~* ('playstation|scei|\mps[345]|xbox|nintendo'::text COLLATE "C")) THEN 'console'::text WHEN (platform ~* ('watch|wear_? ?os|garmin|fitbit|samsung_gear'::text COLLATE "C")) THEN 'watch'::text WHEN (platform ~* ('android.?auto|automotive|carplay|car_? ?thing|superbird|tesla|\mcar\M'::text COLLATE "C")) THEN 'car'::text WHEN (platform ~* ('(_|\m)tv|tvos|webos|tizen|roku|bravia|vizio|fire_?tv'::text COLLATE "C")) THEN 'tv'::text WHEN (platform ~* ('cast|sonos|amazon|echo|alexa|homepod|speaker|bose'::text COLLATE "C")) THEN 'speaker'::text WHEN (platform ~* ('(^|[^a-z])ios([^a-z]|$)|iphone|ipad|ipod'::text COLLATE "C")) THEN 'ios'::text WHEN (platform ~* ('android'::text COLLATE "C")) THEN 'android'::text WHEN (platform ~* ('(^|[^a-z])os_? ?x|macos|darwin'::text COLLATE "C")) THEN 'macos'::text WHEN (platform ~* ('windows'::text COLLATE "C")) THEN 'windows'::text WHEN (platform ~* ('linux|chrome ?os'::text COLLATE "C")) THEN 'linux'::text WHEN (platform ~* ('^partner'::text COLLATE "C")) THEN 'speaker'::text ELSE 'other'::text END;
+
+COMMENT ON FUNCTION public.platform_family(platform text) IS 'Family of a platform as exports name it: android, ios, macos, windows, linux, web, tv, speaker, car, console, watch, other or unknown.';
+
 CREATE FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (md5((((((((COALESCE(md5(platform), '-'::text) || COALESCE(md5(country), '-'::text)) || COALESCE(md5(reason_start), '-'::text)) || COALESCE(md5(reason_end), '-'::text)) || COALESCE((shuffle)::text, '-'::text)) || COALESCE((skipped)::text, '-'::text)) || COALESCE((offline)::text, '-'::text)) || COALESCE((incognito)::text, '-'::text))))::uuid;
@@ -289,6 +309,159 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
+
+CREATE FUNCTION public.top_albums(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT album_id, play_count, total_ms
+          FROM user_album_stats
+          WHERE user_id = of_user AND play_count > 0 AND album_id <> 0
+          ORDER BY play_count DESC, total_ms DESC, album_id
+          LIMIT each) AS top
+    JOIN named_albums AS named ON named.id = top.album_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.album_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_albums(of_user bigint, each integer) IS 'One row per album: those that a user played most, the most played first.';
+
+CREATE FUNCTION public.top_albums_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT album_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, this_month, next_month) AS played
+          JOIN tracks ON tracks.id = played.track_id
+          WHERE album_id IS NOT NULL
+          GROUP BY album_id
+          ORDER BY play_count DESC, total_ms DESC, album_id
+          LIMIT each) AS top
+    JOIN named_albums AS named ON named.id = top.album_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.album_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_albums_of_month(of_user bigint, of_month date, each integer) IS 'One row per album: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_albums_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_month date := make_date(of_year, 1, 1);
+    end_month date := make_date(of_year + 1, 1, 1);
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT album_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, first_month, end_month) AS played
+          JOIN tracks ON tracks.id = played.track_id
+          WHERE album_id IS NOT NULL
+          GROUP BY album_id
+          ORDER BY play_count DESC, total_ms DESC, album_id
+          LIMIT each) AS top
+    JOIN named_albums AS named ON named.id = top.album_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.album_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_albums_of_year(of_user bigint, of_year integer, each integer) IS 'One row per album: those that a user played most in a local year, the most played first.';
+
+CREATE FUNCTION public.top_artists(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT artist_id, play_count, total_ms
+          FROM user_artist_stats
+          WHERE user_id = of_user AND play_count > 0
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists(of_user bigint, each integer) IS 'One row per artist: those that a user played most, the most played first. A play counts for every credited artist.';
+
+CREATE FUNCTION public.top_artists_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT artist_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, this_month, next_month) AS played
+          JOIN track_artists USING (track_id)
+          GROUP BY artist_id
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists_of_month(of_user bigint, of_month date, each integer) IS 'One row per artist: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_artists_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_month date := make_date(of_year, 1, 1);
+    end_month date := make_date(of_year + 1, 1, 1);
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT artist_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+          FROM tracks_of_local_months(of_user, first_month, end_month) AS played
+          JOIN track_artists USING (track_id)
+          GROUP BY artist_id
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists_of_year(of_user bigint, of_year integer, each integer) IS 'One row per artist: those that a user played most in a local year, the most played first.';
+
+CREATE FUNCTION public.top_genres(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(genre text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT of_track.genre, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
+    FROM (SELECT DISTINCT s.track_id, genre, s.play_count, s.total_ms
+          FROM user_track_stats AS s
+          JOIN track_artists AS credit ON credit.track_id = s.track_id
+          JOIN artists ON artists.id = credit.artist_id
+          CROSS JOIN unnest(artists.genres) AS genre
+          WHERE s.user_id = of_user) AS of_track
+    GROUP BY of_track.genre
+    ORDER BY play_count DESC, total_ms DESC, of_track.genre COLLATE "C"
+    LIMIT each;
+END $$;
+
+COMMENT ON FUNCTION public.top_genres(of_user bigint, each integer) IS 'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
 
 CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -360,6 +533,27 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer) IS 'One row per track: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) RETURNS TABLE(track_id bigint, play_count bigint, total_ms bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT counted.track_id, sum(counted.play_count)::bigint, sum(counted.total_ms)::bigint
+    FROM (SELECT m.track_id, m.play_count, m.total_ms
+          FROM user_track_months AS m
+          WHERE m.user_id = of_user AND m.month >= first_month AND m.month < end_month
+          UNION ALL
+          SELECT e.track_id, e.play_count, e.total_ms
+          FROM user_month_edges AS e
+          WHERE e.user_id = of_user AND e.month = first_month
+          UNION ALL
+          SELECT e.track_id, -e.play_count, -e.total_ms
+          FROM user_month_edges AS e
+          WHERE e.user_id = of_user AND e.month = end_month) AS counted
+    GROUP BY counted.track_id
+    HAVING sum(counted.play_count) > 0
+$$;
+
+COMMENT ON FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) IS 'One row per track that a user played in some local months, from the first day of one to that of another.';
 
 CREATE FUNCTION public.user_name_key(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -634,7 +828,7 @@ COMMENT ON COLUMN public.tracks.name_key IS 'name_key that account data matches:
 
 COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that account data matches; NULL while unknown';
 
-COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown';
+COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown; of a merged track that of merged_into';
 
 COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
 
@@ -774,8 +968,10 @@ CREATE TABLE public.import_jobs (
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
     reader smallint DEFAULT 1 NOT NULL,
+    notes text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT import_jobs_check CHECK (((status = 'FAILED'::public.job_status) = (error_message IS NOT NULL))),
     CONSTRAINT import_jobs_check1 CHECK (((status = ANY (ARRAY['COMPLETED'::public.job_status, 'FAILED'::public.job_status])) = (completed_at IS NOT NULL))),
+    CONSTRAINT import_jobs_notes_check CHECK ((cardinality(notes) <= 50)),
     CONSTRAINT import_jobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
 );
 
@@ -814,6 +1010,8 @@ COMMENT ON COLUMN public.import_jobs.started_at IS 'when the last attempt began;
 COMMENT ON COLUMN public.import_jobs.completed_at IS 'when the job was completed or failed; NULL until then';
 
 COMMENT ON COLUMN public.import_jobs.reader IS 'version of the reader of exports that read the file: a file that an older one read is read again when it comes';
+
+COMMENT ON COLUMN public.import_jobs.notes IS 'one line for each thing that was left out of the file or looks odd in it';
 
 ALTER TABLE public.import_jobs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.import_jobs_id_seq
@@ -913,6 +1111,22 @@ COMMENT ON COLUMN public.metadata_refresh_log.error_count IS 'failed requests si
 
 COMMENT ON COLUMN public.metadata_refresh_log.last_error IS 'why the last request failed; NULL after an answer';
 
+CREATE VIEW public.named_albums AS
+ SELECT id,
+    name,
+    ( SELECT artists.name
+           FROM public.artists
+          WHERE ((artists.name_key = albums.artist_key) AND artists.is_canonical_for_name)) AS artist
+   FROM public.albums;
+
+COMMENT ON VIEW public.named_albums IS 'One row per album, with the names to show.';
+
+COMMENT ON COLUMN public.named_albums.id IS 'albums.id';
+
+COMMENT ON COLUMN public.named_albums.name IS 'name of the album';
+
+COMMENT ON COLUMN public.named_albums.artist IS 'name of the first artist; NULL while unknown';
+
 CREATE VIEW public.named_tracks AS
  SELECT id,
     COALESCE(name, spotify_id) AS name,
@@ -987,7 +1201,8 @@ CREATE TABLE public.play_contexts (
     offline boolean,
     incognito boolean,
     fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
-    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL
+    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    platform_family text GENERATED ALWAYS AS (public.platform_family(platform)) STORED NOT NULL
 );
 
 COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
@@ -1013,6 +1228,8 @@ COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; N
 COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
 
 COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
+
+COMMENT ON COLUMN public.play_contexts.platform_family IS 'platform_family of platform';
 
 ALTER TABLE public.play_contexts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.play_contexts_id_seq
@@ -1278,11 +1495,126 @@ ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.user_track_months (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    month date NOT NULL,
+    play_count integer NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    ms_played integer[],
+    CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
+)
+PARTITION BY RANGE (month);
+
+COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats. One partition per UTC month.';
+
+COMMENT ON COLUMN public.user_track_months.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
+
+COMMENT ON COLUMN public.user_track_months.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_track_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_track_months.last_played_at IS 'end of the latest play in the month';
+
+COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
+
+COMMENT ON COLUMN public.user_track_months.ms_played IS 'milliseconds of each play, ascending, estimated ones left out; NULL where total_ms is that of the only play';
+
+CREATE VIEW public.user_album_months AS
+ SELECT m.user_id,
+    m.month,
+    COALESCE(t.album_id, (0)::bigint) AS album_id,
+    sum(m.play_count) AS play_count,
+    (sum(m.total_ms))::bigint AS total_ms,
+    min(m.first_played_at) AS first_played_at,
+    max(m.last_played_at) AS last_played_at
+   FROM (public.user_track_months m
+     JOIN public.tracks t ON ((t.id = m.track_id)))
+  GROUP BY m.user_id, m.month, COALESCE(t.album_id, (0)::bigint);
+
+COMMENT ON VIEW public.user_album_months IS 'One row per user, UTC month and album: name both or at least the user.';
+
+COMMENT ON COLUMN public.user_album_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_album_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_album_months.album_id IS 'albums.id; 0 for the tracks whose album is unknown';
+
+COMMENT ON COLUMN public.user_album_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_album_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_album_months.first_played_at IS 'end of the first play in the month';
+
+COMMENT ON COLUMN public.user_album_months.last_played_at IS 'end of the latest play in the month';
+
+CREATE TABLE public.user_album_stats (
+    user_id bigint NOT NULL,
+    album_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_album_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_album_stats_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.user_album_stats IS 'One row per user and album that the user ever played, and one for tracks without an album: all-time counts.';
+
+COMMENT ON COLUMN public.user_album_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_album_stats.album_id IS 'albums.id; 0 for the tracks whose album is unknown';
+
+COMMENT ON COLUMN public.user_album_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_album_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_album_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_album_stats.last_played_at IS 'end of the latest play';
+
+CREATE VIEW public.user_artist_months AS
+ SELECT m.user_id,
+    m.month,
+    credit.artist_id,
+    sum(m.play_count) AS play_count,
+    (sum(m.total_ms))::bigint AS total_ms,
+    min(m.first_played_at) AS first_played_at,
+    max(m.last_played_at) AS last_played_at
+   FROM (public.user_track_months m
+     JOIN public.track_artists credit USING (track_id))
+  GROUP BY m.user_id, m.month, credit.artist_id;
+
+COMMENT ON VIEW public.user_artist_months IS 'One row per user, UTC month and artist: name both or at least the user. A play counts for every credited artist.';
+
+COMMENT ON COLUMN public.user_artist_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_artist_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_artist_months.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.user_artist_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_artist_months.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_artist_months.first_played_at IS 'end of the first play in the month';
+
+COMMENT ON COLUMN public.user_artist_months.last_played_at IS 'end of the latest play in the month';
+
 CREATE TABLE public.user_artist_stats (
     user_id bigint NOT NULL,
     artist_id bigint NOT NULL,
     play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
     CONSTRAINT user_artist_stats_play_count_check CHECK ((play_count > 0)),
     CONSTRAINT user_artist_stats_total_ms_check CHECK ((total_ms > 0))
 );
@@ -1297,28 +1629,151 @@ COMMENT ON COLUMN public.user_artist_stats.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_artist_stats.total_ms IS 'milliseconds heard';
 
+COMMENT ON COLUMN public.user_artist_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_artist_stats.last_played_at IS 'end of the latest play';
+
+CREATE TABLE public.user_month_contexts (
+    user_id bigint NOT NULL,
+    skip_ms bigint NOT NULL,
+    month date NOT NULL,
+    skip_count integer NOT NULL,
+    context_ids integer[] NOT NULL,
+    play_counts integer[] NOT NULL,
+    total_ms bigint[] NOT NULL,
+    CONSTRAINT user_month_contexts_skip_count_check CHECK ((skip_count >= 0)),
+    CONSTRAINT user_month_contexts_skip_ms_check CHECK ((skip_ms >= 0))
+);
+
+COMMENT ON TABLE public.user_month_contexts IS 'One row per user and UTC month: in which contexts the plays of the month were heard. user_context_months has a row per dimension and value.';
+
+COMMENT ON COLUMN public.user_month_contexts.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_month_contexts.skip_ms IS 'milliseconds of the plays that skip_count counts';
+
+COMMENT ON COLUMN public.user_month_contexts.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_month_contexts.skip_count IS 'plays heard for less than 30 seconds';
+
+COMMENT ON COLUMN public.user_month_contexts.context_ids IS 'play_contexts.id, ascending; 0 for plays of which the context is not known (polled, account data)';
+
+COMMENT ON COLUMN public.user_month_contexts.play_counts IS 'number of plays in each of the contexts';
+
+COMMENT ON COLUMN public.user_month_contexts.total_ms IS 'milliseconds heard in each of the contexts';
+
+CREATE VIEW public.user_context_months AS
+ SELECT c.user_id,
+    c.month,
+    way.dimension,
+    way.value,
+    sum(one.play_count) AS play_count,
+    (sum(one.total_ms))::bigint AS total_ms
+   FROM (((public.user_month_contexts c
+     CROSS JOIN LATERAL UNNEST(c.context_ids, c.play_counts, c.total_ms) one(context_id, play_count, total_ms))
+     LEFT JOIN public.play_contexts p ON ((p.id = one.context_id)))
+     CROSS JOIN LATERAL ( VALUES ('PLATFORM'::public.context_dimension,COALESCE(p.platform_family, 'unknown'::text)), ('COUNTRY'::public.context_dimension,COALESCE(NULLIF(NULLIF(p.country, ''::text), 'ZZ'::text), 'unknown'::text)), ('REASON_START'::public.context_dimension,COALESCE(NULLIF(p.reason_start, ''::text), 'unknown'::text)), ('REASON_END'::public.context_dimension,COALESCE(NULLIF(p.reason_end, ''::text), 'unknown'::text)), ('SHUFFLE'::public.context_dimension,COALESCE((p.shuffle)::text, 'unknown'::text)), ('OFFLINE'::public.context_dimension,COALESCE((p.offline)::text, 'unknown'::text)), ('INCOGNITO'::public.context_dimension,COALESCE((p.incognito)::text, 'unknown'::text))) way(dimension, value))
+  GROUP BY c.user_id, c.month, way.dimension, way.value
+UNION ALL
+ SELECT c.user_id,
+    c.month,
+    'SKIP'::public.context_dimension AS dimension,
+    way.value,
+    way.play_count,
+    way.total_ms
+   FROM ((public.user_month_contexts c
+     CROSS JOIN LATERAL ( SELECT sum(one.play_count) AS play_count,
+            (sum(one.total_ms))::bigint AS total_ms
+           FROM UNNEST(c.play_counts, c.total_ms) one(play_count, total_ms)) every)
+     CROSS JOIN LATERAL ( VALUES ('true'::text,(c.skip_count)::bigint,c.skip_ms), ('false'::text,(every.play_count - c.skip_count),(every.total_ms - c.skip_ms))) way(value, play_count, total_ms))
+  WHERE (way.play_count > 0)
+UNION ALL
+ SELECT heard.user_id,
+    heard.month,
+    'SHARE_HEARD'::public.context_dimension AS dimension,
+    heard.value,
+    sum(heard.play_count) AS play_count,
+    (sum(heard.total_ms))::bigint AS total_ms
+   FROM ( SELECT m.user_id,
+            m.month,
+            1 AS play_count,
+            COALESCE((one.ms)::bigint, m.total_ms) AS total_ms,
+                CASE
+                    WHEN (t.duration_ms IS NULL) THEN 'unknown'::text
+                    WHEN ((COALESCE((one.ms)::bigint, m.total_ms) * 100) < ((t.duration_ms)::bigint * 25)) THEN 'under 25%'::text
+                    WHEN ((COALESCE((one.ms)::bigint, m.total_ms) * 100) < ((t.duration_ms)::bigint * 50)) THEN '25% to 50%'::text
+                    WHEN ((COALESCE((one.ms)::bigint, m.total_ms) * 100) < ((t.duration_ms)::bigint * 75)) THEN '50% to 75%'::text
+                    WHEN ((COALESCE((one.ms)::bigint, m.total_ms) * 100) < ((t.duration_ms)::bigint * 95)) THEN '75% to 95%'::text
+                    ELSE '95% or more'::text
+                END AS value
+           FROM ((public.user_track_months m
+             JOIN public.tracks t ON ((t.id = m.track_id)))
+             LEFT JOIN LATERAL unnest(m.ms_played) one(ms) ON (true))
+          WHERE ((m.ms_played IS NULL) OR (one.ms IS NOT NULL))
+        UNION ALL
+         SELECT m.user_id,
+            m.month,
+            (m.play_count - cardinality(m.ms_played)),
+            (m.total_ms - COALESCE(( SELECT sum(ms.ms) AS sum
+                   FROM unnest(m.ms_played) ms(ms)), (0)::bigint)),
+            'unknown'::text
+           FROM public.user_track_months m
+          WHERE (cardinality(m.ms_played) < m.play_count)) heard
+  GROUP BY heard.user_id, heard.month, heard.value;
+
+COMMENT ON VIEW public.user_context_months IS 'One row per user, UTC month, dimension and value: how the plays of the month were heard. The values of each dimension sum to all plays. SHARE_HEARD reads every track of the month.';
+
+COMMENT ON COLUMN public.user_context_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_context_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_context_months.dimension IS 'what is told apart';
+
+COMMENT ON COLUMN public.user_context_months.value IS 'platform family, country (ISO 3166-1 alpha-2), reason, true or false, or share of the track; unknown where no source tells it';
+
+COMMENT ON COLUMN public.user_context_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_context_months.total_ms IS 'milliseconds heard';
+
+CREATE VIEW public.user_context_stats AS
+ SELECT user_id,
+    dimension,
+    value,
+    (sum(play_count))::bigint AS play_count,
+    (sum(total_ms))::bigint AS total_ms
+   FROM public.user_context_months
+  GROUP BY user_id, dimension, value;
+
+COMMENT ON VIEW public.user_context_stats IS 'One row per user, dimension and value: how all plays were heard. Name the dimension: SHARE_HEARD reads every month.';
+
+COMMENT ON COLUMN public.user_context_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
+
+COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
+
+COMMENT ON COLUMN public.user_context_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_context_stats.total_ms IS 'milliseconds heard';
+
 CREATE TABLE public.user_hour_months (
     user_id bigint NOT NULL,
     month date NOT NULL,
-    hour smallint NOT NULL,
-    play_count integer NOT NULL,
-    total_ms bigint NOT NULL,
-    CONSTRAINT user_hour_months_hour_check CHECK (((hour >= 0) AND (hour <= 23))),
-    CONSTRAINT user_hour_months_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_hour_months_total_ms_check CHECK ((total_ms > 0))
+    week_hours smallint[] NOT NULL,
+    play_counts integer[] NOT NULL,
+    total_ms bigint[] NOT NULL
 );
 
-COMMENT ON TABLE public.user_hour_months IS 'One row per user, UTC month and local hour: what the month adds to user_hour_stats.';
+COMMENT ON TABLE public.user_hour_months IS 'One row per user and UTC month: in which hours of the local week the plays of the month ended. user_weekday_hour_months has a row per hour.';
 
 COMMENT ON COLUMN public.user_hour_months.user_id IS 'users.id';
 
 COMMENT ON COLUMN public.user_hour_months.month IS 'first day of the UTC month';
 
-COMMENT ON COLUMN public.user_hour_months.hour IS 'hour of the day in the time zone of the user, 0 to 23';
+COMMENT ON COLUMN public.user_hour_months.week_hours IS 'hours with plays, ascending: 0 is the first of Monday, 167 the last of Sunday, in the time zone of the user';
 
-COMMENT ON COLUMN public.user_hour_months.play_count IS 'number of plays';
+COMMENT ON COLUMN public.user_hour_months.play_counts IS 'number of plays in each of the hours';
 
-COMMENT ON COLUMN public.user_hour_months.total_ms IS 'milliseconds heard';
+COMMENT ON COLUMN public.user_hour_months.total_ms IS 'milliseconds heard in each of the hours';
 
 CREATE TABLE public.user_hour_stats (
     user_id bigint NOT NULL,
@@ -1409,35 +1864,6 @@ COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard'
 
 COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
 
-CREATE TABLE public.user_track_months (
-    user_id bigint NOT NULL,
-    track_id bigint NOT NULL,
-    total_ms bigint NOT NULL,
-    last_played_at timestamp with time zone NOT NULL,
-    month date NOT NULL,
-    play_count integer NOT NULL,
-    first_played_at timestamp with time zone NOT NULL,
-    CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
-)
-PARTITION BY RANGE (month);
-
-COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats. One partition per UTC month.';
-
-COMMENT ON COLUMN public.user_track_months.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
-
-COMMENT ON COLUMN public.user_track_months.track_id IS 'tracks.id';
-
-COMMENT ON COLUMN public.user_track_months.total_ms IS 'milliseconds heard';
-
-COMMENT ON COLUMN public.user_track_months.last_played_at IS 'end of the latest play in the month';
-
-COMMENT ON COLUMN public.user_track_months.month IS 'first day of the UTC month';
-
-COMMENT ON COLUMN public.user_track_months.play_count IS 'number of plays';
-
-COMMENT ON COLUMN public.user_track_months.first_played_at IS 'end of the first play in the month';
-
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,
     track_id bigint NOT NULL,
@@ -1462,6 +1888,54 @@ COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
 COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
 
 COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
+
+CREATE VIEW public.user_weekday_hour_months AS
+ SELECT m.user_id,
+    m.month,
+    (((one.week_hour / 24) + 1))::smallint AS weekday,
+    (((one.week_hour)::integer % 24))::smallint AS hour,
+    one.play_count,
+    one.total_ms
+   FROM (public.user_hour_months m
+     CROSS JOIN LATERAL UNNEST(m.week_hours, m.play_counts, m.total_ms) one(week_hour, play_count, total_ms));
+
+COMMENT ON VIEW public.user_weekday_hour_months IS 'One row per user, UTC month, local weekday and hour in which the user played something.';
+
+COMMENT ON COLUMN public.user_weekday_hour_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_weekday_hour_months.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.user_weekday_hour_months.weekday IS 'ISO day of the week in the time zone of the user: 1 is Monday';
+
+COMMENT ON COLUMN public.user_weekday_hour_months.hour IS 'hour of the day in the time zone of the user, 0 to 23';
+
+COMMENT ON COLUMN public.user_weekday_hour_months.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_weekday_hour_months.total_ms IS 'milliseconds heard';
+
+CREATE TABLE public.user_weekday_hour_stats (
+    user_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    weekday smallint NOT NULL,
+    hour smallint NOT NULL,
+    CONSTRAINT user_weekday_hour_stats_hour_check CHECK (((hour >= 0) AND (hour <= 23))),
+    CONSTRAINT user_weekday_hour_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_weekday_hour_stats_total_ms_check CHECK ((total_ms > 0)),
+    CONSTRAINT user_weekday_hour_stats_weekday_check CHECK (((weekday >= 1) AND (weekday <= 7)))
+);
+
+COMMENT ON TABLE public.user_weekday_hour_stats IS 'One row per user, local weekday and hour in which the user ever played something: at most 168.';
+
+COMMENT ON COLUMN public.user_weekday_hour_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_weekday_hour_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_weekday_hour_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_weekday_hour_stats.weekday IS 'ISO day of the week in the time zone of the user: 1 is Monday';
+
+COMMENT ON COLUMN public.user_weekday_hour_stats.hour IS 'hour of the day in the time zone of the user, 0 to 23';
 
 CREATE TABLE public.user_year_top_tracks (
     user_id bigint NOT NULL,
@@ -1651,14 +2125,20 @@ ALTER TABLE ONLY public.track_searches
 ALTER TABLE ONLY public.tracks
     ADD CONSTRAINT tracks_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.user_album_stats
+    ADD CONSTRAINT user_album_stats_pkey PRIMARY KEY (user_id, album_id);
+
 ALTER TABLE ONLY public.user_artist_stats
     ADD CONSTRAINT user_artist_stats_pkey PRIMARY KEY (user_id, artist_id);
 
 ALTER TABLE ONLY public.user_hour_months
-    ADD CONSTRAINT user_hour_months_pkey PRIMARY KEY (user_id, month, hour);
+    ADD CONSTRAINT user_hour_months_pkey PRIMARY KEY (user_id, month);
 
 ALTER TABLE ONLY public.user_hour_stats
     ADD CONSTRAINT user_hour_stats_pkey PRIMARY KEY (user_id, hour);
+
+ALTER TABLE ONLY public.user_month_contexts
+    ADD CONSTRAINT user_month_contexts_pkey PRIMARY KEY (user_id, month);
 
 ALTER TABLE ONLY public.user_month_edges
     ADD CONSTRAINT user_month_edges_pkey PRIMARY KEY (user_id, month, track_id);
@@ -1674,6 +2154,9 @@ ALTER TABLE ONLY public.user_track_months
 
 ALTER TABLE ONLY public.user_track_stats
     ADD CONSTRAINT user_track_stats_pkey PRIMARY KEY (user_id, track_id);
+
+ALTER TABLE ONLY public.user_weekday_hour_stats
+    ADD CONSTRAINT user_weekday_hour_stats_pkey PRIMARY KEY (user_id, weekday, hour);
 
 ALTER TABLE ONLY public.user_year_top_tracks
     ADD CONSTRAINT user_year_top_tracks_pkey PRIMARY KEY (user_id, year, track_id);
@@ -1755,6 +2238,8 @@ CREATE INDEX tracks_merged ON public.tracks USING btree (merged_into) WHERE (mer
 CREATE UNIQUE INDEX tracks_provisional_key ON public.tracks USING btree (name_key, artist_key) WHERE ((spotify_id IS NULL) AND (merged_into IS NULL));
 
 CREATE UNIQUE INDEX tracks_spotify_id_key ON public.tracks USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
+
+CREATE INDEX user_album_stats_top ON public.user_album_stats USING btree (user_id, play_count DESC);
 
 CREATE INDEX user_artist_stats_artist_id_idx ON public.user_artist_stats USING btree (artist_id);
 
@@ -1845,6 +2330,9 @@ ALTER TABLE ONLY public.tracks
 ALTER TABLE ONLY public.tracks
     ADD CONSTRAINT tracks_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES public.tracks(id);
 
+ALTER TABLE ONLY public.user_album_stats
+    ADD CONSTRAINT user_album_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.user_artist_stats
     ADD CONSTRAINT user_artist_stats_artist_id_fkey FOREIGN KEY (artist_id) REFERENCES public.artists(id);
 
@@ -1857,6 +2345,9 @@ ALTER TABLE ONLY public.user_hour_months
 ALTER TABLE ONLY public.user_hour_stats
     ADD CONSTRAINT user_hour_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.user_month_contexts
+    ADD CONSTRAINT user_month_contexts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.user_month_edges
     ADD CONSTRAINT user_month_edges_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
@@ -1868,6 +2359,9 @@ ALTER TABLE ONLY public.user_time_bucket_stats
 
 ALTER TABLE ONLY public.user_track_stats
     ADD CONSTRAINT user_track_stats_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.user_weekday_hour_stats
+    ADD CONSTRAINT user_weekday_hour_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_year_top_tracks
     ADD CONSTRAINT user_year_top_tracks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -1,11 +1,13 @@
 """``myi import``: files and folders into the warehouse, right here and now."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from myi_pipelines.cli.app import app, complain, output, read_settings, warehouse_connection
+from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,11 +15,12 @@ if TYPE_CHECKING:
     from myi_pipelines.cli.import_run import ImportSummary
 
 INTERRUPTED = 130
+NOTES_SHOWN = 20
 
 
 @app.command("import", rich_help_panel="Start here")
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="ZIP or JSON files from Spotify, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files from Spotify (ZIP or JSON), or folders with such files.")],
     user: Annotated[str, typer.Option(help="Whose history it is. A new name makes a new listener.")],
     timezone: Annotated[
         str | None, typer.Option(help="An IANA time zone: days and hours are counted in it. Kept until changed.")
@@ -57,30 +60,39 @@ def import_(
 def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     from rich.table import Table
 
+    from myi_pipelines.warehouse.import_outcomes import OUTCOMES
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right")
     table.add_column(style="dim")
-    imported = summary.files - len(summary.problems)
-    remarks = [f"of {summary.files:,}"] if summary.problems else []
+    all_files = summary.imported_files + len(summary.problems)
+    remarks = [f"of {all_files:,}"] if summary.problems else []
     remarks += [f"{summary.known_files:,} imported before"] if summary.known_files else []
-    for name, value, remark in (
-        ("files", f"{imported:,}", ", ".join(remarks)),
-        ("rows read", f"{summary.total_rows:,}", ""),
-        ("landed", f"{summary.landed:,}", "new plays of any length"),
-        ("duplicate", f"{summary.duplicate:,}", "landed before"),
-        ("added", f"{summary.added:,}", "listening events"),
-        ("upgraded", f"{summary.upgraded:,}", "events known by an estimate until now"),
-        ("rejected", f"{sum(summary.rejected.values()):,}", _reasons(summary)),
-        ("months", f"{summary.months:,}", "touched"),
-        ("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"),
-    ):
-        table.add_row(name, value, remark)
+    if summary.passed_over_files:
+        remarks.append(f"{counted(summary.passed_over_files, 'other')} passed over")
+    not_read = {reason: rows for reason, rows in summary.rejected.items() if reason != "too_short"}
+    lines = [("files", f"{summary.imported_files:,}", ", ".join(remarks)), ("rows read", f"{summary.total_rows:,}", "")]
+    if summary.duplicate:
+        lines.append(("known before", f"{summary.duplicate:,}", "landed with another file, or repeated in this one"))
+    if not_read:
+        lines.append(("not read", f"{sum(not_read.values()):,}", _reasons(not_read)))
+    lines.append(("landed", f"{summary.landed:,}", "new rows" + (", of which:" if summary.outcomes else "")))
+    lines += [(f"  {name.replace('_', ' ')}", f"{rows:,}", OUTCOMES[name]) for name, rows in summary.outcomes.items()]
+    lines.append(("months", f"{summary.months:,}", "derived"))
+    lines.append(("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"))
+    for cells in lines:
+        table.add_row(*cells)
     console.print(
         f"[bold]{(len(summary.problems) and 'Partly imported') or 'Imported'}[/bold] for {user}", highlight=False
     )
     console.print(table)
+    for line in summary.notes[:NOTES_SHOWN]:
+        console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+    if len(summary.notes) > NOTES_SHOWN:
+        more = len(summary.notes) - NOTES_SHOWN
+        console.print(f"and {more:,} more notes; `myi jobs --notes JOB` shows those of one file", highlight=False)
 
 
-def _reasons(summary: "ImportSummary") -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in summary.rejected.items())
+def _reasons(rejected: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in rejected.items())

@@ -3,6 +3,7 @@
 What is done with the files is the job's business; here is what a person at the terminal sees of it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,13 +14,15 @@ from rich.console import Console
 from myi_pipelines.cli.foreground_run import run_job
 from myi_pipelines.cli.import_progress import shown
 from myi_pipelines.errors import InputError
-from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS
+from myi_pipelines.ingest.uploads.folder_files import files_below
+from myi_pipelines.ingest.uploads.landing_files import month_range
 from myi_pipelines.orchestration.instance.foreground import Done, ForegroundRun
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
-from myi_pipelines.sources.exports import ExportError, Limits, find_upload_files, open_upload
+from myi_pipelines.sources.exports import ExportError, Limits, no_history_among, open_upload, printable_name
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.import_outcomes import in_order, outcomes_of_jobs
 from myi_pipelines.warehouse.users import known_or_new_user
 
 
@@ -31,16 +34,24 @@ class ImportSummary(NamedTuple):
     """What an import did, as its materializations show it too."""
 
     run_id: str
-    files: int
+    imported_files: int
+    """Files that are in the warehouse, since now or before."""
     known_files: int
     """Files that were imported before."""
+    passed_over_files: int
+    """Files without history in folders that were given."""
     problems: list[str]
     """A line for each file that was not imported."""
+    notes: list[str]
+    """A line for each thing that was left out or looks odd."""
     total_rows: int
     landed: int
     """Rows that were new to ``imported_plays``."""
     duplicate: int
     rejected: Mapping[str, int]
+    """Rows that were not landed, and those too short to count, by reason."""
+    outcomes: Mapping[str, int]
+    """What became of the rows that landed: see ``import_outcomes.OUTCOMES``."""
     added: int
     upgraded: int
     months: int
@@ -54,11 +65,11 @@ class ImportSummary(NamedTuple):
     @property
     def has_done_something(self) -> bool:
         """Whether a file is in the warehouse, or plays of earlier ones became events."""
-        return len(self.problems) < self.files or self.added + self.upgraded > 0
+        return self.imported_files > 0 or self.added + self.upgraded > 0
 
     @property
     def exit_code(self) -> int:
-        """0 when every file is in the warehouse."""
+        """0 when every file that could hold plays is in the warehouse."""
         return 1 if self.problems else 0
 
 
@@ -73,47 +84,67 @@ def import_files(
     limits = Limits(
         max_members=settings.zip_max_members, max_ratio=settings.zip_max_ratio, max_bytes=settings.zip_max_bytes
     )
-    files, months = _survey(paths, limits, console)
+    files, months = _survey(paths, limits)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
         known = known_or_new_user(conn, user, timezone)
         invalidated = reporting.invalidated_range(conn, user_id=known.id)
         months += [month for month in (invalidated.first, invalidated.last) if month]
         with shown(console, conn, known.id):
-            done = _run(settings, files, known.name, months)
-    return _summary(done, len(files))
+            done = _run(settings, files, known.name, timezone, months)
+        outcomes: Counter[str] = Counter()
+        job_ids = done.metadata_of("imported_plays")["job_ids"]
+        for found in outcomes_of_jobs(conn, known.id, job_ids, settings.min_play_ms, months).values():
+            outcomes.update(found)
+    return _summary(done, in_order(outcomes))
 
 
-def _survey(paths: Sequence[Path], limits: Limits, console: Console) -> tuple[list[Path], list[date]]:
-    """The files to import and the months that they may hold. In folders, files without history are passed over."""
-    files: list[Path] = []
+def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[date]]:
+    """The files and folders to import, each once, and the months that they may hold.
+
+    Raises NothingToImport when there is no such file or folder, or no file in the folders that could be a history.
+    """
     months: list[date] = []
+    others: list[Path] = []
+    could_be_history = False
     for path in paths:
         if not path.exists():
             raise NothingToImport(f"{path}: there is no such file or folder; nothing was imported")
-        for file in find_upload_files([path]):
+        if not path.is_dir():
+            could_be_history = True
+            months += month_range(path, limits) or ()
+            continue
+        for file in files_below(path, on_error=_refuse).files:
             try:
                 with open_upload(file, limits) as upload:
                     months += upload.month_range() or ()
-            except NOT_EXPORTS as error:
-                if path.is_dir():
-                    console.print(f"passed over: {error}", style="dim", markup=False, highlight=False)
-                    continue
-            except ExportError:
-                pass  # the run says what is wrong, and keeps it in import_jobs
-            files.append(file.absolute())
-    if not files:
-        raise NothingToImport(
-            f"{', '.join(map(str, paths))}: no history found; name the ZIP that Spotify sent, a JSON file of it or a "
-            "folder with such files"
-        )
-    return list(dict.fromkeys(files)), months
+            except ExportError as error:
+                if error.is_no_history:
+                    others.append(file.relative_to(path))
+                    continue  # the run passes it over
+            could_be_history = True  # the run says what is wrong, and keeps it in import_jobs
+    if not could_be_history:
+        names = [printable_name(str(other)) for other in others]
+        raise NothingToImport(str(no_history_among(", ".join(map(str, paths)), names)))
+    return _each_once(paths), months
 
 
-def _run(settings: Settings, files: Sequence[Path], user: str, months: list[date]) -> Done:
+def _each_once(paths: Sequence[Path]) -> list[Path]:
+    """Paths without those that lie in a folder which is given, too."""
+    given = {path.resolve(): path.absolute() for path in paths}
+    folders = {path for path in given if path.is_dir()}
+    return [path for resolved, path in given.items() if folders.isdisjoint(resolved.parents)]
+
+
+def _refuse(error: OSError) -> None:
+    reason = (error.strerror or type(error).__name__).lower()
+    raise NothingToImport(f"{error.filename}: cannot be read ({reason}); nothing was imported") from error
+
+
+def _run(settings: Settings, files: Sequence[Path], user: str, timezone: str | None, months: Sequence[date]) -> Done:
     from myi_pipelines.orchestration.jobs import import_config, import_history, import_tags
     from myi_pipelines.orchestration.partitions import range_tags
 
-    config = import_config(user, [str(file) for file in files])
+    config = import_config(user, [str(file) for file in files], timezone)
     tags = {
         **import_tags(user, [file.name for file in files]),
         **range_tags(months or [datetime.now(UTC).date()]),
@@ -121,23 +152,27 @@ def _run(settings: Settings, files: Sequence[Path], user: str, months: list[date
     return run_job(settings, ForegroundRun(import_history.name, config, tags, "the import"))
 
 
-def _summary(done: Done, files: int) -> ImportSummary:
+def _summary(done: Done, outcomes: Mapping[str, int]) -> ImportSummary:
     landing = done.metadata_of("imported_plays")
     events = done.metadata_of("listening_events")
-    problems: list[str] = []
+    lines: dict[str, list[str]] = {"problems": [], "notes": []}
     for check in done.result.get_asset_check_evaluations():
-        if "problems" in check.metadata:
-            lines: Any = check.metadata["problems"].value
-            problems += lines
+        for name, found in lines.items():
+            if name in check.metadata:
+                more: Any = check.metadata[name].value
+                found += more
     return ImportSummary(
         run_id=done.result.run_id,
-        files=files,
+        imported_files=landing["files_landed"] + landing["files_known"],
         known_files=landing["files_known"],
-        problems=problems,
+        passed_over_files=landing["files_passed_over"],
+        problems=lines["problems"],
+        notes=lines["notes"],
         total_rows=landing["total_rows"],
         landed=landing["added_rows"],
         duplicate=landing["duplicate_rows"],
         rejected=landing["rejected"],
+        outcomes=outcomes,
         added=events["run_added"],
         upgraded=events["run_upgraded"],
         months=events["run_months"],

@@ -10,6 +10,7 @@ from rich.markup import escape
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from rich.table import Table
@@ -74,6 +75,10 @@ def jobs(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing, until Ctrl-C.")] = False,
     user: Annotated[str | None, typer.Option(help="Only this listener's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    notes: Annotated[
+        int | None,
+        typer.Option(metavar="JOB", help="What became of this job's rows, and what was left out or looks odd."),
+    ] = None,
 ) -> None:
     """Show import jobs: what was read, added, already there, rejected and why.
 
@@ -82,18 +87,29 @@ def jobs(
       myi jobs --watch
 
       myi jobs --user anna --limit 5
+
+      myi jobs --notes 12
     """
     from rich.live import Live
 
-    from myi_pipelines.warehouse.import_jobs import list_jobs
+    from myi_pipelines.warehouse.import_jobs import find_job, list_jobs
+    from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
     from myi_pipelines.warehouse.users import known_user
 
-    with warehouse_connection(read_settings()) as conn:
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        if notes is not None:
+            job = find_job(conn, notes)
+            user_id = known_user(conn, job.user).id
+            _show_notes(job, outcomes_of_jobs(conn, user_id, [job.id], settings.min_play_ms).get(job.id, {}))
+            return
         if user is not None:
             user = known_user(conn, user).name
         if not watch:
             found = list_jobs(conn, user=user, limit=limit)
             output().print(_jobs_table(found)) if found else note("no import yet")
+            if with_notes := next((job.id for job in found if job.notes), None):
+                note(f"`myi jobs --notes {with_notes}` shows the notes of job {with_notes}")
             return
         try:
             with Live(console=output(), auto_refresh=False) as live:
@@ -105,9 +121,12 @@ def jobs(
 
 
 def _jobs_table(found: "list[ImportJob]") -> "Table":
-    table = _table("file", "user", "status", ">rows", ">added", ">known", "rejected", "started", ">took")
+    table = _table(
+        ">job", "file", "user", "status", ">rows", ">added", ">known", "rejected", ">notes", "started", ">took"
+    )
     for job in found:
         table.add_row(
+            str(job.id),
             escape(job.file_name),
             escape(job.user),
             _status(job),
@@ -115,12 +134,24 @@ def _jobs_table(found: "list[ImportJob]") -> "Table":
             f"{job.added_rows:,}",
             f"{job.duplicate_rows:,}",
             escape(job.error_message or _reasons(job.rejected)),
+            str(len(job.notes) or ""),
             _when(job.started_at or job.created_at),
             f"{(job.completed_at - job.started_at).total_seconds():.1f} s"
             if job.completed_at and job.started_at
             else "",
         )
     return table
+
+
+def _show_notes(job: "ImportJob", outcomes: "Mapping[str, int]") -> None:
+    from myi_pipelines.warehouse.import_outcomes import OUTCOMES
+
+    console = output()
+    console.print(_jobs_table([job]))
+    for outcome, rows in outcomes.items():
+        console.print(f"{rows:>12,} {outcome.replace('_', ' ')}: {OUTCOMES[outcome]}", highlight=False)
+    for line in job.notes or ["Nothing was left out, and nothing looks odd."]:
+        console.print(line if not job.notes else f"note: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _reasons(rejected: dict[str, int]) -> str:

@@ -30,16 +30,28 @@ from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, in
 FROM_EVENTS = {
     "user_track_months": "track_months",
     "user_hour_months": "hour_months",
+    "user_month_contexts": "month_contexts",
     "user_time_bucket_stats": "buckets",
     "user_month_edges": "month_edges",
 }
 FROM_MONTHS = {
     "user_track_stats": "tracks",
     "user_artist_stats": "artists",
+    "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
+    "user_weekday_hour_stats": "weekday_hours",
     "user_hour_stats": "hours",
     "users": "totals",
 }
+REWRITTEN = (
+    "verify/rewrite_tracks",
+    "verify/rewrite_artists",
+    "verify/rewrite_albums",
+    "stats/weekday_hours",
+    "stats/hours",
+    "stats/totals",
+)
+"""Statements that set all-time rows to the sums of their months or tracks."""
 
 
 class User(NamedTuple):
@@ -126,7 +138,7 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), *(shared(Lock.MONTH, month) for month in months))
         acquire(conn, exclusive(Lock.USER, user_id), shared(Lock.CATALOG_LINKS))
-        for name in ("verify/rewrite_tracks", "verify/rewrite_artists", "stats/hours", "stats/totals"):
+        for name in REWRITTEN:
             conn.execute(statement(name), {"user_id": user_id, "user_ids": [user_id]})
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}

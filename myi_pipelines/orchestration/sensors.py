@@ -12,6 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus, SensorEvaluationContext
 
 from myi_pipelines.ingest.uploads import waiting_files
 from myi_pipelines.ingest.uploads.landing_files import month_range
+from myi_pipelines.ingest.uploads.waiting_files import Dropped
 from myi_pipelines.orchestration.failure_notices import failure_notices
 from myi_pipelines.orchestration.instance.active_runs import end_dead_runs, under_way
 from myi_pipelines.orchestration.jobs import (
@@ -33,6 +34,7 @@ from myi_pipelines.warehouse.users import InvalidUserName, known_or_new_user
 
 FILES_KEY_TAG = "myi/files_key"
 FILES_A_RUN = 200
+"""A run gets no more files once it has so many. A folder is not divided."""
 USERS_A_TICK = 20
 SECONDS_FOR_RANGES = 25
 """A tick is cut off after 60 s, so files that are looked at later count as holding any month."""
@@ -61,18 +63,23 @@ def uploads_sensor(
     inbox = waiting_files.scan(
         uploads_folder.path, settle_seconds=uploads_folder.settle_seconds, now=datetime.now(UTC).timestamp()
     )
+    waiting_files.explain_misplaced(uploads_folder.path, inbox.misplaced)
     reasons = [_misplaced(uploads_folder.path, path) for path in inbox.misplaced]
     if inbox.unsettled:
         reasons.append(f"{_files(inbox.unsettled)} only just changed and may still be written to.")
+    if inbox.downloads:
+        many = len(inbox.downloads) > 1
+        by_name = "are left alone: by their names, they are" if many else "is left alone: by its name, it is"
+        reasons.append(f"{_files(inbox.downloads)} {by_name} still being downloaded.")
     requests: list[dg.RunRequest] = []
     if inbox.waiting:
         ranges = _Ranges(uploads_folder, time.monotonic() + SECONDS_FOR_RANGES)
         busy = {record.dagster_run.tags.get(USER_TAG) for record in under_way(context.instance)}
         with warehouse.connection() as conn:
-            for folder, files in sorted(inbox.waiting.items()):
+            for folder, dropped in sorted(inbox.waiting.items()):
                 if len(requests) == USERS_A_TICK:
                     break
-                answer = _answer(context.instance, conn, ranges, _Waiting(folder, files[:FILES_A_RUN], busy))
+                answer = _answer(context.instance, conn, ranges, _Waiting(folder, _for_one_run(dropped), busy))
                 if isinstance(answer, str):
                     reasons.append(answer)
                 else:
@@ -97,44 +104,54 @@ class _Ranges(NamedTuple):
         return month_range(path, self.folder.limits) or ()
 
 
+def _for_one_run(dropped: Sequence[Dropped]) -> Sequence[Dropped]:
+    """The first of the files and folders, so many that they have enough files for a run."""
+    files = 0
+    for number, one in enumerate(dropped, 1):
+        files += len(one.files)
+        if files >= FILES_A_RUN:
+            return dropped[:number]
+    return dropped
+
+
 class _Waiting(NamedTuple):
-    """The files that wait in one folder of the uploads."""
+    """The files and folders that wait in one folder of the uploads."""
 
     folder: str
-    files: Sequence[Path]
+    dropped: Sequence[Dropped]
     busy: Set[str | None]
     """Users for whom a run is under way, or just requested: several folders may mean one user."""
 
 
 def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, waiting: _Waiting) -> Answer:
-    """The run that imports a folder's files, or why there is none now."""
+    """The run that imports what waits in a folder, or why there is none now."""
+    paths = [one.path for one in waiting.dropped]
     try:
         user_id, user = known_or_new_user(conn, waiting.folder)
     except InvalidUserName as error:
         return f"{ranges.folder.path.name}/{waiting.folder}: {error}. Rename the folder."
-    files = waiting.files
     if user in waiting.busy:
-        return f"{user}: {_files(files)} wait until the run under way has ended."
-    key = waiting_files.fingerprint(files)
+        return f"{user}: {_files(paths)} wait until the run under way has ended."
+    key = waiting_files.fingerprint([file for one in waiting.dropped for file in one.files])
     earlier = instance.get_run_records(dg.RunsFilter(tags={FILES_KEY_TAG: key}))
     attempt = len(earlier) + 1
     if attempt > RUNS_A_FILE_SET:
         return (
-            f"{user}: {_files(files)} still lie there after {len(earlier)} runs; look into the last one, "
+            f"{user}: {_files(paths)} still lie there after {len(earlier)} runs; look into the last one, "
             f"{earlier[0].dagster_run.run_id}, for the reason, then put the files in again (`touch` is enough)."
         )
     last_ended = max((record.end_time or record.update_timestamp.timestamp() for record in earlier), default=0.0)
     wait = SECONDS_BEFORE_RUN[attempt - 1] - (datetime.now(UTC).timestamp() - last_ended)
     if earlier and wait > 0:
-        return f"{user}: {_files(files)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
-    names = [path.name for path in files]
+        return f"{user}: {_files(paths)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
+    names = [path.name for path in paths]
     invalidated = reporting.invalidated_range(conn, user_id=user_id)
-    months = [month for path in files for month in ranges.months(path)] + [
+    months = [month for one in waiting.dropped for file in one.files for month in ranges.months(file)] + [
         m for m in (invalidated.first, invalidated.last) if m
     ]
     return dg.RunRequest(
         run_key=f"{key}-{attempt}",
-        run_config=import_config(user, [str(path) for path in files]),
+        run_config=import_config(user, [str(path) for path in paths]),
         tags={
             **import_tags(user, names),
             **range_tags(months or [datetime.now(UTC).date()]),

@@ -31,8 +31,9 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
 
     A payload takes precedence over exports. Of several names in exports, the one that was played last counts. So the
     order of imports and calls does not matter. A provisional row, which is known by name only, gets its id and keeps
-    its key, or it is merged into the row that has the id. If the artists of a track change, the artist statistics of
-    its users change in the same transaction. If two tracks become one, the user-months with them are invalidated.
+    its key, or it is merged into the row that has the id. If the artists or the album of a track change, the
+    statistics of its users by artist or album change in the same transaction. If two tracks become one, the user-months
+    with them are invalidated.
 
     Do not call it inside a transaction: it takes locks of users after that of the catalog.
     """
@@ -69,9 +70,12 @@ def _sync(conn: Connection) -> CatalogCounts:
         tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
+        changed_albums = _write(conn, "changed_albums")
         tracks += fetch_scalar(conn, statement("catalog/rename"), {"match_window": MATCH_WINDOW})
         if has_archive:
             conn.execute(statement("catalog/invalidate_archived_renames"), {"match_window": MATCH_WINDOW})
+        if changed_albums:
+            _move_to_albums(conn)
         credited = _credit(conn, has_payloads=has_payloads)
         if has_hidden:
             ensure_partitions_visible(conn, USER_TRACK_MONTHS)
@@ -110,6 +114,16 @@ def _merge(conn: Connection) -> None:
     conn.execute(statement("catalog/invalidate_archived_account_data"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/invalidate_hidden_merges"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/merge"))
+
+
+def _move_to_albums(conn: Connection) -> None:
+    """Update album statistics of tracks that are on another album now."""
+    acquire(conn, exclusive(Lock.CATALOG_LINKS))
+    conn.execute(statement("stats/workspace"))
+    conn.execute("TRUNCATE touched_albums")
+    conn.execute(statement("catalog/realbum"))
+    conn.execute("ANALYZE touched_albums")
+    conn.execute(statement("stats/albums"), {"user_id": None})
 
 
 def _credit(conn: Connection, *, has_payloads: bool) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from myi_pipelines.errors import BusyError
+from myi_pipelines.errors import BusyError, InputError
+from myi_pipelines.text import shortened
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, release, try_until_released
 from myi_pipelines.warehouse.database.statements import statement
@@ -36,6 +37,8 @@ class ImportJob(NamedTuple):
     duplicate_rows: int
     rejected: dict[str, int]
     error_message: str | None
+    notes: list[str]
+    """A line for each thing that was left out or looks odd."""
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -63,10 +66,29 @@ class JobInProgress(BusyError):
     """Another process is landing the same file now."""
 
 
+class UnknownJob(InputError, LookupError):
+    """There is no import job of a number."""
+
+
+NOTES_AT_MOST = 50
+LONGEST_NOTE = 500
+
+
 def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> list[ImportJob]:
     """The latest import jobs, newest first."""
     with conn.cursor(row_factory=class_row(ImportJob)) as cursor:
-        return cursor.execute(statement("import_jobs/list"), {"user": user, "limit": limit}).fetchall()
+        parameters = {"user": user, "job_id": None, "limit": limit}
+        return cursor.execute(statement("import_jobs/list"), parameters).fetchall()
+
+
+def find_job(conn: Connection, job_id: int) -> ImportJob:
+    """The import job of a number. Raises UnknownJob."""
+    with conn.cursor(row_factory=class_row(ImportJob)) as cursor:
+        parameters = {"user": None, "job_id": job_id, "limit": 1}
+        job = cursor.execute(statement("import_jobs/list"), parameters).fetchone()
+    if job is None:
+        raise UnknownJob(f"there is no import job {job_id}; `myi jobs` lists them")
+    return job
 
 
 class OpenedJob(NamedTuple):
@@ -120,12 +142,41 @@ def report_progress(conn: Connection, job_id: int, *, rows: int, bytes_read: int
     )
 
 
-def complete_job(conn: Connection, job_id: int, counts: Counts, *, rejected: Mapping[str, int]) -> None:
+def complete_job(
+    conn: Connection, job_id: int, counts: Counts, *, rejected: Mapping[str, int], notes: Sequence[str]
+) -> None:
     """PROCESSING → COMPLETED, in the transaction that lands the file."""
     conn.execute(
         statement("import_jobs/complete"),
-        {"job_id": job_id, **counts._asdict(), "rejected": Jsonb(dict(rejected)), "reader": READER},
+        {
+            "job_id": job_id,
+            **counts._asdict(),
+            "rejected": Jsonb(dict(rejected)),
+            "notes": bounded(notes),
+            "reader": READER,
+        },
     )
+
+
+def add_notes(conn: Connection, job_id: int, notes: Sequence[str]) -> None:
+    """Add notes to those of a job, as far as there is room."""
+    conn.execute(
+        statement("import_jobs/add_notes"),
+        {"job_id": job_id, "notes": bounded(notes), "notes_at_most": NOTES_AT_MOST},
+    )
+
+
+def bounded(notes: Sequence[str]) -> list[str]:
+    """As many notes as a job may have, each one line of limited length; the last one counts those that are left out.
+
+    >>> len(bounded(["a\\nb"] * 60)), bounded(["a\\nb"] * 60)[-1]
+    (50, 'and 11 more notes like these')
+    """
+    kept = [shortened(note.replace("\0", ""), LONGEST_NOTE) for note in notes]
+    if len(kept) > NOTES_AT_MOST:
+        more = len(kept) - (NOTES_AT_MOST - 1)
+        kept[NOTES_AT_MOST - 1 :] = [f"and {more:,} more notes like these"]
+    return kept
 
 
 def fail_job(conn: Connection, job_id: int, message: str) -> None:

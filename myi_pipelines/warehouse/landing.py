@@ -55,6 +55,9 @@ NAMES_BUFFERED_AT_MOST = 16_000
 """Names of tracks and contexts that wait until a COPY of plays ends. The limit keeps memory flat."""
 
 
+_READ_BEFORE = "was imported by an earlier version, which left out some of what it tells; so it was read again"
+
+
 class Landed(NamedTuple):
     """The outcome of one upload."""
 
@@ -70,6 +73,8 @@ class Landed(NamedTuple):
     months: list[date]
     """Months in which rows were added."""
     seconds: float
+    notes: list[str]
+    """A line for each thing that was left out or looks odd."""
 
 
 class PolledPlay(NamedTuple):
@@ -96,12 +101,12 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     conn, status_conn = session.conn, session.helpers[0]
     job_id, is_done, was_read_before = import_jobs.open_job(status_conn, upload)
     if is_done:
-        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began)
-    if was_read_before:
-        session.on_note(f"{upload.name}: was imported by an earlier version, which left out some of what it tells")
+        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began, [])
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
+                if was_read_before:
+                    staging.notes.append(f"{upload.name}: {_READ_BEFORE}")
                 _stage(session, staging, job_id, batches)
                 _restore_arriving_months(session, upload.user_id, staging.months)
                 months, parallel_steps = _land_staged(session, pool, upload.user_id, job_id, staging)
@@ -120,13 +125,15 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     added = sum(months.values())
     return Landed(
         job_id, False, staging.rows, added, staging.plays - added, dict(staging.rejected), staging.cleaned,
-        sorted(months), time.monotonic() - began,
+        sorted(months), time.monotonic() - began, import_jobs.bounded(staging.notes),
     )  # fmt: skip
 
 
 def _stage(session: Session, staging: _Staging, job_id: int, batches: Iterable[PackedBatch]) -> None:
     """Copy the batches into the temporary tables, and report how far the job is."""
     last_report_at = -math.inf
+    for note in staging.notes:
+        session.on_note(note)
     for batch in batches:
         staging.add(batch)
         for note in batch.notes:
@@ -161,7 +168,7 @@ def _land_staged(
         conn.execute(statement("landing/arriving_plays"))
         months = _land_arriving(conn, user_id, job_id, arriving)
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
-        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected)
+        import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected, notes=staging.notes)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
     return months, parallel_steps
 
@@ -220,6 +227,7 @@ class _Staging:
         self.months: set[date] = set()
         self.cleaned = 0
         self.rejected: Counter[str] = Counter()
+        self.notes: list[str] = []
         self._copying = ExitStack()
         self._copy: Copy | None = None
         self._tracks = bytearray()
@@ -249,6 +257,7 @@ class _Staging:
         self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
+        self.notes += batch.notes
         if self._names > NAMES_BUFFERED_AT_MOST:
             self.settle()
 

@@ -40,6 +40,16 @@ class TopArtist(NamedTuple):
     hours: float
 
 
+class TopAlbum(NamedTuple):
+    """One line of a user's top albums."""
+
+    user: str
+    album: str
+    artist: str
+    play_count: int
+    hours: float
+
+
 class ListedTop(NamedTuple):
     """One line of Spotify's own list over four weeks."""
 
@@ -142,6 +152,12 @@ def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list
     """The most played artists of each of some users."""
     rows = conn.execute(statement("reporting/top_artists"), {"user_ids": list(user_ids), "each": each})
     return [TopArtist(*row) for row in rows]
+
+
+def top_albums(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopAlbum]:
+    """The most played albums of each of some users."""
+    rows = conn.execute(statement("reporting/top_albums"), {"user_ids": list(user_ids), "each": each})
+    return [TopAlbum(*row) for row in rows]
 
 
 def spotify_top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[ListedTop]:

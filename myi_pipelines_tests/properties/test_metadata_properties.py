@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, product
 from typing import Any, TypeAlias
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 from myi_pipelines_tests.support import reference
@@ -173,6 +174,8 @@ class Home:
 
     def check_invariants(self) -> None:
         assert [str(violation) for violation in invariants.check(self.warehouse.conn, self.ids)] == []
+        for name, user_id in product(("verify/artists", "verify/albums"), self.ids):
+            assert self.warehouse.conn.execute(statement(name), {"user_id": user_id}).fetchall() == [], name
 
     def settle(self) -> None:
         self.warehouse.settle(self.ids)

@@ -168,18 +168,18 @@ class Catalog(NamedTuple):
         artist = self.tracks[track].artist if track in self.tracks else None
         return [] if artist is None else [self.metadata.artist_called(artist)]
 
+    def album(self, track: TrackKey) -> AlbumKey | None:
+        """The album of a track: an id where Spotify told of it, else whichever answers to the exports' names."""
+        if "album" in (told := self.told(track)):
+            return str(told["album"]["id"])
+        if track not in self.tracks or (album := self.tracks[track].album) is None:
+            return None
+        artist = self.tracks[track].artist
+        return self.metadata.album_called(album, artist) or (key(album), None if artist is None else key(artist))
+
     def artist_name(self, artist: str) -> str:
         known = self.metadata.named("artist")
         return str(known[artist]["name"]) if artist in known else self.artists[artist]
-
-    def album(self, track: TrackKey) -> "AlbumKey | None":
-        """The album of a track: its id where Spotify told of it, else the names in exports."""
-        if "album" in (told := self.told(track)):
-            return str(told["album"]["id"])
-        name, artist = (self.tracks[track].album, self.tracks[track].artist) if track in self.tracks else (None, None)
-        if name is None:
-            return None
-        return self.metadata.album_called(name, artist) or (key(name), artist and key(artist))
 
     def shown(self, track: TrackKey) -> ShownTrack:
         """The names of a track, its artists and album: Spotify's, else each in the spelling that was played last."""
@@ -231,11 +231,12 @@ class Tables(NamedTuple):
     events: dict[EventKey, Event]
     track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
-    artist_stats: dict[str, Totals]
+    artist_stats: dict[str, TrackStats]
     year_top_tracks: dict[int, TopTracks]
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
     totals: Totals
+    album_stats: dict[AlbumKey | None, TrackStats]
 
 
 class Correction(NamedTuple):
@@ -559,7 +560,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if play.ms_played is None:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
-            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=False))
+            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 
@@ -604,9 +605,6 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
     for row in extended:
         before[row] = max((end for end in ends if end < row.played_at), default=datetime.min.replace(tzinfo=UTC))
 
-    def of_song(apart: Callable[[Shown, Row], timedelta | None]) -> Apart:
-        return lambda play, row: apart(play, row) if play.song == row.song else None
-
     def within(moment: Callable[[Row], datetime | None]) -> Apart:
         def apart(play: Shown, row: Row) -> timedelta | None:
             instant = moment(row)
@@ -625,47 +623,40 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
 
     def since_the_row_before(play: Shown, row: Row) -> timedelta | None:
         waited = row.played_at - play.played_at
-        return waited if before[row] < play.played_at <= row.played_at and waited <= timedelta(days=1) else None
+        is_after = before[row] < play.played_at + TOLERANCE
+        return waited if is_after and timedelta(0) <= waited <= timedelta(days=1) else None
 
     def nameless_end(play: Shown, row: Row) -> timedelta | None:
         is_shown = play.is_nameless and row.ms_played >= SHOWN_FROM_MS
         return within(lambda row: row.played_at)(play, row) if is_shown else None
 
-    passes: list[tuple[Sequence[Row], Callable[[Row], datetime], Apart, bool]] = [
-        (extended, lambda row: row.played_at, of_song(within(lambda row: row.played_at)), False),
-        (extended, lambda row: row.started_at or row.played_at, of_song(within(lambda row: row.started_at)), False),
-        (
-            extended,
-            lambda row: row.played_at - row.length,
-            of_song(within(lambda row: row.played_at - row.length)),
-            False,
-        ),
-        (
-            extended,
-            lambda row: row.stopped_at,
-            of_song(within(lambda row: row.stopped_at if row.stopped_at != row.played_at else None)),
-            False,
-        ),
-        (account, lambda row: row.played_at, of_song(outside_minute(lambda row: timedelta(0))), False),
-        (account, lambda row: row.played_at - row.length, of_song(outside_minute(lambda row: row.length)), True),
-        (extended, lambda row: row.played_at, of_song(since_the_row_before), False),
-        (extended, lambda row: row.played_at, nameless_end, False),
+    of_extended = [
+        within(lambda row: row.played_at),
+        within(lambda row: row.started_at),
+        within(lambda row: row.played_at - row.length),
+        since_the_row_before,
+    ]
+    of_upload = [within(lambda row: row.stopped_at if row.stopped_at != row.played_at else None)]
+    of_account = [outside_minute(lambda row: timedelta(0)), outside_minute(lambda row: row.length)]
+    passes: list[tuple[Sequence[Row], Callable[[Row], datetime], Sequence[Apart]]] = [
+        (extended, lambda row: row.played_at, of_extended),
+        (extended, lambda row: row.stopped_at, of_upload),
+        (account, lambda row: row.played_at, of_account),
+        (extended, lambda row: row.played_at, [nameless_end]),
     ]
     pairs: dict[Shown, tuple[Row, bool]] = {}
-    for rows, moment, apart, by_start in passes:
+    for rows, moment, ways in passes:
         taken = {row for row, _ in pairs.values()}
         left_shown = sorted((play for play in shown if play not in pairs), key=lambda play: (play.played_at, by(play)))
         left_rows = sorted(
             (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row), row.names)
         )
-        songs: list[SongKey | None] = [None]
-        if apart is not nameless_end:
-            songs = list({play.song for play in left_shown})
+        songs: list[SongKey | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
             some_shown = [play for play in left_shown if song in (None, play.song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
-            for play, row in best_pairs(some_shown, some_rows, apart):
-                pairs[play] = row, by_start
+            for play, row, way in best_pairs(some_shown, some_rows, ways):
+                pairs[play] = row, ways is of_account and way == 1
     return pairs
 
 
@@ -673,21 +664,26 @@ def by(one: Shown | Row) -> str:
     return str(one.track)
 
 
-def best_pairs(shown: Sequence[Shown], rows: Sequence[Row], apart: Apart) -> list[tuple[Shown, Row]]:
+def best_pairs(shown: Sequence[Shown], rows: Sequence[Row], ways: Sequence[Apart]) -> list[tuple[Shown, Row, int]]:
     """'One to one, order-preserving, as many as possible, nearest first': of all ways to pair, looked at one by one."""
 
     @cache
-    def best(first_shown: int, first_row: int) -> tuple[int, timedelta, tuple[tuple[int, int], ...]]:
-        if first_shown == len(shown) or first_row == len(rows):
-            return 0, timedelta(0), ()
-        ways = [best(first_shown + 1, first_row), best(first_shown, first_row + 1)]
-        distance = apart(shown[first_shown], rows[first_row])
-        if distance is not None:
-            unpaired, total_distance, pairs = best(first_shown + 1, first_row + 1)
-            ways.append((unpaired - 1, total_distance + distance, ((first_shown, first_row), *pairs)))
-        return min(ways)
+    def cost(one: int, other: int) -> tuple[int, timedelta] | None:
+        found = (apart(shown[one], rows[other]) for apart in ways)
+        return next(((way, distance) for way, distance in enumerate(found) if distance is not None), None)
 
-    return [(shown[one], rows[other]) for one, other in best(0, 0)[2]]
+    @cache
+    def best(first_shown: int, first_row: int) -> tuple[int, int, timedelta, tuple[tuple[int, int], ...]]:
+        if first_shown == len(shown) or first_row == len(rows):
+            return 0, 0, timedelta(0), ()
+        choices = [best(first_shown + 1, first_row), best(first_shown, first_row + 1)]
+        if pair := cost(first_shown, first_row):
+            unpaired, total_way, total_distance, pairs = best(first_shown + 1, first_row + 1)
+            here = (first_shown, first_row), *pairs
+            choices.append((unpaired - 1, total_way + pair[0], total_distance + pair[1], here))
+        return min(choices)
+
+    return [(shown[one], rows[other], (cost(one, other) or (0,))[0]) for one, other in best(0, 0)[3]]
 
 
 def told_apart(desired: Iterable[Desired]) -> Conformed:
@@ -771,7 +767,10 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
             for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
         },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
-        artist_stats=totals(events, lambda event: catalog.credits(event.track)),
+        artist_stats={
+            artist: track_stats(plays)
+            for artist, plays in grouped(events, lambda event: catalog.credits(event.track)).items()
+        },
         year_top_tracks={
             year: top_tracks(totals(plays, lambda play: [play.track]))
             for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
@@ -782,6 +781,9 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         },
         hour_stats=totals(events, lambda event: [event.played_at.astimezone(zone).hour]),
         totals=total(events),
+        album_stats={
+            album: track_stats(plays) for album, plays in grouped(events, lambda e: [catalog.album(e.track)]).items()
+        },
     )
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 
 ZONES = ("UTC", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "Europe/London", "America/New_York")
@@ -46,7 +46,9 @@ class Listener(NamedTuple):
 def described(play: Play) -> str:
     told = f", told {play.stopped_at:%F %T}" if play.stopped_at != play.played_at else ""
     track = f"{(play.track.spotify_id or '-')[-1]} {play.track.name!r} by {play.track.artist!r} on {play.track.album!r}"
-    return f"{track}: {play.played_at:%F %T} {play.ms_played} ms{told}"
+    offline = ", offline" if play.context is not None and play.context.offline else ""
+    fuller = ", fuller" if play.context == FULLER else ""
+    return f"{track}: {play.played_at:%F %T.%f} {play.ms_played} ms, {play.elapsed_s} s{told}{offline}{fuller}"
 
 
 def renamed(track: Track, tag: str) -> Track:
@@ -89,6 +91,7 @@ ACCOUNT_TRACKS = (
 POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 
 CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
+FULLER = CONTEXT._replace(skipped=False)
 OFFLINE = CONTEXT._replace(offline=True)
 ACCOUNT = None
 
@@ -184,7 +187,10 @@ def narrow_scenes(draw: st.DrawFn) -> Scene:
 
 gaps = st.one_of(st.integers(0, 4), st.integers(-5, 4), st.just(-400))  # seconds; the clocks of devices overlap
 delays = st.sampled_from(tuple(timedelta(seconds=s) for s in (1, 59, 3_600, 86_400, 20 * 86_400)))
-milliseconds_off = st.sampled_from((0, 1, -1, 2_999, 3_000, 3_001, -3_000, -3_001)) | st.integers(-4_000, 4_000)
+milliseconds_off = st.sampled_from((0, 1, -1, 7_500, 14_999, 15_000, 15_001, -14_999, -15_000, -15_001)) | st.integers(
+    -4_000, 4_000
+)
+pauses = st.sampled_from((0, 0, 2, 240, 3_000))  # seconds
 
 
 @st.composite
@@ -204,17 +210,43 @@ def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
 
 @st.composite
 def extended_plays(draw: st.DrawFn, scene: Scene) -> list[Play]:
-    """Sessions, with plays heard offline and told later, another track at the same second, and corrected lengths."""
+    """Sessions, with what real exports have besides: see `further_rows`."""
     plays = [play for session in draw(st.lists(sessions(scene), max_size=4)) for play in session]
     for play in draw(some_of(plays)):
-        kind = draw(st.sampled_from(("offline", "same second", "near duplicate")))
-        if kind == "offline":
-            plays.append(play._replace(context=OFFLINE, stopped_at=play.played_at + draw(delays)))
-        elif kind == "same second":
-            plays.append(play._replace(track=draw(st.sampled_from(scene.tracks))))
-        else:
-            plays.append(play._replace(ms_played=draw(scene.lengths)))
+        plays += draw(further_rows(scene, play))
     return plays
+
+
+@st.composite
+def further_rows(draw: st.DrawFn, scene: Scene, play: Play) -> list[Play]:
+    """Rows like one, as Spotify exports them: told later, told twice, in a batch without a clock, or as downloads of
+    another date tell it."""
+    length = play.ms_played or 0
+    match draw(st.sampled_from(("offline", "undated", "same second", "near duplicate", "paused", "doubled", "fuller"))):
+        case "offline":
+            stopped_at = play.played_at + draw(delays)
+            return [play._replace(context=OFFLINE, stopped_at=stopped_at, elapsed_s=length // 1_000)]
+        case "undated":
+            lengths = draw(st.lists(scene.lengths, min_size=1, max_size=3))
+            return [play._replace(context=OFFLINE, elapsed_s=UNDATED, ms_played=ms) for ms in (length, *lengths)]
+        case "same second":
+            return [play._replace(track=draw(st.sampled_from(scene.tracks)))]
+        case "near duplicate":
+            return [play._replace(ms_played=draw(scene.lengths))]
+        case "paused":
+            ended_at = play.played_at + timedelta(seconds=draw(pauses))
+            elapsed_s = (ended_at - play.played_at) // timedelta(seconds=1) + length // 1_000
+            return [play._replace(played_at=ended_at, stopped_at=ended_at, elapsed_s=elapsed_s)]
+        case "doubled":
+            seconds = draw(st.sampled_from((1, 2, 5)) | st.integers(1, max(length // 1_000, 1)))
+            again = play.played_at + timedelta(seconds=seconds)
+            started = (draw(st.booleans()) and length // 1_000) or None
+            return [
+                play._replace(elapsed_s=started),
+                play._replace(played_at=again, stopped_at=again, elapsed_s=started and started + seconds),
+            ]
+        case _:
+            return [play._replace(context=FULLER), play._replace(context=FULLER, elapsed_s=length // 1_000)]
 
 
 def some_of(plays: Sequence[Play], at_most: int = 4) -> st.SearchStrategy[list[Play]]:
@@ -230,9 +262,16 @@ def account_plays(draw: st.DrawFn, scene: Scene, extended: Sequence[Play]) -> li
             name = draw(st.sampled_from((play.track.name, play.track.name.upper())))
             ended = minute(draw(st.sampled_from((play.stopped_at, play.played_at))))
             plays.append(Play(Track(None, name, play.track.artist, None), ACCOUNT, ended, ended, play.ms_played))
+            if draw(st.booleans()):  # named otherwise when it was downloaded
+                plays[-1] = plays[-1]._replace(track=draw(st.sampled_from(scene.account_tracks)))
     for _ in range(draw(st.integers(0, 4))):
         ended = minute(draw(scene.moments()))
         plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, draw(scene.lengths)))
+    others = draw(some_of(plays, at_most=2))
+    plays += [play._replace(ms_played=draw(scene.lengths)) for play in others]  # more plays of the same minutes
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):  # of before December 2018, without a length
+        ended = draw(scene.moments())
+        plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, None))
     return plays
 
 
@@ -244,10 +283,11 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
         spotify_id = play.track.spotify_id or draw(st.sampled_from(scene.polled_ids))
         if play.track.spotify_id is None:
             moment = play.played_at + timedelta(seconds=draw(st.sampled_from((-1, 0, 30, 59, 60, 61, 62))))
-        elif draw(st.booleans()):
-            moment = play.played_at
         else:
-            moment = play.played_at - timedelta(milliseconds=play.ms_played or 0)
+            started_at = play.played_at - timedelta(milliseconds=play.ms_played or 0)
+            true_start = play.played_at - timedelta(seconds=max(play.elapsed_s or 0, 0))
+            moments = play.played_at, play.played_at, started_at, started_at, true_start, play.stopped_at
+            moment = draw(st.sampled_from((*moments, true_start + (play.played_at - true_start) / 2)))
         moment += timedelta(milliseconds=draw(milliseconds_off))
         rows.append(Polled(spotify_id, moment, draw(durations(play.ms_played or 0))))
     for _ in range(draw(st.integers(0, 4))):
@@ -255,6 +295,8 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
         rows.append(Polled(draw(st.sampled_from(scene.polled_ids)), moment, draw(durations(180_000))))
     twins = draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []
     rows += [row._replace(spotify_id=draw(st.sampled_from(scene.polled_ids))) for row in twins]
+    for row in draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []:  # the same page shown again
+        rows.append(row._replace(played_at=row.played_at + timedelta(milliseconds=draw(milliseconds_off))))
     return list({(row.spotify_id, row.played_at): row for row in rows}.values())  # its landing key
 
 

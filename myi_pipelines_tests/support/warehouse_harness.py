@@ -30,6 +30,7 @@ from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
     TOP_TRACKS,
+    AlbumKey,
     BucketStats,
     Event,
     EventKey,
@@ -180,8 +181,10 @@ class Warehouse(NamedTuple):
                 )
             },
             artist_stats={
-                artists[artist_id]: Totals(*counts)
-                for artist_id, *counts in self._of(user_id, "artist_id, play_count, total_ms", "user_artist_stats")
+                artists[artist_id]: TrackStats(*counts)
+                for artist_id, *counts in self._of(
+                    user_id, "artist_id, play_count, total_ms, first_played_at, last_played_at", "user_artist_stats"
+                )
             },
             year_top_tracks=self._year_top_tracks(user_id, tracks),
             bucket_stats={
@@ -197,7 +200,27 @@ class Warehouse(NamedTuple):
                 for hour, *counts in self._of(user_id, "hour, play_count, total_ms", "user_hour_stats")
             },
             totals=Totals(*totals),
+            album_stats=self._album_stats(user_id),
         )
+
+    def _album_stats(self, user_id: int) -> dict[AlbumKey | None, TrackStats]:
+        artist_keys = {
+            artist_key: key(name)
+            for artist_key, name in self.conn.execute(
+                "SELECT DISTINCT artist_key, artist_name FROM export_tracks WHERE artist_name IS NOT NULL"
+            )
+        }
+        albums: dict[int, AlbumKey | None] = {
+            album_id: spotify_id or (key(name), artist_keys[artist_key] if artist_key else None)
+            for album_id, spotify_id, name, artist_key in self.conn.execute(
+                "SELECT id, spotify_id, name, CASE WHEN spotify_id IS NULL THEN artist_key END FROM albums"
+            )
+        }
+        columns = "album_id, play_count, total_ms, first_played_at, last_played_at"
+        return {
+            (albums | {0: None})[album_id]: TrackStats(*counts)
+            for album_id, *counts in self._of(user_id, columns, "user_album_stats")
+        }
 
     def _year_top_tracks(self, user_id: int, tracks: Mapping[int, TrackKey]) -> dict[int, TopTracks]:
         years: dict[int, dict[TrackKey, Totals]] = {}
@@ -226,10 +249,13 @@ class Warehouse(NamedTuple):
             "user_hour_months",
             "user_track_stats",
             "user_artist_stats",
+            "user_album_stats",
             "user_month_edges",
             "user_year_top_tracks",
             "user_time_bucket_stats",
+            "user_weekday_hour_stats",
             "user_hour_stats",
+            "user_month_contexts",
             "invalidated_user_months",
         )
         return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}

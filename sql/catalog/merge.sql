@@ -1,6 +1,6 @@
 -- One row per row that referred to a merged track: from now on it refers to the track that is kept.
 UPDATE tracks AS t
-SET spotify_id = NULL, merged_into = m.into_id, album_id = NULL, updated_at = now()
+SET spotify_id = NULL, merged_into = m.into_id, updated_at = now()
 FROM merged_tracks AS m
 WHERE t.id = m.track_id OR t.merged_into = m.track_id;
 

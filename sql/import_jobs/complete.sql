@@ -2,5 +2,6 @@
 UPDATE import_jobs
 SET status = 'COMPLETED', completed_at = now(), total_rows = %(rows)s, processed_rows = %(rows)s,
     processed_bytes = total_bytes, added_rows = added_rows + %(added)s,
-    duplicate_rows = greatest(%(duplicates)s - added_rows, 0), rejected = %(rejected)s, reader = %(reader)s
+    duplicate_rows = greatest(%(duplicates)s - added_rows, 0), rejected = %(rejected)s, notes = %(notes)s,
+    reader = %(reader)s
 WHERE id = %(job_id)s

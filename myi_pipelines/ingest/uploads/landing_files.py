@@ -7,23 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from myi_pipelines.ingest.uploads.folder_files import files_below
 from myi_pipelines.ingest.uploads.parallel_reading import read_packed
-from myi_pipelines.sources.exports import (
-    ExportError,
-    Limits,
-    NotAnArray,
-    NotAnExport,
-    Upload,
-    open_upload,
-    printable_name,
-)
+from myi_pipelines.sources.exports import ExportError, Limits, Upload, open_upload, printable_name
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.import_jobs import UploadedFile
 from myi_pipelines.warehouse.landing import Landed, land_upload
 from myi_pipelines.warehouse.session import Session
-
-NOT_EXPORTS = (NotAnExport, NotAnArray)
-"""Errors of files that are valid but not exports, like the other JSON files in the folder that Spotify sends."""
 
 OnBatch = Callable[[PackedBatch, int], None]
 """Called with every batch and the number of bytes in the whole upload."""
@@ -40,19 +30,19 @@ class WaitingFile(NamedTuple):
     user_id: int
     limits: Limits
     may_be_other: bool = False
-    """It lies in a folder that Spotify sent, where other files are normal. If it is not an export, it gets no job."""
+    """It lies in a folder, where other files are normal. If nothing shows that it is an export, it gets no job."""
 
 
 def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progress) -> Landed:
     """Read one export file and land it: all of it or nothing.
 
     Raises ExportError for a file that is no readable export, or that was changed in the meantime. It then has a FAILED
-    import job with the reason, unless it is not an export and ``may_be_other`` is set.
+    import job with the reason, unless it ``is_no_history`` and ``may_be_other`` is set.
     """
     try:
         upload = open_upload(file.path, file.limits)
     except ExportError as error:
-        if not (file.may_be_other and isinstance(error, NOT_EXPORTS)):
+        if not (file.may_be_other and error.is_no_history):
             _record_failure(session, file, error)
         raise
     with upload, closing(read_packed(upload, file.limits, session.min_play_ms)) as batches:
@@ -61,7 +51,16 @@ def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progr
 
 
 def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
-    """The first and last month that a file's plays can fall into; None when it has no plays or cannot be read."""
+    """The first and last month that the plays of a file, or of the files of a folder, can fall into.
+
+    None when there are no plays, or none that can be read.
+    """
+    ranges = [_month_range(file, limits) for file in (files_below(path).files if path.is_dir() else [path])]
+    months = [month for found in ranges if found for month in found]
+    return (min(months), max(months)) if months else None
+
+
+def _month_range(path: Path, limits: Limits) -> tuple[date, date] | None:
     try:
         with open_upload(path, limits) as upload:
             return upload.month_range()

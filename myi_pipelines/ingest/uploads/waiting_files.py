@@ -1,18 +1,24 @@
 """The uploads folder: which files wait there, for which user, and where they go when they have been read.
 
-``uploads/<user>/`` takes ``.zip`` and ``.json`` files and folders of them. Files that were read move to ``imported/``
-or ``failed/`` below it. Nothing here reads a file's content, or knows the database or Dagster.
+``uploads/<user>/`` takes files and folders of any kind. Each moves to ``imported/`` or ``failed/`` below it, and a text
+beside it says what is to be said. Nothing here reads a file's content, or knows the database or Dagster.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading, is_left_alone, sort_out
+
 IMPORTED = "imported"
 FAILED = "failed"
-SUFFIXES = (".zip", ".json")
+ERROR = ".error.txt"
+"""Ending of the text beside a file in ``failed/``: why it could not be imported, and what to do."""
+NOTES = ".notes.txt"
+"""Ending of the text beside a file in ``imported/``: what was left out of it, or looks odd."""
+_MISPLACED = "lies in the folder"
 
 
 class FileSignature(NamedTuple):
@@ -33,34 +39,87 @@ class FileSignature(NamedTuple):
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
+class Dropped(NamedTuple):
+    """What a user put into the uploads folder in one piece."""
+
+    path: Path
+    """A file, or a folder."""
+    files: Sequence[Path]
+    """The file, or all files of the folder."""
+
+
 class Inbox(NamedTuple):
     """What a scan of the uploads folder found."""
 
-    waiting: dict[str, list[Path]]
-    """Files that can be read, by user."""
+    waiting: dict[str, list[Dropped]]
+    """What can be read, by user."""
     unsettled: list[Path]
-    """Files that are still being written or changed very recently."""
+    """Files that are still being written or changed very recently. They hold up the folder that they lie in."""
+    downloads: list[Path]
+    """Files that another program has not written to the end. They hold up the folder that they lie in."""
     misplaced: list[Path]
     """Files in the uploads folder itself, which belong to no user."""
 
 
 def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
-    """Every upload that waits under a folder, in a stable order. A folder that does not exist is an empty one.
+    """Everything that waits in the users' folders, in a stable order. An uploads folder that does not exist is empty.
 
     A file has settled when neither its content nor its name has changed for ``settle_seconds``; ``now`` is in seconds
-    since the epoch. Hidden files and folders are skipped, and so are links to folders.
+    since the epoch. A folder waits when all of its files have settled, so that it is judged as a whole. Left out are
+    hidden files and folders, those of the operating system, and links to folders.
     """
-    inbox = Inbox({}, [], [])
-    for entry in _entries(uploads):
-        if entry.is_dir():
-            for path in _uploads_below(entry, skip={IMPORTED, FAILED}):
-                if _has_settled(path, settle_seconds, now):
-                    inbox.waiting.setdefault(entry.name, []).append(path)
-                else:
-                    inbox.unsettled.append(path)
-        elif _is_upload(entry):
-            inbox.misplaced.append(entry)
+    inbox = Inbox({}, [], [], [])
+    entries = _entries(uploads)
+    for user in entries:
+        if user.is_dir() and not is_downloading(user.name):
+            for dropped in _dropped(user, inbox.downloads):
+                unsettled = [path for path in dropped.files if not _has_settled(path, settle_seconds, now)]
+                inbox.unsettled.extend(unsettled)
+                if dropped.files and not unsettled:
+                    inbox.waiting.setdefault(user.name, []).append(dropped)
+    inbox.misplaced.extend(path for path in sort_out(entries).files if not _is_our_text(path))
     return inbox
+
+
+def _dropped(user: Path, downloads: list[Path]) -> list[Dropped]:
+    """What lies in a user's folder, without what is still being downloaded, which is added to ``downloads``."""
+    entries = _entries(user)
+    here = sort_out(entries)
+    downloads.extend(here.downloads)
+    dropped = [Dropped(path, [path]) for path in here.files if not _is_our_text(path)]
+    for entry in entries:
+        if not entry.is_dir() or entry.is_symlink() or entry.name in (IMPORTED, FAILED):
+            continue
+        below = files_below(entry)
+        unfinished = [entry] if is_downloading(entry.name) else below.downloads
+        downloads.extend(unfinished)
+        if not unfinished:
+            dropped.append(Dropped(entry, below.files))
+    return sorted(dropped)
+
+
+def _is_our_text(path: Path) -> bool:
+    """Whether a file is a text about another file. A user who tries that file again may have moved both back."""
+    return path.name.endswith((ERROR, NOTES))
+
+
+def explain_misplaced(uploads: Path, misplaced: Iterable[Path]) -> None:
+    """Write beside each file that belongs to no user what to do with it, and remove such texts of files that are gone.
+
+    Texts that cannot be written are left out.
+    """
+    texts = {path.with_name(path.name + ERROR): _misplaced(uploads, path) for path in misplaced}
+    with suppress(OSError):
+        for entry in _entries(uploads):
+            if entry.name.endswith(ERROR) and entry not in texts and _MISPLACED in entry.read_text("utf-8", "replace"):
+                entry.unlink()
+        for path, text in texts.items():
+            if not path.exists():
+                path.write_text(text + "\n", encoding="utf-8", errors="replace")
+
+
+def _misplaced(uploads: Path, path: Path) -> str:
+    return f"{path.name}: {_MISPLACED} of the uploads, not in that of a user; move it into {uploads.name}/<user>/"
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
@@ -78,21 +137,33 @@ def owner(uploads: Path, path: Path) -> str | None:
     return inside[0] if len(inside) > 1 and inside[1] not in (IMPORTED, FAILED) else None
 
 
-def is_in_dropped_folder(uploads: Path, path: Path) -> bool:
-    """Whether a file waits in a folder that the user put there, which may also hold files that are not exports."""
-    return owner(uploads, path) is not None and len(_inside(uploads, path)) > 2
+def was_imported_in_part(uploads: Path, folder: Path) -> bool:
+    """Whether files of a folder that waits, or of one of its name, were imported and moved before."""
+    user, *below = _inside(uploads, folder)
+    return uploads.resolve().joinpath(user, IMPORTED, *below).is_dir()
 
 
-def move_to_imported(uploads: Path, path: Path) -> Path:
-    """Move a file that was imported to ``imported/``; return its new place."""
-    return _move(uploads, path, IMPORTED)
-
-
-def move_to_failed(uploads: Path, path: Path, reason: str) -> Path:
-    """Move a file that could not be imported to ``failed/``, with the reason in ``<name>.error.txt`` beside it."""
-    moved = _move(uploads, path, FAILED)
-    moved.with_name(f"{moved.name}.error.txt").write_text(reason + "\n", encoding="utf-8")
+def move_away(uploads: Path, path: Path, where: str, lines: Sequence[str]) -> Path:
+    """Move a file to ``imported/`` or ``failed/`` and return its new place. What is to be said of it is written beside
+    it: notes, or the reason why it failed.
+    """
+    moved = _move(uploads, path, where)
+    if lines:
+        _write_beside(moved, ERROR if where == FAILED else NOTES, lines)
     return moved
+
+
+def write_beside(uploads: Path, folder: Path, where: str, lines: Sequence[str]) -> None:
+    """Write what is to be said of a folder whose files were moved to ``where``, ``imported/`` or ``failed/``."""
+    user, *below = _inside(uploads, folder)
+    target = uploads.resolve().joinpath(user, where, *below)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_beside(target, ERROR if where == FAILED else NOTES, lines)
+
+
+def _write_beside(path: Path, ending: str, lines: Sequence[str]) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    _free(path.with_name(path.name + ending)).write_text(text, encoding="utf-8", errors="replace")
 
 
 def _move(uploads: Path, path: Path, folder: str) -> Path:
@@ -134,21 +205,7 @@ def _remove_empty(folder: Path, *, above: Path) -> None:
 def _entries(folder: Path) -> Sequence[Path]:
     if not folder.is_dir():
         return []
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-
-
-def _uploads_below(folder: Path, *, skip: Iterable[str]) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        at_top = Path(place) == folder
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not (at_top and name in skip))
-        for name in sorted(files):
-            path = Path(place, name)
-            if not name.startswith(".") and _is_upload(path):
-                yield path
-
-
-def _is_upload(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return sorted(entry for entry in folder.iterdir() if not is_left_alone(entry.name))
 
 
 def _has_settled(path: Path, settle_seconds: float, now: float) -> bool:

@@ -12,22 +12,18 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from myi_pipelines.ingest.uploads import waiting_files
-from myi_pipelines.ingest.uploads.landing_files import NOT_EXPORTS, OnBatch, WaitingFile, land_file
+from myi_pipelines.ingest.uploads.file_run import FileRun
+from myi_pipelines.ingest.uploads.landing_files import OnBatch
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
-from myi_pipelines.sources.exports import ChangedWhileRead, ExportError
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.import_jobs import JobInProgress
-from myi_pipelines.warehouse.landing import Landed
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_months, months_between
-from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.users import InvalidUserName, UnknownTimezone, ensure_user
 
 UPLOADS_READABLE = "uploads_readable"
@@ -40,8 +36,8 @@ IMPORTED_PLAYS_SPEC = table_spec(
     about=(
         "Taken from the files that Spotify sends a user, extended histories and account data alike. A file is "
         "landed all or nothing, and once: the same file again is recognized, an overlapping one adds only what is "
-        "new. Put files into `uploads/<user>/` or run `myi import`; materializing a month here lands nothing and "
-        "reports what is there."
+        "new. Put files or folders into `uploads/<user>/` or run `myi import`; materializing a month here lands "
+        "nothing and reports what is there."
     ),
 )
 
@@ -51,7 +47,7 @@ class ImportConfig(dg.Config):
 
     user: str = Field(default="", description="The user's name.")
     files: list[str] = Field(
-        default_factory=list, description="Paths of .zip and .json files, in the order to read them."
+        default_factory=list, description="Paths of files, and of folders with files, in the order to read them."
     )
     timezone: str | None = Field(default=None, description="IANA name of the user's time zone, if it is to be set.")
 
@@ -78,11 +74,17 @@ def imported_plays(
     began = time.monotonic()
     with warehouse.session(restore_archived=archive.restore_archived, on_note=context.log.warning) as session:
         ensure_months(session.conn, months_between(datetime.now(UTC).date(), last_month()))
-        run = _FileRun(context, session, uploads_folder)
+        run = None
         if config.files:
-            user_id = _user_of(session.conn, config)
+            run = FileRun(
+                session,
+                _user_of(session.conn, config),
+                uploads=uploads_folder.path,
+                limits=uploads_folder.limits,
+                log=context.log,
+            )
             for file in config.files:
-                run.land(Path(file), user_id)
+                run.land(Path(file), lambda name: _progress_log(context, name))
         sizes = reporting.month_sizes(session.conn, IMPORTED_PLAYS, months_of(context))
     report_months(
         context,
@@ -102,60 +104,6 @@ def _user_of(conn: Connection, config: ImportConfig) -> int:
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-class _FileRun:
-    """The files of one run: each is landed and moved away on its own, and one that cannot be read stops no other."""
-
-    def __init__(self, context: AssetExecutionContext, session: Session, folder: UploadsFolder) -> None:
-        self.landed: list[Landed] = []
-        self.problems: list[str] = []
-        """A line for each file that was not landed."""
-        self._context = context
-        self._session = session
-        self._folder = folder
-
-    def land(self, path: Path, user_id: int) -> None:
-        """Land one file and move it out of the uploads folder, whatever came of it."""
-        signature = waiting_files.FileSignature.of(path)
-        if signature is None:
-            self._context.log.warning(
-                f"{path.name}: is no longer there; an earlier attempt of this run may have landed it"
-            )
-            return
-        may_be_other = waiting_files.is_in_dropped_folder(self._folder.path, path)
-        file = WaitingFile(path, user_id, self._folder.limits, may_be_other)
-        failure = None
-        try:
-            landed = land_file(self._session, file, _progress_log(self._context, path.name))
-        except (ChangedWhileRead, JobInProgress) as error:
-            self.problems.append(str(error))  # stays where it is: it has another chance
-            return
-        except ExportError as error:
-            if may_be_other and isinstance(error, NOT_EXPORTS):
-                self._context.log.info(f"passed over: {error}")
-            else:
-                failure = str(error)
-                self.problems.append(failure)
-        else:
-            self.landed.append(landed)
-            self._context.log.info(_outcome(path.name, landed))
-        self._move_away(path, signature, failure)
-
-    def _move_away(self, path: Path, signature: waiting_files.FileSignature, failure: str | None) -> None:
-        """Move a file that waited in the uploads folder. One that was replaced since it was read waits there again."""
-        folder = self._folder.path
-        if waiting_files.owner(folder, path) is None or waiting_files.FileSignature.of(path) != signature:
-            return
-        try:
-            if failure is None:
-                waiting_files.move_to_imported(folder, path)
-            else:
-                waiting_files.move_to_failed(folder, path, failure)
-        except OSError as error:
-            self.problems.append(
-                f"{path.name}: was read, but cannot be moved out of the way: {error.strerror or error}; move it by hand"
-            )
-
-
 def _progress_log(context: AssetExecutionContext, name: str) -> OnBatch:
     rows, last = 0, time.monotonic()
 
@@ -169,17 +117,8 @@ def _progress_log(context: AssetExecutionContext, name: str) -> OnBatch:
     return log
 
 
-def _outcome(name: str, landed: Landed) -> str:
-    if landed.known:
-        return f"{name}: landed before, nothing to do"
-    return (
-        f"{name}: {landed.total_rows:,} rows read, {landed.added_rows:,} new, {landed.duplicate_rows:,} known, "
-        f"{sum(landed.rejected.values()):,} that make no event, {landed.seconds:.1f} s"
-    )
-
-
-def _summary(config: ImportConfig, run: _FileRun, seconds: float) -> Metadata:
-    if not config.files:
+def _summary(config: ImportConfig, run: FileRun | None, seconds: float) -> Metadata:
+    if run is None:
         return {}
     rejected: Counter[str] = Counter()
     months: set[date] = set()
@@ -191,27 +130,34 @@ def _summary(config: ImportConfig, run: _FileRun, seconds: float) -> Metadata:
         "user": config.user,
         "files_landed": sum(not landed.known for landed in run.landed),
         "files_known": sum(landed.known for landed in run.landed),
+        "files_passed_over": run.passed_over,
         "total_rows": rows,
         "added_rows": sum(landed.added_rows for landed in run.landed),
         "duplicate_rows": sum(landed.duplicate_rows for landed in run.landed),
         "rejected": dict(rejected.most_common()),
         "cleaned_rows": sum(landed.cleaned for landed in run.landed),
         "months": len(months),
+        "job_ids": [landed.job_id for landed in run.landed if not landed.known],
         "seconds": round(seconds, 2),
         "rows_per_second": per_second(rows, seconds),
     }
     if run.problems:
         summary["problems"] = markdown_list(run.problems)
+    if run.notes:
+        summary["notes"] = markdown_list(run.notes)
     return summary
 
 
-def _readable(config: ImportConfig, run: _FileRun) -> dg.AssetCheckResult:
+def _readable(config: ImportConfig, run: FileRun | None) -> dg.AssetCheckResult:
+    problems = run.problems if run else []
     metadata: dict[str, Any] = {"files": len(config.files)}
-    if run.problems:
-        metadata["problems"] = dg.MetadataValue.json(run.problems)
+    if problems:
+        metadata["problems"] = dg.MetadataValue.json(problems)
+    if run and run.notes:
+        metadata["notes"] = dg.MetadataValue.json(run.notes)
     return dg.AssetCheckResult(
         check_name=UPLOADS_READABLE,
-        passed=not run.problems,
-        description="; ".join(run.problems) or "Nothing was wrong with the run's files.",
+        passed=not problems,
+        description="; ".join(problems) or "Nothing was wrong with the run's files.",
         metadata=metadata,
     )

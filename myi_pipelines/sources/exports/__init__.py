@@ -7,15 +7,20 @@ from myi_pipelines.sources.exports.cleaning import printable_name
 from myi_pipelines.sources.exports.export_errors import ExportError
 from myi_pipelines.sources.exports.export_files import (
     ChangedWhileRead,
+    UnreadableFile,
+    Upload,
+    open_upload,
+    without_garbage_collection,
+)
+from myi_pipelines.sources.exports.gzip_files import DamagedGzip
+from myi_pipelines.sources.exports.history_search import (
     NestedZip,
     NotAnExport,
     NotAZip,
-    UnreadableFile,
-    Upload,
+    NotReadHere,
     WrongEncoding,
-    find_upload_files,
-    open_upload,
-    without_garbage_collection,
+    no_history_among,
+    passed_over,
 )
 from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, TruncatedJson
 from myi_pipelines.sources.exports.plays import (
@@ -36,7 +41,15 @@ from myi_pipelines.sources.exports.plays import (
     Play,
     Track,
 )
-from myi_pipelines.sources.exports.zip_members import DamagedZip, EncryptedZip, Limits, UnsupportedZip, ZipTooBig
+from myi_pipelines.sources.exports.zip_members import (
+    DamagedZip,
+    EncryptedZip,
+    Limits,
+    NoRoomForCopy,
+    SplitZip,
+    UnsupportedZip,
+    ZipTooBig,
+)
 
 __all__ = [
     "AUDIOBOOK",
@@ -53,6 +66,7 @@ __all__ = [
     "Batch",
     "ChangedWhileRead",
     "Context",
+    "DamagedGzip",
     "DamagedZip",
     "EmptyFile",
     "EncryptedZip",
@@ -60,11 +74,14 @@ __all__ = [
     "Kind",
     "Limits",
     "NestedZip",
+    "NoRoomForCopy",
     "NotAZip",
     "NotAnArray",
     "NotAnExport",
     "NotJson",
+    "NotReadHere",
     "Play",
+    "SplitZip",
     "Track",
     "TruncatedJson",
     "UnreadableFile",
@@ -72,8 +89,9 @@ __all__ = [
     "Upload",
     "WrongEncoding",
     "ZipTooBig",
-    "find_upload_files",
+    "no_history_among",
     "open_upload",
+    "passed_over",
     "printable_name",
     "without_garbage_collection",
 ]

@@ -1,5 +1,7 @@
 """Rows of the streaming history in the account data: the last year only, with names and minutes but no ids.
 
+That of before December 2018 had the second of each play, the names of all artists, and no length.
+
 The keys are described at https://support.spotify.com/article/understanding-my-data/ ("Streaming history").
 """
 
@@ -35,6 +37,8 @@ class AccountRow(msgspec.Struct, gc=False, rename="camel"):
     author_name: str | None = None
     audiobook_name: str | None = None
     ms_played: int | None = None
+    time: str | None = None
+    """Of before December 2018, in place of `endTime` and `msPlayed`, with seconds."""
 
 
 class AccountReader:
@@ -56,8 +60,10 @@ class AccountReader:
         for number, row in enumerate(rows, first_row):
             try:
                 track, is_unchanged = self._track(row, member)
-                stopped_at = self._minute(row.end_time)
-                ms_played = whole_ms("msPlayed", row.ms_played)
+                if row.time is not None and row.end_time is None and row.ms_played is None:
+                    stopped_at, ms_played = utc_instant("time", row.time, self._end), None
+                else:
+                    stopped_at, ms_played = self._minute(row.end_time), whole_ms("msPlayed", row.ms_played)
             except BadRow as bad:
                 self._batch_builder.reject(bad, member, number)
                 continue

@@ -9,3 +9,6 @@ class ExportError(InputError):
     `str(error)` is one line: the file, the place in it (a member of the ZIP, a row, a byte), what is wrong, and what
     the user can do next.
     """
+
+    is_no_history: bool = False
+    """Nothing shows that the file should be a history. In a folder, where other files are normal, it is passed over."""

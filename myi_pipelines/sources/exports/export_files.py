@@ -1,50 +1,32 @@
-"""Read an upload (one ZIP or JSON file) as a listening history. Defines the errors of the file as a whole."""
+"""Read an upload (one ZIP or JSON file) as a listening history. Which of its files are read: see `history_search`."""
 
 import gc
 import hashlib
 import os
-import re
 import stat
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self, TypeVar
-
-import msgspec
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 from myi_pipelines.sources.exports.account_data import AccountReader
 from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.cleaning import printable_name
 from myi_pipelines.sources.exports.export_errors import ExportError
 from myi_pipelines.sources.exports.extended_history import ExtendedReader
-from myi_pipelines.sources.exports.format_detection import Content, DetectedFormat, detect_format
-from myi_pipelines.sources.exports.json_stream import NotAnArray, row_chunks
+from myi_pipelines.sources.exports.format_detection import Content
+from myi_pipelines.sources.exports.history_search import find_histories
+from myi_pipelines.sources.exports.json_stream import row_chunks
 from myi_pipelines.sources.exports.month_range import days_in, months_around
 from myi_pipelines.sources.exports.plays import Batch
-from myi_pipelines.sources.exports.zip_members import (
-    DamagedZip,
-    JsonFile,
-    Limits,
-    Source,
-    UnpackBudget,
-    UnsupportedZip,
-    open_zip,
-)
+from myi_pipelines.sources.exports.zip_members import Limits, UnpackBudget
 
 Item = TypeVar("Item")
 
-SUFFIXES: Final = (".zip", ".json")
 DEFAULT_LIMITS: Final = Limits()
-
-_ASK_SPOTIFY: Final = (
-    'request "Extended streaming history" at spotify.com/account/privacy and import what Spotify sends'
-)
-_EXPORT_NAME: Final = re.compile(r"(endsong|endvideo|streaming_?history).*\.json", re.IGNORECASE)
-_NAMES_SHOWN: Final = 5
 
 BATCH_ROWS: Final = 2_500
 """A small number, so that much of a batch is still in the processor's cache when the batch is packed."""
@@ -56,22 +38,6 @@ class UnreadableFile(ExportError):
 
 class ChangedWhileRead(ExportError):
     """A file was written to, replaced, moved or deleted while it was read, so the rows may come from two files."""
-
-
-class NotAZip(ExportError):
-    """A file is named .zip, but is neither a ZIP nor a history."""
-
-
-class NotAnExport(ExportError):
-    """A file is not damaged, but is not a listening history."""
-
-
-class NestedZip(ExportError):
-    """A ZIP contains no history, but contains other ZIPs."""
-
-
-class WrongEncoding(ExportError):
-    """JSON in UTF-16 or UTF-32. Spotify writes UTF-8, so an editor has changed the file."""
 
 
 class _FileSignature(NamedTuple):
@@ -105,16 +71,24 @@ class Upload:
     """The names of the files that contain history. For a JSON file, its own name."""
     notes: tuple[str, ...]
     """One line for each kind of file in a ZIP that is not read. The first batch contains these notes too."""
+    accounts: frozenset[bytes]
+    """Hashes of the Spotify accounts that the files name, to be compared with those of other uploads in this process.
+    Only old exports name any. Nothing else is known of them, and nobody can compute a hash again."""
 
     def __init__(self, path: Path, file: BufferedReader, limits: Limits) -> None:
         self.path = path
         self.name = printable_name(path.name)
         self._file = file
         self._limits = limits
+        self._resources = ExitStack()
+        self._resources.callback(file.close)
         self._signature = _FileSignature.of(os.fstat(file.fileno()))
-        with self._reading():
+        with self._resources, self._reading():
+            found = find_histories(self.name, file, self._signature.size, limits, self._resources)
+            file.seek(0)
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            self._sources, self.notes = self._find_exports()
+            self._resources = self._resources.pop_all()
+        self._sources, self.notes, self.accounts = found.sources, tuple(found.notes), found.accounts
         contents = {content.value for _, content in self._sources}
         self.format = "mixed" if len(contents) > 1 else "extended" if Content.EXTENDED.value in contents else "account"
         self.members = tuple(source.label for source, _ in self._sources)
@@ -129,8 +103,8 @@ class Upload:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, and remove temporary copies of what is in it."""
+        self._resources.close()
 
     def batches(self, batch_rows: int = BATCH_ROWS, members: Iterable[int] | None = None) -> Iterator[Batch]:
         """Yield all rows in the order of the file, in batches of `batch_rows`; the last batch may have fewer rows.
@@ -197,71 +171,6 @@ class Upload:
     def _new_budget(self) -> UnpackBudget:
         return UnpackBudget(self.name, self._signature.size, self._limits)
 
-    def _find_exports(self) -> tuple[list[tuple[Source, Content]], tuple[str, ...]]:
-        """The files that contain history, their formats, and notes on other files. Raises ExportError if none does."""
-        if _is_zip(self._file):
-            return self._find_exports_in_zip()
-        source = JsonFile(self._file, self.name, self._signature.size)
-        with source.open(self._new_budget()) as stream:
-            detected = detect_format(stream)
-        if not detected.is_history or not detected.is_utf8:
-            if detected.content is Content.NOT_JSON and self.path.suffix.lower() == ".zip":
-                raise NotAZip(f"{self.name}: is not a ZIP, though its name says so; download or copy it again")
-            raise self._refusal(source, detected)
-        return [(source, detected.content)], ()
-
-    def _find_exports_in_zip(self) -> tuple[list[tuple[Source, Content]], tuple[str, ...]]:
-        budget = self._new_budget()
-        histories: list[tuple[Source, Content]] = []
-        nested, unrelated = [], []
-        for member in open_zip(self._file, self.name, self._signature.size, self._limits):
-            is_json = member.label.lower().endswith(".json")
-            try:
-                with member.open(budget) as stream:
-                    detected = detect_format(stream)
-            except (DamagedZip, UnsupportedZip):
-                if is_json:
-                    raise
-                continue
-            if detected.is_history and detected.is_utf8:
-                histories.append((member, detected.content))
-            elif detected.content is Content.ZIP:
-                nested.append(member.label)
-            elif detected.is_history or _is_broken_export(member.label, detected):
-                raise self._refusal(member, detected)
-            elif is_json:
-                unrelated.append(member.label)
-        if nested and not histories:
-            what = f"holds no listening history but another ZIP ({_listed(nested)})"
-            raise NestedZip(f"{self.name}: {what}, which is not read; unpack it and import what is in it")
-        if not histories:
-            raise NotAnExport(f"{self.name}: holds no listening history; {_ASK_SPOTIFY}")
-        notes = []
-        if nested:
-            notes.append(
-                f"{self.name}: not read, for it is a ZIP in the ZIP: {_listed(nested)}; unpack it and import that"
-            )
-        if unrelated:
-            notes.append(f"{self.name}: not read, for it is no listening history: {_listed(unrelated)}")
-        return histories, tuple(notes)
-
-    def _refusal(self, source: Source, detected: DetectedFormat) -> ExportError:
-        """Why a file that should contain a history cannot be read as one."""
-        if not detected.is_utf8 and detected.content is not Content.NOT_JSON:
-            encoding = detected.encoding[: len("utf-16")].upper()
-            return WrongEncoding(
-                f"{source.place}: is in {encoding}, but Spotify sends UTF-8; import the unchanged file"
-            )
-        try:
-            with source.open(self._new_budget()) as stream:
-                for _ in row_chunks(stream.read, msgspec.json.Decoder(list[object]).decode, source.place):
-                    pass
-        except ExportError as error:
-            return error
-        if detected.content is Content.NOT_AN_ARRAY:
-            return NotAnArray(f"{source.place}: is JSON, but no array of rows; {_ASK_SPOTIFY}")
-        return NotAnExport(f"{source.place}: holds no listening history; {_ASK_SPOTIFY}")
-
     def require_sha256(self, sha256: str) -> None:
         """Raises ChangedWhileRead when the file has other bytes than the one that another process has opened."""
         if self.sha256 != sha256:
@@ -295,44 +204,18 @@ class Upload:
 
 
 def open_upload(path: Path, limits: Limits = DEFAULT_LIMITS) -> Upload:
-    """Open a ZIP or JSON file, detect its format from its content, and find the history in it.
+    """Open a ZIP or JSON file (also one packed with gzip), detect its format from its content, and find the history.
 
-    Raises ExportError when the file cannot be read or contains no history. NotAnExport and NotAnArray mean that the
-    file is not damaged. Faults further into the file are found when the rows are read.
+    Raises ExportError when the file cannot be read or contains no history. If the error `is_no_history`, the file is
+    one that may lie beside histories. Faults further into the file are found when the rows are read.
     """
-    with ExitStack() as stack:
-        try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise UnreadableFile(f"{printable_name(str(path))}: is not a file; name a ZIP or JSON file")
-            file = stack.enter_context(path.open("rb"))
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        upload = Upload(path, file, limits)
-        stack.pop_all()
-        return upload
-
-
-def find_upload_files(paths: Iterable[Path]) -> list[Path]:
-    """Each file in `paths`, and for each folder its ZIP and JSON files at any depth, sorted by name. Each file once.
-
-    In folders, hidden files and links to folders are skipped. Raises UnreadableFile for a folder that cannot be read.
-    """
-    found: dict[Path, Path] = {}
-    for path in paths:
-        for file in _files_in(path) if path.is_dir() else [path]:
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
-
-
-def _files_in(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise _unreadable(Path(error.filename), error) from error
-
-    files = []
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        files += [Path(place, name) for name in names if not name.startswith(".")]
-    return iter(sorted(file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()))
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFile(f"{printable_name(str(path))}: is not a file; name a ZIP or JSON file")
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return Upload(path, file, limits)
 
 
 def without_garbage_collection(items: Iterator[Item]) -> Iterator[Item]:
@@ -352,26 +235,6 @@ def without_garbage_collection(items: Iterator[Item]) -> Iterator[Item]:
             if was_enabled:
                 gc.enable()
         yield made.pop()  # keep no reference here, so that the caller's is the last
-
-
-def _is_zip(file: BinaryIO) -> bool:
-    """Whether a file is a ZIP. It may be cut off, or have other bytes before the ZIP starts."""
-    file.seek(0)
-    head = file.read(64)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return True
-    return not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"[", b"{")) and zipfile.is_zipfile(file)
-
-
-def _is_broken_export(name: str, detected: DetectedFormat) -> bool:
-    """Whether a file has the name that Spotify gives to histories, but no readable content."""
-    is_named_so = _EXPORT_NAME.fullmatch(PurePosixPath(name).name) is not None
-    return is_named_so and detected.content in (Content.NOT_JSON, Content.EMPTY)
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _unreadable(path: Path, error: OSError) -> UnreadableFile:

@@ -1,10 +1,13 @@
-"""Detect what a JSON file contains from its first bytes: one of the two histories, or something else.
+"""Detect what a file contains from its first bytes: one of Spotify's histories, or something else.
 
 Ignores the names of files, and does not check any row.
 """
 
+import hashlib
+import hmac
 import json
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from io import BytesIO
@@ -12,6 +15,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from myi_pipelines.sources.exports.gzip_files import GZIP_MARK
 from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, row_chunks
 from myi_pipelines.sources.exports.zip_members import Stream
 
@@ -26,6 +30,11 @@ _EXTENDED_TIMES: Final = frozenset({"ts", "ms_played"})
 _EXTENDED_KEYS: Final = _EXTENDED_TIMES | {"spotify_track_uri", "master_metadata_track_name", "conn_country"}
 _ACCOUNT_TIMES: Final = frozenset({"endTime", "msPlayed"})
 _ACCOUNT_KEYS: Final = _ACCOUNT_TIMES | {"trackName", "artistName", "podcastName", "episodeName", "audiobookName"}
+_OLD_ACCOUNT_KEYS: Final = frozenset({"trackName", "artistName", "time"})
+"""Of before December 2018."""
+
+_HASH_KEY: Final = secrets.token_bytes(32)
+"""Nobody else has it, and it is gone with the process. So a hash of an account's name says nothing of the name."""
 
 
 class Content(Enum):
@@ -38,12 +47,17 @@ class Content(Enum):
     NOT_JSON = "no JSON, or broken in its first rows"
     EMPTY = "nothing"
     ZIP = "a ZIP"
+    GZIP = "a file packed with gzip"
 
 
 class DetectedFormat(NamedTuple):
     content: Content
     encoding: str
     """Python's name of the encoding: utf-8 or utf-8-sig; or a UTF-16 or UTF-32, which is not supported."""
+    head: bytes
+    """The first bytes."""
+    account: bytes | None
+    """A hash of the Spotify account that the first rows of a history name, to compare with others in this process."""
 
     @property
     def is_history(self) -> bool:
@@ -53,35 +67,55 @@ class DetectedFormat(NamedTuple):
     def is_utf8(self) -> bool:
         return self.encoding.startswith("utf-8")
 
+    @property
+    def utf8_head(self) -> bytes:
+        """The first bytes as they would be in UTF-8."""
+        return self.head if self.is_utf8 else self.head.decode(self.encoding, "ignore").encode()
+
 
 def detect_format(stream: Stream) -> DetectedFormat:
     """Read only as much of `stream` as the detection needs."""
     head = stream.read(_HEAD_BYTES)
     encoding = json.detect_encoding(head)
     if head.startswith(b"PK\x03\x04"):
-        return DetectedFormat(Content.ZIP, encoding)
-    if not encoding.startswith("utf-8"):
-        head, stream = head.decode(encoding, "ignore").encode(), BytesIO()
-    return DetectedFormat(_content(head, stream), encoding)
+        return DetectedFormat(Content.ZIP, encoding, head, None)
+    if head.startswith(GZIP_MARK):
+        return DetectedFormat(Content.GZIP, encoding, head, None)
+    detected = DetectedFormat(Content.OTHER, encoding, head, None)
+    content, account = _content(detected.utf8_head, stream if detected.is_utf8 else BytesIO())
+    return detected._replace(content=content, account=account)
 
 
-def _content(head: bytes, stream: Stream) -> Content:
+def has_history_keys(head: bytes) -> bool:
+    """Whether the keys of a history are anywhere in the first bytes of a file that cannot be decoded."""
+    return _history({key.decode() for key in _KEY.findall(head)}) is not None
+
+
+def _content(head: bytes, stream: Stream) -> tuple[Content, bytes | None]:
+    """The content, and of a history the account that it is of."""
     try:
         for number, row in enumerate(_first_rows(head, stream)):
-            if history := _history(row.keys() if isinstance(row, dict) else ()):
-                return history
+            if isinstance(row, dict) and (history := _history(row.keys())):
+                return history, _account_hash(row.get("username"))
             if number == _MAX_ROWS:
                 break
     except EmptyFile:
-        return Content.EMPTY
+        return Content.EMPTY, None
     except NotAnArray:
-        return Content.NOT_AN_ARRAY
+        return Content.NOT_AN_ARRAY, None
     except NotJson:
         # The first row is broken or very long. Its keys show which history it is. Reading the rows then finds the error
         # and its place.
         keys = {key.decode() for key in _KEY.findall(head)} if _ARRAY.match(head) else set()
-        return _history(keys) or Content.NOT_JSON
-    return Content.OTHER
+        return _history(keys) or Content.NOT_JSON, None
+    return Content.OTHER, None
+
+
+def _account_hash(name: object) -> bytes | None:
+    """A hash that nobody can compute again once this process has ended."""
+    if not isinstance(name, str) or not name.strip():
+        return None
+    return hmac.digest(_HASH_KEY, name.strip().encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def _first_rows(head: bytes, stream: Stream) -> Iterator[object]:
@@ -107,4 +141,4 @@ def _history(keys: Iterable[str]) -> Content | None:
         return Content.EXTENDED
     if keys & _ACCOUNT_TIMES and len(keys & _ACCOUNT_KEYS) > 1:
         return Content.ACCOUNT
-    return None
+    return Content.ACCOUNT if keys >= _OLD_ACCOUNT_KEYS else None

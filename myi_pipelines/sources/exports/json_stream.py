@@ -40,6 +40,8 @@ class EmptyFile(NotJson):
 class NotAnArray(ExportError):
     """The text may be JSON, but is not an array of rows."""
 
+    is_no_history = True
+
 
 class Chunk(NamedTuple, Generic[Row]):
     """Consecutive rows. All are in `rows`; or, if one does not fit the decoder's type, all are in `untyped`."""

@@ -125,9 +125,46 @@ def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: 
     folder.mkdir()
     (folder / "Streaming_History_Audio_2023.json").write_text(export(60))
     (folder / "Userdata.json").write_text('{"username": "nobody"}')
+    (folder / "UserAddress.json").write_text("List(Map(street -> 1 Made Up Way))")
+    (folder / "later.zip.crdownload").write_text("PK")
     done = myi("my_data", "--user", "anna")
     assert done.returncode == 0, done.stderr
-    assert "passed over: Userdata.json" in done.stderr
+    assert figures(done.stdout)["files"] == "1 2 others passed over"
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: my_data: ")]
+    assert notes == [
+        "note: my_data: still being downloaded, so not read: later.zip.crdownload",
+        "note: my_data: passed over 2 files that hold no listening history: UserAddress.json, Userdata.json",
+    ]
+    assert "UserAddress" not in done.stderr
+    assert count(conn, "SELECT count(*) FROM listening_events") == 54
+
+
+def test_a_file_without_history_that_is_named_fails(myi: Myi, tmp_path: Path) -> None:
+    (tmp_path / "UserAddress.json").write_text("List(Map(street -> 1 Made Up Way))")
+    done = myi("UserAddress.json", "--user", "anna")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "myi: UserAddress.json: is one of the other files of Spotify's account data, not a listening history; request"
+    )
+
+
+def test_other_kinds_of_files_are_told_apart_and_the_histories_among_them_are_imported(
+    myi: Myi, conn: Connection, tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    (folder / "history.txt").write_text(export(60))
+    (folder / "lastfm.csv").write_text('uts,utc_time,artist,track\n"1","01 May 2024, 10:00","A","B"\n')
+    (folder / "data.rar").write_bytes(b"Rar!\x1a\x07\x00")
+    (folder / "holiday.jpg").write_bytes(b"\xff\xd8\xff")
+    done = myi("downloads", "--user", "anna")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Partly imported for anna")
+    assert figures(done.stdout)["files"] == "1 of 3, 1 other passed over"
+    assert [line.split(";")[0] for line in done.stderr.splitlines() if line.startswith("myi: ")] == [
+        "myi: data.rar: is a RAR archive",
+        "myi: lastfm.csv: is an export of Last.fm",
+    ]
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
 
 
@@ -135,7 +172,7 @@ def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: 
     ("arguments", "line"),
     [
         (["missing.zip", "--user", "anna"], "myi: missing.zip: there is no such file or folder; nothing was imported"),
-        (["empty", "--user", "anna"], "myi: empty: no history found; name the ZIP that Spotify sent"),
+        (["empty", "--user", "anna"], "myi: empty: holds no listening history; request"),
         (["good.json", "--user", "an/na"], "myi: user name 'an/na': use 1 to 64 characters"),
         (["good.json", "--user", "anna", "--timezone", "Mars"], "myi: time zone 'Mars' is not known"),
     ],

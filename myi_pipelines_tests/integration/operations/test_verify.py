@@ -50,12 +50,22 @@ DAMAGES = {
         "WITH t AS (INSERT INTO tracks (spotify_id) VALUES ('x') RETURNING id),"
         " a AS (INSERT INTO artists (name) VALUES ('x') RETURNING id), s AS (INSERT INTO user_track_stats"
         " SELECT users.id, t.id, 1, 1, now(), now() FROM users, t)"
-        " INSERT INTO user_artist_stats SELECT users.id, a.id, 1, 1 FROM users, a",
+        " INSERT INTO user_artist_stats SELECT users.id, a.id, 1, 1, now(), now() FROM users, a",
         {"user_track_stats", "user_artist_stats"},
     ),
     "all-time rows are gone": (
         "WITH t AS (DELETE FROM user_track_stats), a AS (DELETE FROM user_artist_stats) DELETE FROM user_hour_stats",
         {"user_track_stats", "user_artist_stats", "user_hour_stats"},
+    ),
+    "an album was made up and others are gone": (
+        "UPDATE user_album_stats SET album_id = -album_id - 1 WHERE album_id IN (SELECT album_id FROM user_album_stats"
+        " LIMIT 2)",
+        {"user_album_stats"},
+    ),
+    "an album was last played later": (
+        "UPDATE user_album_stats SET last_played_at = now()"
+        " WHERE album_id = (SELECT max(album_id) FROM user_album_stats)",
+        {"user_album_stats"},
     ),
     "a week has too many tracks": (
         "UPDATE user_time_bucket_stats SET unique_tracks = unique_tracks + 1 WHERE bucket_type = 'WEEK'"

@@ -1,5 +1,6 @@
 """The import job, end to end on the real definitions: files in, tables and what Dagster tells of them out."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from myi_pipelines_tests.support.dagster_harness import (
     months_of_export,
     why,
 )
+from myi_pipelines_tests.support.export_rows import as_zip
 
 pytestmark = pytest.mark.slow
 
@@ -105,20 +107,112 @@ def test_a_bad_file_does_not_sink_the_good_ones(harness: Harness, instance: Dags
         assert text.strip() in description
 
 
-def test_files_without_history_in_a_dropped_folder_are_passed_over(
+def below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_files_without_history_in_a_dropped_folder_are_passed_over_in_one_line(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
-    files = [
-        harness.drop("anna", "my_data/Playlist1.json", '{"playlists": []}'),
-        harness.drop("anna", "my_data/Streaming_History_Audio_2023.json", export(10)),
-    ]
-    result = harness.run_import(instance, "anna", files)
+    folder = harness.drop("anna", "my_data/Playlist1.json", '{"playlists": []}').parent
+    harness.drop("anna", "my_data/UserAddress.json", "List(Map(street -> 1 Made Up Way, city -> Nowhere))")
+    harness.drop("anna", "my_data/ReadMe.pdf", "%PDF-1.7")
+    for number in range(180):
+        harness.drop("anna", f"my_data/Technical Log/log_{number:03}.json", '[{"timestamp_utc": "x"}]')
+    harness.drop("anna", "my_data/Streaming_History_Audio_2023.json", export(10))
+    result = harness.run_import(instance, "anna", [folder])
     assert checks(result)["uploads_readable"][0]
-    assert count(conn, "SELECT count(*) FROM import_jobs") == 1
-    assert sorted(path.name for path in (harness.uploads / "anna/imported/my_data").iterdir()) == [
-        "Playlist1.json",
-        "Streaming_History_Audio_2023.json",
+    line = (
+        "my_data: passed over 183 files that hold no listening history: Playlist1.json, ReadMe.pdf, UserAddress.json, "
+        "Technical Log/log_000.json, Technical Log/log_001.json and 178 more"
+    )
+    assert conn.execute("SELECT notes FROM import_jobs").fetchall() == [([line],)]
+    anna = harness.uploads / "anna"
+    assert [path.name for path in anna.iterdir()] == ["imported"]
+    assert len(below(anna / "imported/my_data")) == 184
+    assert (anna / "imported/my_data.notes.txt").read_text() == f"{line}\n"
+    [summary] = [one for one in metadata(result, "imported_plays").values() if "files_landed" in one]
+    assert (summary["files_landed"], summary["files_passed_over"]) == (1, 183)
+
+
+def test_a_folder_without_any_history_fails_as_a_whole(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    folder = harness.drop("anna", "my_data/Playlist1.json", '{"playlists": []}').parent
+    harness.drop("anna", "my_data/Userdata.json", "{}")
+    result = harness.run_import(instance, "anna", [folder])
+    anna = harness.uploads / "anna"
+    assert below(anna) == ["failed/my_data.error.txt", "failed/my_data/Playlist1.json", "failed/my_data/Userdata.json"]
+    line = (anna / "failed/my_data.error.txt").read_text()
+    assert line.startswith(
+        "my_data: holds no listening history, but other files (Playlist1.json, Userdata.json); request"
+    )
+    assert checks(result)["uploads_readable"] == (False, line.strip())
+    assert count(conn, "SELECT count(*) FROM import_jobs") == 0
+
+
+def test_what_is_left_of_a_folder_whose_run_died_is_no_folder_without_history(
+    harness: Harness, instance: DagsterInstance
+) -> None:
+    harness.drop("anna", "imported/my_data/Streaming_History_Audio_2023.json", export(10))
+    folder = harness.drop("anna", "my_data/Playlist1.json", '{"playlists": []}').parent
+    assert checks(harness.run_import(instance, "anna", [folder]))["uploads_readable"][0]
+    assert "imported/my_data/Playlist1.json" in below(harness.uploads / "anna")
+
+
+def test_a_broken_history_in_a_dropped_folder_fails_and_the_rest_is_imported(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    folder = harness.drop("anna", "my_data/endsong_0.json", export(10)).parent
+    harness.drop("anna", "my_data/endsong_1.json", bytes(100))
+    harness.drop("anna", "my_data/renamed.json", export(20)[:-60])
+    harness.drop("anna", "my_data/Userdata.json", "{}")
+    passed, description = checks(harness.run_import(instance, "anna", [folder]))["uploads_readable"]
+    assert not passed
+    assert "endsong_1.json: is filled with zero bytes" in str(description)
+    assert "renamed.json: is cut off" in str(description)
+    assert below(harness.uploads / "anna") == [
+        "failed/my_data/endsong_1.json",
+        "failed/my_data/endsong_1.json.error.txt",
+        "failed/my_data/renamed.json",
+        "failed/my_data/renamed.json.error.txt",
+        "imported/my_data.notes.txt",
+        "imported/my_data/Userdata.json",
+        "imported/my_data/endsong_0.json",
     ]
+    assert count(conn, "SELECT count(*) FROM imported_plays") == 10
+
+
+def test_whatever_is_dropped_gets_an_answer(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
+    kinds: dict[str, tuple[str | bytes, str]] = {
+        "address.json": ("List(Map(street -> x))", "is one of the other files of Spotify's account data, not"),
+        "data.7z": (b"7z\xbc\xaf\x27\x1c....", "is a 7-Zip archive; unpack it and import what is in it"),
+        "data.rar": (b"Rar!\x1a\x07\x01....", "is a RAR archive; unpack it and import what is in it"),
+        "data.tar.gz": (gzip.compress(b"x"), "is a tar archive; unpack it and import what is in it"),
+        "data.z01": (b"PK\x03\x04....", "is one part of a split ZIP; put its parts together (`zip -s 0 data.zip --out"),
+        "huge.zip": (as_zip({"h.json": b" " * 1_000_000}), "h.json: unpacks to more than 200 times its size"),
+        "lastfm.csv": ('"uts","utc_time","artist","track"', "is an export of Last.fm; MYI reads Spotify's so far:"),
+        "listens.jsonl": ('{"listened_at": 1, "track_metadata": {}}', "is an export of ListenBrainz; MYI reads"),
+        "maloja_export_1.json": ('{"scrobbles": [{"track": {"artists": []}}]}', "is an export of Maloja; MYI reads"),
+        "no suffix": ("hello", "is a text file, not a listening history; request"),
+        "photo.jpg": (b"\xff\xd8\xff\xe0 JFIF", "is an image, not a listening history; request"),
+    }  # fmt: skip
+    files = [harness.drop("anna", name, content) for name, (content, _) in kinds.items()]
+    good = [
+        harness.drop("anna", "h.json.gz", gzip.compress(export(60).encode())),
+        harness.drop("anna", "h.txt", export(5)),
+    ]
+    result = harness.run_import(instance, "anna", files + good)
+    assert result.success, why(result)
+    anna = harness.uploads / "anna"
+    assert below(anna / "imported") == ["h.json.gz", "h.txt"]
+    for name, (content, reason) in kinds.items():
+        text = (anna / "failed" / f"{name}.error.txt").read_text()
+        assert text.startswith(f"{name}: {reason}"), text
+        assert text.count("\n") == 1
+        assert (anna / "failed" / name).read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert sorted(path.name for path in anna.iterdir()) == ["failed", "imported"]
+    assert count(conn, "SELECT count(*) FROM listening_events") == 54
 
 
 @pytest.mark.parametrize("rows", [60, 25_000], ids=["after its last rows", "between its rows"])
@@ -178,6 +272,7 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
         "user_track_months",
         "user_track_stats",
         "user_artist_stats",
+        "user_album_stats",
         "user_year_top_tracks",
         "users",
         "users",

@@ -119,7 +119,10 @@ def test_an_empty_folder_is_skipped_with_a_hint(daemon: Daemon, harness: Harness
 
 
 def test_files_become_one_run_a_listener(daemon: Daemon, harness: Harness, conn: Connection) -> None:
-    anna = [harness.drop("anna", "1.json", export(60)), harness.drop("anna", "deep/2.json", export(10, salt="!"))]
+    anna = [
+        harness.drop("anna", "1.json", export(60)),
+        harness.drop("anna", "folder/deep/2.json", export(10, salt="!")).parents[1],
+    ]
     ben = [harness.drop("ben", "b.json", export(5))]
     first, second = daemon.uploads()
     assert first.run_config["ops"]["imported_plays"]["config"] == {
@@ -128,7 +131,7 @@ def test_files_become_one_run_a_listener(daemon: Daemon, harness: Harness, conn:
     }
     assert first.run_config["ops"]["stats"]["config"] == {"only_invalidated": True, "user": "anna"}
     assert first.tags["myi/user"] == "anna"
-    assert first.tags["myi/files"] == "1.json, 2.json"
+    assert first.tags["myi/files"] == "1.json, folder"
     assert second.run_config["ops"]["imported_plays"]["config"]["files"] == [str(path) for path in ben]
     months = months_of_export()
     assert date.fromisoformat(first.tags[RANGE_START]) <= months[0]
@@ -158,12 +161,20 @@ def test_a_file_that_may_still_be_written_to_is_left_alone(daemon: Daemon, harne
     )
 
 
+def test_a_download_that_has_not_ended_is_left_alone(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("anna", "1.zip.crdownload", "x")
+    assert reason(daemon.tick(uploads_sensor)) == (
+        "1.zip.crdownload is left alone: by its name, it is still being downloaded."
+    )
+
+
 def test_files_that_belong_to_nobody_are_named(daemon: Daemon, harness: Harness) -> None:
     harness.drop("", "lost.zip", "x")
     assert reason(daemon.tick(uploads_sensor)) == (
         f"lost.zip lies in {harness.uploads} itself: move it into a folder with the user's name, "
         f"{harness.uploads}/<user>/."
     )
+    assert (harness.uploads / "lost.zip.error.txt").exists()
 
 
 def test_a_folder_that_is_no_name_is_said(daemon: Daemon, harness: Harness) -> None:
@@ -255,6 +266,17 @@ def test_many_files_are_imported_over_several_runs(
     [rest] = daemon.uploads()
     daemon.launch(rest)
     assert count(conn, "SELECT count(*) FROM import_jobs WHERE status = 'COMPLETED'") == 3
+
+
+def test_a_folder_is_not_divided_between_runs(
+    daemon: Daemon, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "FILES_A_RUN", 2)
+    for number in range(5):
+        harness.drop("anna", f"a/{number}.json", export(5, salt=str(number)))
+    harness.drop("anna", "b/1.json", export(5))
+    [request] = daemon.uploads()
+    assert request.run_config["ops"]["imported_plays"]["config"]["files"] == [str(harness.uploads / "anna/a")]
 
 
 # Invalidated user-months

@@ -4,8 +4,18 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from myi_pipelines.ingest.uploads import waiting_files
-from myi_pipelines.ingest.uploads.waiting_files import FileSignature, fingerprint, is_in_dropped_folder, owner, scan
+from myi_pipelines.ingest.uploads.waiting_files import (
+    FAILED,
+    IMPORTED,
+    FileSignature,
+    fingerprint,
+    move_away,
+    owner,
+    scan,
+)
 
 
 def put(folder: Path, name: str, content: str = "[]") -> Path:
@@ -19,25 +29,63 @@ def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def waiting(folder: Path, now: float | None = None) -> dict[str, list[str]]:
+    """Names of what waits, by user."""
+    inbox = scan(folder, settle_seconds=0, now=now or time.time() + 1)
+    return {user: [str(one.path.relative_to(folder / user)) for one in found] for user, found in inbox.waiting.items()}
+
+
 def test_a_folder_that_does_not_exist_is_empty(tmp_path: Path) -> None:
-    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [])
+    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [], [])
 
 
-def test_uploads_are_found_by_user_at_any_depth(tmp_path: Path) -> None:
+def test_files_of_any_kind_and_whole_folders_are_found_by_user(tmp_path: Path) -> None:
     for name in (
-        "anna/b.zip", "anna/A.JSON", "anna/my_data/Streaming_History_Audio_2020.json", "ben/x.json",
-        "anna/readme.pdf", "anna/.hidden.json", "anna/.Trash/y.json", "anna/imported/old.zip", "anna/failed/bad.zip",
-        ".stray/z.json", "lost.zip", "notes.txt",
+        "anna/b.zip", "anna/A.JSON", "anna/readme.pdf", "anna/no suffix", "anna/my_data/deep/er/endsong.json",
+        "anna/my_data/ReadMe.pdf", "ben/x.json.gz", "anna/imported/old.zip", "anna/failed/bad.zip", "lost.zip", "notes",
     ):  # fmt: skip
         put(tmp_path, name)
     inbox = scan(tmp_path, settle_seconds=0, now=time.time() + 1)
-    found = {user: [str(path.relative_to(tmp_path)) for path in paths] for user, paths in inbox.waiting.items()}
-    assert found == {
-        "anna": ["anna/A.JSON", "anna/b.zip", "anna/my_data/Streaming_History_Audio_2020.json"],
-        "ben": ["ben/x.json"],
+    assert waiting(tmp_path) == {
+        "anna": ["A.JSON", "b.zip", "my_data", "no suffix", "readme.pdf"],
+        "ben": ["x.json.gz"],
     }
-    assert inbox.misplaced == [tmp_path / "lost.zip"]
-    assert inbox.unsettled == []
+    [folder] = [one for one in inbox.waiting["anna"] if one.path.name == "my_data"]
+    assert [path.name for path in folder.files] == ["ReadMe.pdf", "endsong.json"]
+    assert inbox.misplaced == [tmp_path / "lost.zip", tmp_path / "notes"]
+    assert inbox.unsettled == inbox.downloads == []
+
+
+def test_hidden_files_and_those_of_the_system_are_left_alone(tmp_path: Path) -> None:
+    for name in (
+        "anna/.hidden.json", "anna/.Trash/y.json", "anna/desktop.ini", "anna/Thumbs.db", "anna/@eaDir/z.json",
+        "anna/d/.x", "anna/__MACOSX/a.json", "anna/~$list.xlsx", "anna/bad.zip.error.txt", ".stray/z.json", ".gitkeep",
+    ):  # fmt: skip
+        put(tmp_path, name)
+    assert scan(tmp_path, settle_seconds=0, now=time.time() + 1) == ({}, [], [], [])
+
+
+@pytest.mark.parametrize(
+    "partial",
+    ["a.zip.crdownload", "a.zip.part", "Unconfirmed 1.crdownload", "x.tmp", "a.zip.aria2", "b.Download/a.zip"],
+)
+def test_downloads_that_have_not_ended_are_left_alone(tmp_path: Path, partial: str) -> None:
+    put(tmp_path, f"anna/{partial}")
+    put(tmp_path, "anna/done.json")
+    put(tmp_path, f"ben/data/{partial}")
+    put(tmp_path, "ben/data/Userdata.json", "{}")
+    inbox = scan(tmp_path, settle_seconds=0, now=time.time() + 1)
+    assert waiting(tmp_path) == {"anna": ["done.json"]}
+    assert len(inbox.downloads) == 2
+
+
+@pytest.mark.parametrize("partial", ["a.zip.part", "a.x1y2.zip.part"])
+def test_the_empty_file_that_firefox_keeps_for_a_download_is_left_alone(tmp_path: Path, partial: str) -> None:
+    put(tmp_path, "anna/a.zip", "")
+    part = put(tmp_path, f"anna/{partial}")
+    assert waiting(tmp_path) == {}
+    part.rename(tmp_path / "anna/a.zip")
+    assert waiting(tmp_path) == {"anna": ["a.zip"]}
 
 
 def test_a_file_settles_when_nothing_changes_it_whatever_its_modification_time(tmp_path: Path) -> None:
@@ -47,7 +95,32 @@ def test_a_file_settles_when_nothing_changes_it_whatever_its_modification_time(t
     os.utime(ahead, (time.time() + 9_999, time.time() + 9_999))
     now = time.time()
     assert scan(tmp_path, settle_seconds=5, now=now).unsettled == [ahead, copied]
-    assert scan(tmp_path, settle_seconds=5, now=now + 6).waiting == {"anna": [ahead, copied]}
+    assert waiting(tmp_path, now + 6) == {"anna": ["clock_ahead.zip", "copied.zip"]}
+
+
+def test_a_folder_waits_until_all_of_its_files_have_settled(tmp_path: Path) -> None:
+    put(tmp_path, "anna/data/1.json")
+    time.sleep(0.3)
+    late = put(tmp_path, "anna/data/2.json")
+    inbox = scan(tmp_path, settle_seconds=0.2, now=time.time())
+    assert (inbox.waiting, inbox.unsettled) == ({}, [late])
+    assert waiting(tmp_path) == {"anna": ["data"]}
+
+
+def test_a_file_in_the_uploads_folder_itself_gets_a_text_until_it_is_moved(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    lost = put(folder, "lost.zip")
+    own = put(folder, "my.error.txt", "written by the user")
+    waiting_files.explain_misplaced(folder, [lost])
+    text = folder / "lost.zip.error.txt"
+    assert text.read_text().startswith(
+        "lost.zip: lies in the folder of the uploads, not in that of a user; move it into"
+    )
+    assert scan(folder, settle_seconds=0, now=time.time() + 1).misplaced == [lost]
+    lost.unlink()
+    waiting_files.explain_misplaced(folder, [])
+    assert not text.exists()
+    assert own.exists()
 
 
 def test_fingerprints_distinguish_sets_of_files(tmp_path: Path) -> None:
@@ -78,13 +151,11 @@ def test_only_waiting_files_have_an_owner(tmp_path: Path) -> None:
     assert owner(folder, put(folder, "anna/imported/1.zip")) is None
     assert owner(folder, put(folder, "1.zip")) is None
     assert owner(folder, put(tmp_path, "elsewhere/anna/1.zip")) is None
-    assert not is_in_dropped_folder(folder, folder / "anna/1.zip")
-    assert is_in_dropped_folder(folder, folder / "anna/deep/1.zip")
 
 
 def test_moved_files_keep_their_place_and_never_replace_another(tmp_path: Path) -> None:
     for content in ("first", "second", "third"):
-        moved = waiting_files.move_to_imported(tmp_path, put(tmp_path, "anna/my_data/history.json", content))
+        moved = move_away(tmp_path, put(tmp_path, "anna/my_data/history.json", content), IMPORTED, [])
         assert moved.read_text() == content
     assert names(tmp_path) == [
         "anna/imported/my_data/history (2).json",
@@ -96,17 +167,19 @@ def test_moved_files_keep_their_place_and_never_replace_another(tmp_path: Path) 
 
 def test_a_dropped_folder_stays_while_something_is_in_it(tmp_path: Path) -> None:
     put(tmp_path, "anna/my_data/ReadMe.pdf")
-    waiting_files.move_to_imported(tmp_path, put(tmp_path, "anna/my_data/history.json"))
+    move_away(tmp_path, put(tmp_path, "anna/my_data/history.json"), IMPORTED, [])
     assert names(tmp_path) == ["anna/imported/my_data/history.json", "anna/my_data/ReadMe.pdf"]
 
 
-def test_failed_files_have_the_reason_beside_them(tmp_path: Path) -> None:
-    waiting_files.move_to_failed(tmp_path, put(tmp_path, "anna/x.zip"), "x.zip: is not a ZIP")
-    waiting_files.move_to_failed(tmp_path, put(tmp_path, "anna/x.zip"), "x.zip: is encrypted")
+def test_failed_files_have_the_reason_beside_them_and_imported_ones_the_notes(tmp_path: Path) -> None:
+    move_away(tmp_path, put(tmp_path, "anna/x.zip"), FAILED, ["x.zip: is not a ZIP"])
+    move_away(tmp_path, put(tmp_path, "anna/x.zip"), FAILED, ["x.zip: is encrypted"])
+    move_away(tmp_path, put(tmp_path, "anna/y.zip"), IMPORTED, ["one", "two"])
     failed = tmp_path / "anna/failed"
     assert names(failed) == ["x (2).zip", "x (2).zip.error.txt", "x.zip", "x.zip.error.txt"]
     assert (failed / "x.zip.error.txt").read_text() == "x.zip: is not a ZIP\n"
     assert (failed / "x (2).zip.error.txt").read_text() == "x.zip: is encrypted\n"
+    assert (tmp_path / "anna/imported/y.zip.notes.txt").read_text() == "one\ntwo\n"
 
 
 def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
@@ -115,7 +188,7 @@ def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
     link = folder / "anna" / "history.zip"
     link.parent.mkdir(parents=True)
     link.symlink_to(target)
-    assert scan(folder, settle_seconds=0, now=time.time() + 1).waiting == {"anna": [link]}
-    waiting_files.move_to_imported(folder, link)
+    assert waiting(folder) == {"anna": ["history.zip"]}
+    move_away(folder, link, IMPORTED, [])
     assert target.exists()
     assert (folder / "anna/imported/history.zip").is_symlink()

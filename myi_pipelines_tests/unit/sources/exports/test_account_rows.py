@@ -20,6 +20,12 @@ def test_seconds_are_cut_off_so_that_equal_minutes_are_equal(tmp_path: Path) -> 
     assert play_of(tmp_path, account(endTime="2024-12-22T00:07:59Z")).played_at == MINUTE
 
 
+def test_rows_of_before_december_2018_have_a_second_and_no_length(tmp_path: Path) -> None:
+    old = {"artistName": "Band, Other Band", "trackName": "Song", "time": "2018-04-01 21:00:05"}
+    ended = datetime(2018, 4, 1, 21, 0, 5, tzinfo=UTC)
+    assert play_of(tmp_path, old) == Play(Track(None, "Song", "Band, Other Band", None), None, ended, ended, None)
+
+
 def test_a_row_without_an_artist_is_a_play(tmp_path: Path) -> None:
     assert play_of(tmp_path, account(artistName=None)).track == Track(None, "Song", None, None)
 

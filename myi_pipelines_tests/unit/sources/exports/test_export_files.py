@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from myi_pipelines.sources.exports import ChangedWhileRead, ExportError, UnreadableFile, find_upload_files, open_upload
+from myi_pipelines.sources.exports import ChangedWhileRead, ExportError, open_upload
 from myi_pipelines_tests.support.export_rows import account, as_json, as_zip, extended, read, read_rows
 
 MANY = as_json([extended(ms_played=number) for number in range(5_000)])
@@ -128,31 +128,7 @@ def test_a_change_of_the_file_before_the_last_batch_is_an_error(tmp_path: Path) 
             next(upload.batches())
 
 
-def test_zips_and_jsons_in_folders_are_found_in_the_order_of_their_names(tmp_path: Path) -> None:
-    for name in ("b/2.json", "b/1.ZIP", "a.json", "b/readme.pdf", "b/.hidden.json", ".git/x.json", "__MACOSX/y.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert find_upload_files([tmp_path]) == [tmp_path / name for name in ("a.json", "b/1.ZIP", "b/2.json")]
-
-
-def test_each_named_file_is_listed_once(tmp_path: Path) -> None:
-    odd = write(tmp_path, b"", "odd.txt")
-    good = write(tmp_path, b"", "good.json")
-    missing = tmp_path / "missing.json"
-    assert find_upload_files([odd, missing, good, tmp_path, odd]) == [odd, missing, good]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-def test_an_unreadable_folder_is_an_error(tmp_path: Path) -> None:
-    tmp_path.chmod(0)
-    try:
-        with pytest.raises(UnreadableFile):
-            find_upload_files([tmp_path])
-    finally:
-        tmp_path.chmod(0o700)
-
-
-@pytest.mark.parametrize("module", ["cleaning", "extended_history", "batches"])
+@pytest.mark.parametrize("module", ["cleaning", "extended_history", "batches", "history_search", "other_files"])
 def test_examples_in_the_docs_are_true(module: str) -> None:
     found = doctest.testmod(importlib.import_module(f"myi_pipelines.sources.exports.{module}"))
     assert found.attempted > 0
