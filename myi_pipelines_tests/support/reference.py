@@ -6,7 +6,7 @@ knows (a Spotify id, or a pair of name keys), never by a surrogate id. No databa
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from functools import cache
@@ -302,8 +302,18 @@ class Tables(NamedTuple):
     episode_hour_stats: dict[tuple[Kind, int], Totals]
 
 
+class Correction(NamedTuple):
+    """What a listener says of landed plays, by natural keys."""
+
+    kind: str
+    what: Mapping[str, Any]
+
+
 def derive(
-    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, metadata: Metadata | None = None
+    landed: Mapping[str, Landing],
+    min_play_ms: int = MIN_PLAY_MS,
+    metadata: Metadata | None = None,
+    corrections: Mapping[str, Sequence[Correction]] | None = None,
 ) -> dict[str, Tables]:
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
@@ -312,7 +322,11 @@ def derive(
     polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
     catalog = catalog_of(plays, metadata, polled)
     return {
-        user: aggregate(conform(landing, catalog, min_play_ms), catalog, ZoneInfo(landing.timezone))
+        user: aggregate(
+            visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
+            catalog,
+            ZoneInfo(landing.timezone),
+        )
         for user, landing in landed.items()
     }
 
@@ -922,6 +936,58 @@ def told_apart(desired: Iterable[Desired]) -> Conformed:
         events.append(event._replace(played_at=played_at))
         upgrades |= dict.fromkeys(were, (event.track, played_at))
     return Conformed(events, upgrades, set())
+
+
+# ── Corrections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> Conformed:
+    """'A play, a stretch of time, a track, artist or album may be hidden from statistics': the events that are not."""
+    places: dict[EventKey, set[EventKey]] = {}
+    for was, event in conformed.upgrades.items():
+        places.setdefault(event, set()).add(was)
+    events = [
+        event
+        for event in conformed.events
+        if not any(hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections)
+    ]
+    return conformed._replace(events=events)
+
+
+def hides(correction: Correction, event: Event, were: Collection[EventKey], catalog: Catalog) -> bool:
+    """Whether a correction hides an event, which was at some other places while it was only shown."""
+    kind, what = correction
+    match kind:
+        case "HIDE_TRACK":
+            return event.track == track_meant(what, catalog)
+        case "HIDE_ARTIST":
+            artist = what.get("spotify_id") or catalog.metadata.artist_called(what["artist"])
+            return artist in catalog.credits(event.track)
+        case "HIDE_ALBUM":
+            return catalog.album(event.track) == album_meant(what, catalog)
+        case "HIDE_PERIOD":
+            ends = [datetime.fromisoformat(what[end]) if end in what else None for end in ("from", "until")]
+            return (ends[0] is None or ends[0] <= event.played_at) and (ends[1] is None or event.played_at < ends[1])
+        case "HIDE_PLAY":
+            track, at = track_meant(what, catalog), datetime.fromisoformat(what["played_at"])
+            apart = abs(event.played_at - at)
+            is_same_stream = what["ms_played"] == event.ms_played and catalog.song(event.track) == catalog.song(track)
+            overlaps = 2 * apart < timedelta(milliseconds=event.ms_played) or minute(event.played_at) == at
+            return (track, at) in ((event.track, event.played_at), *were) or (is_same_stream and overlaps)
+    raise ValueError(kind)
+
+
+def track_meant(what: Mapping[str, Any], catalog: Catalog) -> TrackKey:
+    if "spotify_id" in what:
+        return catalog.metadata.aliases.get(what["spotify_id"], str(what["spotify_id"]))
+    return catalog.metadata.track_key(Track(None, what["track"], what["artist"], None))
+
+
+def album_meant(what: Mapping[str, Any], catalog: Catalog) -> AlbumKey:
+    if "spotify_id" in what:
+        return str(what["spotify_id"])
+    artist = what.get("artist")
+    return catalog.metadata.album_called(what["album"], artist) or (key(what["album"]), artist and key(artist))
 
 
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────

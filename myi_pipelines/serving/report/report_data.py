@@ -19,7 +19,7 @@ from psycopg.rows import class_row
 from myi_pipelines.serving.dashboards import Top, top_tracks, top_tracks_of_year
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.users import user_named
+from myi_pipelines.warehouse.users import known_user
 
 TOP = 10
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -129,7 +129,7 @@ def load_report(conn: Connection, user: str | None = None, year: int | None = No
     try:
         with conn.transaction():
             if user is not None:
-                return Report((_user_report(conn, user_named(conn, user), user, year),), year)
+                return Report((_user_report(conn, *known_user(conn, user), year),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
             found = (_user_report(conn, user_id, name, year) for user_id, name in everyone)
             return Report(tuple(one for one in found if one.years or one.imports.files), year)
