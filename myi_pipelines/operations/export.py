@@ -58,7 +58,7 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 | | |
 |---|---|
 | `plays.{suffix}` | start here: every play that counts, with the names of its track, artists and album |
-| `account.json` | the account, its settings, the link to Spotify, imports, corrections, periods in which plays may be missing |
+| `account.json` | the account, settings, the link to Spotify, imports, corrections, periods without plays |
 | `tables/` | the rows of {name} in every table, with the ids by which the files refer to one another |
 | `catalog/` | the tracks, artists and albums that they refer to |
 | `manifest.json` | rows, bytes and SHA-256 of every file |

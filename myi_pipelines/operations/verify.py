@@ -180,20 +180,23 @@ def _events(conn: Connection, user: User, min_play_ms: int) -> Iterator[list[Dif
     months = [month for (month,) in conn.execute(statement("verify/user_months"), {"user_id": user.id})]
     for month in months:
         with snapshot(conn, ARCHIVED_TABLES, around(month)), conn.transaction(force_rollback=True):
-            rows = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
-        if rows is not None:
-            yield [
-                Difference("listening_events", _event_text(*row), user.name, user.id, month, Stage.EVENTS)
-                for row in rows
-            ]
+            texts = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
+        if texts is not None:
+            yield [Difference(table, text, user.name, user.id, month, Stage.EVENTS) for table, text in texts]
 
 
 def _event_text(kind: str, played_at: datetime, track_id: int, track: str | None) -> str:
     return f"{kind} play of {track or f'track {track_id}'} at {played_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[Any, ...]] | None:
-    """The events of a user-month that differ from what has landed; None where it is about to be derived anyway.
+def _episode_text(kind: str, played_at: datetime, export_track_id: int, name: str | None) -> str:
+    return f"{kind} play of {name or f'names {export_track_id}'} at {played_at:%Y-%m-%d %H:%M:%S}"
+
+
+def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[str, str]] | None:
+    """The table and text of each event of a user-month that differs from what has landed.
+
+    None where the user-month is about to be derived anyway.
 
     The derived events are in temporary tables until the caller's transaction is rolled back.
     """
@@ -203,7 +206,13 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     if sources.is_unlinked or one in invalidated:
         return None
     stage_desired_events(conn, bounds, sources)
-    return conn.execute(statement("verify/events"), bounds).fetchall()
+    texts = [
+        ("listening_events", _event_text(*row)) for row in conn.execute(statement("verify/events"), bounds).fetchall()
+    ]
+    if sources.has_episodes:
+        differing = conn.execute(statement("verify/episode_events"), bounds).fetchall()
+        texts += [("episode_events", _episode_text(*row)) for row in differing]
+    return texts
 
 
 def _statistics(conn: Connection, user: User) -> list[Difference]:

@@ -43,7 +43,7 @@ class Shown(NamedTuple):
     """The length of the track, which is the estimate."""
     source: str
     is_nameless: bool
-    """The catalog knows no names of its track, which may be another id of a track that an export tells."""
+    """The names of its track are not known, or not those by which exports know it: it may be any track's play."""
 
     def length_since(self, before: datetime | None) -> int:
         """Milliseconds that it can have lasted when another play was shown before it."""

@@ -8,6 +8,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from fractions import Fraction
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -278,6 +279,10 @@ class Tables(NamedTuple):
     hour_stats: dict[int, Totals]
     totals: Totals
     album_stats: dict[AlbumKey | None, TrackStats]
+    weekday_hour_months: dict[tuple[date, int, int], Totals]
+    weekday_hour_stats: dict[tuple[int, int], Totals]
+    context_months: dict[tuple[date, str, str], Totals]
+    context_stats: dict[tuple[str, str], Totals]
 
 
 def derive(
@@ -677,7 +682,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if play.ms_played is None:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
-            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=False))
+            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 
@@ -857,7 +862,62 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         album_stats={
             album: track_stats(plays) for album, plays in grouped(events, lambda e: [catalog.album(e.track)]).items()
         },
+        weekday_hour_months=totals(
+            events, lambda e: [(first_of_month(e.played_at, UTC), *weekday_hour(e.played_at, zone))]
+        ),
+        weekday_hour_stats=totals(events, lambda e: [weekday_hour(e.played_at, zone)]),
+        context_months=totals(
+            events,
+            lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
+        ),
+        context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
     )
+
+
+def weekday_hour(moment: datetime, zone: tzinfo) -> tuple[int, int]:
+    local = moment.astimezone(zone)
+    return local.isoweekday(), local.hour
+
+
+PLATFORM_FAMILIES = {
+    "ios": "ios",
+    "Android OS 7.0 API 24 (samsung, SM-G935F)": "android",
+    "Partner sonos_imx6 Sonos;Beam;;tpapi": "speaker",
+    None: "unknown",
+}
+"""Of the platforms that generated histories have."""
+
+
+def ways_heard(event: Event, catalog: Catalog) -> dict[str, str]:
+    """By dimension how a play was heard; 'unknown' in those that its sources do not tell."""
+    context = event.context or Context(*[None] * 8)
+    duration_ms = catalog.shown(event.track).duration_ms
+    return {
+        "PLATFORM": PLATFORM_FAMILIES[context.platform],
+        "COUNTRY": context.country if context.country not in (None, "", "ZZ") else "unknown",
+        "REASON_START": context.reason_start or "unknown",
+        "REASON_END": context.reason_end or "unknown",
+        "SHUFFLE": flag(context.shuffle),
+        "OFFLINE": flag(context.offline),
+        "INCOGNITO": flag(context.incognito),
+        "SKIP": flag(event.is_skip),
+        "SHARE_HEARD": "unknown" if duration_ms is None or event.is_estimated else share(event.ms_played, duration_ms),
+    }
+
+
+def flag(value: bool | None) -> str:
+    return "unknown" if value is None else "true" if value else "false"
+
+
+def share(ms_played: int, duration_ms: int) -> str:
+    percent = Fraction(100 * ms_played, duration_ms)
+    if percent >= 95:
+        return "95% or more"
+    if percent >= 75:
+        return "75% to 95%"
+    if percent >= 50:
+        return "50% to 75%"
+    return "25% to 50%" if percent >= 25 else "under 25%"
 
 
 def top_tracks(played: Mapping[TrackKey, Totals]) -> TopTracks:

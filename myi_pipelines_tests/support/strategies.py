@@ -106,6 +106,13 @@ POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
 FULLER = CONTEXT._replace(skipped=False)
 OFFLINE = CONTEXT._replace(offline=True)
+WAYS = (
+    CONTEXT,
+    CONTEXT._replace(shuffle=True, reason_end="fwdbtn"),
+    Context("Android OS 7.0 API 24 (samsung, SM-G935F)", "ZZ", "clickrow", "", True, False, False, True),
+    Context("Partner sonos_imx6 Sonos;Beam;;tpapi", "DE", "remote", "endplay", None, True, None, None),
+    Context(*[None] * 8),
+)
 ACCOUNT = None
 
 # ── Instants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,10 +218,10 @@ def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
     """A few plays in a row, often one track on loop."""
     loop = draw(st.booleans())
     track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
-    played_at = draw(scene.moments())
+    played_at, context = draw(scene.moments()), draw(st.sampled_from(WAYS))
     plays = []
     for _ in range(draw(st.integers(1, 4))):
-        plays.append(Play(track, CONTEXT, played_at, played_at, ms))
+        plays.append(Play(track, context, played_at, played_at, ms))
         if not loop:
             track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
         played_at += timedelta(seconds=max(ms // 1000 + gap, 1))

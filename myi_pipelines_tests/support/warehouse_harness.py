@@ -218,7 +218,16 @@ class Warehouse(NamedTuple):
             },
             totals=Totals(*totals),
             album_stats=self._album_stats(user_id),
+            weekday_hour_months=self._totals(user_id, "user_weekday_hour_months", "month", "weekday", "hour"),
+            weekday_hour_stats=self._totals(user_id, "user_weekday_hour_stats", "weekday", "hour"),
+            context_months=self._totals(user_id, "user_context_months", "month", "dimension::text", "value"),
+            context_stats=self._totals(user_id, "user_context_stats", "dimension::text", "value"),
         )
+
+    def _totals(self, user_id: int, relation: str, *keys: str) -> dict[Any, Totals]:
+        rows = self._of(user_id, ", ".join((*keys, "play_count", "total_ms")), relation)
+        assert len({row[:-2] for row in rows}) == len(rows), f"{relation} has several rows of one grain"
+        return {row[:-2]: Totals(*row[-2:]) for row in rows}
 
     def _album_stats(self, user_id: int) -> dict[AlbumKey | None, TrackStats]:
         artist_keys = {

@@ -67,6 +67,26 @@ DAMAGES = {
         " WHERE album_id = (SELECT max(album_id) FROM user_album_stats)",
         {"user_album_stats"},
     ),
+    "hours of a month are another weekday's": (
+        "UPDATE user_hour_months SET week_hours = (SELECT array_agg((hour + 24) % 168 ORDER BY (hour + 24) % 168)"
+        " FROM unnest(week_hours) AS hour) WHERE month = (SELECT min(month) FROM user_hour_months)",
+        {"user_hour_months", "user_weekday_hour_stats"},
+    ),
+    "hours of the week are gone": ("DELETE FROM user_weekday_hour_stats", {"user_weekday_hour_stats"}),
+    "plays of a month were heard in another way": (
+        "UPDATE user_month_contexts SET context_ids[1] = 0 WHERE month = (SELECT min(month) FROM user_month_contexts)",
+        {"user_month_contexts"},
+    ),
+    "a month has too many skips": (
+        "UPDATE user_month_contexts SET skip_count = skip_count + 1"
+        " WHERE month = (SELECT max(month) FROM user_month_contexts)",
+        {"user_month_contexts"},
+    ),
+    "a play of a track was longer": (
+        "UPDATE user_track_months SET ms_played = '{7000}' WHERE (month, track_id)"
+        " = (SELECT month, track_id FROM user_track_months LIMIT 1)",
+        {"user_track_months"},
+    ),
     "a week has too many tracks": (
         "UPDATE user_time_bucket_stats SET unique_tracks = unique_tracks + 1 WHERE bucket_type = 'WEEK'"
         " AND bucket_date = (SELECT min(bucket_date) FROM user_time_bucket_stats WHERE bucket_type = 'WEEK')",
