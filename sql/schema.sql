@@ -447,7 +447,7 @@ COMMENT ON FUNCTION public.song_title(title text) IS 'A title without guests and
 
 CREATE FUNCTION public.song_key(title text, artist text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (md5(CASE WHEN ((octet_length(title) = length(title)) AND (octet_length(artist) = length(artist)) AND (strpos(title, '('::text) = 0) AND (strpos(title, '['::text) = 0) AND (strpos(artist, '['::text) = 0) AND (strpos(title, ' - '::text) = 0) AND (strpos(lower(title), ' feat'::text) = 0) AND (strpos(lower(title), ' ft.'::text) = 0) AND (strpos(title, '  '::text) = 0) AND (strpos(artist, '  '::text) = 0) AND (strpos(title, '	'::text) = 0) AND (strpos(artist, '	'::text) = 0) AND (strpos(title, '
+    RETURN (md5(CASE WHEN ((octet_length(title) = length(title)) AND (octet_length(artist) = length(artist)) AND (strpos(title, '('::text) = 0) AND (strpos(title, '['::text) = 0) AND (strpos(title, ']'::text) = 0) AND (strpos(artist, '['::text) = 0) AND (strpos(artist, ']'::text) = 0) AND (strpos(title, ' - '::text) = 0) AND (strpos(lower(title), ' feat'::text) = 0) AND (strpos(lower(title), ' ft.'::text) = 0) AND (strpos(title, '  '::text) = 0) AND (strpos(artist, '  '::text) = 0) AND (strpos(title, '	'::text) = 0) AND (strpos(artist, '	'::text) = 0) AND (strpos(title, '
 '::text) = 0) AND (strpos(artist, '
 '::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, '
 '::text) = 0) AND (strpos(artist, '

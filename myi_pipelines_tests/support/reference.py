@@ -475,10 +475,11 @@ def without_brackets(text: str) -> str:
 def without_guests(text: str) -> str:
     """Guests named without brackets go, up to the next dash or bracket."""
     for marker in (" feat.", " ft.", " featuring "):
-        before, found, after = text.partition(marker)
-        if found:
-            ends = min([after.find(end) for end in (" - ", " (") if end in after], default=len(after))
-            return before.rstrip("- ") + after[ends:]
+        if marker in text:
+            begins = text.index(marker)
+            guests = text[begins + 1 :]
+            ends = min([guests.index(end) for end in (" - ", " (") if end in guests], default=len(guests))
+            return text[:begins].rstrip("- ") + guests[ends:]
     return text
 
 

@@ -100,7 +100,8 @@ COMMENT ON FUNCTION song_title IS
 CREATE FUNCTION song_key(title text, artist text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN md5(CASE WHEN octet_length(title) = length(title) AND octet_length(artist) = length(artist)
-                         AND strpos(title, '(') = 0 AND strpos(title, '[') = 0 AND strpos(artist, '[') = 0
+                         AND strpos(title, '(') = 0 AND strpos(title, '[') = 0 AND strpos(title, ']') = 0
+                         AND strpos(artist, '[') = 0 AND strpos(artist, ']') = 0
                          AND strpos(title, ' - ') = 0 AND strpos(lower(title), ' feat') = 0 AND strpos(lower(title), ' ft.') = 0
                          AND strpos(title, '  ') = 0 AND strpos(artist, '  ') = 0
                          AND strpos(title, E'\t') = 0 AND strpos(artist, E'\t') = 0
