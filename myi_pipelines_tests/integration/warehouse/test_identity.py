@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,7 +22,7 @@ from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_wareho
 pytestmark = pytest.mark.slow
 
 MIN_PLAY_MS = 5_000
-Source = list[dict[str, Any]] | list[Polled]
+Source = Sequence[dict[str, Any]] | Sequence[Polled]
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ class Home:
         """Land a file or some showings, and derive everything; return the import job of a file."""
         job_id = None
         if isinstance(source[0], Polled):
-            self.warehouse.poll(self.user_id, [one for one in source if isinstance(one, Polled)])
+            self.warehouse.poll(self.user_id, cast(Sequence[Polled], source))
         else:
             path = self.folder / "history.json"
-            path.write_bytes(as_json(source))
+            path.write_bytes(as_json(list(source)))
             with open_upload(path) as upload:
                 file = UploadedFile(self.user_id, upload.name, upload.sha256, upload.total_bytes)
                 packed = read_packed(upload, Limits(), MIN_PLAY_MS)
