@@ -60,7 +60,7 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 | `plays.{suffix}` | start here: every play that counts, with the names of its track, artists and album |
 | `account.json` | the account, settings, the link to Spotify, imports, corrections, periods without plays |
 | `tables/` | the rows of {name} in every table, with the ids by which the files refer to one another |
-| `catalog/` | the tracks, artists and albums that they refer to |
+| `catalog/` | the tracks, songs, artists and albums that they refer to |
 | `manifest.json` | rows, bytes and SHA-256 of every file |
 
 `tables/imported_plays` has the plays of Spotify's exports, short ones too; `tables/polled_plays` those of its API.

@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, sha
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, ensure_partitions_visible
 
-CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
+CATALOG = ("tracks", "track_artists", "track_aliases", "songs", "artists", "albums", "export_tracks", "play_contexts")
 """The tables that rows of a user refer to."""
 
 ROWS_AT_ONCE = 20_000
