@@ -1,17 +1,42 @@
 -- The statistics of some users who have none yet. Their months exist already.
 
-INSERT INTO user_hour_months (user_id, month, hour, play_count, total_ms)
-SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,
-       date_part('hour', played_at AT TIME ZONE timezone)::smallint AS hour, count(*), sum(ms_played)
-FROM listening_events
-JOIN user_settings USING (user_id)
+INSERT INTO user_hour_months (user_id, month, week_hours, play_counts, total_ms)
+SELECT user_id, month, array_agg(week_hour ORDER BY week_hour), array_agg(play_count ORDER BY week_hour),
+       array_agg(total_ms ORDER BY week_hour)
+FROM (SELECT user_id, month, (date_part('isodow', local_at) - 1) * 24 + date_part('hour', local_at) AS week_hour,
+             count(*) AS play_count, sum(ms_played) AS total_ms
+      FROM (SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,
+                   played_at AT TIME ZONE timezone AS local_at, ms_played
+            FROM listening_events
+            JOIN user_settings USING (user_id)
+            WHERE user_id BETWEEN %(first)s AND %(last)s) AS events
+      GROUP BY user_id, month, week_hour) AS counted
+GROUP BY user_id, month
+ORDER BY user_id, month;
+
+INSERT INTO user_month_contexts (user_id, month, skip_count, skip_ms, context_ids, play_counts, total_ms)
+SELECT user_id, month, sum(skip_count), sum(skip_ms), array_agg(context_id ORDER BY context_id),
+       array_agg(play_count ORDER BY context_id), array_agg(total_ms ORDER BY context_id)
+FROM (SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,
+             coalesce(context_id, 0) AS context_id, count(*) AS play_count, sum(ms_played) AS total_ms,
+             count(*) FILTER (WHERE is_skip) AS skip_count,
+             coalesce(sum(ms_played) FILTER (WHERE is_skip), 0) AS skip_ms
+      FROM listening_events
+      WHERE user_id BETWEEN %(first)s AND %(last)s
+      GROUP BY user_id, month, coalesce(context_id, 0)) AS counted
+GROUP BY user_id, month
+ORDER BY user_id, month;
+
+INSERT INTO user_weekday_hour_stats (user_id, weekday, hour, play_count, total_ms)
+SELECT user_id, weekday, hour, sum(play_count), sum(total_ms)
+FROM user_weekday_hour_months
 WHERE user_id BETWEEN %(first)s AND %(last)s
-GROUP BY user_id, month, hour
-ORDER BY user_id, month, hour;
+GROUP BY user_id, weekday, hour
+ORDER BY user_id, weekday, hour;
 
 INSERT INTO user_hour_stats (user_id, hour, play_count, total_ms)
 SELECT user_id, hour, sum(play_count), sum(total_ms)
-FROM user_hour_months
+FROM user_weekday_hour_stats
 WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, hour
 ORDER BY user_id, hour;
@@ -64,13 +89,21 @@ WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, track_id
 ORDER BY user_id, track_id;
 
-INSERT INTO user_artist_stats (user_id, artist_id, play_count, total_ms)
-SELECT user_id, artist_id, sum(play_count), sum(total_ms)
+INSERT INTO user_artist_stats (user_id, artist_id, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, artist_id, sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
 FROM user_track_stats
 JOIN track_artists USING (track_id)
 WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, artist_id
 ORDER BY user_id, artist_id;
+
+INSERT INTO user_album_stats (user_id, album_id, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, coalesce(album_id, 0), sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
+FROM user_track_stats
+JOIN tracks ON tracks.id = track_id
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, coalesce(album_id, 0)
+ORDER BY user_id, coalesce(album_id, 0);
 
 INSERT INTO user_month_edges (user_id, month, track_id, play_count, total_ms)
 SELECT user_id, greatest(local_month, utc_month) AS month, track_id,

@@ -1,5 +1,6 @@
 """``myi import``: files and folders into the warehouse, right here and now."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,8 @@ def import_(
 def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     from rich.table import Table
 
+    from myi_pipelines.warehouse.import_outcomes import OUTCOMES
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right")
@@ -68,18 +71,18 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
     remarks += [f"{summary.known_files:,} imported before"] if summary.known_files else []
     if summary.passed_over_files:
         remarks.append(f"{counted(summary.passed_over_files, 'other')} passed over")
-    for name, value, remark in (
-        ("files", f"{summary.imported_files:,}", ", ".join(remarks)),
-        ("rows read", f"{summary.total_rows:,}", ""),
-        ("landed", f"{summary.landed:,}", "new plays of any length"),
-        ("duplicate", f"{summary.duplicate:,}", "landed before"),
-        ("added", f"{summary.added:,}", "listening events"),
-        ("upgraded", f"{summary.upgraded:,}", "events known by an estimate until now"),
-        ("rejected", f"{sum(summary.rejected.values()):,}", _reasons(summary)),
-        ("months", f"{summary.months:,}", "touched"),
-        ("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"),
-    ):
-        table.add_row(name, value, remark)
+    not_read = {reason: rows for reason, rows in summary.rejected.items() if reason != "too_short"}
+    lines = [("files", f"{summary.imported_files:,}", ", ".join(remarks)), ("rows read", f"{summary.total_rows:,}", "")]
+    if summary.duplicate:
+        lines.append(("known before", f"{summary.duplicate:,}", "landed with another file, or repeated in this one"))
+    if not_read:
+        lines.append(("not read", f"{sum(not_read.values()):,}", _reasons(not_read)))
+    lines.append(("landed", f"{summary.landed:,}", "new rows" + (", of which:" if summary.outcomes else "")))
+    lines += [(f"  {name.replace('_', ' ')}", f"{rows:,}", OUTCOMES[name]) for name, rows in summary.outcomes.items()]
+    lines.append(("months", f"{summary.months:,}", "derived"))
+    lines.append(("seconds", f"{summary.seconds:,.1f}", f"{summary.events_per_second:,} events per second"))
+    for cells in lines:
+        table.add_row(*cells)
     console.print(
         f"[bold]{(len(summary.problems) and 'Partly imported') or 'Imported'}[/bold] for {user}", highlight=False
     )
@@ -91,5 +94,5 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
         console.print(f"and {more:,} more notes; `myi jobs --notes JOB` shows those of one file", highlight=False)
 
 
-def _reasons(summary: "ImportSummary") -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in summary.rejected.items())
+def _reasons(rejected: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in rejected.items())

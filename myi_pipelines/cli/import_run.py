@@ -3,6 +3,7 @@
 What is done with the files is the job's business; here is what a person at the terminal sees of it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.sources.exports import ExportError, Limits, no_history_among, open_upload, printable_name
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines.warehouse.users import ensure_user
+from myi_pipelines.warehouse.import_outcomes import in_order, outcomes_of_jobs
+from myi_pipelines.warehouse.users import known_or_new_user
 
 
 class NothingToImport(InputError):
@@ -47,6 +49,9 @@ class ImportSummary(NamedTuple):
     """Rows that were new to ``imported_plays``."""
     duplicate: int
     rejected: Mapping[str, int]
+    """Rows that were not landed, and those too short to count, by reason."""
+    outcomes: Mapping[str, int]
+    """What became of the rows that landed: see ``import_outcomes.OUTCOMES``."""
     added: int
     upgraded: int
     months: int
@@ -81,12 +86,16 @@ def import_files(
     )
     files, months = _survey(paths, limits)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
-        user_id = ensure_user(conn, user, timezone)
-        invalidated = reporting.invalidated_range(conn, user_id=user_id)
+        known = known_or_new_user(conn, user, timezone)
+        invalidated = reporting.invalidated_range(conn, user_id=known.id)
         months += [month for month in (invalidated.first, invalidated.last) if month]
-        with shown(console, conn, user_id):
-            done = _run(settings, files, user, timezone, months)
-    return _summary(done)
+        with shown(console, conn, known.id):
+            done = _run(settings, files, known.name, timezone, months)
+        outcomes: Counter[str] = Counter()
+        job_ids = done.metadata_of("imported_plays")["job_ids"]
+        for found in outcomes_of_jobs(conn, known.id, job_ids, settings.min_play_ms, months).values():
+            outcomes.update(found)
+    return _summary(done, in_order(outcomes))
 
 
 def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[date]]:
@@ -143,7 +152,7 @@ def _run(settings: Settings, files: Sequence[Path], user: str, timezone: str | N
     return run_job(settings, ForegroundRun(import_history.name, config, tags, "the import"))
 
 
-def _summary(done: Done) -> ImportSummary:
+def _summary(done: Done, outcomes: Mapping[str, int]) -> ImportSummary:
     landing = done.metadata_of("imported_plays")
     events = done.metadata_of("listening_events")
     lines: dict[str, list[str]] = {"problems": [], "notes": []}
@@ -163,6 +172,7 @@ def _summary(done: Done) -> ImportSummary:
         landed=landing["added_rows"],
         duplicate=landing["duplicate_rows"],
         rejected=landing["rejected"],
+        outcomes=outcomes,
         added=events["run_added"],
         upgraded=events["run_upgraded"],
         months=events["run_months"],

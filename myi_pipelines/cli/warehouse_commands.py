@@ -10,6 +10,7 @@ from rich.markup import escape
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from rich.table import Table
@@ -57,10 +58,10 @@ def user_settings(
 
       myi settings anna --timezone America/St_Johns
     """
-    from myi_pipelines.warehouse.users import list_users, set_timezone, user_named
+    from myi_pipelines.warehouse.users import known_user, list_users, set_timezone
 
     with warehouse_connection(read_settings()) as conn:
-        user_named(conn, name)
+        name = known_user(conn, name).name
         if timezone is not None:
             count = set_timezone(conn, name, timezone)
             if count:
@@ -75,7 +76,8 @@ def jobs(
     user: Annotated[str | None, typer.Option(help="Only this listener's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
     notes: Annotated[
-        int | None, typer.Option(metavar="JOB", help="What was left out of this job's file, or looks odd in it.")
+        int | None,
+        typer.Option(metavar="JOB", help="What became of this job's rows, and what was left out or looks odd."),
     ] = None,
 ) -> None:
     """Show import jobs: what was read, added, already there, rejected and why.
@@ -91,11 +93,18 @@ def jobs(
     from rich.live import Live
 
     from myi_pipelines.warehouse.import_jobs import find_job, list_jobs
+    from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
+    from myi_pipelines.warehouse.users import known_user
 
-    with warehouse_connection(read_settings()) as conn:
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
         if notes is not None:
-            _show_notes(find_job(conn, notes))
+            job = find_job(conn, notes)
+            user_id = known_user(conn, job.user).id
+            _show_notes(job, outcomes_of_jobs(conn, user_id, [job.id], settings.min_play_ms).get(job.id, {}))
             return
+        if user is not None:
+            user = known_user(conn, user).name
         if not watch:
             found = list_jobs(conn, user=user, limit=limit)
             output().print(_jobs_table(found)) if found else note("no import yet")
@@ -134,9 +143,13 @@ def _jobs_table(found: "list[ImportJob]") -> "Table":
     return table
 
 
-def _show_notes(job: "ImportJob") -> None:
+def _show_notes(job: "ImportJob", outcomes: "Mapping[str, int]") -> None:
+    from myi_pipelines.warehouse.import_outcomes import OUTCOMES
+
     console = output()
     console.print(_jobs_table([job]))
+    for outcome, rows in outcomes.items():
+        console.print(f"{rows:>12,} {outcome.replace('_', ' ')}: {OUTCOMES[outcome]}", highlight=False)
     for line in job.notes or ["Nothing was left out, and nothing looks odd."]:
         console.print(line if not job.notes else f"note: {line}", markup=False, highlight=False, soft_wrap=True)
 

@@ -31,10 +31,31 @@ class TopTrack(NamedTuple):
     hours: float
 
 
+class TopSong(NamedTuple):
+    """One line of a user's top songs."""
+
+    user: str
+    song: str
+    artist: str
+    recordings: int
+    play_count: int
+    hours: float
+
+
 class TopArtist(NamedTuple):
     """One line of a user's top artists."""
 
     user: str
+    artist: str
+    play_count: int
+    hours: float
+
+
+class TopAlbum(NamedTuple):
+    """One line of a user's top albums."""
+
+    user: str
+    album: str
     artist: str
     play_count: int
     hours: float
@@ -138,10 +159,22 @@ def top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[
     return [TopTrack(*row) for row in rows]
 
 
+def top_songs(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopSong]:
+    """The most played songs of each of some users."""
+    rows = conn.execute(statement("reporting/top_songs"), {"user_ids": list(user_ids), "each": each})
+    return [TopSong(*row) for row in rows]
+
+
 def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopArtist]:
     """The most played artists of each of some users."""
     rows = conn.execute(statement("reporting/top_artists"), {"user_ids": list(user_ids), "each": each})
     return [TopArtist(*row) for row in rows]
+
+
+def top_albums(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopAlbum]:
+    """The most played albums of each of some users."""
+    rows = conn.execute(statement("reporting/top_albums"), {"user_ids": list(user_ids), "each": each})
+    return [TopAlbum(*row) for row in rows]
 
 
 def spotify_top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[ListedTop]:

@@ -6,10 +6,11 @@ data tells no more. Pure functions over rows of one user; ``events`` reads the r
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import NamedTuple, TypeAlias
 
 TOLERANCE = timedelta(seconds=15)
@@ -25,6 +26,10 @@ LONGEST_PAUSE = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 NO_TIME = timedelta(0)
 
+_Total: TypeAlias = tuple[int, int, timedelta]
+"""Of several pairs: how many they are, negative, and the sums of their costs."""
+_NOTHING: _Total = (0, 0, NO_TIME)
+
 
 class Shown(NamedTuple):
     """A play that was only shown."""
@@ -38,7 +43,7 @@ class Shown(NamedTuple):
     """The length of the track, which is the estimate."""
     source: str
     is_nameless: bool
-    """The catalog knows no names of its track, which may be another id of a track that an export tells."""
+    """The names of its track are not known, or not those by which exports know it: it may be any track's play."""
 
     def length_since(self, before: datetime | None) -> int:
         """Milliseconds that it can have lasted when another play was shown before it."""
@@ -97,35 +102,47 @@ class Play(NamedTuple):
 _Compare: TypeAlias = Callable[[Shown, Exported], timedelta | None]
 """How far from an export's play a shown one is, in one way of looking; None where they cannot be one play."""
 
+_Cost: TypeAlias = tuple[int, timedelta]
+"""Of a pair: which way of looking found it, the best way first, and how far apart the two are."""
 
-class _Way(NamedTuple):
-    """One way to recognize a shown play."""
+
+class _Pass(NamedTuple):
+    """Ways of looking that are tried together, the best way first."""
 
     order: Callable[[Exported], datetime]
-    """The moment of an export's play that is compared."""
-    apart: _Compare
+    """The moment by which the plays of exports are ordered: no shown moment is (much) later."""
+    begin: Callable[[Exported], datetime]
+    """No shown moment is (much) earlier."""
+    ways: Sequence[_Compare]
     of_account_data: bool = False
-    is_start: bool = False
     of_any_song: bool = False
+
+    def cost(self, play: Shown, other: Exported) -> _Cost | None:
+        for rank, apart in enumerate(self.ways):
+            distance = apart(play, other)
+            if distance is not None:
+                return rank, distance
+        return None
 
 
 def match_shown_plays(shown: Iterable[Shown], exported: Sequence[Exported]) -> list[Play]:
     """Every shown play once, in the order in which they were shown, with the export's play that it is.
 
-    As many as possible of one song are matched in their order, nearest first, way after way: by their ends, by the true
-    start, by the end less the length, by the upload of an offline play, by account data's minute, by any moment since
-    the export's play before; and, where the names of a track are not known, by the end alone.
+    As many as possible of one song are matched in their order; of all ways to do so the one with the better kinds of
+    pairs, then with the nearest: with the extended history by their ends, by the true start, by the end less the
+    length, by any moment since the play before; then by the upload of an offline play; then with account data's minute,
+    by the end and by the start; and, where the names of a track are not known, by the end alone.
     """
     plays = _shown_once(shown)
     matches: dict[Shown, Match] = {}
     taken: set[Exported] = set()
-    for way in _WAYS:
+    for each in _PASSES:
         left_shown = [play for play, _ in plays if play not in matches]
         left_exported = [
-            play for play in exported if play not in taken and (play.stream_no is None) == way.of_account_data
+            play for play in exported if play not in taken and (play.stream_no is None) == each.of_account_data
         ]
-        for play, other in _pairs(left_shown, left_exported, way):
-            matches[play] = Match(other, way.is_start)
+        for play, other, rank in _pairs(left_shown, left_exported, each):
+            matches[play] = Match(other, each.of_account_data and rank > 0)
             taken.add(other)
     return list(_with_lengths(plays, matches))
 
@@ -152,64 +169,75 @@ def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]], matches: dict[Show
         before = moment
 
 
-def _pairs(shown: Sequence[Shown], exported: Sequence[Exported], way: _Way) -> Iterator[tuple[Shown, Exported]]:
-    """As many pairs as possible, each play in one pair, in the order of both sides; of these the nearest."""
+def _pairs(shown: Sequence[Shown], exported: Sequence[Exported], each: _Pass) -> Iterator[tuple[Shown, Exported, int]]:
+    """The pairs of one pass, song by song, with the way that found each."""
     by_song: dict[int, tuple[list[Shown], list[Exported]]] = defaultdict(lambda: ([], []))
     for play in shown:
-        by_song[0 if way.of_any_song else play.song_id][0].append(play)
+        by_song[0 if each.of_any_song else play.song_id][0].append(play)
     for other in exported:
-        by_song[0 if way.of_any_song else other.song_id][1].append(other)
-    for some_shown, some_exported in by_song.values():
-        if some_shown and some_exported:
-            some_shown.sort(key=lambda play: (play.played_at, play.name))
-            some_exported.sort(key=lambda other: (way.order(other), -other.ms_played, other.name))
-            yield from _pairs_of_song(some_shown, some_exported, way.apart)
+        by_song[0 if each.of_any_song else other.song_id][1].append(other)
+    for plays, others in by_song.values():
+        plays.sort(key=lambda play: (play.played_at, play.name))
+        others.sort(key=lambda other: (each.order(other), -other.ms_played, other.name))
+        costs = list(_costs(plays, others, each))
+        for row, column in best_pairs(costs):
+            yield plays[row], others[column], costs[row][column][0]
 
 
-def _pairs_of_song(
-    shown: Sequence[Shown], exported: Sequence[Exported], apart: _Compare
-) -> Iterator[tuple[Shown, Exported]]:
-    distances: dict[int, dict[int, timedelta]] = {}
-    for row, play in enumerate(shown):
-        near = {column: far for column, other in enumerate(exported) if (far := apart(play, other)) is not None}
-        if near:
-            distances[row] = near
-    for rows in _independent(distances):
-        columns = sorted({column for row in rows for column in distances[row]})
-        for row, column in _best([[distances[row].get(column) for column in columns] for row in rows]):
-            yield shown[rows[row]], exported[columns[column]]
+def _costs(plays: Sequence[Shown], others: Sequence[Exported], each: _Pass) -> Iterator[dict[int, _Cost]]:
+    """For each shown play what its pairs cost, by the place of the export's play. Only near plays are tried."""
+    ends = [each.order(other) for other in others]
+    begins = list(accumulate((each.begin(other) for other in reversed(others)), min))[
+        ::-1
+    ]  # of this play or later ones
+    for play in plays:
+        near: dict[int, _Cost] = {}
+        column = bisect_left(ends, play.played_at - MINUTE - TOLERANCE)
+        while column < len(others) and begins[column] <= play.played_at + TOLERANCE:
+            cost = each.cost(play, others[column])
+            if cost is not None:
+                near[column] = cost
+            column += 1
+        yield near
 
 
-def _independent(distances: dict[int, dict[int, timedelta]]) -> Iterator[list[int]]:
-    """Groups of shown plays that have no candidate in common with those of another group."""
-    group: list[int] = []
-    reach = -1
-    for row, near in distances.items():
-        if group and min(near) > reach:
-            yield group
-            group = []
-        group.append(row)
-        reach = max(reach, *near)
-    if group:
-        yield group
+def best_pairs(costs: Sequence[Mapping[int, _Cost]]) -> list[tuple[int, int]]:
+    """Pairs of rows and columns, no two of which cross: as many as possible, then the cheapest, then the first.
 
-
-def _best(distances: Sequence[Sequence[timedelta | None]]) -> Sequence[tuple[int, int]]:
-    """The pairs of rows and columns that are most, then nearest together, then first; no two pairs cross."""
-    columns = len(distances[0])
-    nothing: tuple[int, timedelta, tuple[tuple[int, int], ...]] = (0, NO_TIME, ())
-    below = [nothing] * (columns + 1)
-    for row in range(len(distances) - 1, -1, -1):
-        here = [nothing] * (columns + 1)
-        for column in range(columns - 1, -1, -1):
-            best = min(below[column], here[column + 1])
-            distance = distances[row][column]
-            if distance is not None:
-                unpaired, total, pairs = below[column + 1]
-                best = min(best, (unpaired - 1, total + distance, ((row, column), *pairs)))
-            here[column] = best
-        below = here
-    return below[0][2]
+    ``costs`` has what each row's pairs would cost, by column. The time that it takes grows with the number of these
+    pairs, not with that of rows times columns: only columns are looked at from which a further row can go on.
+    """
+    rows = [(row, sorted(pairs.items())) for row, pairs in enumerate(costs) if pairs]
+    first_used = list(accumulate((pairs[0][0] for _, pairs in reversed(rows)), min))[::-1]  # by this row or a later one
+    starts: list[set[int]] = [{0}]
+    for place, (_, pairs) in enumerate(rows[:-1], start=1):
+        onward = {*starts[-1], *(column + 1 for column, _ in pairs)}
+        starts.append({max(column, first_used[place]) for column in onward})
+    choices: list[dict[int, int | None]] = []
+    best: dict[int, _Total] = {}
+    floor = 0
+    for place in range(len(rows) - 1, -1, -1):
+        totals: dict[int, _Total] = {}
+        choice: dict[int, int | None] = {}
+        for start in starts[place]:
+            totals[start], choice[start] = best.get(max(start, floor), _NOTHING), None
+            for column, (rank, distance) in reversed(rows[place][1]):
+                if column >= start:
+                    unpaired, ranks, total = best.get(max(column + 1, floor), _NOTHING)
+                    paired = unpaired - 1, ranks + rank, total + distance
+                    if paired <= totals[start]:
+                        totals[start], choice[start] = paired, column
+        best, floor = totals, first_used[place]
+        choices.append(choice)
+    found: list[tuple[int, int]] = []
+    start = 0
+    for place, (row, _) in enumerate(rows):
+        start = max(start, first_used[place]) if place else 0
+        chosen = choices[-1 - place][start]
+        if chosen is not None:
+            found.append((row, chosen))
+            start = chosen + 1
+    return found
 
 
 def _near(moment: Callable[[Exported], datetime | None]) -> _Compare:
@@ -234,8 +262,8 @@ def _outside_minute(early: Callable[[Exported], datetime]) -> _Compare:
 
 def _since_the_play_before(play: Shown, other: Exported) -> timedelta | None:
     waited = other.played_at - play.played_at
-    is_between = NO_TIME <= waited <= LONGEST_PAUSE and (other.before_at is None or other.before_at < play.played_at)
-    return waited if is_between else None
+    is_after = other.before_at is None or other.before_at - TOLERANCE < play.played_at
+    return waited if is_after and NO_TIME <= waited <= LONGEST_PAUSE else None
 
 
 def _end_of_unknown_track(play: Shown, other: Exported) -> timedelta | None:
@@ -246,6 +274,10 @@ def _end(other: Exported) -> datetime:
     return other.played_at
 
 
+def _true_start(other: Exported) -> datetime | None:
+    return other.started_at
+
+
 def _start(other: Exported) -> datetime:
     return other.played_at - other.length
 
@@ -254,13 +286,14 @@ def _upload(other: Exported) -> datetime | None:
     return other.stopped_at if other.stopped_at != other.played_at else None
 
 
-_WAYS = (
-    _Way(_end, _near(_end)),
-    _Way(lambda other: other.started_at or other.played_at, _near(lambda other: other.started_at)),
-    _Way(_start, _near(_start)),
-    _Way(lambda other: other.stopped_at, _near(_upload)),
-    _Way(_end, _outside_minute(_end), of_account_data=True),
-    _Way(_start, _outside_minute(_start), of_account_data=True, is_start=True),
-    _Way(_end, _since_the_play_before),
-    _Way(_end, _end_of_unknown_track, of_any_song=True),
+def _begin(other: Exported) -> datetime:
+    since = other.played_at - LONGEST_PAUSE
+    return min(_start(other), other.started_at or other.played_at, max(other.before_at or since, since))
+
+
+_PASSES = (
+    _Pass(_end, _begin, (_near(_end), _near(_true_start), _near(_start), _since_the_play_before)),
+    _Pass(lambda other: other.stopped_at, lambda other: other.stopped_at, (_near(_upload),)),
+    _Pass(_end, _start, (_outside_minute(_end), _outside_minute(_start)), of_account_data=True),
+    _Pass(_end, _end, (_end_of_unknown_track,), of_any_song=True),
 )

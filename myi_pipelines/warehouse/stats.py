@@ -48,6 +48,10 @@ MONTHS_AT_MOST = 6
 LOCAL_RANGE = ("first_week", "last_week", "first_month", "last_month", "first_day", "last_day")
 """The columns of ``stats/local_range``, which are parameters of other statements."""
 
+HOUR_COLUMNS = 3
+"""Columns of ``stats/hours_and_contexts`` that are of user_hour_months, after the user and the month; the others are of
+user_month_contexts."""
+
 TOP_TRACKS = 50
 """How many tracks of a local year are kept at most."""
 
@@ -59,10 +63,14 @@ class Refreshed(NamedTuple):
     user_track_months: int = 0
     user_track_stats: int = 0
     user_artist_stats: int = 0
+    user_song_stats: int = 0
     user_year_top_tracks: int = 0
     user_time_bucket_stats: int = 0
     user_hour_stats: int = 0
     users: int = 0
+    user_album_stats: int = 0
+    user_weekday_hour_stats: int = 0
+    user_month_contexts: int = 0
 
 
 def refresh_user_months(
@@ -221,16 +229,23 @@ def _recompute(
         track_months = _write_track_months(conn, ranges)
         tracks = _write_tracks(conn, scope)
         artists = _write_artists(conn, scope)
+        songs = _write_songs(conn, scope)
+        albums = _write_albums(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
+    weekday_hours, hours = _write_hours(conn, scope, local.hour_months)
     return Refreshed(
         user_months=user_months,
         user_track_months=track_months,
         user_track_stats=tracks,
         user_artist_stats=artists,
+        user_song_stats=songs,
         user_year_top_tracks=_write_year_top_tracks(conn, scope, local.month_edges),
         user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
-        user_hour_stats=_write_hours(conn, scope, local.hour_months),
+        user_hour_stats=hours,
         users=conn.execute(statement("stats/totals"), scope).rowcount,
+        user_album_stats=albums,
+        user_weekday_hour_stats=weekday_hours,
+        user_month_contexts=_write_contexts(conn, scope, local.month_contexts),
     )
 
 
@@ -271,14 +286,19 @@ class _LocalClock(NamedTuple):
     """By range: rows of user_time_bucket_stats."""
     hour_months: list[tuple[Any, ...]]
     """Rows of user_hour_months."""
+    month_contexts: list[tuple[Any, ...]]
+    """Rows of user_month_contexts."""
     month_edges: list[tuple[Any, ...]]
     """Rows of user_month_edges."""
 
 
 def _read_local_clock(conn: Connection, ranges: Sequence[dict[str, Any]]) -> _LocalClock:
+    buckets = [conn.execute(statement("stats/buckets"), bounds).fetchall() for bounds in ranges]
+    months = [row for bounds in ranges for row in conn.execute(statement("stats/hours_and_contexts"), bounds)]
     return _LocalClock(
-        [conn.execute(statement("stats/buckets"), bounds).fetchall() for bounds in ranges],
-        [row for bounds in ranges for row in conn.execute(statement("stats/hour_months"), bounds)],
+        buckets,
+        [(user_id, month, *row[:HOUR_COLUMNS]) for user_id, month, *row in months],
+        [(user_id, month, *row[HOUR_COLUMNS:]) for user_id, month, *row in months],
         [row for bounds in ranges for row in conn.execute(statement("stats/month_edges"), bounds)],
     )
 
@@ -311,14 +331,41 @@ def _write_artists(conn: Connection, scope: dict[str, Any]) -> int:
     return conn.execute(statement("stats/artists"), {"user_id": None if others else user_id}).rowcount
 
 
+def _write_songs(conn: Connection, scope: dict[str, Any]) -> int:
+    """Write the sums of songs of which a user played several tracks. ``CATALOG_LINKS`` is held."""
+    conn.execute(statement("stats/touched_songs"), scope)
+    conn.execute("ANALYZE touched_songs")
+    return conn.execute(statement("stats/songs")).rowcount
+
+
+def choose_year_top_tracks(conn: Connection, user_years: Sequence[tuple[int, int]]) -> int:
+    """Choose the most played tracks and songs of local years of some users again; return the rows that changed.
+
+    Part of a transaction in which no other session writes these users' statistics or changes songs.
+    """
+    if not user_years:
+        return 0
+    years = [year for _, year in user_years]
+    parameters = {"year_users": [user_id for user_id, _ in user_years], "years": years, "each": TOP_TRACKS}
+    bounds = {"first": date(min(years), 1, 1), "end": date(max(years) + 1, 1, 1)}
+    return conn.execute(statement("stats/year_top_tracks"), parameters | bounds).rowcount
+
+
+def _write_albums(conn: Connection, scope: dict[str, Any]) -> int:
+    acquire(conn, shared(Lock.CATALOG_LINKS))
+    conn.execute(statement("stats/touched_albums"), scope)
+    conn.execute("ANALYZE touched_albums")
+    [user_id, *others] = scope["user_ids"]
+    return conn.execute(statement("stats/albums"), {"user_id": None if others else user_id}).rowcount
+
+
 def _write_year_top_tracks(conn: Connection, scope: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:
     """Write complete local years: the sums of their UTC months, corrected at the edges of the local year."""
     _copy(conn, "COPY fresh_month_edges (user_id, month, track_id, play_count, total_ms) FROM STDIN", month_edges)
     conn.execute(statement("stats/remove_month_edges"), scope)
     conn.execute(statement("stats/write_month_edges"), scope)
     years = sorted({day.year for edge in scope["edges"] for day in (edge - ONE_DAY, edge)})
-    bounds = {"years": years, "first": date(years[0], 1, 1), "end": date(years[-1] + 1, 1, 1)}
-    return conn.execute(statement("stats/year_top_tracks"), scope | bounds).rowcount
+    return choose_year_top_tracks(conn, [(user_id, year) for user_id in scope["user_ids"] for year in years])
 
 
 def _write_buckets(
@@ -338,11 +385,24 @@ def _write_buckets(
     return written
 
 
-def _write_hours(conn: Connection, scope: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> int:
-    _copy(conn, "COPY fresh_hour_months (user_id, month, hour, play_count, total_ms) FROM STDIN", hour_months)
+def _write_hours(conn: Connection, scope: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+    """Write the hours of the months, those of the week and those of the day; the last two are counted."""
+    _copy(conn, "COPY fresh_hour_months (user_id, month, week_hours, play_counts, total_ms) FROM STDIN", hour_months)
     conn.execute(statement("stats/remove_hour_months"), scope)
     conn.execute(statement("stats/write_hour_months"), scope)
-    return conn.execute(statement("stats/hours"), scope).rowcount
+    weekday_hours = conn.execute(statement("stats/weekday_hours"), scope).rowcount
+    return weekday_hours, conn.execute(statement("stats/hours"), scope).rowcount
+
+
+def _write_contexts(conn: Connection, scope: dict[str, Any], month_contexts: Sequence[tuple[Any, ...]]) -> int:
+    _copy(
+        conn,
+        "COPY fresh_month_contexts (user_id, month, skip_count, skip_ms, context_ids, play_counts, total_ms)"
+        " FROM STDIN",
+        month_contexts,
+    )
+    names = ("remove_month_contexts", "write_month_contexts")
+    return sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
 
 
 def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...]]) -> None:

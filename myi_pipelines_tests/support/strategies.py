@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports import NOTHING, UNDATED, Context, Kind, Play, Track
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 
 ZONES = ("UTC", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "Europe/London", "America/New_York")
@@ -46,12 +46,20 @@ class Listener(NamedTuple):
 def described(play: Play) -> str:
     told = f", told {play.stopped_at:%F %T}" if play.stopped_at != play.played_at else ""
     track = f"{(play.track.spotify_id or '-')[-1]} {play.track.name!r} by {play.track.artist!r} on {play.track.album!r}"
-    return f"{track}: {play.played_at:%F %T} {play.ms_played} ms{told}"
+    offline = ", offline" if play.context is not None and play.context.offline else ""
+    fuller = ", fuller" if play.context == FULLER else ""
+    return f"{track}: {play.played_at:%F %T.%f} {play.ms_played} ms, {play.elapsed_s} s{told}{offline}{fuller}"
 
 
 def renamed(track: Track, tag: str) -> Track:
-    name, artist = (text and f"{text} {tag}" for text in (track.name, track.artist))
-    return Track(track.spotify_id and renamed_id(track.spotify_id, tag), name, artist, track.album)
+    name = track.name and f"{tag} {track.name}"
+    artist = track.artist and renamed_artist(track.artist, tag)
+    spotify_id = track.spotify_id and renamed_id(track.spotify_id, tag)
+    return track._replace(spotify_id=spotify_id, name=name, artist=artist)
+
+
+def renamed_artist(artist: str, tag: str) -> str:
+    return artist if artist == VARIOUS else f"{tag} {artist}"
 
 
 def renamed_id(spotify_id: str, tag: str) -> str:
@@ -65,7 +73,10 @@ def spotify_id(letter: str) -> str:
     return letter * 22
 
 
-# One song under two ids, renamed under one of them; one artist in three spellings; an id that lost its names.
+VARIOUS = "Various Artists"
+
+# One song under three ids, renamed under two of them; a version of it, once called otherwise; one artist in three
+# spellings; an id that lost its names.
 TRACKS = (
     Track(spotify_id("a"), "Song", "Artist", "Album"),
     Track(spotify_id("b"), "Song", "Artist", "Album (Deluxe)"),
@@ -76,6 +87,9 @@ TRACKS = (
     Track(spotify_id("d"), "song", "artist ", None),
     Track(spotify_id("e"), "Études", "Björk", "Vol. 1"),
     Track(spotify_id("e"), None, None, None),
+    Track(spotify_id("g"), "Song (2011 Remaster) [feat. Guest]", "Artist", "Best Of"),
+    Track(spotify_id("h"), "Song - Live", "Artist", "Live"),
+    Track(spotify_id("h"), "Song (Live) – Remastered", "Artist", "Live"),
 )
 ACCOUNT_TRACKS = (
     Track(None, "Song", "Artist", None),
@@ -85,11 +99,39 @@ ACCOUNT_TRACKS = (
     Track(None, "A Dance", "Various Artists", None),
     Track(None, "études", "BJÖRK", None),
     Track(None, "Only Here", "Nobody Else", None),
+    Track(None, "Song (feat. Guest)", "Artist", None),
+    Track(None, "Song (Live)", "ARTIST", None),
+)
+# An episode that was renamed, a chapter without a title, a video, nothing, and local files with two names and with one.
+OTHERS = (
+    Track(spotify_id("x"), "Episode", "Show", None, Kind.EPISODE),
+    Track(spotify_id("x"), "Episode (Rerun)", "Show", None, Kind.EPISODE),
+    Track(spotify_id("y"), None, None, "Book", Kind.CHAPTER),
+    Track(None, None, None, None, Kind.VIDEO),
+    NOTHING,
+    Track(None, "Song", None, None, Kind.UNIDENTIFIED),
+    Track(None, "Song", "Artist", "Mixtape"),
+)
+# The third as older account data lists episodes: as music.
+ACCOUNT_OTHERS = (
+    Track(None, "Episode", "Show", None, Kind.EPISODE),
+    Track(None, "EPISODE", "show", None, Kind.EPISODE),
+    Track(None, "Episode", "Show", None),
+    Track(None, None, "Author", "Book", Kind.CHAPTER),
+    NOTHING,
 )
 POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 
 CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
+FULLER = CONTEXT._replace(skipped=False)
 OFFLINE = CONTEXT._replace(offline=True)
+WAYS = (
+    CONTEXT,
+    CONTEXT._replace(shuffle=True, reason_end="fwdbtn"),
+    Context("Android OS 7.0 API 24 (samsung, SM-G935F)", "ZZ", "clickrow", "", True, False, False, True),
+    Context("Partner sonos_imx6 Sonos;Beam;;tpapi", "DE", "remote", "endplay", None, True, None, None),
+    Context(*[None] * 8),
+)
 ACCOUNT = None
 
 # ── Instants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,28 +205,33 @@ def wide_scenes(draw: st.DrawFn) -> Scene:
             st.integers(30_000, 400_000),
             st.just(7_200_000),
         ),
-        tracks=TRACKS,
-        account_tracks=ACCOUNT_TRACKS,
+        tracks=TRACKS + OTHERS,
+        account_tracks=ACCOUNT_TRACKS + ACCOUNT_OTHERS,
         polled_ids=POLLED_IDS,
     )
 
 
 @st.composite
 def narrow_scenes(draw: st.DrawFn) -> Scene:
-    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's."""
+    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's.
+    In some of them, episodes and what has no name are played, too."""
+    others, account_others = draw(st.sampled_from((((), ()), (OTHERS, ACCOUNT_OTHERS))))
     return Scene(
         instants=(draw(st.sampled_from([instant for instant in INSTANTS if instant.day == 1 and instant.hour == 0])),),
         seconds_around=st.builds(add, st.sampled_from((0, 0, 0, -60, 60, 300)), st.integers(-9, 9)),
         lengths=st.sampled_from((5_000, 6_000, 60_000, 300_000)),
-        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists")),
-        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2]),
+        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists"), *others),
+        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2], *account_others),
         polled_ids=POLLED_IDS[:2],
     )
 
 
 gaps = st.one_of(st.integers(0, 4), st.integers(-5, 4), st.just(-400))  # seconds; the clocks of devices overlap
 delays = st.sampled_from(tuple(timedelta(seconds=s) for s in (1, 59, 3_600, 86_400, 20 * 86_400)))
-milliseconds_off = st.sampled_from((0, 1, -1, 2_999, 3_000, 3_001, -3_000, -3_001)) | st.integers(-4_000, 4_000)
+milliseconds_off = st.sampled_from((0, 1, -1, 7_500, 14_999, 15_000, 15_001, -14_999, -15_000, -15_001)) | st.integers(
+    -4_000, 4_000
+)
+pauses = st.sampled_from((0, 0, 2, 240, 3_000))  # seconds
 
 
 @st.composite
@@ -192,10 +239,10 @@ def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
     """A few plays in a row, often one track on loop."""
     loop = draw(st.booleans())
     track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
-    played_at = draw(scene.moments())
+    played_at, context = draw(scene.moments()), draw(st.sampled_from(WAYS))
     plays = []
     for _ in range(draw(st.integers(1, 4))):
-        plays.append(Play(track, CONTEXT, played_at, played_at, ms))
+        plays.append(Play(track, context, played_at, played_at, ms))
         if not loop:
             track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
         played_at += timedelta(seconds=max(ms // 1000 + gap, 1))
@@ -204,17 +251,43 @@ def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
 
 @st.composite
 def extended_plays(draw: st.DrawFn, scene: Scene) -> list[Play]:
-    """Sessions, with plays heard offline and told later, another track at the same second, and corrected lengths."""
+    """Sessions, with what real exports have besides: see `further_rows`."""
     plays = [play for session in draw(st.lists(sessions(scene), max_size=4)) for play in session]
     for play in draw(some_of(plays)):
-        kind = draw(st.sampled_from(("offline", "same second", "near duplicate")))
-        if kind == "offline":
-            plays.append(play._replace(context=OFFLINE, stopped_at=play.played_at + draw(delays)))
-        elif kind == "same second":
-            plays.append(play._replace(track=draw(st.sampled_from(scene.tracks))))
-        else:
-            plays.append(play._replace(ms_played=draw(scene.lengths)))
+        plays += draw(further_rows(scene, play))
     return plays
+
+
+@st.composite
+def further_rows(draw: st.DrawFn, scene: Scene, play: Play) -> list[Play]:
+    """Rows like one, as Spotify exports them: told later, told twice, in a batch without a clock, or as downloads of
+    another date tell it."""
+    length = play.ms_played or 0
+    match draw(st.sampled_from(("offline", "undated", "same second", "near duplicate", "paused", "doubled", "fuller"))):
+        case "offline":
+            stopped_at = play.played_at + draw(delays)
+            return [play._replace(context=OFFLINE, stopped_at=stopped_at, elapsed_s=length // 1_000)]
+        case "undated":
+            lengths = draw(st.lists(scene.lengths, min_size=1, max_size=3))
+            return [play._replace(context=OFFLINE, elapsed_s=UNDATED, ms_played=ms) for ms in (length, *lengths)]
+        case "same second":
+            return [play._replace(track=draw(st.sampled_from(scene.tracks)))]
+        case "near duplicate":
+            return [play._replace(ms_played=draw(scene.lengths))]
+        case "paused":
+            ended_at = play.played_at + timedelta(seconds=draw(pauses))
+            elapsed_s = (ended_at - play.played_at) // timedelta(seconds=1) + length // 1_000
+            return [play._replace(played_at=ended_at, stopped_at=ended_at, elapsed_s=elapsed_s)]
+        case "doubled":
+            seconds = draw(st.sampled_from((1, 2, 5)) | st.integers(1, max(length // 1_000, 1)))
+            again = play.played_at + timedelta(seconds=seconds)
+            started = (draw(st.booleans()) and length // 1_000) or None
+            return [
+                play._replace(elapsed_s=started),
+                play._replace(played_at=again, stopped_at=again, elapsed_s=started and started + seconds),
+            ]
+        case _:
+            return [play._replace(context=FULLER), play._replace(context=FULLER, elapsed_s=length // 1_000)]
 
 
 def some_of(plays: Sequence[Play], at_most: int = 4) -> st.SearchStrategy[list[Play]]:
@@ -230,9 +303,21 @@ def account_plays(draw: st.DrawFn, scene: Scene, extended: Sequence[Play]) -> li
             name = draw(st.sampled_from((play.track.name, play.track.name.upper())))
             ended = minute(draw(st.sampled_from((play.stopped_at, play.played_at))))
             plays.append(Play(Track(None, name, play.track.artist, None), ACCOUNT, ended, ended, play.ms_played))
+        else:
+            ended = minute(play.stopped_at)
+            plays.append(Play(NOTHING, ACCOUNT, ended, ended, play.ms_played))
+        if draw(st.booleans()):  # named otherwise when it was downloaded
+            plays.append(plays[-1]._replace(track=draw(st.sampled_from(scene.account_tracks))))
+            if draw(st.booleans()):
+                del plays[-2]
     for _ in range(draw(st.integers(0, 4))):
         ended = minute(draw(scene.moments()))
         plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, draw(scene.lengths)))
+    others = draw(some_of(plays, at_most=2))
+    plays += [play._replace(ms_played=draw(scene.lengths)) for play in others]  # more plays of the same minutes
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):  # of before December 2018, without a length
+        ended = draw(scene.moments())
+        plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, None))
     return plays
 
 
@@ -244,10 +329,11 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
         spotify_id = play.track.spotify_id or draw(st.sampled_from(scene.polled_ids))
         if play.track.spotify_id is None:
             moment = play.played_at + timedelta(seconds=draw(st.sampled_from((-1, 0, 30, 59, 60, 61, 62))))
-        elif draw(st.booleans()):
-            moment = play.played_at
         else:
-            moment = play.played_at - timedelta(milliseconds=play.ms_played or 0)
+            started_at = play.played_at - timedelta(milliseconds=play.ms_played or 0)
+            true_start = play.played_at - timedelta(seconds=max(play.elapsed_s or 0, 0))
+            moments = play.played_at, play.played_at, started_at, started_at, true_start, play.stopped_at
+            moment = draw(st.sampled_from((*moments, true_start + (play.played_at - true_start) / 2)))
         moment += timedelta(milliseconds=draw(milliseconds_off))
         rows.append(Polled(spotify_id, moment, draw(durations(play.ms_played or 0))))
     for _ in range(draw(st.integers(0, 4))):
@@ -255,6 +341,8 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
         rows.append(Polled(draw(st.sampled_from(scene.polled_ids)), moment, draw(durations(180_000))))
     twins = draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []
     rows += [row._replace(spotify_id=draw(st.sampled_from(scene.polled_ids))) for row in twins]
+    for row in draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []:  # the same page shown again
+        rows.append(row._replace(played_at=row.played_at + timedelta(milliseconds=draw(milliseconds_off))))
     return list({(row.spotify_id, row.played_at): row for row in rows}.values())  # its landing key
 
 
@@ -266,7 +354,7 @@ def durations(ms_played: int) -> st.SearchStrategy[int | None]:
 def listeners(draw: st.DrawFn, scene: Scene) -> Listener:
     extended = draw(extended_plays(scene))
     account = draw(account_plays(scene, extended))
-    polled = draw(polled_rows(scene, [*extended, *account]))
+    polled = draw(polled_rows(scene, [play for play in (*extended, *account) if play.track.kind is Kind.TRACK]))
     some_time_ago = scene.instants[0] - timedelta(days=2)
     named = Play(scene.tracks[0], CONTEXT, some_time_ago, some_time_ago, 0)
     uploads = draw(st.sampled_from(([], [[named]])))

@@ -1,8 +1,8 @@
 """The reference is trusted because these examples were worked out by hand. No database, no generated data."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
 from myi_pipelines_tests.support.reference import (
     BucketStats,
     Event,
@@ -24,6 +24,7 @@ SONG, TWIN = Track(A, "Song", "Artist", "Album"), Track(B, "Song", "Artist", "Ot
 ACCOUNT_SONG = Track(None, "SONG", "artist", None)
 SONG_NAMES = ("song", "artist")
 CONTEXT = Context(None, None, None, None, None, None, None, None)
+OFFLINE = CONTEXT._replace(offline=True)
 
 
 def at(text: str) -> datetime:
@@ -35,8 +36,16 @@ def play(ended: str, ms: int = 180_000, track: Track = SONG, told: str | None = 
     return Play(track, CONTEXT, at(told or ended), at(ended), ms)
 
 
-def account(ended: str, ms: int = 180_000, track: Track = ACCOUNT_SONG) -> Play:
-    return play(ended, ms, track)
+def account(ended: str, ms: int | None = 180_000, track: Track = ACCOUNT_SONG) -> Play:
+    return Play(track, None, at(ended), at(ended), ms)
+
+
+def offline(uploaded: str, ms: int, track: Track = SONG) -> Play:
+    return Play(track, OFFLINE, at(uploaded), at(uploaded), ms, UNDATED)
+
+
+def started(began: str, ended: str, ms: int = 180_000) -> Play:
+    return play(ended, ms)._replace(elapsed_s=(at(ended) - at(began)) // timedelta(seconds=1))
 
 
 def polled(moment: str, spotify_id: str = A, ms: int | None = 200_000) -> Polled:
@@ -44,11 +53,16 @@ def polled(moment: str, spotify_id: str = A, ms: int | None = 200_000) -> Polled
 
 
 def imported(ended: str, ms: int = 180_000, track: TrackKey = A) -> Event:
+    return Event(track, at(ended), ms, "IMPORT", context=CONTEXT)
+
+
+def told_by_minute(ended: str, ms: int = 180_000, track: TrackKey = SONG_NAMES) -> Event:
+    """An event of which account data tells the length."""
     return Event(track, at(ended), ms, "IMPORT")
 
 
 def api(ended: str, ms: int = 200_000, track: TrackKey = A) -> Event:
-    return Event(track, at(ended), ms, "API")
+    return Event(track, at(ended), ms, "API", is_estimated=True)
 
 
 def once(ms: int, ended: str) -> TrackStats:
@@ -112,15 +126,43 @@ def test_two_tracks_at_one_instant_are_two_plays() -> None:
     ]
 
 
-def test_there_is_no_time_window_within_one_source() -> None:
-    assert len(events(play("12:00:00", ms=6_000), play("12:00:01", ms=6_000), play("12:00:02", ms=6_000))) == 3
+def test_there_is_no_other_time_window_within_one_source() -> None:
+    assert len(events(play("12:00:00", ms=6_000), play("12:00:03", ms=6_000), play("12:00:06", ms=6_000))) == 3
     assert len(events(account("12:00:00"), account("12:01:00"))) == 2
-    assert len(events(polled("12:00:00.000"), polled("12:00:00.001"))) == 2
 
 
-def test_account_data_of_one_minute_is_one_play() -> None:
-    assert events(account("12:00:00", ms=20_000), account("12:00:00", ms=25_000)) == [
-        imported("12:00:00", ms=25_000, track=SONG_NAMES)
+def test_a_play_cannot_overlap_itself_by_more_than_half() -> None:
+    assert events(play("12:00:00"), play("12:01:29")) == [imported("12:00:00")]
+    assert len(events(play("12:00:00"), play("12:01:30"))) == 2
+    assert len(events(play("12:00:00"), play("12:01:29", ms=180_001))) == 2
+    assert len(events(play("12:00:00"), play("12:01:29", track=TWIN))) == 2
+
+
+def test_each_row_is_compared_with_the_last_that_stayed() -> None:
+    rows = [play("12:00:00"), play("12:01:00"), play("12:01:30"), play("12:02:59"), play("12:03:00")]
+    assert events(*rows) == [imported("12:00:00"), imported("12:01:30"), imported("12:03:00")]
+
+
+def test_rows_that_began_in_one_second_are_one_stream() -> None:
+    began = "12:00:00"
+    assert events(started(began, "12:03:00"), started(began, "12:08:00")) == [imported("12:03:00")]
+    assert len(events(started(began, "12:03:00"), started("12:00:01", "12:08:00"))) == 2
+
+
+def test_of_one_upload_every_length_is_a_play() -> None:
+    batch = [offline("18:00:00", ms) for ms in (90_000, 181_000, 180_500, 181_000)]
+    assert [(event.played_at, event.ms_played) for event in events(*batch)] == [
+        (at("18:00:00"), 181_000),
+        (at("18:00:00.001"), 180_500),
+        (at("18:00:00.002"), 90_000),
+    ]
+    assert len(events(offline("18:00:00", 180_000), offline("18:00:10", 180_000))) == 2
+
+
+def test_of_one_minute_of_account_data_every_length_is_a_play() -> None:
+    assert events(account("12:00:00", ms=20_000), account("12:00:00", ms=25_000), account("12:00:00", ms=20_000)) == [
+        told_by_minute("12:00:00", ms=25_000),
+        told_by_minute("12:00:00.001", ms=20_000),
     ]
 
 
@@ -129,34 +171,37 @@ def test_account_data_of_one_minute_is_one_play() -> None:
 
 def test_an_extended_row_beats_the_account_row_of_its_minute() -> None:
     assert events(play("12:00:59"), account("12:00:00")) == [imported("12:00:59")]
-    assert events(play("12:01:00"), account("12:00:00")) == [
-        imported("12:00:00", track=SONG_NAMES),
-        imported("12:01:00"),
-    ]
+    assert events(play("12:01:00"), account("12:00:00")) == [told_by_minute("12:00:00"), imported("12:01:00")]
 
 
 def test_an_offline_row_beats_the_account_row_of_the_minute_it_was_told_in() -> None:
-    offline = play("12:00:59", told="18:30:05")
-    assert events(offline, account("18:30:00")) == events(offline, account("12:00:00")) == [imported("12:00:59")]
+    later = play("12:00:59", told="18:30:05")
+    assert events(later, account("18:30:00")) == events(later, account("12:00:00")) == [imported("12:00:59")]
 
 
-def test_an_extended_row_beats_no_account_row_of_another_artist() -> None:
-    assert len(events(play("12:00:59"), account("12:00:00", track=ACCOUNT_SONG._replace(artist="Someone")))) == 2
-
-
-def test_an_extended_row_that_does_not_count_beats_nothing() -> None:
-    assert events(play("12:00:59", ms=4_999), account("12:00:00", ms=5_000)) == [
-        imported("12:00:00", ms=5_000, track=SONG_NAMES)
+def test_a_minute_with_two_plays_loses_none() -> None:
+    rows = play("12:00:59", ms=90_000), account("12:00:00", ms=80_000), account("12:00:00", ms=90_000)
+    assert events(*rows) == [told_by_minute("12:00:00", ms=80_000), imported("12:00:59", ms=90_000)]
+    assert events(*rows, play("12:00:20", ms=70_000)) == [
+        imported("12:00:20", ms=70_000),
+        imported("12:00:59", ms=90_000),
     ]
 
 
-def test_a_shorter_duplicate_beats_account_rows_too() -> None:
-    longest, shorter = play("12:00:59", ms=90_000), play("12:00:59", ms=80_000, told="18:30:05")
-    assert events(longest, shorter, account("18:30:00")) == [imported("12:00:59", ms=90_000)]
+def test_other_names_need_exactly_the_same_length() -> None:
+    renamed = ACCOUNT_SONG._replace(artist="Someone")
+    assert events(play("12:00:59"), account("12:00:00", track=renamed)) == [imported("12:00:59")]
+    assert len(events(play("12:00:59"), account("12:00:00", ms=180_001, track=renamed))) == 2
+    assert len(events(play("12:00:59"), account("12:01:00", track=renamed))) == 2
 
 
-def test_one_extended_row_can_beat_two_account_rows() -> None:
-    assert events(play("12:00:59", told="18:30:05"), account("12:00:00"), account("18:30:00")) == [imported("12:00:59")]
+def test_an_extended_row_that_does_not_count_beats_nothing() -> None:
+    assert events(play("12:00:59", ms=4_999), account("12:00:00", ms=5_000)) == [told_by_minute("12:00:00", ms=5_000)]
+
+
+def test_a_stream_that_was_exported_twice_beats_two_account_rows() -> None:
+    twice = play("12:00:59"), play("12:01:01")
+    assert events(*twice, account("12:00:00"), account("12:01:00")) == [imported("12:00:59")]
 
 
 # ── Exports over polls ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,147 +209,126 @@ def test_one_extended_row_can_beat_two_account_rows() -> None:
 
 def test_a_polled_play_alone_is_an_estimated_event() -> None:
     assert events(polled("12:00:00.250")) == [api("12:00:00.250")]
-    assert events(polled("12:00:00.250"))[0].is_estimated
 
 
 def test_a_polled_play_of_unknown_length_waits() -> None:
     assert events(polled("12:00:00.250", ms=None)) == []
 
 
-def test_an_export_row_beats_the_poll_of_its_end_up_to_three_seconds_away() -> None:
-    assert events(play("12:00:00"), polled("12:00:03.000")) == [imported("12:00:00")]
-    assert events(play("12:00:00"), polled("11:59:57.000")) == [imported("12:00:00")]
-    assert events(play("12:00:00"), polled("12:00:03.001")) == [imported("12:00:00"), api("12:00:03.001")]
-    assert events(play("12:00:00"), polled("11:59:56.999")) == [api("11:59:56.999"), imported("12:00:00")]
-
-
-def test_an_export_row_beats_the_poll_of_its_start() -> None:
-    assert events(play("12:03:00", ms=180_000), polled("12:00:02.900")) == [imported("12:03:00")]
-    assert events(play("12:03:00", ms=170_000), polled("12:00:02.900")) == [
-        api("12:00:02.900"),
-        imported("12:03:00", ms=170_000),
+def test_a_polled_play_is_no_longer_than_the_time_since_the_one_before() -> None:
+    assert events(polled("12:00:00", B), polled("12:02:00"), polled("12:02:20", B)) == [
+        api("12:00:00", track=B),
+        api("12:02:00", ms=120_000),
+        api("12:02:20", ms=30_000, track=B),
     ]
 
 
-def test_another_track_is_another_play() -> None:
-    assert len(events(play("12:00:00"), polled("12:00:00.000", B))) == 2
+def test_the_same_page_shown_again_is_the_same_plays() -> None:
+    assert events(polled("12:00:00.000"), polled("12:00:14.999"), polled("12:04:00")) == [
+        api("12:00:00"),
+        api("12:04:00"),
+    ]
+    assert len(events(polled("12:00:00.000"), polled("12:00:15.000"))) == 2
 
 
-def test_nearest_first_and_one_to_one() -> None:
-    # 2.0 s, 0.5 s and 2.5 s apart: the middle pair is nearest and leaves the outer two alone.
-    one, two = play("12:00:00", ms=6_000), play("12:00:02", ms=6_000)
-    assert upgrades(one, two, polled("12:00:02.500")) == {"12:00:02.500": "12:00:02"}
-    assert upgrades(one, two, polled("12:00:02.500"), polled("12:00:02.000")) == {
-        "12:00:02.000": "12:00:02",
-        "12:00:02.500": "12:00:00",
+def test_an_export_row_beats_the_poll_of_its_end_up_to_fifteen_seconds_away() -> None:
+    for moment in ("12:00:15.000", "11:59:45.000"):
+        assert events(play("12:00:00"), polled(moment)) == [imported("12:00:00")]
+    assert events(play("12:00:00"), polled("12:00:15.001")) == [imported("12:00:00"), api("12:00:15.001")]
+
+
+def test_an_export_row_beats_the_poll_of_its_start() -> None:
+    first = play("11:50:00", track=TWIN._replace(name="Other"))
+    assert events(first, play("12:03:00"), polled("12:00:14.900"))[1:] == [imported("12:03:00")]
+    assert events(first, started("12:00:00", "12:08:00"), polled("12:00:14.900"))[1:] == [imported("12:08:00")]
+
+
+def test_an_export_row_beats_a_poll_since_the_row_before() -> None:
+    other = play("12:00:00", track=TWIN._replace(name="Other"))
+    assert events(other, play("12:30:00"), polled("12:10:00")) == [
+        imported("12:00:00", track=B),
+        imported("12:30:00"),
+    ]
+    assert len(events(other, play("12:30:00"), polled("11:59:44"))) == 3
+
+
+def test_an_export_row_beats_the_poll_of_its_upload() -> None:
+    assert events(play("12:00:00", told="18:30:05"), polled("18:30:00")) == [imported("12:00:00")]
+
+
+def test_another_track_is_another_play_unless_it_is_the_same_song() -> None:
+    other = TWIN._replace(name="Other")
+    assert len(events(play("12:00:00"), play("11:00:00", track=other), polled("12:00:00.000", B))) == 3
+    assert len(events(play("12:00:00"), play("11:00:00", track=TWIN), polled("12:00:00.000", B))) == 2
+
+
+def test_a_poll_without_names_is_the_row_that_ended_then() -> None:
+    assert events(play("12:00:00"), polled("12:00:02.000", B)) == [imported("12:00:00")]
+    assert len(events(play("12:00:00", ms=29_999), polled("12:00:02.000", B))) == 2
+
+
+def test_as_many_as_possible_then_nearest() -> None:
+    one, two = play("12:00:00", ms=12_000), play("12:00:20", ms=12_000)
+    assert upgrades(one, two, polled("12:00:12.000")) == {"12:00:12.000": "12:00:20"}
+    assert upgrades(one, two, polled("12:00:08.000"), polled("12:00:30.000")) == {
+        "12:00:08.000": "12:00:00",
+        "12:00:30.000": "12:00:20",
     }
+    both = upgrades(play("12:00:01"), polled("11:59:51.000"), polled("12:00:11.000"))
+    assert both == {"11:59:51.000": "12:00:01", "12:00:11.000": "12:00:11"}
 
 
-def test_of_two_equally_near_the_earlier_is_taken() -> None:
-    assert upgrades(play("12:00:00", ms=6_000), play("12:00:02", ms=6_000), polled("12:00:01.000")) == {
-        "12:00:01.000": "12:00:00"
-    }
-    assert upgrades(play("12:00:01"), polled("12:00:00.000"), polled("12:00:02.000")) == {"12:00:00.000": "12:00:01"}
-
-
-def test_a_loop_of_one_track_polled_by_its_ends() -> None:
+def test_a_loop_of_one_track_polled_by_its_ends_or_its_starts() -> None:
     loop = [play("12:03:00"), play("12:06:00"), play("12:09:00")]
+    right = [imported("12:03:00"), imported("12:06:00"), imported("12:09:00")]
     ends = [polled("12:03:00.400"), polled("12:06:00.900"), polled("12:08:59.700")]
-    assert events(*loop, *ends) == [imported("12:03:00"), imported("12:06:00"), imported("12:09:00")]
+    assert events(*loop, *ends) == right
     assert upgrades(*loop, *ends) == {
         "12:03:00.400": "12:03:00",
         "12:06:00.900": "12:06:00",
         "12:08:59.700": "12:09:00",
     }
-
-
-def test_a_loop_polled_by_its_starts_is_one_play_too_long() -> None:
-    # Ends go first, and every start but the first looks like the end of the play before: the rule's known price.
-    loop = [play("12:03:00"), play("12:06:00"), play("12:09:00")]
     starts = [polled("12:00:00.400"), polled("12:03:00.400"), polled("12:06:00.400")]
-    assert upgrades(*loop, *starts) == {"12:03:00.400": "12:03:00", "12:06:00.400": "12:06:00"}
-    assert events(*loop, *starts) == [
-        api("12:00:00.400"),
-        imported("12:03:00"),
-        imported("12:06:00"),
-        imported("12:09:00"),
-    ]
-
-
-def test_starts_are_tried_only_among_what_ends_have_left() -> None:
-    # The poll at 12:03:01 is 1 s after one play's end and exactly at the other's start.
-    first, second = play("12:03:00"), play("12:06:01")
-    assert upgrades(first, second, polled("12:03:01.000")) == {"12:03:01.000": "12:03:00"}
-    assert upgrades(first, second, polled("12:03:00.000"), polled("12:03:01.000")) == {
-        "12:03:00.000": "12:03:00",
-        "12:03:01.000": "12:06:01",
+    assert events(*loop, *starts) == right
+    assert upgrades(*loop, *starts) == {
+        "12:00:00.400": "12:03:00",
+        "12:03:00.400": "12:06:00",
+        "12:06:00.400": "12:09:00",
     }
 
 
 def test_account_data_tells_the_length_of_a_play_polled_in_its_minute() -> None:
     names = play("2020-01-01T00:00:00", ms=0)  # tells that this id is this song
-    for moment in ("12:00:00.000", "12:00:59.999", "12:01:03.000", "11:59:57.000"):
-        assert events(names, account("12:00:00"), polled(moment)) == [imported(moment)]
-    assert events(names, account("12:00:00"), polled("12:01:03.001")) == [
-        imported("12:00:00", track=SONG_NAMES),
-        api("12:01:03.001"),
-    ]
-    assert events(names, account("12:00:00"), polled("11:59:56.999")) == [
-        api("11:59:56.999"),
-        imported("12:00:00", track=SONG_NAMES),
+    for moment in ("12:00:00.000", "12:00:59.999", "12:01:15.000", "11:59:45.000"):
+        assert events(names, account("12:00:00"), polled(moment)) == [told_by_minute(moment, track=A)]
+    assert events(names, account("12:00:00"), polled("12:01:15.001")) == [
+        told_by_minute("12:00:00"),
+        api("12:01:15.001"),
     ]
 
 
-def test_account_data_meets_polls_by_the_names_that_the_track_was_last_played_under() -> None:
+def test_account_data_tells_the_end_of_a_play_polled_at_its_start() -> None:
     names = play("2020-01-01T00:00:00", ms=0)
-    renamed = play("2020-02-01T00:00:00", ms=0, track=SONG._replace(name="Song - Remastered"))
+    assert events(names, account("12:03:00"), polled("12:00:20")) == [told_by_minute("12:03:20", track=A)]
+
+
+def test_account_data_meets_polls_by_any_names_that_the_track_was_played_under() -> None:
+    names = play("2020-01-01T00:00:00", ms=0)
+    renamed = play("2020-02-01T00:00:00", ms=0, track=SONG._replace(name="Song - Live"))
+    remastered = play("2020-02-01T00:00:00", ms=0, track=SONG._replace(name="Song (2011 Remaster)"))
     rows = (account("12:00:00"), polled("12:00:30"))
-    apart = [imported("12:00:00", track=SONG_NAMES), api("12:00:30")]
+    apart = [told_by_minute("12:00:00"), api("12:00:30")]
     assert events(*rows) == apart
-    assert events(names, *rows) == [imported("12:00:30")]
-    assert events(names, renamed, *rows) == apart
+    assert events(names, *rows) == [told_by_minute("12:00:30", track=A)]
+    assert events(renamed, *rows) == apart
+    assert events(remastered, *rows) == events(names, renamed, *rows) == [told_by_minute("12:00:30", track=A)]
 
 
-def test_extended_rows_go_before_account_data() -> None:
-    # The renamed row does not beat the account row, and ends 3 s from the poll in the account row's minute.
-    renamed = play("12:00:33", track=SONG._replace(name="Song - Live"))
-    names = play("2020-06-01T00:00:00", ms=0)
-    assert events(names, renamed, account("12:00:00"), polled("12:00:30")) == [
-        imported("12:00:00", track=SONG_NAMES),
-        imported("12:00:33"),
-    ]
-
-
-def test_polls_in_the_minute_go_before_polls_beside_it() -> None:
-    names = play("2020-01-01T00:00:00", ms=0)
-    rows = (names, account("12:00:00", ms=10_000), account("12:01:00", ms=20_000))
-    unmatched = imported("12:00:00", ms=10_000, track=SONG_NAMES)
-    assert events(*rows, polled("12:01:02")) == [unmatched, imported("12:01:02", ms=20_000)]
-    assert events(*rows, polled("12:01:02"), polled("12:01:30")) == [
-        unmatched,
-        imported(
-            "12:01:02", ms=20_000
-        ),  # both are inside 12:01: the earlier takes it, and 12:01:30 is too far from 12:00
-        api("12:01:30"),
-    ]
-    assert events(*rows, polled("12:00:10"), polled("12:00:59")) == [
-        imported("12:00:10", ms=10_000),
-        imported("12:00:59", ms=20_000),
-    ]
-
-
-def test_a_poll_at_the_turn_of_the_minute_goes_to_the_earlier_minute() -> None:
-    names = play("2020-01-01T00:00:00", ms=0)
-    assert events(names, account("12:00:00", ms=10_000), account("12:01:00", ms=20_000), polled("12:01:00")) == [
-        imported("12:01:00", ms=20_000, track=SONG_NAMES),
-        imported("12:01:00", ms=10_000),
-    ]
-
-
-def test_of_two_ids_with_one_name_polled_at_once_the_lower_id_meets_account_data() -> None:
-    names = (play("2020-01-01T00:00:00", ms=0), play("2020-01-01T00:00:00", ms=0, track=TWIN))
-    rows = (account("12:00:00"), polled("12:00:30", B), polled("12:00:30", A))
-    assert events(*names, *rows) == [imported("12:00:30"), api("12:00:30", track=B)]
+def test_the_oldest_account_data_is_estimated_until_another_source_tells_it() -> None:
+    oldest = account("12:00:30", ms=None)
+    assert events(oldest) == [Event(SONG_NAMES, at("12:00:30"), 210_000, "IMPORT", is_estimated=True)]
+    assert events(oldest, play("12:00:32")) == [imported("12:00:32")]
+    assert events(oldest, account("12:00:00")) == [told_by_minute("12:00:30")]
 
 
 # ── Catalog ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -352,7 +376,14 @@ def test_stats_of_a_small_history() -> None:
         SONG_NAMES: once(10_000, "2021-02-01T23:00:00"),
         "c" * 22: once(1_000_000, "2021-02-02T00:00:00.500"),
     }
-    assert stats.artist_stats == {"artist": Totals(4, 180_000)}
+    assert stats.artist_stats == {
+        "artist": TrackStats(4, 180_000, at("2021-01-31T23:30:00"), at("2021-02-01T23:00:00"))
+    }
+    assert stats.album_stats == {
+        ("album", "artist"): TrackStats(2, 120_000, at("2021-01-31T23:30:00"), at("2021-02-01T00:00:00")),
+        ("other album", "artist"): once(50_000, "2021-02-01T00:10:00"),
+        None: TrackStats(2, 1_010_000, at("2021-02-01T23:00:00"), at("2021-02-02T00:00:00.500")),
+    }
     assert stats.hour_stats == {23: Totals(2, 110_000), 0: Totals(3, 1_070_000)}
     assert stats.bucket_stats == {
         ("DAY", date(2021, 1, 31)): BucketStats(1, 100_000, 1),
@@ -412,7 +443,7 @@ def test_st_johns_falls_back_into_yesterday() -> None:
 
 
 def test_kathmandu_begins_its_month_at_a_quarter_past_six_in_the_evening() -> None:
-    stats = tables("Asia/Kathmandu", play("2021-02-28T18:14:59"), play("2021-02-28T18:15:00"))
+    stats = tables("Asia/Kathmandu", play("2021-02-28T18:14:59"), play("2021-02-28T18:15:00", ms=180_001))
     assert stats.bucket_stats["MONTH", date(2021, 2, 1)] == BucketStats(1, 180_000, 1)
-    assert stats.bucket_stats["MONTH", date(2021, 3, 1)] == BucketStats(1, 180_000, 1)
-    assert stats.hour_stats == {23: Totals(1, 180_000), 0: Totals(1, 180_000)}
+    assert stats.bucket_stats["MONTH", date(2021, 3, 1)] == BucketStats(1, 180_001, 1)
+    assert stats.hour_stats == {23: Totals(1, 180_000), 0: Totals(1, 180_001)}

@@ -1,6 +1,6 @@
 -- One row per row that referred to a merged track: from now on it refers to the track that is kept.
 UPDATE tracks AS t
-SET spotify_id = NULL, merged_into = m.into_id, album_id = NULL, updated_at = now()
+SET spotify_id = NULL, merged_into = m.into_id, updated_at = now()
 FROM merged_tracks AS m
 WHERE t.id = m.track_id OR t.merged_into = m.track_id;
 
@@ -18,3 +18,5 @@ WHERE listed.track_id = m.track_id
                          OR other.rank < listed.rank
                             AND other.track_id IN (SELECT twin.track_id
                                                    FROM merged_tracks AS twin WHERE twin.into_id = m.into_id)));
+
+INSERT INTO rekeyed_tracks (track_id) SELECT DISTINCT into_id FROM merged_tracks ON CONFLICT DO NOTHING;

@@ -17,6 +17,6 @@ FROM staged_plays AS p
 JOIN numbered_tracks AS t USING (track_no)
 LEFT JOIN numbered_contexts AS c USING (context_no)
 ORDER BY p.played_at, t.export_track_id, p.ms_played, p.stopped_at,
-         p.elapsed_s = -1, p.elapsed_s DESC NULLS LAST, c.fields_given DESC NULLS LAST, c.fingerprint;
+         p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST, c.fields_given DESC NULLS LAST, c.fingerprint;
 
 CREATE INDEX ON arriving_plays (month);

@@ -50,7 +50,7 @@ COMMENT ON COLUMN imported_plays.elapsed_s IS
     'whole seconds from the true start (offline_timestamp) to played_at: a paused play lasts longer than ms_played; '
     'NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded';
 COMMENT ON COLUMN imported_plays.job_id IS
-    'import_jobs.id of the import that landed the row first; NULL where it landed before version 0.3';
+    'import_jobs.id of the import that landed the row first; NULL where version 0.1 landed it';
 
 ALTER TABLE import_jobs ADD COLUMN reader smallint NOT NULL DEFAULT 1;
 COMMENT ON COLUMN import_jobs.reader IS

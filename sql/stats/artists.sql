@@ -7,7 +7,8 @@ WITH credits AS MATERIALIZED (
     FROM touched_artists AS touched
     JOIN track_artists AS credit USING (artist_id)
 ), recomputed AS (
-    SELECT credits.user_id, credits.artist_id, sum(s.play_count) AS play_count, sum(s.total_ms) AS total_ms
+    SELECT credits.user_id, credits.artist_id, sum(s.play_count) AS play_count, sum(s.total_ms) AS total_ms,
+           min(s.first_played_at) AS first_played_at, max(s.last_played_at) AS last_played_at
     FROM credits
     JOIN user_track_stats AS s USING (user_id, track_id)
     WHERE %(user_id)s::bigint IS NULL OR s.user_id = %(user_id)s
@@ -19,7 +20,10 @@ WITH credits AS MATERIALIZED (
       AND (%(user_id)s::bigint IS NULL OR old.user_id = %(user_id)s)
       AND (old.user_id, old.artist_id) NOT IN (SELECT user_id, artist_id FROM recomputed)
 )
-INSERT INTO user_artist_stats AS old (user_id, artist_id, play_count, total_ms)
-SELECT user_id, artist_id, play_count, total_ms FROM recomputed
-ON CONFLICT (user_id, artist_id) DO UPDATE SET play_count = excluded.play_count, total_ms = excluded.total_ms
-WHERE (old.play_count, old.total_ms) IS DISTINCT FROM (excluded.play_count, excluded.total_ms)
+INSERT INTO user_artist_stats AS old (user_id, artist_id, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, artist_id, play_count, total_ms, first_played_at, last_played_at FROM recomputed
+ON CONFLICT (user_id, artist_id) DO UPDATE
+SET play_count = excluded.play_count, total_ms = excluded.total_ms,
+    first_played_at = excluded.first_played_at, last_played_at = excluded.last_played_at
+WHERE (old.play_count, old.total_ms, old.first_played_at, old.last_played_at)
+      IS DISTINCT FROM (excluded.play_count, excluded.total_ms, excluded.first_played_at, excluded.last_played_at)

@@ -1,14 +1,18 @@
 -- One row, as of track_months, for months in which user_track_months has no rows of the users: there is less to plan
 -- and nothing to compare.
 WITH added AS (
-    INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, first_played_at, last_played_at)
+    INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, first_played_at, last_played_at,
+                                   ms_played)
     SELECT chosen.user_id, recomputed.month, counted.track_id, counted.play_count, counted.total_ms,
-           counted.first_played_at, counted.last_played_at
+           counted.first_played_at, counted.last_played_at,
+           CASE WHEN counted.play_count > 1 OR counted.has_estimated THEN coalesce(counted.ms_played, '{}') END
     FROM unnest(%(user_ids)s::bigint[]) AS chosen (user_id)
     CROSS JOIN unnest(%(months)s::date[]) AS recomputed (month)
     CROSS JOIN LATERAL (
         SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms,
-               min(played_at) AS first_played_at, max(played_at) AS last_played_at
+               min(played_at) AS first_played_at, max(played_at) AS last_played_at,
+               bool_or(is_estimated) AS has_estimated,
+               array_agg(ms_played ORDER BY ms_played) FILTER (WHERE NOT is_estimated) AS ms_played
         FROM listening_events
         WHERE user_id = chosen.user_id
           AND played_at >= recomputed.month::timestamptz

@@ -18,6 +18,18 @@ CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
     artist_id bigint NOT NULL
 );
 
+-- One row per user and song to be summed.
+CREATE TEMPORARY TABLE IF NOT EXISTS touched_songs (
+    user_id bigint NOT NULL,
+    song_id bigint NOT NULL
+);
+
+-- One row per user and album to be recomputed; the album 0 is that of tracks without one.
+CREATE TEMPORARY TABLE IF NOT EXISTS touched_albums (
+    user_id  bigint NOT NULL,
+    album_id bigint NOT NULL
+);
+
 -- One row per user and local day, week or month that overlaps a recomputed month: what the events say.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     user_id       bigint NOT NULL,
@@ -28,13 +40,24 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_buckets (
     unique_tracks integer NOT NULL
 );
 
--- One row per user, UTC month and local hour: what the events say.
+-- One row per user and UTC month: in which hours of the local week the events say that plays ended.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
-    user_id    bigint NOT NULL,
-    month      date NOT NULL,
-    hour       smallint NOT NULL,
-    play_count integer NOT NULL,
-    total_ms   bigint NOT NULL
+    user_id     bigint NOT NULL,
+    month       date NOT NULL,
+    week_hours  smallint[] NOT NULL,
+    play_counts integer[] NOT NULL,
+    total_ms    bigint[] NOT NULL
+);
+
+-- One row per user and UTC month: in which contexts the events say that plays were heard.
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh_month_contexts (
+    user_id     bigint NOT NULL,
+    month       date NOT NULL,
+    skip_count  integer NOT NULL,
+    skip_ms     bigint NOT NULL,
+    context_ids integer[] NOT NULL,
+    play_counts integer[] NOT NULL,
+    total_ms    bigint[] NOT NULL
 );
 
 -- One row per user, month that begins and track: what the events say.

@@ -148,6 +148,7 @@ def _summary(config: ImportConfig, run: FileRun | None, seconds: float) -> Metad
         "rejected": dict(rejected.most_common()),
         "cleaned_rows": sum(landed.cleaned for landed in run.landed),
         "months": len(months),
+        "job_ids": [landed.job_id for landed in run.landed if not landed.known],
         "seconds": round(seconds, 2),
         "rows_per_second": per_second(rows, seconds),
     }

@@ -52,15 +52,29 @@ STATS_SPECS = [
     ),
     table_spec("user_track_stats", group=STATS, deps=["user_track_months"], about=_MONTHS),
     table_spec(
+        "user_song_stats",
+        group=STATS,
+        deps=["user_track_stats", "songs", "tracks"],
+        about="A view: of most songs a user plays one track, whose row in `user_track_stats` says it all. The sums of"
+        " the others are in `user_song_sums`. They change with the catalog's transaction that joins or parts tracks.",
+    ),
+    table_spec(
         "user_artist_stats",
         group=STATS,
         deps=["user_track_stats", "track_artists"],
         about="A play counts for every artist who is credited on the track.",
     ),
     table_spec(
+        "user_album_stats",
+        group=STATS,
+        deps=["user_track_stats", "tracks"],
+        about="The album 0 has the tracks whose album is unknown. When a track turns out to be on another album, the"
+        " statistics change in the transaction in which the catalog does.",
+    ),
+    table_spec(
         "user_year_top_tracks",
         group=STATS,
-        deps=["user_track_months", "listening_events"],
+        deps=["user_track_months", "listening_events", "songs"],
         about="Years of the user's own time zone, summed from their months. The events say which plays around New Year"
         " belong to another year in that time zone than in UTC.",
     ),
@@ -70,7 +84,21 @@ STATS_SPECS = [
         deps=["listening_events"],
         about="Days, ISO weeks and months of the user's own time zone, each recomputed from all of its events.",
     ),
+    table_spec(
+        "user_weekday_hour_stats",
+        group=STATS,
+        deps=["listening_events"],
+        about="When in the week a user listens. What each month contributed is in `user_hour_months`, which the view"
+        " `user_weekday_hour_months` shows by weekday and hour.",
+    ),
     table_spec("user_hour_stats", group=STATS, deps=["listening_events"], about="When in the day a user listens."),
+    table_spec(
+        "user_month_contexts",
+        group=STATS,
+        deps=["listening_events"],
+        about="How a user listens: the views `user_context_months` and `user_context_stats` show platform, country,"
+        " reasons, shuffle, offline, incognito, skips and share of the track, by month and of all time.",
+    ),
     table_spec(
         "users",
         group=STATS,
@@ -160,9 +188,15 @@ def _picture(conn: Connection, table: str, users: Sequence[int]) -> Metadata:
         case "user_track_stats":
             tracks = reporting.top_tracks(conn, users, each=each)
             return {"top_tracks": markdown_table(("User", "Track", "Artists", "Plays", "Hours"), tracks)}
+        case "user_song_stats":
+            songs = reporting.top_songs(conn, users, each=each)
+            return {"top_songs": markdown_table(("User", "Song", "Artist", "Recordings", "Plays", "Hours"), songs)}
         case "user_artist_stats":
             artists = reporting.top_artists(conn, users, each=each)
             return {"top_artists": markdown_table(("User", "Artist", "Plays", "Hours"), artists)}
+        case "user_album_stats":
+            albums = reporting.top_albums(conn, users, each=each)
+            return {"top_albums": markdown_table(("User", "Album", "Artist", "Plays", "Hours"), albums)}
         case "user_hour_stats":
             plays = reporting.plays_by_hour(conn, users)
             return {

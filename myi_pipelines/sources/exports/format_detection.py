@@ -31,6 +31,7 @@ _EXTENDED_KEYS: Final = _EXTENDED_TIMES | {"spotify_track_uri", "master_metadata
 _ACCOUNT_TIMES: Final = frozenset({"endTime", "msPlayed"})
 _ACCOUNT_KEYS: Final = _ACCOUNT_TIMES | {"trackName", "artistName", "podcastName", "episodeName", "audiobookName"}
 _OLD_ACCOUNT_KEYS: Final = frozenset({"trackName", "artistName", "time"})
+"""Of before December 2018."""
 
 _HASH_KEY: Final = secrets.token_bytes(32)
 """Nobody else has it, and it is gone with the process. So a hash of an account's name says nothing of the name."""
@@ -41,7 +42,6 @@ class Content(Enum):
 
     EXTENDED = "extended"
     ACCOUNT = "account"
-    OLD_ACCOUNT = "account data of before December 2018"
     OTHER = "an array of something else"
     NOT_AN_ARRAY = "JSON, but no array"
     NOT_JSON = "no JSON, or broken in its first rows"
@@ -141,4 +141,4 @@ def _history(keys: Iterable[str]) -> Content | None:
         return Content.EXTENDED
     if keys & _ACCOUNT_TIMES and len(keys & _ACCOUNT_KEYS) > 1:
         return Content.ACCOUNT
-    return Content.OLD_ACCOUNT if keys >= _OLD_ACCOUNT_KEYS else None
+    return Content.ACCOUNT if keys >= _OLD_ACCOUNT_KEYS else None

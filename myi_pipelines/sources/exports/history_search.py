@@ -212,8 +212,6 @@ class _Search:
             return WrongEncoding(
                 f"{source.place}: is in {encoding}, but Spotify sends UTF-8; import the unchanged file"
             )
-        if detected.content is Content.OLD_ACCOUNT:
-            return NotReadHere(f"{source.place}: is {detected.content.value}, which is not read; {ASK_SPOTIFY}")
         if detected.content is Content.ZIP:
             return NotReadHere(f"{source.place}: is a ZIP packed once more with gzip; unpack it and import the ZIP")
         error: ExportError

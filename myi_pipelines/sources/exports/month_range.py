@@ -14,7 +14,7 @@ from myi_pipelines.sources.exports.zip_members import Stream
 _CHUNK_BYTES: Final = 256 * 1024
 _OVERLAP_BYTES: Final = 256
 _EXTENDED_DAY: Final = re.compile(rb'"ts"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
-_ACCOUNT_DAY: Final = re.compile(rb'"endTime"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
+_ACCOUNT_DAY: Final = re.compile(rb'"(?:endTime|time)"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
 _BEFORE: Final = timedelta(days=31)
 """An offline play can end up to 30 days before its `ts`, and a `ts` may have an offset from UTC."""
 _AFTER: Final = timedelta(days=1)

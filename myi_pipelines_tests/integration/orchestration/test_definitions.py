@@ -71,8 +71,10 @@ def test_the_lineage_is_the_designs() -> None:
     assert parents("listening_events") == {"imported_plays", "polled_plays", "tracks"}
     assert parents("user_track_stats") == {"user_track_months"}
     assert parents("user_artist_stats") == {"user_track_stats", "track_artists"}
+    assert parents("user_album_stats") == {"user_track_stats", "tracks"}
     assert parents("user_year_top_tracks") == {"user_track_months", "listening_events"}
     assert parents("user_time_bucket_stats") == parents("user_hour_stats") == {"listening_events"}
+    assert parents("user_weekday_hour_stats") == parents("user_month_contexts") == {"listening_events"}
     assert parents("imported_plays") == parents("polled_plays") == set()
 
 

@@ -345,6 +345,7 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
         "user_track_months",
         "user_track_stats",
         "user_artist_stats",
+        "user_album_stats",
         "user_year_top_tracks",
         "users",
         "users",

@@ -15,10 +15,13 @@ STATISTICS = (
     "user_hour_months",
     "user_track_stats",
     "user_artist_stats",
+    "user_album_stats",
     "user_month_edges",
     "user_year_top_tracks",
     "user_time_bucket_stats",
+    "user_weekday_hour_stats",
     "user_hour_stats",
+    "user_month_contexts",
 )
 
 

@@ -77,7 +77,9 @@ def insert_stats(conn: Connection, name: str = "ada", timezone: str = "Europe/Bu
         conn.execute(
             "INSERT INTO user_track_stats VALUES (%s, %s, %s, %s, now(), now())", [user_id, track_id, plays, plays]
         )
-        conn.execute("INSERT INTO user_artist_stats VALUES (%s, %s, %s, %s)", [user_id, artist_id, plays, plays])
+        conn.execute(
+            "INSERT INTO user_artist_stats VALUES (%s, %s, %s, %s, now(), now())", [user_id, artist_id, plays, plays]
+        )
         track_ids.append(track_id)
     for day, plays in ((date(2022, 12, 31), 2), (date(2023, 1, 1), 3), (date(2023, 1, 9), 4)):
         conn.execute(

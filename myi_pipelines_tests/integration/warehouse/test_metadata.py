@@ -74,6 +74,13 @@ class Harness:
             ' LEFT JOIN user_artist_stats ON artist_id = id ORDER BY name COLLATE "C", spotify_id'
         )
 
+    def albums(self) -> list[tuple[Any, ...]]:
+        """The name, id and plays of each album; that of tracks without one last."""
+        return self.rows(
+            "SELECT name, spotify_id, play_count::integer FROM user_album_stats LEFT JOIN albums ON album_id = id"
+            ' ORDER BY name COLLATE "C" NULLS LAST, spotify_id'
+        )
+
 
 @pytest.fixture
 def harness(database_url: str) -> Iterator[Harness]:
@@ -205,6 +212,64 @@ def test_an_artist_who_gets_the_name_of_a_provisional_artist_replaces_it(harness
     harness.land("artist", QUEEN["id"], {**QUEEN, "images": []})
     harness.settle()
     assert harness.artists() == [("Queen", QUEEN["id"], 1)]
+
+
+def test_a_play_counts_once_for_each_genre_of_its_artists(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen")
+    harness.play(A, "Song", "Queen", days=1)
+    harness.play(B, "Other", "Queen", days=2)
+    harness.play(None, "Unknown to Spotify", "Nobody", None, days=3)
+    harness.land("track", A, track(A, "Song", QUEEN, BOWIE))
+    harness.land("track", B, track(B, "Other"))
+    for artist, genres in ((QUEEN, ["rock", "glam"]), (BOWIE, ["art pop", "rock"])):
+        harness.land("artist", str(artist["id"]), {**artist, "images": [], "genres": genres})
+    harness.settle()
+    assert harness.rows("SELECT * FROM top_genres(%s)", harness.user_id) == [
+        ("glam", 3, 180_000),
+        ("rock", 3, 180_000),
+        ("art pop", 2, 120_000),
+    ]
+    assert harness.rows("SELECT genre FROM top_genres(%s, 1)", harness.user_id) == [("glam",)]
+    by_month = "SELECT name, month::text, m.play_count FROM user_artist_months m JOIN artists ON id = artist_id"
+    assert sorted(harness.rows(by_month)) == [
+        ("Bowie", "2021-05-01", 2),
+        ("Nobody", "2021-05-01", 1),
+        ("Queen", "2021-05-01", 3),
+    ]
+    of_albums = "SELECT album_id <> 0, play_count FROM user_album_months ORDER BY 1 DESC"
+    assert harness.rows(of_albums) == [(True, 3), (False, 1)]
+
+
+def test_a_track_that_is_on_another_album_takes_its_plays_there_at_once(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen", "Single")
+    harness.play(B, "Other", "Queen", "Single", days=1)
+    harness.play(None, "No album", "Queen", None, days=2)
+    harness.settle()
+    assert harness.albums() == [("Single", None, 2), (None, None, 1)]
+    harness.land("track", A, track(A))
+    harness.warehouse.sync()
+    assert harness.albums() == [("Album", ALBUM["id"], 1), ("Single", None, 1), (None, None, 1)]
+    first, second = ENDED, ENDED + timedelta(days=1)
+    assert harness.rows("SELECT first_played_at, last_played_at FROM user_album_stats ORDER BY last_played_at") == [
+        (first, first), (second, second), (second + timedelta(days=1), second + timedelta(days=1)),
+    ]  # fmt: skip
+
+
+def test_plays_of_merged_tracks_are_on_the_album_of_the_track_that_is_kept_at_once(harness: Harness) -> None:
+    harness.play(A, "Song", "Queen", "Single")
+    harness.play(B, "Song", "Queen", "Album", days=1)
+    harness.play(None, "Song", "Queen", None, days=60)
+    harness.settle()
+    assert harness.albums() == [("Album", None, 1), ("Single", None, 1), (None, None, 1)]
+    harness.land("track", A, track(B))
+    harness.warehouse.sync()
+    assert harness.albums() == [("Album", ALBUM["id"], 2), (None, None, 1)]
+    [keys] = harness.rows("SELECT name_key('Song'), name_key('Queen')")
+    land_search(harness.conn, keys, SpotifyObject("track", B, track(B)), ENDED)
+    harness.warehouse.sync()
+    assert harness.albums() == [("Album", ALBUM["id"], 3)]
+    harness.settle()
+    assert harness.albums() == [("Album", ALBUM["id"], 3)]
 
 
 def test_a_provisional_album_gets_its_id_and_albums_of_one_name_stay_separate(harness: Harness) -> None:

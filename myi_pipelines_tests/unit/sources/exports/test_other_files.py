@@ -14,7 +14,6 @@ LISTEN = {"listened_at": 1714557600, "track_metadata": {"track_name": "Alder", "
 SCROBBLE = {"time": 1714557600, "track": {"artists": ["Quill Harbor"], "title": "Alder"}}
 LAST_FM = {"artist": {"mbid": "", "#text": "Quill Harbor"}, "name": "Alder", "date": {"uts": "1714557600"}}
 STATS = {"track": "Alder", "artist": "Quill Harbor", "album": "Low", "albumId": "", "date": 1714557600000}
-OLD_ROW = {"artistName": "Quill Harbor", "trackName": "Alder", "time": "2018-04-01 21:00:05"}
 
 
 def refusal(folder: Path, content: bytes | str, name: str = "file") -> ExportError:
@@ -127,12 +126,6 @@ def test_a_broken_history_may_not_be_passed_over_whatever_its_name(tmp_path: Pat
     with pytest.raises(ExportError) as refused, open_upload(path) as upload:
         list(upload.batches())
     assert not refused.value.is_no_history
-
-
-def test_account_data_of_before_december_2018_is_called_that(tmp_path: Path) -> None:
-    error = refusal(tmp_path, json.dumps([OLD_ROW]), "StreamingHistory.json")
-    assert str(error).startswith("StreamingHistory.json: is account data of before December 2018, which is not read")
-    assert not error.is_no_history
 
 
 def split(content: bytes, at: int, *, parts: tuple[int, int] = (0, 0)) -> tuple[bytes, bytes]:

@@ -1,0 +1,40 @@
+-- One row per import job and outcome: how many of the rows that the job landed came to that, as the warehouse is now.
+-- Rows of archived months are left out.
+WITH jobs AS (
+    SELECT id, user_id, created_at FROM import_jobs WHERE id = ANY (%(job_ids)s)
+), landed AS (
+    SELECT p.job_id, p.user_id, p.played_at, p.ms_played, p.context_id, link.track_id, e.kind, jobs.created_at
+    FROM jobs
+    JOIN imported_plays AS p ON p.user_id = jobs.user_id AND p.job_id = jobs.id
+    JOIN export_tracks AS e ON e.id = p.export_track_id
+    LEFT JOIN export_track_links AS link ON link.export_track_id = p.export_track_id
+    WHERE p.user_id = ANY (%(user_ids)s) AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
+), events AS (
+    SELECT user_id, track_id, played_at, ms_played, created_at
+    FROM listening_events
+    WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
+      AND source = 'IMPORT'
+)
+SELECT landed.job_id,
+       CASE WHEN landed.ms_played < %(min_play_ms)s THEN 'too_short'
+            WHEN landed.kind <> 'TRACK' THEN lower(landed.kind::text)
+            WHEN events.created_at < landed.created_at THEN 'known_less_exactly'
+            WHEN events.created_at IS NOT NULL THEN 'added'
+            WHEN landed.track_id IN (SELECT track_id FROM hidden_tracks WHERE user_id = ANY (%(user_ids)s))
+                 OR EXISTS (SELECT FROM hidden_periods AS hidden
+                            WHERE hidden.user_id = landed.user_id
+                              AND landed.played_at >= hidden.starts_at AND landed.played_at < hidden.ends_at)
+                 OR EXISTS (SELECT FROM hidden_plays AS hidden
+                            WHERE hidden.user_id = landed.user_id AND hidden.track_id = landed.track_id
+                              AND hidden.played_at = landed.played_at) THEN 'hidden'
+            WHEN landed.context_id IS NULL THEN 'told_better'
+            ELSE 'same_play'
+       END AS outcome,
+       count(*) AS rows
+FROM landed
+LEFT JOIN events ON events.user_id = landed.user_id AND events.track_id = landed.track_id
+                AND (events.ms_played = landed.ms_played OR landed.ms_played IS NULL)
+                AND events.played_at >= landed.played_at
+                AND events.played_at < landed.played_at + interval '1 second'
+GROUP BY landed.job_id, outcome
+ORDER BY landed.job_id, rows DESC
