@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
