@@ -513,7 +513,15 @@ def other_row_of(play: Play, ms_played: int) -> Row:
     elif track.kind is Kind.CHAPTER and track.album:
         song = (track.kind, key(track.album))
     return Row(
-        content, song, texts(track), play.played_at, ms_played, play.stopped_at, play.elapsed_s, play.context, track.kind
+        content,
+        song,
+        texts(track),
+        play.played_at,
+        ms_played,
+        play.stopped_at,
+        play.elapsed_s,
+        play.context,
+        track.kind,
     )
 
 

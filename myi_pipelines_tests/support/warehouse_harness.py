@@ -205,7 +205,9 @@ class Warehouse(NamedTuple):
             episode_bucket_stats={
                 (Kind(kind), (bucket_type, bucket_date)): Totals(*counts)
                 for kind, bucket_type, bucket_date, *counts in self._of(
-                    user_id, "kind::text, bucket_type::text, bucket_date, play_count, total_ms", "user_episode_bucket_stats"
+                    user_id,
+                    "kind::text, bucket_type::text, bucket_date, play_count, total_ms",
+                    "user_episode_bucket_stats",
                 )
             },
             episode_hour_stats={

@@ -124,7 +124,10 @@ LOCAL = "spotify:local:A+Band:The+Record:Une+%C3%89tude:214"
             no_track(episode_name="E", episode_show_name="S", spotify_episode_uri=EPISODE),
             Track(ID, "E", "S", None, Kind.EPISODE),
         ),
-        (no_track(episode_name="E", spotify_episode_uri="spotify:episode:1"), Track(None, "E", None, None, Kind.EPISODE)),
+        (
+            no_track(episode_name="E", spotify_episode_uri="spotify:episode:1"),
+            Track(None, "E", None, None, Kind.EPISODE),
+        ),
         (no_track(spotify_episode_uri=EPISODE), Track(ID, None, None, None, Kind.EPISODE)),
         (
             no_track(audiobook_title="B", audiobook_uri="spotify:show:1", audiobook_chapter_uri=EPISODE),
