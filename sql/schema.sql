@@ -83,6 +83,16 @@ CREATE TYPE public.term AS ENUM (
 
 COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
 
+CREATE FUNCTION public.correct_songs() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO pending_song_tracks (track_id) VALUES (0) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.correct_songs() IS 'Trigger: a correction of songs that is made or taken back, also because its user is forgotten, is derived next.';
+
 CREATE FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (md5(((((CASE kind WHEN 'TRACK'::public.content_kind THEN ''::text WHEN 'EPISODE'::public.content_kind THEN 'E'::text WHEN 'CHAPTER'::public.content_kind THEN 'C'::text WHEN 'VIDEO'::public.content_kind THEN 'V'::text ELSE 'U'::text END || COALESCE(md5(spotify_id), '-'::text)) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
@@ -100,6 +110,66 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.forget_user() IS 'Trigger: deletes the rows of a deleted user in tables without a foreign key to users.';
+
+CREATE FUNCTION public.give_song() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO songs DEFAULT VALUES RETURNING id INTO NEW.song_id;
+    RETURN NEW;
+END $$;
+
+COMMENT ON FUNCTION public.give_song() IS 'Trigger: a track that is added without a song is a song of its own.';
+
+CREATE TABLE public.corrections (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    kind public.correction_kind NOT NULL,
+    what jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT corrections_what_check CHECK ((jsonb_typeof(what) = 'object'::text))
+);
+
+COMMENT ON TABLE public.corrections IS 'One row per correction that a user made and did not take back. Events and songs are derived from it.';
+
+COMMENT ON COLUMN public.corrections.id IS 'surrogate key: the number under which it is listed and taken back';
+
+COMMENT ON COLUMN public.corrections.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.corrections.kind IS 'what the correction does';
+
+COMMENT ON COLUMN public.corrections.what IS 'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
+
+COMMENT ON COLUMN public.corrections.created_at IS 'when the user made it';
+
+CREATE TABLE public.hidden_track_months (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    play_count integer NOT NULL,
+    month date NOT NULL,
+    CONSTRAINT hidden_track_months_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT hidden_track_months_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT hidden_track_months_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.hidden_track_months IS 'One row per user, UTC month and track with plays that would count if they were not hidden.';
+
+COMMENT ON COLUMN public.hidden_track_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_track_months.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.hidden_track_months.total_ms IS 'milliseconds of the hidden plays';
+
+COMMENT ON COLUMN public.hidden_track_months.play_count IS 'number of hidden plays';
+
+COMMENT ON COLUMN public.hidden_track_months.month IS 'first day of the UTC month';
+
+CREATE FUNCTION public.has_hidden_plays(of_user bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((EXISTS (SELECT FROM public.corrections WHERE ((corrections.user_id = has_hidden_plays.of_user) AND (corrections.kind = ANY (ARRAY['HIDE_TRACK'::public.correction_kind, 'HIDE_SONG'::public.correction_kind, 'HIDE_ARTIST'::public.correction_kind, 'HIDE_ALBUM'::public.correction_kind, 'HIDE_PLAY'::public.correction_kind, 'HIDE_PERIOD'::public.correction_kind]))))) OR (EXISTS (SELECT FROM public.hidden_track_months WHERE (hidden_track_months.user_id = has_hidden_plays.of_user))));
+
+COMMENT ON FUNCTION public.has_hidden_plays(of_user bigint) IS 'Whether plays of a user are hidden, or were until their user-months are derived again.';
 
 CREATE TABLE public.archived_user_months (
     user_id bigint NOT NULL,
@@ -201,6 +271,19 @@ CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURN
 
 COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
 
+CREATE FUNCTION public.is_version_to_fold(words text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((words && ARRAY['remaster'::text, 'remastered'::text, 'mastered'::text, 'mono'::text, 'stereo'::text, 'deluxe'::text, 'bonus'::text, 'explicit'::text, 'clean'::text]) OR (('version'::text = ANY (words)) AND (words && ARRAY['single'::text, 'album'::text, 'lp'::text])));
+
+COMMENT ON FUNCTION public.is_version_to_fold(words text[]) IS 'Whether words that say which version a track is name one that is the same song.';
+
+CREATE FUNCTION public.isrc_song_key(isrc text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(('
+ISRC '::text || upper(translate(isrc, '- '::text, ''::text)))))::uuid;
+
+COMMENT ON FUNCTION public.isrc_song_key(isrc text) IS 'Key of a song: equal for equal ISRCs, with or without dashes.';
+
 CREATE FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) RETURNS timestamp with time zone[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN ((((2)::double precision * (ended_at - (kept)[1])) < ((ms_played)::double precision * '00:00:00.001'::interval)) OR ((started_at = (kept)[2]) AND ((ended_at - (kept)[1]) < '1 day'::interval))) THEN kept ELSE ARRAY[ended_at, started_at] END;
@@ -250,6 +333,31 @@ END $$;
 
 COMMENT ON FUNCTION public.recent_plays(of_user bigint, each integer) IS 'One row per play: the latest plays of a user, the latest first.';
 
+CREATE FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 5
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
+    FROM (SELECT s.track_id, s.play_count, s.total_ms
+          FROM tracks AS t
+          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
+          WHERE t.song_id = of_song AND of_year IS NULL
+          UNION ALL
+          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
+          FROM tracks AS t
+          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
+          WHERE t.song_id = of_song) AS played
+    JOIN named_tracks AS named ON named.id = played.track_id
+    JOIN tracks AS shown ON shown.id = played.track_id
+    LEFT JOIN albums ON albums.id = shown.album_id
+    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer) IS 'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+
 CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -259,6 +367,95 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
+
+CREATE FUNCTION public.song_text(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8)), '‘’‚‛ʼʹ′“”„‟«»‐‒–—―−[]ς'::text, '''''''''''''''""""""------()σ'::text);
+
+COMMENT ON FUNCTION public.song_text(name text) IS 'A name for comparing songs: as in name_key, and curly quotes, dashes, square brackets and final sigma are plain.';
+
+CREATE FUNCTION public.song_title(title text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    known_words CONSTANT text[] := ARRAY[
+        '', 'remaster', 'remastered', 're', 'master', 'mastered', 'digital', 'digitally', 'newly', 'bit', 'mono', 'stereo',
+        'version', 'edition', 'recording', 'track', 'single', 'album', 'lp', 'original', 'deluxe', 'bonus', 'expanded',
+        'explicit', 'clean', 'anniversary', 'in', 'st', 'nd', 'rd', 'th'];
+    whole CONSTANT text := song_text(title);
+    short text := whole;
+    part text;
+    parts text[];
+    words text[];
+    begins integer;
+    ends integer;
+    kept integer;
+BEGIN
+    -- In brackets, the innermost first; those that stay are marked until all are done.
+    LOOP
+        ends := strpos(short, ')');
+        EXIT WHEN ends = 0;
+        part := split_part(left(short, ends - 1), '(', -1);
+        begins := ends - length(part) - 1;
+        IF begins < 1 THEN
+            short := overlay(short PLACING chr(2) FROM ends FOR 1);
+            CONTINUE;
+        END IF;
+        words := version_words(part);
+        IF (words <@ known_words AND is_version_to_fold(words)) OR part ~ '^ ?(?:(?:feat|ft)[. ]|(?:featuring|with) )' THEN
+            short := rtrim(left(short, begins - 1)) || substr(short, ends + 1);
+        ELSE
+            short := overlay(overlay(short PLACING chr(2) FROM ends FOR 1) PLACING chr(1) FROM begins FOR 1);
+        END IF;
+    END LOOP;
+    short := btrim(translate(short, chr(1) || chr(2), '()'));
+
+    -- Guests without brackets: up to the next dash or bracket.
+    IF strpos(short, ' f') > 0 THEN
+        begins := coalesce(nullif(strpos(short, ' feat.'), 0), nullif(strpos(short, ' ft.'), 0),
+                           strpos(short, ' featuring '));
+        IF begins > 1 THEN
+            part := substr(short, begins + 1);
+            ends := least(nullif(strpos(part, ' - '), 0), nullif(strpos(part, ' ('), 0), length(part) + 1);
+            short := rtrim(left(short, begins - 1), '- ') || substr(part, ends);
+        END IF;
+    END IF;
+
+    -- After dashes, at the end.
+    IF strpos(short, ' - ') > 0 THEN
+        parts := string_to_array(short, ' - ');
+        kept := cardinality(parts);
+        WHILE kept > 1 AND version_words(parts[kept]) <@ known_words LOOP
+            kept := kept - 1;
+        END LOOP;
+        IF kept < cardinality(parts) AND is_version_to_fold(version_words(array_to_string(parts[kept + 1:], ' '))) THEN
+            parts := parts[:kept];
+        END IF;
+        kept := cardinality(parts);
+        IF kept > 1 AND strpos(parts[kept], '/') > 0 THEN -- live / remastered
+            words := version_words(split_part(parts[kept], '/', -1));
+            IF words <@ known_words AND is_version_to_fold(words) THEN
+                parts[kept] := rtrim(left(parts[kept], -1 - length(split_part(parts[kept], '/', -1))));
+            END IF;
+        END IF;
+        short := array_to_string(parts, ' - ');
+    END IF;
+    RETURN CASE WHEN short = '' THEN whole ELSE short END;
+END $$;
+
+COMMENT ON FUNCTION public.song_title(title text) IS 'A title without guests and without versions that are the same song (remasters, mono, album version): docs/guide/songs.md.';
+
+CREATE FUNCTION public.song_key(title text, artist text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(CASE WHEN ((octet_length(title) = length(title)) AND (octet_length(artist) = length(artist)) AND (strpos(title, '('::text) = 0) AND (strpos(title, '['::text) = 0) AND (strpos(title, ']'::text) = 0) AND (strpos(artist, '['::text) = 0) AND (strpos(artist, ']'::text) = 0) AND (strpos(title, ' - '::text) = 0) AND (strpos(lower(title), ' feat'::text) = 0) AND (strpos(lower(title), ' ft.'::text) = 0) AND (strpos(title, '  '::text) = 0) AND (strpos(artist, '  '::text) = 0) AND (strpos(title, '	'::text) = 0) AND (strpos(artist, '	'::text) = 0) AND (strpos(title, '
+'::text) = 0) AND (strpos(artist, '
+'::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, '
+'::text) = 0) AND (strpos(artist, '
+'::text) = 0)) THEN ((lower((btrim(title) COLLATE pg_c_utf8)) || '
+'::text) || lower((btrim(artist) COLLATE pg_c_utf8))) ELSE ((public.song_title(title) || '
+'::text) || public.song_text(artist)) END))::uuid;
+
+COMMENT ON FUNCTION public.song_key(title text, artist text) IS 'Key of a song: equal for names whose folded title and first artist are equal; NULL if one is not given.';
 
 CREATE FUNCTION public.top_albums(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -413,6 +610,96 @@ END $$;
 
 COMMENT ON FUNCTION public.top_genres(of_user bigint, each integer) IS 'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
 
+CREATE FUNCTION public.top_songs(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT song_id, recordings, play_count, total_ms
+          FROM ((SELECT song_id, recordings, play_count, total_ms
+                 FROM user_song_sums
+                 WHERE user_id = of_user AND play_count > 0
+                 ORDER BY play_count DESC, total_ms DESC, song_id
+                 LIMIT each)
+                UNION ALL
+                (SELECT t.song_id, 1, s.play_count, s.total_ms
+                 FROM user_track_stats AS s
+                 JOIN tracks AS t ON t.id = s.track_id
+                 WHERE s.user_id = of_user AND s.play_count > 0
+                   AND NOT EXISTS (SELECT FROM user_song_sums AS summed
+                                   WHERE summed.user_id = of_user AND summed.song_id = t.song_id)
+                 ORDER BY s.play_count DESC, s.total_ms DESC, t.song_id
+                 LIMIT each)) AS counted
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs(of_user bigint, each integer) IS 'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+
+CREATE FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(counted.play_count)::bigint AS play_count,
+                 sum(counted.total_ms)::bigint AS total_ms
+          FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+                FROM (SELECT track_id, play_count, total_ms
+                      FROM user_track_months
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, play_count, total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, -play_count, -total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = next_month) AS plays
+                GROUP BY track_id
+                HAVING sum(play_count) > 0) AS counted
+          JOIN tracks AS t ON t.id = counted.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer) IS 'One row per song: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(kept.play_count) AS play_count,
+                 sum(kept.total_ms)::bigint AS total_ms
+          FROM user_year_top_tracks AS kept
+          JOIN tracks AS t ON t.id = kept.track_id
+          WHERE kept.user_id = of_user AND kept.year = of_year
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT least(each, 50)) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer) IS 'One row per song: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
 CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -477,7 +764,7 @@ BEGIN
           FROM user_year_top_tracks
           WHERE user_id = of_user AND year = of_year
           ORDER BY play_count DESC, total_ms DESC, track_id
-          LIMIT each) AS top
+          LIMIT least(each, 50)) AS top
     JOIN named_tracks AS named ON named.id = top.track_id
     ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
 END $$;
@@ -504,6 +791,18 @@ CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, 
 $$;
 
 COMMENT ON FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) IS 'One row per track that a user played in some local months, from the first day of one to that of another.';
+
+CREATE FUNCTION public.user_name_key(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN NORMALIZE(lower(upper(regexp_replace((NORMALIZE(name) COLLATE pg_c_utf8), '^\s+|\s+$'::text, ''::text, 'g'::text))));
+
+COMMENT ON FUNCTION public.user_name_key(name text) IS 'Key of a user''s name: equal for names that differ in Unicode form, outer white space or letter case only.';
+
+CREATE FUNCTION public.version_words(version text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN string_to_array(translate(version, '0123456789/;,.&+-'::text, '                 '::text), ' '::text);
+
+COMMENT ON FUNCTION public.version_words(version text) IS 'The words of a text that says which version a track is, without numbers.';
 
 CREATE AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) (
     SFUNC = public.keep_stream,
@@ -646,26 +945,19 @@ ALTER TABLE public.artists ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY 
     CACHE 1
 );
 
-CREATE TABLE public.corrections (
-    id bigint NOT NULL,
-    user_id bigint NOT NULL,
-    kind public.correction_kind NOT NULL,
-    what jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT corrections_what_check CHECK ((jsonb_typeof(what) = 'object'::text))
+CREATE TABLE public.corrected_song_keys (
+    track_id bigint NOT NULL,
+    song_key uuid NOT NULL,
+    is_only_key boolean NOT NULL
 );
 
-COMMENT ON TABLE public.corrections IS 'One row per correction that a user made and did not take back. Events and songs are derived from it.';
+COMMENT ON TABLE public.corrected_song_keys IS 'One row per track that a correction joins with others or makes a song of its own, and key that does so.';
 
-COMMENT ON COLUMN public.corrections.id IS 'surrogate key: the number under which it is listed and taken back';
+COMMENT ON COLUMN public.corrected_song_keys.track_id IS 'tracks.id';
 
-COMMENT ON COLUMN public.corrections.user_id IS 'users.id';
+COMMENT ON COLUMN public.corrected_song_keys.song_key IS 'key that the correction gives the track';
 
-COMMENT ON COLUMN public.corrections.kind IS 'what the correction does';
-
-COMMENT ON COLUMN public.corrections.what IS 'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
-
-COMMENT ON COLUMN public.corrections.created_at IS 'when the user made it';
+COMMENT ON COLUMN public.corrected_song_keys.is_only_key IS 'the names and the ISRC of the track are no keys: it was split off';
 
 ALTER TABLE public.corrections ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.corrections_id_seq
@@ -739,6 +1031,11 @@ CREATE TABLE public.export_tracks (
     artist_key uuid GENERATED ALWAYS AS (public.name_key(artist_name)) STORED,
     album_key uuid GENERATED ALWAYS AS (public.name_key(album_name)) STORED,
     kind public.content_kind DEFAULT 'TRACK'::public.content_kind NOT NULL,
+    song_key uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (kind = 'TRACK'::public.content_kind) THEN public.song_key(track_name, artist_name)
+    ELSE NULL::uuid
+END) STORED,
     CONSTRAINT export_tracks_names_something CHECK (((kind <> 'TRACK'::public.content_kind) OR (spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
 );
 
@@ -766,6 +1063,8 @@ COMMENT ON COLUMN public.export_tracks.album_key IS 'name_key of album_name; NUL
 
 COMMENT ON COLUMN public.export_tracks.kind IS 'what was played: music (TRACK) or something else';
 
+COMMENT ON COLUMN public.export_tracks.song_key IS 'song_key of track_name and artist_name; NULL if one is not given';
+
 ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.export_tracks_id_seq
     START WITH 1
@@ -774,6 +1073,192 @@ ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW public.hidden_periods AS
+ SELECT user_id,
+    id AS correction_id,
+    COALESCE(((what ->> 'from'::text))::timestamp with time zone, '-infinity'::timestamp with time zone) AS starts_at,
+    COALESCE(((what ->> 'until'::text))::timestamp with time zone, 'infinity'::timestamp with time zone) AS ends_at
+   FROM public.corrections c
+  WHERE (kind = 'HIDE_PERIOD'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_periods IS 'One row per period that a correction hides: plays that end in it do not count.';
+
+COMMENT ON COLUMN public.hidden_periods.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_periods.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_periods.starts_at IS 'first instant of the period';
+
+COMMENT ON COLUMN public.hidden_periods.ends_at IS 'first instant after the period';
+
+CREATE TABLE public.track_aliases (
+    spotify_id text NOT NULL,
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.track_aliases IS 'One row per further Spotify id that was relinked to a track.';
+
+COMMENT ON COLUMN public.track_aliases.spotify_id IS 'Spotify track id, other than tracks.spotify_id';
+
+COMMENT ON COLUMN public.track_aliases.track_id IS 'tracks.id';
+
+CREATE TABLE public.tracks (
+    id bigint NOT NULL,
+    spotify_id text,
+    name text,
+    name_key uuid,
+    artist_key uuid,
+    album_id bigint,
+    duration_ms integer,
+    isrc text,
+    preview_url text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    merged_into bigint,
+    song_id bigint NOT NULL,
+    payload_song_key uuid,
+    CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
+    CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
+    CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
+);
+
+COMMENT ON TABLE public.tracks IS 'One row per track, with all Spotify ids that were relinked to it.';
+
+COMMENT ON COLUMN public.tracks.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.tracks.spotify_id IS 'Spotify track id; NULL while only account data names the track, or once it is merged';
+
+COMMENT ON COLUMN public.tracks.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give; NULL while only polls know the track';
+
+COMMENT ON COLUMN public.tracks.name_key IS 'name_key that account data matches: of the latest name in exports, otherwise of Spotify''s; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that account data matches; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown; of a merged track that of merged_into';
+
+COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.isrc IS 'International Standard Recording Code; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; NULL where Spotify gives none';
+
+COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
+
+COMMENT ON COLUMN public.tracks.song_id IS 'songs.id; a merged track has that of the track that it is the same as';
+
+COMMENT ON COLUMN public.tracks.payload_song_key IS 'song_key of Spotify''s name and first artist; NULL while unknown, and for Various Artists if exports know better';
+
+CREATE VIEW public.hidden_plays AS
+ SELECT c.user_id,
+    c.id AS correction_id,
+    track.id AS track_id,
+    ((c.what ->> 'played_at'::text))::timestamp with time zone AS played_at,
+    ((c.what ->> 'ms_played'::text))::integer AS ms_played
+   FROM (public.corrections c
+     CROSS JOIN LATERAL ( SELECT t.id
+           FROM public.tracks t
+          WHERE (t.spotify_id = (c.what ->> 'spotify_id'::text))
+        UNION
+         SELECT alias.track_id
+           FROM public.track_aliases alias
+          WHERE (alias.spotify_id = (c.what ->> 'spotify_id'::text))
+        UNION
+         SELECT link.track_id
+           FROM (public.export_tracks e
+             JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+          WHERE ((e.spotify_id IS NULL) AND (e.track_key = public.name_key((c.what ->> 'track'::text))) AND (e.artist_key = public.name_key((c.what ->> 'artist'::text))))) track)
+  WHERE (c.kind = 'HIDE_PLAY'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_plays IS 'One row per play that a correction hides, as the catalog is now.';
+
+COMMENT ON COLUMN public.hidden_plays.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_plays.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_plays.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.hidden_plays.played_at IS 'end of the play as it was when it was hidden; a better source may place it elsewhere';
+
+COMMENT ON COLUMN public.hidden_plays.ms_played IS 'milliseconds heard, as they were when it was hidden';
+
+CREATE TABLE public.track_artists (
+    track_id bigint NOT NULL,
+    artist_id bigint NOT NULL,
+    "position" smallint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+
+COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
+
+CREATE VIEW public.hidden_tracks AS
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM (public.corrections c
+     JOIN public.tracks t ON ((t.spotify_id = (c.what ->> 'spotify_id'::text))))
+  WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    alias.track_id
+   FROM (public.corrections c
+     JOIN public.track_aliases alias ON ((alias.spotify_id = (c.what ->> 'spotify_id'::text))))
+  WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT DISTINCT c.user_id,
+    c.id AS correction_id,
+    link.track_id
+   FROM ((public.corrections c
+     JOIN public.export_tracks e ON (((e.spotify_id IS NULL) AND (e.track_key = public.name_key((c.what ->> 'track'::text))) AND (e.artist_key = public.name_key((c.what ->> 'artist'::text))))))
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+  WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    credit.track_id
+   FROM ((public.corrections c
+     JOIN public.artists a ON ((a.spotify_id = (c.what ->> 'spotify_id'::text))))
+     JOIN public.track_artists credit ON ((credit.artist_id = a.id)))
+  WHERE (c.kind = 'HIDE_ARTIST'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    credit.track_id
+   FROM ((public.corrections c
+     JOIN public.artists a ON (((a.name_key = public.name_key((c.what ->> 'artist'::text))) AND a.is_canonical_for_name)))
+     JOIN public.track_artists credit ON ((credit.artist_id = a.id)))
+  WHERE (c.kind = 'HIDE_ARTIST'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM ((public.corrections c
+     JOIN public.albums a ON ((a.spotify_id = (c.what ->> 'spotify_id'::text))))
+     JOIN public.tracks t ON ((t.album_id = a.id)))
+  WHERE (c.kind = 'HIDE_ALBUM'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM ((public.corrections c
+     JOIN public.albums a ON (((a.name_key = public.name_key((c.what ->> 'album'::text))) AND a.is_canonical_for_name AND (NOT (a.artist_key IS DISTINCT FROM public.name_key((c.what ->> 'artist'::text)))))))
+     JOIN public.tracks t ON ((t.album_id = a.id)))
+  WHERE (c.kind = 'HIDE_ALBUM'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_tracks IS 'One row per track and correction that hides it, as the catalog is now.';
+
+COMMENT ON COLUMN public.hidden_tracks.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_tracks.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_tracks.track_id IS 'tracks.id';
 
 CREATE TABLE public.import_jobs (
     id bigint NOT NULL,
@@ -989,60 +1474,37 @@ COMMENT ON COLUMN public.named_episodes.show IS 'name of the podcast''s show, or
 
 COMMENT ON COLUMN public.named_episodes.author IS 'author of the audiobook; NULL if not given, and for all else';
 
-CREATE TABLE public.track_artists (
-    track_id bigint NOT NULL,
-    artist_id bigint NOT NULL,
-    "position" smallint DEFAULT 0 NOT NULL
-);
-
-COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
-
-COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
-
-COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
-
-COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
-
-CREATE TABLE public.tracks (
+CREATE TABLE public.songs (
     id bigint NOT NULL,
-    spotify_id text,
     name text,
-    name_key uuid,
-    artist_key uuid,
-    album_id bigint,
-    duration_ms integer,
-    isrc text,
-    preview_url text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    merged_into bigint,
-    CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
-    CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
-    CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
+    artist text
 );
 
-COMMENT ON TABLE public.tracks IS 'One row per track, with all Spotify ids that were relinked to it.';
+COMMENT ON TABLE public.songs IS 'One row per song: tracks of equal title and first artist, or of equal ISRC.';
 
-COMMENT ON COLUMN public.tracks.id IS 'surrogate key';
+COMMENT ON COLUMN public.songs.id IS 'surrogate key; kept while tracks join and leave the song';
 
-COMMENT ON COLUMN public.tracks.spotify_id IS 'Spotify track id; NULL while only account data names the track, or once it is merged';
+COMMENT ON COLUMN public.songs.name IS 'the shortest of its titles; NULL while none is known';
 
-COMMENT ON COLUMN public.tracks.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give; NULL while only polls know the track';
+COMMENT ON COLUMN public.songs.artist IS 'first artist, of the names with that title; NULL while unknown';
 
-COMMENT ON COLUMN public.tracks.name_key IS 'name_key that account data matches: of the latest name in exports, otherwise of Spotify''s; NULL while unknown';
+CREATE VIEW public.named_songs AS
+ SELECT id,
+    COALESCE(name, ( SELECT tracks.spotify_id
+           FROM public.tracks
+          WHERE ((tracks.song_id = songs.id) AND (tracks.merged_into IS NULL))
+          ORDER BY tracks.id
+         LIMIT 1)) AS name,
+    artist
+   FROM public.songs;
 
-COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that account data matches; NULL while unknown';
+COMMENT ON VIEW public.named_songs IS 'One row per song, with the names to show.';
 
-COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown; of a merged track that of merged_into';
+COMMENT ON COLUMN public.named_songs.id IS 'songs.id';
 
-COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
+COMMENT ON COLUMN public.named_songs.name IS 'name of the song, or the Spotify id of its track while the name is unknown';
 
-COMMENT ON COLUMN public.tracks.isrc IS 'International Standard Recording Code; NULL while unknown';
-
-COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; NULL where Spotify gives none';
-
-COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
-
-COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
+COMMENT ON COLUMN public.named_songs.artist IS 'name of the first artist; NULL while unknown';
 
 CREATE VIEW public.named_tracks AS
  SELECT id,
@@ -1083,6 +1545,14 @@ COMMENT ON TABLE public.pending_export_tracks IS 'One row per range of export_tr
 COMMENT ON COLUMN public.pending_export_tracks.first_id IS 'lowest export_tracks.id of the range';
 
 COMMENT ON COLUMN public.pending_export_tracks.last_id IS 'highest export_tracks.id of the range';
+
+CREATE TABLE public.pending_song_tracks (
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.pending_song_tracks IS 'One row per track whose song the catalog has yet to derive again.';
+
+COMMENT ON COLUMN public.pending_song_tracks.track_id IS 'tracks.id; 0: a correction of songs was made or taken back';
 
 CREATE TABLE public.pending_spotify_objects (
     id bigint NOT NULL,
@@ -1217,6 +1687,15 @@ COMMENT ON TABLE public.retention_holds IS 'One row per month that a user restor
 COMMENT ON COLUMN public.retention_holds.month IS 'first day of the UTC month';
 
 COMMENT ON COLUMN public.retention_holds.held_until IS 'the month may be archived after this instant';
+
+ALTER TABLE public.songs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.songs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.spotify_auth (
     user_id bigint NOT NULL,
@@ -1371,17 +1850,6 @@ COMMENT ON COLUMN public.spotify_top_tracks.track_id IS 'tracks.id';
 
 COMMENT ON COLUMN public.spotify_top_tracks.fetched_at IS 'when Spotify returned the list';
 
-CREATE TABLE public.track_aliases (
-    spotify_id text NOT NULL,
-    track_id bigint NOT NULL
-);
-
-COMMENT ON TABLE public.track_aliases IS 'One row per further Spotify id that was relinked to a track.';
-
-COMMENT ON COLUMN public.track_aliases.spotify_id IS 'Spotify track id, other than tracks.spotify_id';
-
-COMMENT ON COLUMN public.track_aliases.track_id IS 'tracks.id';
-
 CREATE TABLE public.track_relinks (
     asked_id text NOT NULL,
     returned_id text NOT NULL,
@@ -1413,6 +1881,51 @@ COMMENT ON COLUMN public.track_searches.artist_key IS 'name_key of the artist: e
 COMMENT ON COLUMN public.track_searches.spotify_id IS 'Spotify id of the only track that matches; kept once found; NULL while there is none';
 
 COMMENT ON COLUMN public.track_searches.searched_at IS 'when Spotify was last searched';
+
+CREATE VIEW public.track_song_keys AS
+ SELECT link.track_id,
+    e.song_key
+   FROM (public.export_tracks e
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+  WHERE ((e.song_key IS NOT NULL) AND (e.artist_key <> public.name_key('Various Artists'::text)) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = link.track_id) AND c.is_only_key)))))
+UNION ALL
+ SELECT t.id AS track_id,
+    t.payload_song_key AS song_key
+   FROM public.tracks t
+  WHERE ((t.payload_song_key IS NOT NULL) AND (t.merged_into IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = t.id) AND c.is_only_key)))))
+UNION ALL
+ SELECT t.id AS track_id,
+    public.isrc_song_key(t.isrc) AS song_key
+   FROM public.tracks t
+  WHERE ((t.isrc IS NOT NULL) AND (t.merged_into IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = t.id) AND c.is_only_key)))))
+UNION ALL
+ SELECT link.track_id,
+    e.song_key
+   FROM ((public.export_tracks e
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+     JOIN public.tracks t ON ((t.id = link.track_id)))
+  WHERE ((e.song_key IS NOT NULL) AND (e.artist_key = public.name_key('Various Artists'::text)) AND ((t.payload_song_key IS NULL) OR (t.payload_song_key = public.song_key(t.name, 'Various Artists'::text))) AND (NOT (EXISTS ( SELECT
+           FROM (public.export_track_links other_link
+             JOIN public.export_tracks other ON ((other.id = other_link.export_track_id)))
+          WHERE ((other_link.track_id = link.track_id) AND (other.song_key IS NOT NULL) AND (other.artist_key <> public.name_key('Various Artists'::text)))))) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = link.track_id) AND c.is_only_key)))))
+UNION ALL
+ SELECT corrected_song_keys.track_id,
+    corrected_song_keys.song_key
+   FROM public.corrected_song_keys;
+
+COMMENT ON VIEW public.track_song_keys IS 'One row per track and key of it: its names, its ISRC, and what corrections say. Tracks that share a key are one song.';
+
+COMMENT ON COLUMN public.track_song_keys.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_song_keys.song_key IS 'song_key or isrc_song_key, or the key of a correction';
 
 ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.tracks_id_seq
@@ -1868,31 +2381,34 @@ COMMENT ON COLUMN public.user_show_stats.first_played_at IS 'end of the first pl
 
 COMMENT ON COLUMN public.user_show_stats.last_played_at IS 'end of the latest play';
 
-CREATE TABLE public.user_time_bucket_stats (
+CREATE TABLE public.user_song_sums (
     user_id bigint NOT NULL,
-    bucket_type public.bucket_type NOT NULL,
-    bucket_date date NOT NULL,
-    play_count integer NOT NULL,
+    song_id bigint NOT NULL,
+    recordings integer NOT NULL,
+    play_count bigint NOT NULL,
     total_ms bigint NOT NULL,
-    unique_tracks integer NOT NULL,
-    CONSTRAINT user_time_bucket_stats_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_time_bucket_stats_total_ms_check CHECK ((total_ms > 0)),
-    CONSTRAINT user_time_bucket_stats_unique_tracks_check CHECK ((unique_tracks > 0))
+    first_played_at timestamp with time zone NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_song_sums_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_song_sums_recordings_check CHECK ((recordings > 1)),
+    CONSTRAINT user_song_sums_total_ms_check CHECK ((total_ms > 0))
 );
 
-COMMENT ON TABLE public.user_time_bucket_stats IS 'One row per user and local day, ISO week or month in which the user played something.';
+COMMENT ON TABLE public.user_song_sums IS 'One row per user and song of which the user played several tracks: their all-time counts together.';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.user_id IS 'users.id';
+COMMENT ON COLUMN public.user_song_sums.user_id IS 'users.id';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.bucket_type IS 'length of the bucket: DAY, WEEK or MONTH';
+COMMENT ON COLUMN public.user_song_sums.song_id IS 'songs.id';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.bucket_date IS 'first day of the bucket in the time zone of the user; weeks begin on Monday';
+COMMENT ON COLUMN public.user_song_sums.recordings IS 'number of tracks of the song that the user played';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
+COMMENT ON COLUMN public.user_song_sums.play_count IS 'number of plays';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
+COMMENT ON COLUMN public.user_song_sums.total_ms IS 'milliseconds heard';
 
-COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
+COMMENT ON COLUMN public.user_song_sums.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_song_sums.last_played_at IS 'end of the latest play';
 
 CREATE TABLE public.user_track_stats (
     user_id bigint NOT NULL,
@@ -1918,6 +2434,71 @@ COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
 COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
 
 COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
+
+CREATE VIEW public.user_song_stats AS
+ SELECT user_song_sums.user_id,
+    user_song_sums.song_id,
+    user_song_sums.recordings,
+    user_song_sums.play_count,
+    user_song_sums.total_ms,
+    user_song_sums.first_played_at,
+    user_song_sums.last_played_at
+   FROM public.user_song_sums
+UNION ALL
+ SELECT s.user_id,
+    t.song_id,
+    1 AS recordings,
+    s.play_count,
+    s.total_ms,
+    s.first_played_at,
+    s.last_played_at
+   FROM (public.user_track_stats s
+     JOIN public.tracks t ON ((t.id = s.track_id)))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.user_song_sums summed
+          WHERE ((summed.user_id = s.user_id) AND (summed.song_id = t.song_id)))));
+
+COMMENT ON VIEW public.user_song_stats IS 'One row per user and song that the user ever played: all-time counts.';
+
+COMMENT ON COLUMN public.user_song_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_song_stats.song_id IS 'songs.id';
+
+COMMENT ON COLUMN public.user_song_stats.recordings IS 'number of tracks of the song that the user played';
+
+COMMENT ON COLUMN public.user_song_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_song_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_song_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_song_stats.last_played_at IS 'end of the latest play';
+
+CREATE TABLE public.user_time_bucket_stats (
+    user_id bigint NOT NULL,
+    bucket_type public.bucket_type NOT NULL,
+    bucket_date date NOT NULL,
+    play_count integer NOT NULL,
+    total_ms bigint NOT NULL,
+    unique_tracks integer NOT NULL,
+    CONSTRAINT user_time_bucket_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_time_bucket_stats_total_ms_check CHECK ((total_ms > 0)),
+    CONSTRAINT user_time_bucket_stats_unique_tracks_check CHECK ((unique_tracks > 0))
+);
+
+COMMENT ON TABLE public.user_time_bucket_stats IS 'One row per user and local day, ISO week or month in which the user played something.';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.bucket_type IS 'length of the bucket: DAY, WEEK or MONTH';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.bucket_date IS 'first day of the bucket in the time zone of the user; weeks begin on Monday';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
 
 CREATE VIEW public.user_weekday_hour_months AS
  SELECT m.user_id,
@@ -1976,7 +2557,7 @@ CREATE TABLE public.user_year_top_tracks (
     CONSTRAINT user_year_top_tracks_play_count_check CHECK ((play_count > 0))
 );
 
-COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year.';
+COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year, or of a song among those.';
 
 COMMENT ON COLUMN public.user_year_top_tracks.user_id IS 'users.id';
 
@@ -2000,6 +2581,8 @@ CREATE TABLE public.users (
     spotify_account_id text,
     display_name text,
     last_active_at timestamp with time zone,
+    shares_name boolean DEFAULT false NOT NULL,
+    former_names text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT users_name_check CHECK ((name ~ '^[^./\\[:cntrl:]][^/\\[:cntrl:]]{0,63}$'::text)),
     CONSTRAINT users_total_listening_ms_check CHECK ((total_listening_ms >= 0)),
     CONSTRAINT users_total_play_count_check CHECK ((total_play_count >= 0))
@@ -2029,6 +2612,10 @@ COMMENT ON COLUMN public.users.display_name IS 'display name of the Spotify acco
 
 COMMENT ON COLUMN public.users.last_active_at IS 'when the user last opened a page or ran a command; NULL if never';
 
+COMMENT ON COLUMN public.users.shares_name IS 'an older user has the same name in another spelling, so that only the very name means this one';
+
+COMMENT ON COLUMN public.users.former_names IS 'names before `myi rename-user`, and those of users who were merged into this one';
+
 ALTER TABLE public.users ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.users_id_seq
     START WITH 1
@@ -2056,6 +2643,9 @@ ALTER TABLE ONLY public.archived_user_months
 ALTER TABLE ONLY public.artists
     ADD CONSTRAINT artists_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.corrected_song_keys
+    ADD CONSTRAINT corrected_song_keys_pkey PRIMARY KEY (track_id, song_key);
+
 ALTER TABLE ONLY public.corrections
     ADD CONSTRAINT corrections_pkey PRIMARY KEY (user_id, id);
 
@@ -2070,6 +2660,9 @@ ALTER TABLE ONLY public.export_tracks
 
 ALTER TABLE ONLY public.export_tracks
     ADD CONSTRAINT export_tracks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.hidden_track_months
+    ADD CONSTRAINT hidden_track_months_pkey PRIMARY KEY (user_id, month, track_id);
 
 ALTER TABLE ONLY public.import_jobs
     ADD CONSTRAINT import_jobs_pkey PRIMARY KEY (id);
@@ -2088,6 +2681,9 @@ ALTER TABLE ONLY public.orphaned_archive_folders
 
 ALTER TABLE ONLY public.pending_export_tracks
     ADD CONSTRAINT pending_export_tracks_pkey PRIMARY KEY (first_id, last_id);
+
+ALTER TABLE ONLY public.pending_song_tracks
+    ADD CONSTRAINT pending_song_tracks_pkey PRIMARY KEY (track_id);
 
 ALTER TABLE ONLY public.pending_spotify_objects
     ADD CONSTRAINT pending_spotify_objects_pkey PRIMARY KEY (id);
@@ -2109,6 +2705,9 @@ ALTER TABLE ONLY public.possible_gaps
 
 ALTER TABLE ONLY public.retention_holds
     ADD CONSTRAINT retention_holds_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.songs
+    ADD CONSTRAINT songs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.spotify_auth
     ADD CONSTRAINT spotify_auth_pkey PRIMARY KEY (user_id);
@@ -2170,6 +2769,9 @@ ALTER TABLE ONLY public.user_month_edges
 ALTER TABLE ONLY public.user_settings
     ADD CONSTRAINT user_settings_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_pkey PRIMARY KEY (user_id, song_id);
+
 ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_pkey PRIMARY KEY (user_id, bucket_type, bucket_date);
 
@@ -2225,6 +2827,8 @@ CREATE INDEX export_tracks_artist_key_album_key_idx ON public.export_tracks USIN
 
 CREATE INDEX export_tracks_not_music ON public.export_tracks USING btree (id) WHERE (kind <> 'TRACK'::public.content_kind);
 
+CREATE INDEX export_tracks_song_key_idx ON public.export_tracks USING btree (song_key);
+
 CREATE INDEX export_tracks_spotify_id_idx ON public.export_tracks USING btree (spotify_id);
 
 CREATE INDEX export_tracks_track_key_artist_key_idx ON public.export_tracks USING btree (track_key, artist_key) WHERE (spotify_id IS NULL);
@@ -2261,9 +2865,15 @@ CREATE INDEX track_relinks_returned_id_idx ON public.track_relinks USING btree (
 
 CREATE INDEX tracks_album_id_idx ON public.tracks USING btree (album_id);
 
+CREATE INDEX tracks_isrc ON public.tracks USING btree (public.isrc_song_key(isrc)) WHERE (isrc IS NOT NULL);
+
 CREATE INDEX tracks_merged ON public.tracks USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 
+CREATE INDEX tracks_payload_song_key_idx ON public.tracks USING btree (payload_song_key) WHERE (payload_song_key IS NOT NULL);
+
 CREATE UNIQUE INDEX tracks_provisional_key ON public.tracks USING btree (name_key, artist_key) WHERE ((spotify_id IS NULL) AND (merged_into IS NULL));
+
+CREATE INDEX tracks_song_id_idx ON public.tracks USING btree (song_id);
 
 CREATE UNIQUE INDEX tracks_spotify_id_key ON public.tracks USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
 
@@ -2273,13 +2883,25 @@ CREATE INDEX user_artist_stats_artist_id_idx ON public.user_artist_stats USING b
 
 CREATE INDEX user_artist_stats_top ON public.user_artist_stats USING btree (user_id, play_count DESC);
 
+CREATE INDEX user_song_sums_song_id_idx ON public.user_song_sums USING btree (song_id);
+
+CREATE INDEX user_song_sums_top ON public.user_song_sums USING btree (user_id, play_count DESC);
+
 CREATE INDEX user_track_stats_top ON public.user_track_stats USING btree (user_id, play_count DESC);
 
 CREATE INDEX user_track_stats_track_id_idx ON public.user_track_stats USING btree (track_id);
 
+CREATE UNIQUE INDEX users_folded_name ON public.users USING btree (public.user_name_key(name)) WHERE (NOT shares_name);
+
+CREATE TRIGGER correct_songs AFTER INSERT ON public.corrections FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
+
 CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION public.forget_user();
 
+CREATE TRIGGER give_song BEFORE INSERT ON public.tracks FOR EACH ROW WHEN ((new.song_id IS NULL)) EXECUTE FUNCTION public.give_song();
+
 CREATE TRIGGER refuse_to_delete BEFORE DELETE OR TRUNCATE ON public.export_tracks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_delete();
+
+CREATE TRIGGER uncorrect_songs AFTER DELETE ON public.corrections FOR EACH ROW WHEN ((old.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
 
 ALTER TABLE ONLY public.archived_names
     ADD CONSTRAINT archived_names_user_id_month_fkey FOREIGN KEY (user_id, month) REFERENCES public.archived_user_months(user_id, month) ON DELETE CASCADE;
@@ -2290,6 +2912,9 @@ ALTER TABLE ONLY public.archived_user_months
 ALTER TABLE ONLY public.archived_user_months
     ADD CONSTRAINT archived_user_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.corrected_song_keys
+    ADD CONSTRAINT corrected_song_keys_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.corrections
     ADD CONSTRAINT corrections_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
@@ -2298,6 +2923,9 @@ ALTER TABLE ONLY public.episode_events
 
 ALTER TABLE ONLY public.export_track_links
     ADD CONSTRAINT export_track_links_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.hidden_track_months
+    ADD CONSTRAINT hidden_track_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.import_jobs
     ADD CONSTRAINT import_jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -2379,6 +3007,12 @@ ALTER TABLE ONLY public.user_month_edges
 
 ALTER TABLE ONLY public.user_settings
     ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_song_id_fkey FOREIGN KEY (song_id) REFERENCES public.songs(id);
+
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
@@ -13,13 +13,7 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import (
-    conform_user_months,
-    open_workspace,
-    sources_of,
-    stage_desired_events,
-    user_month_bounds,
-)
+from myi_pipelines.warehouse.events import open_workspace, sources_of, stage_desired_events, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
@@ -29,7 +23,8 @@ from myi_pipelines.warehouse.partitions import (
     snapshot,
 )
 from myi_pipelines.warehouse.session import Session
-from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
+from myi_pipelines.warehouse.stats import TOP_TRACKS
+from myi_pipelines.warehouse.user_derivation import derive_user
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, invalidated_user_months
 
 FROM_EVENTS = {
@@ -41,6 +36,7 @@ FROM_EVENTS = {
 }
 FROM_MONTHS = {
     "user_track_stats": "tracks",
+    "user_song_sums": "songs",
     "user_artist_stats": "artists",
     "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
@@ -50,6 +46,7 @@ FROM_MONTHS = {
 }
 REWRITTEN = (
     "verify/rewrite_tracks",
+    "verify/rewrite_songs",
     "verify/rewrite_artists",
     "verify/rewrite_albums",
     "stats/weekday_hours",
@@ -57,7 +54,6 @@ REWRITTEN = (
     "stats/totals",
 )
 """Statements that set all-time rows to the sums of their months or tracks."""
-ROUNDS = 5
 
 
 class User(NamedTuple):
@@ -123,13 +119,16 @@ def verify(session: Session, user: str | None = None) -> Verified:
 def repair(session: Session, found: Verified) -> None:
     """Invalidate the user-months that differ and derive them; set all-time counts to the sums of their months.
 
-    Rows of users who do not exist and links of unknown names are removed, and names that mean no track are taken into
-    the catalog again. It may be interrupted and repeated. Archived plays that the work needs are restored; where the
-    session does not say how, UserMonthsArchived is raised.
+    Rows of users who do not exist and links of unknown names are removed, names that mean no track are taken into the
+    catalog again, and songs that are not what their tracks' keys say are derived again. It may be interrupted and
+    repeated. Archived plays that the work needs are restored; where the session does not say how, UserMonthsArchived is
+    raised.
     """
     conn, differences = session.conn, found.differences
     if any(one.table in ("export_tracks", "export_track_links") for one in differences):
         conn.execute(statement("verify/relink"))
+    if any(one.table in ("songs", "tracks", "corrected_song_keys") for one in differences):
+        conn.execute(statement("verify/derive_songs"))
     for user_id in {one.user_id for one in differences if one.user is None and one.user_id is not None}:
         personal_data.forget_user(conn, user_id)
     sync_catalog(conn)
@@ -149,13 +148,7 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}
             invalidate(conn, [UserMonth(user_id, month) for month in differing], stage)
-    for _ in range(ROUNDS):
-        waiting = invalidated_user_months(conn, Stage.EVENTS, user_id=user_id)
-        for _ in conform_user_months(session, waiting):
-            pass
-        refresh_stats(session, user_id, months)
-        if not invalidated_user_months(conn, Stage.EVENTS, user_id=user_id):
-            break
+    derive_user(session, user_id, months)
 
 
 # Comparing
@@ -207,7 +200,10 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     if sources.has_episodes:
         differing = conn.execute(statement("verify/episode_events"), bounds).fetchall()
         texts += [("episode_events", _episode_text(*row)) for row in differing]
-    return texts
+    if not sources.has_hidden_plays:
+        conn.execute("TRUNCATE hidden_events")
+    hidden = conn.execute(statement("verify/hidden_plays"), {"user_id": one.user_id, "month": one.month}).fetchall()
+    return texts + [("hidden_track_months", _event_text(*row)) for row in hidden]
 
 
 def _statistics(conn: Connection, user: User) -> list[Difference]:
@@ -233,6 +229,7 @@ def _catalog(conn: Connection) -> list[Difference]:
     """Links of the catalog that lead nowhere, and rows of users who do not exist."""
     return [
         *(Difference(*row) for row in conn.execute(statement("verify/catalog"))),
+        *(Difference(*row) for row in conn.execute(statement("verify/song_groups"))),
         *(
             Difference(table, f"{rows:,} rows of user {user_id}, who does not exist", user_id=user_id)
             for table, user_id, rows in personal_data.rows_without_owner(conn)

@@ -1,8 +1,9 @@
 """The questions of a dashboard, whose user waits: small answers about one user, from statistics and few partitions.
 
-Lists of tracks are functions of the database, which plans them once a session. Every other statement gets constants,
-never an expression over a partitioned column, so that the planner opens only the partitions that it needs. The report,
-which reads whole histories, has its own statements.
+Lists rank songs, each with its recordings, or the recordings themselves, which are tracks. They are functions of
+the database, which plans them once a session. Every other statement gets constants, never an expression over a
+partitioned column, so that the planner opens only the partitions that it needs. The report, which reads whole
+histories, has its own statements.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ EACH = 50
 """Rows of a list."""
 
 _RECENT = sql.SQL("SELECT * FROM recent_plays(%(user_id)s, %(each)s)")
+_SONGS = sql.SQL("SELECT * FROM top_songs(%(user_id)s, %(each)s)")
+_SONGS_OF_MONTH = sql.SQL("SELECT * FROM top_songs_of_month(%(user_id)s, %(month)s, %(each)s)")
+_SONGS_OF_YEAR = sql.SQL("SELECT * FROM top_songs_of_year(%(user_id)s, %(year)s, %(each)s)")
+_RECORDINGS = sql.SQL("SELECT * FROM recordings_of_song(%(user_id)s, %(song_id)s, %(year)s)")
 _ALL_TIME = sql.SQL("SELECT * FROM top_tracks(%(user_id)s, %(each)s)")
 _OF_MONTH = sql.SQL("SELECT * FROM top_tracks_of_month(%(user_id)s, %(month)s, %(each)s)")
 _OF_YEAR = sql.SQL("SELECT * FROM top_tracks_of_year(%(user_id)s, %(year)s, %(each)s)")
@@ -44,6 +49,29 @@ class Top(NamedTuple):
     total_ms: int
 
 
+class TopSong(NamedTuple):
+    """A song of a top list."""
+
+    song_id: int
+    name: str
+    artist: str | None
+    recordings: int
+    """How many tracks of the song were played."""
+    play_count: int
+    total_ms: int
+
+
+class Recording(NamedTuple):
+    """A track of a song, on the album from which it was played."""
+
+    track_id: int
+    name: str
+    artist: str | None
+    album: str | None
+    play_count: int
+    total_ms: int
+
+
 class Day(NamedTuple):
     """A local day with plays."""
 
@@ -57,6 +85,27 @@ def recent_plays(conn: Connection, user_id: int, *, each: int = EACH) -> list[Re
     """The latest plays, the latest first; those that the statistics do not count yet included."""
     with conn.cursor(row_factory=class_row(RecentPlay)) as cursor:
         return cursor.execute(_RECENT, {"user_id": user_id, "each": each}).fetchall()
+
+
+def top_songs(conn: Connection, user_id: int, *, each: int = EACH) -> list[TopSong]:
+    """The most played songs of all time."""
+    return _songs(conn, _SONGS, {"user_id": user_id, "each": each})
+
+
+def top_songs_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[TopSong]:
+    """The most played songs of a local month."""
+    return _songs(conn, _SONGS_OF_MONTH, {"user_id": user_id, "month": month, "each": each})
+
+
+def top_songs_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[TopSong]:
+    """The most played songs of a local year; at most ``stats.TOP_TRACKS`` are kept."""
+    return _songs(conn, _SONGS_OF_YEAR, {"user_id": user_id, "year": year, "each": each})
+
+
+def recordings_of_song(conn: Connection, user_id: int, song_id: int, *, year: int | None = None) -> list[Recording]:
+    """The tracks of a song that were played, ever or, of one of the most played songs of a local year, in that year."""
+    with conn.cursor(row_factory=class_row(Recording)) as cursor:
+        return cursor.execute(_RECORDINGS, {"user_id": user_id, "song_id": song_id, "year": year}).fetchall()
 
 
 def top_tracks(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]:
@@ -94,4 +143,9 @@ def artists_in_genre(conn: Connection, user_id: int, genre: str, *, each: int = 
 
 def _top(conn: Connection, query: sql.SQL, asked: Mapping[str, Any]) -> list[Top]:
     with conn.cursor(row_factory=class_row(Top)) as cursor:
+        return cursor.execute(query, asked).fetchall()
+
+
+def _songs(conn: Connection, query: sql.SQL, asked: Mapping[str, Any]) -> list[TopSong]:
+    with conn.cursor(row_factory=class_row(TopSong)) as cursor:
         return cursor.execute(query, asked).fetchall()

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.corrections import hide_events, record_hidden_plays
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
@@ -101,11 +104,10 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
         open_workspace(conn, with_neighbours(user_month.month for user_month in user_months))
     months = {user_month.month for user_month in user_months}
     missing = months - existing_months(session.conn, LISTENING_EVENTS, months)
-    partition_load = _partition_load(session.conn) if missing else None
+    indexes = index_statements(session.conn, LISTENING_EVENTS) if missing else []
 
     def conform(conn: Connection, user_month: UserMonth) -> Conformed:
-        load = partition_load if user_month.month in missing else None
-        return _conform_when_ready(session.on(conn), user_month, load)
+        return _conform_when_ready(session.on(conn), user_month, indexes if user_month.month in missing else None)
 
     def report(user_month: UserMonth, error: psycopg.Error) -> None:
         session.report_failure(Failure(user_month.user_id, user_month.month, error))
@@ -115,14 +117,10 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
         invalidate_partition_cache(session.conn, LISTENING_EVENTS)
 
 
-def _partition_load(conn: Connection) -> PartitionLoad:
-    return PartitionLoad(statement("events/fill_month").format, index_statements(conn, LISTENING_EVENTS))
-
-
-def _conform_when_ready(session: Session, user_month: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
+def _conform_when_ready(session: Session, user_month: UserMonth, indexes: Sequence[sql.SQL] | None) -> Conformed:
     """Conform a user-month, and first do what it needs: restore plays, take names into the catalog, wait to be alone.
 
-    A ``partition_load`` is given when the month has no partition yet.
+    ``indexes`` are given when the month has no partition yet.
     """
     conn, alone = session.conn, False
     while True:
@@ -130,7 +128,7 @@ def _conform_when_ready(session: Session, user_month: UserMonth, partition_load:
             with conn.transaction():
                 asynchronous_commit(conn)
                 _lock(conn, user_month, alone=alone)
-                return _conform(conn, user_month, session.min_play_ms, partition_load, alone=alone)
+                return _conform(conn, user_month, session.min_play_ms, indexes, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
@@ -152,7 +150,7 @@ def _lock(conn: Connection, user_month: UserMonth, *, alone: bool) -> None:
 
 
 def _conform(
-    conn: Connection, user_month: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
+    conn: Connection, user_month: UserMonth, min_play_ms: int, indexes: Sequence[sql.SQL] | None, *, alone: bool
 ) -> Conformed:
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
@@ -164,11 +162,14 @@ def _conform(
         raise _MustBeAlone
     clear_invalidation(conn, user_month, Stage.EVENTS)
     added = None
-    if partition_load is not None and sources.is_plain:
-        added = attach_month(conn, LISTENING_EVENTS, user_month.month, partition_load, bounds)
+    if indexes is not None and sources.is_plain and not sources.has_hidden_plays:
+        load = PartitionLoad(partial(statement("events/fill_month").format, plain=sources.plain), indexes)
+        added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
     if added is None:
         stage_desired_events(conn, bounds, sources)
         conformed = _merge(conn, user_month, bounds, sources)
+        if sources.has_hidden_plays:
+            record_hidden_plays(conn, user_month)
     else:
         conformed = Conformed(added=added)
         if added:
@@ -188,15 +189,24 @@ class Sources(NamedTuple):
     has_account_data: bool
     has_shown_plays: bool
     """Plays of which only a moment is known: polled ones, and account data of before December 2018."""
+    may_repeat: bool
+    """Two rows of the extended history may be one play."""
     is_unlinked: bool
     has_archived_months: bool
     has_episodes: bool
     """Plays in the user-month that are not music, landed or derived."""
+    has_hidden_plays: bool
+    """Corrections hide plays of the user, in this month or any."""
 
     @property
     def is_plain(self) -> bool:
         """There are only rows of the extended history, so nothing has to be compared with other sources."""
         return not (self.has_account_data or self.has_shown_plays)
+
+    @property
+    def plain(self) -> sql.SQL:
+        """The statement of the events, if there are only rows of the extended history."""
+        return statement("events/plain" if self.may_repeat else "events/apart")
 
 
 def sources_of(conn: Connection, bounds: dict[str, Any]) -> Sources:
@@ -235,15 +245,23 @@ def open_workspace(conn: Connection, months: Collection[date] | None = None) -> 
 def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
     """Fill ``desired_events`` with the events that the user-month of these bounds should have.
 
-    Where several sources have plays, the workspace then also has what each of them tells. If the user-month has plays
-    that are not music, ``desired_episodes`` is filled as well.
+    Where several sources have plays, the workspace then also has what each of them tells. Hidden plays are left out at
+    the end, so that no other telling of them is taken for a play of its own; they are in ``hidden_events`` then. If the
+    user-month has plays that are not music, ``desired_episodes`` is filled as well.
     """
     conn.execute("TRUNCATE desired_events")
     if sources.is_plain:
-        conn.execute(statement("events/stage_plain"), bounds)
+        conn.execute(statement("events/stage_plain").format(plain=sources.plain), bounds)
         if sources.has_episodes:
             stage_episodes(conn, bounds)
-        return
+    else:
+        _stage_compared_events(conn, bounds, sources)
+    if sources.has_hidden_plays:
+        hide_events(conn, bounds)
+
+
+def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
+    """Compare what several sources tell, and stage each play once."""
     told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
     bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
     conn.execute(statement("events/stage_told"), bounds)

@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, sha
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, ensure_partitions_visible
 
-CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
+CATALOG = ("tracks", "track_artists", "track_aliases", "songs", "artists", "albums", "export_tracks", "play_contexts")
 """The tables that rows of a user refer to."""
 
 ROWS_AT_ONCE = 20_000
@@ -93,6 +93,7 @@ def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[st
             ensure_partitions_visible(conn, month_table)
         before = count_rows(conn, user_id)
         conn.execute("DELETE FROM users WHERE id = %s", [user_id])
+        conn.execute(statement("users/settle_shared_names"))
         for table in personal_tables(conn):  # those without a foreign key
             query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
             conn.execute(query, [user_id])

@@ -31,6 +31,17 @@ class TopTrack(NamedTuple):
     hours: float
 
 
+class TopSong(NamedTuple):
+    """One line of a user's top songs."""
+
+    user: str
+    song: str
+    artist: str
+    recordings: int
+    play_count: int
+    hours: float
+
+
 class TopArtist(NamedTuple):
     """One line of a user's top artists."""
 
@@ -146,6 +157,12 @@ def top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[
     """The most played tracks of each of some users."""
     rows = conn.execute(statement("reporting/top_tracks"), {"user_ids": list(user_ids), "each": each})
     return [TopTrack(*row) for row in rows]
+
+
+def top_songs(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopSong]:
+    """The most played songs of each of some users."""
+    rows = conn.execute(statement("reporting/top_songs"), {"user_ids": list(user_ids), "each": each})
+    return [TopSong(*row) for row in rows]
 
 
 def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopArtist]:

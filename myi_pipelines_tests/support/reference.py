@@ -6,8 +6,9 @@ knows (a Spotify id, or a pair of name keys), never by a surrogate id. No databa
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from fractions import Fraction
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -18,10 +19,10 @@ from myi_pipelines.sources.exports import UNDATED, Context, Kind, Play, Track
 NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
 ContentKey: TypeAlias = str | tuple[Kind, str | None, str | None, str | None]  # the same of what is not music
-SongKey: TypeAlias = str | NameKeys
 EventKey: TypeAlias = tuple[TrackKey, datetime]
 AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
+Song: TypeAlias = frozenset[TrackKey]  # the tracks that are the song
 
 MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
@@ -31,6 +32,23 @@ TYPICAL_MS = 210_000
 TOLERANCE = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
 TOP_TRACKS = 50
+
+FOLDED_CHARACTERS = {
+    **dict.fromkeys("‘’‚‛ʼʹ′", "'"),
+    **dict.fromkeys("“”„‟«»", '"'),
+    **dict.fromkeys("‐‒–—―−", "-"),
+    "[": "(",
+    "]": ")",
+    "ς": "σ",
+}
+GUESTS = ("feat.", "feat ", "ft.", "ft ", "featuring ", "with ")
+SAME_SONG = {"remaster", "remastered", "mastered", "mono", "stereo", "deluxe", "bonus", "explicit", "clean"}
+"""Words for versions that are the same song, and below those that may stand beside them."""
+RELEASES = {"single", "album", "lp"}
+BESIDE = {
+    *("re", "master", "digital", "digitally", "newly", "bit", "version", "edition", "recording", "track", "original"),
+    *("expanded", "anniversary", "in", "st", "nd", "rd", "th"),
+}
 
 
 class Polled(NamedTuple):
@@ -159,6 +177,9 @@ class Catalog(NamedTuple):
     artists: dict[str, str]
     albums: dict[tuple[str, str | None], str]
     metadata: Metadata = Metadata({}, set(), set(), {})
+    names_given: dict[TrackKey, set[tuple[str, str]]] = {}  # noqa: RUF012
+    """Every complete pair of title and artist that exports ever gave a track."""
+    songs: dict[TrackKey, Song] = {}  # noqa: RUF012
 
     def told(self, track: TrackKey) -> dict[str, Any]:
         return self.metadata.objects.get(("track", track), {}) if isinstance(track, str) else {}
@@ -171,9 +192,21 @@ class Catalog(NamedTuple):
             return key(told["name"]), key(told["artists"][0]["name"])
         return exported
 
-    def song(self, track: TrackKey) -> SongKey:
-        """What a listener calls the same: tracks of equal names."""
-        return self.names(track) or track
+    def song_keys(self, track: TrackKey) -> set[tuple[str, ...]]:
+        """'Tracks of equal normalized title and first artist, or of equal ISRC' are one song. "Various Artists" counts
+        only where a track has no other name."""
+        told = self.told(track)
+        names = set(self.names_given.get(track, ()))
+        if "name" in told and "artists" in told:
+            names.add((told["name"], told["artists"][0]["name"]))
+        known = {(title, artist) for title, artist in names if key(artist) != "various artists"}
+        keys: set[tuple[str, ...]] = {(song_title(title), song_text(artist)) for title, artist in known or names}
+        if isrc := told.get("external_ids", {}).get("isrc"):
+            keys.add((isrc.upper().replace("-", "").replace(" ", ""),))
+        return keys
+
+    def song(self, track: TrackKey) -> Song:
+        return self.songs.get(track, frozenset({track}))
 
     def credits(self, track: TrackKey) -> list[str]:
         """The artists of a track: ids where Spotify told of them, else whoever answers to the exports' name."""
@@ -233,6 +266,13 @@ class TopTracks(NamedTuple):
     last: tuple[Totals, int] | None
 
 
+class TopSongs(NamedTuple):
+    """The same for songs."""
+
+    songs: dict[Song, Totals]
+    last: tuple[Totals, int] | None
+
+
 class BucketStats(NamedTuple):
     play_count: int
     total_ms: int
@@ -245,26 +285,48 @@ class Tables(NamedTuple):
     events: dict[EventKey, Event]
     track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
+    song_stats: dict[Song, TrackStats]
     artist_stats: dict[str, TrackStats]
     year_top_tracks: dict[int, TopTracks]
+    year_top_songs: dict[int, TopSongs]
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
     totals: Totals
     album_stats: dict[AlbumKey | None, TrackStats]
+    weekday_hour_months: dict[tuple[date, int, int], Totals]
+    weekday_hour_stats: dict[tuple[int, int], Totals]
+    context_months: dict[tuple[date, str, str], Totals]
+    context_stats: dict[tuple[str, str], Totals]
     episode_events: set[EpisodeEvent]
     episode_bucket_stats: dict[tuple[Kind, Bucket], Totals]
     episode_hour_stats: dict[tuple[Kind, int], Totals]
 
 
+class Correction(NamedTuple):
+    """What a listener says of landed plays, by natural keys."""
+
+    kind: str
+    what: Mapping[str, Any]
+
+
 def derive(
-    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, metadata: Metadata | None = None
+    landed: Mapping[str, Landing],
+    min_play_ms: int = MIN_PLAY_MS,
+    metadata: Metadata | None = None,
+    corrections: Mapping[str, Sequence[Correction]] | None = None,
 ) -> dict[str, Tables]:
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
-    catalog = catalog_of((play for landing in landed.values() for play in landing.plays), metadata)
+    plays = [play for landing in landed.values() for play in landing.plays]
+    polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
+    catalog = catalog_of(plays, metadata, polled)
     return {
-        user: aggregate(conform(landing, catalog, min_play_ms), catalog, ZoneInfo(landing.timezone))
+        user: aggregate(
+            visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
+            catalog,
+            ZoneInfo(landing.timezone),
+        )
         for user, landing in landed.items()
     }
 
@@ -318,22 +380,26 @@ def album_keys(told: Mapping[str, Any]) -> tuple[str, str | None]:
     return key(told["name"]), key(told["artists"][0]["name"]) if told.get("artists") else None
 
 
-def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None) -> Catalog:
+def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None, polled: Iterable[str] = ()) -> Catalog:
     """Of all the names that exports gave a row, those played last; ties go to the greatest in C (code point) order."""
     last_played_at: dict[Track, datetime] = {}
     for play in plays:  # too short ones too: they are landed, and they name their track
         if play.track.kind is Kind.TRACK:
             last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
 
-    catalog = Catalog({}, {}, {}, metadata or metadata_of([]))
+    catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {})
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
         catalog.tracks[catalog.metadata.track_key(track)] = track
+        if track.name is not None and track.artist is not None:
+            catalog.names_given.setdefault(catalog.metadata.track_key(track), set()).add((track.name, track.artist))
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.artist or "")):
         if track.artist is not None:
             catalog.artists[key(track.artist)] = track.artist
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.album or "")):
         if track.album is not None:
             catalog.albums[key(track.album), None if track.artist is None else key(track.artist)] = track.album
+    whole = {catalog.metadata.aliases.get(one, one) for kind, one in catalog.metadata.full if kind == "track"}
+    catalog.songs.update(songs_of({*catalog.tracks, *polled, *whole}, catalog))
     return catalog
 
 
@@ -346,6 +412,90 @@ def has_names(track: Track) -> bool:
     return track.name is not None and track.artist is not None
 
 
+# ── Songs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def songs_of(tracks: Iterable[TrackKey], catalog: Catalog) -> dict[TrackKey, Song]:
+    """Each track's song. Tracks that share a key are one song, and so are tracks that others link."""
+    groups: list[tuple[set[TrackKey], set[tuple[str, ...]]]] = []
+    for track in tracks:
+        members, keys = {track}, catalog.song_keys(track)
+        apart = []
+        for group in groups:
+            if group[1] & keys:
+                members |= group[0]
+                keys |= group[1]
+            else:
+                apart.append(group)
+        groups = [*apart, (members, keys)]
+    return {track: frozenset(members) for members, _ in groups for track in members}
+
+
+def song_text(name: str) -> str:
+    """A name for comparing songs: lower case by single characters, and plain quotes, dashes and brackets."""
+    text = " ".join(unicodedata.normalize("NFKC", name).split())
+    lowered = (one.lower()[0] for one in text)
+    return "".join(FOLDED_CHARACTERS.get(one, one) for one in lowered)
+
+
+def song_title(title: str) -> str:
+    """A title without guests, and without what only says that it is a version of the same song."""
+    whole = song_text(title)
+    text = without_guests(without_brackets(whole))
+    first, *others = text.split(" - ")
+    last: list[str] = []
+    while others and says_version(others[-1]):
+        last.insert(0, others.pop())
+    if last and not is_same_song(" ".join(last)):
+        others += last
+    if others and "/" in others[-1]:
+        before, _, after = others[-1].rpartition("/")
+        if says_version(after) and is_same_song(after):
+            others[-1] = before.rstrip(" ")
+    return " - ".join([first, *others]) or whole
+
+
+def without_brackets(text: str) -> str:
+    """Inner brackets first; those that are left without a partner stay."""
+    open_texts = [""]
+    for one in text:
+        if one == "(":
+            open_texts.append("")
+        elif one == ")" and len(open_texts) > 1:
+            inside = open_texts.pop()
+            if inside.removeprefix(" ").startswith(GUESTS) or (says_version(inside) and is_same_song(inside)):
+                open_texts[-1] = open_texts[-1].rstrip(" ")
+            else:
+                open_texts[-1] += f"({inside})"
+        else:
+            open_texts[-1] += one
+    return "(".join(open_texts).strip(" ")
+
+
+def without_guests(text: str) -> str:
+    """Guests named without brackets go, up to the next dash or bracket."""
+    for marker in (" feat.", " ft.", " featuring "):
+        if marker in text:
+            begins = text.index(marker)
+            guests = text[begins + 1 :]
+            ends = min([guests.index(end) for end in (" - ", " (") if end in guests], default=len(guests))
+            return text[:begins].rstrip("- ") + guests[ends:]
+    return text
+
+
+def words(version: str) -> list[str]:
+    return "".join(" " if one in "0123456789/;,.&+-" else one for one in version).split(" ")
+
+
+def says_version(text: str) -> bool:
+    return set(words(text)) <= {"", *SAME_SONG, *RELEASES, *BESIDE}
+
+
+def is_same_song(version: str) -> bool:
+    said = set(words(version))
+    return bool(said & SAME_SONG) or ("version" in said and bool(said & RELEASES))
+
+
 # ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -353,7 +503,7 @@ class Row(NamedTuple):
     """A row of an export that counts, as one of its tellings says."""
 
     track: TrackKey
-    song: SongKey
+    song: Song
     names: tuple[str, str, str]
     played_at: datetime
     ms_played: int
@@ -387,7 +537,7 @@ class Shown(NamedTuple):
     """A play that a poll showed, or of which the oldest account data tells no more than the moment."""
 
     track: TrackKey
-    song: SongKey
+    song: Song
     played_at: datetime
     ms_played: int
     """Estimated."""
@@ -738,7 +888,7 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         left_rows = sorted(
             (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row), row.names)
         )
-        songs: list[SongKey | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
+        songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
             some_shown = [play for play in left_shown if song in (None, play.song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
@@ -789,6 +939,58 @@ def told_apart(desired: Iterable[Desired]) -> Conformed:
     return Conformed(events, upgrades, set())
 
 
+# ── Corrections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> Conformed:
+    """'A play, a stretch of time, a track, artist or album may be hidden from statistics': the events that are not."""
+    places: dict[EventKey, set[EventKey]] = {}
+    for was, event in conformed.upgrades.items():
+        places.setdefault(event, set()).add(was)
+    events = [
+        event
+        for event in conformed.events
+        if not any(hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections)
+    ]
+    return conformed._replace(events=events)
+
+
+def hides(correction: Correction, event: Event, were: Collection[EventKey], catalog: Catalog) -> bool:
+    """Whether a correction hides an event, which was at some other places while it was only shown."""
+    kind, what = correction
+    match kind:
+        case "HIDE_TRACK":
+            return event.track == track_meant(what, catalog)
+        case "HIDE_ARTIST":
+            artist = what.get("spotify_id") or catalog.metadata.artist_called(what["artist"])
+            return artist in catalog.credits(event.track)
+        case "HIDE_ALBUM":
+            return catalog.album(event.track) == album_meant(what, catalog)
+        case "HIDE_PERIOD":
+            ends = [datetime.fromisoformat(what[end]) if end in what else None for end in ("from", "until")]
+            return (ends[0] is None or ends[0] <= event.played_at) and (ends[1] is None or event.played_at < ends[1])
+        case "HIDE_PLAY":
+            track, at = track_meant(what, catalog), datetime.fromisoformat(what["played_at"])
+            apart = abs(event.played_at - at)
+            is_same_stream = what["ms_played"] == event.ms_played and catalog.song(event.track) == catalog.song(track)
+            overlaps = 2 * apart < timedelta(milliseconds=event.ms_played) or minute(event.played_at) == at
+            return (track, at) in ((event.track, event.played_at), *were) or (is_same_stream and overlaps)
+    raise ValueError(kind)
+
+
+def track_meant(what: Mapping[str, Any], catalog: Catalog) -> TrackKey:
+    if "spotify_id" in what:
+        return catalog.metadata.aliases.get(what["spotify_id"], str(what["spotify_id"]))
+    return catalog.metadata.track_key(Track(None, what["track"], what["artist"], None))
+
+
+def album_meant(what: Mapping[str, Any], catalog: Catalog) -> AlbumKey:
+    if "spotify_id" in what:
+        return str(what["spotify_id"])
+    artist = what.get("artist")
+    return catalog.metadata.album_called(what["album"], artist) or (key(what["album"]), artist and key(artist))
+
+
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 K = TypeVar("K")
@@ -805,12 +1007,19 @@ def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
             for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
         },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
+        song_stats={
+            song: track_stats(plays) for song, plays in grouped(events, lambda e: [catalog.song(e.track)]).items()
+        },
         artist_stats={
             artist: track_stats(plays)
             for artist, plays in grouped(events, lambda event: catalog.credits(event.track)).items()
         },
         year_top_tracks={
             year: top_tracks(totals(plays, lambda play: [play.track]))
+            for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
+        },
+        year_top_songs={
+            year: top_songs(totals(plays, lambda play: [catalog.song(play.track)]))
             for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
         },
         bucket_stats={
@@ -822,20 +1031,81 @@ def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
         album_stats={
             album: track_stats(plays) for album, plays in grouped(events, lambda e: [catalog.album(e.track)]).items()
         },
+        weekday_hour_months=totals(
+            events, lambda e: [(first_of_month(e.played_at, UTC), *weekday_hour(e.played_at, zone))]
+        ),
+        weekday_hour_stats=totals(events, lambda e: [weekday_hour(e.played_at, zone)]),
+        context_months=totals(
+            events,
+            lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
+        ),
+        context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
         episode_events=others,
         episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
         episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),
     )
 
 
+def weekday_hour(moment: datetime, zone: tzinfo) -> tuple[int, int]:
+    local = moment.astimezone(zone)
+    return local.isoweekday(), local.hour
+
+
+PLATFORM_FAMILIES = {
+    "ios": "ios",
+    "Android OS 7.0 API 24 (samsung, SM-G935F)": "android",
+    "Partner sonos_imx6 Sonos;Beam;;tpapi": "speaker",
+    None: "unknown",
+}
+"""Of the platforms that generated histories have."""
+
+
+def ways_heard(event: Event, catalog: Catalog) -> dict[str, str]:
+    """By dimension how a play was heard; 'unknown' in those that its sources do not tell."""
+    context = event.context or Context(*[None] * 8)
+    duration_ms = catalog.shown(event.track).duration_ms
+    return {
+        "PLATFORM": PLATFORM_FAMILIES[context.platform],
+        "COUNTRY": context.country if context.country not in (None, "", "ZZ") else "unknown",
+        "REASON_START": context.reason_start or "unknown",
+        "REASON_END": context.reason_end or "unknown",
+        "SHUFFLE": flag(context.shuffle),
+        "OFFLINE": flag(context.offline),
+        "INCOGNITO": flag(context.incognito),
+        "SKIP": flag(event.is_skip),
+        "SHARE_HEARD": "unknown" if duration_ms is None or event.is_estimated else share(event.ms_played, duration_ms),
+    }
+
+
+def flag(value: bool | None) -> str:
+    return "unknown" if value is None else "true" if value else "false"
+
+
+def share(ms_played: int, duration_ms: int) -> str:
+    percent = Fraction(100 * ms_played, duration_ms)
+    if percent >= 95:
+        return "95% or more"
+    if percent >= 75:
+        return "75% to 95%"
+    if percent >= 50:
+        return "50% to 75%"
+    return "25% to 50%" if percent >= 25 else "under 25%"
+
+
 def top_tracks(played: Mapping[TrackKey, Totals]) -> TopTracks:
+    return TopTracks(*most_played(played))
+
+
+def top_songs(played: Mapping[Song, Totals]) -> TopSongs:
+    return TopSongs(*most_played(played))
+
+
+def most_played(played: Mapping[K, Totals]) -> tuple[dict[K, Totals], tuple[Totals, int] | None]:
     kept = dict(sorted(played.items(), key=lambda item: item[1], reverse=True)[:TOP_TRACKS])
     if len(kept) < TOP_TRACKS:
-        return TopTracks(kept, None)
+        return kept, None
     last = min(kept.values())
-    return TopTracks(
-        {track: counts for track, counts in kept.items() if counts != last}, (last, list(kept.values()).count(last))
-    )
+    return {one: counts for one, counts in kept.items() if counts != last}, (last, list(kept.values()).count(last))
 
 
 def buckets(played_at: datetime, zone: ZoneInfo) -> list[Bucket]:

@@ -52,9 +52,14 @@ def described(play: Play) -> str:
 
 
 def renamed(track: Track, tag: str) -> Track:
-    name, artist = (text and f"{text} {tag}" for text in (track.name, track.artist))
+    name = track.name and f"{tag} {track.name}"
+    artist = track.artist and renamed_artist(track.artist, tag)
     spotify_id = track.spotify_id and renamed_id(track.spotify_id, tag)
     return track._replace(spotify_id=spotify_id, name=name, artist=artist)
+
+
+def renamed_artist(artist: str, tag: str) -> str:
+    return artist if artist == VARIOUS else f"{tag} {artist}"
 
 
 def renamed_id(spotify_id: str, tag: str) -> str:
@@ -68,7 +73,10 @@ def spotify_id(letter: str) -> str:
     return letter * 22
 
 
-# One song under two ids, renamed under one of them; one artist in three spellings; an id that lost its names.
+VARIOUS = "Various Artists"
+
+# One song under three ids, renamed under two of them; a version of it, once called otherwise; one artist in three
+# spellings; an id that lost its names.
 TRACKS = (
     Track(spotify_id("a"), "Song", "Artist", "Album"),
     Track(spotify_id("b"), "Song", "Artist", "Album (Deluxe)"),
@@ -79,6 +87,9 @@ TRACKS = (
     Track(spotify_id("d"), "song", "artist ", None),
     Track(spotify_id("e"), "Études", "Björk", "Vol. 1"),
     Track(spotify_id("e"), None, None, None),
+    Track(spotify_id("g"), "Song (2011 Remaster) [feat. Guest]", "Artist", "Best Of"),
+    Track(spotify_id("h"), "Song - Live", "Artist", "Live"),
+    Track(spotify_id("h"), "Song (Live) – Remastered", "Artist", "Live"),
 )
 ACCOUNT_TRACKS = (
     Track(None, "Song", "Artist", None),
@@ -88,6 +99,8 @@ ACCOUNT_TRACKS = (
     Track(None, "A Dance", "Various Artists", None),
     Track(None, "études", "BJÖRK", None),
     Track(None, "Only Here", "Nobody Else", None),
+    Track(None, "Song (feat. Guest)", "Artist", None),
+    Track(None, "Song (Live)", "ARTIST", None),
 )
 # An episode that was renamed, a chapter without a title, a video, nothing, and local files with two names and with one.
 OTHERS = (
@@ -112,6 +125,13 @@ POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
 FULLER = CONTEXT._replace(skipped=False)
 OFFLINE = CONTEXT._replace(offline=True)
+WAYS = (
+    CONTEXT,
+    CONTEXT._replace(shuffle=True, reason_end="fwdbtn"),
+    Context("Android OS 7.0 API 24 (samsung, SM-G935F)", "ZZ", "clickrow", "", True, False, False, True),
+    Context("Partner sonos_imx6 Sonos;Beam;;tpapi", "DE", "remote", "endplay", None, True, None, None),
+    Context(*[None] * 8),
+)
 ACCOUNT = None
 
 # ── Instants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,10 +239,10 @@ def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
     """A few plays in a row, often one track on loop."""
     loop = draw(st.booleans())
     track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
-    played_at = draw(scene.moments())
+    played_at, context = draw(scene.moments()), draw(st.sampled_from(WAYS))
     plays = []
     for _ in range(draw(st.integers(1, 4))):
-        plays.append(Play(track, CONTEXT, played_at, played_at, ms))
+        plays.append(Play(track, context, played_at, played_at, ms))
         if not loop:
             track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
         played_at += timedelta(seconds=max(ms // 1000 + gap, 1))

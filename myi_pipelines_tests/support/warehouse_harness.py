@@ -29,7 +29,6 @@ from myi_pipelines.warehouse.session import RestoreArchived, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
-    TOP_TRACKS,
     AlbumKey,
     BucketStats,
     EpisodeEvent,
@@ -37,12 +36,15 @@ from myi_pipelines_tests.support.reference import (
     EventKey,
     Polled,
     ShownTrack,
+    Song,
     Tables,
+    TopSongs,
     TopTracks,
     Totals,
     TrackKey,
     TrackStats,
     key,
+    top_songs,
     top_tracks,
 )
 
@@ -131,6 +133,14 @@ class Warehouse(NamedTuple):
         )
         return {track_id: spotify_id or (key(name), key(artist)) for track_id, spotify_id, name, artist in rows}
 
+    def songs(self) -> dict[int, Song]:
+        """The tracks of each song."""
+        keys = self.track_keys()
+        members: dict[int, set[TrackKey]] = {}
+        for track_id, song_id in self.conn.execute("SELECT id, song_id FROM tracks WHERE merged_into IS NULL"):
+            members.setdefault(song_id, set()).add(keys[track_id])
+        return {song_id: frozenset(tracks) for song_id, tracks in members.items()}
+
     def shown_names(self) -> dict[TrackKey, ShownTrack]:
         """What each track shows: its name, its artists', its album's and so on."""
         rows = self.conn.execute(
@@ -143,7 +153,7 @@ class Warehouse(NamedTuple):
 
     def tables(self, user_id: int) -> Tables:
         """What the warehouse says of a user, to be compared with the reference."""
-        tracks = self.track_keys()
+        tracks, songs = self.track_keys(), self.songs()
         contexts = {
             context_id: Context(*fields)
             for context_id, *fields in self.conn.execute(
@@ -181,6 +191,12 @@ class Warehouse(NamedTuple):
                     user_id, "track_id, play_count, total_ms, first_played_at, last_played_at", "user_track_stats"
                 )
             },
+            song_stats={
+                songs[song_id]: TrackStats(*counts)
+                for song_id, *counts in self._of(
+                    user_id, "song_id, play_count, total_ms, first_played_at, last_played_at", "user_song_stats"
+                )
+            },
             artist_stats={
                 artists[artist_id]: TrackStats(*counts)
                 for artist_id, *counts in self._of(
@@ -188,6 +204,7 @@ class Warehouse(NamedTuple):
                 )
             },
             year_top_tracks=self._year_top_tracks(user_id, tracks),
+            year_top_songs=self._year_top_songs(user_id, songs),
             bucket_stats={
                 (bucket_type, bucket_date): BucketStats(*counts)
                 for bucket_type, bucket_date, *counts in self._of(
@@ -217,7 +234,16 @@ class Warehouse(NamedTuple):
                 )
             },
             album_stats=self._album_stats(user_id),
+            weekday_hour_months=self._totals(user_id, "user_weekday_hour_months", "month", "weekday", "hour"),
+            weekday_hour_stats=self._totals(user_id, "user_weekday_hour_stats", "weekday", "hour"),
+            context_months=self._totals(user_id, "user_context_months", "month", "dimension::text", "value"),
+            context_stats=self._totals(user_id, "user_context_stats", "dimension::text", "value"),
         )
+
+    def _totals(self, user_id: int, relation: str, *keys: str) -> dict[Any, Totals]:
+        rows = self._of(user_id, ", ".join((*keys, "play_count", "total_ms")), relation)
+        assert len({row[:-2] for row in rows}) == len(rows), f"{relation} has several rows of one grain"
+        return {row[:-2]: Totals(*row[-2:]) for row in rows}
 
     def _album_stats(self, user_id: int) -> dict[AlbumKey | None, TrackStats]:
         artist_keys = {
@@ -263,8 +289,19 @@ class Warehouse(NamedTuple):
             user_id, "year, track_id, play_count, total_ms", "user_year_top_tracks"
         ):
             years.setdefault(year, {})[tracks[track_id]] = Totals(*counts)
-        assert all(len(kept) <= TOP_TRACKS for kept in years.values())
         return {year: top_tracks(kept) for year, kept in years.items()}
+
+    def _year_top_songs(self, user_id: int, songs: Mapping[int, Song]) -> dict[int, TopSongs]:
+        """Of the most played songs all tracks are kept."""
+        rows = self.conn.execute(
+            "SELECT year, song_id, sum(play_count)::integer, sum(total_ms)::bigint FROM user_year_top_tracks"
+            " JOIN tracks ON tracks.id = track_id WHERE user_id = %s GROUP BY year, song_id",
+            [user_id],
+        )
+        years: dict[int, dict[Song, Totals]] = {}
+        for year, song_id, *counts in rows:
+            years.setdefault(year, {})[songs[song_id]] = Totals(*counts)
+        return {year: top_songs(kept) for year, kept in years.items()}
 
     def identities(self, user_id: int) -> dict[EventKey, tuple[int, datetime]]:
         """Each event's id and created_at."""
@@ -284,6 +321,7 @@ class Warehouse(NamedTuple):
             "user_track_months",
             "user_hour_months",
             "user_track_stats",
+            "user_song_sums",
             "user_artist_stats",
             "user_album_stats",
             "user_month_edges",

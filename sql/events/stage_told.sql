@@ -7,7 +7,7 @@ INSERT INTO told_plays
 SELECT row_number() OVER (), %(user_id)s, track_id, song_id, played_at, ms_played, stopped_at, elapsed_s, context_id,
        track_name, artist_name, album_name
 FROM (SELECT DISTINCT ON (t.id, p.played_at, stopped.at, p.ms_played, CASE WHEN t.id IS NULL THEN e.id END)
-             t.id AS track_id, coalesce({events/song}, 0) AS song_id, p.played_at, p.ms_played,
+             t.id AS track_id, coalesce(t.song_id, 0) AS song_id, p.played_at, p.ms_played,
              stopped.at AS stopped_at, p.elapsed_s, p.context_id, e.track_name, e.artist_name, e.album_name
       FROM imported_plays AS p
       JOIN export_tracks AS e ON e.id = p.export_track_id

@@ -1,7 +1,7 @@
 """What a report says, read from the warehouse: plain data, no drawing.
 
-All-time numbers and a year's top tracks come from the stats tables; a year's other numbers from its days and events, in
-the listener's time zone.
+All-time numbers and a year's most played songs come from the stats tables; a year's other numbers from its days and
+events, in the listener's time zone.
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ from typing import Any
 from psycopg import IsolationLevel
 from psycopg.rows import class_row
 
-from myi_pipelines.serving.dashboards import Top, top_tracks, top_tracks_of_year
+from myi_pipelines.serving.dashboards import (
+    Recording,
+    Top,
+    recordings_of_song,
+    top_songs,
+    top_songs_of_year,
+    top_tracks,
+    top_tracks_of_year,
+)
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.users import user_named
+from myi_pipelines.warehouse.users import known_user
 
 TOP = 10
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -77,6 +85,16 @@ class Imports:
 
 
 @dataclass(frozen=True)
+class ListedSong:
+    """A song of a top list, with its recordings where several were played."""
+
+    name: str
+    artist: str | None
+    play_count: int
+    recordings: tuple[Recording, ...] = ()
+
+
+@dataclass(frozen=True)
 class UserReport:
     """One listener's history, all of it or one local year."""
 
@@ -89,7 +107,10 @@ class UserReport:
     days: tuple[Day, ...]
     hours: tuple[int, ...]
     """Plays in each hour of the local day."""
+    top_songs: tuple[ListedSong, ...]
+    """Empty where ``top_tracks`` are asked for."""
     top_tracks: tuple[Top, ...]
+    """Empty unless they are asked for."""
     top_artists: tuple[Top, ...]
     periods: tuple[Period, ...]
     first_play: FirstPlay | None
@@ -120,24 +141,29 @@ class Report:
     year: int | None = None
 
 
-def load_report(conn: Connection, user: str | None = None, year: int | None = None) -> Report:
+def load_report(
+    conn: Connection, user: str | None = None, year: int | None = None, *, by_recording: bool = False
+) -> Report:
     """Read the report of one listener, or of all who have plays, as of one instant.
 
+    It lists songs, or with ``by_recording`` their tracks.
     The connection must not be in a transaction. Raises UnknownUser, which names those who are known.
     """
     conn.isolation_level, before = IsolationLevel.REPEATABLE_READ, conn.isolation_level
     try:
         with conn.transaction():
             if user is not None:
-                return Report((_user_report(conn, user_named(conn, user), user, year),), year)
+                known = known_user(conn, user)
+                return Report((_user_report(conn, known, year, by_recording=by_recording),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
-            found = (_user_report(conn, user_id, name, year) for user_id, name in everyone)
+            found = (_user_report(conn, known, year, by_recording=by_recording) for known in everyone)
             return Report(tuple(one for one in found if one.years or one.imports.files), year)
     finally:
         conn.isolation_level = before
 
 
-def _user_report(conn: Connection, user_id: int, name: str, year: int | None) -> UserReport:
+def _user_report(conn: Connection, known: tuple[int, str], year: int | None, *, by_recording: bool) -> UserReport:
+    user_id, name = known
     asked: dict[str, Any] = {"user_id": user_id, "each": TOP, **_ALWAYS}
     [settings] = conn.execute(statement("report/user_totals"), asked)
     asked["timezone"], play_count, total_ms, tracks, artists, invalidated_user_months = settings
@@ -160,9 +186,8 @@ def _user_report(conn: Connection, user_id: int, name: str, year: int | None) ->
         artists=artists,
         days=tuple(days),
         hours=tuple(hours.get(hour, 0) for hour in range(24)),
-        top_tracks=tuple(
-            top_tracks(conn, user_id, each=TOP) if year is None else top_tracks_of_year(conn, user_id, year, each=TOP)
-        ),
+        top_songs=() if by_recording else _top_songs(conn, user_id, year),
+        top_tracks=_top_tracks(conn, user_id, year) if by_recording else (),
         top_artists=_top(conn, f"report/top_artists{suffix}", asked),
         periods=months_of(days, year) if year is not None else years_of(days),
         first_play=_first_play(conn, asked),
@@ -177,6 +202,25 @@ def _bounds(conn: Connection, year: int, timezone: str) -> dict[str, datetime]:
     days = {"first": date(year, 1, 1), "last": date(year + 1, 1, 1), "timezone": timezone}
     [(since, until)] = conn.execute(statement("report/local_days"), days)
     return {"since": since, "until": until}
+
+
+def _top_songs(conn: Connection, user_id: int, year: int | None) -> tuple[ListedSong, ...]:
+    songs = top_songs(conn, user_id, each=TOP) if year is None else top_songs_of_year(conn, user_id, year, each=TOP)
+    return tuple(
+        ListedSong(
+            song.name,
+            song.artist,
+            song.play_count,
+            tuple(recordings_of_song(conn, user_id, song.song_id, year=year)) if song.recordings > 1 else (),
+        )
+        for song in songs
+    )
+
+
+def _top_tracks(conn: Connection, user_id: int, year: int | None) -> tuple[Top, ...]:
+    return tuple(
+        top_tracks(conn, user_id, each=TOP) if year is None else top_tracks_of_year(conn, user_id, year, each=TOP)
+    )
 
 
 def _top(conn: Connection, name: str, asked: Mapping[str, Any]) -> tuple[Top, ...]:

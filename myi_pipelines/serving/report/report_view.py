@@ -12,12 +12,13 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
-from myi_pipelines.serving.dashboards import Top
+from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
-from myi_pipelines.serving.report.report_data import MONTHS, Period, Report, UserReport
+from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, UserReport
 
 WIDEST = 120
 NARROWEST = 60
+RECORDINGS_SHOWN = 4
 SIDE_BY_SIDE = 118  # columns from which on lists and charts stand next to one another
 
 _SHADES = ("#17803d", "#189247", "#1aa550", "#1cbb5a", "#1ed760")  # from quiet to loud
@@ -112,7 +113,7 @@ def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[Rend
     yield _block(_totals(one))
     yield _block(_facts(_story(one, year)))
     if width < SIDE_BY_SIDE:
-        yield _block(_top_list("Top tracks", one.top_tracks, inner, 16))
+        yield _block(_most_played(one, inner, 16))
         yield _block(_top_list("Top artists", one.top_artists, inner, 16))
         yield _block(_calendar(calendar, one.periods, inner))
         hour_width = 2 if inner >= 76 else 1
@@ -122,7 +123,7 @@ def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[Rend
         yield _block(
             _beside(
                 4,
-                _top_list("Top tracks", one.top_tracks, inner - artists - 4, 12),
+                _most_played(one, inner - artists - 4, 12),
                 _top_list("Top artists", one.top_artists, artists, 12),
             )
         )
@@ -209,7 +210,13 @@ def _story(one: UserReport, year: int | None) -> dict[str, str | Text]:
     return facts
 
 
-def _top_list(title: str, tops: Sequence[Top], width: int, bar_width: int) -> RenderableType:
+def _most_played(one: UserReport, width: int, bar_width: int) -> RenderableType:
+    if one.top_tracks:
+        return _top_list("Top tracks", one.top_tracks, width, bar_width)
+    return _top_list("Top songs", one.top_songs, width, bar_width)
+
+
+def _top_list(title: str, tops: Sequence[Top | ListedSong], width: int, bar_width: int) -> RenderableType:
     """Names come last in their line: terminals disagree about how wide some scripts are."""
     most = max((top.play_count for top in tops), default=0)
     digits = len(f"{most:,}")
@@ -222,7 +229,20 @@ def _top_list(title: str, tops: Sequence[Top], width: int, bar_width: int) -> Re
         if top.artist:
             line.append(f"  {_plain(top.artist)}", _NOTE)
         lines.append(line)
+        if isinstance(top, ListedSong):
+            lines += _recordings(top.recordings, digits, bar_width)
     return _lines(title, lines, width)
+
+
+def _recordings(recordings: Sequence[Recording], digits: int, bar_width: int) -> list[Text]:
+    """A line for each track of a song, below the song's."""
+    lines = []
+    for one in recordings[:RECORDINGS_SHOWN]:
+        on_album = f"  {_plain(one.album)}" if one.album else ""
+        lines.append(Text(f"    {one.play_count:>{digits},} {'':{bar_width}}  · {_plain(one.name)}{on_album}", _NOTE))
+    if (more := len(recordings) - RECORDINGS_SHOWN) > 0:
+        lines.append(Text(f"    {'':{digits}} {'':{bar_width}}  · and {more} more", _NOTE))
+    return lines
 
 
 def _calendar(title: str, periods: Sequence[Period], width: int) -> RenderableType:
