@@ -121,6 +121,56 @@ END $$;
 
 COMMENT ON FUNCTION public.give_song() IS 'Trigger: a track that is added without a song is a song of its own.';
 
+CREATE TABLE public.corrections (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    kind public.correction_kind NOT NULL,
+    what jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT corrections_what_check CHECK ((jsonb_typeof(what) = 'object'::text))
+);
+
+COMMENT ON TABLE public.corrections IS 'One row per correction that a user made and did not take back. Events and songs are derived from it.';
+
+COMMENT ON COLUMN public.corrections.id IS 'surrogate key: the number under which it is listed and taken back';
+
+COMMENT ON COLUMN public.corrections.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.corrections.kind IS 'what the correction does';
+
+COMMENT ON COLUMN public.corrections.what IS 'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
+
+COMMENT ON COLUMN public.corrections.created_at IS 'when the user made it';
+
+CREATE TABLE public.hidden_track_months (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    play_count integer NOT NULL,
+    month date NOT NULL,
+    CONSTRAINT hidden_track_months_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT hidden_track_months_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT hidden_track_months_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.hidden_track_months IS 'One row per user, UTC month and track with plays that would count if they were not hidden.';
+
+COMMENT ON COLUMN public.hidden_track_months.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_track_months.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.hidden_track_months.total_ms IS 'milliseconds of the hidden plays';
+
+COMMENT ON COLUMN public.hidden_track_months.play_count IS 'number of hidden plays';
+
+COMMENT ON COLUMN public.hidden_track_months.month IS 'first day of the UTC month';
+
+CREATE FUNCTION public.has_hidden_plays(of_user bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((EXISTS (SELECT FROM public.corrections WHERE ((corrections.user_id = has_hidden_plays.of_user) AND (corrections.kind = ANY (ARRAY['HIDE_TRACK'::public.correction_kind, 'HIDE_SONG'::public.correction_kind, 'HIDE_ARTIST'::public.correction_kind, 'HIDE_ALBUM'::public.correction_kind, 'HIDE_PLAY'::public.correction_kind, 'HIDE_PERIOD'::public.correction_kind]))))) OR (EXISTS (SELECT FROM public.hidden_track_months WHERE (hidden_track_months.user_id = has_hidden_plays.of_user))));
+
+COMMENT ON FUNCTION public.has_hidden_plays(of_user bigint) IS 'Whether plays of a user are hidden, or were until their user-months are derived again.';
+
 CREATE TABLE public.archived_user_months (
     user_id bigint NOT NULL,
     month date NOT NULL,
@@ -742,6 +792,12 @@ $$;
 
 COMMENT ON FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) IS 'One row per track that a user played in some local months, from the first day of one to that of another.';
 
+CREATE FUNCTION public.user_name_key(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN NORMALIZE(lower(upper(regexp_replace((NORMALIZE(name) COLLATE pg_c_utf8), '^\s+|\s+$'::text, ''::text, 'g'::text))));
+
+COMMENT ON FUNCTION public.user_name_key(name text) IS 'Key of a user''s name: equal for names that differ in Unicode form, outer white space or letter case only.';
+
 CREATE FUNCTION public.version_words(version text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN string_to_array(translate(version, '0123456789/;,.&+-'::text, '                 '::text), ' '::text);
@@ -903,27 +959,6 @@ COMMENT ON COLUMN public.corrected_song_keys.song_key IS 'key that the correctio
 
 COMMENT ON COLUMN public.corrected_song_keys.is_only_key IS 'the names and the ISRC of the track are no keys: it was split off';
 
-CREATE TABLE public.corrections (
-    id bigint NOT NULL,
-    user_id bigint NOT NULL,
-    kind public.correction_kind NOT NULL,
-    what jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT corrections_what_check CHECK ((jsonb_typeof(what) = 'object'::text))
-);
-
-COMMENT ON TABLE public.corrections IS 'One row per correction that a user made and did not take back. Events and songs are derived from it.';
-
-COMMENT ON COLUMN public.corrections.id IS 'surrogate key: the number under which it is listed and taken back';
-
-COMMENT ON COLUMN public.corrections.user_id IS 'users.id';
-
-COMMENT ON COLUMN public.corrections.kind IS 'what the correction does';
-
-COMMENT ON COLUMN public.corrections.what IS 'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
-
-COMMENT ON COLUMN public.corrections.created_at IS 'when the user made it';
-
 ALTER TABLE public.corrections ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.corrections_id_seq
     START WITH 1
@@ -1038,6 +1073,192 @@ ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW public.hidden_periods AS
+ SELECT user_id,
+    id AS correction_id,
+    COALESCE(((what ->> 'from'::text))::timestamp with time zone, '-infinity'::timestamp with time zone) AS starts_at,
+    COALESCE(((what ->> 'until'::text))::timestamp with time zone, 'infinity'::timestamp with time zone) AS ends_at
+   FROM public.corrections c
+  WHERE (kind = 'HIDE_PERIOD'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_periods IS 'One row per period that a correction hides: plays that end in it do not count.';
+
+COMMENT ON COLUMN public.hidden_periods.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_periods.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_periods.starts_at IS 'first instant of the period';
+
+COMMENT ON COLUMN public.hidden_periods.ends_at IS 'first instant after the period';
+
+CREATE TABLE public.track_aliases (
+    spotify_id text NOT NULL,
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.track_aliases IS 'One row per further Spotify id that was relinked to a track.';
+
+COMMENT ON COLUMN public.track_aliases.spotify_id IS 'Spotify track id, other than tracks.spotify_id';
+
+COMMENT ON COLUMN public.track_aliases.track_id IS 'tracks.id';
+
+CREATE TABLE public.tracks (
+    id bigint NOT NULL,
+    spotify_id text,
+    name text,
+    name_key uuid,
+    artist_key uuid,
+    album_id bigint,
+    duration_ms integer,
+    isrc text,
+    preview_url text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    merged_into bigint,
+    song_id bigint NOT NULL,
+    payload_song_key uuid,
+    CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
+    CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
+    CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
+);
+
+COMMENT ON TABLE public.tracks IS 'One row per track, with all Spotify ids that were relinked to it.';
+
+COMMENT ON COLUMN public.tracks.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.tracks.spotify_id IS 'Spotify track id; NULL while only account data names the track, or once it is merged';
+
+COMMENT ON COLUMN public.tracks.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give; NULL while only polls know the track';
+
+COMMENT ON COLUMN public.tracks.name_key IS 'name_key that account data matches: of the latest name in exports, otherwise of Spotify''s; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that account data matches; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown; of a merged track that of merged_into';
+
+COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.isrc IS 'International Standard Recording Code; NULL while unknown';
+
+COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; NULL where Spotify gives none';
+
+COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
+
+COMMENT ON COLUMN public.tracks.song_id IS 'songs.id; a merged track has that of the track that it is the same as';
+
+COMMENT ON COLUMN public.tracks.payload_song_key IS 'song_key of Spotify''s name and first artist; NULL while unknown, and for Various Artists if exports know better';
+
+CREATE VIEW public.hidden_plays AS
+ SELECT c.user_id,
+    c.id AS correction_id,
+    track.id AS track_id,
+    ((c.what ->> 'played_at'::text))::timestamp with time zone AS played_at,
+    ((c.what ->> 'ms_played'::text))::integer AS ms_played
+   FROM (public.corrections c
+     CROSS JOIN LATERAL ( SELECT t.id
+           FROM public.tracks t
+          WHERE (t.spotify_id = (c.what ->> 'spotify_id'::text))
+        UNION
+         SELECT alias.track_id
+           FROM public.track_aliases alias
+          WHERE (alias.spotify_id = (c.what ->> 'spotify_id'::text))
+        UNION
+         SELECT link.track_id
+           FROM (public.export_tracks e
+             JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+          WHERE ((e.spotify_id IS NULL) AND (e.track_key = public.name_key((c.what ->> 'track'::text))) AND (e.artist_key = public.name_key((c.what ->> 'artist'::text))))) track)
+  WHERE (c.kind = 'HIDE_PLAY'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_plays IS 'One row per play that a correction hides, as the catalog is now.';
+
+COMMENT ON COLUMN public.hidden_plays.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_plays.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_plays.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.hidden_plays.played_at IS 'end of the play as it was when it was hidden; a better source may place it elsewhere';
+
+COMMENT ON COLUMN public.hidden_plays.ms_played IS 'milliseconds heard, as they were when it was hidden';
+
+CREATE TABLE public.track_artists (
+    track_id bigint NOT NULL,
+    artist_id bigint NOT NULL,
+    "position" smallint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
+
+COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
+
+CREATE VIEW public.hidden_tracks AS
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM (public.corrections c
+     JOIN public.tracks t ON ((t.spotify_id = (c.what ->> 'spotify_id'::text))))
+  WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    alias.track_id
+   FROM (public.corrections c
+     JOIN public.track_aliases alias ON ((alias.spotify_id = (c.what ->> 'spotify_id'::text))))
+  WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT DISTINCT c.user_id,
+    c.id AS correction_id,
+    link.track_id
+   FROM ((public.corrections c
+     JOIN public.export_tracks e ON (((e.spotify_id IS NULL) AND (e.track_key = public.name_key((c.what ->> 'track'::text))) AND (e.artist_key = public.name_key((c.what ->> 'artist'::text))))))
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+  WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    credit.track_id
+   FROM ((public.corrections c
+     JOIN public.artists a ON ((a.spotify_id = (c.what ->> 'spotify_id'::text))))
+     JOIN public.track_artists credit ON ((credit.artist_id = a.id)))
+  WHERE (c.kind = 'HIDE_ARTIST'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    credit.track_id
+   FROM ((public.corrections c
+     JOIN public.artists a ON (((a.name_key = public.name_key((c.what ->> 'artist'::text))) AND a.is_canonical_for_name)))
+     JOIN public.track_artists credit ON ((credit.artist_id = a.id)))
+  WHERE (c.kind = 'HIDE_ARTIST'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM ((public.corrections c
+     JOIN public.albums a ON ((a.spotify_id = (c.what ->> 'spotify_id'::text))))
+     JOIN public.tracks t ON ((t.album_id = a.id)))
+  WHERE (c.kind = 'HIDE_ALBUM'::public.correction_kind)
+UNION ALL
+ SELECT c.user_id,
+    c.id AS correction_id,
+    t.id AS track_id
+   FROM ((public.corrections c
+     JOIN public.albums a ON (((a.name_key = public.name_key((c.what ->> 'album'::text))) AND a.is_canonical_for_name AND (NOT (a.artist_key IS DISTINCT FROM public.name_key((c.what ->> 'artist'::text)))))))
+     JOIN public.tracks t ON ((t.album_id = a.id)))
+  WHERE (c.kind = 'HIDE_ALBUM'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_tracks IS 'One row per track and correction that hides it, as the catalog is now.';
+
+COMMENT ON COLUMN public.hidden_tracks.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_tracks.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_tracks.track_id IS 'tracks.id';
 
 CREATE TABLE public.import_jobs (
     id bigint NOT NULL,
@@ -1267,53 +1488,6 @@ COMMENT ON COLUMN public.songs.name IS 'the shortest of its titles; NULL while n
 
 COMMENT ON COLUMN public.songs.artist IS 'first artist, of the names with that title; NULL while unknown';
 
-CREATE TABLE public.tracks (
-    id bigint NOT NULL,
-    spotify_id text,
-    name text,
-    name_key uuid,
-    artist_key uuid,
-    album_id bigint,
-    duration_ms integer,
-    isrc text,
-    preview_url text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    merged_into bigint,
-    song_id bigint NOT NULL,
-    payload_song_key uuid,
-    CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
-    CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
-    CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
-);
-
-COMMENT ON TABLE public.tracks IS 'One row per track, with all Spotify ids that were relinked to it.';
-
-COMMENT ON COLUMN public.tracks.id IS 'surrogate key';
-
-COMMENT ON COLUMN public.tracks.spotify_id IS 'Spotify track id; NULL while only account data names the track, or once it is merged';
-
-COMMENT ON COLUMN public.tracks.name IS 'name: Spotify''s where it is known, otherwise the latest that exports give; NULL while only polls know the track';
-
-COMMENT ON COLUMN public.tracks.name_key IS 'name_key that account data matches: of the latest name in exports, otherwise of Spotify''s; NULL while unknown';
-
-COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that account data matches; NULL while unknown';
-
-COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown; of a merged track that of merged_into';
-
-COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
-
-COMMENT ON COLUMN public.tracks.isrc IS 'International Standard Recording Code; NULL while unknown';
-
-COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; NULL where Spotify gives none';
-
-COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
-
-COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
-
-COMMENT ON COLUMN public.tracks.song_id IS 'songs.id; a merged track has that of the track that it is the same as';
-
-COMMENT ON COLUMN public.tracks.payload_song_key IS 'song_key of Spotify''s name and first artist; NULL while unknown, and for Various Artists if exports know better';
-
 CREATE VIEW public.named_songs AS
  SELECT id,
     COALESCE(name, ( SELECT tracks.spotify_id
@@ -1331,20 +1505,6 @@ COMMENT ON COLUMN public.named_songs.id IS 'songs.id';
 COMMENT ON COLUMN public.named_songs.name IS 'name of the song, or the Spotify id of its track while the name is unknown';
 
 COMMENT ON COLUMN public.named_songs.artist IS 'name of the first artist; NULL while unknown';
-
-CREATE TABLE public.track_artists (
-    track_id bigint NOT NULL,
-    artist_id bigint NOT NULL,
-    "position" smallint DEFAULT 0 NOT NULL
-);
-
-COMMENT ON TABLE public.track_artists IS 'One row per track and artist credited on it.';
-
-COMMENT ON COLUMN public.track_artists.track_id IS 'tracks.id';
-
-COMMENT ON COLUMN public.track_artists.artist_id IS 'artists.id';
-
-COMMENT ON COLUMN public.track_artists."position" IS 'order of the credits, from 0';
 
 CREATE VIEW public.named_tracks AS
  SELECT id,
@@ -1689,17 +1849,6 @@ COMMENT ON COLUMN public.spotify_top_tracks.rank IS 'place in the list, from 1; 
 COMMENT ON COLUMN public.spotify_top_tracks.track_id IS 'tracks.id';
 
 COMMENT ON COLUMN public.spotify_top_tracks.fetched_at IS 'when Spotify returned the list';
-
-CREATE TABLE public.track_aliases (
-    spotify_id text NOT NULL,
-    track_id bigint NOT NULL
-);
-
-COMMENT ON TABLE public.track_aliases IS 'One row per further Spotify id that was relinked to a track.';
-
-COMMENT ON COLUMN public.track_aliases.spotify_id IS 'Spotify track id, other than tracks.spotify_id';
-
-COMMENT ON COLUMN public.track_aliases.track_id IS 'tracks.id';
 
 CREATE TABLE public.track_relinks (
     asked_id text NOT NULL,
@@ -2432,6 +2581,8 @@ CREATE TABLE public.users (
     spotify_account_id text,
     display_name text,
     last_active_at timestamp with time zone,
+    shares_name boolean DEFAULT false NOT NULL,
+    former_names text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT users_name_check CHECK ((name ~ '^[^./\\[:cntrl:]][^/\\[:cntrl:]]{0,63}$'::text)),
     CONSTRAINT users_total_listening_ms_check CHECK ((total_listening_ms >= 0)),
     CONSTRAINT users_total_play_count_check CHECK ((total_play_count >= 0))
@@ -2460,6 +2611,10 @@ COMMENT ON COLUMN public.users.spotify_account_id IS 'Spotify''s immutable key o
 COMMENT ON COLUMN public.users.display_name IS 'display name of the Spotify account; NULL where there is none';
 
 COMMENT ON COLUMN public.users.last_active_at IS 'when the user last opened a page or ran a command; NULL if never';
+
+COMMENT ON COLUMN public.users.shares_name IS 'an older user has the same name in another spelling, so that only the very name means this one';
+
+COMMENT ON COLUMN public.users.former_names IS 'names before `myi rename-user`, and those of users who were merged into this one';
 
 ALTER TABLE public.users ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.users_id_seq
@@ -2505,6 +2660,9 @@ ALTER TABLE ONLY public.export_tracks
 
 ALTER TABLE ONLY public.export_tracks
     ADD CONSTRAINT export_tracks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.hidden_track_months
+    ADD CONSTRAINT hidden_track_months_pkey PRIMARY KEY (user_id, month, track_id);
 
 ALTER TABLE ONLY public.import_jobs
     ADD CONSTRAINT import_jobs_pkey PRIMARY KEY (id);
@@ -2733,6 +2891,8 @@ CREATE INDEX user_track_stats_top ON public.user_track_stats USING btree (user_i
 
 CREATE INDEX user_track_stats_track_id_idx ON public.user_track_stats USING btree (track_id);
 
+CREATE UNIQUE INDEX users_folded_name ON public.users USING btree (public.user_name_key(name)) WHERE (NOT shares_name);
+
 CREATE TRIGGER correct_songs AFTER INSERT ON public.corrections FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
 
 CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION public.forget_user();
@@ -2763,6 +2923,9 @@ ALTER TABLE ONLY public.episode_events
 
 ALTER TABLE ONLY public.export_track_links
     ADD CONSTRAINT export_track_links_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
+
+ALTER TABLE ONLY public.hidden_track_months
+    ADD CONSTRAINT hidden_track_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.import_jobs
     ADD CONSTRAINT import_jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

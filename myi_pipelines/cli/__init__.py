@@ -4,6 +4,7 @@ is done elsewhere in the package. A command imports what it needs when it runs, 
 from myi_pipelines.cli import (
     account_commands,
     archive_commands,
+    correction_commands,
     data_commands,
     demo_command,
     doctor,
@@ -13,6 +14,7 @@ from myi_pipelines.cli import (
     spotify_commands,
     status_commands,
     up_command,
+    user_commands,
     warehouse_commands,
 )
 from myi_pipelines.cli.app import app, main
@@ -21,6 +23,7 @@ __all__ = [
     "account_commands",
     "app",
     "archive_commands",
+    "correction_commands",
     "data_commands",
     "demo_command",
     "doctor",
@@ -31,5 +34,6 @@ __all__ = [
     "spotify_commands",
     "status_commands",
     "up_command",
+    "user_commands",
     "warehouse_commands",
 ]

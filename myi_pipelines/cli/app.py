@@ -40,11 +40,12 @@ Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) o
 
 ORDER = [
     *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
+    *("hide", "unhide", "corrections"),
     *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
     *("url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),
     *("archive", "unarchive"),
-    *("verify", "backup", "restore", "export", "forget"),
+    *("verify", "backup", "restore", "export", "forget", "rename-user", "merge-users"),
 ]
 
 
@@ -143,6 +144,17 @@ def one_line(text: str) -> str:
 def complain(message: str) -> None:
     """Say on stderr what went wrong."""
     typer.echo(f"myi: {message}", err=True)
+
+
+def confirm(question: str) -> None:
+    """Ask before what cannot be undone. Unless the answer is yes, the command ends with exit code 1."""
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        complain("nothing was changed")
+        raise typer.Exit(1)
 
 
 def note(message: str) -> None:

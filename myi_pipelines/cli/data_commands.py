@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+from myi_pipelines.cli.app import app, confirm, note, output, read_settings, ready_servers, warehouse_connection
 from myi_pipelines.errors import BusyError
 from myi_pipelines.text import counted, size
 
@@ -66,13 +66,15 @@ def forget(
     from myi_pipelines.operations.archiving import store_of
     from myi_pipelines.operations.forget import Places, count_user_data, forget_user
     from myi_pipelines.orchestration.instance.user_runs import UserRuns
+    from myi_pipelines.warehouse.users import known_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
+        user = known_user(conn, user).name
         places = Places(conn, store_of(settings), settings.uploads, UserRuns(settings))
         if not yes:
             write_table(("what", "now"), count_user_data(places, user).nonzero())
-            _confirm(f"Remove all of this for good? {user} cannot be restored.")
+            confirm(f"Remove all of this for good? {user} cannot be restored.")
         forgotten = forget_user(places, user)
     before, after = forgotten.before.by_place(), forgotten.after.by_place()
     write_table(("what", "before", "after"), [(place, count, after[place]) for place, count in before.items()])
@@ -133,7 +135,7 @@ def restore(
         raise StackIsUp(f"`myi up` is running (pid {owner}): stop it, then run this again")
     ready_servers(settings, redis=False)
     if replace and not yes:
-        _confirm("Replace everything in the warehouse with the backup?")
+        confirm("Replace everything in the warehouse with the backup?")
     url = servers_of(settings).database_url
     done = restore_backup(url, settings, folder, replace=replace, progress=note)
     _say(f"restored {sum(done.rows.values()):,} rows of {len(done.rows)} tables, as of {done.created_at[:16]} UTC")
@@ -167,12 +169,12 @@ def verify(
     from myi_pipelines.operations import verify
     from myi_pipelines.operations.archiving import restoring_from, store_of
     from myi_pipelines.warehouse.session import Session
-    from myi_pipelines.warehouse.users import user_named
+    from myi_pipelines.warehouse.users import known_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         if user is not None:
-            user_named(conn, user)
+            user = known_user(conn, user).name
         session = Session(
             conn,
             min_play_ms=settings.min_play_ms,
@@ -196,16 +198,6 @@ def _show_differences(found: "Verified") -> None:
     waiting = f"; {counted(found.invalidated, 'user-month')} to derive again" if found.invalidated else ""
     differences = counted(len(found.differences), "difference") if found.differences else "no difference"
     _say(f"{differences} in {counted(found.user_months, 'user-month')} of {counted(found.users, 'user')}{waiting}")
-
-
-def _confirm(question: str) -> None:
-    try:
-        agreed = typer.confirm(question)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
-        complain("nothing was changed")
-        raise typer.Exit(1)
 
 
 def _key_place(settings: "Settings") -> str:

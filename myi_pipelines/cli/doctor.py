@@ -60,6 +60,7 @@ def _checks() -> Iterator[Check]:
     yield _guarded("Redis", _redis, settings)
     if postgres.good:
         yield _guarded("schema", _schema, settings)
+        yield _guarded("names", _names, settings)
         yield _guarded("Dagster", _dagster, settings)
     yield _guarded("definitions", _definitions, settings)
     yield _port(settings)
@@ -144,6 +145,18 @@ def _schema(settings: "Settings") -> Check:
     return Check(
         "schema", True, f"{len(applied)} migrations applied just now" if applied else "every migration is applied"
     )
+
+
+def _names(settings: "Settings") -> Check:
+    from myi_pipelines.operations.monitoring.health import Level, evaluate_shared_names
+    from myi_pipelines.runtime.servers import servers_of
+    from myi_pipelines.warehouse.database.connections import connect
+    from myi_pipelines.warehouse.users import shared_names
+
+    with connect(servers_of(settings).database_url) as conn:
+        result = evaluate_shared_names(shared_names(conn))
+    found, _, remedy = result.text.partition("; ")
+    return Check("names", result.level == Level.OK, found, remedy)
 
 
 def _dagster(settings: "Settings") -> Check:

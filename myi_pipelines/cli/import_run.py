@@ -23,7 +23,7 @@ from myi_pipelines.sources.exports import ExportError, Limits, no_history_among,
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.import_outcomes import in_order, outcomes_of_jobs
-from myi_pipelines.warehouse.users import ensure_user
+from myi_pipelines.warehouse.users import known_or_new_user
 
 
 class NothingToImport(InputError):
@@ -86,14 +86,14 @@ def import_files(
     )
     files, months = _survey(paths, limits)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
-        user_id = ensure_user(conn, user, timezone)
-        invalidated = reporting.invalidated_range(conn, user_id=user_id)
+        known = known_or_new_user(conn, user, timezone)
+        invalidated = reporting.invalidated_range(conn, user_id=known.id)
         months += [month for month in (invalidated.first, invalidated.last) if month]
-        with shown(console, conn, user_id):
-            done = _run(settings, files, user, timezone, months)
+        with shown(console, conn, known.id):
+            done = _run(settings, files, known.name, timezone, months)
         outcomes: Counter[str] = Counter()
         job_ids = done.metadata_of("imported_plays")["job_ids"]
-        for found in outcomes_of_jobs(conn, user_id, job_ids, settings.min_play_ms, months).values():
+        for found in outcomes_of_jobs(conn, known.id, job_ids, settings.min_play_ms, months).values():
             outcomes.update(found)
     return _summary(done, in_order(outcomes))
 

@@ -34,13 +34,14 @@ def sync(
     """
     from myi_pipelines.warehouse.spotify_accounts import linked_users
     from myi_pipelines.warehouse.top_list_history import mark_active
+    from myi_pipelines.warehouse.users import find_user
 
     settings = _ready()
     with warehouse_connection(settings) as conn:
         linked = [linked.name for linked in linked_users(conn)]
-        for one in linked_users(conn):
-            if one.name == user:
-                mark_active(conn, one.user_id, datetime.now(UTC))
+        if user is not None and (known := find_user(conn, user)):
+            user = known.name
+            mark_active(conn, known.id, datetime.now(UTC))
     chosen = [user] if user is not None else linked
     if not chosen:
         complain("no Spotify account is linked; run `myi login`")

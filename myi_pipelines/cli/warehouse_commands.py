@@ -58,10 +58,10 @@ def user_settings(
 
       myi settings anna --timezone America/St_Johns
     """
-    from myi_pipelines.warehouse.users import list_users, set_timezone, user_named
+    from myi_pipelines.warehouse.users import known_user, list_users, set_timezone
 
     with warehouse_connection(read_settings()) as conn:
-        user_named(conn, name)
+        name = known_user(conn, name).name
         if timezone is not None:
             count = set_timezone(conn, name, timezone)
             if count:
@@ -94,15 +94,17 @@ def jobs(
 
     from myi_pipelines.warehouse.import_jobs import find_job, list_jobs
     from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
-    from myi_pipelines.warehouse.users import user_named
+    from myi_pipelines.warehouse.users import known_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         if notes is not None:
             job = find_job(conn, notes)
-            user_id = user_named(conn, job.user)
+            user_id = known_user(conn, job.user).id
             _show_notes(job, outcomes_of_jobs(conn, user_id, [job.id], settings.min_play_ms).get(job.id, {}))
             return
+        if user is not None:
+            user = known_user(conn, user).name
         if not watch:
             found = list_jobs(conn, user=user, limit=limit)
             output().print(_jobs_table(found)) if found else note("no import yet")

@@ -24,7 +24,7 @@ from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import snapshot
 from myi_pipelines.warehouse.personal_data import ExportedRows
-from myi_pipelines.warehouse.users import user_named
+from myi_pipelines.warehouse.users import known_user
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -81,7 +81,7 @@ def export_user(conn: Connection, store: Store, name: str, folder: Path, form: E
     The folder appears whole or not at all, readable for its owner only. Raises UnknownUser, FolderNotEmpty, and
     ArchiveDamaged where plays in the archive cannot be read.
     """
-    user_id = user_named(conn, name)
+    user_id, name = known_user(conn, name)
     with new_folder(folder) as unfinished:
         personal_data.prepare_export(conn)
         writer = _Writer(conn, unfinished, form)

@@ -13,7 +13,7 @@ from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.users import user_named
+from myi_pipelines.warehouse.users import User, find_user, former_names, known_user
 
 
 class NotForgotten(FailedError):
@@ -57,7 +57,7 @@ class UserData(NamedTuple):
     """By table."""
     archived_rows: int
     uploads: int
-    """Files in the user's folder of the uploads."""
+    """Files in the folders of the uploads that mean the user."""
     runs: int
     """Dagster runs that name the user."""
 
@@ -79,8 +79,7 @@ class ForgottenUser(NamedTuple):
 
 def count_user_data(places: Places, name: str) -> UserData:
     """How much data of a user there is. Raises UnknownUser."""
-    user_id = user_named(places.conn, name)
-    return _count(places, name, user_id, personal_data.count_rows(places.conn, user_id))
+    return _count(places, _Forgotten.of(places, name))
 
 
 def forget_user(places: Places, name: str) -> ForgottenUser:
@@ -89,23 +88,49 @@ def forget_user(places: Places, name: str) -> ForgottenUser:
     The row that leads to the rest is removed last: after an interruption, running it again finishes the work. Raises
     UnknownUser, ImportUnderWay, NotForgotten and what the archive raises.
     """
-    user_id = user_named(places.conn, name)
-    _require_idle(places.runs, name)
-    before = count_user_data(places, name)
-    _remove_uploads(places.uploads / name)
-    archiving.forget_user(places.conn, places.store, user_id)
-    places.runs.remove_naming(name)
-    _, rows = personal_data.forget_user(places.conn, user_id)
-    after = _count(places, name, user_id, rows)
+    one = _Forgotten.of(places, name)
+    require_idle(places.runs, one.user.name)
+    before = _count(places, one)
+    for folder in one.folders:
+        _remove_uploads(folder)
+    archiving.forget_user(places.conn, places.store, one.user.id)
+    for known_as in one.names:
+        places.runs.remove_naming(known_as)
+    personal_data.forget_user(places.conn, one.user.id)
+    after = _count(places, one)
     if remaining := after.nonzero():
         found = ", ".join(f"{place} {count:,}" for place, count in remaining)
         raise NotForgotten(
-            f"{name}: something was written at the same time and remains: {found}; stop `myi up`, and look there"
+            f"{one.user.name}: something was written at the same time and remains: {found}; stop `myi up`, and look "
+            "there"
         )
     return ForgottenUser(before, after)
 
 
-def _require_idle(runs: RunHistory, name: str) -> None:
+class _Forgotten(NamedTuple):
+    """A user who is forgotten, and what leads to the data that are not rows."""
+
+    user: User
+    names: list[str]
+    """The name and former ones: finished runs name the user by them."""
+    folders: list[Path]
+    """The folders of the uploads that mean the user."""
+
+    @classmethod
+    def of(cls, places: Places, name: str) -> _Forgotten:
+        user = known_user(places.conn, name)
+        names = [user.name, *former_names(places.conn, user.id)]
+        return cls(user, names, upload_folders(places.conn, places.uploads, user))
+
+
+def upload_folders(conn: Connection, uploads: Path, user: User) -> list[Path]:
+    """The folders of the uploads whose names mean a user, in any spelling."""
+    entries = sorted(uploads.iterdir()) if uploads.is_dir() else []
+    return [entry for entry in entries if find_user(conn, entry.name) == user]
+
+
+def require_idle(runs: RunHistory, name: str) -> None:
+    """Raise ImportUnderWay while a run works for a user."""
     for run_id in runs.unfinished(name):
         raise ImportUnderWay(
             f"run {run_id} imports for {name} at this moment: wait for its end or cancel it in Dagster's UI, then run "
@@ -116,12 +141,12 @@ def _require_idle(runs: RunHistory, name: str) -> None:
 # Counting and removing, place by place
 
 
-def _count(places: Places, name: str, user_id: int, rows: Mapping[str, int]) -> UserData:
+def _count(places: Places, one: _Forgotten) -> UserData:
     return UserData(
-        rows,
-        _archived_rows(places.conn, places.store, user_id),
-        _upload_count(places.uploads / name),
-        len(places.runs.naming(name)),
+        personal_data.count_rows(places.conn, one.user.id),
+        _archived_rows(places.conn, places.store, one.user.id),
+        sum(map(_upload_count, one.folders)),
+        len({run_id for name in one.names for run_id in places.runs.naming(name)}),
     )
 
 

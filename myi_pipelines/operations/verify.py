@@ -13,13 +13,7 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.events import (
-    conform_user_months,
-    open_workspace,
-    sources_of,
-    stage_desired_events,
-    user_month_bounds,
-)
+from myi_pipelines.warehouse.events import open_workspace, sources_of, stage_desired_events, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     MONTH_TABLES,
@@ -29,7 +23,8 @@ from myi_pipelines.warehouse.partitions import (
     snapshot,
 )
 from myi_pipelines.warehouse.session import Session
-from myi_pipelines.warehouse.stats import TOP_TRACKS, refresh_stats
+from myi_pipelines.warehouse.stats import TOP_TRACKS
+from myi_pipelines.warehouse.user_derivation import derive_user
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, invalidated_user_months
 
 FROM_EVENTS = {
@@ -59,7 +54,6 @@ REWRITTEN = (
     "stats/totals",
 )
 """Statements that set all-time rows to the sums of their months or tracks."""
-ROUNDS = 5
 
 
 class User(NamedTuple):
@@ -154,13 +148,7 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}
             invalidate(conn, [UserMonth(user_id, month) for month in differing], stage)
-    for _ in range(ROUNDS):
-        waiting = invalidated_user_months(conn, Stage.EVENTS, user_id=user_id)
-        for _ in conform_user_months(session, waiting):
-            pass
-        refresh_stats(session, user_id, months)
-        if not invalidated_user_months(conn, Stage.EVENTS, user_id=user_id):
-            break
+    derive_user(session, user_id, months)
 
 
 # Comparing
@@ -212,7 +200,10 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     if sources.has_episodes:
         differing = conn.execute(statement("verify/episode_events"), bounds).fetchall()
         texts += [("episode_events", _episode_text(*row)) for row in differing]
-    return texts
+    if not sources.has_hidden_plays:
+        conn.execute("TRUNCATE hidden_events")
+    hidden = conn.execute(statement("verify/hidden_plays"), {"user_id": one.user_id, "month": one.month}).fetchall()
+    return texts + [("hidden_track_months", _event_text(*row)) for row in hidden]
 
 
 def _statistics(conn: Connection, user: User) -> list[Difference]:

@@ -2,7 +2,7 @@
 request; the jobs do the work."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import FIRST_MONTH
 from myi_pipelines.warehouse.reporting import InvalidatedRange
-from myi_pipelines.warehouse.users import InvalidUserName, ensure_user
+from myi_pipelines.warehouse.users import InvalidUserName, known_or_new_user
 
 FILES_KEY_TAG = "myi/files_key"
 FILES_A_RUN = 200
@@ -76,18 +76,15 @@ def uploads_sensor(
         ranges = _Ranges(uploads_folder, time.monotonic() + SECONDS_FOR_RANGES)
         busy = {record.dagster_run.tags.get(USER_TAG) for record in under_way(context.instance)}
         with warehouse.connection() as conn:
-            for user, dropped in sorted(inbox.waiting.items()):
+            for folder, dropped in sorted(inbox.waiting.items()):
                 if len(requests) == USERS_A_TICK:
                     break
-                if user in busy:
-                    names = _files([one.path for one in dropped])
-                    reasons.append(f"{user}: {names} wait until the run under way has ended.")
-                    continue
-                answer = _answer(context.instance, conn, ranges, user, _for_one_run(dropped))
+                answer = _answer(context.instance, conn, ranges, _Waiting(folder, _for_one_run(dropped), busy))
                 if isinstance(answer, str):
                     reasons.append(answer)
                 else:
                     requests.append(answer)
+                    busy.add(answer.tags[USER_TAG])
     if not requests:
         return dg.SkipReason(" ".join(reasons) or f"Nothing waits. Put exports into {uploads_folder.path}/<user>/.")
     for reason in reasons:
@@ -117,16 +114,25 @@ def _for_one_run(dropped: Sequence[Dropped]) -> Sequence[Dropped]:
     return dropped
 
 
-def _answer(
-    instance: DagsterInstance, conn: Connection, ranges: _Ranges, user: str, dropped: Sequence[Dropped]
-) -> Answer:
-    """The run that imports a user's files and folders, or why there is none now."""
-    paths = [one.path for one in dropped]
+class _Waiting(NamedTuple):
+    """The files and folders that wait in one folder of the uploads."""
+
+    folder: str
+    dropped: Sequence[Dropped]
+    busy: Set[str | None]
+    """Users for whom a run is under way, or just requested: several folders may mean one user."""
+
+
+def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, waiting: _Waiting) -> Answer:
+    """The run that imports what waits in a folder, or why there is none now."""
+    paths = [one.path for one in waiting.dropped]
     try:
-        user_id = ensure_user(conn, user)
+        user_id, user = known_or_new_user(conn, waiting.folder)
     except InvalidUserName as error:
-        return f"{ranges.folder.path.name}/{user}: {error}. Rename the folder."
-    key = waiting_files.fingerprint([file for one in dropped for file in one.files])
+        return f"{ranges.folder.path.name}/{waiting.folder}: {error}. Rename the folder."
+    if user in waiting.busy:
+        return f"{user}: {_files(paths)} wait until the run under way has ended."
+    key = waiting_files.fingerprint([file for one in waiting.dropped for file in one.files])
     earlier = instance.get_run_records(dg.RunsFilter(tags={FILES_KEY_TAG: key}))
     attempt = len(earlier) + 1
     if attempt > RUNS_A_FILE_SET:
@@ -140,7 +146,7 @@ def _answer(
         return f"{user}: {_files(paths)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
     names = [path.name for path in paths]
     invalidated = reporting.invalidated_range(conn, user_id=user_id)
-    months = [month for one in dropped for file in one.files for month in ranges.months(file)] + [
+    months = [month for one in waiting.dropped for file in one.files for month in ranges.months(file)] + [
         m for m in (invalidated.first, invalidated.last) if m
     ]
     return dg.RunRequest(

@@ -7,7 +7,12 @@ from typing import NamedTuple
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, POLLED_PLAYS, ensure_partitions_visible
+from myi_pipelines.warehouse.partitions import (
+    IMPORTED_PLAYS,
+    POLLED_PLAYS,
+    USER_TRACK_MONTHS,
+    ensure_partitions_visible,
+)
 from myi_pipelines.warehouse.shadow_partitions import drop_orphans
 from myi_pipelines.warehouse.songs import derive_songs
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW
@@ -55,6 +60,9 @@ def _sync(conn: Connection) -> CatalogCounts:
         if has_relinks or has_account_data:  # it reads all months: planning it alone takes longer than the rest
             for (user_id,) in conn.execute(statement("catalog/affected_users")).fetchall():
                 acquire(conn, exclusive(Lock.USER, user_id))
+        has_hidden = _is_true(conn, "catalog/has_hidden")
+        if has_hidden:
+            conn.execute(statement("catalog/hidden_before"))
         artists = _take_in_payloads(conn, "artists") if has_payloads else 0
         artists += _write(conn, "artists")
         albums = _take_in_payloads(conn, "albums") if has_payloads else 0
@@ -76,6 +84,9 @@ def _sync(conn: Connection) -> CatalogCounts:
         if changed_albums:
             _move_to_albums(conn)
         credited = _credit(conn, has_payloads=has_payloads)
+        if has_hidden:
+            ensure_partitions_visible(conn, USER_TRACK_MONTHS)
+            conn.execute(statement("catalog/invalidate_hidden"))
         return CatalogCounts(tracks, artists, albums, credited, songs)
 
 
@@ -108,6 +119,7 @@ def _merge(conn: Connection) -> None:
     conn.execute(statement("catalog/invalidate_archived_merges"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/invalidate_account_data"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/invalidate_archived_account_data"), {"match_window": MATCH_WINDOW})
+    conn.execute(statement("catalog/invalidate_hidden_merges"), {"match_window": MATCH_WINDOW})
     conn.execute(statement("catalog/merge"))
 
 

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.corrections import hide_events, record_hidden_plays
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
@@ -161,12 +162,14 @@ def _conform(
         raise _MustBeAlone
     clear_invalidation(conn, user_month, Stage.EVENTS)
     added = None
-    if indexes is not None and sources.is_plain:
+    if indexes is not None and sources.is_plain and not sources.has_hidden_plays:
         load = PartitionLoad(partial(statement("events/fill_month").format, plain=sources.plain), indexes)
         added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
     if added is None:
         stage_desired_events(conn, bounds, sources)
         conformed = _merge(conn, user_month, bounds, sources)
+        if sources.has_hidden_plays:
+            record_hidden_plays(conn, user_month)
     else:
         conformed = Conformed(added=added)
         if added:
@@ -192,6 +195,8 @@ class Sources(NamedTuple):
     has_archived_months: bool
     has_episodes: bool
     """Plays in the user-month that are not music, landed or derived."""
+    has_hidden_plays: bool
+    """Corrections hide plays of the user, in this month or any."""
 
     @property
     def is_plain(self) -> bool:
@@ -240,15 +245,23 @@ def open_workspace(conn: Connection, months: Collection[date] | None = None) -> 
 def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
     """Fill ``desired_events`` with the events that the user-month of these bounds should have.
 
-    Where several sources have plays, the workspace then also has what each of them tells. If the user-month has plays
-    that are not music, ``desired_episodes`` is filled as well.
+    Where several sources have plays, the workspace then also has what each of them tells. Hidden plays are left out at
+    the end, so that no other telling of them is taken for a play of its own; they are in ``hidden_events`` then. If the
+    user-month has plays that are not music, ``desired_episodes`` is filled as well.
     """
     conn.execute("TRUNCATE desired_events")
     if sources.is_plain:
         conn.execute(statement("events/stage_plain").format(plain=sources.plain), bounds)
         if sources.has_episodes:
             stage_episodes(conn, bounds)
-        return
+    else:
+        _stage_compared_events(conn, bounds, sources)
+    if sources.has_hidden_plays:
+        hide_events(conn, bounds)
+
+
+def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
+    """Compare what several sources tell, and stage each play once."""
     told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
     bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
     conn.execute(statement("events/stage_told"), bounds)

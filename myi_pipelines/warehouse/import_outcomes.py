@@ -15,6 +15,7 @@ OUTCOMES: Final = {
     "known_less_exactly": "plays that were polled before, exact now",
     "told_better": "plays of account data that another source has more exactly",
     "same_play": "the same play as another row: exported twice, or under other names",
+    "hidden": "plays that a correction hides",
     "too_short": "too short to count",
     "episode": "podcast episodes, which have statistics of their own",
     "chapter": "chapters of audiobooks, which have statistics of their own",

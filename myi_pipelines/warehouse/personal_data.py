@@ -93,6 +93,7 @@ def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[st
             ensure_partitions_visible(conn, month_table)
         before = count_rows(conn, user_id)
         conn.execute("DELETE FROM users WHERE id = %s", [user_id])
+        conn.execute(statement("users/settle_shared_names"))
         for table in personal_tables(conn):  # those without a foreign key
             query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
             conn.execute(query, [user_id])

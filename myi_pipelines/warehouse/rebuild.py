@@ -262,7 +262,7 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> list[EpisodeRow] 
     None when it has to be merged instead.
     """
     sources = sources_of(conn, bounds)
-    if sources.is_unlinked:
+    if sources.is_unlinked or sources.has_hidden_plays:
         return None
     stage_desired_events(conn, bounds, sources)
     episodes = desired_episodes(conn) if sources.has_episodes else []

@@ -16,7 +16,7 @@ from myi_pipelines.errors import BusyError, InputError
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.users import ensure_user
+from myi_pipelines.warehouse.users import known_or_new_user
 
 ALLOWED_FAILURES = 3
 FIRST_WARNING = timedelta(days=30)
@@ -109,7 +109,7 @@ def link_account(
         row = conn.execute(statement("spotify_accounts/find"), account).fetchone()
         known = LinkedUser(*row) if row else None
         if name is not None:
-            user = LinkedUser(ensure_user(conn, name), name)
+            user = LinkedUser(*known_or_new_user(conn, name))
             _require_no_other_account(conn, user, known)
         else:
             user = known or _new_user(conn, display_name, spotify_id)
@@ -269,12 +269,12 @@ def _is_linked(conn: Connection, user: LinkedUser) -> bool:
 def _new_user(conn: Connection, display_name: str | None, spotify_id: str) -> LinkedUser:
     """Create a user with the name of the Spotify profile. An existing user of that name may be another person."""
     handle = _handle(display_name or "") or _handle(spotify_id) or "listener"
-    taken = conn.execute("SELECT id, name FROM users WHERE lower(name) = lower(%s)", [handle]).fetchone()
+    taken = conn.execute(statement("users/find"), {"name": handle}).fetchone()
     if taken is not None:
         user = LinkedUser(*taken)
         own = "" if _is_linked(conn, user) else f"`myi login --user {user.name}` if it is this account's, or "
         raise LinkRefused(f"there is a listener {user.name!r} already: {own}`myi login --user NAME` with another name")
-    return LinkedUser(ensure_user(conn, handle), handle)
+    return LinkedUser(*known_or_new_user(conn, handle))
 
 
 def _handle(text: str) -> str:

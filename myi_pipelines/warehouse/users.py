@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from datetime import date, datetime
 from typing import NamedTuple
 
 from psycopg.rows import class_row
 
 from myi_pipelines.errors import InputError
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.database.statements import statement
 
-_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,63}")
+_NAME = re.compile(r"[^./\\\x00-\x1f\x7f\ud800-\udfff][^/\\\x00-\x1f\x7f\ud800-\udfff]{0,63}")
 
 
 class InvalidUserName(InputError, ValueError):
@@ -27,6 +28,18 @@ class UnknownUser(InputError, LookupError):
 
 class UnknownTimezone(InputError, ValueError):
     """A time zone that PostgreSQL does not know."""
+
+
+class UserNameTaken(InputError):
+    """Another user has the name."""
+
+
+class User(NamedTuple):
+    """A user of the warehouse."""
+
+    id: int
+    name: str
+    """The name as it is kept, whatever spelling of it was asked for."""
 
 
 class UserSummary(NamedTuple):
@@ -45,37 +58,82 @@ class UserSummary(NamedTuple):
 
 
 def ensure_user(conn: Connection, name: str, timezone: str | None = None) -> int:
-    """The id of a user. An unknown user is created, in UTC unless a time zone is given.
+    """The id of the user of a name: see ``known_or_new_user``."""
+    return known_or_new_user(conn, name, timezone).id
 
-    A time zone that differs from that of a known user is set (see ``set_timezone``).
-    Raises InvalidUserName or UnknownTimezone.
+
+def known_or_new_user(conn: Connection, name: str, timezone: str | None = None) -> User:
+    """The user of a name. An unknown user is created, in UTC unless a time zone is given.
+
+    Names are the same that differ only in their Unicode form, in white space around them or in letter case. A time zone
+    that differs from that of a known user is set (see ``set_timezone``). Raises InvalidUserName or UnknownTimezone.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidUserName(
-            f"user name {name!r}: use 1 to 64 characters without slashes or control characters, not starting with a dot"
-        )
+    kept_name = _valid_name(name)
     if timezone is not None:
         _require_timezone(conn, timezone)
     with conn.transaction():
-        conn.execute("INSERT INTO users (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
-        user_id = user_named(conn, name)
+        user = find_user(conn, name)
+        if user is None:
+            conn.execute("INSERT INTO users (name) VALUES (%s) ON CONFLICT DO NOTHING", [kept_name])
+            user = known_user(conn, name)
         conn.execute(
             "INSERT INTO user_settings (user_id, timezone) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-            [user_id, timezone or "UTC"],
+            [user.id, timezone or "UTC"],
         )
     if timezone is not None:
-        set_timezone(conn, name, timezone)
-    return user_id
+        set_timezone(conn, user.name, timezone)
+    return user
 
 
-def user_named(conn: Connection, name: str) -> int:
-    """The id of a known user. Raises UnknownUser, whose message lists the known users."""
-    row = conn.execute("SELECT id FROM users WHERE name = %s", [name]).fetchone()
-    if row is None:
+def find_user(conn: Connection, name: str) -> User | None:
+    """The user whom a name means, in any spelling; None for an unknown one."""
+    row = conn.execute(statement("users/find"), {"name": name}).fetchone()
+    return User(*row) if row else None
+
+
+def known_user(conn: Connection, name: str) -> User:
+    """The user whom a name means, in any spelling. Raises UnknownUser, whose message lists the known users."""
+    user = find_user(conn, name)
+    if user is None:
         known = [known for (known,) in conn.execute("SELECT name FROM users ORDER BY name LIMIT 20")]
         hint = f"known users: {', '.join(known)}" if known else "no history was imported yet"
         raise UnknownUser(f"no user is named {name!r}; {hint}")
-    return int(row[0])
+    return user
+
+
+def user_named(conn: Connection, name: str) -> int:
+    """The id of a known user, in any spelling of the name. Raises UnknownUser."""
+    return known_user(conn, name).id
+
+
+def rename_user(conn: Connection, name: str, new_name: str) -> User:
+    """Give a user another name; return the user. The former name is remembered, for the runs that name the user.
+
+    Raises UnknownUser, InvalidUserName, and UserNameTaken when another user has the new name.
+    """
+    kept_name = _valid_name(new_name)
+    with conn.transaction():
+        user = known_user(conn, name)
+        acquire(conn, exclusive(Lock.USER, user.id))
+        other = find_user(conn, kept_name)
+        if other is not None and other.id != user.id:
+            raise UserNameTaken(
+                f"another user is named {other.name!r}; `myi merge-users {user.name} {other.name}` makes them one"
+            )
+        renamed = {"user_id": user.id, "old": user.name, "new": kept_name}
+        conn.execute(statement("users/rename"), renamed)
+        conn.execute(statement("users/settle_shared_names"))
+    return User(user.id, kept_name)
+
+
+def former_names(conn: Connection, user_id: int) -> list[str]:
+    """Names that a user, or users who were merged into this one, had before, and that no other user has now."""
+    return [name for (name,) in conn.execute(statement("users/former_names"), [user_id])]
+
+
+def shared_names(conn: Connection) -> list[tuple[str, str]]:
+    """Users from before names were compared in all spellings who share one: each with the older user of the name."""
+    return [(name, same_as) for name, same_as in conn.execute(statement("users/shared_names"))]
 
 
 def set_timezone(conn: Connection, name: str, timezone: str) -> int:
@@ -83,7 +141,7 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
 
     Returns 0 when the zone is set already. Raises UnknownUser or UnknownTimezone.
     """
-    user_id = user_named(conn, name)
+    user_id = known_user(conn, name).id
     _require_timezone(conn, timezone)
     with conn.transaction():
         acquire(conn, exclusive(Lock.USER, user_id))
@@ -96,10 +154,25 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
         return conn.execute(statement("users/invalidate_all"), [user_id]).rowcount
 
 
+def first_import_in_utc(conn: Connection, user_id: int) -> bool:
+    """Whether a user who has imported nothing so far has the time zone in which everybody starts."""
+    return bool(fetch_scalar(conn, statement("users/first_import_in_utc"), [user_id]))
+
+
 def list_users(conn: Connection) -> list[UserSummary]:
     """Every user, by name."""
     with conn.cursor(row_factory=class_row(UserSummary)) as cursor:
         return cursor.execute(statement("users/list")).fetchall()
+
+
+def _valid_name(name: str) -> str:
+    """A name as it is kept. Raises InvalidUserName for one that cannot be the name of a folder."""
+    kept_name = unicodedata.normalize("NFC", name.strip())
+    if not _NAME.fullmatch(kept_name):
+        raise InvalidUserName(
+            f"user name {name!r}: use 1 to 64 characters without slashes or control characters, not starting with a dot"
+        )
+    return kept_name
 
 
 _accepted_timezones: set[str] = set()

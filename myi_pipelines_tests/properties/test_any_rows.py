@@ -132,7 +132,7 @@ def extended_content(row: dict[str, Any]) -> tuple[Track, list[Any]]:
     uri = row.get("spotify_track_uri")
     given = [row.get(f"master_metadata_{key}") for key in ("track_name", "album_artist_name", "album_album_name")]
     if type(uri) is str and re.fullmatch("spotify:track:[0-9A-Za-z]{22}", uri):
-        return Track(uri.removeprefix("spotify:track:"), *names(given)), given
+        return Track(uri.removeprefix("spotify:track:"), *names(given)), given  # type: ignore[arg-type]
     if type(uri) is not str or not uri.startswith("spotify:local:"):
         if row.get("audiobook_title"):
             [book] = names([row.get("audiobook_title")])
@@ -145,7 +145,8 @@ def extended_content(row: dict[str, Any]) -> tuple[Track, list[Any]]:
     kept = names(given)
     if kept == [None, None, None] and uri:
         kept = ["c", "a", "b"]
-    return Track(None, *kept, Kind.TRACK if kept[0] and kept[1] else Kind.UNIDENTIFIED), given
+    kind = Kind.TRACK if kept[0] and kept[1] else Kind.UNIDENTIFIED
+    return Track(None, kept[0], kept[1], kept[2], kind), given
 
 
 def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:

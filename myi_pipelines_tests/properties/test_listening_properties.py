@@ -21,7 +21,7 @@ from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import invariants, stats, users
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import reference
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Conformed, Landing, Polled, Tables
+from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Conformed, Correction, Landing, Polled, Tables
 from myi_pipelines_tests.support.strategies import (
     ACCOUNT,
     CONTEXT,
@@ -72,6 +72,8 @@ class Home:
         self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
         self.arrived = [Landing(one.timezone, [], []) for one in household]
         self.relinked: dict[str, str] = {}
+        self.corrections: list[list[Correction]] = [[] for _ in household]
+        """What each listener corrected and did not take back."""
 
     def land(self, index: int, file: int) -> None:
         plays = self.listeners[index].files[file]
@@ -115,7 +117,11 @@ class Home:
 
     def assert_as_the_reference_says(self, min_play_ms: int = MIN_PLAY_MS) -> None:
         arrived = [one.relinked(self.relinked) for one in self.arrived]
-        expected = reference.derive({str(index): one for index, one in enumerate(arrived)}, min_play_ms)
+        expected = reference.derive(
+            {str(index): one for index, one in enumerate(arrived)},
+            min_play_ms,
+            corrections={str(index): one for index, one in enumerate(self.corrections)},
+        )
         for index, user_id in enumerate(self.ids):
             found = self.warehouse.tables(user_id)
             for table in Tables._fields:

@@ -19,7 +19,7 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 from myi_pipelines_tests.support import reference
-from myi_pipelines_tests.support.reference import Landing, Metadata, Reply, Tables
+from myi_pipelines_tests.support.reference import Correction, Landing, Metadata, Reply, Tables
 from myi_pipelines_tests.support.strategies import (
     Listener,
     households,
@@ -142,6 +142,8 @@ class Home:
         self.arrived = [Landing(one.timezone, [], []) for one in household]
         self.replies: list[Reply] = []
         self.searches: dict[tuple[str, str], str] = {}
+        self.corrections: list[list[Correction]] = [[] for _ in household]
+        """What each listener corrected and did not take back."""
 
     def take(self, step: Step) -> None:
         match step:
@@ -194,7 +196,11 @@ class Home:
         self.check_invariants()
 
     def assert_as_the_reference_says(self) -> None:
-        expected = reference.derive(dict(zip(self.names, self.arrived, strict=True)), metadata=self.metadata)
+        expected = reference.derive(
+            dict(zip(self.names, self.arrived, strict=True)),
+            metadata=self.metadata,
+            corrections=dict(zip(self.names, self.corrections, strict=True)),
+        )
         for name, user_id in zip(self.names, self.ids, strict=True):
             found = self.warehouse.tables(user_id)
             for table in Tables._fields:

@@ -6,7 +6,7 @@ knows (a Spotify id, or a pair of name keys), never by a surrogate id. No databa
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from functools import cache
@@ -18,6 +18,7 @@ from myi_pipelines.sources.exports import UNDATED, Context, Kind, Play, Track
 
 NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
+ContentKey: TypeAlias = str | tuple[Kind, str | None, str | None, str | None]  # the same of what is not music
 EventKey: TypeAlias = tuple[TrackKey, datetime]
 AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
@@ -141,9 +142,22 @@ class Event(NamedTuple):
         return self.ms_played < SKIP_BELOW_MS
 
 
+class EpisodeEvent(NamedTuple):
+    """A play that is not music."""
+
+    kind: Kind
+    content: ContentKey
+    names: tuple[str, str, str]
+    """As the export gives them that counts."""
+    played_at: datetime
+    ms_played: int
+    context: Context | None
+
+
 class Conformed(NamedTuple):
     events: list[Event]
     upgrades: dict[EventKey, EventKey]  # a play that was only shown → the event that it is now
+    episode_events: set[EpisodeEvent]
 
 
 class ShownTrack(NamedTuple):
@@ -283,10 +297,23 @@ class Tables(NamedTuple):
     weekday_hour_stats: dict[tuple[int, int], Totals]
     context_months: dict[tuple[date, str, str], Totals]
     context_stats: dict[tuple[str, str], Totals]
+    episode_events: set[EpisodeEvent]
+    episode_bucket_stats: dict[tuple[Kind, Bucket], Totals]
+    episode_hour_stats: dict[tuple[Kind, int], Totals]
+
+
+class Correction(NamedTuple):
+    """What a listener says of landed plays, by natural keys."""
+
+    kind: str
+    what: Mapping[str, Any]
 
 
 def derive(
-    landed: Mapping[str, Landing], min_play_ms: int = MIN_PLAY_MS, metadata: Metadata | None = None
+    landed: Mapping[str, Landing],
+    min_play_ms: int = MIN_PLAY_MS,
+    metadata: Metadata | None = None,
+    corrections: Mapping[str, Sequence[Correction]] | None = None,
 ) -> dict[str, Tables]:
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
@@ -295,7 +322,11 @@ def derive(
     polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
     catalog = catalog_of(plays, metadata, polled)
     return {
-        user: aggregate(conform(landing, catalog, min_play_ms).events, catalog, ZoneInfo(landing.timezone))
+        user: aggregate(
+            visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
+            catalog,
+            ZoneInfo(landing.timezone),
+        )
         for user, landing in landed.items()
     }
 
@@ -353,7 +384,8 @@ def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None, polled: 
     """Of all the names that exports gave a row, those played last; ties go to the greatest in C (code point) order."""
     last_played_at: dict[Track, datetime] = {}
     for play in plays:  # too short ones too: they are landed, and they name their track
-        last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
+        if play.track.kind is Kind.TRACK:
+            last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
 
     catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {})
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
@@ -479,6 +511,7 @@ class Row(NamedTuple):
     """The raw `ts`, or the minute of account data."""
     elapsed_s: int | None = None
     context: Context | None = None
+    kind: Kind = Kind.TRACK
 
     @property
     def is_undated(self) -> bool:
@@ -530,14 +563,23 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
         for play in landing.plays
         if play.track.kind is Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
     ]
-    episodes = [
-        row_of(play, catalog, play.ms_played or 0)
+    not_music = [
+        other_row_of(play, play.ms_played)
         for play in landing.plays
-        if play.track.kind in (Kind.EPISODE, Kind.CHAPTER) and (play.ms_played or 0) >= min_play_ms and play.context
+        if play.track.kind is not Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
     ]
+    episodes = list(
+        {
+            (row.track, row.names, row.played_at, row.stopped_at, row.ms_played): row
+            for row in not_music
+            if row.kind in NAMED
+        }.values()
+    )
     raw_extended = distinct(row for row in told if row.context is not None)
     extended = one_stream_each(raw_extended)
-    account = not_replaced(distinct(row for row in told if row.context is None), raw_extended, episodes)
+    all_account = distinct(row for row in told if row.context is None)
+    account = not_replaced(all_account, raw_extended, episodes)
+    episode_events = conform_others(not_music, raw_extended, all_account, account)
     shown = estimated(shown_once(shown_plays(landing, catalog, min_play_ms)))
     pairs = matched(shown, extended, account)
 
@@ -558,12 +600,84 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
                 only_shown.append(Desired(event, 2, were))
             case row, _:
                 desired[row] = desired[row]._replace(were=desired[row].were + were)
-    return told_apart([*desired.values(), *only_shown])
+    return told_apart([*desired.values(), *only_shown])._replace(episode_events=episode_events)
+
+
+NAMED = (Kind.TRACK, Kind.EPISODE, Kind.CHAPTER)
+"""The kinds of content that say what was played. The others give way to them."""
+
+
+def conform_others(
+    others: Sequence[Row], music: Sequence[Row], account_music: Sequence[Row], untold_music: Sequence[Row]
+) -> set[EpisodeEvent]:
+    """The plays that are not music, from their rows and from those of music: of the extended history, of account data,
+    and those of account data that no row tells better."""
+    extended = distinct(row for row in others if row.context is not None)
+    account = distinct(row for row in others if row.context is None)
+
+    # Of one stream in two downloads, one may not name it.
+    told_by_name = {
+        (row.played_at, row.ms_played) for row in [*music, *extended] if row.kind in NAMED and row.context is not None
+    }
+    kept = [row for row in extended if row.kind in NAMED or (row.played_at, row.ms_played) not in told_by_name]
+
+    named_account = [row for row in account if row.kind in NAMED]
+    untold = not_replaced(named_account, [row for row in extended if row.kind in NAMED], ())
+
+    # What the extended history does not name, account data of the same minute and length may: "music stays music".
+    names: dict[tuple[datetime, int], int] = {}
+    for row in [*untold_music, *untold]:
+        names[row.played_at, row.ms_played] = names.get((row.played_at, row.ms_played), 0) + 1
+    named_by_account = []
+    for row in sorted(kept, key=lambda row: (list(Kind).index(row.kind), row.played_at, row.stopped_at, row.names)):
+        is_same_month = first_of_month(row.stopped_at, UTC) == first_of_month(row.played_at, UTC)
+        at = minute(row.stopped_at if is_same_month else row.played_at), row.ms_played
+        if row.kind not in NAMED and names.get(at):
+            names[at] -= 1
+            named_by_account.append(row)
+
+    # And the other way round: a placeholder of account data is whatever else has its minute and length.
+    told = {(minute(end), row.ms_played) for row in [*music, *extended] for end in (row.stopped_at, row.played_at)}
+    told |= {(row.played_at, row.ms_played) for row in [*account_music, *named_account]}
+    nameless = [row for row in account if row.kind not in NAMED and (row.played_at, row.ms_played) not in told]
+
+    streams = one_stream_each(row for row in kept if row not in named_by_account)
+    return {
+        EpisodeEvent(row.kind, other_key(row), row.names, row.played_at, row.ms_played, row.context)
+        for row in [*streams, *untold, *nameless]
+    }
+
+
+def other_key(row: Row) -> ContentKey:
+    return row.track  # type: ignore[return-value]
+
+
+def other_row_of(play: Play, ms_played: int) -> Row:
+    """A row that is not music. What has an id is known by it, whatever its name becomes; what has none, by its names.
+    An episode meets account data by its name and its show's, a chapter by its book's."""
+    track = play.track
+    content: Any = track.spotify_id or (track.kind, *(text and key(text) for text in track[1:4]))
+    song: Any = ("nameless", "extended" if play.context else "account")
+    if track.kind is Kind.EPISODE and track.name and track.artist:
+        song = (track.kind, key(track.name), key(track.artist))
+    elif track.kind is Kind.CHAPTER and track.album:
+        song = (track.kind, key(track.album))
+    return Row(
+        content,
+        song,
+        texts(track),
+        play.played_at,
+        ms_played,
+        play.stopped_at,
+        play.elapsed_s,
+        play.context,
+        track.kind,
+    )
 
 
 def row_of(play: Play, catalog: Catalog, ms_played: int) -> Row:
-    track = catalog.metadata.track_key(play.track) if play.track.kind is Kind.TRACK else ("", "")
-    song = catalog.song(track) if play.track.kind is Kind.TRACK else frozenset()
+    track = catalog.metadata.track_key(play.track)
+    song = catalog.song(track)
     return Row(track, song, texts(play.track), play.played_at, ms_played, play.stopped_at, play.elapsed_s, play.context)
 
 
@@ -585,11 +699,12 @@ def distinct(rows: Iterable[Row]) -> list[Row]:
     return list(best.values())
 
 
-def tells_more(row: Row) -> tuple[int, int, int, tuple[str, str, str]]:
+def tells_more(row: Row) -> tuple[int, int, int, int, tuple[str, str, str]]:
     """A start, and the earlier one, before none, and that before an undated play; then the fuller context."""
     start = 0 if row.elapsed_s is None else row.elapsed_s + 1 if row.elapsed_s >= 0 else -1
     context = row.context or Context(*[None] * 8)
-    return start, 8 - list(context).count(None), -int(fingerprint(context), 16), row.names
+    kind = list(Kind).index(row.kind)
+    return start, 8 - list(context).count(None), -int(fingerprint(context), 16), kind, row.names
 
 
 def fingerprint(context: Context) -> str:
@@ -679,7 +794,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if row.duration_ms is not None and row.duration_ms >= min_play_ms
     ]  # fmt: skip
     for play in landing.plays:
-        if play.ms_played is None:
+        if play.ms_played is None and play.track.kind is Kind.TRACK:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
             shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
@@ -821,16 +936,70 @@ def told_apart(desired: Iterable[Desired]) -> Conformed:
         last[event.track] = played_at
         events.append(event._replace(played_at=played_at))
         upgrades |= dict.fromkeys(were, (event.track, played_at))
-    return Conformed(events, upgrades)
+    return Conformed(events, upgrades, set())
+
+
+# ── Corrections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> Conformed:
+    """'A play, a stretch of time, a track, artist or album may be hidden from statistics': the events that are not."""
+    places: dict[EventKey, set[EventKey]] = {}
+    for was, event in conformed.upgrades.items():
+        places.setdefault(event, set()).add(was)
+    events = [
+        event
+        for event in conformed.events
+        if not any(hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections)
+    ]
+    return conformed._replace(events=events)
+
+
+def hides(correction: Correction, event: Event, were: Collection[EventKey], catalog: Catalog) -> bool:
+    """Whether a correction hides an event, which was at some other places while it was only shown."""
+    kind, what = correction
+    match kind:
+        case "HIDE_TRACK":
+            return event.track == track_meant(what, catalog)
+        case "HIDE_ARTIST":
+            artist = what.get("spotify_id") or catalog.metadata.artist_called(what["artist"])
+            return artist in catalog.credits(event.track)
+        case "HIDE_ALBUM":
+            return catalog.album(event.track) == album_meant(what, catalog)
+        case "HIDE_PERIOD":
+            ends = [datetime.fromisoformat(what[end]) if end in what else None for end in ("from", "until")]
+            return (ends[0] is None or ends[0] <= event.played_at) and (ends[1] is None or event.played_at < ends[1])
+        case "HIDE_PLAY":
+            track, at = track_meant(what, catalog), datetime.fromisoformat(what["played_at"])
+            apart = abs(event.played_at - at)
+            is_same_stream = what["ms_played"] == event.ms_played and catalog.song(event.track) == catalog.song(track)
+            overlaps = 2 * apart < timedelta(milliseconds=event.ms_played) or minute(event.played_at) == at
+            return (track, at) in ((event.track, event.played_at), *were) or (is_same_stream and overlaps)
+    raise ValueError(kind)
+
+
+def track_meant(what: Mapping[str, Any], catalog: Catalog) -> TrackKey:
+    if "spotify_id" in what:
+        return catalog.metadata.aliases.get(what["spotify_id"], str(what["spotify_id"]))
+    return catalog.metadata.track_key(Track(None, what["track"], what["artist"], None))
+
+
+def album_meant(what: Mapping[str, Any], catalog: Catalog) -> AlbumKey:
+    if "spotify_id" in what:
+        return str(what["spotify_id"])
+    artist = what.get("artist")
+    return catalog.metadata.album_called(what["album"], artist) or (key(what["album"]), artist and key(artist))
 
 
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 K = TypeVar("K")
+E = TypeVar("E", Event, EpisodeEvent)
 
 
-def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tables:
+def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
     """'Days, weeks (ISO, Monday), months and hours are in the USER's time zone'; what a month contributed is in UTC."""
+    events, others = conformed.events, conformed.episode_events
     return Tables(
         events={(event.track, event.played_at): event for event in events},
         track_months={
@@ -871,6 +1040,9 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
             lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
         ),
         context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
+        episode_events=others,
+        episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
+        episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),
     )
 
 
@@ -945,19 +1117,19 @@ def first_of_month(moment: datetime, zone: tzinfo) -> date:
     return moment.astimezone(zone).date().replace(day=1)
 
 
-def grouped(events: Iterable[Event], keys: Callable[[Event], Iterable[K]]) -> dict[K, list[Event]]:
-    groups: dict[K, list[Event]] = {}
+def grouped(events: Iterable[E], keys: Callable[[E], Iterable[K]]) -> dict[K, list[E]]:
+    groups: dict[K, list[E]] = {}
     for event in events:
         for group in keys(event):
             groups.setdefault(group, []).append(event)
     return groups
 
 
-def totals(events: Iterable[Event], keys: Callable[[Event], Iterable[K]]) -> dict[K, Totals]:
+def totals(events: Iterable[E], keys: Callable[[E], Iterable[K]]) -> dict[K, Totals]:
     return {group: total(plays) for group, plays in grouped(events, keys).items()}
 
 
-def total(events: Sequence[Event]) -> Totals:
+def total(events: Sequence[Event] | Sequence[EpisodeEvent]) -> Totals:
     """'play_count counts listening events', skips too."""
     return Totals(len(events), sum(event.ms_played for event in events))
 

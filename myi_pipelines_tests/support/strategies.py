@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
+from myi_pipelines.sources.exports import NOTHING, UNDATED, Context, Kind, Play, Track
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 
 ZONES = ("UTC", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "Europe/London", "America/New_York")
@@ -54,7 +54,8 @@ def described(play: Play) -> str:
 def renamed(track: Track, tag: str) -> Track:
     name = track.name and f"{tag} {track.name}"
     artist = track.artist and renamed_artist(track.artist, tag)
-    return Track(track.spotify_id and renamed_id(track.spotify_id, tag), name, artist, track.album)
+    spotify_id = track.spotify_id and renamed_id(track.spotify_id, tag)
+    return track._replace(spotify_id=spotify_id, name=name, artist=artist)
 
 
 def renamed_artist(artist: str, tag: str) -> str:
@@ -100,6 +101,24 @@ ACCOUNT_TRACKS = (
     Track(None, "Only Here", "Nobody Else", None),
     Track(None, "Song (feat. Guest)", "Artist", None),
     Track(None, "Song (Live)", "ARTIST", None),
+)
+# An episode that was renamed, a chapter without a title, a video, nothing, and local files with two names and with one.
+OTHERS = (
+    Track(spotify_id("x"), "Episode", "Show", None, Kind.EPISODE),
+    Track(spotify_id("x"), "Episode (Rerun)", "Show", None, Kind.EPISODE),
+    Track(spotify_id("y"), None, None, "Book", Kind.CHAPTER),
+    Track(None, None, None, None, Kind.VIDEO),
+    NOTHING,
+    Track(None, "Song", None, None, Kind.UNIDENTIFIED),
+    Track(None, "Song", "Artist", "Mixtape"),
+)
+# The third as older account data lists episodes: as music.
+ACCOUNT_OTHERS = (
+    Track(None, "Episode", "Show", None, Kind.EPISODE),
+    Track(None, "EPISODE", "show", None, Kind.EPISODE),
+    Track(None, "Episode", "Show", None),
+    Track(None, None, "Author", "Book", Kind.CHAPTER),
+    NOTHING,
 )
 POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 
@@ -186,21 +205,23 @@ def wide_scenes(draw: st.DrawFn) -> Scene:
             st.integers(30_000, 400_000),
             st.just(7_200_000),
         ),
-        tracks=TRACKS,
-        account_tracks=ACCOUNT_TRACKS,
+        tracks=TRACKS + OTHERS,
+        account_tracks=ACCOUNT_TRACKS + ACCOUNT_OTHERS,
         polled_ids=POLLED_IDS,
     )
 
 
 @st.composite
 def narrow_scenes(draw: st.DrawFn) -> Scene:
-    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's."""
+    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's.
+    In some of them, episodes and what has no name are played, too."""
+    others, account_others = draw(st.sampled_from((((), ()), (OTHERS, ACCOUNT_OTHERS))))
     return Scene(
         instants=(draw(st.sampled_from([instant for instant in INSTANTS if instant.day == 1 and instant.hour == 0])),),
         seconds_around=st.builds(add, st.sampled_from((0, 0, 0, -60, 60, 300)), st.integers(-9, 9)),
         lengths=st.sampled_from((5_000, 6_000, 60_000, 300_000)),
-        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists")),
-        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2]),
+        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists"), *others),
+        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2], *account_others),
         polled_ids=POLLED_IDS[:2],
     )
 
@@ -282,8 +303,13 @@ def account_plays(draw: st.DrawFn, scene: Scene, extended: Sequence[Play]) -> li
             name = draw(st.sampled_from((play.track.name, play.track.name.upper())))
             ended = minute(draw(st.sampled_from((play.stopped_at, play.played_at))))
             plays.append(Play(Track(None, name, play.track.artist, None), ACCOUNT, ended, ended, play.ms_played))
-            if draw(st.booleans()):  # named otherwise when it was downloaded
-                plays[-1] = plays[-1]._replace(track=draw(st.sampled_from(scene.account_tracks)))
+        else:
+            ended = minute(play.stopped_at)
+            plays.append(Play(NOTHING, ACCOUNT, ended, ended, play.ms_played))
+        if draw(st.booleans()):  # named otherwise when it was downloaded
+            plays.append(plays[-1]._replace(track=draw(st.sampled_from(scene.account_tracks))))
+            if draw(st.booleans()):
+                del plays[-2]
     for _ in range(draw(st.integers(0, 4))):
         ended = minute(draw(scene.moments()))
         plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, draw(scene.lengths)))
@@ -328,7 +354,7 @@ def durations(ms_played: int) -> st.SearchStrategy[int | None]:
 def listeners(draw: st.DrawFn, scene: Scene) -> Listener:
     extended = draw(extended_plays(scene))
     account = draw(account_plays(scene, extended))
-    polled = draw(polled_rows(scene, [*extended, *account]))
+    polled = draw(polled_rows(scene, [play for play in (*extended, *account) if play.track.kind is Kind.TRACK]))
     some_time_ago = scene.instants[0] - timedelta(days=2)
     named = Play(scene.tracks[0], CONTEXT, some_time_ago, some_time_ago, 0)
     uploads = draw(st.sampled_from(([], [[named]])))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from myi_pipelines.sources.exports import Batch, Context, Play
+from myi_pipelines.sources.exports import Batch, Context, Kind, Play
 from myi_pipelines.warehouse import (
     binary_copy,
     catalog,
@@ -31,6 +31,7 @@ from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
     AlbumKey,
     BucketStats,
+    EpisodeEvent,
     Event,
     EventKey,
     Polled,
@@ -217,6 +218,21 @@ class Warehouse(NamedTuple):
                 for hour, *counts in self._of(user_id, "hour, play_count, total_ms", "user_hour_stats")
             },
             totals=Totals(*totals),
+            episode_events=self._episode_events(user_id, contexts),
+            episode_bucket_stats={
+                (Kind(kind), (bucket_type, bucket_date)): Totals(*counts)
+                for kind, bucket_type, bucket_date, *counts in self._of(
+                    user_id,
+                    "kind::text, bucket_type::text, bucket_date, play_count, total_ms",
+                    "user_episode_bucket_stats",
+                )
+            },
+            episode_hour_stats={
+                (Kind(kind), hour): Totals(*counts)
+                for kind, hour, *counts in self._of(
+                    user_id, "kind::text, hour, play_count, total_ms", "user_episode_hour_stats"
+                )
+            },
             album_stats=self._album_stats(user_id),
             weekday_hour_months=self._totals(user_id, "user_weekday_hour_months", "month", "weekday", "hour"),
             weekday_hour_stats=self._totals(user_id, "user_weekday_hour_stats", "weekday", "hour"),
@@ -247,6 +263,25 @@ class Warehouse(NamedTuple):
             (albums | {0: None})[album_id]: TrackStats(*counts)
             for album_id, *counts in self._of(user_id, columns, "user_album_stats")
         }
+
+    def _episode_events(self, user_id: int, contexts: Mapping[int, Context]) -> set[EpisodeEvent]:
+        rows = self.conn.execute(
+            "SELECT event.kind::text, e.kind::text, e.spotify_id, e.track_name, e.artist_name, e.album_name,"
+            " played_at, ms_played, context_id"
+            " FROM episode_events AS event JOIN export_tracks AS e ON e.id = export_track_id WHERE user_id = %s",
+            [user_id],
+        ).fetchall()
+        found = {
+            EpisodeEvent(
+                Kind(kind),
+                spotify_id or (Kind(of_names), *(name and key(name) for name in names)),
+                (names[0] or "", names[1] or "", names[2] or ""),
+                *(played_at, ms_played, contexts.get(context_id)),
+            )
+            for kind, of_names, spotify_id, *names, played_at, ms_played, context_id in rows
+        }
+        assert len(found) == len(rows)
+        return found
 
     def _year_top_tracks(self, user_id: int, tracks: Mapping[int, TrackKey]) -> dict[int, TopTracks]:
         years: dict[int, dict[TrackKey, Totals]] = {}
@@ -282,6 +317,7 @@ class Warehouse(NamedTuple):
         """Every row of the user in every derived table, ids and times of creation too."""
         tables = (
             "listening_events",
+            "episode_events",
             "user_track_months",
             "user_hour_months",
             "user_track_stats",

@@ -1,6 +1,6 @@
 -- One row: which sources have plays in or around the user-month, whether two rows of the extended history may be one
--- play, whether the catalog has yet to take in a track of them, whether any of the user's months are archived, and
--- whether the user-month has plays that are not music.
+-- play, whether the catalog has yet to take in a track of them, whether any of the user's months are archived, whether
+-- the user-month has plays that are not music, and whether corrections hide plays of the user.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_account_data,
@@ -30,4 +30,5 @@ SELECT EXISTS (SELECT FROM imported_plays
                       AND p.export_track_id IN (SELECT id FROM export_tracks WHERE kind <> 'TRACK')))
        OR EXISTS (SELECT FROM episode_events
                   WHERE user_id = %(user_id)s
-                    AND played_at >= %(starts_at)s AND played_at < %(ends_at)s) AS has_episodes
+                    AND played_at >= %(starts_at)s AND played_at < %(ends_at)s) AS has_episodes,
+       has_hidden_plays(%(user_id)s) AS has_hidden_plays

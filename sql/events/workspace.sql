@@ -82,3 +82,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS placed_events (
     stream_no    integer,
     shown_no     integer
 );
+
+-- One row per event that the user-month would have if corrections did not hide it.
+CREATE TEMPORARY TABLE IF NOT EXISTS hidden_events (
+    track_id  bigint NOT NULL,
+    ms_played integer NOT NULL
+);

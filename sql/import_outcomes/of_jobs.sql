@@ -20,6 +20,13 @@ SELECT landed.job_id,
             WHEN landed.kind <> 'TRACK' THEN lower(landed.kind::text)
             WHEN events.created_at < landed.created_at THEN 'known_less_exactly'
             WHEN events.created_at IS NOT NULL THEN 'added'
+            WHEN landed.track_id IN (SELECT track_id FROM hidden_tracks WHERE user_id = ANY (%(user_ids)s))
+                 OR EXISTS (SELECT FROM hidden_periods AS hidden
+                            WHERE hidden.user_id = landed.user_id
+                              AND landed.played_at >= hidden.starts_at AND landed.played_at < hidden.ends_at)
+                 OR EXISTS (SELECT FROM hidden_plays AS hidden
+                            WHERE hidden.user_id = landed.user_id AND hidden.track_id = landed.track_id
+                              AND hidden.played_at = landed.played_at) THEN 'hidden'
             WHEN landed.context_id IS NULL THEN 'told_better'
             ELSE 'same_play'
        END AS outcome,

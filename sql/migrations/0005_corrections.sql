@@ -25,3 +25,140 @@ COMMENT ON COLUMN corrections.kind IS 'what the correction does';
 COMMENT ON COLUMN corrections.what IS
     'to what: Spotify ids or names, instants (ISO 8601, UTC) or the import job; no other surrogate key';
 COMMENT ON COLUMN corrections.created_at IS 'when the user made it';
+
+
+-- What corrections hide is derived like everything else: events are landing without it. These views say what each
+-- correction means in the catalog of now, whatever is merged, relinked or credited later.
+CREATE VIEW hidden_tracks AS
+SELECT c.user_id, c.id AS correction_id, t.id AS track_id
+FROM corrections AS c
+JOIN tracks AS t ON t.spotify_id = c.what ->> 'spotify_id'
+WHERE c.kind = 'HIDE_TRACK'
+UNION ALL
+SELECT c.user_id, c.id, alias.track_id
+FROM corrections AS c
+JOIN track_aliases AS alias ON alias.spotify_id = c.what ->> 'spotify_id'
+WHERE c.kind = 'HIDE_TRACK'
+UNION ALL
+SELECT DISTINCT c.user_id, c.id, link.track_id
+FROM corrections AS c
+JOIN export_tracks AS e ON e.spotify_id IS NULL AND e.track_key = name_key(c.what ->> 'track')
+                       AND e.artist_key = name_key(c.what ->> 'artist')
+JOIN export_track_links AS link ON link.export_track_id = e.id
+WHERE c.kind = 'HIDE_TRACK'
+UNION ALL
+SELECT c.user_id, c.id, credit.track_id
+FROM corrections AS c
+JOIN artists AS a ON a.spotify_id = c.what ->> 'spotify_id'
+JOIN track_artists AS credit ON credit.artist_id = a.id
+WHERE c.kind = 'HIDE_ARTIST'
+UNION ALL
+SELECT c.user_id, c.id, credit.track_id
+FROM corrections AS c
+JOIN artists AS a ON a.name_key = name_key(c.what ->> 'artist') AND a.is_canonical_for_name
+JOIN track_artists AS credit ON credit.artist_id = a.id
+WHERE c.kind = 'HIDE_ARTIST'
+UNION ALL
+SELECT c.user_id, c.id, t.id
+FROM corrections AS c
+JOIN albums AS a ON a.spotify_id = c.what ->> 'spotify_id'
+JOIN tracks AS t ON t.album_id = a.id
+WHERE c.kind = 'HIDE_ALBUM'
+UNION ALL
+SELECT c.user_id, c.id, t.id
+FROM corrections AS c
+JOIN albums AS a ON a.name_key = name_key(c.what ->> 'album') AND a.is_canonical_for_name
+                AND a.artist_key IS NOT DISTINCT FROM name_key(c.what ->> 'artist')
+JOIN tracks AS t ON t.album_id = a.id
+WHERE c.kind = 'HIDE_ALBUM';
+COMMENT ON VIEW hidden_tracks IS 'One row per track and correction that hides it, as the catalog is now.';
+COMMENT ON COLUMN hidden_tracks.user_id IS 'users.id';
+COMMENT ON COLUMN hidden_tracks.correction_id IS 'corrections.id';
+COMMENT ON COLUMN hidden_tracks.track_id IS 'tracks.id';
+
+CREATE VIEW hidden_plays AS
+SELECT c.user_id, c.id AS correction_id, track.id AS track_id, (c.what ->> 'played_at')::timestamptz AS played_at,
+       (c.what ->> 'ms_played')::integer AS ms_played
+FROM corrections AS c
+CROSS JOIN LATERAL (
+    SELECT t.id FROM tracks AS t WHERE t.spotify_id = c.what ->> 'spotify_id'
+    UNION
+    SELECT alias.track_id FROM track_aliases AS alias WHERE alias.spotify_id = c.what ->> 'spotify_id'
+    UNION
+    SELECT link.track_id
+    FROM export_tracks AS e
+    JOIN export_track_links AS link ON link.export_track_id = e.id
+    WHERE e.spotify_id IS NULL AND e.track_key = name_key(c.what ->> 'track')
+      AND e.artist_key = name_key(c.what ->> 'artist')
+) AS track
+WHERE c.kind = 'HIDE_PLAY';
+COMMENT ON VIEW hidden_plays IS 'One row per play that a correction hides, as the catalog is now.';
+COMMENT ON COLUMN hidden_plays.user_id IS 'users.id';
+COMMENT ON COLUMN hidden_plays.correction_id IS 'corrections.id';
+COMMENT ON COLUMN hidden_plays.track_id IS 'tracks.id';
+COMMENT ON COLUMN hidden_plays.played_at IS
+    'end of the play as it was when it was hidden; a better source may place it elsewhere';
+COMMENT ON COLUMN hidden_plays.ms_played IS 'milliseconds heard, as they were when it was hidden';
+
+CREATE VIEW hidden_periods AS
+SELECT c.user_id, c.id AS correction_id,
+       coalesce((c.what ->> 'from')::timestamptz, '-infinity') AS starts_at,
+       coalesce((c.what ->> 'until')::timestamptz, 'infinity') AS ends_at
+FROM corrections AS c
+WHERE c.kind = 'HIDE_PERIOD';
+COMMENT ON VIEW hidden_periods IS 'One row per period that a correction hides: plays that end in it do not count.';
+COMMENT ON COLUMN hidden_periods.user_id IS 'users.id';
+COMMENT ON COLUMN hidden_periods.correction_id IS 'corrections.id';
+COMMENT ON COLUMN hidden_periods.starts_at IS 'first instant of the period';
+COMMENT ON COLUMN hidden_periods.ends_at IS 'first instant after the period';
+
+CREATE TABLE hidden_track_months (
+    user_id    bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    track_id   bigint NOT NULL,
+    total_ms   bigint NOT NULL CHECK (total_ms > 0),
+    play_count integer NOT NULL CHECK (play_count > 0),
+    month      date NOT NULL CHECK (extract(day FROM month) = 1),
+    PRIMARY KEY (user_id, month, track_id)
+);
+COMMENT ON TABLE hidden_track_months IS
+    'One row per user, UTC month and track with plays that would count if they were not hidden.';
+COMMENT ON COLUMN hidden_track_months.user_id IS 'users.id';
+COMMENT ON COLUMN hidden_track_months.track_id IS 'tracks.id';
+COMMENT ON COLUMN hidden_track_months.total_ms IS 'milliseconds of the hidden plays';
+COMMENT ON COLUMN hidden_track_months.play_count IS 'number of hidden plays';
+COMMENT ON COLUMN hidden_track_months.month IS 'first day of the UTC month';
+
+-- Events of such a user are derived by the general path, which is the only one that leaves hidden plays out.
+CREATE FUNCTION has_hidden_plays(of_user bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM corrections
+                   WHERE user_id = of_user
+                     AND kind IN ('HIDE_TRACK', 'HIDE_SONG', 'HIDE_ARTIST', 'HIDE_ALBUM', 'HIDE_PLAY', 'HIDE_PERIOD'))
+        OR EXISTS (SELECT FROM hidden_track_months WHERE user_id = of_user);
+COMMENT ON FUNCTION has_hidden_plays IS
+    'Whether plays of a user are hidden, or were until their user-months are derived again.';
+
+-- Names of users: one listener for all spellings of a name ------------------------------------------------------------
+
+-- Upper and then lower case, which is nearly case folding: σ and ς, and s and ſ, are one letter.
+CREATE FUNCTION user_name_key(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN normalize(lower(upper(regexp_replace(
+        normalize(name) COLLATE pg_c_utf8, '^\s+|\s+$', '', 'g'))));
+COMMENT ON FUNCTION user_name_key IS
+    'Key of a user''s name: equal for names that differ in Unicode form, outer white space or letter case only.';
+
+-- A warehouse may have such users from before. They stay apart, each under the very name, until they are merged.
+ALTER TABLE users ADD COLUMN shares_name boolean NOT NULL DEFAULT false,
+    ADD COLUMN former_names text[] NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN users.shares_name IS
+    'an older user has the same name in another spelling, so that only the very name means this one';
+COMMENT ON COLUMN users.former_names IS
+    'names before `myi rename-user`, and those of users who were merged into this one';
+
+UPDATE users AS twin
+SET shares_name = true
+WHERE EXISTS (SELECT FROM users AS older
+              WHERE user_name_key(older.name) = user_name_key(twin.name) AND older.id < twin.id);
+
+CREATE UNIQUE INDEX users_folded_name ON users (user_name_key(name)) WHERE NOT shares_name;

@@ -7,6 +7,7 @@ the results and decide nothing. Reads no server: that is ``health_snapshot``'s p
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -92,6 +93,8 @@ def _evaluate_warehouse(snapshot: HealthSnapshot) -> Iterator[CheckResult]:
     yield evaluate_user_months(warehouse.invalidated, snapshot.at)
     yield evaluate_imports(warehouse)
     yield evaluate_partitions(warehouse.partitions)
+    if warehouse.shared_names:
+        yield evaluate_shared_names(warehouse.shared_names)
     yield evaluate_database(warehouse.summary)
 
 
@@ -239,6 +242,16 @@ def evaluate_metadata(plays: Coverage, *, is_linked: bool) -> CheckResult:
     is_low = is_linked and plays.share < METADATA_COVERAGE
     text = f"the track's metadata is known of {plays.share:.0%} of {plays.known:,} plays"
     return CheckResult("metadata", Level.WARNING if is_low else Level.OK, text)
+
+
+def evaluate_shared_names(shared_names: Sequence[tuple[str, str]]) -> CheckResult:
+    """Whether two users have one name in different spellings, as version 0.1 allowed."""
+    if not shared_names:
+        return CheckResult("names", Level.OK, "every listener has a name of their own")
+    pairs = ", ".join(f"{name!r} and {same_as!r}" for name, same_as in shared_names)
+    name, same_as = shared_names[0]
+    merge = shlex.join(["myi", "merge-users", name, same_as])
+    return CheckResult("names", Level.WARNING, f"one name in two spellings: {pairs}; `{merge}` makes one listener")
 
 
 def evaluate_database(summary: Summary) -> CheckResult:

@@ -19,7 +19,7 @@ from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, p
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.text import one_line
-from myi_pipelines.warehouse import polls, reporting, spotify_accounts
+from myi_pipelines.warehouse import polls, reporting, spotify_accounts, users
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, existing_months, months_between, next_month
@@ -79,6 +79,8 @@ class WarehouseHealth(NamedTuple):
     partitions: PartitionHealth
     import_jobs: dict[str, int]
     """By status."""
+    shared_names: list[tuple[str, str]]
+    """Users with the same name but for Unicode form, white space or letter case, each with the oldest of them."""
 
 
 class DaemonPart(NamedTuple):
@@ -179,8 +181,9 @@ def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
                 polls=polls.poll_states(conn),
                 partitions=read_partitions(conn, now),
                 import_jobs=dict(conn.execute(statement("health_snapshot/import_jobs")).fetchall()),
+                shared_names=users.shared_names(conn),
             )
-    except psycopg.errors.UndefinedTable:
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction):
         return "the warehouse's tables are not there or of an older version; run `myi migrate`"
     except psycopg.Error as error:
         return _line(error)

@@ -19,6 +19,7 @@ from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import POLLED_PLAYS, ensure_months, months_between
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser, linked_users
+from myi_pipelines.warehouse.users import find_user
 
 if TYPE_CHECKING:
     from myi_pipelines.ingest.spotify.polling import Polled
@@ -90,6 +91,7 @@ def chosen_users(conn: Connection, names: Sequence[str]) -> list[LinkedUser] | N
     """The users of these names; None for those who are due. Raises ``dagster.Failure`` for one without an account."""
     if not names:
         return None
+    names = [user.name if (user := find_user(conn, name)) else name for name in names]
     linked = {user.name: user for user in linked_users(conn)}
     if not_exports := [name for name in names if name not in linked]:
         known = f"linked: {', '.join(linked)}" if linked else "no user is"

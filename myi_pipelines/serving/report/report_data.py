@@ -27,7 +27,7 @@ from myi_pipelines.serving.dashboards import (
 )
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.users import user_named
+from myi_pipelines.warehouse.users import known_user
 
 TOP = 10
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -153,7 +153,7 @@ def load_report(
     try:
         with conn.transaction():
             if user is not None:
-                known = user_named(conn, user), user
+                known = known_user(conn, user)
                 return Report((_user_report(conn, known, year, by_recording=by_recording),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
             found = (_user_report(conn, known, year, by_recording=by_recording) for known in everyone)

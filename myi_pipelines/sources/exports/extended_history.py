@@ -168,11 +168,7 @@ class ExtendedReader:
         name = row.master_metadata_track_name
         artist = row.master_metadata_album_artist_name
         album = row.master_metadata_album_album_name
-        if (
-            not is_clean(name, NAME_LIMIT)
-            or not is_clean(artist, NAME_LIMIT)
-            or not is_clean(album, NAME_LIMIT)
-        ):
+        if not is_clean(name, NAME_LIMIT) or not is_clean(artist, NAME_LIMIT) or not is_clean(album, NAME_LIMIT):
             return None
         known = name, artist, album, Track(uri[1], name or None, artist or None, album or None)
         self._tracks[uri[0]] = known

@@ -70,6 +70,7 @@ def test_an_import_ends_with_its_summary_and_shows_in_dagster(
     assert shown["added"].startswith("54 ")
     assert shown["rejected"] == "6 too_short 6"
     assert shown["months"].startswith("3 ")
+    assert "note: " not in done.stdout
     assert "Traceback" not in done.stderr
     assert "DEBUG" not in done.stderr + done.stdout
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
@@ -130,8 +131,9 @@ def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: 
     done = myi("my_data", "--user", "anna")
     assert done.returncode == 0, done.stderr
     assert figures(done.stdout)["files"] == "1 2 others passed over"
-    notes = [line for line in done.stdout.splitlines() if line.startswith("note: my_data: ")]
-    assert notes == [
+    assert [line for line in done.stdout.splitlines() if line.startswith("note: ")] == [
+        "note: days and hours of anna are counted in UTC; "
+        "`myi settings anna --timezone Europe/Berlin`, for example, changes that",
         "note: my_data: still being downloaded, so not read: later.zip.crdownload",
         "note: my_data: passed over 2 files that hold no listening history: UserAddress.json, Userdata.json",
     ]

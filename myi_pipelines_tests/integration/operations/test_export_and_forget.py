@@ -217,6 +217,17 @@ def test_forgetting_that_was_interrupted_is_finished_by_the_next(
     assert set(personal_data.count_rows(warehouse.conn, anna).values()) == {0}
 
 
+def test_folders_in_all_spellings_of_the_name_are_removed(
+    warehouse: Warehouse, settings: Settings, store: Store
+) -> None:
+    warehouse.user("anna", "UTC")
+    for name in ("Anna", "ANNA ", "annabel"):
+        (settings.uploads / name).mkdir(parents=True)
+        (settings.uploads / name / "history.zip").write_bytes(b"x")
+    assert forget(warehouse, settings, store).before.uploads == 2
+    assert [folder.name for folder in settings.uploads.iterdir()] == ["annabel"]
+
+
 def test_of_an_uploads_folder_that_is_a_link_only_the_link_is_removed(
     warehouse: Warehouse, settings: Settings, store: Store, tmp_path: Path
 ) -> None:

@@ -160,6 +160,18 @@ def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, c
     assert results(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
 
 
+def test_listeners_from_before_who_share_a_name_show_with_what_to_do(
+    settings: Settings, conn: psycopg.Connection
+) -> None:
+    assert "names" not in results(settings)
+    conn.execute("INSERT INTO users (name, shares_name) VALUES ('ZOË', false), ('zoë ', true)")
+    assert results(settings)["names"] == CheckResult(
+        "names",
+        Level.WARNING,
+        "one name in two spellings: 'zoë ' and 'ZOË'; `myi merge-users 'zoë ' 'ZOË'` makes one listener",
+    )
+
+
 def test_a_missing_month_ahead_shows(settings: Settings, conn: psycopg.Connection) -> None:
     make_ahead(conn)
     last = LISTENING_EVENTS.partition(months_to_have(datetime.now(UTC))[-1])

@@ -193,6 +193,22 @@ def test_new_files_wait_for_the_run_under_way(daemon: Daemon, harness: Harness, 
     assert other.tags["myi/user"] == "ben"
 
 
+def test_folders_in_several_spellings_of_a_name_are_one_listener_s_and_have_their_turns(
+    daemon: Daemon, harness: Harness, conn: Connection
+) -> None:
+    for number, folder in enumerate(("ZOË", "Zoë", "Zoe\u0308", "zoë ")):
+        harness.drop(folder, f"{number}.json", export(30, salt=str(number)))
+    for _ in range(4):
+        [request] = daemon.uploads()
+        assert request.tags["myi/user"] == "ZOË"
+        result = daemon.launch(request)
+        assert result is not None
+        assert result.success, why(result)
+    assert reason(daemon.tick(uploads_sensor)).startswith("Nothing waits.")
+    assert conn.execute("SELECT name FROM users").fetchall() == [("ZOË",)]
+    assert count(conn, "SELECT count(*) FROM import_jobs WHERE status = 'COMPLETED'") == 4
+
+
 @pytest.mark.parametrize("status", [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
 def test_files_whose_run_died_are_taken_up_again_a_few_times(
     daemon: Daemon,

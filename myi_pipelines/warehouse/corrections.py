@@ -1,0 +1,143 @@
+"""Corrections by the user: what of the landed plays shall not count.
+
+A correction is data, landed like plays. It names what it means by natural keys, and the catalog of the moment says
+which tracks these are (the views ``hidden_tracks``, ``hidden_plays`` and ``hidden_periods``). Hidden plays are left out
+of the events after the plays of all sources have been matched, so hiding one never brings back another telling of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from myi_pipelines.errors import InputError
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, ensure_partitions_visible
+from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
+
+
+class UnknownCorrection(InputError, LookupError):
+    """There is no correction with the number."""
+
+
+class Kind(StrEnum):
+    """What a correction does. More kinds are in the database's type; these are the ones that hide plays."""
+
+    HIDE_TRACK = "HIDE_TRACK"
+    HIDE_ARTIST = "HIDE_ARTIST"
+    HIDE_ALBUM = "HIDE_ALBUM"
+    HIDE_PLAY = "HIDE_PLAY"
+    HIDE_PERIOD = "HIDE_PERIOD"
+
+
+class Correction(NamedTuple):
+    """One correction, as ``myi corrections`` lists it."""
+
+    id: int
+    user: str
+    kind: str
+    what: Mapping[str, Any]
+    created_at: datetime
+    names: str | None
+    """Of the track, artist or album; None for a period."""
+    timezone: str
+    """The user's."""
+    play_count: int | None
+    """Plays that it hides, of what is derived now; None where it names no tracks."""
+
+
+class Corrected(NamedTuple):
+    """A correction that was made or taken back."""
+
+    id: int
+    user_id: int
+    is_new: bool
+    """False: the user had made it before, and nothing changed."""
+    user_months: int
+    """User-months that were invalidated."""
+
+
+def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Corrected:
+    """Make a correction, and invalidate the user-months that it reaches in the same transaction.
+
+    ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a play also
+    ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing.
+    """
+    with conn.transaction():
+        _lock(conn, [user_id])
+        row = conn.execute(
+            statement("corrections/add"), {"user_id": user_id, "kind": kind, "what": Jsonb(dict(what))}
+        ).fetchone()
+        if row is None:
+            same = "SELECT id FROM corrections WHERE user_id = %s AND kind = %s AND what = %s"
+            return Corrected(int(fetch_scalar(conn, same, [user_id, kind, Jsonb(dict(what))])), user_id, False, 0)
+        return Corrected(row[0], user_id, True, _invalidate(conn, user_id, row[0]))
+
+
+def take_back(conn: Connection, correction_ids: Collection[int]) -> list[Corrected]:
+    """Take corrections back, and invalidate the user-months that they reach in the same transaction.
+
+    Raises UnknownCorrection for a number that no correction has; then none is taken back.
+    """
+    with conn.transaction():
+        owners: dict[int, int] = dict(_owners(conn, correction_ids))
+        _lock(conn, sorted(set(owners.values())))
+        owners = dict(_owners(conn, correction_ids))  # as they are now that no other session changes them
+        if missing := sorted(set(correction_ids) - set(owners)):
+            raise UnknownCorrection(f"no correction has the number {missing[0]}; `myi corrections` lists them")
+        taken_back = []
+        for correction_id, user_id in sorted(owners.items()):
+            user_months = _invalidate(conn, user_id, correction_id)
+            conn.execute("DELETE FROM corrections WHERE user_id = %s AND id = %s", [user_id, correction_id])
+            taken_back.append(Corrected(correction_id, user_id, True, user_months))
+        return taken_back
+
+
+def list_corrections(conn: Connection, user_id: int | None = None) -> list[Correction]:
+    """The corrections of one user or of all, the oldest first."""
+    with conn.cursor(row_factory=class_row(Correction)) as cursor:
+        return cursor.execute(statement("corrections/list"), {"user_id": user_id}).fetchall()
+
+
+# ── Deriving ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hide_events(conn: Connection, bounds: Mapping[str, Any]) -> None:
+    """Take hidden events out of ``desired_events``; they are in ``hidden_events`` then."""
+    conn.execute("TRUNCATE hidden_events")
+    conn.execute(statement("corrections/hide"), bounds)
+
+
+def record_hidden_plays(conn: Connection, user_month: UserMonth) -> None:
+    """Record how many plays of which tracks are hidden in a user-month: taking a correction back finds them by that."""
+    conn.execute(statement("corrections/record_hidden"), {"user_id": user_month.user_id, "month": user_month.month})
+
+
+def _owners(conn: Connection, correction_ids: Collection[int]) -> list[tuple[int, int]]:
+    rows = conn.execute("SELECT id, user_id FROM corrections WHERE id = ANY (%s)", [list(correction_ids)])
+    return [(correction_id, user_id) for correction_id, user_id in rows]
+
+
+def _lock(conn: Connection, user_ids: Sequence[int]) -> None:
+    """Keep the catalog as it is, which says what a correction means, and other writers of the users away."""
+    acquire(
+        conn,
+        shared(Lock.CATALOG),
+        shared(Lock.ARCHIVE),
+        *(exclusive(Lock.USER, user_id) for user_id in user_ids),
+    )
+
+
+def _invalidate(conn: Connection, user_id: int, correction_id: int) -> int:
+    ensure_partitions_visible(conn, USER_TRACK_MONTHS)
+    return conn.execute(
+        statement("corrections/invalidate"),
+        {"user_id": user_id, "correction_id": correction_id, "match_window": MATCH_WINDOW},
+    ).rowcount

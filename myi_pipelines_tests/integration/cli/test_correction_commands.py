@@ -1,0 +1,127 @@
+"""``myi hide``, ``unhide`` and ``corrections``, as a person at a terminal meets them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines_tests.support.cli_fixtures import Myi
+from myi_pipelines_tests.support.strategies import CONTEXT, spotify_id
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+
+pytestmark = pytest.mark.slow
+
+NOON = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
+SINGLE = Track(spotify_id("a"), "Song", "Artist", "Single")
+ALBUM = Track(spotify_id("b"), "Song", "Artist", "Album")
+OTHER = Track(spotify_id("c"), "Other", "Somebody", "Album")
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> Iterator[Warehouse]:
+    """Anna played one song on two releases, and another one."""
+    with open_warehouse(database_url) as opened:
+        anna = opened.user("anna", "Europe/Berlin")
+        moments = [NOON + timedelta(minutes=5 * number) for number in range(4)]
+        tracks = [SINGLE, ALBUM, OTHER, SINGLE]
+        opened.land(anna, [Play(track, CONTEXT, at, at, 200_000) for track, at in zip(tracks, moments, strict=True)])
+        opened.settle([anna])
+        yield opened
+
+
+def plays(warehouse: Warehouse) -> int:
+    [(count,)] = warehouse.conn.execute("SELECT total_play_count FROM users WHERE name = 'anna'").fetchall()
+    return int(count)
+
+
+def test_an_artist_is_hidden_listed_and_shown_again(myi: Myi, warehouse: Warehouse) -> None:
+    assert "no correction yet" in myi("corrections").stderr
+    hidden = myi("hide", "artist", "ARTIST", "--user", "Anna")
+    assert hidden.stdout.startswith("Artist is hidden: 3 plays less; `myi unhide ")
+    assert plays(warehouse) == 1
+    number = hidden.stdout.rsplit("myi unhide ", 1)[1].split("`")[0]
+    assert myi("hide", "artist", "artist", "--user", "anna").stdout == (
+        f"Artist is hidden already: correction {number}\n"
+    )
+    [_, line] = myi("corrections", "--user", "anna").stdout.splitlines()
+    assert line.split()[:4] == [number, "anna", "artist", "Artist"]
+    assert line.split()[-1] == "3"
+    assert myi("unhide", number).stdout == "1 correction taken back: 3 plays more\n"
+    assert plays(warehouse) == 4
+    gone = myi("unhide", number)
+    assert (gone.exit_code, gone.stderr) == (
+        1,
+        f"myi: no correction has the number {number}; `myi corrections` lists them\n",
+    )
+
+
+def test_an_ambiguous_name_lists_what_it_may_mean_and_changes_nothing(myi: Myi, warehouse: Warehouse) -> None:
+    asked = myi("hide", "track", "song", "--user", "anna")
+    assert asked.exit_code == 2
+    first, *candidates = asked.stderr.splitlines()
+    assert first.startswith("myi: several tracks have this name")
+    assert [line.split("  ") for line in candidates] == [
+        [SINGLE.spotify_id, "Song – Artist", "2"],
+        [ALBUM.spotify_id, "Song – Artist", "1"],
+    ]
+    assert plays(warehouse) == 4
+    chosen = myi("hide", "track", f"https://open.spotify.com/track/{ALBUM.spotify_id}?si=1", "--user", "anna")
+    assert chosen.stdout.startswith("Song – Artist is hidden: 1 play less")
+    assert plays(warehouse) == 3
+
+
+def test_an_album_is_hidden(myi: Myi, warehouse: Warehouse) -> None:
+    assert myi("hide", "album", "album", "--user", "anna").exit_code == 2
+    assert myi("hide", "album", "album", "--artist", "artist", "--user", "anna").exit_code == 0
+    assert plays(warehouse) == 3
+
+
+def test_a_play_is_hidden_by_the_listener_s_clock(myi: Myi, warehouse: Warehouse) -> None:
+    at = NOON + timedelta(seconds=20)
+    [(anna,)] = warehouse.conn.execute("SELECT id FROM users WHERE name = 'anna'").fetchall()
+    warehouse.land(anna, [Play(OTHER, CONTEXT, at, at, 9_000)])
+    warehouse.settle([anna])
+    asked = myi("hide", "play", "--at", "2024-05-01 14:00", "--user", "anna")
+    assert asked.exit_code == 2
+    assert [line.split("  ")[1:] for line in asked.stderr.splitlines()[1:]] == [
+        ["Song – Artist", "200 s"],
+        ["Other – Somebody", "9 s"],
+    ]
+    assert myi("hide", "play", "song", "--at", "2024-05-01 14:00", "--user", "anna").exit_code == 0
+    [_, line] = myi("corrections").stdout.splitlines()
+    assert "play Song – Artist at 2024-05-01 14:00:00" in line
+    assert plays(warehouse) == 4
+    missed = myi("hide", "play", "--at", "2024-05-02 14:00", "--user", "anna")
+    assert (missed.exit_code, missed.stderr) == (1, "myi: no play ended at 2024-05-02 14:00\n")
+
+
+def test_a_period_is_hidden_by_the_listener_s_clock(myi: Myi, warehouse: Warehouse) -> None:
+    result = myi("hide", "period", "--from", "2024-05-01 14:05", "--until", "2024-05-01 14:10", "--user", "anna")
+    assert "1 play less" in result.stdout
+    [_, line] = myi("corrections").stdout.splitlines()
+    assert "period from 2024-05-01 14:05:00 until 2024-05-01 14:10:00" in line
+    assert "4 plays less" not in myi("hide", "period", "--from", "2024-05-02", "--user", "anna").stdout
+    assert plays(warehouse) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("artist", "--user", "anna"), "hiding an artist needs its name, and no time"),
+        (("track", "song", "--at", "2024-05-01", "--user", "anna"), "hiding a track needs its name, and no time"),
+        (("play", "song", "--user", "anna"), "a play needs --at"),
+        (("period", "--user", "anna"), "a period needs --from, --until or both"),
+        (("period", "--from", "soon", "--user", "anna"), "'soon' is no time: use for example 2024-05-01"),
+        (("artist", "Nobody", "--user", "anna"), "no artist named 'Nobody' was played"),
+        (("artist", "Artist", "--user", "carl"), "no user is named 'carl'"),
+    ],
+)
+def test_what_cannot_be_hidden_is_said_in_one_line(
+    myi: Myi, warehouse: Warehouse, arguments: tuple[str, ...], said: str
+) -> None:
+    result = myi("hide", *arguments)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert plays(warehouse) == 4

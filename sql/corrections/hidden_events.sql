@@ -1,0 +1,26 @@
+-- One row per event of the relation named events, which the statement around this one has, that the user's corrections
+-- hide. A hidden play stays hidden when a better source tells it: it was shown there, or it is of the same song and
+-- exactly as long and overlaps what was hidden by more than half, or ended in the very minute that account data told.
+SELECT e.track_id, e.played_at
+FROM events AS e
+WHERE e.track_id IN (SELECT hidden.track_id FROM hidden_tracks AS hidden WHERE hidden.user_id = %(user_id)s)
+   OR EXISTS (SELECT FROM hidden_periods AS hidden
+              WHERE hidden.user_id = %(user_id)s
+                AND e.played_at >= hidden.starts_at AND e.played_at < hidden.ends_at)
+   OR EXISTS (SELECT FROM hidden_plays AS hidden
+              WHERE hidden.user_id = %(user_id)s
+                AND hidden.track_id = e.track_id AND hidden.played_at = e.played_at)
+   OR EXISTS (SELECT FROM hidden_plays AS hidden
+              JOIN former_places AS place ON place.track_id = hidden.track_id AND place.played_at = hidden.played_at
+              WHERE hidden.user_id = %(user_id)s
+                AND (place.stream_no = e.stream_no OR place.shown_no = e.shown_no))
+   OR EXISTS (SELECT FROM hidden_plays AS hidden
+              JOIN tracks AS hidden_track ON hidden_track.id = hidden.track_id
+              JOIN tracks AS event_track ON event_track.id = e.track_id
+              WHERE hidden.user_id = %(user_id)s AND hidden.ms_played = e.ms_played
+                AND (hidden_track.id = event_track.id
+                     OR (hidden_track.name_key, hidden_track.artist_key)
+                        = (event_track.name_key, event_track.artist_key))
+                AND (2 * greatest(e.played_at - hidden.played_at, hidden.played_at - e.played_at)
+                     < e.ms_played * interval '1 millisecond'
+                     OR hidden.played_at = date_trunc('minute', e.played_at)))
