@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from psycopg import IsolationLevel
@@ -19,6 +20,7 @@ from psycopg.rows import class_row
 from myi_pipelines.serving.dashboards import (
     Recording,
     Top,
+    as_spotify_counts,
     recordings_of_song,
     top_songs,
     top_songs_of_year,
@@ -95,6 +97,15 @@ class ListedSong:
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """A UTC year as Spotify counts: streams of 30 seconds and more, podcasts included."""
+
+    year: int
+    play_count: int
+    total_ms: int
+
+
+@dataclass(frozen=True)
 class UserReport:
     """One listener's history, all of it or one local year."""
 
@@ -118,6 +129,8 @@ class UserReport:
     """The first and the last year with plays, also in the report of one year."""
     imports: Imports
     invalidated_user_months: int
+    streamed: tuple[Streamed, ...] = ()
+    """Every year with streams, or the one."""
 
     @cached_property
     def weekdays(self) -> tuple[int, ...]:
@@ -194,6 +207,7 @@ def _user_report(conn: Connection, known: tuple[int, str], year: int | None, *, 
         years=years,
         imports=_imports(conn, asked),
         invalidated_user_months=invalidated_user_months,
+        streamed=_streamed(conn, user_id, year),
     )
 
 
@@ -226,6 +240,14 @@ def _top_tracks(conn: Connection, user_id: int, year: int | None) -> tuple[Top, 
 def _top(conn: Connection, name: str, asked: Mapping[str, Any]) -> tuple[Top, ...]:
     with conn.cursor(row_factory=class_row(Top)) as cursor:
         return tuple(cursor.execute(statement(name), asked))
+
+
+def _streamed(conn: Connection, user_id: int, year: int | None) -> tuple[Streamed, ...]:
+    months = as_spotify_counts(conn, user_id, year=year)
+    return tuple(
+        Streamed(of_year, sum(one.play_count for one in of_months), sum(one.total_ms for one in of_months))
+        for of_year, of_months in ((key, list(group)) for key, group in groupby(months, lambda one: one.month.year))
+    )
 
 
 def _first_play(conn: Connection, asked: Mapping[str, Any]) -> FirstPlay | None:
