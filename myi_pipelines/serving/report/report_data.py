@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import IsolationLevel
 from psycopg.rows import class_row
@@ -155,29 +155,40 @@ class Report:
 
 
 def load_report(
-    conn: Connection, user: str | None = None, year: int | None = None, *, by_recording: bool = False
+    conn: Connection,
+    user: str | None = None,
+    year: int | None = None,
+    *,
+    by_recording: bool = False,
+    min_play_ms: int = 5_000,
 ) -> Report:
     """Read the report of one listener, or of all who have plays, as of one instant.
 
-    It lists songs, or with ``by_recording`` their tracks.
+    It lists songs, or with ``by_recording`` their tracks. Plays shorter than ``min_play_ms`` are told as not counted.
     The connection must not be in a transaction. Raises UnknownUser, which names those who are known.
     """
     conn.isolation_level, before = IsolationLevel.REPEATABLE_READ, conn.isolation_level
+    rules = _Rules(by_recording, min_play_ms)
     try:
         with conn.transaction():
             if user is not None:
                 known = known_user(conn, user)
-                return Report((_user_report(conn, known, year, by_recording=by_recording),), year)
+                return Report((_user_report(conn, known, year, rules),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
-            found = (_user_report(conn, known, year, by_recording=by_recording) for known in everyone)
+            found = (_user_report(conn, known, year, rules) for known in everyone)
             return Report(tuple(one for one in found if one.years or one.imports.files), year)
     finally:
         conn.isolation_level = before
 
 
-def _user_report(conn: Connection, known: tuple[int, str], year: int | None, *, by_recording: bool) -> UserReport:
+class _Rules(NamedTuple):
+    by_recording: bool
+    min_play_ms: int
+
+
+def _user_report(conn: Connection, known: tuple[int, str], year: int | None, rules: _Rules) -> UserReport:
     user_id, name = known
-    asked: dict[str, Any] = {"user_id": user_id, "each": TOP, **_ALWAYS}
+    asked: dict[str, Any] = {"user_id": user_id, "each": TOP, "min_play_ms": rules.min_play_ms, **_ALWAYS}
     [settings] = conn.execute(statement("report/user_totals"), asked)
     asked["timezone"], play_count, total_ms, tracks, artists, invalidated_user_months = settings
     with conn.cursor(row_factory=class_row(Day)) as cursor:
@@ -199,8 +210,8 @@ def _user_report(conn: Connection, known: tuple[int, str], year: int | None, *, 
         artists=artists,
         days=tuple(days),
         hours=tuple(hours.get(hour, 0) for hour in range(24)),
-        top_songs=() if by_recording else _top_songs(conn, user_id, year),
-        top_tracks=_top_tracks(conn, user_id, year) if by_recording else (),
+        top_songs=() if rules.by_recording else _top_songs(conn, user_id, year),
+        top_tracks=_top_tracks(conn, user_id, year) if rules.by_recording else (),
         top_artists=_top(conn, f"report/top_artists{suffix}", asked),
         periods=months_of(days, year) if year is not None else years_of(days),
         first_play=_first_play(conn, asked),
