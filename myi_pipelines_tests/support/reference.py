@@ -901,7 +901,7 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         )
         songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
-            some_shown = [play for play in left_shown if song in (None, play.song)]
+            some_shown = [play for play in left_shown if (play.is_nameless if song is None else play.song == song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
             for play, row, way in best_pairs(some_shown, some_rows, ways):
                 pairs[play] = row, ways is of_account and way == 1
