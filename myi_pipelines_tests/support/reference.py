@@ -46,6 +46,8 @@ class Landing(NamedTuple):
     timezone: str
     plays: Sequence[Play] = ()
     polled: Sequence[Polled] = ()
+    undone: Sequence[Play] = ()
+    """What imports tell that are undone. It names tracks, and how plays were heard that others tell, and is no play."""
 
     def relinked(self, aliases: Mapping[str, str]) -> "Landing":
         """'A track is one row however many Spotify ids were relinked to it': as if it had always had the one."""
@@ -53,9 +55,16 @@ class Landing(NamedTuple):
         def one(spotify_id: str) -> str:
             return aliases.get(spotify_id, spotify_id)
 
-        tracks = [track._replace(spotify_id=track.spotify_id and one(track.spotify_id)) for track, *_ in self.plays]
-        plays = [play._replace(track=track) for play, track in zip(self.plays, tracks, strict=True)]
-        return self._replace(plays=plays, polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled])
+        def of_one(play: Play) -> Play:
+            return play._replace(
+                track=play.track._replace(spotify_id=play.track.spotify_id and one(play.track.spotify_id))
+            )
+
+        return self._replace(
+            plays=[of_one(play) for play in self.plays],
+            polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled],
+            undone=[of_one(play) for play in self.undone],
+        )
 
 
 class Reply(NamedTuple):
@@ -255,7 +264,7 @@ def derive(
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
-    catalog = catalog_of((play for landing in landed.values() for play in landing.plays), metadata)
+    catalog = catalog_of((play for one in landed.values() for play in (*one.plays, *one.undone)), metadata)
     return {
         user: aggregate(
             visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
@@ -402,6 +411,7 @@ class Desired(NamedTuple):
 
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
     """One listener's events, by the rules of identity in their order."""
+    landing = landing._replace(plays=as_heard(landing, catalog))
     # "A music play becomes a listening event when it lasts min_play_ms or more": the others play no part in anything.
     told = [
         row_of(play, catalog, play.ms_played)
@@ -437,6 +447,24 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
             case row, _:
                 desired[row] = desired[row]._replace(were=desired[row].were + were)
     return told_apart([*desired.values(), *only_shown])
+
+
+def as_heard(landing: Landing, catalog: Catalog) -> Sequence[Play]:
+    """The plays, each as the import tells it that tells most of how it was heard, an undone one too."""
+
+    def identity(play: Play) -> tuple[Any, ...]:
+        return play.track, play.played_at, play.stopped_at, play.ms_played
+
+    def told(play: Play) -> tuple[int, int, int, tuple[str, str, str]]:
+        return tells_more(row_of(play, catalog, play.ms_played or 0))
+
+    if not landing.undone:
+        return landing.plays
+    best: dict[tuple[Any, ...], Play] = {}
+    for play in (*landing.plays, *landing.undone):
+        if identity(play) not in best or told(play) > told(best[identity(play)]):
+            best[identity(play)] = play
+    return [best[identity(play)] for play in landing.plays]
 
 
 def row_of(play: Play, catalog: Catalog, ms_played: int) -> Row:
@@ -721,6 +749,8 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
     """Whether a correction hides an event, which was at some other places while it was only shown."""
     kind, what = correction
     match kind:
+        case "UNDO_IMPORT":
+            return False  # its plays have not landed
         case "HIDE_TRACK":
             return event.track == track_meant(what, catalog)
         case "HIDE_ARTIST":
