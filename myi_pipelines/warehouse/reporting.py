@@ -139,6 +139,11 @@ def episode_counts(conn: Connection, months: Sequence[date]) -> dict[date, int]:
     return dict(conn.execute(statement("reporting/episode_counts"), bounds).fetchall())
 
 
+def has_only_older_account_data(conn: Connection, user_id: int) -> bool:
+    """Whether podcasts of a user cannot be told from music: all that landed is account data, some of before 2024."""
+    return bool(fetch_scalar(conn, statement("reporting/has_only_older_account_data"), {"user_id": user_id}))
+
+
 def row_count(conn: Connection, table: str) -> int:
     """The exact number of rows of a table."""
     return int(fetch_scalar(conn, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))))
