@@ -56,7 +56,7 @@ STATS_SPECS = [
         group=STATS,
         deps=["user_track_stats", "songs", "tracks"],
         about="A view: of most songs a user plays one track, whose row in `user_track_stats` says it all. The sums of"
-        " the others are in `user_song_sums`. They change with the catalog's transaction that joins or parts tracks.",
+        " the others are in `user_song_sums`. They also change where the catalog joins tracks or parts them, with it.",
     ),
     table_spec(
         "user_artist_stats",
