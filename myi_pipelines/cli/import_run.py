@@ -30,6 +30,12 @@ class NothingToImport(InputError):
     """A given path leads nowhere, or none of them to a file that could be an export."""
 
 
+PODCASTS_AS_MUSIC = (
+    "account data of before 2024 lists podcasts as music, and nothing in it tells them apart; the extended history does: "
+    "ask Spotify for it, and import it as well"
+)
+
+
 class ImportSummary(NamedTuple):
     """What an import did, as its materializations show it too."""
 
@@ -95,7 +101,10 @@ def import_files(
         job_ids = done.metadata_of("imported_plays")["job_ids"]
         for found in outcomes_of_jobs(conn, known.id, job_ids, settings.min_play_ms, months).values():
             outcomes.update(found)
-    return _summary(done, in_order(outcomes))
+        summary = _summary(done, in_order(outcomes))
+        if summary.landed and reporting.has_only_older_account_data(conn, known.id):
+            summary.notes.append(PODCASTS_AS_MUSIC)
+    return summary
 
 
 def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[date]]:
