@@ -31,8 +31,8 @@ class NothingToImport(InputError):
 
 
 PODCASTS_AS_MUSIC = (
-    "account data of before 2024 lists podcasts as music, and nothing in it tells them apart; the extended history does: "
-    "ask Spotify for it, and import it as well"
+    "account data of before 2024 lists podcasts as music, and nothing in it tells them apart; the extended history "
+    "does: ask Spotify for it, and import it as well"
 )
 
 
