@@ -1,5 +1,6 @@
 """Two processes read what one reads, and errors of either are reported."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from struct import unpack_from
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import pytest
 
@@ -104,6 +106,19 @@ def test_two_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.M
         assert read[-1] == sum(len(content) for name, content in members().items() if name not in EXTRA)
         notes = [note for batch in batches for note in batch.notes]
         assert sum("no listening history" in note for note in notes) == 1
+
+
+@pytest.mark.parametrize("method", [ZIP_STORED, ZIP_DEFLATED])
+def test_two_processes_read_the_zips_in_the_zip(tmp_path: Path, method: int) -> None:
+    content = {f"{number}.zip": as_zip({f"endsong_{number}.json": member(number)}) for number in range(6)}
+    content["h.json.gz"] = gzip.compress(member(7))
+    path = tmp_path / "history.zip"
+    path.write_bytes(as_zip(content, method))
+    batches = batches_of(path)
+    assert sum(unpacked(batches).values()) == 7 * 40
+    assert batches[-1].bytes_read == sum(len(member(number)) for number in (0, 1, 2, 3, 4, 5, 7))
+    notes = [note for batch in batches for note in batch.notes if note.startswith("history.zip: ")]
+    assert notes == ["history.zip: also read the ZIPs in it: 0.zip, 1.zip, 2.zip, 3.zip, 4.zip and 1 more"]
 
 
 def test_the_second_process_takes_a_part(tmp_path: Path) -> None:
