@@ -27,6 +27,8 @@ Song: TypeAlias = frozenset[TrackKey]  # the tracks that are the song
 MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
 SHOWN_FROM_MS = 30_000
+STREAM_FROM_MS = 30_000
+"""From which length on Spotify counts a stream."""
 TYPICAL_MS = 210_000
 """How long a play is taken for of which nothing tells the length."""
 TOLERANCE = timedelta(seconds=15)
@@ -279,6 +281,14 @@ class BucketStats(NamedTuple):
     unique_tracks: int
 
 
+class Streamed(NamedTuple):
+    """A UTC month as Spotify counts."""
+
+    everything: Totals
+    music: Totals
+    podcasts: Totals
+
+
 class Tables(NamedTuple):
     """One listener's share of the warehouse, each table keyed by the grain of its rows."""
 
@@ -300,6 +310,7 @@ class Tables(NamedTuple):
     episode_events: set[EpisodeEvent]
     episode_bucket_stats: dict[tuple[Kind, Bucket], Totals]
     episode_hour_stats: dict[tuple[Kind, int], Totals]
+    as_spotify_counts: dict[date, Streamed]
 
 
 class Correction(NamedTuple):
@@ -890,7 +901,7 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         )
         songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
-            some_shown = [play for play in left_shown if song in (None, play.song)]
+            some_shown = [play for play in left_shown if (play.is_nameless if song is None else play.song == song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
             for play, row, way in best_pairs(some_shown, some_rows, ways):
                 pairs[play] = row, ways is of_account and way == 1
@@ -1043,6 +1054,39 @@ def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
         episode_events=others,
         episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
         episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),
+        as_spotify_counts=as_spotify_counts(conformed),
+    )
+
+
+def as_spotify_counts(conformed: Conformed) -> dict[date, Streamed]:
+    """'Streams of 30 s and more, in UTC days, podcasts included': each month that has any."""
+
+    def months(of: Event | EpisodeEvent) -> list[date]:
+        return [first_of_month(of.played_at, UTC)]
+
+    heard = [one for one in conformed.episode_events if one.ms_played >= STREAM_FROM_MS]
+    music = totals([event for event in conformed.events if event.ms_played >= STREAM_FROM_MS], months)
+    podcasts = totals([one for one in heard if one.kind is Kind.EPISODE], months)
+    others = totals([one for one in heard if one.kind is not Kind.EPISODE], months)
+    found = {}
+    for month in {*music, *podcasts, *others}:
+        parts = [one.get(month, Totals(0, 0)) for one in (music, podcasts, others)]
+        everything = Totals(sum(one.play_count for one in parts), sum(one.total_ms for one in parts))
+        found[month] = Streamed(everything, *parts[:2])
+    return found
+
+
+def streamed_tracks(conformed: Conformed, first: date, last: date) -> dict[TrackKey, Totals]:
+    """As Spotify counts: 'streams of 30 s and more, in UTC days', without those of private sessions."""
+    return totals(
+        [
+            event
+            for event in conformed.events
+            if event.ms_played >= STREAM_FROM_MS
+            and first <= event.played_at.astimezone(UTC).date() <= last
+            and not (event.context and event.context.incognito)
+        ],
+        lambda event: [event.track],
     )
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
-from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, UserReport
+from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, Streamed, UserReport
 
 WIDEST = 120
 NARROWEST = 60
@@ -106,12 +106,14 @@ def _overview(report: Report, width: int) -> Iterator[RenderableType]:
 def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[RenderableType]:
     yield _headline(_plain(one.name) + (f" in {year}" if year else ""), one.timezone, width)
     if not one.play_count:
-        yield _block(_facts(_emptiness(one, year) | _imported(one, year)))
+        yield _block(_facts(_emptiness(one, year) | _as_spotify_counts(one, year) | _imported(one, year)))
+        if one.streamed and year is None:
+            yield _block(_streamed_years(one.streamed, width - 2))
         return
     inner = width - 2
     calendar = "Year by year" if year is None else "Month by month"
     yield _block(_totals(one))
-    yield _block(_facts(_story(one, year)))
+    yield _block(_facts(_story(one) | _as_spotify_counts(one, year)))
     if width < SIDE_BY_SIDE:
         yield _block(_most_played(one, inner, 16))
         yield _block(_top_list("Top artists", one.top_artists, inner, 16))
@@ -136,6 +138,8 @@ def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[Rend
                 _beside(4, _clock(one.hours, hour_width), _week(one.weekdays, 22)),
             )
         )
+    if one.streamed and year is None:
+        yield _block(_streamed_years(one.streamed, inner))
     if facts := _imported(one, year):
         yield _block(_facts(facts))
 
@@ -197,7 +201,7 @@ def _facts(facts: Mapping[str, str | Text]) -> RenderableType:
     return table
 
 
-def _story(one: UserReport, year: int | None) -> dict[str, str | Text]:
+def _story(one: UserReport) -> dict[str, str | Text]:
     facts: dict[str, str | Text] = {}
     if one.first_play:
         song = f"{_day(one.first_play.played_at.date())}, “{_plain(one.first_play.name)}”"
@@ -294,6 +298,34 @@ def _sparkline(values: Sequence[int], most: int | None = None) -> Text:
     for value in values:
         text.append(spark([value], most), _shade(value, most) if value else _NOTE)
     return text
+
+
+def _as_spotify_counts(one: UserReport, year: int | None) -> dict[str, str | Text]:
+    """The one line of a year."""
+    if year is None or not one.streamed:
+        return {}
+    [streamed] = one.streamed
+    streams = "1 stream" if streamed.play_count == 1 else f"{streamed.play_count:,} streams"
+    return {"as Spotify counts": f"{streams}, {_minutes(streamed):,} minutes"}
+
+
+def _streamed_years(years: Sequence[Streamed], width: int) -> RenderableType:
+    """Each year with its streams and minutes, in as many columns as there is room for."""
+    numbers = ([one.play_count for one in years], [_minutes(one) for one in years])
+    digits = [len(f"{max(some):,}") for some in numbers]
+    texts = []
+    for one in years:
+        text = Text.assemble((f"{one.year}  ", _NOTE), f"{one.play_count:>{digits[0]},}", (" streams  ", _NOTE))
+        texts.append(text.append(f"{_minutes(one):>{digits[1]},}").append(" min", _NOTE))
+    gap = 6
+    abreast = max(1, (width + gap) // (texts[0].cell_len + gap))
+    high = -(-len(texts) // abreast)
+    lines = [Text(" " * gap).join(texts[row::high]) for row in range(high)]
+    return _lines("As Spotify counts", lines, width)
+
+
+def _minutes(streamed: Streamed) -> int:
+    return streamed.total_ms // 60_000
 
 
 def _imported(one: UserReport, year: int | None) -> dict[str, str | Text]:
