@@ -18,9 +18,9 @@ BLOCK_ROWS: Final = 1_000
 READER: Final = """
 import re, sys
 from pathlib import Path
-from myi_pipelines.sources.exports import open_upload
+from myi_pipelines.sources.exports import Limits, open_upload
 
-with open_upload(Path(sys.argv[1])) as upload:
+with open_upload(Path(sys.argv[1]), Limits(max_ratio=1e6)) as upload:
     upload.month_range()
     print(sum(batch.rows for batch in upload.batches()))
 print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
