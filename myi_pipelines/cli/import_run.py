@@ -14,7 +14,7 @@ from rich.console import Console
 from myi_pipelines.cli.foreground_run import run_job
 from myi_pipelines.cli.import_progress import shown
 from myi_pipelines.errors import InputError
-from myi_pipelines.ingest.uploads.folder_files import files_below
+from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading
 from myi_pipelines.ingest.uploads.landing_files import month_range
 from myi_pipelines.orchestration.instance.foreground import Done, ForegroundRun
 from myi_pipelines.runtime.servers import servers_of
@@ -119,6 +119,8 @@ def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[dat
         if not path.exists():
             raise NothingToImport(f"{path}: there is no such file or folder; nothing was imported")
         if not path.is_dir():
+            if is_downloading(path.name):
+                raise NothingToImport(f"{path}: is still being downloaded, by its name; nothing was imported")
             could_be_history = True
             months += month_range(path, limits) or ()
             continue
