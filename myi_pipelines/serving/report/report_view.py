@@ -16,6 +16,7 @@ from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
 from myi_pipelines.serving.report.not_music import SPOKEN, Show
 from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, Streamed, UserReport
+from myi_pipelines.text import counted
 
 WIDEST = 120
 NARROWEST = 60
@@ -360,8 +361,7 @@ def _as_spotify_counts(one: UserReport, year: int | None) -> dict[str, str | Tex
     if year is None or not one.streamed:
         return {}
     [streamed] = one.streamed
-    streams = "1 stream" if streamed.play_count == 1 else f"{streamed.play_count:,} streams"
-    return {"as Spotify counts": f"{streams}, {_minutes(streamed):,} minutes"}
+    return {"as Spotify counts": f"{counted(streamed.play_count, 'stream')}, {counted(_minutes(streamed), 'minute')}"}
 
 
 def _streamed_years(years: Sequence[Streamed], width: int) -> RenderableType:

@@ -24,6 +24,7 @@ from myi_pipelines.serving.report.report_data import (
     Imports,
     ListedSong,
     Streak,
+    Streamed,
     UserReport,
     months_of,
     streaks,
@@ -224,6 +225,26 @@ def test_a_report_fits_the_terminal_and_shows_everything(width: int, year: int |
     assert ("Month by month" if year else "Year by year") in text
     assert ("345 too short, 12 podcasts" in text) == (year is None)
     assert "malformed" not in text
+
+
+@pytest.mark.parametrize(("width", "abreast"), [(60, 1), (80, 2), (120, 3)])
+def test_years_as_spotify_counts_stand_side_by_side_where_there_is_room(width: int, abreast: int) -> None:
+    years = tuple(Streamed(year, year * 7, year * 60_000_000) for year in range(2012, 2025))
+    lines = shown(Report((a_listener(streamed=years),)), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    first = lines.index("  As Spotify counts") + 1
+    block = lines[first : lines.index("", first)]
+    assert len(block) == -(-len(years) // abreast)
+    assert block[0].split()[:5] == ["2012", "14,084", "streams", "2,012,000", "min"]
+    assert sum(line.count(" min") for line in block) == len(years)
+
+
+def test_a_year_as_spotify_counts_is_one_line() -> None:
+    one = a_listener(streamed=(Streamed(2023, 1_234, 3_599_999),))
+    assert "  as Spotify counts  1,234 streams, 59 minutes\n" in shown(Report((one,), 2023))
+    assert "Spotify counts" not in shown(Report((a_listener(),), 2023))
+    only_podcasts = a_listener(play_count=0, streamed=(Streamed(2023, 1, 60_000),))
+    assert "as Spotify counts  1 stream, 1 minute\n" in shown(Report((only_podcasts,), 2023))
 
 
 def test_without_colours_there_is_no_escape_sequence_and_with_them_the_same_text() -> None:
