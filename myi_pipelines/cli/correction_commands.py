@@ -89,6 +89,31 @@ def hide(
     _say(f"{shown} is hidden: {_plays(outcome.derived.removed)} less; `myi unhide {outcome.corrected.id}` shows it")
 
 
+@app.command("undo-import", rich_help_panel=PANEL)
+def undo_import(
+    job: Annotated[int, typer.Argument(metavar="JOB", help="The import job, as `myi jobs` lists it.")],
+) -> None:
+    """Undo an import: plays that only this file tells do not count any more.
+
+    What another import tells too stays, and so do polled plays. Nothing is deleted: `myi unhide`, or importing the file
+    again, takes it back.
+
+    Example:
+
+      myi undo-import 12
+    """
+    from myi_pipelines.operations import correcting
+
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        outcome = correcting.undo_import(_session(conn, settings), job)
+    if not outcome.corrected.is_new:
+        _say(f"import {job} is undone already: correction {outcome.corrected.id}")
+        return
+    change = outcome.derived.removed - outcome.derived.added
+    _say(f"import {job} is undone: {_plays(change)} less; `myi unhide {outcome.corrected.id}` takes it back")
+
+
 @app.command(rich_help_panel=PANEL)
 def unhide(
     numbers: Annotated[list[int], typer.Argument(metavar="NUMBER…", help="As `myi corrections` lists them.")],
@@ -190,6 +215,8 @@ def _described(one: "Correction") -> str:
         ends = [f"{word} {local(one.what[word])}" for word in ("from", "until") if word in one.what]
         return f"period {' '.join(ends)}"
     names = one.names or one.what.get("spotify_id") or ""
+    if one.kind == "UNDO_IMPORT":
+        return f"import {one.what['job_id']} undone: {one.names}"
     if one.kind == "HIDE_PLAY":
         return f"play {names} at {local(one.what['played_at'])}"
     return f"{what} {names}".rstrip()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse import corrections
+from myi_pipelines.warehouse.archive import with_archived_restored
 from myi_pipelines.warehouse.corrections import Corrected, Kind
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_derivation import DerivedUser, derive_user
@@ -28,8 +29,17 @@ def hide(session: Session, user_id: int, kind: Kind, what: Mapping[str, Any]) ->
     return Outcome(corrected, derive_user(session, user_id))
 
 
+def undo_import(session: Session, job_id: int) -> Outcome:
+    """Undo an import and derive what that changes; archived plays that it may have told are restored first.
+
+    Raises UnknownJob, CannotBeUndone and what restoring raises.
+    """
+    corrected = with_archived_restored(session, lambda: corrections.undo_import(session.conn, job_id))
+    return Outcome(corrected, derive_user(session, corrected.user_id))
+
+
 def take_back(session: Session, correction_ids: Collection[int]) -> list[Outcome]:
     """Take corrections back, all or none, and derive what that changes. Raises UnknownCorrection."""
-    taken_back = corrections.take_back(session.conn, correction_ids)
+    taken_back = with_archived_restored(session, lambda: corrections.take_back(session.conn, correction_ids))
     derived = {user_id: derive_user(session, user_id) for user_id in {one.user_id for one in taken_back}}
     return [Outcome(one, derived[one.user_id]) for one in taken_back]

@@ -139,6 +139,11 @@ def read_plays(conn: Connection, user_id: int) -> ExportedRows:
     return _read(conn, statement("personal_data/plays"), {"user_id": user_id})
 
 
+def read_episodes(conn: Connection, user_id: int) -> ExportedRows:
+    """A user's plays that are not music, with names, oldest first."""
+    return _read(conn, statement("personal_data/episodes"), {"user_id": user_id})
+
+
 def read_catalog(conn: Connection, table: str, user_id: int) -> ExportedRows:
     """The rows of a table of ``CATALOG`` that a user's rows refer to."""
     return _read(conn, statement(f"personal_data/catalog_{table}"), {"user_id": user_id})

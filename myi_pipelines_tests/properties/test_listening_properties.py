@@ -75,12 +75,17 @@ class Home:
         self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
         self.arrived = [Landing(one.timezone, [], []) for one in household]
         self.relinked: dict[str, str] = {}
+        self.jobs: dict[int, tuple[int, Sequence[Play]]] = {}
+        """Import jobs: whose, and what they tell."""
+        self.latest_job = 0
         self.corrections: list[list[Correction]] = [[] for _ in household]
         """What each listener corrected and did not take back."""
 
     def land(self, index: int, file: int) -> None:
         plays = self.listeners[index].files[file]
-        self.warehouse.land(self.ids[index], plays)
+        landed = self.warehouse.land(self.ids[index], plays)
+        self.jobs[landed.job_id] = index, plays
+        self.latest_job = landed.job_id
         self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
 
     def poll(self, index: int, first: int, last: int) -> None:
@@ -129,7 +134,7 @@ class Home:
             found = self.warehouse.tables(user_id)
             for table in Tables._fields:
                 assert getattr(found, table) == getattr(expected[f"{index}"], table), f"{table} of listener {index}"
-        catalog = reference.catalog_of(play for landing in arrived for play in landing.plays)
+        catalog = reference.catalog_of(play for landing in arrived for play in (*landing.plays, *landing.undone))
         shown = self.warehouse.shown_names()
         assert {track: shown[track] for track in catalog.tracks} == {
             track: catalog.shown(track) for track in catalog.tracks

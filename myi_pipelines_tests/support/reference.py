@@ -67,6 +67,8 @@ class Landing(NamedTuple):
     timezone: str
     plays: Sequence[Play] = ()
     polled: Sequence[Polled] = ()
+    undone: Sequence[Play] = ()
+    """What imports tell that are undone. It names tracks, and how plays were heard that others tell, and is no play."""
 
     def relinked(self, aliases: Mapping[str, str]) -> "Landing":
         """'A track is one row however many Spotify ids were relinked to it': as if it had always had the one."""
@@ -74,9 +76,16 @@ class Landing(NamedTuple):
         def one(spotify_id: str) -> str:
             return aliases.get(spotify_id, spotify_id)
 
-        tracks = [track._replace(spotify_id=track.spotify_id and one(track.spotify_id)) for track, *_ in self.plays]
-        plays = [play._replace(track=track) for play, track in zip(self.plays, tracks, strict=True)]
-        return self._replace(plays=plays, polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled])
+        def of_one(play: Play) -> Play:
+            return play._replace(
+                track=play.track._replace(spotify_id=play.track.spotify_id and one(play.track.spotify_id))
+            )
+
+        return self._replace(
+            plays=[of_one(play) for play in self.plays],
+            polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled],
+            undone=[of_one(play) for play in self.undone],
+        )
 
 
 class Reply(NamedTuple):
@@ -329,7 +338,7 @@ def derive(
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
-    plays = [play for landing in landed.values() for play in landing.plays]
+    plays = [play for landing in landed.values() for play in (*landing.plays, *landing.undone)]
     polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
     catalog = catalog_of(plays, metadata, polled)
     return {
@@ -568,6 +577,7 @@ class Desired(NamedTuple):
 
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
     """One listener's events, by the rules of identity in their order."""
+    landing = landing._replace(plays=as_heard(landing))
     # "A music play becomes a listening event when it lasts min_play_ms or more": the others play no part in anything.
     told = [
         row_of(play, catalog, play.ms_played)
@@ -684,6 +694,25 @@ def other_row_of(play: Play, ms_played: int) -> Row:
         play.context,
         track.kind,
     )
+
+
+def as_heard(landing: Landing) -> Sequence[Play]:
+    """The plays, each as the import tells it that tells most of how it was heard, an undone one too."""
+
+    def identity(play: Play) -> tuple[Any, ...]:
+        return play.track, play.played_at, play.stopped_at, play.ms_played
+
+    def told(play: Play) -> tuple[Any, ...]:
+        moments = play.played_at, play.ms_played or 0, play.stopped_at, play.elapsed_s
+        return tells_more(Row("", frozenset(), texts(play.track), *moments, play.context))
+
+    if not landing.undone:
+        return landing.plays
+    best: dict[tuple[Any, ...], Play] = {}
+    for play in (*landing.plays, *landing.undone):
+        if identity(play) not in best or told(play) > told(best[identity(play)]):
+            best[identity(play)] = play
+    return [best[identity(play)] for play in landing.plays]
 
 
 def row_of(play: Play, catalog: Catalog, ms_played: int) -> Row:
@@ -970,6 +999,8 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
     """Whether a correction hides an event, which was at some other places while it was only shown."""
     kind, what = correction
     match kind:
+        case "UNDO_IMPORT":
+            return False  # its plays have not landed
         case "HIDE_TRACK":
             return event.track == track_meant(what, catalog)
         case "HIDE_ARTIST":

@@ -14,6 +14,8 @@ SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
             WHEN c.kind = 'HIDE_ALBUM' THEN
                 coalesce((SELECT name FROM albums AS a WHERE a.spotify_id = c.what ->> 'spotify_id'),
                          concat_ws(' – ', c.what ->> 'album', c.what ->> 'artist'))
+            WHEN c.kind = 'UNDO_IMPORT' THEN
+                (SELECT file_name FROM import_jobs WHERE import_jobs.id = (c.what ->> 'job_id')::bigint)
        END AS names,
        user_settings.timezone,
        (SELECT sum(hidden.play_count)

@@ -71,8 +71,8 @@ BEGIN
     ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
 END $$;
 COMMENT ON FUNCTION top_songs_as_spotify_counts IS
-    'One row per song: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed '
-    'first; see tracks_as_spotify_counts.';
+    'One row per song: those that a user streamed most in a UTC year, or in it until the end of a day, the most '
+    'streamed first; see tracks_as_spotify_counts.';
 
 CREATE FUNCTION top_tracks_as_spotify_counts(
     of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL)
@@ -93,8 +93,8 @@ BEGIN
     ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
 END $$;
 COMMENT ON FUNCTION top_tracks_as_spotify_counts IS
-    'One row per track: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed '
-    'first; see tracks_as_spotify_counts.';
+    'One row per track: those that a user streamed most in a UTC year, or in it until the end of a day, the most '
+    'streamed first; see tracks_as_spotify_counts.';
 
 CREATE FUNCTION top_artists_as_spotify_counts(
     of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL)

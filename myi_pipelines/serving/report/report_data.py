@@ -27,6 +27,7 @@ from myi_pipelines.serving.dashboards import (
     top_tracks,
     top_tracks_of_year,
 )
+from myi_pipelines.serving.report.not_music import NotMusic, load_not_music
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.users import known_user
@@ -129,6 +130,7 @@ class UserReport:
     """The first and the last year with plays, also in the report of one year."""
     imports: Imports
     invalidated_user_months: int
+    not_music: NotMusic = field(default_factory=NotMusic)
     streamed: tuple[Streamed, ...] = ()
     """Every year with streams, or the one."""
 
@@ -176,7 +178,7 @@ def load_report(
                 return Report((_user_report(conn, known, year, rules),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
             found = (_user_report(conn, known, year, rules) for known in everyone)
-            return Report(tuple(one for one in found if one.years or one.imports.files), year)
+            return Report(tuple(one for one in found if one.years or one.not_music.years or one.imports.files), year)
     finally:
         conn.isolation_level = before
 
@@ -218,6 +220,7 @@ def _user_report(conn: Connection, known: tuple[int, str], year: int | None, rul
         years=years,
         imports=_imports(conn, asked),
         invalidated_user_months=invalidated_user_months,
+        not_music=load_not_music(conn, asked, year),
         streamed=_streamed(conn, user_id, year),
     )
 

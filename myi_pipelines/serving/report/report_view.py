@@ -14,7 +14,9 @@ from rich.text import Text
 
 from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
+from myi_pipelines.serving.report.not_music import SPOKEN, Show
 from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, Streamed, UserReport
+from myi_pipelines.text import counted
 
 WIDEST = 120
 NARROWEST = 60
@@ -105,12 +107,15 @@ def _overview(report: Report, width: int) -> Iterator[RenderableType]:
 
 def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[RenderableType]:
     yield _headline(_plain(one.name) + (f" in {year}" if year else ""), one.timezone, width)
-    if not one.play_count:
-        yield _block(_facts(_emptiness(one, year) | _as_spotify_counts(one, year) | _imported(one, year)))
-        if one.streamed and year is None:
-            yield _block(_streamed_years(one.streamed, width - 2))
-        return
     inner = width - 2
+    if not one.play_count:
+        yield _block(_facts(_emptiness(one, year) | _as_spotify_counts(one, year)))
+        if one.streamed and year is None:
+            yield _block(_streamed_years(one.streamed, inner))
+        yield from _not_music(one, inner)
+        if facts := _imported(one, year):
+            yield _block(_facts(facts))
+        return
     calendar = "Year by year" if year is None else "Month by month"
     yield _block(_totals(one))
     yield _block(_facts(_story(one) | _as_spotify_counts(one, year)))
@@ -138,6 +143,7 @@ def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[Rend
                 _beside(4, _clock(one.hours, hour_width), _week(one.weekdays, 22)),
             )
         )
+    yield from _not_music(one, inner)
     if one.streamed and year is None:
         yield _block(_streamed_years(one.streamed, inner))
     if facts := _imported(one, year):
@@ -249,6 +255,56 @@ def _recordings(recordings: Sequence[Recording], digits: int, bar_width: int) ->
     return lines
 
 
+def _not_music(one: UserReport, width: int) -> Iterator[RenderableType]:
+    """Podcasts and audiobooks, by time; and what else was played that is not music."""
+    found = one.not_music
+    facts: dict[str, str | Text] = {}
+    if found.plays(*SPOKEN)[0]:
+        yield _block(_shows(found.shows, width))
+        facts["in all"] = _spoken(one)
+    if videos := found.plays("VIDEO")[0]:
+        facts["videos"] = f"{videos:,} without a track, {_hours(found.plays('VIDEO')[1])}"
+    if unidentified := found.plays("UNIDENTIFIED")[0]:
+        plays = "1 play" if unidentified == 1 else f"{unidentified:,} plays"
+        facts["unidentified"] = f"{plays}, {_hours(found.plays('UNIDENTIFIED')[1])}: Spotify does not say of what"
+    if facts:
+        yield _block(_facts(facts))
+
+
+def _shows(shows: Sequence[Show], width: int) -> RenderableType:
+    most = max((show.total_ms for show in shows), default=0)
+    hours = [_hours(show.total_ms) for show in shows]
+    digits = max(map(len, hours), default=0)
+    lines = []
+    for rank, (show, heard) in enumerate(zip(shows, hours, strict=True), 1):
+        filled = bar(show.total_ms, most, 16)
+        line = Text.assemble((f"{rank:>2}  ", _NOTE), f"{heard:>{digits}} ")
+        line.append(filled, _shade(show.total_ms, most)).append(" " * (16 - len(filled) + 2))
+        line.append(_plain(show.name), _TITLE if rank == 1 else "")
+        kind = "audiobook, " if show.kind == "CHAPTER" else ""
+        plays = "1 play" if show.play_count == 1 else f"{show.play_count:,} plays"
+        line.append(f"  {kind}{plays}", _NOTE)
+        lines.append(line)
+    return _lines("Podcasts and audiobooks", lines, width)
+
+
+def _spoken(one: UserReport) -> str:
+    """The time with podcasts and audiobooks, and its share of all listening, by year."""
+    spoken = one.not_music.spoken_ms()
+    music = {period.label: period.total_ms for period in one.periods}
+    plays, total_ms = one.not_music.plays(*SPOKEN)
+    share = total_ms / (total_ms + one.total_ms)
+    text = f"{'1 play' if plays == 1 else f'{plays:,} plays'}, {_hours(total_ms)}, {share:.0%} of all listening"
+    if len(spoken) < 2:
+        return text
+    years = (f"{year} {ms / (ms + music.get(str(year), 0)):.0%}" for year, ms in spoken.items())
+    return f"{text} ({', '.join(years)})"
+
+
+def _hours(ms: int) -> str:
+    return f"{ms / 3_600_000:,.0f} h" if ms >= 3_600_000 else f"{ms / 60_000:,.0f} min"
+
+
 def _calendar(title: str, periods: Sequence[Period], width: int) -> RenderableType:
     """A line for each period: its parts as a sparkline, all to one scale, and its sum as a bar."""
     busiest = max((cell for period in periods for cell in period.cells), default=0)
@@ -305,8 +361,7 @@ def _as_spotify_counts(one: UserReport, year: int | None) -> dict[str, str | Tex
     if year is None or not one.streamed:
         return {}
     [streamed] = one.streamed
-    streams = "1 stream" if streamed.play_count == 1 else f"{streamed.play_count:,} streams"
-    return {"as Spotify counts": f"{streams}, {_minutes(streamed):,} minutes"}
+    return {"as Spotify counts": f"{counted(streamed.play_count, 'stream')}, {counted(_minutes(streamed), 'minute')}"}
 
 
 def _streamed_years(years: Sequence[Streamed], width: int) -> RenderableType:

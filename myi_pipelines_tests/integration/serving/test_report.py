@@ -18,11 +18,13 @@ from myi_pipelines.cli.app import app
 from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report import Report, bars, load_report, render_report, report_data
 from myi_pipelines.serving.report.bars import bar, columns, spark
+from myi_pipelines.serving.report.not_music import NotMusic, Show, YearOfKind
 from myi_pipelines.serving.report.report_data import (
     Day,
     Imports,
     ListedSong,
     Streak,
+    Streamed,
     UserReport,
     months_of,
     streaks,
@@ -225,6 +227,26 @@ def test_a_report_fits_the_terminal_and_shows_everything(width: int, year: int |
     assert "malformed" not in text
 
 
+@pytest.mark.parametrize(("width", "abreast"), [(60, 1), (80, 2), (120, 3)])
+def test_years_as_spotify_counts_stand_side_by_side_where_there_is_room(width: int, abreast: int) -> None:
+    years = tuple(Streamed(year, year * 7, year * 60_000_000) for year in range(2012, 2025))
+    lines = shown(Report((a_listener(streamed=years),)), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    first = lines.index("  As Spotify counts") + 1
+    block = lines[first : lines.index("", first)]
+    assert len(block) == -(-len(years) // abreast)
+    assert block[0].split()[:5] == ["2012", "14,084", "streams", "2,012,000", "min"]
+    assert sum(line.count(" min") for line in block) == len(years)
+
+
+def test_a_year_as_spotify_counts_is_one_line() -> None:
+    one = a_listener(streamed=(Streamed(2023, 1_234, 3_599_999),))
+    assert "  as Spotify counts  1,234 streams, 59 minutes\n" in shown(Report((one,), 2023))
+    assert "Spotify counts" not in shown(Report((a_listener(),), 2023))
+    only_podcasts = a_listener(play_count=0, streamed=(Streamed(2023, 1, 60_000),))
+    assert "as Spotify counts  1 stream, 1 minute\n" in shown(Report((only_podcasts,), 2023))
+
+
 def test_without_colours_there_is_no_escape_sequence_and_with_them_the_same_text() -> None:
     report = Report((a_listener(),))
     plain, coloured = shown(report), shown(report, colours=True)
@@ -349,3 +371,53 @@ def test_an_unknown_user_is_one_line_with_the_known_names(
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == "myi: no user is named 'adda'; known users: ada, bela\n"
+
+
+# What is not music
+
+SPOKEN = NotMusic(
+    (Show("Zugluft", "EPISODE", 120, 90 * 3_600_000), Show("Der Fluss", "CHAPTER", 1, 40 * 60_000)),
+    (
+        YearOfKind(2023, "EPISODE", 20, 10 * 3_600_000),
+        YearOfKind(2024, "EPISODE", 100, 80 * 3_600_000),
+        YearOfKind(2024, "CHAPTER", 1, 40 * 60_000),
+        YearOfKind(2024, "UNIDENTIFIED", 412, 17 * 3_600_000),
+        YearOfKind(2024, "VIDEO", 3, 60_000),
+    ),
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_podcasts_and_audiobooks_have_a_section_of_their_own(width: int) -> None:
+    text = shown(Report((a_listener(not_music=SPOKEN),)), width)
+    assert max(map(len, text.splitlines())) <= width
+    for said in ("Podcasts and audiobooks", "90 h", "Zugluft  120 plays", "40 min", "audiobook, 1 play"):
+        assert said in text
+    facts = " ".join(text.split())
+    assert "121 plays, 91 h, 96% of all listening (2023 " in facts
+    assert "412 plays, 17 h: Spotify does not say of what" in facts
+    assert "3 without a track, 1 min" in facts
+
+
+def test_without_podcasts_there_is_no_such_section() -> None:
+    assert "Podcasts" not in shown(Report((a_listener(),)))
+
+
+def test_a_listener_of_podcasts_only_has_a_report(conn: Connection) -> None:
+    user_id = ensure_user(conn, "ada", "America/New_York")
+    conn.execute(
+        "INSERT INTO export_tracks (kind, track_name, artist_name, last_played_at)"
+        " VALUES ('EPISODE', 'One', 'Zugluft', now()), ('EPISODE', 'Two', 'zugluft', now())"
+    )
+    conn.execute(
+        "INSERT INTO episode_events (user_id, played_at, export_track_id, ms_played, kind)"
+        " SELECT %s, played_at, id, 1800000, kind FROM export_tracks, unnest(ARRAY["
+        " '2023-01-01T03:00Z', '2024-05-05T12:00Z']::timestamptz[]) AS played_at",
+        [user_id],
+    )
+    [one] = load_report(conn).users
+    assert [(show.name, show.play_count, show.total_ms) for show in one.not_music.shows] == [("zugluft", 4, 7_200_000)]
+    assert one.not_music.spoken_ms() == {2022: 3_600_000, 2024: 3_600_000}
+    [of_year] = load_report(conn, year=2024).users
+    assert of_year.not_music.plays("EPISODE") == (2, 3_600_000)
+    assert "Podcasts and audiobooks" in shown(Report((one,)))
