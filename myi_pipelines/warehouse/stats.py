@@ -71,6 +71,7 @@ class Refreshed(NamedTuple):
     user_album_stats: int = 0
     user_weekday_hour_stats: int = 0
     user_month_contexts: int = 0
+    user_context_stats: int = 0
 
 
 def refresh_user_months(
@@ -232,6 +233,7 @@ def _recompute(
         songs = _write_songs(conn, scope)
         albums = _write_albums(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
+    month_contexts, contexts = _write_contexts(conn, scope, local.month_contexts)
     weekday_hours, hours = _write_hours(conn, scope, local.hour_months)
     return Refreshed(
         user_months=user_months,
@@ -245,7 +247,8 @@ def _recompute(
         users=conn.execute(statement("stats/totals"), scope).rowcount,
         user_album_stats=albums,
         user_weekday_hour_stats=weekday_hours,
-        user_month_contexts=_write_contexts(conn, scope, local.month_contexts),
+        user_month_contexts=month_contexts,
+        user_context_stats=contexts,
     )
 
 
@@ -394,7 +397,10 @@ def _write_hours(conn: Connection, scope: dict[str, Any], hour_months: Sequence[
     return weekday_hours, conn.execute(statement("stats/hours"), scope).rowcount
 
 
-def _write_contexts(conn: Connection, scope: dict[str, Any], month_contexts: Sequence[tuple[Any, ...]]) -> int:
+def _write_contexts(
+    conn: Connection, scope: dict[str, Any], month_contexts: Sequence[tuple[Any, ...]]
+) -> tuple[int, int]:
+    """Write the contexts of the months, and how plays of all time were heard; both are counted."""
     _copy(
         conn,
         "COPY fresh_month_contexts (user_id, month, skip_count, skip_ms, context_ids, play_counts, total_ms)"
@@ -402,7 +408,8 @@ def _write_contexts(conn: Connection, scope: dict[str, Any], month_contexts: Seq
         month_contexts,
     )
     names = ("remove_month_contexts", "write_month_contexts")
-    return sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
+    months = sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
+    return months, conn.execute(statement("stats/context_stats"), scope).rowcount
 
 
 def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...]]) -> None:

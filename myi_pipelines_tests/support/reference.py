@@ -1081,7 +1081,9 @@ def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
             events,
             lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
         ),
-        context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
+        context_stats=totals(
+            events, lambda e: [way for way in ways_heard(e, catalog).items() if way[0] != "SHARE_HEARD"]
+        ),
         episode_events=others,
         episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
         episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),
