@@ -83,6 +83,46 @@ CREATE TYPE public.term AS ENUM (
 
 COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
 
+CREATE FUNCTION public.as_spotify_counts(of_user bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(month date, play_count bigint, total_ms bigint, music_play_count bigint, music_ms bigint, podcast_play_count bigint, podcast_ms bigint)
+    LANGUAGE sql STABLE ROWS 12
+    AS $$
+    SELECT counted.month, sum(counted.play_count)::bigint, sum(counted.total_ms)::bigint,
+           coalesce(sum(counted.play_count) FILTER (WHERE counted.kind = 'TRACK'), 0)::bigint,
+           coalesce(sum(counted.total_ms) FILTER (WHERE counted.kind = 'TRACK'), 0)::bigint,
+           coalesce(sum(counted.play_count) FILTER (WHERE counted.kind = 'EPISODE'), 0)::bigint,
+           coalesce(sum(counted.total_ms) FILTER (WHERE counted.kind = 'EPISODE'), 0)::bigint
+    FROM (SELECT c.month, 'TRACK'::content_kind AS kind, every.play_count - c.skip_count AS play_count,
+                 every.total_ms - c.skip_ms AS total_ms
+          FROM user_month_contexts AS c
+          CROSS JOIN LATERAL (SELECT sum(one.play_count) AS play_count, sum(one.total_ms) AS total_ms
+                              FROM unnest(c.play_counts, c.total_ms) AS one (play_count, total_ms)) AS every
+          WHERE c.user_id = of_user
+            AND c.month >= coalesce(make_date(of_year, 1, 1), '-infinity')
+            AND c.month < coalesce(make_date(of_year + 1, 1, 1), 'infinity')
+          UNION ALL
+          SELECT date_trunc('month', e.played_at AT TIME ZONE 'UTC')::date, e.kind, count(*), sum(e.ms_played)
+          FROM episode_events AS e
+          WHERE e.user_id = of_user AND e.ms_played >= 30000
+            AND e.played_at >= coalesce(make_timestamptz(of_year, 1, 1, 0, 0, 0, 'UTC'), '-infinity')
+            AND e.played_at < coalesce(make_timestamptz(of_year + 1, 1, 1, 0, 0, 0, 'UTC'), 'infinity')
+          GROUP BY date_trunc('month', e.played_at AT TIME ZONE 'UTC')::date, e.kind) AS counted
+    WHERE counted.play_count > 0
+    GROUP BY counted.month
+    ORDER BY counted.month
+$$;
+
+COMMENT ON FUNCTION public.as_spotify_counts(of_user bigint, of_year integer) IS 'One row per UTC month of a year, or of all years, with streams of 30 seconds and more: how many and how long, everything that was played, and of it music and podcasts.';
+
+CREATE FUNCTION public.correct_songs() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO pending_song_tracks (track_id) VALUES (0) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.correct_songs() IS 'Trigger: a correction of songs that is made or taken back, also because its user is forgotten, is derived next.';
+
 CREATE FUNCTION public.export_track_fingerprint(kind public.content_kind, spotify_id text, track_name text, artist_name text, album_name text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (md5(((((CASE kind WHEN 'TRACK'::public.content_kind THEN ''::text WHEN 'EPISODE'::public.content_kind THEN 'E'::text WHEN 'CHAPTER'::public.content_kind THEN 'C'::text WHEN 'VIDEO'::public.content_kind THEN 'V'::text ELSE 'U'::text END || COALESCE(md5(spotify_id), '-'::text)) || COALESCE(md5(track_name), '-'::text)) || COALESCE(md5(artist_name), '-'::text)) || COALESCE(md5(album_name), '-'::text))))::uuid;
@@ -100,6 +140,16 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.forget_user() IS 'Trigger: deletes the rows of a deleted user in tables without a foreign key to users.';
+
+CREATE FUNCTION public.give_song() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO songs DEFAULT VALUES RETURNING id INTO NEW.song_id;
+    RETURN NEW;
+END $$;
+
+COMMENT ON FUNCTION public.give_song() IS 'Trigger: a track that is added without a song is a song of its own.';
 
 CREATE TABLE public.corrections (
     id bigint NOT NULL,
@@ -257,6 +307,19 @@ CREATE FUNCTION public.imported_play_hash(played_at timestamp with time zone, ex
 
 COMMENT ON FUNCTION public.imported_play_hash(played_at timestamp with time zone, export_track_id integer, ms_played integer, stopped_at timestamp with time zone) IS 'Hash of what makes a row of a user''s imported_plays unique.';
 
+CREATE FUNCTION public.is_version_to_fold(words text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((words && ARRAY['remaster'::text, 'remastered'::text, 'mastered'::text, 'mono'::text, 'stereo'::text, 'deluxe'::text, 'bonus'::text, 'explicit'::text, 'clean'::text]) OR (('version'::text = ANY (words)) AND (words && ARRAY['single'::text, 'album'::text, 'lp'::text])));
+
+COMMENT ON FUNCTION public.is_version_to_fold(words text[]) IS 'Whether words that say which version a track is name one that is the same song.';
+
+CREATE FUNCTION public.isrc_song_key(isrc text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(('
+ISRC '::text || upper(translate(isrc, '- '::text, ''::text)))))::uuid;
+
+COMMENT ON FUNCTION public.isrc_song_key(isrc text) IS 'Key of a song: equal for equal ISRCs, with or without dashes.';
+
 CREATE FUNCTION public.keep_stream(kept timestamp with time zone[], ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) RETURNS timestamp with time zone[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN ((((2)::double precision * (ended_at - (kept)[1])) < ((ms_played)::double precision * '00:00:00.001'::interval)) OR ((started_at = (kept)[2]) AND ((ended_at - (kept)[1]) < '1 day'::interval))) THEN kept ELSE ARRAY[ended_at, started_at] END;
@@ -306,6 +369,31 @@ END $$;
 
 COMMENT ON FUNCTION public.recent_plays(of_user bigint, each integer) IS 'One row per play: the latest plays of a user, the latest first.';
 
+CREATE FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 5
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
+    FROM (SELECT s.track_id, s.play_count, s.total_ms
+          FROM tracks AS t
+          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
+          WHERE t.song_id = of_song AND of_year IS NULL
+          UNION ALL
+          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
+          FROM tracks AS t
+          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
+          WHERE t.song_id = of_song) AS played
+    JOIN named_tracks AS named ON named.id = played.track_id
+    JOIN tracks AS shown ON shown.id = played.track_id
+    LEFT JOIN albums ON albums.id = shown.album_id
+    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer) IS 'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+
 CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -315,6 +403,95 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
+
+CREATE FUNCTION public.song_text(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8)), '‘’‚‛ʼʹ′“”„‟«»‐‒–—―−[]ς'::text, '''''''''''''''""""""------()σ'::text);
+
+COMMENT ON FUNCTION public.song_text(name text) IS 'A name for comparing songs: as in name_key, and curly quotes, dashes, square brackets and final sigma are plain.';
+
+CREATE FUNCTION public.song_title(title text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    known_words CONSTANT text[] := ARRAY[
+        '', 'remaster', 'remastered', 're', 'master', 'mastered', 'digital', 'digitally', 'newly', 'bit', 'mono', 'stereo',
+        'version', 'edition', 'recording', 'track', 'single', 'album', 'lp', 'original', 'deluxe', 'bonus', 'expanded',
+        'explicit', 'clean', 'anniversary', 'in', 'st', 'nd', 'rd', 'th'];
+    whole CONSTANT text := song_text(title);
+    short text := whole;
+    part text;
+    parts text[];
+    words text[];
+    begins integer;
+    ends integer;
+    kept integer;
+BEGIN
+    -- In brackets, the innermost first; those that stay are marked until all are done.
+    LOOP
+        ends := strpos(short, ')');
+        EXIT WHEN ends = 0;
+        part := split_part(left(short, ends - 1), '(', -1);
+        begins := ends - length(part) - 1;
+        IF begins < 1 THEN
+            short := overlay(short PLACING chr(2) FROM ends FOR 1);
+            CONTINUE;
+        END IF;
+        words := version_words(part);
+        IF (words <@ known_words AND is_version_to_fold(words)) OR part ~ '^ ?(?:(?:feat|ft)[. ]|(?:featuring|with) )' THEN
+            short := rtrim(left(short, begins - 1)) || substr(short, ends + 1);
+        ELSE
+            short := overlay(overlay(short PLACING chr(2) FROM ends FOR 1) PLACING chr(1) FROM begins FOR 1);
+        END IF;
+    END LOOP;
+    short := btrim(translate(short, chr(1) || chr(2), '()'));
+
+    -- Guests without brackets: up to the next dash or bracket.
+    IF strpos(short, ' f') > 0 THEN
+        begins := coalesce(nullif(strpos(short, ' feat.'), 0), nullif(strpos(short, ' ft.'), 0),
+                           strpos(short, ' featuring '));
+        IF begins > 1 THEN
+            part := substr(short, begins + 1);
+            ends := least(nullif(strpos(part, ' - '), 0), nullif(strpos(part, ' ('), 0), length(part) + 1);
+            short := rtrim(left(short, begins - 1), '- ') || substr(part, ends);
+        END IF;
+    END IF;
+
+    -- After dashes, at the end.
+    IF strpos(short, ' - ') > 0 THEN
+        parts := string_to_array(short, ' - ');
+        kept := cardinality(parts);
+        WHILE kept > 1 AND version_words(parts[kept]) <@ known_words LOOP
+            kept := kept - 1;
+        END LOOP;
+        IF kept < cardinality(parts) AND is_version_to_fold(version_words(array_to_string(parts[kept + 1:], ' '))) THEN
+            parts := parts[:kept];
+        END IF;
+        kept := cardinality(parts);
+        IF kept > 1 AND strpos(parts[kept], '/') > 0 THEN -- live / remastered
+            words := version_words(split_part(parts[kept], '/', -1));
+            IF words <@ known_words AND is_version_to_fold(words) THEN
+                parts[kept] := rtrim(left(parts[kept], -1 - length(split_part(parts[kept], '/', -1))));
+            END IF;
+        END IF;
+        short := array_to_string(parts, ' - ');
+    END IF;
+    RETURN CASE WHEN short = '' THEN whole ELSE short END;
+END $$;
+
+COMMENT ON FUNCTION public.song_title(title text) IS 'A title without guests and without versions that are the same song (remasters, mono, album version): docs/guide/songs.md.';
+
+CREATE FUNCTION public.song_key(title text, artist text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5(CASE WHEN ((octet_length(title) = length(title)) AND (octet_length(artist) = length(artist)) AND (strpos(title, '('::text) = 0) AND (strpos(title, '['::text) = 0) AND (strpos(title, ']'::text) = 0) AND (strpos(artist, '['::text) = 0) AND (strpos(artist, ']'::text) = 0) AND (strpos(title, ' - '::text) = 0) AND (strpos(lower(title), ' feat'::text) = 0) AND (strpos(lower(title), ' ft.'::text) = 0) AND (strpos(title, '  '::text) = 0) AND (strpos(artist, '  '::text) = 0) AND (strpos(title, '	'::text) = 0) AND (strpos(artist, '	'::text) = 0) AND (strpos(title, '
+'::text) = 0) AND (strpos(artist, '
+'::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, ''::text) = 0) AND (strpos(artist, ''::text) = 0) AND (strpos(title, '
+'::text) = 0) AND (strpos(artist, '
+'::text) = 0)) THEN ((lower((btrim(title) COLLATE pg_c_utf8)) || '
+'::text) || lower((btrim(artist) COLLATE pg_c_utf8))) ELSE ((public.song_title(title) || '
+'::text) || public.song_text(artist)) END))::uuid;
+
+COMMENT ON FUNCTION public.song_key(title text, artist text) IS 'Key of a song: equal for names whose folded title and first artist are equal; NULL if one is not given.';
 
 CREATE FUNCTION public.top_albums(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -402,6 +579,30 @@ END $$;
 
 COMMENT ON FUNCTION public.top_artists(of_user bigint, each integer) IS 'One row per artist: those that a user played most, the most played first. A play counts for every credited artist.';
 
+CREATE FUNCTION public.top_artists_as_spotify_counts(of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL::date) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_day date := make_date(of_year, 1, 1);
+    last_day date := least(until, make_date(of_year, 12, 31));
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT credit.artist_id, sum(streamed.play_count)::bigint AS play_count,
+                 sum(streamed.total_ms)::bigint AS total_ms
+          FROM tracks_as_spotify_counts(of_user, first_day, last_day) AS streamed
+          JOIN track_artists AS credit ON credit.track_id = streamed.track_id
+          GROUP BY credit.artist_id
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists_as_spotify_counts(of_user bigint, of_year integer, each integer, until date) IS 'One row per artist: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed first. A stream counts for every credited artist; see tracks_as_spotify_counts.';
+
 CREATE FUNCTION public.top_artists_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -469,6 +670,120 @@ END $$;
 
 COMMENT ON FUNCTION public.top_genres(of_user bigint, each integer) IS 'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
 
+CREATE FUNCTION public.top_songs(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT song_id, recordings, play_count, total_ms
+          FROM ((SELECT song_id, recordings, play_count, total_ms
+                 FROM user_song_sums
+                 WHERE user_id = of_user AND play_count > 0
+                 ORDER BY play_count DESC, total_ms DESC, song_id
+                 LIMIT each)
+                UNION ALL
+                (SELECT t.song_id, 1, s.play_count, s.total_ms
+                 FROM user_track_stats AS s
+                 JOIN tracks AS t ON t.id = s.track_id
+                 WHERE s.user_id = of_user AND s.play_count > 0
+                   AND NOT EXISTS (SELECT FROM user_song_sums AS summed
+                                   WHERE summed.user_id = of_user AND summed.song_id = t.song_id)
+                 ORDER BY s.play_count DESC, s.total_ms DESC, t.song_id
+                 LIMIT each)) AS counted
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs(of_user bigint, each integer) IS 'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+
+CREATE FUNCTION public.top_songs_as_spotify_counts(of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL::date) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_day date := make_date(of_year, 1, 1);
+    last_day date := least(until, make_date(of_year, 12, 31));
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(streamed.play_count)::bigint AS play_count,
+                 sum(streamed.total_ms)::bigint AS total_ms
+          FROM tracks_as_spotify_counts(of_user, first_day, last_day) AS streamed
+          JOIN tracks AS t ON t.id = streamed.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_as_spotify_counts(of_user bigint, of_year integer, each integer, until date) IS 'One row per song: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed first; see tracks_as_spotify_counts.';
+
+CREATE FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    this_month date := date_trunc('month', of_month);
+    next_month date := this_month + interval '1 month';
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(counted.play_count)::bigint AS play_count,
+                 sum(counted.total_ms)::bigint AS total_ms
+          FROM (SELECT track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms
+                FROM (SELECT track_id, play_count, total_ms
+                      FROM user_track_months
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, play_count, total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = this_month
+                      UNION ALL
+                      SELECT track_id, -play_count, -total_ms
+                      FROM user_month_edges
+                      WHERE user_id = of_user AND month = next_month) AS plays
+                GROUP BY track_id
+                HAVING sum(play_count) > 0) AS counted
+          JOIN tracks AS t ON t.id = counted.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer) IS 'One row per song: those that a user played most in the local month that contains a day, the most played first.';
+
+CREATE FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(kept.play_count) AS play_count,
+                 sum(kept.total_ms)::bigint AS total_ms
+          FROM user_year_top_tracks AS kept
+          JOIN tracks AS t ON t.id = kept.track_id
+          WHERE kept.user_id = of_user AND kept.year = of_year
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT least(each, 50)) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_of_year(of_user bigint, of_year integer, each integer) IS 'One row per song: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
 CREATE FUNCTION public.top_tracks(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -487,6 +802,27 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.top_tracks(of_user bigint, each integer) IS 'One row per track: those that a user played most, the most played first.';
+
+CREATE FUNCTION public.top_tracks_as_spotify_counts(of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL::date) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_day date := make_date(of_year, 1, 1);
+    last_day date := least(until, make_date(of_year, 12, 31));
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT track_id, play_count, total_ms
+          FROM tracks_as_spotify_counts(of_user, first_day, last_day)
+          ORDER BY play_count DESC, total_ms DESC, track_id
+          LIMIT each) AS top
+    JOIN named_tracks AS named ON named.id = top.track_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_tracks_as_spotify_counts(of_user bigint, of_year integer, each integer, until date) IS 'One row per track: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed first; see tracks_as_spotify_counts.';
 
 CREATE FUNCTION public.top_tracks_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -533,12 +869,26 @@ BEGIN
           FROM user_year_top_tracks
           WHERE user_id = of_user AND year = of_year
           ORDER BY play_count DESC, total_ms DESC, track_id
-          LIMIT each) AS top
+          LIMIT least(each, 50)) AS top
     JOIN named_tracks AS named ON named.id = top.track_id
     ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
 END $$;
 
 COMMENT ON FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer) IS 'One row per track: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+CREATE FUNCTION public.tracks_as_spotify_counts(of_user bigint, first_day date, last_day date) RETURNS TABLE(track_id bigint, play_count bigint, total_ms bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT e.track_id, count(*), sum(e.ms_played)::bigint
+    FROM listening_events AS e
+    LEFT JOIN play_contexts AS heard ON heard.id = e.context_id
+    WHERE e.user_id = of_user AND NOT e.is_skip AND heard.incognito IS NOT TRUE
+      AND e.played_at >= first_day::timestamp AT TIME ZONE 'UTC'
+      AND e.played_at < (last_day + 1)::timestamp AT TIME ZONE 'UTC'
+    GROUP BY e.track_id
+$$;
+
+COMMENT ON FUNCTION public.tracks_as_spotify_counts(of_user bigint, first_day date, last_day date) IS 'One row per track that a user streamed for 30 seconds or more in some UTC days, private sessions left out. Of archived months nothing is seen.';
 
 CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) RETURNS TABLE(track_id bigint, play_count bigint, total_ms bigint)
     LANGUAGE sql STABLE
@@ -566,6 +916,12 @@ CREATE FUNCTION public.user_name_key(name text) RETURNS text
     RETURN NORMALIZE(lower(upper(regexp_replace((NORMALIZE(name) COLLATE pg_c_utf8), '^\s+|\s+$'::text, ''::text, 'g'::text))));
 
 COMMENT ON FUNCTION public.user_name_key(name text) IS 'Key of a user''s name: equal for names that differ in Unicode form, outer white space or letter case only.';
+
+CREATE FUNCTION public.version_words(version text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN string_to_array(translate(version, '0123456789/;,.&+-'::text, '                 '::text), ' '::text);
+
+COMMENT ON FUNCTION public.version_words(version text) IS 'The words of a text that says which version a track is, without numbers.';
 
 CREATE AGGREGATE public.last_kept_stream(ended_at timestamp with time zone, started_at timestamp with time zone, ms_played integer) (
     SFUNC = public.keep_stream,
@@ -708,8 +1064,62 @@ ALTER TABLE public.artists ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.corrected_song_keys (
+    track_id bigint NOT NULL,
+    song_key uuid NOT NULL,
+    is_only_key boolean NOT NULL
+);
+
+COMMENT ON TABLE public.corrected_song_keys IS 'One row per track that a correction joins with others or makes a song of its own, and key that does so.';
+
+COMMENT ON COLUMN public.corrected_song_keys.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.corrected_song_keys.song_key IS 'key that the correction gives the track';
+
+COMMENT ON COLUMN public.corrected_song_keys.is_only_key IS 'the names and the ISRC of the track are no keys: it was split off';
+
 ALTER TABLE public.corrections ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.corrections_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.episode_events (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    played_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    export_track_id bigint NOT NULL,
+    ms_played integer NOT NULL,
+    kind public.content_kind NOT NULL,
+    context_id integer,
+    CONSTRAINT episode_events_kind_check CHECK ((kind <> 'TRACK'::public.content_kind)),
+    CONSTRAINT episode_events_ms_played_check CHECK ((ms_played >= 0))
+);
+
+COMMENT ON TABLE public.episode_events IS 'One row per play that counts of something that is not music: an episode, a chapter, a video, or nothing that is named. Never archived.';
+
+COMMENT ON COLUMN public.episode_events.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.episode_events.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.episode_events.played_at IS 'end of the play; in account data the minute of the end';
+
+COMMENT ON COLUMN public.episode_events.created_at IS 'when the row was written';
+
+COMMENT ON COLUMN public.episode_events.export_track_id IS 'export_tracks.id: what was played; see named_episodes';
+
+COMMENT ON COLUMN public.episode_events.ms_played IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.episode_events.kind IS 'what was played: EPISODE, CHAPTER, VIDEO or UNIDENTIFIED';
+
+COMMENT ON COLUMN public.episode_events.context_id IS 'play_contexts.id: how the play was heard; NULL where that is not known (account data)';
+
+ALTER TABLE public.episode_events ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.episode_events_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -740,6 +1150,11 @@ CREATE TABLE public.export_tracks (
     artist_key uuid GENERATED ALWAYS AS (public.name_key(artist_name)) STORED,
     album_key uuid GENERATED ALWAYS AS (public.name_key(album_name)) STORED,
     kind public.content_kind DEFAULT 'TRACK'::public.content_kind NOT NULL,
+    song_key uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (kind = 'TRACK'::public.content_kind) THEN public.song_key(track_name, artist_name)
+    ELSE NULL::uuid
+END) STORED,
     CONSTRAINT export_tracks_names_something CHECK (((kind <> 'TRACK'::public.content_kind) OR (spotify_id IS NOT NULL) OR ((track_name IS NOT NULL) AND (artist_name IS NOT NULL))))
 );
 
@@ -766,6 +1181,8 @@ COMMENT ON COLUMN public.export_tracks.artist_key IS 'name_key of artist_name; N
 COMMENT ON COLUMN public.export_tracks.album_key IS 'name_key of album_name; NULL if that is';
 
 COMMENT ON COLUMN public.export_tracks.kind IS 'what was played: music (TRACK) or something else';
+
+COMMENT ON COLUMN public.export_tracks.song_key IS 'song_key of track_name and artist_name; NULL if one is not given';
 
 ALTER TABLE public.export_tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.export_tracks_id_seq
@@ -817,6 +1234,8 @@ CREATE TABLE public.tracks (
     preview_url text,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     merged_into bigint,
+    song_id bigint NOT NULL,
+    payload_song_key uuid,
     CONSTRAINT tracks_duration_ms_check CHECK ((duration_ms > 0)),
     CONSTRAINT tracks_known_by CHECK (((spotify_id IS NOT NULL) OR (merged_into IS NOT NULL) OR ((name_key IS NOT NULL) AND (artist_key IS NOT NULL)))),
     CONSTRAINT tracks_merged_without_id CHECK (((merged_into IS NULL) OR (spotify_id IS NULL)))
@@ -845,6 +1264,10 @@ COMMENT ON COLUMN public.tracks.preview_url IS 'address of a 30-second preview; 
 COMMENT ON COLUMN public.tracks.updated_at IS 'when the row last changed';
 
 COMMENT ON COLUMN public.tracks.merged_into IS 'tracks.id of the track that this one is the same as; the row is deleted once no other row refers to it; else NULL';
+
+COMMENT ON COLUMN public.tracks.song_id IS 'songs.id; a merged track has that of the track that it is the same as';
+
+COMMENT ON COLUMN public.tracks.payload_song_key IS 'song_key of Spotify''s name and first artist; NULL while unknown, and for Various Artists if exports know better';
 
 CREATE VIEW public.hidden_plays AS
  SELECT c.user_id,
@@ -1151,6 +1574,75 @@ COMMENT ON COLUMN public.named_albums.name IS 'name of the album';
 
 COMMENT ON COLUMN public.named_albums.artist IS 'name of the first artist; NULL while unknown';
 
+CREATE VIEW public.named_episodes AS
+ SELECT told.id AS export_track_id,
+    told.kind,
+    told.spotify_id,
+    COALESCE(latest.track_name, told.track_name) AS name,
+        CASE told.kind
+            WHEN 'CHAPTER'::public.content_kind THEN COALESCE(latest.album_name, told.album_name)
+            ELSE COALESCE(latest.artist_name, told.artist_name)
+        END AS show,
+        CASE told.kind
+            WHEN 'CHAPTER'::public.content_kind THEN COALESCE(latest.artist_name, told.artist_name)
+            ELSE NULL::text
+        END AS author
+   FROM (public.export_tracks told
+     LEFT JOIN LATERAL ( SELECT named.track_name,
+            named.artist_name,
+            named.album_name
+           FROM public.export_tracks named
+          WHERE ((told.spotify_id IS NOT NULL) AND (named.spotify_id = told.spotify_id) AND (named.kind = told.kind))
+          ORDER BY (num_nonnulls(named.track_name, named.artist_name, named.album_name) = 0), named.last_played_at DESC, (named.track_name COLLATE "C") DESC NULLS LAST, (named.artist_name COLLATE "C") DESC NULLS LAST, (named.album_name COLLATE "C") DESC NULLS LAST
+         LIMIT 1) latest ON (true))
+  WHERE (told.kind <> 'TRACK'::public.content_kind);
+
+COMMENT ON VIEW public.named_episodes IS 'One row per row of export_tracks that is not a track: the names to show, those that were played last.';
+
+COMMENT ON COLUMN public.named_episodes.export_track_id IS 'export_tracks.id, as in episode_events';
+
+COMMENT ON COLUMN public.named_episodes.kind IS 'EPISODE, CHAPTER, VIDEO or UNIDENTIFIED';
+
+COMMENT ON COLUMN public.named_episodes.spotify_id IS 'Spotify id of the episode or chapter; NULL in account data';
+
+COMMENT ON COLUMN public.named_episodes.name IS 'name of the episode, chapter or video; NULL if not given';
+
+COMMENT ON COLUMN public.named_episodes.show IS 'name of the podcast''s show, or of the audiobook; NULL if not given';
+
+COMMENT ON COLUMN public.named_episodes.author IS 'author of the audiobook; NULL if not given, and for all else';
+
+CREATE TABLE public.songs (
+    id bigint NOT NULL,
+    name text,
+    artist text
+);
+
+COMMENT ON TABLE public.songs IS 'One row per song: tracks of equal title and first artist, or of equal ISRC.';
+
+COMMENT ON COLUMN public.songs.id IS 'surrogate key; kept while tracks join and leave the song';
+
+COMMENT ON COLUMN public.songs.name IS 'the shortest of its titles; NULL while none is known';
+
+COMMENT ON COLUMN public.songs.artist IS 'first artist, of the names with that title; NULL while unknown';
+
+CREATE VIEW public.named_songs AS
+ SELECT id,
+    COALESCE(name, ( SELECT tracks.spotify_id
+           FROM public.tracks
+          WHERE ((tracks.song_id = songs.id) AND (tracks.merged_into IS NULL))
+          ORDER BY tracks.id
+         LIMIT 1)) AS name,
+    artist
+   FROM public.songs;
+
+COMMENT ON VIEW public.named_songs IS 'One row per song, with the names to show.';
+
+COMMENT ON COLUMN public.named_songs.id IS 'songs.id';
+
+COMMENT ON COLUMN public.named_songs.name IS 'name of the song, or the Spotify id of its track while the name is unknown';
+
+COMMENT ON COLUMN public.named_songs.artist IS 'name of the first artist; NULL while unknown';
+
 CREATE VIEW public.named_tracks AS
  SELECT id,
     COALESCE(name, spotify_id) AS name,
@@ -1190,6 +1682,14 @@ COMMENT ON TABLE public.pending_export_tracks IS 'One row per range of export_tr
 COMMENT ON COLUMN public.pending_export_tracks.first_id IS 'lowest export_tracks.id of the range';
 
 COMMENT ON COLUMN public.pending_export_tracks.last_id IS 'highest export_tracks.id of the range';
+
+CREATE TABLE public.pending_song_tracks (
+    track_id bigint NOT NULL
+);
+
+COMMENT ON TABLE public.pending_song_tracks IS 'One row per track whose song the catalog has yet to derive again.';
+
+COMMENT ON COLUMN public.pending_song_tracks.track_id IS 'tracks.id; 0: a correction of songs was made or taken back';
 
 CREATE TABLE public.pending_spotify_objects (
     id bigint NOT NULL,
@@ -1324,6 +1824,15 @@ COMMENT ON TABLE public.retention_holds IS 'One row per month that a user restor
 COMMENT ON COLUMN public.retention_holds.month IS 'first day of the UTC month';
 
 COMMENT ON COLUMN public.retention_holds.held_until IS 'the month may be archived after this instant';
+
+ALTER TABLE public.songs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.songs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.spotify_auth (
     user_id bigint NOT NULL,
@@ -1509,6 +2018,51 @@ COMMENT ON COLUMN public.track_searches.artist_key IS 'name_key of the artist: e
 COMMENT ON COLUMN public.track_searches.spotify_id IS 'Spotify id of the only track that matches; kept once found; NULL while there is none';
 
 COMMENT ON COLUMN public.track_searches.searched_at IS 'when Spotify was last searched';
+
+CREATE VIEW public.track_song_keys AS
+ SELECT link.track_id,
+    e.song_key
+   FROM (public.export_tracks e
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+  WHERE ((e.song_key IS NOT NULL) AND (e.artist_key <> public.name_key('Various Artists'::text)) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = link.track_id) AND c.is_only_key)))))
+UNION ALL
+ SELECT t.id AS track_id,
+    t.payload_song_key AS song_key
+   FROM public.tracks t
+  WHERE ((t.payload_song_key IS NOT NULL) AND (t.merged_into IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = t.id) AND c.is_only_key)))))
+UNION ALL
+ SELECT t.id AS track_id,
+    public.isrc_song_key(t.isrc) AS song_key
+   FROM public.tracks t
+  WHERE ((t.isrc IS NOT NULL) AND (t.merged_into IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = t.id) AND c.is_only_key)))))
+UNION ALL
+ SELECT link.track_id,
+    e.song_key
+   FROM ((public.export_tracks e
+     JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+     JOIN public.tracks t ON ((t.id = link.track_id)))
+  WHERE ((e.song_key IS NOT NULL) AND (e.artist_key = public.name_key('Various Artists'::text)) AND ((t.payload_song_key IS NULL) OR (t.payload_song_key = public.song_key(t.name, 'Various Artists'::text))) AND (NOT (EXISTS ( SELECT
+           FROM (public.export_track_links other_link
+             JOIN public.export_tracks other ON ((other.id = other_link.export_track_id)))
+          WHERE ((other_link.track_id = link.track_id) AND (other.song_key IS NOT NULL) AND (other.artist_key <> public.name_key('Various Artists'::text)))))) AND (NOT (EXISTS ( SELECT
+           FROM public.corrected_song_keys c
+          WHERE ((c.track_id = link.track_id) AND c.is_only_key)))))
+UNION ALL
+ SELECT corrected_song_keys.track_id,
+    corrected_song_keys.song_key
+   FROM public.corrected_song_keys;
+
+COMMENT ON VIEW public.track_song_keys IS 'One row per track and key of it: its names, its ISRC, and what corrections say. Tracks that share a key are one song.';
+
+COMMENT ON COLUMN public.track_song_keys.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.track_song_keys.song_key IS 'song_key or isrc_song_key, or the key of a correction';
 
 ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.tracks_id_seq
@@ -1823,6 +2377,83 @@ COMMENT ON COLUMN public.user_context_stats.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_context_stats.total_ms IS 'milliseconds heard';
 
+CREATE TABLE public.user_settings (
+    user_id bigint NOT NULL,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    is_public_profile boolean DEFAULT false NOT NULL,
+    share_top_tracks boolean DEFAULT false NOT NULL,
+    share_top_artists boolean DEFAULT false NOT NULL,
+    share_listening_time boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON TABLE public.user_settings IS 'One row per user: time zone and what may be shared.';
+
+COMMENT ON COLUMN public.user_settings.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_settings.timezone IS 'IANA name of the time zone in which statistics count days, hours and years';
+
+COMMENT ON COLUMN public.user_settings.is_public_profile IS 'other people may see the profile';
+
+COMMENT ON COLUMN public.user_settings.share_top_tracks IS 'a public profile may show the most played tracks';
+
+COMMENT ON COLUMN public.user_settings.share_top_artists IS 'a public profile may show the most played artists';
+
+COMMENT ON COLUMN public.user_settings.share_listening_time IS 'a public profile may show the listening time';
+
+CREATE VIEW public.user_episode_bucket_stats AS
+ SELECT heard.user_id,
+    bucket.bucket_type,
+    bucket.bucket_date,
+    heard.kind,
+    (sum(heard.play_count))::bigint AS play_count,
+    (sum(heard.total_ms))::bigint AS total_ms
+   FROM (( SELECT e.user_id,
+            e.kind,
+            ((e.played_at AT TIME ZONE settings.timezone))::date AS day,
+            count(*) AS play_count,
+            sum(e.ms_played) AS total_ms
+           FROM (public.episode_events e
+             JOIN public.user_settings settings USING (user_id))
+          GROUP BY e.user_id, e.kind, (((e.played_at AT TIME ZONE settings.timezone))::date)) heard
+     CROSS JOIN LATERAL ( VALUES ('DAY'::public.bucket_type,heard.day), ('WEEK'::public.bucket_type,(date_trunc('week'::text, (heard.day)::timestamp without time zone))::date), ('MONTH'::public.bucket_type,(date_trunc('month'::text, (heard.day)::timestamp without time zone))::date)) bucket(bucket_type, bucket_date))
+  GROUP BY heard.user_id, bucket.bucket_type, bucket.bucket_date, heard.kind;
+
+COMMENT ON VIEW public.user_episode_bucket_stats IS 'One row per user, local day, ISO week or month, and kind with plays that are not music.';
+
+COMMENT ON COLUMN public.user_episode_bucket_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_episode_bucket_stats.bucket_type IS 'DAY, WEEK or MONTH';
+
+COMMENT ON COLUMN public.user_episode_bucket_stats.bucket_date IS 'first day of the bucket, in the user''s time zone';
+
+COMMENT ON COLUMN public.user_episode_bucket_stats.kind IS 'EPISODE, CHAPTER, VIDEO or UNIDENTIFIED';
+
+COMMENT ON COLUMN public.user_episode_bucket_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_episode_bucket_stats.total_ms IS 'milliseconds heard';
+
+CREATE VIEW public.user_episode_hour_stats AS
+ SELECT e.user_id,
+    (EXTRACT(hour FROM (e.played_at AT TIME ZONE settings.timezone)))::smallint AS hour,
+    e.kind,
+    count(*) AS play_count,
+    sum(e.ms_played) AS total_ms
+   FROM (public.episode_events e
+     JOIN public.user_settings settings USING (user_id))
+  GROUP BY e.user_id, ((EXTRACT(hour FROM (e.played_at AT TIME ZONE settings.timezone)))::smallint), e.kind;
+
+COMMENT ON VIEW public.user_episode_hour_stats IS 'One row per user, hour of the local day and kind with plays that are not music.';
+
+COMMENT ON COLUMN public.user_episode_hour_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_episode_hour_stats.hour IS '0 to 23, in the user''s time zone';
+
+COMMENT ON COLUMN public.user_episode_hour_stats.kind IS 'EPISODE, CHAPTER, VIDEO or UNIDENTIFIED';
+
+COMMENT ON COLUMN public.user_episode_hour_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_episode_hour_stats.total_ms IS 'milliseconds heard';
+
 CREATE TABLE public.user_hour_months (
     user_id bigint NOT NULL,
     month date NOT NULL,
@@ -1883,28 +2514,146 @@ COMMENT ON COLUMN public.user_month_edges.play_count IS 'plays of this local mon
 
 COMMENT ON COLUMN public.user_month_edges.month IS 'first day of the month that begins';
 
-CREATE TABLE public.user_settings (
+CREATE VIEW public.user_show_stats AS
+ SELECT user_id,
+    kind,
+    (array_agg(show ORDER BY counted.last_played_at DESC, (show COLLATE "C") DESC))[1] AS show,
+    count(DISTINCT COALESCE((public.name_key(name))::text, spotify_id, ''::text)) AS episode_count,
+    (sum(play_count))::bigint AS play_count,
+    (sum(total_ms))::bigint AS total_ms,
+    min(first_played_at) AS first_played_at,
+    max(last_played_at) AS last_played_at
+   FROM ( SELECT heard.user_id,
+            heard.kind,
+            heard.play_count,
+            heard.total_ms,
+            heard.first_played_at,
+            heard.last_played_at,
+            named.show,
+            named.name,
+            named.spotify_id
+           FROM (( SELECT episode_events.user_id,
+                    episode_events.kind,
+                    episode_events.export_track_id,
+                    count(*) AS play_count,
+                    sum(episode_events.ms_played) AS total_ms,
+                    min(episode_events.played_at) AS first_played_at,
+                    max(episode_events.played_at) AS last_played_at
+                   FROM public.episode_events
+                  GROUP BY episode_events.user_id, episode_events.kind, episode_events.export_track_id) heard
+             LEFT JOIN public.named_episodes named USING (export_track_id))) counted
+  GROUP BY user_id, kind, (public.name_key(show));
+
+COMMENT ON VIEW public.user_show_stats IS 'One row per user, kind and show or audiobook; what names no show is one row of its kind. Not music.';
+
+COMMENT ON COLUMN public.user_show_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_show_stats.kind IS 'EPISODE: a podcast''s show; CHAPTER: an audiobook; VIDEO; UNIDENTIFIED';
+
+COMMENT ON COLUMN public.user_show_stats.show IS 'name, in the spelling that was played last; NULL if not given';
+
+COMMENT ON COLUMN public.user_show_stats.episode_count IS 'number of different episodes or chapters';
+
+COMMENT ON COLUMN public.user_show_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_show_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_show_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_show_stats.last_played_at IS 'end of the latest play';
+
+CREATE TABLE public.user_song_sums (
     user_id bigint NOT NULL,
-    timezone text DEFAULT 'UTC'::text NOT NULL,
-    is_public_profile boolean DEFAULT false NOT NULL,
-    share_top_tracks boolean DEFAULT false NOT NULL,
-    share_top_artists boolean DEFAULT false NOT NULL,
-    share_listening_time boolean DEFAULT false NOT NULL
+    song_id bigint NOT NULL,
+    recordings integer NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_song_sums_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_song_sums_recordings_check CHECK ((recordings > 1)),
+    CONSTRAINT user_song_sums_total_ms_check CHECK ((total_ms > 0))
 );
 
-COMMENT ON TABLE public.user_settings IS 'One row per user: time zone and what may be shared.';
+COMMENT ON TABLE public.user_song_sums IS 'One row per user and song of which the user played several tracks: their all-time counts together.';
 
-COMMENT ON COLUMN public.user_settings.user_id IS 'users.id';
+COMMENT ON COLUMN public.user_song_sums.user_id IS 'users.id';
 
-COMMENT ON COLUMN public.user_settings.timezone IS 'IANA name of the time zone in which statistics count days, hours and years';
+COMMENT ON COLUMN public.user_song_sums.song_id IS 'songs.id';
 
-COMMENT ON COLUMN public.user_settings.is_public_profile IS 'other people may see the profile';
+COMMENT ON COLUMN public.user_song_sums.recordings IS 'number of tracks of the song that the user played';
 
-COMMENT ON COLUMN public.user_settings.share_top_tracks IS 'a public profile may show the most played tracks';
+COMMENT ON COLUMN public.user_song_sums.play_count IS 'number of plays';
 
-COMMENT ON COLUMN public.user_settings.share_top_artists IS 'a public profile may show the most played artists';
+COMMENT ON COLUMN public.user_song_sums.total_ms IS 'milliseconds heard';
 
-COMMENT ON COLUMN public.user_settings.share_listening_time IS 'a public profile may show the listening time';
+COMMENT ON COLUMN public.user_song_sums.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_song_sums.last_played_at IS 'end of the latest play';
+
+CREATE TABLE public.user_track_stats (
+    user_id bigint NOT NULL,
+    track_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    last_played_at timestamp with time zone NOT NULL,
+    first_played_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_track_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_track_stats_total_ms_check CHECK ((total_ms > 0))
+);
+
+COMMENT ON TABLE public.user_track_stats IS 'One row per user and track that the user ever played: all-time counts.';
+
+COMMENT ON COLUMN public.user_track_stats.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
+
+COMMENT ON COLUMN public.user_track_stats.track_id IS 'tracks.id';
+
+COMMENT ON COLUMN public.user_track_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
+
+COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
+
+CREATE VIEW public.user_song_stats AS
+ SELECT user_song_sums.user_id,
+    user_song_sums.song_id,
+    user_song_sums.recordings,
+    user_song_sums.play_count,
+    user_song_sums.total_ms,
+    user_song_sums.first_played_at,
+    user_song_sums.last_played_at
+   FROM public.user_song_sums
+UNION ALL
+ SELECT s.user_id,
+    t.song_id,
+    1 AS recordings,
+    s.play_count,
+    s.total_ms,
+    s.first_played_at,
+    s.last_played_at
+   FROM (public.user_track_stats s
+     JOIN public.tracks t ON ((t.id = s.track_id)))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.user_song_sums summed
+          WHERE ((summed.user_id = s.user_id) AND (summed.song_id = t.song_id)))));
+
+COMMENT ON VIEW public.user_song_stats IS 'One row per user and song that the user ever played: all-time counts.';
+
+COMMENT ON COLUMN public.user_song_stats.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_song_stats.song_id IS 'songs.id';
+
+COMMENT ON COLUMN public.user_song_stats.recordings IS 'number of tracks of the song that the user played';
+
+COMMENT ON COLUMN public.user_song_stats.play_count IS 'number of plays';
+
+COMMENT ON COLUMN public.user_song_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_song_stats.first_played_at IS 'end of the first play';
+
+COMMENT ON COLUMN public.user_song_stats.last_played_at IS 'end of the latest play';
 
 CREATE TABLE public.user_time_bucket_stats (
     user_id bigint NOT NULL,
@@ -1931,31 +2680,6 @@ COMMENT ON COLUMN public.user_time_bucket_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN public.user_time_bucket_stats.total_ms IS 'milliseconds heard';
 
 COMMENT ON COLUMN public.user_time_bucket_stats.unique_tracks IS 'number of distinct tracks played in the bucket';
-
-CREATE TABLE public.user_track_stats (
-    user_id bigint NOT NULL,
-    track_id bigint NOT NULL,
-    play_count bigint NOT NULL,
-    total_ms bigint NOT NULL,
-    last_played_at timestamp with time zone NOT NULL,
-    first_played_at timestamp with time zone NOT NULL,
-    CONSTRAINT user_track_stats_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_track_stats_total_ms_check CHECK ((total_ms > 0))
-);
-
-COMMENT ON TABLE public.user_track_stats IS 'One row per user and track that the user ever played: all-time counts.';
-
-COMMENT ON COLUMN public.user_track_stats.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
-
-COMMENT ON COLUMN public.user_track_stats.track_id IS 'tracks.id';
-
-COMMENT ON COLUMN public.user_track_stats.play_count IS 'number of plays';
-
-COMMENT ON COLUMN public.user_track_stats.total_ms IS 'milliseconds heard';
-
-COMMENT ON COLUMN public.user_track_stats.last_played_at IS 'end of the latest play';
-
-COMMENT ON COLUMN public.user_track_stats.first_played_at IS 'end of the first play';
 
 CREATE VIEW public.user_weekday_hour_months AS
  SELECT m.user_id,
@@ -2014,7 +2738,7 @@ CREATE TABLE public.user_year_top_tracks (
     CONSTRAINT user_year_top_tracks_play_count_check CHECK ((play_count > 0))
 );
 
-COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year.';
+COMMENT ON TABLE public.user_year_top_tracks IS 'One row per user, local year and track among the 50 that the user played most in that year, or of a song among those.';
 
 COMMENT ON COLUMN public.user_year_top_tracks.user_id IS 'users.id';
 
@@ -2100,8 +2824,14 @@ ALTER TABLE ONLY public.archived_user_months
 ALTER TABLE ONLY public.artists
     ADD CONSTRAINT artists_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.corrected_song_keys
+    ADD CONSTRAINT corrected_song_keys_pkey PRIMARY KEY (track_id, song_key);
+
 ALTER TABLE ONLY public.corrections
     ADD CONSTRAINT corrections_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY public.episode_events
+    ADD CONSTRAINT episode_events_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY public.export_track_links
     ADD CONSTRAINT export_track_links_pkey PRIMARY KEY (export_track_id);
@@ -2136,6 +2866,9 @@ ALTER TABLE ONLY public.orphaned_archive_folders
 ALTER TABLE ONLY public.pending_export_tracks
     ADD CONSTRAINT pending_export_tracks_pkey PRIMARY KEY (first_id, last_id);
 
+ALTER TABLE ONLY public.pending_song_tracks
+    ADD CONSTRAINT pending_song_tracks_pkey PRIMARY KEY (track_id);
+
 ALTER TABLE ONLY public.pending_spotify_objects
     ADD CONSTRAINT pending_spotify_objects_pkey PRIMARY KEY (id);
 
@@ -2156,6 +2889,9 @@ ALTER TABLE ONLY public.possible_gaps
 
 ALTER TABLE ONLY public.retention_holds
     ADD CONSTRAINT retention_holds_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.songs
+    ADD CONSTRAINT songs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.spotify_auth
     ADD CONSTRAINT spotify_auth_pkey PRIMARY KEY (user_id);
@@ -2217,6 +2953,9 @@ ALTER TABLE ONLY public.user_month_edges
 ALTER TABLE ONLY public.user_settings
     ADD CONSTRAINT user_settings_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_pkey PRIMARY KEY (user_id, song_id);
+
 ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_pkey PRIMARY KEY (user_id, bucket_type, bucket_date);
 
@@ -2264,9 +3003,15 @@ CREATE UNIQUE INDEX artists_spotify_id_key ON public.artists USING btree (spotif
 
 CREATE UNIQUE INDEX corrections_identity ON public.corrections USING btree (user_id, kind, md5((what)::text));
 
+CREATE UNIQUE INDEX episode_events_identity ON public.episode_events USING btree (user_id, played_at, export_track_id, ms_played);
+
 CREATE INDEX export_track_links_track_id_idx ON public.export_track_links USING btree (track_id);
 
 CREATE INDEX export_tracks_artist_key_album_key_idx ON public.export_tracks USING btree (artist_key, album_key);
+
+CREATE INDEX export_tracks_not_music ON public.export_tracks USING btree (id) WHERE (kind <> 'TRACK'::public.content_kind);
+
+CREATE INDEX export_tracks_song_key_idx ON public.export_tracks USING btree (song_key);
 
 CREATE INDEX export_tracks_spotify_id_idx ON public.export_tracks USING btree (spotify_id);
 
@@ -2304,9 +3049,15 @@ CREATE INDEX track_relinks_returned_id_idx ON public.track_relinks USING btree (
 
 CREATE INDEX tracks_album_id_idx ON public.tracks USING btree (album_id);
 
+CREATE INDEX tracks_isrc ON public.tracks USING btree (public.isrc_song_key(isrc)) WHERE (isrc IS NOT NULL);
+
 CREATE INDEX tracks_merged ON public.tracks USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 
+CREATE INDEX tracks_payload_song_key_idx ON public.tracks USING btree (payload_song_key) WHERE (payload_song_key IS NOT NULL);
+
 CREATE UNIQUE INDEX tracks_provisional_key ON public.tracks USING btree (name_key, artist_key) WHERE ((spotify_id IS NULL) AND (merged_into IS NULL));
+
+CREATE INDEX tracks_song_id_idx ON public.tracks USING btree (song_id);
 
 CREATE UNIQUE INDEX tracks_spotify_id_key ON public.tracks USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
 
@@ -2318,15 +3069,25 @@ CREATE INDEX user_artist_stats_artist_id_idx ON public.user_artist_stats USING b
 
 CREATE INDEX user_artist_stats_top ON public.user_artist_stats USING btree (user_id, play_count DESC);
 
+CREATE INDEX user_song_sums_song_id_idx ON public.user_song_sums USING btree (song_id);
+
+CREATE INDEX user_song_sums_top ON public.user_song_sums USING btree (user_id, play_count DESC);
+
 CREATE INDEX user_track_stats_top ON public.user_track_stats USING btree (user_id, play_count DESC);
 
 CREATE INDEX user_track_stats_track_id_idx ON public.user_track_stats USING btree (track_id);
 
 CREATE UNIQUE INDEX users_folded_name ON public.users USING btree (public.user_name_key(name)) WHERE (NOT shares_name);
 
+CREATE TRIGGER correct_songs AFTER INSERT ON public.corrections FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
+
 CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION public.forget_user();
 
+CREATE TRIGGER give_song BEFORE INSERT ON public.tracks FOR EACH ROW WHEN ((new.song_id IS NULL)) EXECUTE FUNCTION public.give_song();
+
 CREATE TRIGGER refuse_to_delete BEFORE DELETE OR TRUNCATE ON public.export_tracks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_delete();
+
+CREATE TRIGGER uncorrect_songs AFTER DELETE ON public.corrections FOR EACH ROW WHEN ((old.kind = ANY (ARRAY['JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))) EXECUTE FUNCTION public.correct_songs();
 
 ALTER TABLE ONLY public.archived_names
     ADD CONSTRAINT archived_names_user_id_month_fkey FOREIGN KEY (user_id, month) REFERENCES public.archived_user_months(user_id, month) ON DELETE CASCADE;
@@ -2337,8 +3098,14 @@ ALTER TABLE ONLY public.archived_user_months
 ALTER TABLE ONLY public.archived_user_months
     ADD CONSTRAINT archived_user_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.corrected_song_keys
+    ADD CONSTRAINT corrected_song_keys_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.corrections
     ADD CONSTRAINT corrections_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.episode_events
+    ADD CONSTRAINT episode_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.export_track_links
     ADD CONSTRAINT export_track_links_track_id_fkey FOREIGN KEY (track_id) REFERENCES public.tracks(id);
@@ -2432,6 +3199,12 @@ ALTER TABLE ONLY public.user_month_edges
 
 ALTER TABLE ONLY public.user_settings
     ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_song_id_fkey FOREIGN KEY (song_id) REFERENCES public.songs(id);
+
+ALTER TABLE ONLY public.user_song_sums
+    ADD CONSTRAINT user_song_sums_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -45,7 +45,7 @@ ORDER = [
     *("url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),
     *("archive", "unarchive"),
-    *("verify", "backup", "restore", "export", "forget", "rename-user", "merge-users"),
+    *("verify", "rederive", "backup", "restore", "export", "forget", "rename-user", "merge-users"),
 ]
 
 

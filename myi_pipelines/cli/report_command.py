@@ -14,14 +14,19 @@ def report(
     year: Annotated[
         int | None, typer.Option(min=2008, max=9998, help="Only this year, in the listener's time zone.")
     ] = None,
+    recordings: Annotated[
+        bool, typer.Option("--recordings", help="List each track of a song on its own, not the songs.")
+    ] = False,
 ) -> None:
-    """Show what was listened to: totals, top tracks and artists, year by year, by hour and by weekday.
+    """Show what was listened to: totals, top songs and artists, year by year, by hour and by weekday.
 
     Examples:
 
       myi report
 
       myi report --user anna --year 2024
+
+      myi report --recordings
     """
     from rich.console import Console
 
@@ -29,8 +34,9 @@ def report(
     from myi_pipelines.warehouse.top_list_history import mark_active
     from myi_pipelines.warehouse.users import user_named
 
-    with warehouse_connection(read_settings()) as conn:
-        found = load_report(conn, user, year)
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        found = load_report(conn, user, year, by_recording=recordings, min_play_ms=settings.min_play_ms)
         if user is not None:
             mark_active(conn, user_named(conn, user), datetime.now(UTC))
     render_report(found, Console())

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from myi_pipelines.warehouse import invariants, personal_data
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
@@ -36,6 +36,7 @@ FROM_EVENTS = {
 }
 FROM_MONTHS = {
     "user_track_stats": "tracks",
+    "user_song_sums": "songs",
     "user_artist_stats": "artists",
     "user_album_stats": "albums",
     "user_year_top_tracks": "year_top_tracks",
@@ -45,6 +46,7 @@ FROM_MONTHS = {
 }
 REWRITTEN = (
     "verify/rewrite_tracks",
+    "verify/rewrite_songs",
     "verify/rewrite_artists",
     "verify/rewrite_albums",
     "stats/weekday_hours",
@@ -117,13 +119,16 @@ def verify(session: Session, user: str | None = None) -> Verified:
 def repair(session: Session, found: Verified) -> None:
     """Invalidate the user-months that differ and derive them; set all-time counts to the sums of their months.
 
-    Rows of users who do not exist and links of unknown names are removed, and names that mean no track are taken into
-    the catalog again. It may be interrupted and repeated. Archived plays that the work needs are restored; where the
-    session does not say how, UserMonthsArchived is raised.
+    Rows of users who do not exist and links of unknown names are removed, names that mean no track are taken into the
+    catalog again, and songs that are not what their tracks' keys say are derived again. It may be interrupted and
+    repeated. Archived plays that the work needs are restored; where the session does not say how, UserMonthsArchived is
+    raised.
     """
     conn, differences = session.conn, found.differences
     if any(one.table in ("export_tracks", "export_track_links") for one in differences):
         conn.execute(statement("verify/relink"))
+    if any(one.table in ("songs", "tracks", "corrected_song_keys") for one in differences):
+        conn.execute(statement("verify/derive_songs"))
     for user_id in {one.user_id for one in differences if one.user is None and one.user_id is not None}:
         personal_data.forget_user(conn, user_id)
     sync_catalog(conn)
@@ -163,19 +168,23 @@ def _events(conn: Connection, user: User, min_play_ms: int) -> Iterator[list[Dif
     months = [month for (month,) in conn.execute(statement("verify/user_months"), {"user_id": user.id})]
     for month in months:
         with snapshot(conn, ARCHIVED_TABLES, around(month)), conn.transaction(force_rollback=True):
-            rows = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
-        if rows is not None:
-            yield [
-                Difference(table, _event_text(*row), user.name, user.id, month, Stage.EVENTS) for table, *row in rows
-            ]
+            texts = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
+        if texts is not None:
+            yield [Difference(table, text, user.name, user.id, month, Stage.EVENTS) for table, text in texts]
 
 
 def _event_text(kind: str, played_at: datetime, track_id: int, track: str | None) -> str:
     return f"{kind} play of {track or f'track {track_id}'} at {played_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[Any, ...]] | None:
-    """The events of a user-month that differ from what has landed; None where it is about to be derived anyway.
+def _episode_text(kind: str, played_at: datetime, export_track_id: int, name: str | None) -> str:
+    return f"{kind} play of {name or f'names {export_track_id}'} at {played_at:%Y-%m-%d %H:%M:%S}"
+
+
+def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> list[tuple[str, str]] | None:
+    """The table and text of each event of a user-month that differs from what has landed.
+
+    None where the user-month is about to be derived anyway.
 
     The derived events are in temporary tables until the caller's transaction is rolled back.
     """
@@ -185,11 +194,16 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     if sources.is_unlinked or one in invalidated:
         return None
     stage_desired_events(conn, bounds, sources)
+    texts = [
+        ("listening_events", _event_text(*row)) for row in conn.execute(statement("verify/events"), bounds).fetchall()
+    ]
+    if sources.has_episodes:
+        differing = conn.execute(statement("verify/episode_events"), bounds).fetchall()
+        texts += [("episode_events", _episode_text(*row)) for row in differing]
     if not sources.has_hidden_plays:
         conn.execute("TRUNCATE hidden_events")
-    differing = conn.execute(statement("verify/events"), bounds).fetchall()
     hidden = conn.execute(statement("verify/hidden_plays"), {"user_id": one.user_id, "month": one.month}).fetchall()
-    return [("listening_events", *row) for row in differing] + [("hidden_track_months", *row) for row in hidden]
+    return texts + [("hidden_track_months", _event_text(*row)) for row in hidden]
 
 
 def _statistics(conn: Connection, user: User) -> list[Difference]:
@@ -215,6 +229,7 @@ def _catalog(conn: Connection) -> list[Difference]:
     """Links of the catalog that lead nowhere, and rows of users who do not exist."""
     return [
         *(Difference(*row) for row in conn.execute(statement("verify/catalog"))),
+        *(Difference(*row) for row in conn.execute(statement("verify/song_groups"))),
         *(
             Difference(table, f"{rows:,} rows of user {user_id}, who does not exist", user_id=user_id)
             for table, user_id, rows in personal_data.rows_without_owner(conn)

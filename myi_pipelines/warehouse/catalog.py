@@ -14,6 +14,7 @@ from myi_pipelines.warehouse.partitions import (
     ensure_partitions_visible,
 )
 from myi_pipelines.warehouse.shadow_partitions import drop_orphans
+from myi_pipelines.warehouse.songs import derive_songs
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW
 
 
@@ -24,6 +25,7 @@ class CatalogCounts(NamedTuple):
     artists: int = 0
     albums: int = 0
     track_artists: int = 0
+    songs: int = 0
 
 
 def sync_catalog(conn: Connection) -> CatalogCounts:
@@ -53,7 +55,8 @@ def _sync(conn: Connection) -> CatalogCounts:
         has_payloads = _write(conn, "take_pending_objects") > 0
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
         conn.execute(statement("catalog/take_pending_names"))
-        has_account_data, has_archive = fetch_row(conn, statement("catalog/reach"))
+        conn.execute(statement("songs/take_pending_tracks"))
+        has_account_data, has_archive, has_song_corrections = fetch_row(conn, statement("catalog/reach"))
         if has_relinks or has_account_data:  # it reads all months: planning it alone takes longer than the rest
             for (user_id,) in conn.execute(statement("catalog/affected_users")).fetchall():
                 acquire(conn, exclusive(Lock.USER, user_id))
@@ -64,14 +67,18 @@ def _sync(conn: Connection) -> CatalogCounts:
         artists += _write(conn, "artists")
         albums = _take_in_payloads(conn, "albums") if has_payloads else 0
         albums += _write(conn, "albums")
-        tracks = _merge_tracks(conn, has_relinks=has_relinks)
+        tracks = merged = _merge_tracks(conn, has_relinks=has_relinks)
         if has_payloads:
             tracks += _write(conn, "tracks_from_payloads")
+        conn.execute(statement("songs/pending_keys"))
         tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
         conn.execute(statement("catalog/links"))
         conn.execute(statement("catalog/current_names"))
         changed_albums = _write(conn, "changed_albums")
         tracks += fetch_scalar(conn, statement("catalog/rename"), {"match_window": MATCH_WINDOW})
+        songs = derive_songs(
+            conn, has_payloads=has_payloads, has_merged=merged > 0, has_corrections=has_song_corrections
+        )
         if has_archive:
             conn.execute(statement("catalog/invalidate_archived_renames"), {"match_window": MATCH_WINDOW})
         if changed_albums:
@@ -80,7 +87,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         if has_hidden:
             ensure_partitions_visible(conn, USER_TRACK_MONTHS)
             conn.execute(statement("catalog/invalidate_hidden"))
-        return CatalogCounts(tracks, artists, albums, credited)
+        return CatalogCounts(tracks, artists, albums, credited, songs)
 
 
 def _take_in_payloads(conn: Connection, table: str) -> int:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from myi_pipelines.warehouse.archive import UserMonthsArchived, require_present
 from myi_pipelines.warehouse.catalog import sync_catalog
@@ -18,6 +20,7 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.episode_events import merge_episodes, stage_episodes, stage_mixed_episodes
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
@@ -58,7 +61,8 @@ TYPICAL_MS = 210_000
 CLEAR_WORKSPACE = "TRUNCATE told_plays, streams, account_plays, shown_events, former_places, placed_events"
 
 TELLINGS = ((True, True), (True, False), (False, True))
-"""How extended rows tell account-data plays, in this order: by song and length, by song, by length."""
+"""How extended rows tell account-data plays, in this order: by song and length, by song, by length. Episodes and
+chapters have names in place of the song."""
 
 
 class Conformed(NamedTuple):
@@ -70,10 +74,12 @@ class Conformed(NamedTuple):
     updated: int = 0
     removed: int = 0
     unchanged: int = 0
+    episodes_written: int = 0
+    """Plays that are not music which were added, changed or removed."""
 
     @property
     def written(self) -> int:
-        """Events that were added, changed or removed."""
+        """Listening events that were added, changed or removed."""
         return self.added + self.upgraded + self.updated + self.removed
 
 
@@ -98,11 +104,10 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
         open_workspace(conn, with_neighbours(user_month.month for user_month in user_months))
     months = {user_month.month for user_month in user_months}
     missing = months - existing_months(session.conn, LISTENING_EVENTS, months)
-    partition_load = _partition_load(session.conn) if missing else None
+    indexes = index_statements(session.conn, LISTENING_EVENTS) if missing else []
 
     def conform(conn: Connection, user_month: UserMonth) -> Conformed:
-        load = partition_load if user_month.month in missing else None
-        return _conform_when_ready(session.on(conn), user_month, load)
+        return _conform_when_ready(session.on(conn), user_month, indexes if user_month.month in missing else None)
 
     def report(user_month: UserMonth, error: psycopg.Error) -> None:
         session.report_failure(Failure(user_month.user_id, user_month.month, error))
@@ -112,14 +117,10 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
         invalidate_partition_cache(session.conn, LISTENING_EVENTS)
 
 
-def _partition_load(conn: Connection) -> PartitionLoad:
-    return PartitionLoad(statement("events/fill_month").format, index_statements(conn, LISTENING_EVENTS))
-
-
-def _conform_when_ready(session: Session, user_month: UserMonth, partition_load: PartitionLoad | None) -> Conformed:
+def _conform_when_ready(session: Session, user_month: UserMonth, indexes: Sequence[sql.SQL] | None) -> Conformed:
     """Conform a user-month, and first do what it needs: restore plays, take names into the catalog, wait to be alone.
 
-    A ``partition_load`` is given when the month has no partition yet.
+    ``indexes`` are given when the month has no partition yet.
     """
     conn, alone = session.conn, False
     while True:
@@ -127,7 +128,7 @@ def _conform_when_ready(session: Session, user_month: UserMonth, partition_load:
             with conn.transaction():
                 asynchronous_commit(conn)
                 _lock(conn, user_month, alone=alone)
-                return _conform(conn, user_month, session.min_play_ms, partition_load, alone=alone)
+                return _conform(conn, user_month, session.min_play_ms, indexes, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
@@ -149,7 +150,7 @@ def _lock(conn: Connection, user_month: UserMonth, *, alone: bool) -> None:
 
 
 def _conform(
-    conn: Connection, user_month: UserMonth, min_play_ms: int, partition_load: PartitionLoad | None, *, alone: bool
+    conn: Connection, user_month: UserMonth, min_play_ms: int, indexes: Sequence[sql.SQL] | None, *, alone: bool
 ) -> Conformed:
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
@@ -161,8 +162,9 @@ def _conform(
         raise _MustBeAlone
     clear_invalidation(conn, user_month, Stage.EVENTS)
     added = None
-    if partition_load is not None and sources.is_plain and not sources.has_hidden_plays:
-        added = attach_month(conn, LISTENING_EVENTS, user_month.month, partition_load, bounds)
+    if indexes is not None and sources.is_plain and not sources.has_hidden_plays:
+        load = PartitionLoad(partial(statement("events/fill_month").format, plain=sources.plain), indexes)
+        added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
     if added is None:
         stage_desired_events(conn, bounds, sources)
         conformed = _merge(conn, user_month, bounds, sources)
@@ -172,6 +174,10 @@ def _conform(
         conformed = Conformed(added=added)
         if added:
             invalidate(conn, [user_month], Stage.STATS)
+        if sources.has_episodes:
+            stage_episodes(conn, bounds)
+    if sources.has_episodes:
+        conformed = conformed._replace(episodes_written=merge_episodes(conn, bounds))
     if not sources.is_plain:
         conn.execute(CLEAR_WORKSPACE)
     return conformed
@@ -183,8 +189,12 @@ class Sources(NamedTuple):
     has_account_data: bool
     has_shown_plays: bool
     """Plays of which only a moment is known: polled ones, and account data of before December 2018."""
+    may_repeat: bool
+    """Two rows of the extended history may be one play."""
     is_unlinked: bool
     has_archived_months: bool
+    has_episodes: bool
+    """Plays in the user-month that are not music, landed or derived."""
     has_hidden_plays: bool
     """Corrections hide plays of the user, in this month or any."""
 
@@ -192,6 +202,11 @@ class Sources(NamedTuple):
     def is_plain(self) -> bool:
         """There are only rows of the extended history, so nothing has to be compared with other sources."""
         return not (self.has_account_data or self.has_shown_plays)
+
+    @property
+    def plain(self) -> sql.SQL:
+        """The statement of the events, if there are only rows of the extended history."""
+        return statement("events/plain" if self.may_repeat else "events/apart")
 
 
 def sources_of(conn: Connection, bounds: dict[str, Any]) -> Sources:
@@ -231,11 +246,14 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
     """Fill ``desired_events`` with the events that the user-month of these bounds should have.
 
     Where several sources have plays, the workspace then also has what each of them tells. Hidden plays are left out at
-    the end, so that no other telling of them is taken for a play of its own; they are in ``hidden_events`` then.
+    the end, so that no other telling of them is taken for a play of its own; they are in ``hidden_events`` then. If the
+    user-month has plays that are not music, ``desired_episodes`` is filled as well.
     """
     conn.execute("TRUNCATE desired_events")
     if sources.is_plain:
-        conn.execute(statement("events/stage_plain"), bounds)
+        conn.execute(statement("events/stage_plain").format(plain=sources.plain), bounds)
+        if sources.has_episodes:
+            stage_episodes(conn, bounds)
     else:
         _stage_compared_events(conn, bounds, sources)
     if sources.has_hidden_plays:
@@ -254,6 +272,8 @@ def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: So
             for by_upload in (True, False):
                 telling = {"same_song": same_song, "same_length": same_length, "by_upload": by_upload}
                 conn.execute(statement("events/tell_account"), telling)
+    if sources.has_episodes:
+        stage_mixed_episodes(conn, bounds, TELLINGS)
     if sources.has_shown_plays:
         _stage_shown_events(conn, bounds, sources)
     conn.execute(statement("events/place"), bounds)

@@ -33,4 +33,8 @@ def check(conn: Connection, user_ids: Sequence[int] | None = None) -> list[Viola
     """
     asked_for = {"user_ids": list(user_ids) if user_ids is not None else None}
     with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):
-        return [Violation(*row) for row in conn.execute(statement("invariants/violations"), asked_for)]
+        return [
+            Violation(*row)
+            for checked in ("violations", "episodes")
+            for row in conn.execute(statement(f"invariants/{checked}"), asked_for)
+        ]

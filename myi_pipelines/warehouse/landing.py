@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 import psycopg
 from psycopg import Copy
 
-from myi_pipelines.warehouse import import_jobs
+from myi_pipelines.warehouse import import_jobs, odd_plays
 from myi_pipelines.warehouse.archive import archived_around, with_archived_restored
 from myi_pipelines.warehouse.binary_copy import (
     COPY_BEGINS,
@@ -117,7 +117,7 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
                     staging.notes.append(f"{upload.name}: {_READ_BEFORE}")
                 _stage(session, staging, job_id, batches)
                 _restore_arriving_months(session, upload.user_id, staging.months)
-                months, parallel_steps = _land_staged(session, pool, upload.user_id, job_id, staging)
+                months, parallel_steps = _land_staged(session, pool, upload, job_id, staging)
         except Exception as error:
             pool.shutdown()
             if not status_conn.closed:
@@ -162,10 +162,11 @@ def _restore_arriving_months(session: Session, user_id: int, months: Iterable[da
 
 
 def _land_staged(
-    session: Session, pool: ThreadPoolExecutor, user_id: int, job_id: int, staging: _Staging
+    session: Session, pool: ThreadPoolExecutor, upload: import_jobs.UploadedFile, job_id: int, staging: _Staging
 ) -> tuple[dict[date, int], list[Future[object]]]:
     """Land the staged rows. Returns the rows added by month, and the steps that still run on the helper."""
     conn, status_conn, arriving = session.conn, session.helpers[0], sorted(staging.months)
+    user_id = upload.user_id
     parallel_steps: list[Future[object]] = [pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)]
     with conn.transaction():
         asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
@@ -174,7 +175,13 @@ def _land_staged(
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         conn.execute(statement("landing/arriving_plays"))
+        had_plays = existing_months(conn, IMPORTED_PLAYS, arriving)
         months = _land_arriving(conn, user_id, job_id, arriving)
+        changed = [month for month in had_plays if months.get(month)]
+        for line in (odd_plays.crowded_days(conn), odd_plays.second_listener(conn, user_id, job_id, changed)):
+            if line is not None and not any(odd_plays.TWO_ACCOUNTS in note for note in staging.notes):
+                staging.notes.append(f"{upload.name}: {line}")
+                session.on_note(staging.notes[-1])
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
         import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected, notes=staging.notes)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])

@@ -29,6 +29,14 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.episode_events import (
+    EpisodeRow,
+    desired_episodes,
+    has_episodes,
+    merge_episodes,
+    put_desired_episodes,
+    stage_episodes,
+)
 from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
     Conformed,
@@ -84,6 +92,8 @@ class _Derived(NamedTuple):
     """By user id."""
     invalidations: list[tuple[int, str]]
     """User ids with an invalidation that existed before the plays were read, and its version."""
+    episodes: list[EpisodeRow]
+    """The plays that are not music of all of these users."""
 
     @property
     def changed(self) -> list[int]:
@@ -163,6 +173,7 @@ def _rebuild(session: Session, month: date, user_months: Sequence[UserMonth]) ->
         if not is_exchanged:
             with conn.transaction():
                 asynchronous_commit(conn)
+                _write_episodes(conn, month, derived, done)
                 _clear_invalidations(conn, month, derived, done)
     return _Rebuilt(
         {UserMonth(user_id, month): derived.outcomes[user_id] for user_id in done},
@@ -188,7 +199,11 @@ def _derive(shares: Sequence[_Share], shadow: ShadowPartition, min_play_ms: int)
     with ThreadPoolExecutor(len(shares), thread_name_prefix="derive") as pool:
         parts = list(pool.map(lambda share: _derive_share(share, shadow, min_play_ms), shares))
     outcomes = {user_id: outcome for part in parts for user_id, outcome in part.outcomes.items()}
-    return _Derived(outcomes, [invalidation for part in parts for invalidation in part.invalidations])
+    return _Derived(
+        outcomes,
+        [invalidation for part in parts for invalidation in part.invalidations],
+        [row for part in parts for row in part.episodes],
+    )
 
 
 def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _Derived:
@@ -199,7 +214,7 @@ def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _
     conn = share.conn
     _open_workspace(conn, shadow.month)
     if not share.user_months:
-        return _Derived({}, [])
+        return _Derived({}, [], [])
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         asynchronous_commit(conn)
@@ -210,19 +225,26 @@ def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _
         present = [user_month for user_month in share.user_months if user_month.user_id not in archived]
         chosen = {"user_ids": _user_ids(present)}
         plain = {user_id for (user_id,) in conn.execute(statement("rebuild/plain_user_months"), bounds | chosen)}
-        mixed = {
-            user_month.user_id
-            for user_month in present
-            if user_month.user_id not in plain and _derive_mixed(conn, user_month_bounds(user_month, min_play_ms))
-        }
+        episodes: list[EpisodeRow] = []
+        chosen = {"user_ids": list(plain)}
+        if has_episodes(conn, bounds | chosen):
+            stage_episodes(conn, bounds | chosen)
+            episodes += desired_episodes(conn)
+        mixed = set()
+        for user_month in present:
+            if user_month.user_id not in plain:
+                derived = _derive_mixed(conn, user_month_bounds(user_month, min_play_ms))
+                if derived is not None:
+                    mixed.add(user_month.user_id)
+                    episodes += derived
         conn.execute("SET LOCAL default_statistics_target = 10; ANALYZE derived_user_months, month_events")
         # The index returns plays almost in the order of the events, so sorting them is faster than hashing.
         conn.execute("SET LOCAL enable_hashagg = off")
         write = statement("rebuild/write").format(shadow=shadow.identifier)
         outcomes = dict.fromkeys(plain | mixed, Conformed())
-        written = conn.execute(write, bounds | {"user_ids": list(plain)})
+        written = conn.execute(write, bounds | chosen)
         outcomes.update({user_id: Conformed(*counts) for user_id, *counts in written})
-    return _Derived(outcomes, [(user_id, version) for user_id, version in invalidations])
+    return _Derived(outcomes, [(user_id, version) for user_id, version in invalidations], episodes)
 
 
 def _open_workspace(conn: Connection, month: date) -> None:
@@ -234,12 +256,16 @@ def _open_workspace(conn: Connection, month: date) -> None:
         open_workspace(conn, around(month))
 
 
-def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
-    """Derive a user-month with plays of several sources. False when it has to be merged instead."""
+def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> list[EpisodeRow] | None:
+    """Derive a user-month with plays of several sources; return its plays that are not music.
+
+    None when it has to be merged instead.
+    """
     sources = sources_of(conn, bounds)
     if sources.is_unlinked or sources.has_hidden_plays:
-        return False
+        return None
     stage_desired_events(conn, bounds, sources)
+    episodes = desired_episodes(conn) if sources.has_episodes else []
     stays_in_month = not fetch_scalar(conn, statement("rebuild/moves_out_of_month"), bounds)
     if stays_in_month:
         conn.execute(statement("rebuild/derive_user_month"), bounds)
@@ -247,7 +273,7 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> bool:
             conn.execute(statement("rebuild/moved_events"), bounds)
         conn.execute("INSERT INTO derived_user_months (user_id) VALUES (%(user_id)s)", bounds)
     conn.execute(CLEAR_WORKSPACE)
-    return stays_in_month
+    return episodes if stays_in_month else None
 
 
 def _build_and_exchange(conns: Sequence[Connection], shadow: ShadowPartition, derived: _Derived) -> bool:
@@ -262,10 +288,20 @@ def _build_and_exchange(conns: Sequence[Connection], shadow: ShadowPartition, de
         with shadow_partitions.exchange_partition(conn, shadow):
             changed = {"month": shadow.month, "user_ids": derived.changed}
             conn.execute(statement("rebuild/invalidate_changed"), changed)
+            _write_episodes(conn, shadow.month, derived, list(derived.outcomes))
             _clear_invalidations(conn, shadow.month, derived, list(derived.outcomes))
     except (TablesInUse, errors.ForeignKeyViolation):
         return False
     return True
+
+
+def _write_episodes(conn: Connection, month: date, derived: _Derived, user_ids: Sequence[int]) -> None:
+    """Write the users' plays that are not music, where they differ."""
+    bounds = _bounds(month) | {"user_ids": list(user_ids)}
+    if derived.episodes or has_episodes(conn, bounds):
+        done = set(user_ids)
+        put_desired_episodes(conn, (row for row in derived.episodes if row[0] in done))
+        merge_episodes(conn, bounds)
 
 
 def _clear_invalidations(conn: Connection, month: date, derived: _Derived, user_ids: Sequence[int]) -> None:

@@ -31,6 +31,17 @@ class TopTrack(NamedTuple):
     hours: float
 
 
+class TopSong(NamedTuple):
+    """One line of a user's top songs."""
+
+    user: str
+    song: str
+    artist: str
+    recordings: int
+    play_count: int
+    hours: float
+
+
 class TopArtist(NamedTuple):
     """One line of a user's top artists."""
 
@@ -122,6 +133,17 @@ def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> 
     return {month: sizes[name] for month, name in named if name in sizes}
 
 
+def episode_counts(conn: Connection, months: Sequence[date]) -> dict[date, int]:
+    """How many plays that are not music some months have; a month without any is left out."""
+    bounds = {"starts_at": starts_at(min(months)), "ends_at": starts_at(next_month(max(months)))}
+    return dict(conn.execute(statement("reporting/episode_counts"), bounds).fetchall())
+
+
+def has_only_older_account_data(conn: Connection, user_id: int) -> bool:
+    """Whether podcasts of a user cannot be told from music: all that landed is account data, some of before 2024."""
+    return bool(fetch_scalar(conn, statement("reporting/has_only_older_account_data"), {"user_id": user_id}))
+
+
 def row_count(conn: Connection, table: str) -> int:
     """The exact number of rows of a table."""
     return int(fetch_scalar(conn, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))))
@@ -146,6 +168,12 @@ def top_tracks(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[
     """The most played tracks of each of some users."""
     rows = conn.execute(statement("reporting/top_tracks"), {"user_ids": list(user_ids), "each": each})
     return [TopTrack(*row) for row in rows]
+
+
+def top_songs(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopSong]:
+    """The most played songs of each of some users."""
+    rows = conn.execute(statement("reporting/top_songs"), {"user_ids": list(user_ids), "each": each})
+    return [TopSong(*row) for row in rows]
 
 
 def top_artists(conn: Connection, user_ids: Sequence[int], *, each: int) -> list[TopArtist]:

@@ -63,6 +63,7 @@ class Refreshed(NamedTuple):
     user_track_months: int = 0
     user_track_stats: int = 0
     user_artist_stats: int = 0
+    user_song_stats: int = 0
     user_year_top_tracks: int = 0
     user_time_bucket_stats: int = 0
     user_hour_stats: int = 0
@@ -228,6 +229,7 @@ def _recompute(
         track_months = _write_track_months(conn, ranges)
         tracks = _write_tracks(conn, scope)
         artists = _write_artists(conn, scope)
+        songs = _write_songs(conn, scope)
         albums = _write_albums(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
     weekday_hours, hours = _write_hours(conn, scope, local.hour_months)
@@ -236,6 +238,7 @@ def _recompute(
         user_track_months=track_months,
         user_track_stats=tracks,
         user_artist_stats=artists,
+        user_song_stats=songs,
         user_year_top_tracks=_write_year_top_tracks(conn, scope, local.month_edges),
         user_time_bucket_stats=_write_buckets(conn, ranges, local.buckets),
         user_hour_stats=hours,
@@ -328,6 +331,26 @@ def _write_artists(conn: Connection, scope: dict[str, Any]) -> int:
     return conn.execute(statement("stats/artists"), {"user_id": None if others else user_id}).rowcount
 
 
+def _write_songs(conn: Connection, scope: dict[str, Any]) -> int:
+    """Write the sums of songs of which a user played several tracks. ``CATALOG_LINKS`` is held."""
+    conn.execute(statement("stats/touched_songs"), scope)
+    conn.execute("ANALYZE touched_songs")
+    return conn.execute(statement("stats/songs")).rowcount
+
+
+def choose_year_top_tracks(conn: Connection, user_years: Sequence[tuple[int, int]]) -> int:
+    """Choose the most played tracks and songs of local years of some users again; return the rows that changed.
+
+    Part of a transaction in which no other session writes these users' statistics or changes songs.
+    """
+    if not user_years:
+        return 0
+    years = [year for _, year in user_years]
+    parameters = {"year_users": [user_id for user_id, _ in user_years], "years": years, "each": TOP_TRACKS}
+    bounds = {"first": date(min(years), 1, 1), "end": date(max(years) + 1, 1, 1)}
+    return conn.execute(statement("stats/year_top_tracks"), parameters | bounds).rowcount
+
+
 def _write_albums(conn: Connection, scope: dict[str, Any]) -> int:
     acquire(conn, shared(Lock.CATALOG_LINKS))
     conn.execute(statement("stats/touched_albums"), scope)
@@ -342,8 +365,7 @@ def _write_year_top_tracks(conn: Connection, scope: dict[str, Any], month_edges:
     conn.execute(statement("stats/remove_month_edges"), scope)
     conn.execute(statement("stats/write_month_edges"), scope)
     years = sorted({day.year for edge in scope["edges"] for day in (edge - ONE_DAY, edge)})
-    bounds = {"years": years, "first": date(years[0], 1, 1), "end": date(years[-1] + 1, 1, 1)}
-    return conn.execute(statement("stats/year_top_tracks"), scope | bounds).rowcount
+    return choose_year_top_tracks(conn, [(user_id, year) for user_id in scope["user_ids"] for year in years])
 
 
 def _write_buckets(

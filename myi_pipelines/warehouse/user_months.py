@@ -19,9 +19,9 @@ from myi_pipelines.warehouse.database.statements import statement
 MATCH_WINDOW = timedelta(hours=27)
 """How far around a user-month plays decide what its events are.
 
-An export row reaches back to its start, at most 24 hours before its end, and a stream that is exported twice ends at most
-12 hours later. A polled play may lie 15 seconds from any of these moments, or a minute if the row is account data. The
-rest of the window lets plays just outside the month compete for their own matches."""
+An export row reaches back to its start, at most 24 hours before its end, and a stream that is exported twice ends at
+most 12 hours later. A polled play may lie 15 seconds from any of these moments, or a minute if the row is account data.
+The rest of the window lets plays just outside the month compete for their own matches."""
 
 
 class Stage(StrEnum):

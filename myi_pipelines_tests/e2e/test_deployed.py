@@ -223,6 +223,7 @@ def _stats(conn: psycopg.Connection) -> list[tuple[Any, ...]]:
     """What the statistics say, without when they were written."""
     rows = conn.execute(
         "SELECT user_id, track_id::text, play_count, total_ms FROM user_track_stats"
+        " UNION ALL SELECT user_id, 'song ' || song_id, play_count, total_ms FROM user_song_stats"
         " UNION ALL SELECT user_id, 'artist ' || artist_id, play_count, total_ms FROM user_artist_stats"
         " UNION ALL SELECT user_id, year || ' ' || track_id, play_count, total_ms FROM user_year_top_tracks"
         " UNION ALL SELECT user_id, bucket_type || ' ' || bucket_date, play_count, total_ms FROM user_time_bucket_stats"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
+from myi_pipelines.sources.exports import NOTHING, UNDATED, Context, Kind, Play, Track
 from myi_pipelines.sources.exports.account_data import AccountReader
 from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.extended_history import ExtendedReader
@@ -127,20 +127,30 @@ def length(value: Any) -> int:
     return int(value)
 
 
-def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
+def extended_content(row: dict[str, Any]) -> tuple[Track, list[Any]]:
+    """What a row names, and the names as they are given."""
     uri = row.get("spotify_track_uri")
-    if not (type(uri) is str and re.fullmatch("spotify:track:[0-9A-Za-z]{22}", uri)):
-        if type(uri) is str and uri.startswith("spotify:local:"):
-            raise NoPlay("local_file")
-        if row.get("episode_name"):
-            raise NoPlay("podcast")
+    given = [row.get(f"master_metadata_{key}") for key in ("track_name", "album_artist_name", "album_album_name")]
+    if type(uri) is str and re.fullmatch("spotify:track:[0-9A-Za-z]{22}", uri):
+        return Track(uri.removeprefix("spotify:track:"), *names(given)), given  # type: ignore[arg-type]
+    if type(uri) is not str or not uri.startswith("spotify:local:"):
         if row.get("audiobook_title"):
-            raise NoPlay("audiobook")
+            [book] = names([row.get("audiobook_title")])
+            return Track(None, None, None, book, Kind.CHAPTER) if book else NOTHING, [row.get("audiobook_title")]
+        if row.get("episode_name"):
+            [episode] = names([row.get("episode_name")])
+            return Track(None, episode, None, None, Kind.EPISODE) if episode else NOTHING, [row.get("episode_name")]
         if uri:
             raise NoPlay("malformed")
-        raise NoPlay("local_file" if row.get("master_metadata_track_name") else "unidentified")
-    given = [row.get(f"master_metadata_{key}") for key in ("track_name", "album_artist_name", "album_album_name")]
     kept = names(given)
+    if kept == [None, None, None] and uri:
+        kept = ["c", "a", "b"]
+    kind = Kind.TRACK if kept[0] and kept[1] else Kind.UNIDENTIFIED
+    return Track(None, kept[0], kept[1], kept[2], kind), given
+
+
+def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
+    track, given = extended_content(row)
     stopped_at = instant(row.get("ts"))
     ms_played = length(row.get("ms_played"))
     texts = [row.get(key) for key in ("platform", "conn_country", "reason_start", "reason_end")]
@@ -148,7 +158,7 @@ def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
     flags = [row.get(key) for key in ("shuffle", "skipped", "offline", "incognito_mode")]
     kept_flags = [flag if type(flag) is bool else None for flag in flags]
     is_unchanged = (
-        kept == [name or None for name in given]
+        names(given) == [name or None for name in given]
         and kept_texts == [text or None for text in texts]
         and all(kept_flag is flag for kept_flag, flag in zip(kept_flags, flags, strict=True))
     )
@@ -159,22 +169,29 @@ def extended_play(row: dict[str, Any]) -> tuple[Play, bool]:
         ended = min(began + timedelta(milliseconds=ms_played), stopped_at) if kept_flags[2] else stopped_at
         if began < stopped_at <= began + timedelta(days=30) and ended >= EARLIEST:
             played_at, elapsed_s = ended, (ended - began) // timedelta(seconds=1)
-    track = Track(uri.removeprefix("spotify:track:"), *kept)  # type: ignore[arg-type]
     context = Context(*kept_texts, *kept_flags)  # type: ignore[arg-type]
     return Play(track, context, stopped_at, played_at, ms_played, elapsed_s), is_unchanged
 
 
-def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
+def account_content(row: dict[str, Any]) -> tuple[Track, list[Any]]:
     given = [row.get("trackName"), row.get("artistName")]
+    if not given[0] and row.get("episodeName"):
+        [episode] = names([row.get("episodeName")])
+        return Track(None, episode, None, None, Kind.EPISODE) if episode else NOTHING, [row.get("episodeName")]
+    if not given[0] and row.get("audiobookName"):
+        [book] = names([row.get("audiobookName")])
+        return Track(None, None, None, book, Kind.CHAPTER) if book else NOTHING, [row.get("audiobookName")]
     name, artist = names(given)
     if name is None:
-        if row.get("episodeName"):
-            raise NoPlay("podcast")
-        raise NoPlay("audiobook" if row.get("audiobookName") else "malformed")
+        raise NoPlay("malformed")
+    return Track(None, name, artist, None, Kind.TRACK if artist else Kind.UNIDENTIFIED), given
+
+
+def account_play(row: dict[str, Any]) -> tuple[Play, bool]:
+    track, given = account_content(row)
     minute = instant(row.get("endTime")).replace(second=0, microsecond=0)
-    is_unchanged = [name, artist] == [name or None for name in given]
-    play = Play(Track(None, name, artist, None), None, minute, minute, length(row.get("msPlayed")))
-    return play, is_unchanged
+    is_unchanged = names(given) == [name or None for name in given]
+    return Play(track, None, minute, minute, length(row.get("msPlayed"))), is_unchanged
 
 
 def expected(text: bytes, play_of: Any) -> Found:
@@ -194,7 +211,7 @@ def expected(text: bytes, play_of: Any) -> Found:
             found.plays.append(play)
             found = found._replace(cleaned=found.cleaned + (not is_unchanged))
         noted[kind] += 1
-        if kind in ("malformed", "bad_timestamp", "unidentified", "cleaned") and noted[kind] <= 5:
+        if kind in ("malformed", "bad_timestamp", "cleaned") and noted[kind] <= 5:
             found.noted.append(number)
     return found
 

@@ -29,10 +29,8 @@ def artists(catalog: Catalog, event: Event) -> list[Names]:
 
 
 def album(catalog: Catalog, event: Event) -> list[Names]:
-    name, by = (
-        catalog.shown(event.track).album,
-        [catalog.artist_name(artist) for artist in catalog.credits(event.track)],
-    )
+    name = catalog.shown(event.track).album
+    by = [catalog.artist_name(artist) for artist in catalog.credits(event.track)]
     return [] if name is None else [(name, next(iter(by), None))]
 
 

@@ -20,7 +20,14 @@ from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.reference import Correction, Landing, Metadata, Reply, Tables
-from myi_pipelines_tests.support.strategies import Listener, households, narrow_scenes, renamed_id, spotify_id
+from myi_pipelines_tests.support.strategies import (
+    Listener,
+    households,
+    narrow_scenes,
+    renamed_artist,
+    renamed_id,
+    spotify_id,
+)
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 TRACK_IDS = tuple(spotify_id(letter) for letter in "abcd")
@@ -108,8 +115,10 @@ def tagged(value: Any, tag: str) -> Any:
         is_album = value.get("id", "")[-1:] in "vwx" and "name" in value
         return {
             field: one
-            if field in ("isrc", "url", "genres")
-            else f"{one} {tag}"
+            if field in ("url", "genres")
+            else f"{one}-{tag}"
+            if field == "isrc"
+            else f"{tag} {one}"
             if field == "name" and not is_album
             else renamed_id(one, tag)
             if field == "id"
@@ -160,7 +169,11 @@ class Home:
 
     def search(self, names: tuple[str, str], track_id: str) -> None:
         """Land a search that found a track for names of account data. The track may have other names."""
-        name, artist, found = f"{names[0]} {self.tag}", f"{names[1]} {self.tag}", renamed_id(track_id, self.tag)
+        name, artist, found = (
+            f"{self.tag} {names[0]}",
+            renamed_artist(names[1], self.tag),
+            renamed_id(track_id, self.tag),
+        )
         [keys] = self.warehouse.conn.execute("SELECT name_key(%s), name_key(%s)", [name, artist]).fetchall()
         album = {"id": renamed_id(spotify_id("v"), self.tag), "name": "Album"}
         payload = {"id": found, "name": name, "artists": tagged([ARTISTS[0]], self.tag), "album": album}

@@ -8,6 +8,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from fractions import Fraction
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -17,19 +18,39 @@ from myi_pipelines.sources.exports import UNDATED, Context, Kind, Play, Track
 
 NameKeys: TypeAlias = tuple[str, str]  # key(name), key(artist)
 TrackKey: TypeAlias = str | NameKeys  # a Spotify id, or for account data the names
-SongKey: TypeAlias = str | NameKeys
+ContentKey: TypeAlias = str | tuple[Kind, str | None, str | None, str | None]  # the same of what is not music
 EventKey: TypeAlias = tuple[TrackKey, datetime]
 AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
+Song: TypeAlias = frozenset[TrackKey]  # the tracks that are the song
 
 MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
 SHOWN_FROM_MS = 30_000
+STREAM_FROM_MS = 30_000
+"""From which length on Spotify counts a stream."""
 TYPICAL_MS = 210_000
 """How long a play is taken for of which nothing tells the length."""
 TOLERANCE = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
 TOP_TRACKS = 50
+
+FOLDED_CHARACTERS = {
+    **dict.fromkeys("‘’‚‛ʼʹ′", "'"),
+    **dict.fromkeys("“”„‟«»", '"'),
+    **dict.fromkeys("‐‒–—―−", "-"),
+    "[": "(",
+    "]": ")",
+    "ς": "σ",
+}
+GUESTS = ("feat.", "feat ", "ft.", "ft ", "featuring ", "with ")
+SAME_SONG = {"remaster", "remastered", "mastered", "mono", "stereo", "deluxe", "bonus", "explicit", "clean"}
+"""Words for versions that are the same song, and below those that may stand beside them."""
+RELEASES = {"single", "album", "lp"}
+BESIDE = {
+    *("re", "master", "digital", "digitally", "newly", "bit", "version", "edition", "recording", "track", "original"),
+    *("expanded", "anniversary", "in", "st", "nd", "rd", "th"),
+}
 
 
 class Polled(NamedTuple):
@@ -132,9 +153,22 @@ class Event(NamedTuple):
         return self.ms_played < SKIP_BELOW_MS
 
 
+class EpisodeEvent(NamedTuple):
+    """A play that is not music."""
+
+    kind: Kind
+    content: ContentKey
+    names: tuple[str, str, str]
+    """As the export gives them that counts."""
+    played_at: datetime
+    ms_played: int
+    context: Context | None
+
+
 class Conformed(NamedTuple):
     events: list[Event]
     upgrades: dict[EventKey, EventKey]  # a play that was only shown → the event that it is now
+    episode_events: set[EpisodeEvent]
 
 
 class ShownTrack(NamedTuple):
@@ -154,6 +188,9 @@ class Catalog(NamedTuple):
     artists: dict[str, str]
     albums: dict[tuple[str, str | None], str]
     metadata: Metadata = Metadata({}, set(), set(), {})
+    names_given: dict[TrackKey, set[tuple[str, str]]] = {}  # noqa: RUF012
+    """Every complete pair of title and artist that exports ever gave a track."""
+    songs: dict[TrackKey, Song] = {}  # noqa: RUF012
 
     def told(self, track: TrackKey) -> dict[str, Any]:
         return self.metadata.objects.get(("track", track), {}) if isinstance(track, str) else {}
@@ -166,9 +203,21 @@ class Catalog(NamedTuple):
             return key(told["name"]), key(told["artists"][0]["name"])
         return exported
 
-    def song(self, track: TrackKey) -> SongKey:
-        """What a listener calls the same: tracks of equal names."""
-        return self.names(track) or track
+    def song_keys(self, track: TrackKey) -> set[tuple[str, ...]]:
+        """'Tracks of equal normalized title and first artist, or of equal ISRC' are one song. "Various Artists" counts
+        only where a track has no other name."""
+        told = self.told(track)
+        names = set(self.names_given.get(track, ()))
+        if "name" in told and "artists" in told:
+            names.add((told["name"], told["artists"][0]["name"]))
+        known = {(title, artist) for title, artist in names if key(artist) != "various artists"}
+        keys: set[tuple[str, ...]] = {(song_title(title), song_text(artist)) for title, artist in known or names}
+        if isrc := told.get("external_ids", {}).get("isrc"):
+            keys.add((isrc.upper().replace("-", "").replace(" ", ""),))
+        return keys
+
+    def song(self, track: TrackKey) -> Song:
+        return self.songs.get(track, frozenset({track}))
 
     def credits(self, track: TrackKey) -> list[str]:
         """The artists of a track: ids where Spotify told of them, else whoever answers to the exports' name."""
@@ -228,10 +277,25 @@ class TopTracks(NamedTuple):
     last: tuple[Totals, int] | None
 
 
+class TopSongs(NamedTuple):
+    """The same for songs."""
+
+    songs: dict[Song, Totals]
+    last: tuple[Totals, int] | None
+
+
 class BucketStats(NamedTuple):
     play_count: int
     total_ms: int
     unique_tracks: int
+
+
+class Streamed(NamedTuple):
+    """A UTC month as Spotify counts."""
+
+    everything: Totals
+    music: Totals
+    podcasts: Totals
 
 
 class Tables(NamedTuple):
@@ -240,12 +304,22 @@ class Tables(NamedTuple):
     events: dict[EventKey, Event]
     track_months: dict[tuple[date, TrackKey], TrackStats]
     track_stats: dict[TrackKey, TrackStats]
+    song_stats: dict[Song, TrackStats]
     artist_stats: dict[str, TrackStats]
     year_top_tracks: dict[int, TopTracks]
+    year_top_songs: dict[int, TopSongs]
     bucket_stats: dict[Bucket, BucketStats]
     hour_stats: dict[int, Totals]
     totals: Totals
     album_stats: dict[AlbumKey | None, TrackStats]
+    weekday_hour_months: dict[tuple[date, int, int], Totals]
+    weekday_hour_stats: dict[tuple[int, int], Totals]
+    context_months: dict[tuple[date, str, str], Totals]
+    context_stats: dict[tuple[str, str], Totals]
+    episode_events: set[EpisodeEvent]
+    episode_bucket_stats: dict[tuple[Kind, Bucket], Totals]
+    episode_hour_stats: dict[tuple[Kind, int], Totals]
+    as_spotify_counts: dict[date, Streamed]
 
 
 class Correction(NamedTuple):
@@ -264,7 +338,9 @@ def derive(
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
-    catalog = catalog_of((play for one in landed.values() for play in (*one.plays, *one.undone)), metadata)
+    plays = [play for landing in landed.values() for play in (*landing.plays, *landing.undone)]
+    polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
+    catalog = catalog_of(plays, metadata, polled)
     return {
         user: aggregate(
             visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
@@ -324,21 +400,26 @@ def album_keys(told: Mapping[str, Any]) -> tuple[str, str | None]:
     return key(told["name"]), key(told["artists"][0]["name"]) if told.get("artists") else None
 
 
-def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None) -> Catalog:
+def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None, polled: Iterable[str] = ()) -> Catalog:
     """Of all the names that exports gave a row, those played last; ties go to the greatest in C (code point) order."""
     last_played_at: dict[Track, datetime] = {}
     for play in plays:  # too short ones too: they are landed, and they name their track
-        last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
+        if play.track.kind is Kind.TRACK:
+            last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
 
-    catalog = Catalog({}, {}, {}, metadata or metadata_of([]))
+    catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {})
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
         catalog.tracks[catalog.metadata.track_key(track)] = track
+        if track.name is not None and track.artist is not None:
+            catalog.names_given.setdefault(catalog.metadata.track_key(track), set()).add((track.name, track.artist))
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.artist or "")):
         if track.artist is not None:
             catalog.artists[key(track.artist)] = track.artist
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.album or "")):
         if track.album is not None:
             catalog.albums[key(track.album), None if track.artist is None else key(track.artist)] = track.album
+    whole = {catalog.metadata.aliases.get(one, one) for kind, one in catalog.metadata.full if kind == "track"}
+    catalog.songs.update(songs_of({*catalog.tracks, *polled, *whole}, catalog))
     return catalog
 
 
@@ -351,6 +432,90 @@ def has_names(track: Track) -> bool:
     return track.name is not None and track.artist is not None
 
 
+# ── Songs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def songs_of(tracks: Iterable[TrackKey], catalog: Catalog) -> dict[TrackKey, Song]:
+    """Each track's song. Tracks that share a key are one song, and so are tracks that others link."""
+    groups: list[tuple[set[TrackKey], set[tuple[str, ...]]]] = []
+    for track in tracks:
+        members, keys = {track}, catalog.song_keys(track)
+        apart = []
+        for group in groups:
+            if group[1] & keys:
+                members |= group[0]
+                keys |= group[1]
+            else:
+                apart.append(group)
+        groups = [*apart, (members, keys)]
+    return {track: frozenset(members) for members, _ in groups for track in members}
+
+
+def song_text(name: str) -> str:
+    """A name for comparing songs: lower case by single characters, and plain quotes, dashes and brackets."""
+    text = " ".join(unicodedata.normalize("NFKC", name).split())
+    lowered = (one.lower()[0] for one in text)
+    return "".join(FOLDED_CHARACTERS.get(one, one) for one in lowered)
+
+
+def song_title(title: str) -> str:
+    """A title without guests, and without what only says that it is a version of the same song."""
+    whole = song_text(title)
+    text = without_guests(without_brackets(whole))
+    first, *others = text.split(" - ")
+    last: list[str] = []
+    while others and says_version(others[-1]):
+        last.insert(0, others.pop())
+    if last and not is_same_song(" ".join(last)):
+        others += last
+    if others and "/" in others[-1]:
+        before, _, after = others[-1].rpartition("/")
+        if says_version(after) and is_same_song(after):
+            others[-1] = before.rstrip(" ")
+    return " - ".join([first, *others]) or whole
+
+
+def without_brackets(text: str) -> str:
+    """Inner brackets first; those that are left without a partner stay."""
+    open_texts = [""]
+    for one in text:
+        if one == "(":
+            open_texts.append("")
+        elif one == ")" and len(open_texts) > 1:
+            inside = open_texts.pop()
+            if inside.removeprefix(" ").startswith(GUESTS) or (says_version(inside) and is_same_song(inside)):
+                open_texts[-1] = open_texts[-1].rstrip(" ")
+            else:
+                open_texts[-1] += f"({inside})"
+        else:
+            open_texts[-1] += one
+    return "(".join(open_texts).strip(" ")
+
+
+def without_guests(text: str) -> str:
+    """Guests named without brackets go, up to the next dash or bracket."""
+    for marker in (" feat.", " ft.", " featuring "):
+        if marker in text:
+            begins = text.index(marker)
+            guests = text[begins + 1 :]
+            ends = min([guests.index(end) for end in (" - ", " (") if end in guests], default=len(guests))
+            return text[:begins].rstrip("- ") + guests[ends:]
+    return text
+
+
+def words(version: str) -> list[str]:
+    return "".join(" " if one in "0123456789/;,.&+-" else one for one in version).split(" ")
+
+
+def says_version(text: str) -> bool:
+    return set(words(text)) <= {"", *SAME_SONG, *RELEASES, *BESIDE}
+
+
+def is_same_song(version: str) -> bool:
+    said = set(words(version))
+    return bool(said & SAME_SONG) or ("version" in said and bool(said & RELEASES))
+
+
 # ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -358,7 +523,7 @@ class Row(NamedTuple):
     """A row of an export that counts, as one of its tellings says."""
 
     track: TrackKey
-    song: SongKey
+    song: Song
     names: tuple[str, str, str]
     played_at: datetime
     ms_played: int
@@ -366,6 +531,7 @@ class Row(NamedTuple):
     """The raw `ts`, or the minute of account data."""
     elapsed_s: int | None = None
     context: Context | None = None
+    kind: Kind = Kind.TRACK
 
     @property
     def is_undated(self) -> bool:
@@ -391,7 +557,7 @@ class Shown(NamedTuple):
     """A play that a poll showed, or of which the oldest account data tells no more than the moment."""
 
     track: TrackKey
-    song: SongKey
+    song: Song
     played_at: datetime
     ms_played: int
     """Estimated."""
@@ -411,21 +577,30 @@ class Desired(NamedTuple):
 
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
     """One listener's events, by the rules of identity in their order."""
-    landing = landing._replace(plays=as_heard(landing, catalog))
+    landing = landing._replace(plays=as_heard(landing))
     # "A music play becomes a listening event when it lasts min_play_ms or more": the others play no part in anything.
     told = [
         row_of(play, catalog, play.ms_played)
         for play in landing.plays
         if play.track.kind is Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
     ]
-    episodes = [
-        row_of(play, catalog, play.ms_played or 0)
+    not_music = [
+        other_row_of(play, play.ms_played)
         for play in landing.plays
-        if play.track.kind in (Kind.EPISODE, Kind.CHAPTER) and (play.ms_played or 0) >= min_play_ms and play.context
+        if play.track.kind is not Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
     ]
+    episodes = list(
+        {
+            (row.track, row.names, row.played_at, row.stopped_at, row.ms_played): row
+            for row in not_music
+            if row.kind in NAMED
+        }.values()
+    )
     raw_extended = distinct(row for row in told if row.context is not None)
     extended = one_stream_each(raw_extended)
-    account = not_replaced(distinct(row for row in told if row.context is None), raw_extended, episodes)
+    all_account = distinct(row for row in told if row.context is None)
+    account = not_replaced(all_account, raw_extended, episodes)
+    episode_events = conform_others(not_music, raw_extended, all_account, account)
     shown = estimated(shown_once(shown_plays(landing, catalog, min_play_ms)))
     pairs = matched(shown, extended, account)
 
@@ -446,17 +621,90 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
                 only_shown.append(Desired(event, 2, were))
             case row, _:
                 desired[row] = desired[row]._replace(were=desired[row].were + were)
-    return told_apart([*desired.values(), *only_shown])
+    return told_apart([*desired.values(), *only_shown])._replace(episode_events=episode_events)
 
 
-def as_heard(landing: Landing, catalog: Catalog) -> Sequence[Play]:
+NAMED = (Kind.TRACK, Kind.EPISODE, Kind.CHAPTER)
+"""The kinds of content that say what was played. The others give way to them."""
+
+
+def conform_others(
+    others: Sequence[Row], music: Sequence[Row], account_music: Sequence[Row], untold_music: Sequence[Row]
+) -> set[EpisodeEvent]:
+    """The plays that are not music, from their rows and from those of music: of the extended history, of account data,
+    and those of account data that no row tells better."""
+    extended = distinct(row for row in others if row.context is not None)
+    account = distinct(row for row in others if row.context is None)
+
+    # Of one stream in two downloads, one may not name it.
+    told_by_name = {
+        (row.played_at, row.ms_played) for row in [*music, *extended] if row.kind in NAMED and row.context is not None
+    }
+    kept = [row for row in extended if row.kind in NAMED or (row.played_at, row.ms_played) not in told_by_name]
+
+    named_account = [row for row in account if row.kind in NAMED]
+    untold = not_replaced(named_account, [row for row in extended if row.kind in NAMED], ())
+
+    # What the extended history does not name, account data of the same minute and length may: "music stays music".
+    names: dict[tuple[datetime, int], int] = {}
+    for row in [*untold_music, *untold]:
+        names[row.played_at, row.ms_played] = names.get((row.played_at, row.ms_played), 0) + 1
+    named_by_account = []
+    for row in sorted(kept, key=lambda row: (list(Kind).index(row.kind), row.played_at, row.stopped_at, row.names)):
+        is_same_month = first_of_month(row.stopped_at, UTC) == first_of_month(row.played_at, UTC)
+        at = minute(row.stopped_at if is_same_month else row.played_at), row.ms_played
+        if row.kind not in NAMED and names.get(at):
+            names[at] -= 1
+            named_by_account.append(row)
+
+    # And the other way round: a placeholder of account data is whatever else has its minute and length.
+    told = {(minute(end), row.ms_played) for row in [*music, *extended] for end in (row.stopped_at, row.played_at)}
+    told |= {(row.played_at, row.ms_played) for row in [*account_music, *named_account]}
+    nameless = [row for row in account if row.kind not in NAMED and (row.played_at, row.ms_played) not in told]
+
+    streams = one_stream_each(row for row in kept if row not in named_by_account)
+    return {
+        EpisodeEvent(row.kind, other_key(row), row.names, row.played_at, row.ms_played, row.context)
+        for row in [*streams, *untold, *nameless]
+    }
+
+
+def other_key(row: Row) -> ContentKey:
+    return row.track  # type: ignore[return-value]
+
+
+def other_row_of(play: Play, ms_played: int) -> Row:
+    """A row that is not music. What has an id is known by it, whatever its name becomes; what has none, by its names.
+    An episode meets account data by its name and its show's, a chapter by its book's."""
+    track = play.track
+    content: Any = track.spotify_id or (track.kind, *(text and key(text) for text in track[1:4]))
+    song: Any = ("nameless", "extended" if play.context else "account")
+    if track.kind is Kind.EPISODE and track.name and track.artist:
+        song = (track.kind, key(track.name), key(track.artist))
+    elif track.kind is Kind.CHAPTER and track.album:
+        song = (track.kind, key(track.album))
+    return Row(
+        content,
+        song,
+        texts(track),
+        play.played_at,
+        ms_played,
+        play.stopped_at,
+        play.elapsed_s,
+        play.context,
+        track.kind,
+    )
+
+
+def as_heard(landing: Landing) -> Sequence[Play]:
     """The plays, each as the import tells it that tells most of how it was heard, an undone one too."""
 
     def identity(play: Play) -> tuple[Any, ...]:
         return play.track, play.played_at, play.stopped_at, play.ms_played
 
-    def told(play: Play) -> tuple[int, int, int, tuple[str, str, str]]:
-        return tells_more(row_of(play, catalog, play.ms_played or 0))
+    def told(play: Play) -> tuple[Any, ...]:
+        moments = play.played_at, play.ms_played or 0, play.stopped_at, play.elapsed_s
+        return tells_more(Row("", frozenset(), texts(play.track), *moments, play.context))
 
     if not landing.undone:
         return landing.plays
@@ -468,8 +716,8 @@ def as_heard(landing: Landing, catalog: Catalog) -> Sequence[Play]:
 
 
 def row_of(play: Play, catalog: Catalog, ms_played: int) -> Row:
-    track = catalog.metadata.track_key(play.track) if play.track.kind is Kind.TRACK else ("", "")
-    song = catalog.song(track) if play.track.kind is Kind.TRACK else ("", "")
+    track = catalog.metadata.track_key(play.track)
+    song = catalog.song(track)
     return Row(track, song, texts(play.track), play.played_at, ms_played, play.stopped_at, play.elapsed_s, play.context)
 
 
@@ -491,11 +739,12 @@ def distinct(rows: Iterable[Row]) -> list[Row]:
     return list(best.values())
 
 
-def tells_more(row: Row) -> tuple[int, int, int, tuple[str, str, str]]:
+def tells_more(row: Row) -> tuple[int, int, int, int, tuple[str, str, str]]:
     """A start, and the earlier one, before none, and that before an undated play; then the fuller context."""
     start = 0 if row.elapsed_s is None else row.elapsed_s + 1 if row.elapsed_s >= 0 else -1
     context = row.context or Context(*[None] * 8)
-    return start, 8 - list(context).count(None), -int(fingerprint(context), 16), row.names
+    kind = list(Kind).index(row.kind)
+    return start, 8 - list(context).count(None), -int(fingerprint(context), 16), kind, row.names
 
 
 def fingerprint(context: Context) -> str:
@@ -585,7 +834,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if row.duration_ms is not None and row.duration_ms >= min_play_ms
     ]  # fmt: skip
     for play in landing.plays:
-        if play.ms_played is None:
+        if play.ms_played is None and play.track.kind is Kind.TRACK:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
             shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
@@ -679,9 +928,9 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         left_rows = sorted(
             (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row), row.names)
         )
-        songs: list[SongKey | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
+        songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
-            some_shown = [play for play in left_shown if song in (None, play.song)]
+            some_shown = [play for play in left_shown if (play.is_nameless if song is None else play.song == song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
             for play, row, way in best_pairs(some_shown, some_rows, ways):
                 pairs[play] = row, ways is of_account and way == 1
@@ -727,22 +976,23 @@ def told_apart(desired: Iterable[Desired]) -> Conformed:
         last[event.track] = played_at
         events.append(event._replace(played_at=played_at))
         upgrades |= dict.fromkeys(were, (event.track, played_at))
-    return Conformed(events, upgrades)
+    return Conformed(events, upgrades, set())
 
 
 # ── Corrections ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> list[Event]:
+def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> Conformed:
     """'A play, a stretch of time, a track, artist or album may be hidden from statistics': the events that are not."""
     places: dict[EventKey, set[EventKey]] = {}
     for was, event in conformed.upgrades.items():
         places.setdefault(event, set()).add(was)
-    return [
+    events = [
         event
         for event in conformed.events
         if not any(hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections)
     ]
+    return conformed._replace(events=events)
 
 
 def hides(correction: Correction, event: Event, were: Collection[EventKey], catalog: Catalog) -> bool:
@@ -786,10 +1036,12 @@ def album_meant(what: Mapping[str, Any], catalog: Catalog) -> AlbumKey:
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 K = TypeVar("K")
+E = TypeVar("E", Event, EpisodeEvent)
 
 
-def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tables:
+def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
     """'Days, weeks (ISO, Monday), months and hours are in the USER's time zone'; what a month contributed is in UTC."""
+    events, others = conformed.events, conformed.episode_events
     return Tables(
         events={(event.track, event.played_at): event for event in events},
         track_months={
@@ -797,12 +1049,19 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
             for of, plays in grouped(events, lambda e: [(first_of_month(e.played_at, UTC), e.track)]).items()
         },
         track_stats={track: track_stats(plays) for track, plays in grouped(events, lambda e: [e.track]).items()},
+        song_stats={
+            song: track_stats(plays) for song, plays in grouped(events, lambda e: [catalog.song(e.track)]).items()
+        },
         artist_stats={
             artist: track_stats(plays)
             for artist, plays in grouped(events, lambda event: catalog.credits(event.track)).items()
         },
         year_top_tracks={
             year: top_tracks(totals(plays, lambda play: [play.track]))
+            for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
+        },
+        year_top_songs={
+            year: top_songs(totals(plays, lambda play: [catalog.song(play.track)]))
             for year, plays in grouped(events, lambda event: [event.played_at.astimezone(zone).year]).items()
         },
         bucket_stats={
@@ -814,17 +1073,114 @@ def aggregate(events: Sequence[Event], catalog: Catalog, zone: ZoneInfo) -> Tabl
         album_stats={
             album: track_stats(plays) for album, plays in grouped(events, lambda e: [catalog.album(e.track)]).items()
         },
+        weekday_hour_months=totals(
+            events, lambda e: [(first_of_month(e.played_at, UTC), *weekday_hour(e.played_at, zone))]
+        ),
+        weekday_hour_stats=totals(events, lambda e: [weekday_hour(e.played_at, zone)]),
+        context_months=totals(
+            events,
+            lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
+        ),
+        context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
+        episode_events=others,
+        episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
+        episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),
+        as_spotify_counts=as_spotify_counts(conformed),
     )
+
+
+def as_spotify_counts(conformed: Conformed) -> dict[date, Streamed]:
+    """'Streams of 30 s and more, in UTC days, podcasts included': each month that has any."""
+
+    def months(of: Event | EpisodeEvent) -> list[date]:
+        return [first_of_month(of.played_at, UTC)]
+
+    heard = [one for one in conformed.episode_events if one.ms_played >= STREAM_FROM_MS]
+    music = totals([event for event in conformed.events if event.ms_played >= STREAM_FROM_MS], months)
+    podcasts = totals([one for one in heard if one.kind is Kind.EPISODE], months)
+    others = totals([one for one in heard if one.kind is not Kind.EPISODE], months)
+    found = {}
+    for month in {*music, *podcasts, *others}:
+        parts = [one.get(month, Totals(0, 0)) for one in (music, podcasts, others)]
+        everything = Totals(sum(one.play_count for one in parts), sum(one.total_ms for one in parts))
+        found[month] = Streamed(everything, *parts[:2])
+    return found
+
+
+def streamed_tracks(conformed: Conformed, first: date, last: date) -> dict[TrackKey, Totals]:
+    """As Spotify counts: 'streams of 30 s and more, in UTC days', without those of private sessions."""
+    return totals(
+        [
+            event
+            for event in conformed.events
+            if event.ms_played >= STREAM_FROM_MS
+            and first <= event.played_at.astimezone(UTC).date() <= last
+            and not (event.context and event.context.incognito)
+        ],
+        lambda event: [event.track],
+    )
+
+
+def weekday_hour(moment: datetime, zone: tzinfo) -> tuple[int, int]:
+    local = moment.astimezone(zone)
+    return local.isoweekday(), local.hour
+
+
+PLATFORM_FAMILIES = {
+    "ios": "ios",
+    "Android OS 7.0 API 24 (samsung, SM-G935F)": "android",
+    "Partner sonos_imx6 Sonos;Beam;;tpapi": "speaker",
+    None: "unknown",
+}
+"""Of the platforms that generated histories have."""
+
+
+def ways_heard(event: Event, catalog: Catalog) -> dict[str, str]:
+    """By dimension how a play was heard; 'unknown' in those that its sources do not tell."""
+    context = event.context or Context(*[None] * 8)
+    duration_ms = catalog.shown(event.track).duration_ms
+    return {
+        "PLATFORM": PLATFORM_FAMILIES[context.platform],
+        "COUNTRY": context.country if context.country not in (None, "", "ZZ") else "unknown",
+        "REASON_START": context.reason_start or "unknown",
+        "REASON_END": context.reason_end or "unknown",
+        "SHUFFLE": flag(context.shuffle),
+        "OFFLINE": flag(context.offline),
+        "INCOGNITO": flag(context.incognito),
+        "SKIP": flag(event.is_skip),
+        "SHARE_HEARD": "unknown" if duration_ms is None or event.is_estimated else share(event.ms_played, duration_ms),
+    }
+
+
+def flag(value: bool | None) -> str:
+    return "unknown" if value is None else "true" if value else "false"
+
+
+def share(ms_played: int, duration_ms: int) -> str:
+    percent = Fraction(100 * ms_played, duration_ms)
+    if percent >= 95:
+        return "95% or more"
+    if percent >= 75:
+        return "75% to 95%"
+    if percent >= 50:
+        return "50% to 75%"
+    return "25% to 50%" if percent >= 25 else "under 25%"
 
 
 def top_tracks(played: Mapping[TrackKey, Totals]) -> TopTracks:
+    return TopTracks(*most_played(played))
+
+
+def top_songs(played: Mapping[Song, Totals]) -> TopSongs:
+    return TopSongs(*most_played(played))
+
+
+def most_played(played: Mapping[K, Totals]) -> tuple[dict[K, Totals], tuple[Totals, int] | None]:
     kept = dict(sorted(played.items(), key=lambda item: item[1], reverse=True)[:TOP_TRACKS])
     if len(kept) < TOP_TRACKS:
-        return TopTracks(kept, None)
+        return kept, None
     last = min(kept.values())
-    return TopTracks(
-        {track: counts for track, counts in kept.items() if counts != last}, (last, list(kept.values()).count(last))
-    )
+    return {one: counts for one, counts in kept.items() if counts != last}, (last, list(kept.values()).count(last))
 
 
 def buckets(played_at: datetime, zone: ZoneInfo) -> list[Bucket]:
@@ -836,19 +1192,19 @@ def first_of_month(moment: datetime, zone: tzinfo) -> date:
     return moment.astimezone(zone).date().replace(day=1)
 
 
-def grouped(events: Iterable[Event], keys: Callable[[Event], Iterable[K]]) -> dict[K, list[Event]]:
-    groups: dict[K, list[Event]] = {}
+def grouped(events: Iterable[E], keys: Callable[[E], Iterable[K]]) -> dict[K, list[E]]:
+    groups: dict[K, list[E]] = {}
     for event in events:
         for group in keys(event):
             groups.setdefault(group, []).append(event)
     return groups
 
 
-def totals(events: Iterable[Event], keys: Callable[[Event], Iterable[K]]) -> dict[K, Totals]:
+def totals(events: Iterable[E], keys: Callable[[E], Iterable[K]]) -> dict[K, Totals]:
     return {group: total(plays) for group, plays in grouped(events, keys).items()}
 
 
-def total(events: Sequence[Event]) -> Totals:
+def total(events: Sequence[Event] | Sequence[EpisodeEvent]) -> Totals:
     """'play_count counts listening events', skips too."""
     return Totals(len(events), sum(event.ms_played for event in events))
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
+from myi_pipelines.sources.exports import NOTHING, UNDATED, Context, Kind, Play, Track
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 
 ZONES = ("UTC", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "Europe/London", "America/New_York")
@@ -52,8 +52,14 @@ def described(play: Play) -> str:
 
 
 def renamed(track: Track, tag: str) -> Track:
-    name, artist = (text and f"{text} {tag}" for text in (track.name, track.artist))
-    return Track(track.spotify_id and renamed_id(track.spotify_id, tag), name, artist, track.album)
+    name = track.name and f"{tag} {track.name}"
+    artist = track.artist and renamed_artist(track.artist, tag)
+    spotify_id = track.spotify_id and renamed_id(track.spotify_id, tag)
+    return track._replace(spotify_id=spotify_id, name=name, artist=artist)
+
+
+def renamed_artist(artist: str, tag: str) -> str:
+    return artist if artist == VARIOUS else f"{tag} {artist}"
 
 
 def renamed_id(spotify_id: str, tag: str) -> str:
@@ -67,7 +73,10 @@ def spotify_id(letter: str) -> str:
     return letter * 22
 
 
-# One song under two ids, renamed under one of them; one artist in three spellings; an id that lost its names.
+VARIOUS = "Various Artists"
+
+# One song under three ids, renamed under two of them; a version of it, once called otherwise; one artist in three
+# spellings; an id that lost its names.
 TRACKS = (
     Track(spotify_id("a"), "Song", "Artist", "Album"),
     Track(spotify_id("b"), "Song", "Artist", "Album (Deluxe)"),
@@ -78,6 +87,9 @@ TRACKS = (
     Track(spotify_id("d"), "song", "artist ", None),
     Track(spotify_id("e"), "Études", "Björk", "Vol. 1"),
     Track(spotify_id("e"), None, None, None),
+    Track(spotify_id("g"), "Song (2011 Remaster) [feat. Guest]", "Artist", "Best Of"),
+    Track(spotify_id("h"), "Song - Live", "Artist", "Live"),
+    Track(spotify_id("h"), "Song (Live) – Remastered", "Artist", "Live"),
 )
 ACCOUNT_TRACKS = (
     Track(None, "Song", "Artist", None),
@@ -87,12 +99,39 @@ ACCOUNT_TRACKS = (
     Track(None, "A Dance", "Various Artists", None),
     Track(None, "études", "BJÖRK", None),
     Track(None, "Only Here", "Nobody Else", None),
+    Track(None, "Song (feat. Guest)", "Artist", None),
+    Track(None, "Song (Live)", "ARTIST", None),
+)
+# An episode that was renamed, a chapter without a title, a video, nothing, and local files with two names and with one.
+OTHERS = (
+    Track(spotify_id("x"), "Episode", "Show", None, Kind.EPISODE),
+    Track(spotify_id("x"), "Episode (Rerun)", "Show", None, Kind.EPISODE),
+    Track(spotify_id("y"), None, None, "Book", Kind.CHAPTER),
+    Track(None, None, None, None, Kind.VIDEO),
+    NOTHING,
+    Track(None, "Song", None, None, Kind.UNIDENTIFIED),
+    Track(None, "Song", "Artist", "Mixtape"),
+)
+# The third as older account data lists episodes: as music.
+ACCOUNT_OTHERS = (
+    Track(None, "Episode", "Show", None, Kind.EPISODE),
+    Track(None, "EPISODE", "show", None, Kind.EPISODE),
+    Track(None, "Episode", "Show", None),
+    Track(None, None, "Author", "Book", Kind.CHAPTER),
+    NOTHING,
 )
 POLLED_IDS = tuple(spotify_id(letter) for letter in "abcdef")
 
 CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, None, False, False)
 FULLER = CONTEXT._replace(skipped=False)
 OFFLINE = CONTEXT._replace(offline=True)
+WAYS = (
+    CONTEXT,
+    CONTEXT._replace(shuffle=True, reason_end="fwdbtn"),
+    Context("Android OS 7.0 API 24 (samsung, SM-G935F)", "ZZ", "clickrow", "", True, False, False, True),
+    Context("Partner sonos_imx6 Sonos;Beam;;tpapi", "DE", "remote", "endplay", None, True, None, None),
+    Context(*[None] * 8),
+)
 ACCOUNT = None
 
 # ── Instants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,21 +205,23 @@ def wide_scenes(draw: st.DrawFn) -> Scene:
             st.integers(30_000, 400_000),
             st.just(7_200_000),
         ),
-        tracks=TRACKS,
-        account_tracks=ACCOUNT_TRACKS,
+        tracks=TRACKS + OTHERS,
+        account_tracks=ACCOUNT_TRACKS + ACCOUNT_OTHERS,
         polled_ids=POLLED_IDS,
     )
 
 
 @st.composite
 def narrow_scenes(draw: st.DrawFn) -> Scene:
-    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's."""
+    """One song of two ids and some names, seconds and minutes around a month's end: every play may be a neighbour's.
+    In some of them, episodes and what has no name are played, too."""
+    others, account_others = draw(st.sampled_from((((), ()), (OTHERS, ACCOUNT_OTHERS))))
     return Scene(
         instants=(draw(st.sampled_from([instant for instant in INSTANTS if instant.day == 1 and instant.hour == 0])),),
         seconds_around=st.builds(add, st.sampled_from((0, 0, 0, -60, 60, 300)), st.integers(-9, 9)),
         lengths=st.sampled_from((5_000, 6_000, 60_000, 300_000)),
-        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists")),
-        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2]),
+        tracks=(TRACKS[0], TRACKS[0], TRACKS[1], TRACKS[2], TRACKS[0]._replace(artist="Various Artists"), *others),
+        account_tracks=(ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[0], ACCOUNT_TRACKS[2], *account_others),
         polled_ids=POLLED_IDS[:2],
     )
 
@@ -198,10 +239,10 @@ def sessions(draw: st.DrawFn, scene: Scene) -> list[Play]:
     """A few plays in a row, often one track on loop."""
     loop = draw(st.booleans())
     track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
-    played_at = draw(scene.moments())
+    played_at, context = draw(scene.moments()), draw(st.sampled_from(WAYS))
     plays = []
     for _ in range(draw(st.integers(1, 4))):
-        plays.append(Play(track, CONTEXT, played_at, played_at, ms))
+        plays.append(Play(track, context, played_at, played_at, ms))
         if not loop:
             track, ms, gap = draw(st.sampled_from(scene.tracks)), draw(scene.lengths), draw(gaps)
         played_at += timedelta(seconds=max(ms // 1000 + gap, 1))
@@ -262,8 +303,13 @@ def account_plays(draw: st.DrawFn, scene: Scene, extended: Sequence[Play]) -> li
             name = draw(st.sampled_from((play.track.name, play.track.name.upper())))
             ended = minute(draw(st.sampled_from((play.stopped_at, play.played_at))))
             plays.append(Play(Track(None, name, play.track.artist, None), ACCOUNT, ended, ended, play.ms_played))
-            if draw(st.booleans()):  # named otherwise when it was downloaded
-                plays[-1] = plays[-1]._replace(track=draw(st.sampled_from(scene.account_tracks)))
+        else:
+            ended = minute(play.stopped_at)
+            plays.append(Play(NOTHING, ACCOUNT, ended, ended, play.ms_played))
+        if draw(st.booleans()):  # named otherwise when it was downloaded
+            plays.append(plays[-1]._replace(track=draw(st.sampled_from(scene.account_tracks))))
+            if draw(st.booleans()):
+                del plays[-2]
     for _ in range(draw(st.integers(0, 4))):
         ended = minute(draw(scene.moments()))
         plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, draw(scene.lengths)))
@@ -308,7 +354,7 @@ def durations(ms_played: int) -> st.SearchStrategy[int | None]:
 def listeners(draw: st.DrawFn, scene: Scene) -> Listener:
     extended = draw(extended_plays(scene))
     account = draw(account_plays(scene, extended))
-    polled = draw(polled_rows(scene, [*extended, *account]))
+    polled = draw(polled_rows(scene, [play for play in (*extended, *account) if play.track.kind is Kind.TRACK]))
     some_time_ago = scene.instants[0] - timedelta(days=2)
     named = Play(scene.tracks[0], CONTEXT, some_time_ago, some_time_ago, 0)
     uploads = draw(st.sampled_from(([], [[named]])))

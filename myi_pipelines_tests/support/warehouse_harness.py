@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from myi_pipelines.sources.exports import Batch, Context, Play
+from myi_pipelines.sources.exports import Batch, Context, Kind, Play
 from myi_pipelines.warehouse import (
     binary_copy,
     catalog,
@@ -29,19 +29,23 @@ from myi_pipelines.warehouse.session import RestoreArchived, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support.reference import (
     MIN_PLAY_MS,
-    TOP_TRACKS,
     AlbumKey,
     BucketStats,
+    EpisodeEvent,
     Event,
     EventKey,
     Polled,
     ShownTrack,
+    Song,
+    Streamed,
     Tables,
+    TopSongs,
     TopTracks,
     Totals,
     TrackKey,
     TrackStats,
     key,
+    top_songs,
     top_tracks,
 )
 
@@ -130,6 +134,14 @@ class Warehouse(NamedTuple):
         )
         return {track_id: spotify_id or (key(name), key(artist)) for track_id, spotify_id, name, artist in rows}
 
+    def songs(self) -> dict[int, Song]:
+        """The tracks of each song."""
+        keys = self.track_keys()
+        members: dict[int, set[TrackKey]] = {}
+        for track_id, song_id in self.conn.execute("SELECT id, song_id FROM tracks WHERE merged_into IS NULL"):
+            members.setdefault(song_id, set()).add(keys[track_id])
+        return {song_id: frozenset(tracks) for song_id, tracks in members.items()}
+
     def shown_names(self) -> dict[TrackKey, ShownTrack]:
         """What each track shows: its name, its artists', its album's and so on."""
         rows = self.conn.execute(
@@ -142,7 +154,7 @@ class Warehouse(NamedTuple):
 
     def tables(self, user_id: int) -> Tables:
         """What the warehouse says of a user, to be compared with the reference."""
-        tracks = self.track_keys()
+        tracks, songs = self.track_keys(), self.songs()
         contexts = {
             context_id: Context(*fields)
             for context_id, *fields in self.conn.execute(
@@ -180,6 +192,12 @@ class Warehouse(NamedTuple):
                     user_id, "track_id, play_count, total_ms, first_played_at, last_played_at", "user_track_stats"
                 )
             },
+            song_stats={
+                songs[song_id]: TrackStats(*counts)
+                for song_id, *counts in self._of(
+                    user_id, "song_id, play_count, total_ms, first_played_at, last_played_at", "user_song_stats"
+                )
+            },
             artist_stats={
                 artists[artist_id]: TrackStats(*counts)
                 for artist_id, *counts in self._of(
@@ -187,6 +205,7 @@ class Warehouse(NamedTuple):
                 )
             },
             year_top_tracks=self._year_top_tracks(user_id, tracks),
+            year_top_songs=self._year_top_songs(user_id, songs),
             bucket_stats={
                 (bucket_type, bucket_date): BucketStats(*counts)
                 for bucket_type, bucket_date, *counts in self._of(
@@ -200,8 +219,36 @@ class Warehouse(NamedTuple):
                 for hour, *counts in self._of(user_id, "hour, play_count, total_ms", "user_hour_stats")
             },
             totals=Totals(*totals),
+            episode_events=self._episode_events(user_id, contexts),
+            episode_bucket_stats={
+                (Kind(kind), (bucket_type, bucket_date)): Totals(*counts)
+                for kind, bucket_type, bucket_date, *counts in self._of(
+                    user_id,
+                    "kind::text, bucket_type::text, bucket_date, play_count, total_ms",
+                    "user_episode_bucket_stats",
+                )
+            },
+            episode_hour_stats={
+                (Kind(kind), hour): Totals(*counts)
+                for kind, hour, *counts in self._of(
+                    user_id, "kind::text, hour, play_count, total_ms", "user_episode_hour_stats"
+                )
+            },
             album_stats=self._album_stats(user_id),
+            weekday_hour_months=self._totals(user_id, "user_weekday_hour_months", "month", "weekday", "hour"),
+            weekday_hour_stats=self._totals(user_id, "user_weekday_hour_stats", "weekday", "hour"),
+            context_months=self._totals(user_id, "user_context_months", "month", "dimension::text", "value"),
+            context_stats=self._totals(user_id, "user_context_stats", "dimension::text", "value"),
+            as_spotify_counts={
+                month: Streamed(Totals(*counts[:2]), Totals(*counts[2:4]), Totals(*counts[4:]))
+                for month, *counts in self.conn.execute("SELECT * FROM as_spotify_counts(%s)", [user_id])
+            },
         )
+
+    def _totals(self, user_id: int, relation: str, *keys: str) -> dict[Any, Totals]:
+        rows = self._of(user_id, ", ".join((*keys, "play_count", "total_ms")), relation)
+        assert len({row[:-2] for row in rows}) == len(rows), f"{relation} has several rows of one grain"
+        return {row[:-2]: Totals(*row[-2:]) for row in rows}
 
     def _album_stats(self, user_id: int) -> dict[AlbumKey | None, TrackStats]:
         artist_keys = {
@@ -222,14 +269,44 @@ class Warehouse(NamedTuple):
             for album_id, *counts in self._of(user_id, columns, "user_album_stats")
         }
 
+    def _episode_events(self, user_id: int, contexts: Mapping[int, Context]) -> set[EpisodeEvent]:
+        rows = self.conn.execute(
+            "SELECT event.kind::text, e.kind::text, e.spotify_id, e.track_name, e.artist_name, e.album_name,"
+            " played_at, ms_played, context_id"
+            " FROM episode_events AS event JOIN export_tracks AS e ON e.id = export_track_id WHERE user_id = %s",
+            [user_id],
+        ).fetchall()
+        found = {
+            EpisodeEvent(
+                Kind(kind),
+                spotify_id or (Kind(of_names), *(name and key(name) for name in names)),
+                (names[0] or "", names[1] or "", names[2] or ""),
+                *(played_at, ms_played, contexts.get(context_id)),
+            )
+            for kind, of_names, spotify_id, *names, played_at, ms_played, context_id in rows
+        }
+        assert len(found) == len(rows)
+        return found
+
     def _year_top_tracks(self, user_id: int, tracks: Mapping[int, TrackKey]) -> dict[int, TopTracks]:
         years: dict[int, dict[TrackKey, Totals]] = {}
         for year, track_id, *counts in self._of(
             user_id, "year, track_id, play_count, total_ms", "user_year_top_tracks"
         ):
             years.setdefault(year, {})[tracks[track_id]] = Totals(*counts)
-        assert all(len(kept) <= TOP_TRACKS for kept in years.values())
         return {year: top_tracks(kept) for year, kept in years.items()}
+
+    def _year_top_songs(self, user_id: int, songs: Mapping[int, Song]) -> dict[int, TopSongs]:
+        """Of the most played songs all tracks are kept."""
+        rows = self.conn.execute(
+            "SELECT year, song_id, sum(play_count)::integer, sum(total_ms)::bigint FROM user_year_top_tracks"
+            " JOIN tracks ON tracks.id = track_id WHERE user_id = %s GROUP BY year, song_id",
+            [user_id],
+        )
+        years: dict[int, dict[Song, Totals]] = {}
+        for year, song_id, *counts in rows:
+            years.setdefault(year, {})[songs[song_id]] = Totals(*counts)
+        return {year: top_songs(kept) for year, kept in years.items()}
 
     def identities(self, user_id: int) -> dict[EventKey, tuple[int, datetime]]:
         """Each event's id and created_at."""
@@ -245,9 +322,11 @@ class Warehouse(NamedTuple):
         """Every row of the user in every derived table, ids and times of creation too."""
         tables = (
             "listening_events",
+            "episode_events",
             "user_track_months",
             "user_hour_months",
             "user_track_stats",
+            "user_song_sums",
             "user_artist_stats",
             "user_album_stats",
             "user_month_edges",

@@ -312,14 +312,16 @@ def test_account_data_tells_the_end_of_a_play_polled_at_its_start() -> None:
     assert events(names, account("12:03:00"), polled("12:00:20")) == [told_by_minute("12:03:20", track=A)]
 
 
-def test_account_data_meets_polls_by_the_names_that_the_track_was_last_played_under() -> None:
+def test_account_data_meets_polls_by_any_names_that_the_track_was_played_under() -> None:
     names = play("2020-01-01T00:00:00", ms=0)
     renamed = play("2020-02-01T00:00:00", ms=0, track=SONG._replace(name="Song - Live"))
+    remastered = play("2020-02-01T00:00:00", ms=0, track=SONG._replace(name="Song (2011 Remaster)"))
     rows = (account("12:00:00"), polled("12:00:30"))
     apart = [told_by_minute("12:00:00"), api("12:00:30")]
     assert events(*rows) == apart
     assert events(names, *rows) == [told_by_minute("12:00:30", track=A)]
-    assert events(names, renamed, *rows) == apart
+    assert events(renamed, *rows) == apart
+    assert events(remastered, *rows) == events(names, renamed, *rows) == [told_by_minute("12:00:30", track=A)]
 
 
 def test_the_oldest_account_data_is_estimated_until_another_source_tells_it() -> None:

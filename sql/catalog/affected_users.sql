@@ -44,6 +44,16 @@ FROM pending_names
 JOIN export_tracks AS names ON names.id = pending_names.export_track_id AND names.spotify_id IS NULL
 JOIN track_searches AS search ON search.track_key = names.track_key AND search.artist_key = names.artist_key
 JOIN export_tracks AS e ON e.spotify_id IS NULL AND e.track_key = names.track_key AND e.artist_key = names.artist_key
+                       AND e.kind = 'TRACK'
 JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = e.id
+WHERE search.spotify_id IS NOT NULL
+UNION
+SELECT e.user_id -- of local files, which the extended history names without an id
+FROM pending_names
+JOIN export_tracks AS names ON names.id = pending_names.export_track_id AND names.spotify_id IS NULL
+JOIN track_searches AS search ON search.track_key = names.track_key AND search.artist_key = names.artist_key
+JOIN tracks AS t ON t.spotify_id IS NULL AND t.merged_into IS NULL
+                AND t.name_key = names.track_key AND t.artist_key = names.artist_key
+JOIN listening_events AS e ON e.track_id = t.id
 WHERE search.spotify_id IS NOT NULL
 ORDER BY user_id

@@ -8,6 +8,7 @@ WITH pending AS (
     SELECT DISTINCT ON (e.artist_key, e.album_key) e.album_name AS name, e.artist_key
     FROM export_tracks AS e
     JOIN pending ON pending.album_key = e.album_key AND pending.artist_key IS NOT DISTINCT FROM e.artist_key
+    WHERE e.kind = 'TRACK'
     ORDER BY e.artist_key, e.album_key, e.last_played_at DESC, e.album_name COLLATE "C" DESC
 )
 INSERT INTO albums (name, artist_key)

@@ -3,9 +3,10 @@
 WITH spellings AS (
     SELECT DISTINCT ON (e.artist_key) e.artist_key, e.artist_name AS name
     FROM export_tracks AS e
-    WHERE e.artist_key IN (SELECT artist_key FROM export_tracks JOIN pending_names ON export_track_id = id
-                           UNION
-                           SELECT name_key FROM changed_artist_names)
+    WHERE e.kind = 'TRACK'
+      AND e.artist_key IN (SELECT artist_key FROM export_tracks JOIN pending_names ON export_track_id = id
+                             UNION
+                             SELECT name_key FROM changed_artist_names)
     ORDER BY e.artist_key, e.last_played_at DESC, e.artist_name COLLATE "C" DESC
 )
 INSERT INTO artists (name)

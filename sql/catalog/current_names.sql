@@ -40,7 +40,8 @@ WITH named AS (
              e.album_name COLLATE "C" DESC NULLS LAST
 ), payloads AS (
     SELECT t.id AS track_id, o.payload, o.payload ->> 'name' AS track_name,
-           name_key(o.payload ->> 'name') AS track_key, name_key(o.payload #>> '{artists,0,name}') AS artist_key
+           name_key(o.payload ->> 'name') AS track_key, name_key(o.payload #>> '{artists,0,name}') AS artist_key,
+           song_key(o.payload ->> 'name', o.payload #>> '{artists,0,name}') AS song_key
     FROM touched_tracks
     JOIN tracks AS t ON t.id = touched_tracks.track_id
     JOIN spotify_objects AS o ON o.object_type = 'track' AND o.spotify_id = t.spotify_id AND o.payload IS NOT NULL
@@ -57,6 +58,12 @@ SELECT touched_tracks.track_id,
        (payloads.payload ->> 'duration_ms')::integer AS duration_ms,
        payloads.payload #>> '{external_ids,isrc}' AS isrc,
        payloads.payload ->> 'preview_url' AS preview_url,
+       CASE WHEN payloads.artist_key = name_key('Various Artists')
+                 AND EXISTS (SELECT FROM export_track_links AS link
+                             JOIN export_tracks AS e ON e.id = link.export_track_id
+                             WHERE link.track_id = touched_tracks.track_id
+                               AND e.song_key IS NOT NULL AND e.artist_key <> name_key('Various Artists'))
+            THEN NULL ELSE payloads.song_key END AS payload_song_key,
        payloads.payload -> 'artists' AS payload_artists,
        named_artist.id AS named_artist_id
 FROM touched_tracks

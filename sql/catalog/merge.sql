@@ -18,3 +18,5 @@ WHERE listed.track_id = m.track_id
                          OR other.rank < listed.rank
                             AND other.track_id IN (SELECT twin.track_id
                                                    FROM merged_tracks AS twin WHERE twin.into_id = m.into_id)));
+
+INSERT INTO rekeyed_tracks (track_id) SELECT DISTINCT into_id FROM merged_tracks ON CONFLICT DO NOTHING;

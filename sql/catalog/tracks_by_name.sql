@@ -1,10 +1,12 @@
 -- One row per provisional track that is new: one per name and artist that account data gives without an id, unless a
 -- search found the id.
 WITH added AS (
-    INSERT INTO tracks (name, name_key, artist_key)
-    SELECT DISTINCT ON (e.track_key, e.artist_key) e.track_name, e.track_key, e.artist_key
+    INSERT INTO tracks (name, name_key, artist_key, song_id)
+    SELECT DISTINCT ON (e.track_key, e.artist_key) e.track_name, e.track_key, e.artist_key,
+           named.song_id
     FROM pending_names
     JOIN export_tracks AS e ON e.id = pending_names.export_track_id
+    LEFT JOIN pending_song_keys AS named ON named.song_key = e.song_key
     WHERE e.spotify_id IS NULL
       AND NOT EXISTS (SELECT FROM tracks AS known
                       WHERE known.spotify_id IS NULL AND known.merged_into IS NULL

@@ -27,3 +27,5 @@ CREATE TEMPORARY TABLE renamed_tracks (track_id bigint PRIMARY KEY) ON COMMIT DR
 
 -- One row per track that this synchronization adds: no user has statistics for it yet.
 CREATE TEMPORARY TABLE new_tracks (track_id bigint PRIMARY KEY) ON COMMIT DROP;
+
+{songs/workspace}

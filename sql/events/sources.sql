@@ -1,5 +1,6 @@
--- One row: which sources have plays in or around the user-month, whether the catalog has yet to take in a track of
--- them, whether any of the user's months are archived, and whether corrections hide plays of the user.
+-- One row: which sources have plays in or around the user-month, whether two rows of the extended history may be one
+-- play, whether the catalog has yet to take in a track of them, whether any of the user's months are archived, whether
+-- the user-month has plays that are not music, and whether corrections hide plays of the user.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_account_data,
@@ -9,6 +10,7 @@ SELECT EXISTS (SELECT FROM imported_plays
        OR EXISTS (SELECT FROM imported_plays
                   WHERE user_id = %(user_id)s AND context_id IS NULL AND ms_played IS NULL
                     AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_shown_plays,
+       EXISTS ({events/may_repeat}) AS may_repeat,
        (EXISTS (SELECT FROM pending_export_tracks)
         AND EXISTS (SELECT FROM imported_plays AS p
                     JOIN export_tracks AS e ON e.id = p.export_track_id
@@ -22,4 +24,11 @@ SELECT EXISTS (SELECT FROM imported_plays
                     AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
                     AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked,
        EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_months,
+       (EXISTS (SELECT FROM export_tracks WHERE kind <> 'TRACK')
+        AND EXISTS (SELECT FROM imported_plays AS p
+                    WHERE p.user_id = %(user_id)s AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
+                      AND p.export_track_id IN (SELECT id FROM export_tracks WHERE kind <> 'TRACK')))
+       OR EXISTS (SELECT FROM episode_events
+                  WHERE user_id = %(user_id)s
+                    AND played_at >= %(starts_at)s AND played_at < %(ends_at)s) AS has_episodes,
        has_hidden_plays(%(user_id)s) AS has_hidden_plays

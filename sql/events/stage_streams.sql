@@ -4,7 +4,7 @@ INSERT INTO streams
 WITH told AS (SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id
               FROM told_plays
               WHERE track_id IS NOT NULL)
-SELECT row_number() OVER (), track_id, {events/song}, kept.played_at, ms_played, stopped_at, elapsed_s,
+SELECT row_number() OVER (), track_id, t.song_id, kept.played_at, ms_played, stopped_at, elapsed_s,
        context_id, max(kept.played_at) OVER (ORDER BY kept.played_at RANGE BETWEEN UNBOUNDED PRECEDING
                                              AND interval '1 microsecond' PRECEDING)
 FROM ({events/streams}) AS kept

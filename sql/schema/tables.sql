@@ -1,4 +1,4 @@
--- One row per table of the warehouse, partitions and yoyo's own left out: what schema/tables.py calls a Table.
+-- One row per table and view of the warehouse, partitions and yoyo's own left out: what schema/tables.py calls a Table.
 SELECT jsonb_build_object(
            'name', c.relname,
            'comment', obj_description(c.oid, 'pg_class'),
@@ -14,5 +14,5 @@ SELECT jsonb_build_object(
 FROM pg_class AS c
 LEFT JOIN pg_constraint AS key ON key.conrelid = c.oid AND key.contype = 'p'
 WHERE c.relnamespace = current_schema()::text::regnamespace
-  AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname !~ '^_?yoyo'
+  AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND c.relname !~ '^_?yoyo'
 ORDER BY c.relname COLLATE "C"

@@ -9,7 +9,7 @@ WITH landed AS (
     INSERT INTO pending_export_tracks (first_id, last_id)
     SELECT e.id, e.id
     FROM export_tracks AS e, landed
-    WHERE landed.spotify_id IS NOT NULL AND e.spotify_id IS NULL
+    WHERE landed.spotify_id IS NOT NULL AND e.spotify_id IS NULL AND e.kind = 'TRACK'
       AND e.track_key = %(track_key)s AND e.artist_key = %(artist_key)s
     ORDER BY e.id
     ON CONFLICT (first_id, last_id) DO UPDATE SET first_id = excluded.first_id

@@ -1,6 +1,6 @@
--- One row per user and recomputed UTC month with plays: the hours of the local week, counted from Monday, then skips, then
--- the contexts of the plays (0 where none is known); of each hour and context its plays and milliseconds. The events are
--- read once. 1970 began on a Thursday, 72 hours into its week.
+-- One row per user and recomputed UTC month with plays: the hours of the local week, counted from Monday, the skips, and
+-- the contexts of the plays (0 where none is known), with plays and milliseconds of each hour and context. The events
+-- are read once. 1970 began on a Thursday, 72 hours into its week.
 SELECT chosen.user_id, counted.month,
        array_agg(counted.week_hour ORDER BY counted.week_hour) FILTER (WHERE by_hour) AS week_hours,
        array_agg(counted.play_count ORDER BY counted.week_hour) FILTER (WHERE by_hour) AS play_counts,
@@ -12,7 +12,7 @@ SELECT chosen.user_id, counted.month,
        array_agg(counted.total_ms ORDER BY counted.context_id) FILTER (WHERE NOT by_hour) AS context_total_ms
 FROM unnest(%(user_ids)s::bigint[], %(timezones)s::text[]) AS chosen (user_id, timezone)
 CROSS JOIN LATERAL (
-    SELECT month, week_hour, context_id, GROUPING(context_id) = 1 AS by_hour, count(*)::integer AS play_count,
+    SELECT month, week_hour, context_id, grouping(context_id) = 1 AS by_hour, count(*)::integer AS play_count,
            sum(ms_played)::bigint AS total_ms, count(*) FILTER (WHERE is_skip) AS skip_count,
            sum(ms_played) FILTER (WHERE is_skip) AS skip_ms
     FROM (SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month,

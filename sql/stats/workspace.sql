@@ -18,6 +18,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS touched_artists (
     artist_id bigint NOT NULL
 );
 
+-- One row per user and song to be summed.
+CREATE TEMPORARY TABLE IF NOT EXISTS touched_songs (
+    user_id bigint NOT NULL,
+    song_id bigint NOT NULL
+);
+
 -- One row per user and album to be recomputed; the album 0 is that of tracks without one.
 CREATE TEMPORARY TABLE IF NOT EXISTS touched_albums (
     user_id  bigint NOT NULL,

@@ -14,6 +14,8 @@ WHERE EXISTS (SELECT FROM imported_plays AS p
               WHERE p.user_id = users.id AND p.played_at >= months.starts_at AND p.played_at < months.ends_at)
    OR EXISTS (SELECT FROM listening_events AS e
               WHERE e.user_id = users.id AND e.played_at >= months.starts_at AND e.played_at < months.ends_at)
+   OR EXISTS (SELECT FROM episode_events AS e
+              WHERE e.user_id = users.id AND e.played_at >= months.starts_at AND e.played_at < months.ends_at)
    OR EXISTS (SELECT FROM user_track_months AS m
               WHERE m.user_id = users.id AND m.month = months.month)
    OR EXISTS (SELECT FROM archived_user_months AS a

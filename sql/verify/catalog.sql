@@ -2,7 +2,8 @@
 -- what is wrong.
 SELECT 'export_tracks' AS relation, 'names ' || e.id || ' mean no track' AS what
 FROM export_tracks AS e
-WHERE NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
+WHERE e.kind = 'TRACK'
+  AND NOT EXISTS (SELECT FROM export_track_links AS link WHERE link.export_track_id = e.id)
   AND NOT EXISTS (SELECT FROM pending_export_tracks WHERE e.id BETWEEN first_id AND last_id)
 UNION ALL
 SELECT 'export_track_links', 'names ' || link.export_track_id || ' mean track ' || t.id || ', which is merged away'
@@ -14,6 +15,11 @@ SELECT 'export_track_links',
        'names ' || link.export_track_id || ', which mean track ' || link.track_id || ', are not known'
 FROM export_track_links AS link
 WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id)
+UNION ALL
+SELECT 'export_track_links', 'names ' || link.export_track_id || ' mean track ' || link.track_id || ', but name no track'
+FROM export_track_links AS link
+JOIN export_tracks AS e ON e.id = link.export_track_id
+WHERE e.kind <> 'TRACK'
 UNION ALL
 SELECT 'track_aliases', 'the id ' || alias.spotify_id || ' leads to track ' || t.id || ', which is merged away'
 FROM track_aliases AS alias
@@ -34,6 +40,11 @@ SELECT 'imported_plays', 'context ' || p.context_id || ' of ' || count(*) || ' p
 FROM imported_plays AS p
 WHERE p.context_id IS NOT NULL AND NOT EXISTS (SELECT FROM play_contexts AS c WHERE c.id = p.context_id)
 GROUP BY p.context_id
+UNION ALL
+SELECT 'episode_events', 'names ' || p.export_track_id || ' of ' || count(*) || ' plays are not known'
+FROM episode_events AS p
+WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = p.export_track_id AND e.kind <> 'TRACK')
+GROUP BY p.export_track_id
 UNION ALL
 SELECT 'user_track_months', 'track ' || m.track_id || ' of ' || count(*) || ' rows is not known'
 FROM user_track_months AS m

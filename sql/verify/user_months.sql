@@ -6,6 +6,8 @@ WITH months AS (
     SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM polled_plays WHERE user_id = %(user_id)s
     UNION
     SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM listening_events WHERE user_id = %(user_id)s
+    UNION
+    SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM episode_events WHERE user_id = %(user_id)s
 )
 SELECT month
 FROM months

@@ -1,6 +1,6 @@
-"""The catalog as assets: tracks, artists, albums and who is credited on what.
+"""The catalog as assets: tracks, songs, artists, albums and who is credited on what.
 
-One transaction writes all four, whichever of them a run selects.
+One transaction writes all of them, whichever of them a run selects.
 """
 
 import time
@@ -37,6 +37,14 @@ CATALOG_SPECS = [
         deps=["imported_plays", "polled_plays", "spotify_objects"],
         is_partitioned=False,
         about="A track shows the names under which it was last played, whatever the order of imports.",
+    ),
+    table_spec(
+        "songs",
+        group=CATALOG,
+        deps=["imported_plays", "polled_plays", "spotify_objects"],
+        is_partitioned=False,
+        about="Tracks of equal title and first artist, or of equal ISRC; guests, remasters and such are left out of the"
+        " title. Live takes, remixes and other versions stay apart. `tracks.song_id` says which tracks are of a song.",
     ),
     table_spec(
         "track_artists",

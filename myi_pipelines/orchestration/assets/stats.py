@@ -52,6 +52,13 @@ STATS_SPECS = [
     ),
     table_spec("user_track_stats", group=STATS, deps=["user_track_months"], about=_MONTHS),
     table_spec(
+        "user_song_stats",
+        group=STATS,
+        deps=["user_track_stats", "songs", "tracks"],
+        about="A view: of most songs a user plays one track, whose row in `user_track_stats` says it all. The sums of"
+        " the others are in `user_song_sums`. They also change where the catalog joins tracks or parts them, with it.",
+    ),
+    table_spec(
         "user_artist_stats",
         group=STATS,
         deps=["user_track_stats", "track_artists"],
@@ -67,7 +74,7 @@ STATS_SPECS = [
     table_spec(
         "user_year_top_tracks",
         group=STATS,
-        deps=["user_track_months", "listening_events"],
+        deps=["user_track_months", "listening_events", "songs"],
         about="Years of the user's own time zone, summed from their months. The events say which plays around New Year"
         " belong to another year in that time zone than in UTC.",
     ),
@@ -181,6 +188,9 @@ def _picture(conn: Connection, table: str, users: Sequence[int]) -> Metadata:
         case "user_track_stats":
             tracks = reporting.top_tracks(conn, users, each=each)
             return {"top_tracks": markdown_table(("User", "Track", "Artists", "Plays", "Hours"), tracks)}
+        case "user_song_stats":
+            songs = reporting.top_songs(conn, users, each=each)
+            return {"top_songs": markdown_table(("User", "Song", "Artist", "Recordings", "Plays", "Hours"), songs)}
         case "user_artist_stats":
             artists = reporting.top_artists(conn, users, each=each)
             return {"top_artists": markdown_table(("User", "Artist", "Plays", "Hours"), artists)}

@@ -24,17 +24,13 @@ from myi_pipelines.sources.exports.history_search import (
 )
 from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, TruncatedJson
 from myi_pipelines.sources.exports.plays import (
-    AUDIOBOOK,
     BAD_TIMESTAMP,
     EARLIEST,
     FUTURE,
-    LOCAL_FILE,
     MALFORMED,
     MAX_MS_PLAYED,
-    PODCAST,
+    NOTHING,
     UNDATED,
-    UNIDENTIFIED,
-    VIDEO,
     Batch,
     Context,
     Kind,
@@ -52,17 +48,13 @@ from myi_pipelines.sources.exports.zip_members import (
 )
 
 __all__ = [
-    "AUDIOBOOK",
     "BAD_TIMESTAMP",
     "EARLIEST",
     "FUTURE",
-    "LOCAL_FILE",
     "MALFORMED",
     "MAX_MS_PLAYED",
-    "PODCAST",
+    "NOTHING",
     "UNDATED",
-    "UNIDENTIFIED",
-    "VIDEO",
     "Batch",
     "ChangedWhileRead",
     "Context",

@@ -21,9 +21,18 @@ from myi_pipelines.sources.exports.batches import (
     whole_ms,
 )
 from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, is_clean
-from myi_pipelines.sources.exports.plays import AUDIOBOOK, MALFORMED, PODCAST, VIDEO, Play, Track
+from myi_pipelines.sources.exports.plays import MALFORMED, NOTHING, Kind, Play, Track
 
 _CACHE_ENTRIES: Final = 16_384
+
+_PLACEHOLDERS: Final = frozenset(
+    {
+        ("Unknown Track", "Unknown Artist", None),
+        (None, "Unknown Author", "Unknown Book"),
+        ("Unknown Chapter", "Unknown Author", "Unknown Book"),
+    }
+)
+"""The names of a track or a chapter that Spotify writes where it knows none."""
 
 
 class AccountRow(msgspec.Struct, gc=False, rename="camel"):
@@ -36,6 +45,7 @@ class AccountRow(msgspec.Struct, gc=False, rename="camel"):
     episode_name: str | None = None
     author_name: str | None = None
     audiobook_name: str | None = None
+    chapter_name: str | None = None
     ms_played: int | None = None
     time: str | None = None
     """Of before December 2018, in place of `endTime` and `msPlayed`, with seconds."""
@@ -47,7 +57,7 @@ class AccountReader:
     def __init__(self, batch_builder: BatchBuilder) -> None:
         self._batch_builder = batch_builder
         self._end = plays_end()
-        self._tracks: dict[tuple[str | None, str | None], Track] = {}
+        self._tracks: dict[tuple[str, str], Track] = {}
         self._minutes: dict[str, datetime] = {}
         self.decode = msgspec.json.Decoder(list[AccountRow]).decode
 
@@ -94,33 +104,45 @@ class AccountReader:
         return minute
 
     def _track(self, row: AccountRow, member: Member) -> tuple[Track, bool]:
-        """The track that a row played, and whether its names needed no cleaning. Raises BadRow."""
-        names = row.track_name, row.artist_name
-        for key, name in zip(("trackName", "artistName"), names, strict=True):
-            if not isinstance(name, str | None):
-                raise BadRow(MALFORMED, f"{key} is {note_text(name)} (expected a text)")
-        track = self._tracks.get(names)
-        if track is not None:
-            return track, True
-        name, artist = (clean(name or "", NAME_LIMIT) for name in names)
-        if not name:
-            raise _other_content(row, member)
-        track = Track(None, name, artist, None)
-        is_unchanged = all(is_clean(text, NAME_LIMIT) for text in names)
-        if is_unchanged:
-            self._tracks[names] = track
+        """What a row played, and whether its names needed no cleaning. Raises BadRow."""
+        known = row.track_name, row.artist_name
+        if isinstance(known[0], str) and isinstance(known[1], str):
+            track = self._tracks.get((known[0], known[1]))
+            if track is not None:
+                return track, True
+        track, is_unchanged = _content(row, member)
+        if is_unchanged and known[0] and known[1]:
+            self._tracks[known[0], known[1]] = track
         return track, is_unchanged
 
 
 _KEYS: Final = {field.name: field.encode_name for field in msgspec.structs.fields(AccountRow)}
+_TRACK_NAMES: Final = ("track_name", "artist_name", None)
+_EPISODE_NAMES: Final = ("episode_name", "podcast_name", None)
+_CHAPTER_NAMES: Final = ("chapter_name", "author_name", "audiobook_name")
 
 
-def _other_content(row: AccountRow, member: Member) -> BadRow:
-    """Why a row without the name of a track is not a play."""
-    if row.podcast_name or row.episode_name:
-        return BadRow(PODCAST)
-    if row.audiobook_name or row.author_name:
-        return BadRow(AUDIOBOOK)
-    if member.is_video:
-        return BadRow(VIDEO)
-    return BadRow(MALFORMED, f"trackName is {note_text(row.track_name)} (expected a name)")
+def _content(row: AccountRow, member: Member) -> tuple[Track, bool]:
+    """What a row played, and whether its names needed no cleaning. Raises BadRow."""
+    kind: Kind = Kind.TRACK
+    keys: tuple[str, str, str | None] = _TRACK_NAMES
+    if not row.track_name and (row.podcast_name or row.episode_name):
+        kind, keys = Kind.EPISODE, _EPISODE_NAMES
+    elif not row.track_name and (row.audiobook_name or row.author_name or row.chapter_name):
+        kind, keys = Kind.CHAPTER, _CHAPTER_NAMES
+    given = [None if key is None else getattr(row, key) for key in keys]
+    for key, name in zip(keys, given, strict=True):
+        if key is not None and not isinstance(name, str | None):
+            raise BadRow(MALFORMED, f"{_KEYS[key]} is {note_text(name)} (expected a text)")
+    is_unchanged = all(is_clean(text, NAME_LIMIT) for text in given)
+    name, artist, album = (clean(text or "", NAME_LIMIT) for text in given)
+    is_nameless = kind is not Kind.TRACK and not (name or artist or album)
+    if is_nameless or (name, artist, album) in _PLACEHOLDERS:
+        return NOTHING, is_unchanged
+    if kind is Kind.TRACK and not name:
+        if not member.is_video:
+            raise BadRow(MALFORMED, f"trackName is {note_text(row.track_name)} (expected a name)")
+        kind = Kind.VIDEO
+    elif kind is Kind.TRACK and not artist:
+        kind = Kind.UNIDENTIFIED
+    return Track(None, name, artist, album, kind), is_unchanged

@@ -17,7 +17,6 @@ from myi_pipelines.sources.exports.plays import (
     FUTURE,
     MALFORMED,
     MAX_MS_PLAYED,
-    UNIDENTIFIED,
     Batch,
     Play,
 )
@@ -25,7 +24,7 @@ from myi_pipelines.sources.exports.plays import (
 NOTES_PER_KIND: Final = 5
 
 _CLEANED: Final = "cleaned"
-_KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, UNIDENTIFIED, _CLEANED})
+_KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, _CLEANED})
 _NOTE_TEXT_LIMIT: Final = 60
 _MINUTE_PRECISION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -22,21 +23,20 @@ from myi_pipelines.sources.exports.batches import (
 )
 from myi_pipelines.sources.exports.cleaning import CONTEXT_LIMIT, NAME_LIMIT, clean, is_clean
 from myi_pipelines.sources.exports.plays import (
-    AUDIOBOOK,
     EARLIEST,
-    LOCAL_FILE,
     MALFORMED,
     MAX_MS_PLAYED,
-    PODCAST,
+    NOTHING,
     UNDATED,
-    UNIDENTIFIED,
-    VIDEO,
     Context,
+    Kind,
     Play,
     Track,
 )
 
 _TRACK_URI: Final = re.compile(r"spotify:track:([0-9A-Za-z]{22})")
+_EPISODE_URI: Final = re.compile(r"spotify:episode:([0-9A-Za-z]{22})")
+_LOCAL_URI: Final = "spotify:local:"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM: Final = 100_000_000_000  # seconds reach it in the year 5138, milliseconds did in 1973
 _LONGEST_OFFLINE: Final = timedelta(days=30)
@@ -82,13 +82,15 @@ class ExtendedReader:
     """Add rows to a batch.
 
     Tracks and contexts repeat very often. `read` itself handles a row whose texts it has seen before and found clean.
-    Every other row goes through `_play`, which checks all values and their types. The caches have a limit.
+    Every other row goes through `_play`, which checks all values and their types. The caches have a limit. What is not
+    a track has a cache of its own, because most rows play tracks.
     """
 
     def __init__(self, batch_builder: BatchBuilder) -> None:
         self._batch_builder = batch_builder
         self._end = plays_end()
         self._tracks: dict[str | None, _KnownTrack] = {}
+        self._others: dict[tuple[str | None, ...], _KnownTrack] = {}
         self._contexts: dict[_ContextKey, Context] = {}
         self.decode = msgspec.json.Decoder(list[ExtendedRow]).decode
 
@@ -106,7 +108,7 @@ class ExtendedReader:
                 or known[1] != row.master_metadata_album_artist_name
                 or known[2] != row.master_metadata_album_album_name
             ):
-                known = self._cache_track(row)
+                known = self._cache_track(row, member)
             key = (
                 row.platform,
                 row.conn_country,
@@ -152,26 +154,51 @@ class ExtendedReader:
                 self._batch_builder.reject(BadRow(MALFORMED, "is not an object with keys"), member, number)
 
     def _limit_caches(self) -> None:
-        if len(self._tracks) > _TRACK_CACHE_ENTRIES:
-            self._tracks.clear()
+        for known in (self._tracks, self._others):
+            if len(known) > _TRACK_CACHE_ENTRIES:
+                known.clear()
         if len(self._contexts) > _CONTEXT_CACHE_ENTRIES:
             self._contexts.clear()
 
-    def _cache_track(self, row: ExtendedRow) -> _KnownTrack | None:
-        """Add the track of a decoded row to the cache. None when the row has no track or its names need cleaning."""
+    def _cache_track(self, row: ExtendedRow, member: Member) -> _KnownTrack | None:
+        """Add what a decoded row played to the cache. None when that is not known, or its names need cleaning."""
+        uri = _TRACK_URI.fullmatch(row.spotify_track_uri or "")
+        if uri is None:
+            return self._cache_other(row, member)
         name = row.master_metadata_track_name
         artist = row.master_metadata_album_artist_name
         album = row.master_metadata_album_album_name
-        uri = _TRACK_URI.fullmatch(row.spotify_track_uri or "")
-        if (
-            uri is None
-            or not is_clean(name, NAME_LIMIT)
-            or not is_clean(artist, NAME_LIMIT)
-            or not is_clean(album, NAME_LIMIT)
-        ):
+        if not is_clean(name, NAME_LIMIT) or not is_clean(artist, NAME_LIMIT) or not is_clean(album, NAME_LIMIT):
             return None
         known = name, artist, album, Track(uri[1], name or None, artist or None, album or None)
         self._tracks[uri[0]] = known
+        return known
+
+    def _cache_other(self, row: ExtendedRow, member: Member) -> _KnownTrack | None:
+        """The same for a row without the URI of a track. Looks into the cache first: each such row comes here."""
+        key = (
+            member.label if member.is_video else None,
+            row.spotify_track_uri,
+            row.master_metadata_track_name,
+            row.master_metadata_album_artist_name,
+            row.master_metadata_album_album_name,
+            row.episode_name,
+            row.episode_show_name,
+            row.spotify_episode_uri,
+            row.audiobook_title,
+            row.audiobook_uri,
+            row.audiobook_chapter_uri,
+            row.audiobook_chapter_title,
+        )
+        known = self._others.get(key)
+        if known is None:
+            try:
+                content, is_unchanged = _content(row, member)
+            except BadRow:
+                return None
+            if not is_unchanged:
+                return None
+            known = self._others[key] = (None, None, None, content)
         return known
 
     def _cache_context(self, key: _ContextKey) -> Context | None:
@@ -195,7 +222,7 @@ class ExtendedReader:
 
     def _play(self, row: ExtendedRow, member: Member) -> tuple[Play, bool]:
         """The play in a row, and whether nothing in it needed cleaning. Raises BadRow."""
-        track, track_is_clean = _track(row, _spotify_id(row, member))
+        track, track_is_clean = _content(row, member)
         stopped_at = utc_instant("ts", row.ts, self._end)
         ms_played = whole_ms("ms_played", row.ms_played)
         context, context_is_clean = _context(row)
@@ -205,7 +232,13 @@ class ExtendedReader:
 
 
 _KEYS: Final = ExtendedRow.__struct_fields__
-_NAME_KEYS: Final = tuple(key for key in _KEYS if key.startswith("master_metadata_"))
+_TRACK_NAMES: Final = (
+    "master_metadata_track_name",
+    "master_metadata_album_artist_name",
+    "master_metadata_album_album_name",
+)
+_EPISODE_NAMES: Final = ("episode_name", "episode_show_name", None)
+_CHAPTER_NAMES: Final = ("audiobook_chapter_title", None, "audiobook_title")
 
 
 def when_played(
@@ -242,36 +275,63 @@ def when_played(
     return ended_at, (ended_at - started_at) // _SECOND
 
 
-def _spotify_id(row: ExtendedRow, member: Member) -> str:
-    """The id of the track that a row played. Raises BadRow with the kind of content when it is not a track."""
+def _content(row: ExtendedRow, member: Member) -> tuple[Track, bool]:
+    """What a row played, and whether its names needed no cleaning. Raises BadRow."""
     uri: object = row.spotify_track_uri
-    if isinstance(uri, str) and (track := _TRACK_URI.fullmatch(uri)):
-        return track[1]
-    if isinstance(uri, str) and uri.startswith("spotify:local:"):
-        raise BadRow(LOCAL_FILE)
-    if row.spotify_episode_uri or row.episode_name or row.episode_show_name:
-        raise BadRow(PODCAST)
+    if isinstance(uri, str):
+        if track := _TRACK_URI.fullmatch(uri):
+            return _named(row, Kind.TRACK, track[1], _TRACK_NAMES)
+        if uri.startswith(_LOCAL_URI):
+            return _file(row, uri)
     if row.audiobook_uri or row.audiobook_title or row.audiobook_chapter_uri or row.audiobook_chapter_title:
-        raise BadRow(AUDIOBOOK)
+        return _named(row, Kind.CHAPTER, _episode_id(row.audiobook_chapter_uri), _CHAPTER_NAMES)
+    if row.spotify_episode_uri or row.episode_name or row.episode_show_name:
+        return _named(row, Kind.EPISODE, _episode_id(row.spotify_episode_uri), _EPISODE_NAMES)
     if uri:
         # A URI of another kind may name a person, so the note does not contain it.
         what = note_text(uri) if isinstance(uri, str) and uri.startswith("spotify:track:") else "something else"
         raise BadRow(MALFORMED, f"spotify_track_uri is {what} (expected spotify:track: and 22 letters and digits)")
     if member.is_video:
-        raise BadRow(VIDEO)
-    if row.master_metadata_track_name:
-        raise BadRow(LOCAL_FILE)
-    raise BadRow(UNIDENTIFIED, "names no track, episode or audiobook")
+        video, is_unchanged = _named(row, Kind.VIDEO, None, _TRACK_NAMES)
+        return video._replace(kind=Kind.VIDEO), is_unchanged
+    return _file(row, "")
 
 
-def _track(row: ExtendedRow, spotify_id: str) -> tuple[Track, bool]:
-    """The track in a row, and whether its names needed no cleaning. Raises BadRow."""
-    given = row.master_metadata_track_name, row.master_metadata_album_artist_name, row.master_metadata_album_album_name
-    for key, name in zip(_NAME_KEYS, given, strict=True):
+def _episode_id(uri: object) -> str | None:
+    """The id in the URI of an episode. Chapters of audiobooks have such URIs too."""
+    episode = _EPISODE_URI.fullmatch(uri) if isinstance(uri, str) else None
+    return episode and episode[1]
+
+
+def _named(
+    row: ExtendedRow, kind: Kind, spotify_id: str | None, keys: tuple[str | None, str | None, str | None]
+) -> tuple[Track, bool]:
+    """The content under these keys, and whether its names needed no cleaning. Raises BadRow.
+
+    Without any name and id it is unidentified.
+    """
+    given = [None if key is None else getattr(row, key) for key in keys]
+    for key, name in zip(keys, given, strict=True):
         if not isinstance(name, str | None):
             raise BadRow(MALFORMED, f"{key} is {note_text(name)} (expected a text)")
     name, artist, album = (clean(name or "", NAME_LIMIT) for name in given)
-    return Track(spotify_id, name, artist, album), (name, artist, album) == tuple(name or None for name in given)
+    is_unchanged = [name, artist, album] == [name or None for name in given]
+    is_named = spotify_id or name or artist or album
+    return Track(spotify_id, name, artist, album, kind) if is_named else NOTHING, is_unchanged
+
+
+def _file(row: ExtendedRow, uri: str) -> tuple[Track, bool]:
+    """The local file that a row played: a track without an id when it has a name and an artist, else unidentified.
+
+    Where the row does not name it, its URI does: `spotify:local:ARTIST:ALBUM:TITLE:SECONDS`. Raises BadRow.
+    """
+    track, is_unchanged = _named(row, Kind.TRACK, None, _TRACK_NAMES)
+    if track is NOTHING and uri.count(":") >= 4:
+        artist, album, name = (clean(unquote_plus(text), NAME_LIMIT) for text in uri.split(":")[2:5])
+        track = Track(None, name, artist, album)
+    if not track.name or not track.artist:
+        track = track._replace(kind=Kind.UNIDENTIFIED)
+    return track, is_unchanged
 
 
 def _context(row: ExtendedRow) -> tuple[Context, bool]:

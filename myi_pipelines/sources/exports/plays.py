@@ -11,11 +11,6 @@ EARLIEST: Final = datetime(2008, 10, 1, tzinfo=UTC)
 MAX_MS_PLAYED: Final = 86_400_000
 """A day. No play is longer."""
 
-PODCAST: Final = "podcast"
-AUDIOBOOK: Final = "audiobook"
-VIDEO: Final = "video"
-LOCAL_FILE: Final = "local_file"
-UNIDENTIFIED: Final = "unidentified"
 BAD_TIMESTAMP: Final = "bad_timestamp"
 FUTURE: Final = "future"
 """Later than tomorrow: the file is wrong, or this machine's clock is slow."""
@@ -40,7 +35,8 @@ class Track(NamedTuple):
     """What an export row names: a track, or another kind of content. Rows of the same content give equal tuples."""
 
     spotify_id: str | None
-    """22 base62 characters. None in account data, which has no ids, and for local files."""
+    """22 base62 characters: of a track, or of an episode or chapter. None in account data, which has no ids, and for
+    local files."""
     name: str | None
     artist: str | None
     """The ALBUM artist in extended histories: `master_metadata_album_artist_name` is all that Spotify gives. The show
@@ -48,6 +44,10 @@ class Track(NamedTuple):
     album: str | None
     """The audiobook of a chapter."""
     kind: Kind = Kind.TRACK
+
+
+NOTHING: Final = Track(None, None, None, None, Kind.UNIDENTIFIED)
+"""What a row played that names nothing."""
 
 
 class Context(NamedTuple):

@@ -29,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the warehouse."""
+    """A table or a view of the warehouse."""
 
     name: str
     comment: str
@@ -38,12 +38,12 @@ class Table:
 
 @cache
 def tables() -> Mapping[str, Table]:
-    """Every table of the warehouse, by name."""
+    """Every table and view of the warehouse, by name."""
     described = msgspec.json.decode((SQL_FOLDER / "schema.json").read_bytes(), type=tuple[Table, ...])
     return {table.name: table for table in described}
 
 
 def tables_in(conn: Connection) -> tuple[Table, ...]:
-    """Every table of a database, by name, as its catalog has them. Partitions and yoyo's own tables are left out."""
+    """Every table and view of a database, by name, as its catalog has them; no partitions and none of yoyo's tables."""
     rows = conn.execute(statement("schema/tables")).fetchall()
     return msgspec.convert([table for (table,) in rows], type=tuple[Table, ...])

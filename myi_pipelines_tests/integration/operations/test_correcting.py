@@ -57,7 +57,7 @@ def assert_hidden(warehouse: ArchivingWarehouse, user_id: int, before: Tables, m
     """Of the events before, those that a correction hides are gone from all tables."""
     catalog = reference.catalog_of(killable_import.landing("hidden").plays)
     shown = [event for event in before.events.values() if not reference.hides(made, event, (), catalog)]
-    expected = reference.aggregate(shown, catalog, ZoneInfo(killable_import.TIMEZONE))
+    expected = reference.aggregate(reference.Conformed(shown, {}, set()), catalog, ZoneInfo(killable_import.TIMEZONE))
     found = warehouse.tables(user_id)
     for table in Tables._fields:
         assert getattr(found, table) == getattr(expected, table), table

@@ -67,6 +67,26 @@ DAMAGES = {
         " WHERE album_id = (SELECT max(album_id) FROM user_album_stats)",
         {"user_album_stats"},
     ),
+    "hours of a month are another weekday's": (
+        "UPDATE user_hour_months SET week_hours = (SELECT array_agg((hour + 24) % 168 ORDER BY (hour + 24) % 168)"
+        " FROM unnest(week_hours) AS hour) WHERE month = (SELECT min(month) FROM user_hour_months)",
+        {"user_hour_months", "user_weekday_hour_stats"},
+    ),
+    "hours of the week are gone": ("DELETE FROM user_weekday_hour_stats", {"user_weekday_hour_stats"}),
+    "plays of a month were heard in another way": (
+        "UPDATE user_month_contexts SET context_ids[1] = 0 WHERE month = (SELECT min(month) FROM user_month_contexts)",
+        {"user_month_contexts"},
+    ),
+    "a month has too many skips": (
+        "UPDATE user_month_contexts SET skip_count = skip_count + 1"
+        " WHERE month = (SELECT max(month) FROM user_month_contexts)",
+        {"user_month_contexts"},
+    ),
+    "a play of a track was longer": (
+        "UPDATE user_track_months SET ms_played = '{7000}' WHERE (month, track_id)"
+        " = (SELECT month, track_id FROM user_track_months LIMIT 1)",
+        {"user_track_months"},
+    ),
     "a week has too many tracks": (
         "UPDATE user_time_bucket_stats SET unique_tracks = unique_tracks + 1 WHERE bucket_type = 'WEEK'"
         " AND bucket_date = (SELECT min(bucket_date) FROM user_time_bucket_stats WHERE bucket_type = 'WEEK')",
@@ -111,6 +131,21 @@ DAMAGES = {
     "a track has names that are not known": (
         "INSERT INTO export_track_links SELECT max(id) + 1, (SELECT min(id) FROM tracks) FROM export_tracks",
         {"export_track_links"},
+    ),
+    "a song counts wrongly": ("UPDATE user_song_sums SET play_count = play_count + 1", {"user_song_sums"}),
+    "a song is not summed": ("DELETE FROM user_song_sums", {"user_song_sums"}),
+    "a song was torn apart": (
+        "WITH apart AS (INSERT INTO songs DEFAULT VALUES RETURNING id) UPDATE tracks SET song_id = apart.id FROM apart"
+        " WHERE tracks.id = (SELECT max(id) FROM tracks WHERE song_id IN (SELECT song_id FROM user_song_sums))",
+        {"songs", "user_song_sums"},
+    ),
+    "all songs are one": ("UPDATE tracks SET song_id = (SELECT min(song_id) FROM tracks)", {"songs", "user_song_sums"}),
+    "a track is of no song": ("UPDATE tracks SET song_id = 999 WHERE id = (SELECT min(id) FROM tracks)", {"tracks"}),
+    "a song has no tracks": ("INSERT INTO songs DEFAULT VALUES", {"songs"}),
+    "a song has another name": ("UPDATE songs SET name = 'x' WHERE id = (SELECT min(id) FROM songs)", {"songs"}),
+    "a correction of a song was made up": (
+        "INSERT INTO corrected_song_keys SELECT min(id), name_key('x'), true FROM tracks",
+        {"corrected_song_keys"},
     ),
     "plays belong to no user": (
         "INSERT INTO imported_plays SELECT 999, played_at, stopped_at, export_track_id, ms_played, context_id"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines.sources.exports import NOTHING, Kind, Play, Track
 from myi_pipelines_tests.support.export_rows import account, play_of, read_rows
 
 MINUTE = datetime(2024, 12, 22, 0, 7, tzinfo=UTC)
@@ -26,21 +26,46 @@ def test_rows_of_before_december_2018_have_a_second_and_no_length(tmp_path: Path
     assert play_of(tmp_path, old) == Play(Track(None, "Song", "Band, Other Band", None), None, ended, ended, None)
 
 
-def test_a_row_without_an_artist_is_a_play(tmp_path: Path) -> None:
-    assert play_of(tmp_path, account(artistName=None)).track == Track(None, "Song", None, None)
+def test_a_row_without_an_artist_is_unidentified_under_the_name_that_it_has(tmp_path: Path) -> None:
+    track = Track(None, "Song", None, None, Kind.UNIDENTIFIED)
+    assert play_of(tmp_path, account(artistName=None)).track == track
+
+
+def other(**names: str) -> dict[str, Any]:
+    """A row that names no track."""
+    return account(artistName=..., trackName=..., **names)
 
 
 @pytest.mark.parametrize(
-    ("reason", "row"),
+    ("row", "track"),
     [
-        ("podcast", account(artistName=..., trackName=..., podcastName="P", episodeName="E")),
-        ("audiobook", account(artistName=..., trackName=..., audiobookName="B", authorName="W")),
+        (other(podcastName="P", episodeName="E"), Track(None, "E", "P", None, Kind.EPISODE)),
+        (other(podcastName="P"), Track(None, None, "P", None, Kind.EPISODE)),
+        (other(audiobookName="B", authorName="W"), Track(None, None, "W", "B", Kind.CHAPTER)),
+        (other(audiobookName="B", authorName="W", chapterName="C"), Track(None, "C", "W", "B", Kind.CHAPTER)),
     ],
 )
-def test_podcasts_and_audiobooks_are_counted(tmp_path: Path, reason: str, row: dict[str, Any]) -> None:
-    read = read_rows(tmp_path, row, account())
-    assert dict(read.rejected) == {reason: 1}
-    assert (len(read.plays), read.notes) == (1, [])
+def test_podcasts_and_audiobooks_are_plays_with_the_names_that_they_have(
+    tmp_path: Path, row: dict[str, Any], track: Track
+) -> None:
+    assert play_of(tmp_path, row) == Play(track, None, MINUTE, MINUTE, 214_000)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        account(artistName="Unknown Artist", trackName="Unknown Track"),
+        other(audiobookName="Unknown Book", authorName="Unknown Author"),
+        other(audiobookName="Unknown Book", authorName="Unknown Author", chapterName="Unknown Chapter"),
+    ],
+)
+def test_placeholders_are_unidentified(tmp_path: Path, row: dict[str, Any]) -> None:
+    assert play_of(tmp_path, row).track == NOTHING
+
+
+@pytest.mark.parametrize("changes", [{"artistName": "Unknown Artist"}, {"trackName": "Unknown Track"}])
+def test_half_a_placeholder_is_a_name(tmp_path: Path, changes: dict[str, str]) -> None:
+    assert play_of(tmp_path, account(**changes)).track.kind is Kind.TRACK
 
 
 @pytest.mark.parametrize(

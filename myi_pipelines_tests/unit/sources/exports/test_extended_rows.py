@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.sources.exports import NOTHING, Context, Kind, Play, Track
 from myi_pipelines_tests.support.export_rows import ID, extended, no_track, play_of, read_rows
 
 STOPPED = datetime(2023, 1, 30, 19, 46, 52, tzinfo=UTC)
@@ -113,31 +113,54 @@ def test_ts_is_used_when_the_offline_timestamp_is_impossible(tmp_path: Path, why
     assert play.played_at == play.stopped_at, why
 
 
+EPISODE = "spotify:episode:" + ID
+LOCAL = "spotify:local:A+Band:The+Record:Une+%C3%89tude:214"
+
+
 @pytest.mark.parametrize(
-    ("reason", "row"),
+    ("row", "track"),
     [
-        ("podcast", no_track(episode_name="E", episode_show_name="S", spotify_episode_uri="spotify:episode:1")),
-        ("podcast", no_track(episode_name="E")),
-        ("audiobook", no_track(audiobook_title="B", audiobook_uri="spotify:show:1")),
-        ("audiobook", no_track(audiobook_chapter_title="C")),
-        ("local_file", extended(spotify_track_uri=None)),
-        ("local_file", extended(spotify_track_uri="spotify:local:Band:Record:Song:214")),
-        ("unidentified", no_track()),
-        ("unidentified", {"ts": "2023-01-30T19:46:52Z", "ms_played": 1}),
+        (
+            no_track(episode_name="E", episode_show_name="S", spotify_episode_uri=EPISODE),
+            Track(ID, "E", "S", None, Kind.EPISODE),
+        ),
+        (
+            no_track(episode_name="E", spotify_episode_uri="spotify:episode:1"),
+            Track(None, "E", None, None, Kind.EPISODE),
+        ),
+        (no_track(spotify_episode_uri=EPISODE), Track(ID, None, None, None, Kind.EPISODE)),
+        (
+            no_track(audiobook_title="B", audiobook_uri="spotify:show:1", audiobook_chapter_uri=EPISODE),
+            Track(ID, None, None, "B", Kind.CHAPTER),
+        ),
+        (no_track(audiobook_chapter_title="C", audiobook_title="B"), Track(None, "C", None, "B", Kind.CHAPTER)),
+        (extended(spotify_track_uri=None), Track(None, "Song", "Band", "Record")),
+        (extended(spotify_track_uri="spotify:local:x:y:z:214"), Track(None, "Song", "Band", "Record")),
+        (no_track(spotify_track_uri=LOCAL), Track(None, "Une Étude", "A Band", "The Record")),
+        (no_track(spotify_track_uri="spotify:local:::Song:214"), Track(None, "Song", None, None, Kind.UNIDENTIFIED)),
+        (no_track(master_metadata_track_name="Song"), Track(None, "Song", None, None, Kind.UNIDENTIFIED)),
+        (no_track(), NOTHING),
+        (no_track(spotify_episode_uri="spotify:episode:1"), NOTHING),
+        ({"ts": "2023-01-30T19:46:52Z", "ms_played": 1}, NOTHING),
     ],
 )
-def test_rows_that_played_no_track_of_spotify_are_counted_by_what_they_played(
-    tmp_path: Path, reason: str, row: dict[str, Any]
+def test_rows_that_played_no_track_of_spotify_are_plays_of_what_they_name(
+    tmp_path: Path, row: dict[str, Any], track: Track
 ) -> None:
-    read = read_rows(tmp_path, extended(), row, extended())
-    assert dict(read.rejected) == {reason: 1}
-    assert len(read.plays) == 2
+    read = read_rows(tmp_path, extended(), row, row, extended())
+    assert [play.track for play in read.plays[1:3]] == [track, track]
+    assert (len(read.plays), dict(read.rejected), read.notes) == (4, {}, [])
+    assert read.plays[1].context is not None
 
 
-def test_in_a_video_file_a_row_without_a_track_is_a_video_and_a_track_is_a_play(tmp_path: Path) -> None:
+def test_in_a_video_file_a_row_without_a_track_is_a_video(tmp_path: Path) -> None:
     name = "Streaming_History_Video_2019-2024.json"
     podcast = no_track(episode_name="E")
     read = read_rows(tmp_path, extended(), no_track(), extended(spotify_track_uri=None), podcast, name=name)
-    assert dict(read.rejected) == {"video": 2, "podcast": 1}
-    assert len(read.plays) == 1
-    assert read.notes == []
+    assert [play.track for play in read.plays] == [
+        Track(ID, "Song", "Band", "Record"),
+        Track(None, None, None, None, Kind.VIDEO),
+        Track(None, "Song", "Band", "Record", Kind.VIDEO),
+        Track(None, "E", None, None, Kind.EPISODE),
+    ]
+    assert (dict(read.rejected), read.notes) == ({}, [])

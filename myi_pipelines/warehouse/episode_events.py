@@ -1,0 +1,73 @@
+"""Plays that are not music: the landed plays of episodes, chapters, videos and unidentified content become
+``episode_events``.
+
+They are derived with the listening events of their user-month, in the same transaction, by the same rules of identity.
+In account data and in the extended history of one play, one may say less than the other: the one that says what was
+played counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
+from myi_pipelines.warehouse.database.statements import statement
+
+EpisodeRow = tuple[Any, ...]
+"""A row of ``desired_episodes``."""
+
+
+def stage_episodes(conn: Connection, bounds: dict[str, Any]) -> None:
+    """Fill ``desired_episodes`` for the user-months of these bounds, which have no account data in or near them."""
+    bounds = {"told_from": bounds["near_start"], "user_id": None} | bounds
+    conn.execute(statement("episode_events/workspace"))
+    _stage_told(conn, bounds)
+    conn.execute(statement("episode_events/stage_desired"), bounds)
+
+
+def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Sequence[tuple[bool, bool]]) -> None:
+    """Fill ``desired_episodes`` for a user-month with account data, once the workspace of the events has what each
+    source tells of music.
+
+    ``tellings`` says how extended rows tell account-data plays: by names, by length.
+    """
+    conn.execute(statement("episode_events/workspace"))
+    _stage_told(conn, bounds)
+    conn.execute(statement("episode_events/stage_account"), bounds)
+    for same_names, same_length in tellings:
+        for by_upload in (True, False):
+            telling = {"same_names": same_names, "same_length": same_length, "by_upload": by_upload}
+            conn.execute(statement("episode_events/tell_account"), telling)
+    conn.execute(statement("episode_events/name_same_minute"))
+    conn.execute(statement("episode_events/tell_nameless"))
+    conn.execute(statement("episode_events/stage_desired"), bounds)
+
+
+def _stage_told(conn: Connection, bounds: dict[str, Any]) -> None:
+    conn.execute(statement("episode_events/stage_told"), bounds)
+    conn.execute(statement("episode_events/name_same_second"), bounds)
+
+
+def merge_episodes(conn: Connection, bounds: dict[str, Any]) -> int:
+    """Write the differences between ``desired_episodes`` and the rows that are there; return how many were written."""
+    removed = conn.execute(statement("episode_events/remove"), bounds).rowcount
+    return removed + conn.execute(statement("episode_events/write"), bounds).rowcount
+
+
+def has_episodes(conn: Connection, bounds: dict[str, Any]) -> bool:
+    """Whether any of some users has plays in the month that are not music, landed or derived."""
+    return bool(fetch_scalar(conn, statement("episode_events/any"), bounds))
+
+
+def desired_episodes(conn: Connection) -> list[EpisodeRow]:
+    """What the workspace holds, to take it to another session."""
+    return conn.execute("SELECT * FROM desired_episodes").fetchall()
+
+
+def put_desired_episodes(conn: Connection, rows: Iterable[EpisodeRow]) -> None:
+    """Fill the workspace of this session with rows of others."""
+    conn.execute(statement("episode_events/workspace"))
+    with conn.cursor() as cursor, cursor.copy("COPY desired_episodes FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
