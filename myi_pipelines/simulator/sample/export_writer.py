@@ -27,7 +27,7 @@ DAY_S = 86_400
 SPLIT_ON = date(2024, 1, 15)  # from when account data has podcasts in files of their own
 OLD_DOWNLOAD = date(2023, 11, 14)
 LATE_DAYS = 24  # that only account data has, because Spotify sends it sooner
-RAGGED_DAYS = 2  # at the beginning of the year that account data is of
+RAGGED_DAYS = 5  # at the beginning of the year that account data is of
 PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
     b"trailer<</Root 1 0 R>>\n%%EOF\n"
@@ -262,12 +262,8 @@ def _write_account(path: Path, profile: Profile, plays: Sequence[Heard], made: d
         out.write(f"{folder}/Read_Me_First.pdf", [PDF])
         for kind, rows in kinds.items():
             for n, begin in enumerate(range(0, len(rows), ACCOUNT_MEMBER_ROWS)):
-                name = (
-                    f"StreamingHistory_{kind}_{n}"
-                    if kind != "music"
-                    else f"StreamingHistory{'_' if music else ''}{music}{n}"
-                )
-                out.write(f"{folder}/{name}.json", _array(rows[begin : begin + ACCOUNT_MEMBER_ROWS], "  "))
+                some = rows[begin : begin + ACCOUNT_MEMBER_ROWS]
+                out.write(f"{folder}/StreamingHistory{names[kind]}{n}.json", _array(some, "  "))
         for name, value in _unrelated(profile, told).items():
             out.write(f"{folder}/{name}", [json.dumps(value, ensure_ascii=False, indent=2).encode()])
     return Export(path, told)
