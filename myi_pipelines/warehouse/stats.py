@@ -88,20 +88,18 @@ def refresh_user_months(
     batches = _batches(user_months, len(conns))
     one_by_one = set(user_months).difference(*batches)
 
-    def refresh_batch(conn: Connection, batch: list[UserMonth]) -> Refreshed | None:
+    def refresh_batch(conn: Connection, batch: list[UserMonth]) -> tuple[Refreshed, list[UserMonth]]:
         try:
             return _refresh_batch(conn, batch, recount=recount)
         except UserMonthsArchived:
-            return None
+            return Refreshed(), batch
 
     def defer(batch: list[UserMonth], error: psycopg.Error) -> None:
         one_by_one.update(batch)
 
-    for batch, refreshed in map_on_connections(conns, batches, refresh_batch, on_error=defer):
-        if refreshed is None:
-            one_by_one.update(batch)
-        else:
-            yield refreshed
+    for _, (refreshed, left) in map_on_connections(conns, batches, refresh_batch, on_error=defer):
+        one_by_one.update(left)
+        yield refreshed
     yield from _refresh_user_by_user(session, one_by_one, recount=recount)
 
 
@@ -169,11 +167,22 @@ def _refresh_user(conn: Connection, user_id: int, months: Sequence[date], helper
         return _recompute(conn, [user_id], recomputed, recount=bool(months), helper=helper)
 
 
-def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: bool) -> Refreshed:
-    """Recompute user-months of one month: in a recount all of them, otherwise those that are still invalidated."""
+def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: bool) -> tuple[Refreshed, list[UserMonth]]:
+    """Recompute user-months of one month: in a recount all of them, otherwise those that are still invalidated.
+
+    Returns also those that are left to be recomputed with the user's other months: where another month is invalidated,
+    the days around this one would hold its new events, and the sums over its tracks its old ones.
+    """
     [month] = {user_month.month for user_month in batch}
     user_ids = [user_month.user_id for user_month in batch]
     with _exclusive_statistics(conn, user_ids, [month]):
+        others = conn.execute(
+            "SELECT DISTINCT user_id FROM invalidated_user_months"
+            " WHERE user_id = ANY (%s) AND month <> %s AND stage = %s",
+            [user_ids, month, Stage.STATS],
+        )
+        left = {user_id for (user_id,) in others}
+        user_ids = [user_id for user_id in user_ids if user_id not in left]
         cleared = conn.execute(
             "DELETE FROM invalidated_user_months WHERE user_id = ANY (%s) AND month = %s AND stage = %s"
             " RETURNING user_id",
@@ -181,7 +190,7 @@ def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: boo
         )
         invalidated = {user_id for (user_id,) in cleared}
         recomputed = [user_id for user_id in user_ids if recount or user_id in invalidated]
-        return _recompute(conn, recomputed, [month], recount=recount)
+        return _recompute(conn, recomputed, [month], recount=recount), [one for one in batch if one.user_id in left]
 
 
 @contextmanager
