@@ -31,7 +31,7 @@ class UnknownCorrection(InputError, LookupError):
 
 
 class Kind(StrEnum):
-    """What a correction does. More kinds are in the database's type: these are about plays."""
+    """What a correction does: hide plays, undo an import, or say which tracks are one song."""
 
     HIDE_TRACK = "HIDE_TRACK"
     HIDE_ARTIST = "HIDE_ARTIST"
@@ -39,6 +39,8 @@ class Kind(StrEnum):
     HIDE_PLAY = "HIDE_PLAY"
     HIDE_PERIOD = "HIDE_PERIOD"
     UNDO_IMPORT = "UNDO_IMPORT"
+    JOIN_SONGS = "JOIN_SONGS"
+    SPLIT_SONG = "SPLIT_SONG"
 
 
 class Correction(NamedTuple):
@@ -73,7 +75,8 @@ def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any])
 
     ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a play also
     ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing; of an import
-    ``job_id``. Raises UserMonthsArchived when an import is undone and plays that it may have told are in the archive.
+    ``job_id``; of songs that are joined ``tracks``, a list of such keys. Raises UserMonthsArchived when an import is
+    undone and plays that it may have told are in the archive.
     """
     with conn.transaction():
         _lock(conn, [user_id])
