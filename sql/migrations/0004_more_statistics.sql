@@ -77,7 +77,8 @@ COMMENT ON COLUMN named_albums.id IS 'albums.id';
 COMMENT ON COLUMN named_albums.name IS 'name of the album';
 COMMENT ON COLUMN named_albums.artist IS 'name of the first artist; NULL while unknown';
 
--- Hours of the week and ways of listening: one row per user-month with arrays, which is a tenth of a row per hour or way.
+-- Hours of the week and ways of listening: one row per user-month with arrays, which takes a tenth of the space that a
+-- row per hour or way would.
 
 -- Of the hours that are known no weekday is known yet; they are put on Monday until the user-months are derived again.
 CREATE TEMPORARY TABLE known_hours ON COMMIT DROP AS
@@ -175,8 +176,8 @@ COMMENT ON COLUMN play_contexts.platform_family IS 'platform_family of platform'
 CREATE TYPE context_dimension AS ENUM
     ('PLATFORM', 'COUNTRY', 'REASON_START', 'REASON_END', 'SHUFFLE', 'OFFLINE', 'INCOGNITO', 'SKIP', 'SHARE_HEARD');
 COMMENT ON TYPE context_dimension IS
-    'In what respect plays are told apart by how they were heard. SKIP: for less than 30 seconds; SHARE_HEARD: how much '
-    'of the track.';
+    'In what respect plays are told apart by how they were heard. SKIP: for less than 30 seconds; SHARE_HEARD: how '
+    'much of the track.';
 
 -- Which contexts, and not which values: a play is counted once for eight dimensions, and what a platform belongs to may
 -- be decided anew without counting again.
@@ -191,8 +192,8 @@ CREATE TABLE user_month_contexts (
     PRIMARY KEY (user_id, month)
 );
 COMMENT ON TABLE user_month_contexts IS
-    'One row per user and UTC month: in which contexts the plays of the month were heard. user_context_months has a row '
-    'per dimension and value.';
+    'One row per user and UTC month: in which contexts the plays of the month were heard. user_context_months has a '
+    'row per dimension and value.';
 COMMENT ON COLUMN user_month_contexts.user_id IS 'users.id';
 COMMENT ON COLUMN user_month_contexts.skip_ms IS 'milliseconds of the plays that skip_count counts';
 COMMENT ON COLUMN user_month_contexts.month IS 'first day of the UTC month';
@@ -372,7 +373,8 @@ BEGIN
     ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
 END $$;
 COMMENT ON FUNCTION top_artists IS
-    'One row per artist: those that a user played most, the most played first. A play counts for every credited artist.';
+    'One row per artist: those that a user played most, the most played first. A play counts for every credited '
+    'artist.';
 
 CREATE FUNCTION top_artists_of_month(of_user bigint, of_month date, each integer DEFAULT 50)
     RETURNS TABLE (name text, play_count bigint, total_ms bigint)
@@ -500,7 +502,8 @@ BEGIN
     LIMIT each;
 END $$;
 COMMENT ON FUNCTION top_genres IS
-    'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
+    'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists '
+    'once.';
 
 INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT DISTINCT user_id, month, 'STATS'::derivation_stage

@@ -1,5 +1,5 @@
--- One row per user, dimension and value that is new or has changed, summed from the contexts of the months. Values without
--- plays are removed.
+-- One row per user, dimension and value that is new or has changed, summed from the contexts of the months. Values
+-- without plays are removed.
 WITH contexts AS (
     SELECT c.user_id, one.context_id, sum(one.play_count) AS play_count, sum(one.total_ms) AS total_ms
     FROM user_month_contexts AS c
