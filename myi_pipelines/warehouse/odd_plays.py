@@ -9,7 +9,10 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month, starts_at
 
 TWO_ACCOUNTS = "these files tell of two accounts"
-ONE_LISTENER = "a user should have the plays of one listener, so import each one's files under a name of their own"
+ONE_LISTENER = (
+    "a user should have the plays of one listener: `myi undo-import JOB` takes an import back, then import each one's "
+    "files under a name of their own"
+)
 
 SHORTEST = timedelta(seconds=30)
 """Shorter plays do not count, nor those that overlap for less: crossfades, times that are cut to seconds and clocks

@@ -137,7 +137,7 @@ def _move(conn: Connection, both: Mapping[str, int], months: Sequence[date]) -> 
         bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
         for name in ("duplicates", *(table.name for table in MONTH_TABLES)):
             conn.execute(statement(f"user_merge/{name}"), {**both, **bounds, **jobs})
-    for name in ("job_duplicates", "undone_plays"):
+    for name in ("job_duplicates", "undone_plays", "undone_twins"):
         conn.execute(statement(f"user_merge/{name}"), {**both, **jobs})
     for name in ("corrections", "possible_gaps"):
         conn.execute(statement(f"user_merge/{name}"), both)
