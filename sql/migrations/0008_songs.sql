@@ -332,7 +332,8 @@ BEGIN
     ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
 END $$;
 COMMENT ON FUNCTION top_songs IS
-    'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+    'One row per song: those that a user played most, the most played first; recordings: how '
+    'many tracks of it were played.';
 
 CREATE FUNCTION top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50)
     RETURNS TABLE (song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
@@ -414,7 +415,8 @@ BEGIN
     ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
 END $$;
 COMMENT ON FUNCTION recordings_of_song IS
-    'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+    'One row per track of a song that a user played, ever or in one of the years of '
+    'top_songs_of_year, the most played first.';
 
 -- Tracks of the most played songs are kept, too: no more of them are listed than before.
 CREATE OR REPLACE FUNCTION top_tracks_of_year(of_user bigint, of_year integer, each integer DEFAULT 50)
