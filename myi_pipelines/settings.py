@@ -19,6 +19,9 @@ PREFIX = "MYI_"
 ENV_FILE = ".env"
 PROJECT = Path(__file__).resolve().parent.parent
 
+LOOPBACK = ("127.0.0.1", "::1")
+"""Hosts to which Spotify redirects without https. It refuses the name localhost."""
+
 _SECRET = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
 
 
@@ -81,14 +84,27 @@ class Settings(BaseSettings):
             raise ValueError("a Redis URL like redis://:password@host:6379/0")
         return url
 
-    @field_validator("spotify_redirect_uri", "spotify_accounts_url", "spotify_api_url")
+    @field_validator("spotify_redirect_uri")
+    @classmethod
+    def _redirect_uri(cls, uri: str) -> str:
+        """Spotify sends a login's answer to https, or to an address of the same machine, and refuses all others."""
+        parts = urlsplit(uri)
+        if parts.scheme == "https" and parts.hostname and parts.hostname != "localhost":
+            return uri.rstrip("/")
+        if parts.scheme == "http" and parts.hostname in LOOPBACK:
+            return uri.rstrip("/")
+        instead = "127.0.0.1 in place of localhost" if parts.hostname == "localhost" else "https"
+        raise ValueError(
+            f"{instead}, for Spotify accepts https://… and, without https, only http://127.0.0.1:PORT/… and "
+            "http://[::1]:PORT/…; the same URI must be in the app's settings at Spotify"
+        )
+
+    @field_validator("spotify_accounts_url", "spotify_api_url")
     @classmethod
     def _web_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("a URL like https://api.spotify.com")
-        if parts.hostname == "localhost":
-            raise ValueError("127.0.0.1 in place of localhost, which Spotify refuses")
         return url.rstrip("/")
 
     @cached_property

@@ -83,6 +83,103 @@ CREATE TYPE public.term AS ENUM (
 
 COMMENT ON TYPE public.term IS 'Period of Spotify''s own top lists: about 4 weeks, 6 months or one year.';
 
+CREATE FUNCTION public.as_spotify_counts(of_user bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(month date, play_count bigint, total_ms bigint, music_play_count bigint, music_ms bigint, podcast_play_count bigint, podcast_ms bigint)
+    LANGUAGE sql STABLE ROWS 12
+    AS $$
+    SELECT counted.month, sum(counted.play_count)::bigint, sum(counted.total_ms)::bigint,
+           coalesce(sum(counted.play_count) FILTER (WHERE counted.kind = 'TRACK'), 0)::bigint,
+           coalesce(sum(counted.total_ms) FILTER (WHERE counted.kind = 'TRACK'), 0)::bigint,
+           coalesce(sum(counted.play_count) FILTER (WHERE counted.kind = 'EPISODE'), 0)::bigint,
+           coalesce(sum(counted.total_ms) FILTER (WHERE counted.kind = 'EPISODE'), 0)::bigint
+    FROM (SELECT c.month, 'TRACK'::content_kind AS kind, every.play_count - c.skip_count AS play_count,
+                 every.total_ms - c.skip_ms AS total_ms
+          FROM user_month_contexts AS c
+          CROSS JOIN LATERAL (SELECT sum(one.play_count) AS play_count, sum(one.total_ms) AS total_ms
+                              FROM unnest(c.play_counts, c.total_ms) AS one (play_count, total_ms)) AS every
+          WHERE c.user_id = of_user
+            AND c.month >= coalesce(make_date(of_year, 1, 1), '-infinity')
+            AND c.month < coalesce(make_date(of_year + 1, 1, 1), 'infinity')
+          UNION ALL
+          SELECT date_trunc('month', e.played_at AT TIME ZONE 'UTC')::date, e.kind, count(*), sum(e.ms_played)
+          FROM episode_events AS e
+          WHERE e.user_id = of_user AND e.ms_played >= 30000
+            AND e.played_at >= coalesce(make_timestamptz(of_year, 1, 1, 0, 0, 0, 'UTC'), '-infinity')
+            AND e.played_at < coalesce(make_timestamptz(of_year + 1, 1, 1, 0, 0, 0, 'UTC'), 'infinity')
+          GROUP BY date_trunc('month', e.played_at AT TIME ZONE 'UTC')::date, e.kind) AS counted
+    WHERE counted.play_count > 0
+    GROUP BY counted.month
+    ORDER BY counted.month
+$$;
+
+COMMENT ON FUNCTION public.as_spotify_counts(of_user bigint, of_year integer) IS 'One row per UTC month of a year, or of all years, with streams of 30 seconds and more: how many and how long, everything that was played, and of it music and podcasts.';
+
+CREATE FUNCTION public.platform_family(platform text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((platform IS NULL) OR (platform ~* ('^\s*(not_applicable|unknown)?\s*$'::text COLLATE "C"))) THEN 'unknown'::text WHEN (platform ~* ('web_?player'::text COLLATE "C")) THEN 'web'::text WHEN (platform ~* ('playstation|scei|\mps[345]|xbox|nintendo'::text COLLATE "C")) THEN 'console'::text WHEN (platform ~* ('watch|wear_? ?os|garmin|fitbit|samsung_gear'::text COLLATE "C")) THEN 'watch'::text WHEN (platform ~* ('android.?auto|automotive|carplay|car_? ?thing|superbird|tesla|\mcar\M'::text COLLATE "C")) THEN 'car'::text WHEN (platform ~* ('(_|\m)tv|tvos|webos|tizen|roku|bravia|vizio|fire_?tv'::text COLLATE "C")) THEN 'tv'::text WHEN (platform ~* ('cast|sonos|amazon|echo|alexa|homepod|speaker|bose'::text COLLATE "C")) THEN 'speaker'::text WHEN (platform ~* ('(^|[^a-z])ios([^a-z]|$)|iphone|ipad|ipod'::text COLLATE "C")) THEN 'ios'::text WHEN (platform ~* ('android'::text COLLATE "C")) THEN 'android'::text WHEN (platform ~* ('(^|[^a-z])os_? ?x|macos|darwin'::text COLLATE "C")) THEN 'macos'::text WHEN (platform ~* ('windows'::text COLLATE "C")) THEN 'windows'::text WHEN (platform ~* ('linux|chrome ?os'::text COLLATE "C")) THEN 'linux'::text WHEN (platform ~* ('^partner'::text COLLATE "C")) THEN 'speaker'::text ELSE 'other'::text END;
+
+COMMENT ON FUNCTION public.platform_family(platform text) IS 'Family of a platform as exports name it: android, ios, macos, windows, linux, web, tv, speaker, car, console, watch, other or unknown.';
+
+CREATE FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5((((((((COALESCE(md5(platform), '-'::text) || COALESCE(md5(country), '-'::text)) || COALESCE(md5(reason_start), '-'::text)) || COALESCE(md5(reason_end), '-'::text)) || COALESCE((shuffle)::text, '-'::text)) || COALESCE((skipped)::text, '-'::text)) || COALESCE((offline)::text, '-'::text)) || COALESCE((incognito)::text, '-'::text))))::uuid;
+
+COMMENT ON FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) IS 'Identity of a row of play_contexts.';
+
+CREATE TABLE public.play_contexts (
+    id integer NOT NULL,
+    platform text,
+    country text,
+    reason_start text,
+    reason_end text,
+    shuffle boolean,
+    skipped boolean,
+    offline boolean,
+    incognito boolean,
+    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    platform_family text GENERATED ALWAYS AS (public.platform_family(platform)) STORED NOT NULL
+);
+
+COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
+
+COMMENT ON COLUMN public.play_contexts.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.play_contexts.platform IS 'device or application, as the export names it; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.country IS 'country of the connection (ISO 3166-1 alpha-2); NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.reason_start IS 'why the play began, for example clickrow; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.reason_end IS 'why the play ended, for example trackdone; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.shuffle IS 'shuffle mode was on; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.skipped IS 'the user skipped the track, as the export says; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
+
+COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
+
+COMMENT ON COLUMN public.play_contexts.platform_family IS 'platform_family of platform';
+
+CREATE FUNCTION public.context_values(context public.play_contexts) RETURNS TABLE(dimension public.context_dimension, value text)
+    LANGUAGE sql IMMUTABLE ROWS 7 PARALLEL SAFE
+    AS $$
+    VALUES ('PLATFORM'::context_dimension, coalesce(context.platform_family, 'unknown')),
+           ('COUNTRY', coalesce(nullif(nullif(context.country, ''), 'ZZ'), 'unknown')),
+           ('REASON_START', coalesce(nullif(context.reason_start, ''), 'unknown')),
+           ('REASON_END', coalesce(nullif(context.reason_end, ''), 'unknown')),
+           ('SHUFFLE', coalesce(context.shuffle::text, 'unknown')),
+           ('OFFLINE', coalesce(context.offline::text, 'unknown')),
+           ('INCOGNITO', coalesce(context.incognito::text, 'unknown'))
+$$;
+
+COMMENT ON FUNCTION public.context_values(context public.play_contexts) IS 'One row per dimension that a context tells: its value; unknown where the context does not tell it, or is NULL.';
+
 CREATE FUNCTION public.correct_songs() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -271,6 +368,12 @@ CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURN
 
 COMMENT ON FUNCTION public.has_matchable_plays(of_user bigint, in_month date) IS 'Whether a user-month has plays that may match those of other sources: polled plays or account data.';
 
+CREATE FUNCTION public.imported_play_hash(played_at timestamp with time zone, export_track_id integer, ms_played integer, stopped_at timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(played_at, export_track_id, ms_played, stopped_at), (0)::bigint);
+
+COMMENT ON FUNCTION public.imported_play_hash(played_at timestamp with time zone, export_track_id integer, ms_played integer, stopped_at timestamp with time zone) IS 'Hash of what makes a row of a user''s imported_plays unique.';
+
 CREATE FUNCTION public.is_version_to_fold(words text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((words && ARRAY['remaster'::text, 'remastered'::text, 'mastered'::text, 'mono'::text, 'stereo'::text, 'deluxe'::text, 'bonus'::text, 'explicit'::text, 'clean'::text]) OR (('version'::text = ANY (words)) AND (words && ARRAY['single'::text, 'album'::text, 'lp'::text])));
@@ -301,18 +404,6 @@ CREATE FUNCTION public.name_key(name text) RETURNS uuid
     RETURN (md5(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8))))::uuid;
 
 COMMENT ON FUNCTION public.name_key(name text) IS 'Key of a name: equal for spellings that differ in Unicode form, white space or letter case only.';
-
-CREATE FUNCTION public.platform_family(platform text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN ((platform IS NULL) OR (platform ~* ('^\s*(not_applicable|unknown)?\s*$'::text COLLATE "C"))) THEN 'unknown'::text WHEN (platform ~* ('web_?player'::text COLLATE "C")) THEN 'web'::text WHEN (platform ~* ('playstation|scei|\mps[345]|xbox|nintendo'::text COLLATE "C")) THEN 'console'::text WHEN (platform ~* ('watch|wear_? ?os|garmin|fitbit|samsung_gear'::text COLLATE "C")) THEN 'watch'::text WHEN (platform ~* ('android.?auto|automotive|carplay|car_? ?thing|superbird|tesla|\mcar\M'::text COLLATE "C")) THEN 'car'::text WHEN (platform ~* ('(_|\m)tv|tvos|webos|tizen|roku|bravia|vizio|fire_?tv'::text COLLATE "C")) THEN 'tv'::text WHEN (platform ~* ('cast|sonos|amazon|echo|alexa|homepod|speaker|bose'::text COLLATE "C")) THEN 'speaker'::text WHEN (platform ~* ('(^|[^a-z])ios([^a-z]|$)|iphone|ipad|ipod'::text COLLATE "C")) THEN 'ios'::text WHEN (platform ~* ('android'::text COLLATE "C")) THEN 'android'::text WHEN (platform ~* ('(^|[^a-z])os_? ?x|macos|darwin'::text COLLATE "C")) THEN 'macos'::text WHEN (platform ~* ('windows'::text COLLATE "C")) THEN 'windows'::text WHEN (platform ~* ('linux|chrome ?os'::text COLLATE "C")) THEN 'linux'::text WHEN (platform ~* ('^partner'::text COLLATE "C")) THEN 'speaker'::text ELSE 'other'::text END;
-
-COMMENT ON FUNCTION public.platform_family(platform text) IS 'Family of a platform as exports name it: android, ios, macos, windows, linux, web, tv, speaker, car, console, watch, other or unknown.';
-
-CREATE FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) RETURNS uuid
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (md5((((((((COALESCE(md5(platform), '-'::text) || COALESCE(md5(country), '-'::text)) || COALESCE(md5(reason_start), '-'::text)) || COALESCE(md5(reason_end), '-'::text)) || COALESCE((shuffle)::text, '-'::text)) || COALESCE((skipped)::text, '-'::text)) || COALESCE((offline)::text, '-'::text)) || COALESCE((incognito)::text, '-'::text))))::uuid;
-
-COMMENT ON FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) IS 'Identity of a row of play_contexts.';
 
 CREATE FUNCTION public.recent_plays(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(played_at timestamp with time zone, name text, artist text, ms_played integer)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -543,6 +634,30 @@ END $$;
 
 COMMENT ON FUNCTION public.top_artists(of_user bigint, each integer) IS 'One row per artist: those that a user played most, the most played first. A play counts for every credited artist.';
 
+CREATE FUNCTION public.top_artists_as_spotify_counts(of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL::date) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_day date := make_date(of_year, 1, 1);
+    last_day date := least(until, make_date(of_year, 12, 31));
+BEGIN
+    RETURN QUERY
+    SELECT artists.name, top.play_count, top.total_ms
+    FROM (SELECT credit.artist_id, sum(streamed.play_count)::bigint AS play_count,
+                 sum(streamed.total_ms)::bigint AS total_ms
+          FROM tracks_as_spotify_counts(of_user, first_day, last_day) AS streamed
+          JOIN track_artists AS credit ON credit.track_id = streamed.track_id
+          GROUP BY credit.artist_id
+          ORDER BY play_count DESC, total_ms DESC, artist_id
+          LIMIT each) AS top
+    JOIN artists ON artists.id = top.artist_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_artists_as_spotify_counts(of_user bigint, of_year integer, each integer, until date) IS 'One row per artist: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed first. A stream counts for every credited artist; see tracks_as_spotify_counts.';
+
 CREATE FUNCTION public.top_artists_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -641,6 +756,30 @@ END $$;
 
 COMMENT ON FUNCTION public.top_songs(of_user bigint, each integer) IS 'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
 
+CREATE FUNCTION public.top_songs_as_spotify_counts(of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL::date) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_day date := make_date(of_year, 1, 1);
+    last_day date := least(until, make_date(of_year, 12, 31));
+BEGIN
+    RETURN QUERY
+    SELECT top.song_id, named.name, named.artist, top.recordings, top.play_count, top.total_ms
+    FROM (SELECT t.song_id, count(*)::integer AS recordings, sum(streamed.play_count)::bigint AS play_count,
+                 sum(streamed.total_ms)::bigint AS total_ms
+          FROM tracks_as_spotify_counts(of_user, first_day, last_day) AS streamed
+          JOIN tracks AS t ON t.id = streamed.track_id
+          GROUP BY t.song_id
+          ORDER BY play_count DESC, total_ms DESC, song_id
+          LIMIT each) AS top
+    JOIN named_songs AS named ON named.id = top.song_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_songs_as_spotify_counts(of_user bigint, of_year integer, each integer, until date) IS 'One row per song: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed first; see tracks_as_spotify_counts.';
+
 CREATE FUNCTION public.top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -719,6 +858,27 @@ END $$;
 
 COMMENT ON FUNCTION public.top_tracks(of_user bigint, each integer) IS 'One row per track: those that a user played most, the most played first.';
 
+CREATE FUNCTION public.top_tracks_as_spotify_counts(of_user bigint, of_year integer, each integer DEFAULT 50, until date DEFAULT NULL::date) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 50
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    first_day date := make_date(of_year, 1, 1);
+    last_day date := least(until, make_date(of_year, 12, 31));
+BEGIN
+    RETURN QUERY
+    SELECT named.name, named.artist, top.play_count, top.total_ms
+    FROM (SELECT track_id, play_count, total_ms
+          FROM tracks_as_spotify_counts(of_user, first_day, last_day)
+          ORDER BY play_count DESC, total_ms DESC, track_id
+          LIMIT each) AS top
+    JOIN named_tracks AS named ON named.id = top.track_id
+    ORDER BY top.play_count DESC, top.total_ms DESC, top.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.top_tracks_as_spotify_counts(of_user bigint, of_year integer, each integer, until date) IS 'One row per track: those that a user streamed most in a UTC year, or in it until the end of a day, the most streamed first; see tracks_as_spotify_counts.';
+
 CREATE FUNCTION public.top_tracks_of_month(of_user bigint, of_month date, each integer DEFAULT 50) RETURNS TABLE(name text, artist text, play_count bigint, total_ms bigint)
     LANGUAGE plpgsql STABLE ROWS 50
     SET plan_cache_mode TO 'force_generic_plan'
@@ -770,6 +930,20 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.top_tracks_of_year(of_user bigint, of_year integer, each integer) IS 'One row per track: those that a user played most in a local year, of which 50 are kept, the most played first.';
+
+CREATE FUNCTION public.tracks_as_spotify_counts(of_user bigint, first_day date, last_day date) RETURNS TABLE(track_id bigint, play_count bigint, total_ms bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT e.track_id, count(*), sum(e.ms_played)::bigint
+    FROM listening_events AS e
+    LEFT JOIN play_contexts AS heard ON heard.id = e.context_id
+    WHERE e.user_id = of_user AND NOT e.is_skip AND heard.incognito IS NOT TRUE
+      AND e.played_at >= first_day::timestamp AT TIME ZONE 'UTC'
+      AND e.played_at < (last_day + 1)::timestamp AT TIME ZONE 'UTC'
+    GROUP BY e.track_id
+$$;
+
+COMMENT ON FUNCTION public.tracks_as_spotify_counts(of_user bigint, first_day date, last_day date) IS 'One row per track that a user streamed for 30 seconds or more in some UTC days, private sessions left out. Of archived months nothing is seen.';
 
 CREATE FUNCTION public.tracks_of_local_months(of_user bigint, first_month date, end_month date) RETURNS TABLE(track_id bigint, play_count bigint, total_ms bigint)
     LANGUAGE sql STABLE
@@ -1260,6 +1434,24 @@ COMMENT ON COLUMN public.hidden_tracks.correction_id IS 'corrections.id';
 
 COMMENT ON COLUMN public.hidden_tracks.track_id IS 'tracks.id';
 
+CREATE TABLE public.import_job_duplicates (
+    user_id bigint NOT NULL,
+    job_id integer NOT NULL,
+    month date NOT NULL,
+    play_hashes bigint[] NOT NULL
+);
+ALTER TABLE ONLY public.import_job_duplicates ALTER COLUMN play_hashes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.import_job_duplicates IS 'One row per import job and UTC month of which it told rows that another import had landed before.';
+
+COMMENT ON COLUMN public.import_job_duplicates.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.import_job_duplicates.job_id IS 'import_jobs.id';
+
+COMMENT ON COLUMN public.import_job_duplicates.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.import_job_duplicates.play_hashes IS 'imported_play_hash of these rows; of the rows of the month that the job landed first, too';
+
 CREATE TABLE public.import_jobs (
     id bigint NOT NULL,
     user_id bigint NOT NULL,
@@ -1576,47 +1768,6 @@ ALTER TABLE public.pending_spotify_objects ALTER COLUMN id ADD GENERATED BY DEFA
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE public.play_contexts (
-    id integer NOT NULL,
-    platform text,
-    country text,
-    reason_start text,
-    reason_end text,
-    shuffle boolean,
-    skipped boolean,
-    offline boolean,
-    incognito boolean,
-    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
-    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
-    platform_family text GENERATED ALWAYS AS (public.platform_family(platform)) STORED NOT NULL
-);
-
-COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
-
-COMMENT ON COLUMN public.play_contexts.id IS 'surrogate key';
-
-COMMENT ON COLUMN public.play_contexts.platform IS 'device or application, as the export names it; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.country IS 'country of the connection (ISO 3166-1 alpha-2); NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.reason_start IS 'why the play began, for example clickrow; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.reason_end IS 'why the play ended, for example trackdone; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.shuffle IS 'shuffle mode was on; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.skipped IS 'the user skipped the track, as the export says; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
-
-COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
-
-COMMENT ON COLUMN public.play_contexts.platform_family IS 'platform_family of platform';
 
 ALTER TABLE public.play_contexts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.play_contexts_id_seq
@@ -1936,6 +2087,50 @@ ALTER TABLE public.tracks ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     CACHE 1
 );
 
+CREATE VIEW public.undone_imports AS
+ SELECT user_id,
+    id AS correction_id,
+    ((what ->> 'job_id'::text))::integer AS job_id
+   FROM public.corrections c
+  WHERE (kind = 'UNDO_IMPORT'::public.correction_kind);
+
+COMMENT ON VIEW public.undone_imports IS 'One row per import that is undone.';
+
+COMMENT ON COLUMN public.undone_imports.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.undone_imports.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.undone_imports.job_id IS 'import_jobs.id';
+
+CREATE TABLE public.undone_plays (
+    user_id bigint NOT NULL,
+    played_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    export_track_id integer NOT NULL,
+    ms_played integer,
+    context_id integer,
+    elapsed_s integer,
+    job_id integer NOT NULL
+);
+
+COMMENT ON TABLE public.undone_plays IS 'One row per row of imported_plays that only undone imports told; it goes back when one of them is taken back.';
+
+COMMENT ON COLUMN public.undone_plays.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.undone_plays.played_at IS 'as in imported_plays';
+
+COMMENT ON COLUMN public.undone_plays.stopped_at IS 'as in imported_plays';
+
+COMMENT ON COLUMN public.undone_plays.export_track_id IS 'export_tracks.id';
+
+COMMENT ON COLUMN public.undone_plays.ms_played IS 'as in imported_plays';
+
+COMMENT ON COLUMN public.undone_plays.context_id IS 'play_contexts.id';
+
+COMMENT ON COLUMN public.undone_plays.elapsed_s IS 'as in imported_plays';
+
+COMMENT ON COLUMN public.undone_plays.job_id IS 'import_jobs.id of the import that landed the row first';
+
 CREATE TABLE public.user_track_months (
     user_id bigint NOT NULL,
     track_id bigint NOT NULL,
@@ -2112,7 +2307,7 @@ CREATE VIEW public.user_context_months AS
    FROM (((public.user_month_contexts c
      CROSS JOIN LATERAL UNNEST(c.context_ids, c.play_counts, c.total_ms) one(context_id, play_count, total_ms))
      LEFT JOIN public.play_contexts p ON ((p.id = one.context_id)))
-     CROSS JOIN LATERAL ( VALUES ('PLATFORM'::public.context_dimension,COALESCE(p.platform_family, 'unknown'::text)), ('COUNTRY'::public.context_dimension,COALESCE(NULLIF(NULLIF(p.country, ''::text), 'ZZ'::text), 'unknown'::text)), ('REASON_START'::public.context_dimension,COALESCE(NULLIF(p.reason_start, ''::text), 'unknown'::text)), ('REASON_END'::public.context_dimension,COALESCE(NULLIF(p.reason_end, ''::text), 'unknown'::text)), ('SHUFFLE'::public.context_dimension,COALESCE((p.shuffle)::text, 'unknown'::text)), ('OFFLINE'::public.context_dimension,COALESCE((p.offline)::text, 'unknown'::text)), ('INCOGNITO'::public.context_dimension,COALESCE((p.incognito)::text, 'unknown'::text))) way(dimension, value))
+     CROSS JOIN LATERAL public.context_values(p.*) way(dimension, value))
   GROUP BY c.user_id, c.month, way.dimension, way.value
 UNION ALL
  SELECT c.user_id,
@@ -2175,26 +2370,28 @@ COMMENT ON COLUMN public.user_context_months.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_context_months.total_ms IS 'milliseconds heard';
 
-CREATE VIEW public.user_context_stats AS
- SELECT user_id,
-    dimension,
-    value,
-    (sum(play_count))::bigint AS play_count,
-    (sum(total_ms))::bigint AS total_ms
-   FROM public.user_context_months
-  GROUP BY user_id, dimension, value;
+CREATE TABLE public.user_context_stats (
+    user_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    dimension public.context_dimension NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT user_context_stats_dimension_check CHECK ((dimension <> 'SHARE_HEARD'::public.context_dimension)),
+    CONSTRAINT user_context_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_context_stats_total_ms_check CHECK ((total_ms > 0))
+);
 
-COMMENT ON VIEW public.user_context_stats IS 'One row per user, dimension and value: how all plays were heard. Name the dimension: SHARE_HEARD reads every month.';
+COMMENT ON TABLE public.user_context_stats IS 'One row per user, dimension and value: how all plays were heard. Without SHARE_HEARD: the view user_context_months has it.';
 
 COMMENT ON COLUMN public.user_context_stats.user_id IS 'users.id';
-
-COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
-
-COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
 
 COMMENT ON COLUMN public.user_context_stats.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_context_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
+
+COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
 
 CREATE TABLE public.user_settings (
     user_id bigint NOT NULL,
@@ -2664,6 +2861,9 @@ ALTER TABLE ONLY public.export_tracks
 ALTER TABLE ONLY public.hidden_track_months
     ADD CONSTRAINT hidden_track_months_pkey PRIMARY KEY (user_id, month, track_id);
 
+ALTER TABLE ONLY public.import_job_duplicates
+    ADD CONSTRAINT import_job_duplicates_pkey PRIMARY KEY (user_id, job_id, month);
+
 ALTER TABLE ONLY public.import_jobs
     ADD CONSTRAINT import_jobs_pkey PRIMARY KEY (id);
 
@@ -2753,6 +2953,9 @@ ALTER TABLE ONLY public.user_album_stats
 
 ALTER TABLE ONLY public.user_artist_stats
     ADD CONSTRAINT user_artist_stats_pkey PRIMARY KEY (user_id, artist_id);
+
+ALTER TABLE ONLY public.user_context_stats
+    ADD CONSTRAINT user_context_stats_pkey PRIMARY KEY (user_id, dimension, value);
 
 ALTER TABLE ONLY public.user_hour_months
     ADD CONSTRAINT user_hour_months_pkey PRIMARY KEY (user_id, month);
@@ -2877,6 +3080,8 @@ CREATE INDEX tracks_song_id_idx ON public.tracks USING btree (song_id);
 
 CREATE UNIQUE INDEX tracks_spotify_id_key ON public.tracks USING btree (spotify_id) WHERE (spotify_id IS NOT NULL);
 
+CREATE UNIQUE INDEX undone_plays_identity ON public.undone_plays USING btree (user_id, played_at, export_track_id, ms_played, stopped_at) NULLS NOT DISTINCT;
+
 CREATE INDEX user_album_stats_top ON public.user_album_stats USING btree (user_id, play_count DESC);
 
 CREATE INDEX user_artist_stats_artist_id_idx ON public.user_artist_stats USING btree (artist_id);
@@ -2926,6 +3131,9 @@ ALTER TABLE ONLY public.export_track_links
 
 ALTER TABLE ONLY public.hidden_track_months
     ADD CONSTRAINT hidden_track_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.import_job_duplicates
+    ADD CONSTRAINT import_job_duplicates_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.import_jobs
     ADD CONSTRAINT import_jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -2984,6 +3192,9 @@ ALTER TABLE ONLY public.tracks
 ALTER TABLE ONLY public.tracks
     ADD CONSTRAINT tracks_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES public.tracks(id);
 
+ALTER TABLE ONLY public.undone_plays
+    ADD CONSTRAINT undone_plays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.user_album_stats
     ADD CONSTRAINT user_album_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
@@ -2992,6 +3203,9 @@ ALTER TABLE ONLY public.user_artist_stats
 
 ALTER TABLE ONLY public.user_artist_stats
     ADD CONSTRAINT user_artist_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_context_stats
+    ADD CONSTRAINT user_context_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_hour_months
     ADD CONSTRAINT user_hour_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

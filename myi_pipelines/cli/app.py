@@ -40,12 +40,12 @@ Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) o
 
 ORDER = [
     *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
-    *("hide", "unhide", "corrections"),
+    *("hide", "unhide", "undo-import", "corrections"),
     *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
     *("url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),
     *("archive", "unarchive"),
-    *("verify", "backup", "restore", "export", "forget", "rename-user", "merge-users"),
+    *("verify", "rederive", "backup", "restore", "export", "forget", "rename-user", "merge-users"),
 ]
 
 

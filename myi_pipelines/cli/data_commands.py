@@ -192,6 +192,58 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command(rich_help_panel=PANEL)
+def rederive(
+    user: Annotated[str | None, typer.Option(help="Only this user's plays.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Derive every event and all statistics again from what landed: after a change of MYI_MIN_PLAY_MS.
+
+    It says what it will do, and asks. Archived months are restored first, and leave again with the next archiving.
+    Nothing that landed is lost: with the former setting, the same command brings the former numbers back.
+
+    Stop `myi up` first: it counts by the settings that it was started with. If it is interrupted, run it again.
+
+    Examples:
+
+      myi rederive
+
+      myi rederive --user anna --yes
+    """
+    from myi_pipelines.cli.rows import write_table
+    from myi_pipelines.operations import rederiving
+    from myi_pipelines.operations.archiving import restoring_from, store_of
+    from myi_pipelines.runtime.stack_state import owner_of
+    from myi_pipelines.warehouse.session import Session
+    from myi_pipelines.warehouse.users import known_user
+
+    settings = read_settings()
+    owner = owner_of(settings)
+    if owner is not None:
+        raise StackIsUp(f"`myi up` is running (pid {owner}): stop it, run this again, then start it")
+    with warehouse_connection(settings) as conn:
+        plans = rederiving.plan(conn, None if user is None else known_user(conn, user).id)
+        if not plans:
+            note("there are no plays yet: nothing to derive")
+            return
+        months, archived = sum(len(one.months) for one in plans), sum(one.archived for one in plans)
+        note(f"a play counts from {settings.min_play_ms:,} ms on (MYI_MIN_PLAY_MS)")
+        note(f"{counted(months, 'user-month')} of {counted(len(plans), 'user')} will be derived again")
+        if archived:
+            note(f"the plays of {counted(archived, 'user-month')} are in the archive and will be restored first")
+        if not yes:
+            confirm("Derive all of this again?")
+        restoring = restoring_from(store_of(settings))
+        session = Session(conn, min_play_ms=settings.min_play_ms, restore_archived=restoring, on_note=note)
+        rows = [
+            (now.name, before.play_count, now.play_count, before.other_play_count, now.other_play_count)
+            for before, now in rederiving.rederive(session, plans)
+        ]
+    write_table(("user", "plays before", "plays now", "podcasts and other before", "now"), rows)
+    if archived:
+        note("what was restored stays in the database until the next `myi archive`")
+
+
 def _show_differences(found: "Verified") -> None:
     for one in found.differences:
         _say(str(one))

@@ -14,7 +14,7 @@ from rich.console import Console
 from myi_pipelines.cli.foreground_run import run_job
 from myi_pipelines.cli.import_progress import shown
 from myi_pipelines.errors import InputError
-from myi_pipelines.ingest.uploads.folder_files import files_below
+from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading
 from myi_pipelines.ingest.uploads.landing_files import month_range
 from myi_pipelines.orchestration.instance.foreground import Done, ForegroundRun
 from myi_pipelines.runtime.servers import servers_of
@@ -28,6 +28,12 @@ from myi_pipelines.warehouse.users import known_or_new_user
 
 class NothingToImport(InputError):
     """A given path leads nowhere, or none of them to a file that could be an export."""
+
+
+PODCASTS_AS_MUSIC = (
+    "account data of before 2024 lists podcasts as music, and nothing in it tells them apart; the extended history "
+    "does: ask Spotify for it, and import it as well"
+)
 
 
 class ImportSummary(NamedTuple):
@@ -95,7 +101,10 @@ def import_files(
         job_ids = done.metadata_of("imported_plays")["job_ids"]
         for found in outcomes_of_jobs(conn, known.id, job_ids, settings.min_play_ms, months).values():
             outcomes.update(found)
-    return _summary(done, in_order(outcomes))
+        summary = _summary(done, in_order(outcomes))
+        if summary.landed and reporting.has_only_older_account_data(conn, known.id):
+            summary.notes.append(PODCASTS_AS_MUSIC)
+    return summary
 
 
 def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[date]]:
@@ -110,6 +119,8 @@ def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[dat
         if not path.exists():
             raise NothingToImport(f"{path}: there is no such file or folder; nothing was imported")
         if not path.is_dir():
+            if is_downloading(path.name):
+                raise NothingToImport(f"{path}: is still being downloaded, by its name; nothing was imported")
             could_be_history = True
             months += month_range(path, limits) or ()
             continue

@@ -34,8 +34,9 @@ def report(
     from myi_pipelines.warehouse.top_list_history import mark_active
     from myi_pipelines.warehouse.users import user_named
 
-    with warehouse_connection(read_settings()) as conn:
-        found = load_report(conn, user, year, by_recording=recordings)
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        found = load_report(conn, user, year, by_recording=recordings, min_play_ms=settings.min_play_ms)
         if user is not None:
             mark_active(conn, user_named(conn, user), datetime.now(UTC))
     render_report(found, Console())

@@ -160,6 +160,8 @@ def _reasons(rejected: dict[str, int]) -> str:
 
 def _status(job: "ImportJob") -> str:
     colour = {"COMPLETED": "green", "FAILED": "red", "PROCESSING": "yellow"}.get(job.status, "dim")
+    if job.is_undone:
+        return "[yellow]undone[/yellow]"
     share = f" {job.processed_bytes / job.total_bytes:4.0%}" if job.status == "PROCESSING" and job.total_bytes else ""
     return f"[{colour}]{job.status.lower()}{share}[/{colour}]"
 

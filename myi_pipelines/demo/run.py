@@ -51,7 +51,7 @@ def run_demo(settings: Settings, *, plays: int, stay: bool, out: Console, err: C
         with starting_dagster(spotify.settings, say, spotify.companions) as stack:
             with screen(err) as drawn:
                 arrivals = _watch(Watch(conn, settings, stack, sample, since), conn, spotify, stack, drawn)
-            render_report(load_report(conn), out)
+            render_report(load_report(conn, min_play_ms=settings.min_play_ms), out)
             if arrivals is not None:
                 print_spotify(arrivals, calls_by_group(spotify), out)
             next_poll = _next_poll(conn, settings) if arrivals is not None else None

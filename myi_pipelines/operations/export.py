@@ -58,9 +58,10 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 | | |
 |---|---|
 | `plays.{suffix}` | start here: every play that counts, with the names of its track, artists and album |
+| `episodes.{suffix}` | every play that is not music: podcasts, audiobooks, videos, and what Spotify does not name |
 | `account.json` | the account, settings, the link to Spotify, imports, corrections, periods without plays |
 | `tables/` | the rows of {name} in every table, with the ids by which the files refer to one another |
-| `catalog/` | the tracks, artists and albums that they refer to |
+| `catalog/` | the tracks, songs, artists and albums that they refer to |
 | `manifest.json` | rows, bytes and SHA-256 of every file |
 
 `tables/imported_plays` has the plays of Spotify's exports, short ones too; `tables/polled_plays` those of its API.
@@ -112,6 +113,7 @@ def _write_tables(conn: Connection, writer: _Writer, user_id: int) -> Account:
     for catalog in personal_data.CATALOG:
         writer.add(f"catalog/{catalog}", personal_data.read_catalog(conn, catalog, user_id))
     writer.add("plays", personal_data.read_plays(conn, user_id))
+    writer.add("episodes", personal_data.read_episodes(conn, user_id))
     return account
 
 

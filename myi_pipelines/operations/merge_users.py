@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.operations.forget import Places, require_idle, upload_folders
-from myi_pipelines.warehouse.archive import UserMonthsArchived
+from myi_pipelines.warehouse.archive import with_archived_restored
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_derivation import DerivedUser, derive_user
-from myi_pipelines.warehouse.user_merge import Merged, merge_users
+from myi_pipelines.warehouse.user_merge import merge_users
 from myi_pipelines.warehouse.users import User, known_user
 
 
@@ -36,18 +36,6 @@ def merge(session: Session, places: Places, name: str, into: str) -> MergedUsers
     folders = upload_folders(places.conn, places.uploads, source)
     for user in (source, target):
         require_idle(places.runs, user.name)
-    merged = _merge(session, name, into)
+    merged = with_archived_restored(session, lambda: merge_users(session.conn, name, into))
     derived = derive_user(session, merged.user.id)
     return MergedUsers(merged.user, len(merged.months), derived, folders)
-
-
-def _merge(session: Session, name: str, into: str) -> Merged:
-    """Merge, and restore archived plays before for as long as some are archived."""
-    conn = session.conn
-    while True:
-        try:
-            return merge_users(conn, name, into)
-        except UserMonthsArchived as needed:
-            if session.restore_archived is None:
-                raise
-            session.restore_archived(conn, needed.user_months)

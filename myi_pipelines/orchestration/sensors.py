@@ -71,6 +71,9 @@ def uploads_sensor(
         many = len(inbox.downloads) > 1
         by_name = "are left alone: by their names, they are" if many else "is left alone: by its name, it is"
         reasons.append(f"{_files(inbox.downloads)} {by_name} still being downloaded.")
+    reasons += [
+        f"{path} cannot be read: let the user that MYI runs as read it and write to it." for path in inbox.unreadable
+    ]
     requests: list[dg.RunRequest] = []
     if inbox.waiting:
         ranges = _Ranges(uploads_folder, time.monotonic() + SECONDS_FOR_RANGES)

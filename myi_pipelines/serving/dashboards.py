@@ -29,6 +29,13 @@ _RECORDINGS = sql.SQL("SELECT * FROM recordings_of_song(%(user_id)s, %(song_id)s
 _ALL_TIME = sql.SQL("SELECT * FROM top_tracks(%(user_id)s, %(each)s)")
 _OF_MONTH = sql.SQL("SELECT * FROM top_tracks_of_month(%(user_id)s, %(month)s, %(each)s)")
 _OF_YEAR = sql.SQL("SELECT * FROM top_tracks_of_year(%(user_id)s, %(year)s, %(each)s)")
+_STREAMED = sql.SQL("SELECT * FROM as_spotify_counts(%(user_id)s, %(year)s)")
+_SONGS_STREAMED = sql.SQL("SELECT * FROM top_songs_as_spotify_counts(%(user_id)s, %(year)s, %(each)s, %(until)s)")
+_TRACKS_STREAMED = sql.SQL("SELECT * FROM top_tracks_as_spotify_counts(%(user_id)s, %(year)s, %(each)s, %(until)s)")
+_ARTISTS_STREAMED = sql.SQL(
+    "SELECT name, NULL AS artist, play_count, total_ms"
+    " FROM top_artists_as_spotify_counts(%(user_id)s, %(year)s, %(each)s, %(until)s)"
+)
 
 
 class RecentPlay(NamedTuple):
@@ -70,6 +77,18 @@ class Recording(NamedTuple):
     album: str | None
     play_count: int
     total_ms: int
+
+
+class StreamedMonth(NamedTuple):
+    """A UTC month as Spotify counts: streams of 30 seconds and more, of music, podcasts and everything else."""
+
+    month: date
+    play_count: int
+    total_ms: int
+    music_play_count: int
+    music_ms: int
+    podcast_play_count: int
+    podcast_ms: int
 
 
 class Day(NamedTuple):
@@ -121,6 +140,36 @@ def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: in
 def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local year; at most ``stats.TOP_TRACKS`` are kept."""
     return _top(conn, _OF_YEAR, {"user_id": user_id, "year": year, "each": each})
+
+
+def as_spotify_counts(conn: Connection, user_id: int, *, year: int | None = None) -> list[StreamedMonth]:
+    """The UTC months of a year, or of all years, that have streams of 30 seconds and more, in order."""
+    with conn.cursor(row_factory=class_row(StreamedMonth)) as cursor:
+        return cursor.execute(_STREAMED, {"user_id": user_id, "year": year}).fetchall()
+
+
+def top_songs_as_spotify_counts(
+    conn: Connection, user_id: int, year: int, *, each: int = EACH, until: date | None = None
+) -> list[TopSong]:
+    """The songs streamed most in a UTC year, or in it until the end of a day; private sessions are left out.
+
+    This list, and those of tracks and artists, come from events: they see nothing of archived months.
+    """
+    return _songs(conn, _SONGS_STREAMED, {"user_id": user_id, "year": year, "each": each, "until": until})
+
+
+def top_tracks_as_spotify_counts(
+    conn: Connection, user_id: int, year: int, *, each: int = EACH, until: date | None = None
+) -> list[Top]:
+    """The same of tracks."""
+    return _top(conn, _TRACKS_STREAMED, {"user_id": user_id, "year": year, "each": each, "until": until})
+
+
+def top_artists_as_spotify_counts(
+    conn: Connection, user_id: int, year: int, *, each: int = EACH, until: date | None = None
+) -> list[Top]:
+    """The same of artists: a stream counts for each artist of its track."""
+    return _top(conn, _ARTISTS_STREAMED, {"user_id": user_id, "year": year, "each": each, "until": until})
 
 
 def days_of_year(conn: Connection, user_id: int, year: int) -> list[Day]:

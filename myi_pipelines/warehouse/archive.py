@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -32,6 +32,7 @@ from myi_pipelines.warehouse.partitions import (
     referenced_by,
     starts_at,
 )
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 ARCHIVED_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
@@ -51,6 +52,7 @@ RESTORED_FILES_KEPT = timedelta(days=30)
 """How long the files of restored plays are kept: backups that were made before refer to them."""
 
 Row: TypeAlias = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class UserMonthsArchived(FailedError):
@@ -127,6 +129,20 @@ def require_present(conn: Connection, user_months: Iterable[UserMonth], *, with_
     """Raise UserMonthsArchived unless all plays that work on some user-months needs are in the database."""
     if archived := archived_around(conn, user_months, with_neighbours=with_neighbours):
         raise UserMonthsArchived(archived)
+
+
+def with_archived_restored(session: Session, work: Callable[[], T]) -> T:
+    """What some work returns, done again when plays that it needs are archived and the session has restored them.
+
+    Raises UserMonthsArchived when the session cannot restore them.
+    """
+    while True:
+        try:
+            return work()
+        except UserMonthsArchived as needed:
+            if session.restore_archived is None:
+                raise
+            session.restore_archived(session.conn, needed.user_months)
 
 
 def archived_parts(conn: Connection, months: Sequence[date] | None = None) -> list[ArchivedMonth]:

@@ -16,11 +16,14 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from myi_pipelines.errors import InputError
+from myi_pipelines.warehouse import undone_imports
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS, ensure_partitions_visible
+from myi_pipelines.warehouse.import_jobs import find_job
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, USER_TRACK_MONTHS, ensure_partitions_visible
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
+from myi_pipelines.warehouse.users import known_user
 
 
 class UnknownCorrection(InputError, LookupError):
@@ -28,13 +31,16 @@ class UnknownCorrection(InputError, LookupError):
 
 
 class Kind(StrEnum):
-    """What a correction does. More kinds are in the database's type; these are the ones that hide plays."""
+    """What a correction does: hide plays, undo an import, or say which tracks are one song."""
 
     HIDE_TRACK = "HIDE_TRACK"
     HIDE_ARTIST = "HIDE_ARTIST"
     HIDE_ALBUM = "HIDE_ALBUM"
     HIDE_PLAY = "HIDE_PLAY"
     HIDE_PERIOD = "HIDE_PERIOD"
+    UNDO_IMPORT = "UNDO_IMPORT"
+    JOIN_SONGS = "JOIN_SONGS"
+    SPLIT_SONG = "SPLIT_SONG"
 
 
 class Correction(NamedTuple):
@@ -68,7 +74,9 @@ def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any])
     """Make a correction, and invalidate the user-months that it reaches in the same transaction.
 
     ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a play also
-    ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing.
+    ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing; of an import
+    ``job_id``; of songs that are joined ``tracks``, a list of such keys. Raises UserMonthsArchived when an import is
+    undone and plays that it may have told are in the archive.
     """
     with conn.transaction():
         _lock(conn, [user_id])
@@ -78,13 +86,37 @@ def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any])
         if row is None:
             same = "SELECT id FROM corrections WHERE user_id = %s AND kind = %s AND what = %s"
             return Corrected(int(fetch_scalar(conn, same, [user_id, kind, Jsonb(dict(what))])), user_id, False, 0)
+        if kind is Kind.UNDO_IMPORT:
+            undone_imports.settle(conn, user_id)
         return Corrected(row[0], user_id, True, _invalidate(conn, user_id, row[0]))
+
+
+def undo_import(conn: Connection, job_id: int) -> Corrected:
+    """Undo an import: plays that no other import tells do not count. The same file, imported again, takes it back.
+
+    Raises UnknownJob, CannotBeUndone, and UserMonthsArchived when plays that it may have told are in the archive.
+    """
+    job = find_job(conn, job_id)
+    user_id = known_user(conn, job.user).id
+    undone_imports.require_undoable(conn, user_id, job)
+    return correct(conn, user_id, Kind.UNDO_IMPORT, {"job_id": job_id})
+
+
+def redo_import(conn: Connection, user_id: int, job_id: int) -> bool:
+    """Take the undoing of an import back; False if it is not undone. Raises UserMonthsArchived as ``undo_import``."""
+    query = "SELECT correction_id FROM undone_imports WHERE user_id = %s AND job_id = %s"
+    found = conn.execute(query, [user_id, job_id]).fetchone()
+    if found is None:
+        return False
+    take_back(conn, found)
+    return True
 
 
 def take_back(conn: Connection, correction_ids: Collection[int]) -> list[Corrected]:
     """Take corrections back, and invalidate the user-months that they reach in the same transaction.
 
-    Raises UnknownCorrection for a number that no correction has; then none is taken back.
+    Raises UnknownCorrection for a number that no correction has; then none is taken back. Raises UserMonthsArchived
+    when an undone import is taken back and plays of it go into months that are in the archive.
     """
     with conn.transaction():
         owners: dict[int, int] = dict(_owners(conn, correction_ids))
@@ -95,7 +127,13 @@ def take_back(conn: Connection, correction_ids: Collection[int]) -> list[Correct
         taken_back = []
         for correction_id, user_id in sorted(owners.items()):
             user_months = _invalidate(conn, user_id, correction_id)
-            conn.execute("DELETE FROM corrections WHERE user_id = %s AND id = %s", [user_id, correction_id])
+            kind = fetch_scalar(
+                conn,
+                "DELETE FROM corrections WHERE user_id = %s AND id = %s RETURNING kind::text",
+                [user_id, correction_id],
+            )
+            if kind == Kind.UNDO_IMPORT:
+                undone_imports.settle(conn, user_id)
             taken_back.append(Corrected(correction_id, user_id, True, user_months))
         return taken_back
 
@@ -136,7 +174,8 @@ def _lock(conn: Connection, user_ids: Sequence[int]) -> None:
 
 
 def _invalidate(conn: Connection, user_id: int, correction_id: int) -> int:
-    ensure_partitions_visible(conn, USER_TRACK_MONTHS)
+    for table in (USER_TRACK_MONTHS, IMPORTED_PLAYS):
+        ensure_partitions_visible(conn, table)
     return conn.execute(
         statement("corrections/invalidate"),
         {"user_id": user_id, "correction_id": correction_id, "match_window": MATCH_WINDOW},

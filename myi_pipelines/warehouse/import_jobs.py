@@ -42,6 +42,8 @@ class ImportJob(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    is_undone: bool
+    """The user undid the import: what only it tells does not count."""
 
 
 class UploadedFile(NamedTuple):

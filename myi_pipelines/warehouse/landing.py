@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 import psycopg
 from psycopg import Copy
 
-from myi_pipelines.warehouse import import_jobs
-from myi_pipelines.warehouse.archive import archived_around
+from myi_pipelines.warehouse import import_jobs, odd_plays
+from myi_pipelines.warehouse.archive import archived_around, with_archived_restored
 from myi_pipelines.warehouse.binary_copy import (
     COPY_BEGINS,
     COPY_CONTEXTS,
@@ -26,6 +26,7 @@ from myi_pipelines.warehouse.binary_copy import (
     PackedBatch,
 )
 from myi_pipelines.warehouse.catalog import sync_catalog
+from myi_pipelines.warehouse.corrections import redo_import
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
@@ -46,6 +47,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
 )
 from myi_pipelines.warehouse.session import Session
+from myi_pipelines.warehouse.undone_imports import consolidate
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 SECONDS_BETWEEN_PROGRESS = 0.1
@@ -55,6 +57,7 @@ NAMES_BUFFERED_AT_MOST = 16_000
 """Names of tracks and contexts that wait until a COPY of plays ends. The limit keeps memory flat."""
 
 
+_TAKEN_BACK = "its import was undone, and counts again because the file was imported again"
 _READ_BEFORE = "was imported by an earlier version, which left out some of what it tells; so it was read again"
 
 
@@ -100,16 +103,21 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
     began = time.monotonic()
     conn, status_conn = session.conn, session.helpers[0]
     job_id, is_done, was_read_before = import_jobs.open_job(status_conn, upload)
+    is_taken_back = with_archived_restored(session, lambda: redo_import(conn, upload.user_id, job_id))
+    notes = [f"{upload.name}: {_TAKEN_BACK}"] if is_taken_back else []
     if is_done:
-        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began, [])
+        for note in notes:
+            session.on_note(note)
+        return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began, notes)
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
             with _staged(conn) as staging:
+                staging.notes += notes
                 if was_read_before:
                     staging.notes.append(f"{upload.name}: {_READ_BEFORE}")
                 _stage(session, staging, job_id, batches)
                 _restore_arriving_months(session, upload.user_id, staging.months)
-                months, parallel_steps = _land_staged(session, pool, upload.user_id, job_id, staging)
+                months, parallel_steps = _land_staged(session, pool, upload, job_id, staging)
         except Exception as error:
             pool.shutdown()
             if not status_conn.closed:
@@ -154,10 +162,11 @@ def _restore_arriving_months(session: Session, user_id: int, months: Iterable[da
 
 
 def _land_staged(
-    session: Session, pool: ThreadPoolExecutor, user_id: int, job_id: int, staging: _Staging
+    session: Session, pool: ThreadPoolExecutor, upload: import_jobs.UploadedFile, job_id: int, staging: _Staging
 ) -> tuple[dict[date, int], list[Future[object]]]:
     """Land the staged rows. Returns the rows added by month, and the steps that still run on the helper."""
     conn, status_conn, arriving = session.conn, session.helpers[0], sorted(staging.months)
+    user_id = upload.user_id
     parallel_steps: list[Future[object]] = [pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)]
     with conn.transaction():
         asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
@@ -166,7 +175,13 @@ def _land_staged(
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         conn.execute(statement("landing/arriving_plays"))
+        had_plays = existing_months(conn, IMPORTED_PLAYS, arriving)
         months = _land_arriving(conn, user_id, job_id, arriving)
+        changed = [month for month in had_plays if months.get(month)]
+        for line in (odd_plays.crowded_days(conn), odd_plays.second_listener(conn, user_id, job_id, changed)):
+            if line is not None and not any(odd_plays.TWO_ACCOUNTS in note for note in staging.notes):
+                staging.notes.append(f"{upload.name}: {line}")
+                session.on_note(staging.notes[-1])
         counts = import_jobs.Counts(staging.rows, sum(months.values()), staging.plays - sum(months.values()))
         import_jobs.complete_job(conn, job_id, counts, rejected=staging.rejected, notes=staging.notes)
         conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
@@ -289,8 +304,21 @@ def _land_arriving(conn: Connection, user_id: int, job_id: int, months: Sequence
         bounds = {"starts_at": starts_at(known[0]), "ends_at": starts_at(next_month(known[-1]))}
         landed = conn.execute(statement("landing/land"), play | {"months": known, **bounds}).fetchall()
         added |= {month: count for month, count, _ in landed}
+        _keep_duplicates(conn, play, known, added)
+    if months:
+        consolidate(conn, user_id, min(months), next_month(max(months)))
     if added:
         conn.execute(
             statement("landing/invalidate"), {"user_id": user_id, "months": list(added), "match_window": MATCH_WINDOW}
         )
     return added
+
+
+def _keep_duplicates(
+    conn: Connection, play: Mapping[str, int], months: Sequence[date], added: Mapping[date, int]
+) -> None:
+    """Keep which rows of the upload had landed before: when the import that landed them is undone, they stay."""
+    count = "SELECT month, count(*) FROM arriving_plays WHERE month = ANY (%s) GROUP BY month"
+    with_duplicates = [month for month, rows in conn.execute(count, [months]) if rows > added.get(month, 0)]
+    if with_duplicates:
+        conn.execute(statement("landing/duplicates"), {**play, "months": with_duplicates})

@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, sha
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, ensure_partitions_visible
 
-CATALOG = ("tracks", "track_artists", "track_aliases", "artists", "albums", "export_tracks", "play_contexts")
+CATALOG = ("tracks", "track_artists", "track_aliases", "songs", "artists", "albums", "export_tracks", "play_contexts")
 """The tables that rows of a user refer to."""
 
 ROWS_AT_ONCE = 20_000
@@ -137,6 +137,11 @@ def read_table(conn: Connection, table: PersonalTable, user_id: int) -> Exported
 def read_plays(conn: Connection, user_id: int) -> ExportedRows:
     """A user's plays with names, oldest first."""
     return _read(conn, statement("personal_data/plays"), {"user_id": user_id})
+
+
+def read_episodes(conn: Connection, user_id: int) -> ExportedRows:
+    """A user's plays that are not music, with names, oldest first."""
+    return _read(conn, statement("personal_data/episodes"), {"user_id": user_id})
 
 
 def read_catalog(conn: Connection, table: str, user_id: int) -> ExportedRows:

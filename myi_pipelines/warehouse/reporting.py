@@ -133,6 +133,17 @@ def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> 
     return {month: sizes[name] for month, name in named if name in sizes}
 
 
+def episode_counts(conn: Connection, months: Sequence[date]) -> dict[date, int]:
+    """How many plays that are not music some months have; a month without any is left out."""
+    bounds = {"starts_at": starts_at(min(months)), "ends_at": starts_at(next_month(max(months)))}
+    return dict(conn.execute(statement("reporting/episode_counts"), bounds).fetchall())
+
+
+def has_only_older_account_data(conn: Connection, user_id: int) -> bool:
+    """Whether podcasts of a user cannot be told from music: all that landed is account data, some of before 2024."""
+    return bool(fetch_scalar(conn, statement("reporting/has_only_older_account_data"), {"user_id": user_id}))
+
+
 def row_count(conn: Connection, table: str) -> int:
     """The exact number of rows of a table."""
     return int(fetch_scalar(conn, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from myi_pipelines.errors import InputError
+from myi_pipelines.warehouse import undone_imports
 from myi_pipelines.warehouse.archive import UserMonthsArchived
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared, trying
@@ -35,7 +36,7 @@ TOP_LIST_HISTORIES = ("spotify_top_track_history", "spotify_top_artist_history")
 
 MOVED = frozenset(
     {*(table.name for table in MONTH_TABLES), *TOP_LISTS, *TOP_LIST_HISTORIES, "import_jobs", "corrections"}
-    | {"possible_gaps"}
+    | {"possible_gaps", "import_job_duplicates", "undone_plays"}
 )
 """Tables whose rows move to the user who stays."""
 OF_ONE = frozenset({"users", "user_settings", "spotify_auth", "poll_states", "archived_user_months", "archived_names"})
@@ -76,6 +77,8 @@ def merge_users(conn: Connection, name: str, into: str) -> Merged:
         _move(conn, both, months)
         _keep_one(conn, gone, kept, target)
         conn.execute(statement("user_merge/invalidate"), {"kept": kept.id, "months": months})
+        if undone_imports.has_undone_imports(conn, kept.id):
+            undone_imports.settle(conn, kept.id)
     return Merged(User(kept.id, target.name), months)
 
 
@@ -132,8 +135,10 @@ def _move(conn: Connection, both: Mapping[str, int], months: Sequence[date]) -> 
     jobs = _move_jobs(conn, both)
     for month in months:
         bounds = {"starts_at": starts_at(month), "ends_at": starts_at(next_month(month))}
-        for table in MONTH_TABLES:
-            conn.execute(statement(f"user_merge/{table.name}"), {**both, **bounds, **jobs})
+        for name in ("duplicates", *(table.name for table in MONTH_TABLES)):
+            conn.execute(statement(f"user_merge/{name}"), {**both, **bounds, **jobs})
+    for name in ("job_duplicates", "undone_plays", "undone_twins"):
+        conn.execute(statement(f"user_merge/{name}"), {**both, **jobs})
     for name in ("corrections", "possible_gaps"):
         conn.execute(statement(f"user_merge/{name}"), both)
     for name in TOP_LISTS:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from myi_pipelines.errors import InputError
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.database.statements import statement
 
@@ -152,6 +152,11 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
         if changed.rowcount == 0:
             return 0
         return conn.execute(statement("users/invalidate_all"), [user_id]).rowcount
+
+
+def first_import_in_utc(conn: Connection, user_id: int) -> bool:
+    """Whether a user who has imported nothing so far has the time zone in which everybody starts."""
+    return bool(fetch_scalar(conn, statement("users/first_import_in_utc"), [user_id]))
 
 
 def list_users(conn: Connection) -> list[UserSummary]:

@@ -28,7 +28,7 @@ PLAYS = 300
 APART = timedelta(hours=48)
 DERIVED = (
     "user_track_stats", "user_artist_stats", "user_album_stats", "user_year_top_tracks", "user_time_bucket_stats",
-    "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts",
+    "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "user_context_stats",
 )  # fmt: skip
 ASSETS = ("listening_events", *DERIVED, "users")
 EVENTS = "SELECT user_id, track_id, played_at, ms_played, source FROM listening_events ORDER BY 1, 2, 3"
@@ -223,6 +223,7 @@ def _stats(conn: psycopg.Connection) -> list[tuple[Any, ...]]:
     """What the statistics say, without when they were written."""
     rows = conn.execute(
         "SELECT user_id, track_id::text, play_count, total_ms FROM user_track_stats"
+        " UNION ALL SELECT user_id, 'song ' || song_id, play_count, total_ms FROM user_song_stats"
         " UNION ALL SELECT user_id, 'artist ' || artist_id, play_count, total_ms FROM user_artist_stats"
         " UNION ALL SELECT user_id, year || ' ' || track_id, play_count, total_ms FROM user_year_top_tracks"
         " UNION ALL SELECT user_id, bucket_type || ' ' || bucket_date, play_count, total_ms FROM user_time_bucket_stats"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from myi_pipelines.operations import rederiving
 from myi_pipelines_tests.properties import test_listening_properties, test_metadata_properties
 from myi_pipelines_tests.properties.test_listening_properties import bounded, programs, take
 from myi_pipelines_tests.properties.test_metadata_properties import stories
@@ -108,3 +109,18 @@ def test_months_come_back_equal_row_for_row(warehouse: ArchivingWarehouse, house
     archive_some(warehouse, home, 0)
     warehouse.restore_archived()
     assert warehouse.everything() == before
+
+
+@bounded(4)
+@given(household=drawn_households, min_play_ms=st.sampled_from((1, 6_000, 30_000)), dice=st.sampled_from((0, 1)))
+def test_another_minimum_length_reaches_archived_months(
+    warehouse: ArchivingWarehouse, household: tuple[Listener, ...], min_play_ms: int, dice: int
+) -> None:
+    home = test_listening_properties.Home(warehouse, household)
+    home.land_all()
+    home.poll_all()
+    archive_some(warehouse, home, dice)
+    plans = [one for user_id in home.ids for one in rederiving.plan(warehouse.conn, user_id)]
+    list(rederiving.rederive(warehouse.session(min_play_ms), plans))
+    home.check_invariants()
+    home.assert_as_the_reference_says(min_play_ms)

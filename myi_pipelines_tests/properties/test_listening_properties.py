@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count, pairwise
 from typing import NamedTuple, TypeAlias
@@ -17,14 +18,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from myi_pipelines.serving import dashboards
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import invariants, stats, users
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import reference
-from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Conformed, Correction, Landing, Polled, Tables
+from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Conformed, Correction, Landing, Polled, Tables, Totals
 from myi_pipelines_tests.support.strategies import (
     ACCOUNT,
     CONTEXT,
+    YEARS,
     ZONES,
     Listener,
     households,
@@ -72,12 +75,17 @@ class Home:
         self.ids = [warehouse.user(name, one.timezone) for name, one in zip(self.names, household, strict=True)]
         self.arrived = [Landing(one.timezone, [], []) for one in household]
         self.relinked: dict[str, str] = {}
+        self.jobs: dict[int, tuple[int, Sequence[Play]]] = {}
+        """Import jobs: whose, and what they tell."""
+        self.latest_job = 0
         self.corrections: list[list[Correction]] = [[] for _ in household]
         """What each listener corrected and did not take back."""
 
     def land(self, index: int, file: int) -> None:
         plays = self.listeners[index].files[file]
-        self.warehouse.land(self.ids[index], plays)
+        landed = self.warehouse.land(self.ids[index], plays)
+        self.jobs[landed.job_id] = index, plays
+        self.latest_job = landed.job_id
         self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
 
     def poll(self, index: int, first: int, last: int) -> None:
@@ -126,7 +134,7 @@ class Home:
             found = self.warehouse.tables(user_id)
             for table in Tables._fields:
                 assert getattr(found, table) == getattr(expected[f"{index}"], table), f"{table} of listener {index}"
-        catalog = reference.catalog_of(play for landing in arrived for play in landing.plays)
+        catalog = reference.catalog_of(play for landing in arrived for play in (*landing.plays, *landing.undone))
         shown = self.warehouse.shown_names()
         assert {track: shown[track] for track in catalog.tracks} == {
             track: catalog.shown(track) for track in catalog.tracks
@@ -421,3 +429,45 @@ def test_another_minimum_length_is_followed_when_months_are_conformed_again(
     warehouse.refresh(user_id, [one.month for one in warehouse.stale(user_id, Stage.STATS)])
     home.check_invariants()
     home.assert_as_the_reference_says(min_play_ms)
+
+
+@bounded(8)
+@given(household=households(at_most=1), until=st.dates(date(2010, 1, 1), date(2021, 12, 31)))
+def test_what_was_streamed_most_as_spotify_counts_is_what_the_reference_says(
+    warehouse: Warehouse, household: tuple[Listener, ...], until: date
+) -> None:
+    home = Home(warehouse, household)
+    home.land_all()
+    home.poll_all()
+    home.settle()
+    [user_id] = home.ids
+    catalog = reference.catalog_of(home.arrived[0].plays, polled=[row.spotify_id for row in home.arrived[0].polled])
+    tracks, songs = warehouse.track_keys(), warehouse.songs()
+    for year in YEARS:
+        last = min(until, date(year, 12, 31))
+        expected = reference.streamed_tracks(home.conformed(0), date(year, 1, 1), last)
+        streamed = warehouse.conn.execute(
+            "SELECT * FROM tracks_as_spotify_counts(%s, %s, %s)", [user_id, date(year, 1, 1), last]
+        )
+        assert {tracks[track_id]: Totals(*counts) for track_id, *counts in streamed} == expected
+        months = dashboards.as_spotify_counts(warehouse.conn, user_id, year=year)
+        assert [
+            one for one in dashboards.as_spotify_counts(warehouse.conn, user_id) if one.month.year == year
+        ] == months
+        of_songs: Counter[reference.Song] = Counter()
+        for track, counts in expected.items():
+            of_songs[catalog.song(track)] += counts.play_count
+        listed = dashboards.top_songs_as_spotify_counts(warehouse.conn, user_id, year, until=until)
+        assert {songs[song.song_id]: song.play_count for song in listed} == of_songs
+        assert [song.play_count for song in listed] == sorted(of_songs.values(), reverse=True)
+        top = dashboards.top_tracks_as_spotify_counts(warehouse.conn, user_id, year, until=until)
+        assert [(one.play_count, one.total_ms) for one in top] == sorted(expected.values(), reverse=True)
+        artists = Counter(
+            {
+                artist: sum(counts.play_count for track, counts in expected.items() if artist in catalog.credits(track))
+                for track in expected
+                for artist in catalog.credits(track)
+            }
+        )
+        found = dashboards.top_artists_as_spotify_counts(warehouse.conn, user_id, year, until=until)
+        assert [one.play_count for one in found] == sorted(artists.values(), reverse=True)

@@ -29,9 +29,10 @@ from myi_pipelines.warehouse.partitions import months_between
 FIRST = datetime(2023, 11, 20, 12, 0, tzinfo=UTC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TABLES = (
-    "imported_plays", "listening_events", "tracks", "artists", "albums", "track_artists", "user_track_months",
-    "user_track_stats", "user_artist_stats", "user_album_stats", "user_year_top_tracks", "user_time_bucket_stats",
-    "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "users", "invalidated_user_months",
+    "imported_plays", "listening_events", "tracks", "songs", "artists", "albums", "track_artists", "user_track_months",
+    "user_track_stats", "user_song_stats", "user_artist_stats", "user_album_stats", "user_year_top_tracks",
+    "user_time_bucket_stats", "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "user_context_stats",
+    "users", "invalidated_user_months",
 )  # fmt: skip
 IMPORT_SELECTION = ["imported_plays", "listening_events", "users"]
 

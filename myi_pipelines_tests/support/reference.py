@@ -27,6 +27,8 @@ Song: TypeAlias = frozenset[TrackKey]  # the tracks that are the song
 MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
 SHOWN_FROM_MS = 30_000
+STREAM_FROM_MS = 30_000
+"""From which length on Spotify counts a stream."""
 TYPICAL_MS = 210_000
 """How long a play is taken for of which nothing tells the length."""
 TOLERANCE = timedelta(seconds=15)
@@ -65,6 +67,8 @@ class Landing(NamedTuple):
     timezone: str
     plays: Sequence[Play] = ()
     polled: Sequence[Polled] = ()
+    undone: Sequence[Play] = ()
+    """What imports tell that are undone. It names tracks, and how plays were heard that others tell, and is no play."""
 
     def relinked(self, aliases: Mapping[str, str]) -> "Landing":
         """'A track is one row however many Spotify ids were relinked to it': as if it had always had the one."""
@@ -72,9 +76,16 @@ class Landing(NamedTuple):
         def one(spotify_id: str) -> str:
             return aliases.get(spotify_id, spotify_id)
 
-        tracks = [track._replace(spotify_id=track.spotify_id and one(track.spotify_id)) for track, *_ in self.plays]
-        plays = [play._replace(track=track) for play, track in zip(self.plays, tracks, strict=True)]
-        return self._replace(plays=plays, polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled])
+        def of_one(play: Play) -> Play:
+            return play._replace(
+                track=play.track._replace(spotify_id=play.track.spotify_id and one(play.track.spotify_id))
+            )
+
+        return self._replace(
+            plays=[of_one(play) for play in self.plays],
+            polled=[row._replace(spotify_id=one(row.spotify_id)) for row in self.polled],
+            undone=[of_one(play) for play in self.undone],
+        )
 
 
 class Reply(NamedTuple):
@@ -279,6 +290,14 @@ class BucketStats(NamedTuple):
     unique_tracks: int
 
 
+class Streamed(NamedTuple):
+    """A UTC month as Spotify counts."""
+
+    everything: Totals
+    music: Totals
+    podcasts: Totals
+
+
 class Tables(NamedTuple):
     """One listener's share of the warehouse, each table keyed by the grain of its rows."""
 
@@ -300,6 +319,7 @@ class Tables(NamedTuple):
     episode_events: set[EpisodeEvent]
     episode_bucket_stats: dict[tuple[Kind, Bucket], Totals]
     episode_hour_stats: dict[tuple[Kind, int], Totals]
+    as_spotify_counts: dict[date, Streamed]
 
 
 class Correction(NamedTuple):
@@ -318,7 +338,7 @@ def derive(
     """Everything right of the landing layer, per listener. They share one catalog, so they are derived together."""
     metadata = metadata or metadata_of([])
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
-    plays = [play for landing in landed.values() for play in landing.plays]
+    plays = [play for landing in landed.values() for play in (*landing.plays, *landing.undone)]
     polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
     catalog = catalog_of(plays, metadata, polled)
     return {
@@ -543,6 +563,8 @@ class Shown(NamedTuple):
     """Estimated."""
     source: str
     is_nameless: bool
+    name: str
+    """Orders plays that were shown at one moment: polled ones by id, then those of account data by name."""
 
 
 class Desired(NamedTuple):
@@ -557,6 +579,7 @@ class Desired(NamedTuple):
 
 def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) -> Conformed:
     """One listener's events, by the rules of identity in their order."""
+    landing = landing._replace(plays=as_heard(landing))
     # "A music play becomes a listening event when it lasts min_play_ms or more": the others play no part in anything.
     told = [
         row_of(play, catalog, play.ms_played)
@@ -675,6 +698,25 @@ def other_row_of(play: Play, ms_played: int) -> Row:
     )
 
 
+def as_heard(landing: Landing) -> Sequence[Play]:
+    """The plays, each as the import tells it that tells most of how it was heard, an undone one too."""
+
+    def identity(play: Play) -> tuple[Any, ...]:
+        return play.track, play.played_at, play.stopped_at, play.ms_played
+
+    def told(play: Play) -> tuple[Any, ...]:
+        moments = play.played_at, play.ms_played or 0, play.stopped_at, play.elapsed_s
+        return tells_more(Row("", frozenset(), texts(play.track), *moments, play.context))
+
+    if not landing.undone:
+        return landing.plays
+    best: dict[tuple[Any, ...], Play] = {}
+    for play in (*landing.plays, *landing.undone):
+        if identity(play) not in best or told(play) > told(best[identity(play)]):
+            best[identity(play)] = play
+    return [best[identity(play)] for play in landing.plays]
+
+
 def row_of(play: Play, catalog: Catalog, ms_played: int) -> Row:
     track = catalog.metadata.track_key(play.track)
     song = catalog.song(track)
@@ -789,7 +831,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
     """Polls, and the account data of before December 2018, which tells no length."""
     shown = [
         Shown(row.spotify_id, catalog.song(row.spotify_id), row.played_at, row.duration_ms, "API",
-              catalog.names(row.spotify_id) is None)
+              catalog.names(row.spotify_id) is None, row.spotify_id)
         for row in landing.polled
         if row.duration_ms is not None and row.duration_ms >= min_play_ms
     ]  # fmt: skip
@@ -797,7 +839,9 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if play.ms_played is None and play.track.kind is Kind.TRACK:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
-            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
+            shown.append(
+                Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, play.track.name or "")
+            )
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 
@@ -807,7 +851,7 @@ def shown_once(shown: Iterable[Shown]) -> dict[Shown, list[Shown]]:
     The earliest showing counts; of several at one instant the longest."""
     plays: dict[Shown, list[Shown]] = {}
     last: dict[TrackKey, Shown] = {}
-    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source)):
+    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source, play.name)):
         before = last.get(play.track)
         if before is not None and play.played_at - before.played_at < TOLERANCE:
             plays[before].append(play)
@@ -884,21 +928,23 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
     pairs: dict[Shown, tuple[Row, bool]] = {}
     for rows, moment, ways in passes:
         taken = {row for row, _ in pairs.values()}
-        left_shown = sorted((play for play in shown if play not in pairs), key=lambda play: (play.played_at, by(play)))
+        left_shown = sorted(
+            (play for play in shown if play not in pairs), key=lambda play: (play.played_at, play.source, play.name)
+        )
         left_rows = sorted(
-            (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row), row.names)
+            (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row))
         )
         songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
-            some_shown = [play for play in left_shown if song in (None, play.song)]
+            some_shown = [play for play in left_shown if (play.is_nameless if song is None else play.song == song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
             for play, row, way in best_pairs(some_shown, some_rows, ways):
                 pairs[play] = row, ways is of_account and way == 1
     return pairs
 
 
-def by(one: Shown | Row) -> str:
-    return str(one.track)
+def by(row: Row) -> str:
+    return row.track if isinstance(row.track, str) and row.context is not None else "".join(row.names[:2])
 
 
 def best_pairs(shown: Sequence[Shown], rows: Sequence[Row], ways: Sequence[Apart]) -> list[tuple[Shown, Row, int]]:
@@ -959,6 +1005,8 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
     """Whether a correction hides an event, which was at some other places while it was only shown."""
     kind, what = correction
     match kind:
+        case "UNDO_IMPORT":
+            return False  # its plays have not landed
         case "HIDE_TRACK":
             return event.track == track_meant(what, catalog)
         case "HIDE_ARTIST":
@@ -1039,10 +1087,45 @@ def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
             events,
             lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
         ),
-        context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
+        context_stats=totals(
+            events, lambda e: [way for way in ways_heard(e, catalog).items() if way[0] != "SHARE_HEARD"]
+        ),
         episode_events=others,
         episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
         episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),
+        as_spotify_counts=as_spotify_counts(conformed),
+    )
+
+
+def as_spotify_counts(conformed: Conformed) -> dict[date, Streamed]:
+    """'Streams of 30 s and more, in UTC days, podcasts included': each month that has any."""
+
+    def months(of: Event | EpisodeEvent) -> list[date]:
+        return [first_of_month(of.played_at, UTC)]
+
+    heard = [one for one in conformed.episode_events if one.ms_played >= STREAM_FROM_MS]
+    music = totals([event for event in conformed.events if event.ms_played >= STREAM_FROM_MS], months)
+    podcasts = totals([one for one in heard if one.kind is Kind.EPISODE], months)
+    others = totals([one for one in heard if one.kind is not Kind.EPISODE], months)
+    found = {}
+    for month in {*music, *podcasts, *others}:
+        parts = [one.get(month, Totals(0, 0)) for one in (music, podcasts, others)]
+        everything = Totals(sum(one.play_count for one in parts), sum(one.total_ms for one in parts))
+        found[month] = Streamed(everything, *parts[:2])
+    return found
+
+
+def streamed_tracks(conformed: Conformed, first: date, last: date) -> dict[TrackKey, Totals]:
+    """As Spotify counts: 'streams of 30 s and more, in UTC days', without those of private sessions."""
+    return totals(
+        [
+            event
+            for event in conformed.events
+            if event.ms_played >= STREAM_FROM_MS
+            and first <= event.played_at.astimezone(UTC).date() <= last
+            and not (event.context and event.context.incognito)
+        ],
+        lambda event: [event.track],
     )
 
 

@@ -37,6 +37,7 @@ from myi_pipelines_tests.support.reference import (
     Polled,
     ShownTrack,
     Song,
+    Streamed,
     Tables,
     TopSongs,
     TopTracks,
@@ -238,6 +239,10 @@ class Warehouse(NamedTuple):
             weekday_hour_stats=self._totals(user_id, "user_weekday_hour_stats", "weekday", "hour"),
             context_months=self._totals(user_id, "user_context_months", "month", "dimension::text", "value"),
             context_stats=self._totals(user_id, "user_context_stats", "dimension::text", "value"),
+            as_spotify_counts={
+                month: Streamed(Totals(*counts[:2]), Totals(*counts[2:4]), Totals(*counts[4:]))
+                for month, *counts in self.conn.execute("SELECT * FROM as_spotify_counts(%s)", [user_id])
+            },
         )
 
     def _totals(self, user_id: int, relation: str, *keys: str) -> dict[Any, Totals]:
@@ -330,6 +335,7 @@ class Warehouse(NamedTuple):
             "user_weekday_hour_stats",
             "user_hour_stats",
             "user_month_contexts",
+            "user_context_stats",
             "invalidated_user_months",
         )
         return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}

@@ -33,6 +33,42 @@ def test_a_wrong_value_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, nam
     assert str(caught.value) == line
 
 
+SPOTIFY_TAKES = (
+    "for Spotify accepts https://… and, without https, only http://127.0.0.1:PORT/… and http://[::1]:PORT/…; "
+    "the same URI must be in the app's settings at Spotify"
+)
+
+
+@pytest.mark.parametrize(
+    ("uri", "instead"),
+    [
+        ("http://myi.example.org/auth/callback", "https"),
+        ("http://192.168.0.7:3001/auth/callback", "https"),
+        ("http://127.0.0.1.example.org/auth/callback", "https"),
+        ("http://localhost:3001/auth/callback", "127.0.0.1 in place of localhost"),
+        ("https://localhost:3001/auth/callback", "127.0.0.1 in place of localhost"),
+        ("ftp://127.0.0.1/auth/callback", "https"),
+        ("127.0.0.1:3001/auth/callback", "https"),
+    ],
+)
+def test_a_redirect_uri_that_spotify_refuses_is_refused(
+    monkeypatch: pytest.MonkeyPatch, uri: str, instead: str
+) -> None:
+    monkeypatch.setenv("MYI_SPOTIFY_REDIRECT_URI", uri)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == f'MYI_SPOTIFY_REDIRECT_URI="{uri}": expected {instead}, {SPOTIFY_TAKES}'
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://127.0.0.1:3001/auth/callback", "http://[::1]:3001/auth/callback", "https://myi.example.org/auth/callback"],
+)
+def test_a_redirect_uri_that_spotify_accepts_is_kept(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    monkeypatch.setenv("MYI_SPOTIFY_REDIRECT_URI", uri)
+    assert load_settings().spotify_redirect_uri == uri
+
+
 def test_a_wrong_url_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYI_DATABASE_URL", "mysql://anna:secret@host/db")
     with pytest.raises(SettingsError) as caught:

@@ -1,8 +1,12 @@
--- One row per event of the relation named events, which the statement around this one has, that the user's corrections
--- hide. A hidden play stays hidden when a better source tells it: it was shown there, or it is of the same song and
--- exactly as long and overlaps what was hidden by more than half, or ended in the very minute that account data told.
+-- One row per staged event that the user's corrections hide. With only extended rows there are no placed events. A
+-- hidden play stays hidden when a better source tells it: it was shown there, or it is of the same song and exactly as
+-- long and overlaps what was hidden by more than half, or ended in the very minute that account data told.
 SELECT e.track_id, e.played_at
-FROM events AS e
+FROM (SELECT track_id, played_at, ms_played, context_id, stream_no, shown_no FROM placed_events
+      UNION ALL
+      SELECT track_id, played_at, ms_played, context_id, NULL, NULL
+      FROM desired_events
+      WHERE NOT EXISTS (SELECT FROM placed_events)) AS e
 WHERE e.track_id IN (SELECT hidden.track_id FROM hidden_tracks AS hidden WHERE hidden.user_id = %(user_id)s)
    OR EXISTS (SELECT FROM hidden_periods AS hidden
               WHERE hidden.user_id = %(user_id)s

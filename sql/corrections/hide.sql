@@ -1,12 +1,6 @@
 -- hidden_events: one row per event that the user-month would have if the user's corrections did not hide it. It is no
--- longer desired, nor is another event moved to its place. With only extended rows there are no placed events.
-WITH events AS (
-    SELECT track_id, played_at, ms_played, context_id, stream_no, shown_no FROM placed_events
-    UNION ALL
-    SELECT track_id, played_at, ms_played, context_id, NULL, NULL
-    FROM desired_events
-    WHERE NOT EXISTS (SELECT FROM placed_events)
-), hidden AS MATERIALIZED (
+-- longer desired, nor is another event moved to its place.
+WITH hidden AS MATERIALIZED (
     {corrections/hidden_events}
 ), left_out AS (
     DELETE FROM placed_events AS placed

@@ -18,6 +18,15 @@ WITH changed AS MATERIALIZED (
           UNION ALL
           SELECT month, track_id FROM hidden_track_months WHERE user_id = %(user_id)s) AS counted
     UNION
+    SELECT date_trunc('month', p.played_at)::date, false -- plays that are not music, hidden or not
+    FROM spans
+    JOIN imported_plays AS p ON p.user_id = %(user_id)s AND p.played_at >= spans.starts_at AND p.played_at < spans.ends_at
+    WHERE p.export_track_id IN (SELECT id FROM export_tracks WHERE kind <> 'TRACK')
+    UNION
+    SELECT archived.month, false
+    FROM archived_user_months AS archived
+    WHERE archived.user_id = %(user_id)s AND archived.imported_plays > 0
+    UNION
     SELECT month, EXISTS (SELECT FROM changed)
     FROM invalidated_user_months
     WHERE user_id = %(user_id)s AND stage = 'STATS'

@@ -1,17 +1,24 @@
--- desired_episodes: one row per play that is not music and that the user-months should have.
+-- desired_episodes: one row per play that is not music and that the user-months should have. Plays in a stretch of time
+-- that the user has hidden are left out at the end, so that no other telling of them is taken for a play of its own.
 INSERT INTO desired_episodes (user_id, played_at, export_track_id, ms_played, kind, context_id)
 WITH told AS (
     SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id
     FROM told_episodes
     WHERE NOT is_replaced
+), plays AS (
+    SELECT t.user_id, t.played_at, t.export_track_id, t.ms_played, t.kind, t.context_id
+    FROM ({events/streams}) AS kept
+    JOIN told_episodes AS t ON t.user_id = kept.user_id AND t.content_id = kept.track_id
+                           AND t.played_at = kept.played_at AND t.ms_played = kept.ms_played
+                           AND t.stopped_at = kept.stopped_at
+    UNION ALL
+    SELECT %(user_id)s, played_at, export_track_id, ms_played, kind, NULL
+    FROM account_episodes
+    WHERE NOT is_told
 )
-SELECT t.user_id, t.played_at, t.export_track_id, t.ms_played, t.kind, t.context_id
-FROM ({events/streams}) AS kept
-JOIN told_episodes AS t ON t.user_id = kept.user_id AND t.content_id = kept.track_id
-                       AND t.played_at = kept.played_at AND t.ms_played = kept.ms_played
-                       AND t.stopped_at = kept.stopped_at
-WHERE t.played_at >= %(starts_at)s AND t.played_at < %(ends_at)s
-UNION ALL
-SELECT %(user_id)s, played_at, export_track_id, ms_played, kind, NULL
-FROM account_episodes
-WHERE NOT is_told AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
+SELECT user_id, played_at, export_track_id, ms_played, kind, context_id
+FROM plays
+WHERE played_at >= %(starts_at)s AND played_at < %(ends_at)s
+  AND NOT EXISTS (SELECT FROM hidden_periods AS hidden
+                  WHERE hidden.user_id = plays.user_id
+                    AND plays.played_at >= hidden.starts_at AND plays.played_at < hidden.ends_at)

@@ -138,6 +138,65 @@ CREATE FUNCTION has_hidden_plays(of_user bigint) RETURNS boolean
 COMMENT ON FUNCTION has_hidden_plays IS
     'Whether plays of a user are hidden, or were until their user-months are derived again.';
 
+
+-- Imports that are undone ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION imported_play_hash(
+    played_at timestamptz, export_track_id integer, ms_played integer, stopped_at timestamptz
+) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended((played_at, export_track_id, ms_played, stopped_at), 0);
+COMMENT ON FUNCTION imported_play_hash IS 'Hash of what makes a row of a user''s imported_plays unique.';
+
+CREATE TABLE import_job_duplicates (
+    user_id     bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    job_id      integer NOT NULL,
+    month       date NOT NULL,
+    play_hashes bigint[] NOT NULL,
+    PRIMARY KEY (user_id, job_id, month)
+);
+ALTER TABLE import_job_duplicates ALTER COLUMN play_hashes SET STORAGE EXTERNAL; -- hashes do not compress
+COMMENT ON TABLE import_job_duplicates IS
+    'One row per import job and UTC month of which it told rows that another import had landed before.';
+COMMENT ON COLUMN import_job_duplicates.user_id IS 'users.id';
+COMMENT ON COLUMN import_job_duplicates.job_id IS 'import_jobs.id';
+COMMENT ON COLUMN import_job_duplicates.month IS 'first day of the UTC month';
+COMMENT ON COLUMN import_job_duplicates.play_hashes IS
+    'imported_play_hash of these rows; of the rows of the month that the job landed first, too';
+
+CREATE TABLE undone_plays (
+    user_id         bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    played_at       timestamptz NOT NULL,
+    stopped_at      timestamptz,
+    export_track_id integer NOT NULL,
+    ms_played       integer,
+    context_id      integer,
+    elapsed_s       integer,
+    job_id          integer NOT NULL
+);
+CREATE UNIQUE INDEX undone_plays_identity
+    ON undone_plays (user_id, played_at, export_track_id, ms_played, stopped_at) NULLS NOT DISTINCT;
+COMMENT ON TABLE undone_plays IS
+    'One row per row of imported_plays that only undone imports told; it goes back when one of them is taken back.';
+COMMENT ON COLUMN undone_plays.user_id IS 'users.id';
+COMMENT ON COLUMN undone_plays.played_at IS 'as in imported_plays';
+COMMENT ON COLUMN undone_plays.stopped_at IS 'as in imported_plays';
+COMMENT ON COLUMN undone_plays.export_track_id IS 'export_tracks.id';
+COMMENT ON COLUMN undone_plays.ms_played IS 'as in imported_plays';
+COMMENT ON COLUMN undone_plays.context_id IS 'play_contexts.id';
+COMMENT ON COLUMN undone_plays.elapsed_s IS 'as in imported_plays';
+COMMENT ON COLUMN undone_plays.job_id IS 'import_jobs.id of the import that landed the row first';
+
+CREATE VIEW undone_imports AS
+SELECT c.user_id, c.id AS correction_id, (c.what ->> 'job_id')::integer AS job_id
+FROM corrections AS c
+WHERE c.kind = 'UNDO_IMPORT';
+COMMENT ON VIEW undone_imports IS 'One row per import that is undone.';
+COMMENT ON COLUMN undone_imports.user_id IS 'users.id';
+COMMENT ON COLUMN undone_imports.correction_id IS 'corrections.id';
+COMMENT ON COLUMN undone_imports.job_id IS 'import_jobs.id';
+
+
 -- Names of users: one listener for all spellings of a name ------------------------------------------------------------
 
 -- Upper and then lower case, which is nearly case folding: σ and ς, and s and ſ, are one letter.

@@ -17,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from myi_pipelines.errors import BusyError, InputError, UnavailableError
+from myi_pipelines.settings import LOOPBACK
 
 SECONDS_FOR_A_REQUEST = 10
-LOOPBACK = ("127.0.0.1", "::1")
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>MYI</title><meta name="viewport" content="width=device-width">

@@ -41,7 +41,17 @@ class _Fate(Enum):
 class FileRun:
     """Lands files and folders of one user, and remembers what came of them."""
 
-    def __init__(self, session: Session, user_id: int, *, uploads: Path, limits: Limits, log: Logger) -> None:
+    def __init__(
+        self,
+        session: Session,
+        user_id: int,
+        *,
+        uploads: Path,
+        limits: Limits,
+        log: Logger,
+        first_note: str | None = None,
+    ) -> None:
+        """``first_note`` is added to the notes of the first file that is landed."""
         self.landed: list[Landed] = []
         self.problems: list[str] = []
         """A line for each file that was not landed."""
@@ -54,6 +64,8 @@ class FileRun:
         self._uploads = uploads
         self._limits = limits
         self._log = log
+        self._first_note = first_note
+        self._accounts: set[bytes] = set()
 
     def land(self, path: Path, progress: Progress) -> None:
         """Land a file, or the files of a folder, and move them out of the uploads folder, whatever came of them."""
@@ -98,7 +110,7 @@ class FileRun:
             return _Fate.GONE
         file = WaitingFile(path, self._user_id, self._limits, may_be_other=in_folder)
         try:
-            landed = land_file(self._session, file, progress(path.name))
+            landed = land_file(self._session, file, progress(path.name), accounts=self._accounts)
         except (ChangedWhileRead, JobInProgress) as error:
             self.problems.append(str(error))
             return _Fate.WAITS
@@ -112,11 +124,16 @@ class FileRun:
         self.landed.append(landed)
         self.notes += landed.notes
         self._log.info(_outcome(path.name, landed))
-        self._move_away(path, signature, IMPORTED, landed.notes)
+        lines = list(landed.notes)
+        if self._first_note and not landed.known:
+            lines.append(self._first_note)
+            self._note(self._first_note, [landed])
+            self._first_note = None
+        self._move_away(path, signature, IMPORTED, lines)
         return _Fate.LANDED
 
     def _note(self, line: str, landed: Iterable[Landed]) -> None:
-        """Remember a line about a folder, also with the first import job of its files."""
+        """Remember a line, also with the first import job of some files."""
         self.notes.append(line)
         self._log.warning(line)
         for job_id in [one.job_id for one in landed if not one.known][:1]:

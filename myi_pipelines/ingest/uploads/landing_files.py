@@ -13,6 +13,7 @@ from myi_pipelines.sources.exports import ExportError, Limits, Upload, open_uplo
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.import_jobs import UploadedFile
 from myi_pipelines.warehouse.landing import Landed, land_upload
+from myi_pipelines.warehouse.odd_plays import ONE_LISTENER, TWO_ACCOUNTS
 from myi_pipelines.warehouse.session import Session
 
 OnBatch = Callable[[PackedBatch, int], None]
@@ -33,8 +34,13 @@ class WaitingFile(NamedTuple):
     """It lies in a folder, where other files are normal. If nothing shows that it is an export, it gets no job."""
 
 
-def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progress) -> Landed:
+def land_file(
+    session: Session, file: WaitingFile, on_batch: OnBatch = _no_progress, *, accounts: set[bytes] | None = None
+) -> Landed:
     """Read one export file and land it: all of it or nothing.
+
+    ``accounts`` are hashes of the Spotify accounts that the user's files of this run have named. Those of this file are
+    added, and if they are other ones, its notes say so.
 
     Raises ExportError for a file that is no readable export, or that was changed in the meantime. It then has a FAILED
     import job with the reason, unless it ``is_no_history`` and ``may_be_other`` is set.
@@ -45,9 +51,17 @@ def land_file(session: Session, file: WaitingFile, on_batch: OnBatch = _no_progr
         if not (file.may_be_other and error.is_no_history):
             _record_failure(session, file, error)
         raise
+    _compare_accounts(upload, set() if accounts is None else accounts)
     with upload, closing(read_packed(upload, file.limits, session.min_play_ms)) as batches:
         landing_file = UploadedFile(file.user_id, upload.name, upload.sha256, upload.total_bytes)
         return land_upload(session, landing_file, _reported(batches, upload, on_batch))
+
+
+def _compare_accounts(upload: Upload, accounts: set[bytes]) -> None:
+    if len(upload.accounts) > 1 or (accounts and not upload.accounts <= accounts):
+        which = "its rows name several" if len(upload.accounts) > 1 else "it names another one than the files before it"
+        upload.notes += (f"{upload.name}: {TWO_ACCOUNTS} ({which}); {ONE_LISTENER}",)
+    accounts |= upload.accounts
 
 
 def month_range(path: Path, limits: Limits) -> tuple[date, date] | None:

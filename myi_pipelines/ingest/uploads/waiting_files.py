@@ -59,6 +59,8 @@ class Inbox(NamedTuple):
     """Files that another program has not written to the end. They hold up the folder that they lie in."""
     misplaced: list[Path]
     """Files in the uploads folder itself, which belong to no user."""
+    unreadable: list[Path]
+    """Folders that may not be read."""
 
 
 def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
@@ -68,11 +70,11 @@ def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
     since the epoch. A folder waits when all of its files have settled, so that it is judged as a whole. Left out are
     hidden files and folders, those of the operating system, and links to folders.
     """
-    inbox = Inbox({}, [], [], [])
+    inbox = Inbox({}, [], [], [], [])
     entries = _entries(uploads)
     for user in entries:
         if user.is_dir() and not is_downloading(user.name):
-            for dropped in _dropped(user, inbox.downloads):
+            for dropped in _dropped(user, inbox):
                 unsettled = [path for path in dropped.files if not _has_settled(path, settle_seconds, now)]
                 inbox.unsettled.extend(unsettled)
                 if dropped.files and not unsettled:
@@ -81,19 +83,25 @@ def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
     return inbox
 
 
-def _dropped(user: Path, downloads: list[Path]) -> list[Dropped]:
-    """What lies in a user's folder, without what is still being downloaded, which is added to ``downloads``."""
-    entries = _entries(user)
+def _dropped(user: Path, inbox: Inbox) -> list[Dropped]:
+    """What lies in a user's folder, without what is still being downloaded or cannot be read, which ``inbox`` takes."""
+    try:
+        entries = _entries(user)
+    except OSError:
+        inbox.unreadable.append(user)
+        return []
     here = sort_out(entries)
-    downloads.extend(here.downloads)
+    inbox.downloads.extend(here.downloads)
     dropped = [Dropped(path, [path]) for path in here.files if not _is_our_text(path)]
     for entry in entries:
         if not entry.is_dir() or entry.is_symlink() or entry.name in (IMPORTED, FAILED):
             continue
-        below = files_below(entry)
+        errors: list[OSError] = []
+        below = files_below(entry, on_error=errors.append)
         unfinished = [entry] if is_downloading(entry.name) else below.downloads
-        downloads.extend(unfinished)
-        if not unfinished:
+        inbox.unreadable.extend(Path(error.filename) for error in errors)
+        inbox.downloads.extend(unfinished)
+        if not unfinished and not errors:
             dropped.append(Dropped(entry, below.files))
     return sorted(dropped)
 

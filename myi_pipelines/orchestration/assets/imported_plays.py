@@ -1,6 +1,7 @@
 """Landing of exports as an asset: what the files say, written once. ``sources.exports`` reads the files,
 ``ingest.uploads`` lands them."""
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.binary_copy import PackedBatch
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_months, months_between
-from myi_pipelines.warehouse.users import InvalidUserName, UnknownTimezone, ensure_user
+from myi_pipelines.warehouse.users import InvalidUserName, UnknownTimezone, ensure_user, first_import_in_utc
 
 UPLOADS_READABLE = "uploads_readable"
 SECONDS_BETWEEN_PROGRESS = 10
@@ -76,12 +77,14 @@ def imported_plays(
         ensure_months(session.conn, months_between(datetime.now(UTC).date(), last_month()))
         run = None
         if config.files:
+            user_id = _user_of(session.conn, config)
             run = FileRun(
                 session,
-                _user_of(session.conn, config),
+                user_id,
                 uploads=uploads_folder.path,
                 limits=uploads_folder.limits,
                 log=context.log,
+                first_note=_in_utc(session.conn, config, user_id),
             )
             for file in config.files:
                 run.land(Path(file), lambda name: _progress_log(context, name))
@@ -102,6 +105,14 @@ def _user_of(conn: Connection, config: ImportConfig) -> int:
         return ensure_user(conn, config.user, config.timezone)
     except (InvalidUserName, UnknownTimezone) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _in_utc(conn: Connection, config: ImportConfig, user_id: int) -> str | None:
+    """What a new user should know who has given no time zone."""
+    if config.timezone is not None or not first_import_in_utc(conn, user_id):
+        return None
+    command = f"myi settings {shlex.quote(config.user)} --timezone Europe/Berlin"
+    return f"days and hours of {config.user} are counted in UTC; `{command}`, for example, changes that"
 
 
 def _progress_log(context: AssetExecutionContext, name: str) -> OnBatch:

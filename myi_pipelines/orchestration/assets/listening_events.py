@@ -45,10 +45,21 @@ LISTENING_EVENTS_SPEC = table_spec(
     ),
 )
 
+EPISODE_EVENTS_SPEC = table_spec(
+    "episode_events",
+    group=EVENTS,
+    deps=["imported_plays"],
+    about=(
+        "Podcasts, audiobooks, videos, and plays that Spotify does not name: derived with the listening events of "
+        "their month, in the same transaction, and never counted as music. The views `user_show_stats`, "
+        "`user_episode_bucket_stats` and `user_episode_hour_stats` add them up."
+    ),
+)
+
 
 @dg.multi_asset(
     name="listening_events",
-    specs=[LISTENING_EVENTS_SPEC],
+    specs=[LISTENING_EVENTS_SPEC, EPISODE_EVENTS_SPEC],
     check_specs=[
         dg.AssetCheckSpec(
             DERIVED,
@@ -90,13 +101,26 @@ def listening_events(
                 context.log.info(f"{done:,} of {len(chosen):,} user-months conformed, now at {one.month:%Y-%m}")
         seconds = time.monotonic() - began
         sizes = reporting.month_sizes(conn, LISTENING_EVENTS, months)
+        episodes = reporting.episode_counts(conn, months)
+        episode_bytes = reporting.table_bytes(conn, "episode_events")
     report_months(
         context,
         "listening_events",
         by_month={month: _of_month(size, counts.get(month)) for month, size in sizes.items()},
         summary={**_summary(len(chosen), counts, sizes, seconds), "run_months_exchanged": len(exchanged)},
     )
-    yield dg.MaterializeResult(check_results=[_all_derived(problems)])
+    report_months(
+        context,
+        "episode_events",
+        by_month={month: {"dagster/partition_row_count": count} for month, count in episodes.items()},
+        summary={
+            "run_written": sum(counted["episodes_written"] for counted in counts.values()),
+            "run_months_with_episodes": len(episodes),
+            "bytes": episode_bytes,
+        },
+    )
+    yield dg.MaterializeResult(asset_key="listening_events", check_results=[_all_derived(problems)])
+    yield dg.MaterializeResult(asset_key="episode_events")
 
 
 def _all_derived(problems: Sequence[str]) -> dg.AssetCheckResult:
@@ -124,7 +148,7 @@ def _summary(
         "run_user_months": user_months,
         "run_months": len(counts),
         "run_seconds": round(seconds, 2),
-        "run_events_per_second": per_second(sum(total.values()), seconds),
+        "run_events_per_second": per_second(sum(total[name] for name in COUNTS), seconds),
     }
     months = [month for month, size in sizes.items() if size.rows]
     if len(months) > 1:

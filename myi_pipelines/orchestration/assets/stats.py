@@ -56,7 +56,7 @@ STATS_SPECS = [
         group=STATS,
         deps=["user_track_stats", "songs", "tracks"],
         about="A view: of most songs a user plays one track, whose row in `user_track_stats` says it all. The sums of"
-        " the others are in `user_song_sums`. They change with the catalog's transaction that joins or parts tracks.",
+        " the others are in `user_song_sums`. They also change where the catalog joins tracks or parts them, with it.",
     ),
     table_spec(
         "user_artist_stats",
@@ -96,8 +96,14 @@ STATS_SPECS = [
         "user_month_contexts",
         group=STATS,
         deps=["listening_events"],
-        about="How a user listens: the views `user_context_months` and `user_context_stats` show platform, country,"
-        " reasons, shuffle, offline, incognito, skips and share of the track, by month and of all time.",
+        about="How a user listens, month by month: the view `user_context_months` shows platform, country, reasons,"
+        " shuffle, offline, incognito, skips and share of the track.",
+    ),
+    table_spec(
+        "user_context_stats",
+        group=STATS,
+        deps=["user_month_contexts"],
+        about="How a user listens, of all time. In each dimension the values sum to all plays.",
     ),
     table_spec(
         "users",

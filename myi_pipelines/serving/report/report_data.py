@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from psycopg import IsolationLevel
 from psycopg.rows import class_row
@@ -19,12 +20,14 @@ from psycopg.rows import class_row
 from myi_pipelines.serving.dashboards import (
     Recording,
     Top,
+    as_spotify_counts,
     recordings_of_song,
     top_songs,
     top_songs_of_year,
     top_tracks,
     top_tracks_of_year,
 )
+from myi_pipelines.serving.report.not_music import NotMusic, load_not_music
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.users import known_user
@@ -95,6 +98,15 @@ class ListedSong:
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """A UTC year as Spotify counts: streams of 30 seconds and more, podcasts included."""
+
+    year: int
+    play_count: int
+    total_ms: int
+
+
+@dataclass(frozen=True)
 class UserReport:
     """One listener's history, all of it or one local year."""
 
@@ -118,6 +130,9 @@ class UserReport:
     """The first and the last year with plays, also in the report of one year."""
     imports: Imports
     invalidated_user_months: int
+    not_music: NotMusic = field(default_factory=NotMusic)
+    streamed: tuple[Streamed, ...] = ()
+    """Every year with streams, or the one."""
 
     @cached_property
     def weekdays(self) -> tuple[int, ...]:
@@ -142,29 +157,40 @@ class Report:
 
 
 def load_report(
-    conn: Connection, user: str | None = None, year: int | None = None, *, by_recording: bool = False
+    conn: Connection,
+    user: str | None = None,
+    year: int | None = None,
+    *,
+    by_recording: bool = False,
+    min_play_ms: int = 5_000,
 ) -> Report:
     """Read the report of one listener, or of all who have plays, as of one instant.
 
-    It lists songs, or with ``by_recording`` their tracks.
+    It lists songs, or with ``by_recording`` their tracks. Plays shorter than ``min_play_ms`` are told as not counted.
     The connection must not be in a transaction. Raises UnknownUser, which names those who are known.
     """
     conn.isolation_level, before = IsolationLevel.REPEATABLE_READ, conn.isolation_level
+    rules = _Rules(by_recording, min_play_ms)
     try:
         with conn.transaction():
             if user is not None:
                 known = known_user(conn, user)
-                return Report((_user_report(conn, known, year, by_recording=by_recording),), year)
+                return Report((_user_report(conn, known, year, rules),), year)
             everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
-            found = (_user_report(conn, known, year, by_recording=by_recording) for known in everyone)
-            return Report(tuple(one for one in found if one.years or one.imports.files), year)
+            found = (_user_report(conn, known, year, rules) for known in everyone)
+            return Report(tuple(one for one in found if one.years or one.not_music.years or one.imports.files), year)
     finally:
         conn.isolation_level = before
 
 
-def _user_report(conn: Connection, known: tuple[int, str], year: int | None, *, by_recording: bool) -> UserReport:
+class _Rules(NamedTuple):
+    by_recording: bool
+    min_play_ms: int
+
+
+def _user_report(conn: Connection, known: tuple[int, str], year: int | None, rules: _Rules) -> UserReport:
     user_id, name = known
-    asked: dict[str, Any] = {"user_id": user_id, "each": TOP, **_ALWAYS}
+    asked: dict[str, Any] = {"user_id": user_id, "each": TOP, "min_play_ms": rules.min_play_ms, **_ALWAYS}
     [settings] = conn.execute(statement("report/user_totals"), asked)
     asked["timezone"], play_count, total_ms, tracks, artists, invalidated_user_months = settings
     with conn.cursor(row_factory=class_row(Day)) as cursor:
@@ -186,14 +212,16 @@ def _user_report(conn: Connection, known: tuple[int, str], year: int | None, *, 
         artists=artists,
         days=tuple(days),
         hours=tuple(hours.get(hour, 0) for hour in range(24)),
-        top_songs=() if by_recording else _top_songs(conn, user_id, year),
-        top_tracks=_top_tracks(conn, user_id, year) if by_recording else (),
+        top_songs=() if rules.by_recording else _top_songs(conn, user_id, year),
+        top_tracks=_top_tracks(conn, user_id, year) if rules.by_recording else (),
         top_artists=_top(conn, f"report/top_artists{suffix}", asked),
         periods=months_of(days, year) if year is not None else years_of(days),
         first_play=_first_play(conn, asked),
         years=years,
         imports=_imports(conn, asked),
         invalidated_user_months=invalidated_user_months,
+        not_music=load_not_music(conn, asked, year),
+        streamed=_streamed(conn, user_id, year),
     )
 
 
@@ -226,6 +254,14 @@ def _top_tracks(conn: Connection, user_id: int, year: int | None) -> tuple[Top, 
 def _top(conn: Connection, name: str, asked: Mapping[str, Any]) -> tuple[Top, ...]:
     with conn.cursor(row_factory=class_row(Top)) as cursor:
         return tuple(cursor.execute(statement(name), asked))
+
+
+def _streamed(conn: Connection, user_id: int, year: int | None) -> tuple[Streamed, ...]:
+    months = as_spotify_counts(conn, user_id, year=year)
+    return tuple(
+        Streamed(of_year, sum(one.play_count for one in of_months), sum(one.total_ms for one in of_months))
+        for of_year, of_months in ((key, list(group)) for key, group in groupby(months, lambda one: one.month.year))
+    )
 
 
 def _first_play(conn: Connection, asked: Mapping[str, Any]) -> FirstPlay | None:

@@ -14,7 +14,9 @@ from rich.text import Text
 
 from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
-from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, UserReport
+from myi_pipelines.serving.report.not_music import SPOKEN, Show
+from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, Streamed, UserReport
+from myi_pipelines.text import counted
 
 WIDEST = 120
 NARROWEST = 60
@@ -105,13 +107,18 @@ def _overview(report: Report, width: int) -> Iterator[RenderableType]:
 
 def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[RenderableType]:
     yield _headline(_plain(one.name) + (f" in {year}" if year else ""), one.timezone, width)
-    if not one.play_count:
-        yield _block(_facts(_emptiness(one, year) | _imported(one, year)))
-        return
     inner = width - 2
+    if not one.play_count:
+        yield _block(_facts(_emptiness(one, year) | _as_spotify_counts(one, year)))
+        if one.streamed and year is None:
+            yield _block(_streamed_years(one.streamed, inner))
+        yield from _not_music(one, inner)
+        if facts := _imported(one, year):
+            yield _block(_facts(facts))
+        return
     calendar = "Year by year" if year is None else "Month by month"
     yield _block(_totals(one))
-    yield _block(_facts(_story(one, year)))
+    yield _block(_facts(_story(one) | _as_spotify_counts(one, year)))
     if width < SIDE_BY_SIDE:
         yield _block(_most_played(one, inner, 16))
         yield _block(_top_list("Top artists", one.top_artists, inner, 16))
@@ -136,6 +143,9 @@ def _user_report(one: UserReport, year: int | None, width: int) -> Iterator[Rend
                 _beside(4, _clock(one.hours, hour_width), _week(one.weekdays, 22)),
             )
         )
+    yield from _not_music(one, inner)
+    if one.streamed and year is None:
+        yield _block(_streamed_years(one.streamed, inner))
     if facts := _imported(one, year):
         yield _block(_facts(facts))
 
@@ -197,7 +207,7 @@ def _facts(facts: Mapping[str, str | Text]) -> RenderableType:
     return table
 
 
-def _story(one: UserReport, year: int | None) -> dict[str, str | Text]:
+def _story(one: UserReport) -> dict[str, str | Text]:
     facts: dict[str, str | Text] = {}
     if one.first_play:
         song = f"{_day(one.first_play.played_at.date())}, “{_plain(one.first_play.name)}”"
@@ -243,6 +253,56 @@ def _recordings(recordings: Sequence[Recording], digits: int, bar_width: int) ->
     if (more := len(recordings) - RECORDINGS_SHOWN) > 0:
         lines.append(Text(f"    {'':{digits}} {'':{bar_width}}  · and {more} more", _NOTE))
     return lines
+
+
+def _not_music(one: UserReport, width: int) -> Iterator[RenderableType]:
+    """Podcasts and audiobooks, by time; and what else was played that is not music."""
+    found = one.not_music
+    facts: dict[str, str | Text] = {}
+    if found.plays(*SPOKEN)[0]:
+        yield _block(_shows(found.shows, width))
+        facts["in all"] = _spoken(one)
+    if videos := found.plays("VIDEO")[0]:
+        facts["videos"] = f"{videos:,} without a track, {_hours(found.plays('VIDEO')[1])}"
+    if unidentified := found.plays("UNIDENTIFIED")[0]:
+        plays = "1 play" if unidentified == 1 else f"{unidentified:,} plays"
+        facts["unidentified"] = f"{plays}, {_hours(found.plays('UNIDENTIFIED')[1])}: Spotify does not say of what"
+    if facts:
+        yield _block(_facts(facts))
+
+
+def _shows(shows: Sequence[Show], width: int) -> RenderableType:
+    most = max((show.total_ms for show in shows), default=0)
+    hours = [_hours(show.total_ms) for show in shows]
+    digits = max(map(len, hours), default=0)
+    lines = []
+    for rank, (show, heard) in enumerate(zip(shows, hours, strict=True), 1):
+        filled = bar(show.total_ms, most, 16)
+        line = Text.assemble((f"{rank:>2}  ", _NOTE), f"{heard:>{digits}} ")
+        line.append(filled, _shade(show.total_ms, most)).append(" " * (16 - len(filled) + 2))
+        line.append(_plain(show.name), _TITLE if rank == 1 else "")
+        kind = "audiobook, " if show.kind == "CHAPTER" else ""
+        plays = "1 play" if show.play_count == 1 else f"{show.play_count:,} plays"
+        line.append(f"  {kind}{plays}", _NOTE)
+        lines.append(line)
+    return _lines("Podcasts and audiobooks", lines, width)
+
+
+def _spoken(one: UserReport) -> str:
+    """The time with podcasts and audiobooks, and its share of all listening, by year."""
+    spoken = one.not_music.spoken_ms()
+    music = {period.label: period.total_ms for period in one.periods}
+    plays, total_ms = one.not_music.plays(*SPOKEN)
+    share = total_ms / (total_ms + one.total_ms)
+    text = f"{'1 play' if plays == 1 else f'{plays:,} plays'}, {_hours(total_ms)}, {share:.0%} of all listening"
+    if len(spoken) < 2:
+        return text
+    years = (f"{year} {ms / (ms + music.get(str(year), 0)):.0%}" for year, ms in spoken.items())
+    return f"{text} ({', '.join(years)})"
+
+
+def _hours(ms: int) -> str:
+    return f"{ms / 3_600_000:,.0f} h" if ms >= 3_600_000 else f"{ms / 60_000:,.0f} min"
 
 
 def _calendar(title: str, periods: Sequence[Period], width: int) -> RenderableType:
@@ -294,6 +354,33 @@ def _sparkline(values: Sequence[int], most: int | None = None) -> Text:
     for value in values:
         text.append(spark([value], most), _shade(value, most) if value else _NOTE)
     return text
+
+
+def _as_spotify_counts(one: UserReport, year: int | None) -> dict[str, str | Text]:
+    """The one line of a year."""
+    if year is None or not one.streamed:
+        return {}
+    [streamed] = one.streamed
+    return {"as Spotify counts": f"{counted(streamed.play_count, 'stream')}, {counted(_minutes(streamed), 'minute')}"}
+
+
+def _streamed_years(years: Sequence[Streamed], width: int) -> RenderableType:
+    """Each year with its streams and minutes, in as many columns as there is room for."""
+    numbers = ([one.play_count for one in years], [_minutes(one) for one in years])
+    digits = [len(f"{max(some):,}") for some in numbers]
+    texts = []
+    for one in years:
+        text = Text.assemble((f"{one.year}  ", _NOTE), f"{one.play_count:>{digits[0]},}", (" streams  ", _NOTE))
+        texts.append(text.append(f"{_minutes(one):>{digits[1]},}").append(" min", _NOTE))
+    gap = 6
+    abreast = max(1, (width + gap) // (texts[0].cell_len + gap))
+    high = -(-len(texts) // abreast)
+    lines = [Text(" " * gap).join(texts[row::high]) for row in range(high)]
+    return _lines("As Spotify counts", lines, width)
+
+
+def _minutes(streamed: Streamed) -> int:
+    return streamed.total_ms // 60_000
 
 
 def _imported(one: UserReport, year: int | None) -> dict[str, str | Text]:

@@ -44,6 +44,6 @@ def tables() -> Mapping[str, Table]:
 
 
 def tables_in(conn: Connection) -> tuple[Table, ...]:
-    """Every table and view of a database, by name, as its catalog has them. Not partitions, nor yoyo's own tables."""
+    """Every table and view of a database, by name, as its catalog has them; no partitions and none of yoyo's tables."""
     rows = conn.execute(statement("schema/tables")).fetchall()
     return msgspec.convert([table for (table,) in rows], type=tuple[Table, ...])

@@ -39,3 +39,27 @@ def test_an_argument_that_is_not_a_month_is_named(myi: Myi) -> None:
     result = myi("unarchive", "March")
     assert result.exit_code == 2
     assert "'March' is not a month" in result.stderr
+
+
+def test_deriving_again_says_what_it_will_do_asks_and_reaches_archived_months(
+    myi: Myi, conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "there are no plays yet" in myi("rederive").stderr
+    (tmp_path / "history.json").write_text(export(40))
+    assert myi("import", "history.json", "--user", "anna").exit_code == 0
+    assert myi("archive", "--keep-months", "12").exit_code == 0
+    monkeypatch.setenv("MYI_MIN_PLAY_MS", "30000")
+    asked = myi("rederive", stdin="n\n")
+    assert asked.exit_code == 1
+    for line in (
+        "a play counts from 30,000 ms on (MYI_MIN_PLAY_MS)",
+        "2 user-months of 1 user will be derived again",
+        "the plays of 2 user-months are in the archive and will be restored first",
+        "nothing was changed",
+    ):
+        assert line in asked.stderr
+    done = myi("rederive", "--user", "ANNA", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["anna", "36", "27", "0", "0"]
+    assert conn.execute("SELECT total_play_count FROM users").fetchone() == (27,)
+    assert myi("verify").stdout == "no difference in 2 user-months of 1 user\n"

@@ -52,3 +52,19 @@ def test_jobs_show_how_far_each_import_is_and_why_it_failed(myi: Myi, conn: psyc
     assert "two.zip: is truncated" in shown
     assert "malformed" not in shown
     assert "one.zip" not in myi("jobs", "--limit", "1").stdout
+
+
+def test_the_notes_of_a_job_are_shown_on_demand(myi: Myi, conn: psycopg.Connection) -> None:
+    add_anna(conn)
+    conn.execute(JOB, ["one.zip", "1" * 64, "COMPLETED", None, "now"])
+    conn.execute(JOB, ["two.zip", "2" * 64, "COMPLETED", None, "now"])
+    conn.execute("UPDATE import_jobs SET notes = '{a [b] of one,and two}' WHERE id = 1")
+    result = myi("jobs")
+    assert result.stderr == "`myi jobs --notes 1` shows the notes of job 1\n"
+    assert result.stdout.split("\n")[2].split()[:2] == ["1", "one.zip"]
+    assert "of one" not in result.stdout
+    assert myi("jobs", "--notes", "1").stdout.splitlines()[-2:] == ["note: a [b] of one", "note: and two"]
+    shown = myi("jobs", "--notes", "2").stdout.splitlines()
+    assert shown[-1] == "Nothing was left out, and nothing looks odd."
+    result = myi("jobs", "--notes", "3")
+    assert (result.exit_code, result.stderr) == (1, "myi: there is no import job 3; `myi jobs` lists them\n")

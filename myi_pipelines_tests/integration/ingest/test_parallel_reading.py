@@ -1,5 +1,6 @@
 """Two processes read what one reads, and errors of either are reported."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from struct import unpack_from
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import pytest
 
@@ -91,12 +93,12 @@ def test_two_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     by_one = batches_of(path)
     assert unpacked(by_two) == unpacked(by_one)
-    assert sum(unpacked(by_one).values()) == 9 * 40 + 2
+    assert sum(unpacked(by_one).values()) == 9 * 41 + 2
     for field in ("rows", "plays", "cleaned"):
         assert sum(getattr(batch, field) for batch in by_two) == sum(getattr(batch, field) for batch in by_one)
     for batches in (by_one, by_two):
         assert sum((Counter(batch.rejected) for batch in batches), Counter()) == Counter(
-            podcast=9, bad_timestamp=9, too_short=9 * 5 + 1
+            bad_timestamp=9, too_short=9 * 5 + 1
         )
         assert set[date]().union(*(batch.months for batch in batches)) >= {date(2020, 1, 1), date(2020, 9, 1)}
         read = [batch.bytes_read for batch in batches]
@@ -106,6 +108,22 @@ def test_two_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.M
         assert sum("no listening history" in note for note in notes) == 1
 
 
+@pytest.mark.parametrize("method", [ZIP_STORED, ZIP_DEFLATED])
+def test_two_processes_read_the_zips_in_the_zip(tmp_path: Path, method: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {f"{number}.zip": as_zip({f"endsong_{number}.json": member(number)}) for number in range(6)}
+    content["h.json.gz"] = gzip.compress(member(7))
+    path = tmp_path / "history.zip"
+    path.write_bytes(as_zip(content, method))
+    batches = batches_of(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "cpu_count", lambda: 1)
+        assert unpacked(batches) == unpacked(batches_of(path))
+    assert sum(batch.rows for batch in batches) == 7 * 42
+    assert batches[-1].bytes_read == sum(len(member(number)) for number in (0, 1, 2, 3, 4, 5, 7))
+    notes = [note for batch in batches for note in batch.notes if note.startswith("history.zip: ")]
+    assert notes == ["history.zip: also read the ZIPs in it: 0.zip, 1.zip, 2.zip, 3.zip, 4.zip and 1 more"]
+
+
 def test_the_second_process_takes_a_part(tmp_path: Path) -> None:
     with open_upload(write(tmp_path, members())) as upload:
         reader = read_packed(upload, Limits(), MIN_PLAY_MS)
@@ -113,7 +131,7 @@ def test_the_second_process_takes_a_part(tmp_path: Path) -> None:
         upload.batches = lambda **chosen: iter(())  # type: ignore[method-assign]
         there = list(reader)
         upload.batches = original  # type: ignore[method-assign]
-    assert sum(batch.plays for batch in there) == 9 * 40 + 2
+    assert sum(batch.plays for batch in there) == 9 * 41 + 2
     assert all(number >= 1 << 30 for batch in there for number, _ in numbered(batch.tracks))
 
 
@@ -182,6 +200,6 @@ def test_small_files_are_read_by_one_process(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "executable", "/bin/false")
     path = tmp_path / "one.json"
     path.write_bytes(member(1))
-    assert sum(batch.plays for batch in batches_of(path)) == 40
+    assert sum(batch.plays for batch in batches_of(path)) == 41
     monkeypatch.setattr(parallel_reading, "TWO_PROCESSES_FROM_BYTES", 1 << 40)
-    assert sum(batch.plays for batch in batches_of(write(tmp_path, members()))) == 9 * 40 + 2
+    assert sum(batch.plays for batch in batches_of(write(tmp_path, members()))) == 9 * 41 + 2

@@ -112,7 +112,7 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
     assert len(plays) == len(events)
     named = [play for play in plays if play["track"]]  # Of a track that was only polled, no name is known yet.
     assert len(named) > 0.9 * len(plays)
-    assert all(play["track"].endswith(" anna") and play["artists"] for play in named)
+    assert all("anna" in play["track"] and play["artists"] for play in named)
     tracks = {int(track["track_id"]) for track in read("catalog/tracks")}
     assert {int(event["track_id"]) for event in events} <= tracks
     credited = {int(credit["artist_id"]) for credit in read("catalog/track_artists")}
@@ -165,7 +165,7 @@ def test_tables_with_rows_of_users_are_found_in_the_database(warehouse: Warehous
     tables = {str(table) for table in personal_data.personal_tables(conn)}
     with_user_ids = conn.execute(
         "SELECT table_name FROM information_schema.columns JOIN pg_class ON relname = table_name"
-        " WHERE column_name = 'user_id' AND table_schema = 'public' AND NOT relispartition"
+        " WHERE column_name = 'user_id' AND table_schema = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
     )
     assert {name for (name,) in with_user_ids} < tables
     assert {"users", "of_tomorrow", "of_others", "shadow.unfinished"} <= tables

@@ -12,7 +12,7 @@ from myi_pipelines.definitions import build_defs, defs
 from myi_pipelines.settings import PROJECT
 
 UNPARTITIONED = {
-    *("tracks", "artists", "albums", "track_artists"),
+    *("tracks", "songs", "artists", "albums", "track_artists"),
     *("spotify_objects", "spotify_top_tracks", "spotify_top_artists", "archived_months", "listening_events_partitions"),
 }
 
@@ -70,11 +70,13 @@ def test_the_lineage_is_the_designs() -> None:
 
     assert parents("listening_events") == {"imported_plays", "polled_plays", "tracks"}
     assert parents("user_track_stats") == {"user_track_months"}
+    assert parents("user_song_stats") == {"user_track_stats", "songs", "tracks"}
     assert parents("user_artist_stats") == {"user_track_stats", "track_artists"}
     assert parents("user_album_stats") == {"user_track_stats", "tracks"}
-    assert parents("user_year_top_tracks") == {"user_track_months", "listening_events"}
+    assert parents("user_year_top_tracks") == {"user_track_months", "listening_events", "songs"}
     assert parents("user_time_bucket_stats") == parents("user_hour_stats") == {"listening_events"}
     assert parents("user_weekday_hour_stats") == parents("user_month_contexts") == {"listening_events"}
+    assert parents("user_context_stats") == {"user_month_contexts"}
     assert parents("imported_plays") == parents("polled_plays") == set()
 
 

@@ -1,6 +1,7 @@
 """The import job, end to end on the real definitions: files in, tables and what Dagster tells of them out."""
 
 import gzip
+import json
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.rebuild import derive_user_months
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import UserMonth
+from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.support.dagster_harness import (
     IMPORT_SELECTION,
     Harness,
@@ -94,7 +96,7 @@ def test_a_bad_file_does_not_sink_the_good_ones(harness: Harness, instance: Dags
         ("4 a list.json", "FAILED"),
     ]
     anna = harness.uploads / "anna"
-    assert sorted(path.name for path in (anna / "imported").iterdir()) == ["2 good.json"]
+    assert sorted(path.name for path in (anna / "imported").iterdir()) == ["2 good.json", "2 good.json.notes.txt"]
     errors = {path.name: path.read_text() for path in (anna / "failed").glob("*.error.txt")}
     assert sorted(errors) == [f"{files[number].name}.error.txt" for number in (0, 2, 3)]
     assert [path for path in anna.iterdir() if path.is_file()] == []
@@ -105,6 +107,77 @@ def test_a_bad_file_does_not_sink_the_good_ones(harness: Harness, instance: Dags
         assert text.count("\n") == 1
         assert text.startswith(name.removesuffix(".error.txt"))
         assert text.strip() in description
+
+
+IN_UTC = (
+    "days and hours of anna are counted in UTC; `myi settings anna --timezone Europe/Berlin`, for example, changes that"
+)
+
+
+def test_the_first_import_without_a_time_zone_says_that_it_counts_in_utc(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    for name in ("1.json", "2.json"):
+        harness.run_import(instance, "anna", [harness.drop("anna", name, export(10, salt=name))])
+    ensure_user(conn, "ben", "Asia/Kathmandu")
+    harness.run_import(instance, "ben", [harness.drop("ben", "1.json", export(10))])
+    assert conn.execute("SELECT notes FROM import_jobs ORDER BY id").fetchall() == [([IN_UTC],), ([],), ([],)]
+    assert (harness.uploads / "anna/imported/1.json.notes.txt").read_text() == f"{IN_UTC}\n"
+    assert [name for name in below(harness.uploads) if "notes" in name] == ["anna/imported/1.json.notes.txt"]
+
+
+def of_account(name: str, first: datetime, salt: str = "") -> str:
+    rows = json.loads(export(30, first=first, salt=salt))
+    return json.dumps([row | {"username": name} for row in rows])
+
+
+def test_files_of_two_accounts_are_noted_and_nothing_tells_which(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    later = datetime.fromisoformat("2019-01-01T00:00:00+00:00")
+    files = [
+        harness.drop("anna", "1.json", of_account("made_up_anna", later)),
+        harness.drop("anna", "2.json", export(20)),
+        harness.drop("anna", "3.json", of_account("made_up_anna", later.replace(year=2020))),
+    ]
+    assert harness.run_import(instance, "anna", files).success
+    files = [
+        harness.drop("anna", "1.json", of_account("made_up_anna", later)),
+        harness.drop("anna", "4.json", of_account("made_up_ben", later.replace(year=2021))),
+        harness.drop("anna", "5.json", of_account("made_up_ben", later.replace(year=2022))),
+    ]
+    result = harness.run_import(instance, "anna", files)
+    assert checks(result)["uploads_readable"][0]
+    line = (
+        "4.json: these files tell of two accounts (it names another one than the files before it); a user should have "
+        "the plays of one listener: `myi undo-import JOB` takes an import back, then import each one's files under a "
+        "name of their own"
+    )
+    notes: dict[str, list[str]] = dict(conn.execute("SELECT file_name, notes FROM import_jobs").fetchall())
+    assert notes == {"1.json": [IN_UTC], "2.json": [], "3.json": [], "4.json": [line], "5.json": []}
+    assert (harness.uploads / "anna/imported/4.json.notes.txt").read_text() == f"{line}\n"
+    dump = repr(
+        [conn.execute(f"SELECT t::text FROM {table} AS t".encode()).fetchall() for table in ("users", "import_jobs")]
+    )
+    assert "made_up" not in dump + repr(result.all_events)
+
+
+def test_notes_of_a_file_are_kept_with_its_job_and_lie_beside_it(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    rows = [*json.loads(export(10)), {"ts": "soon", "ms_played": 1, "spotify_track_uri": None}]
+    packed = as_zip({"a.json": json.dumps(rows).encode(), "in.zip": as_zip({"b.json": export(10).encode()})})
+    ensure_user(conn, "anna", "Europe/Berlin")
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "h.zip", packed)])
+    [(notes,)] = conn.execute("SELECT notes FROM import_jobs").fetchall()
+    assert notes == [
+        "h.zip: also read the ZIP in it: in.zip",
+        'a.json: row 11: ts is "soon" (expected a time such as 2023-01-30T19:46:52Z)',
+    ]
+    text = (harness.uploads / "anna/imported/h.zip.notes.txt").read_text()
+    assert text.splitlines() == notes
+    [summary] = [one for one in metadata(result, "imported_plays").values() if "files_landed" in one]
+    assert "also read the ZIP in it" in summary["notes"]
 
 
 def below(folder: Path) -> list[str]:
@@ -126,10 +199,10 @@ def test_files_without_history_in_a_dropped_folder_are_passed_over_in_one_line(
         "my_data: passed over 183 files that hold no listening history: Playlist1.json, ReadMe.pdf, UserAddress.json, "
         "Technical Log/log_000.json, Technical Log/log_001.json and 178 more"
     )
-    assert conn.execute("SELECT notes FROM import_jobs").fetchall() == [([line],)]
+    assert conn.execute("SELECT notes FROM import_jobs").fetchall() == [([IN_UTC, line],)]
     anna = harness.uploads / "anna"
     assert [path.name for path in anna.iterdir()] == ["imported"]
-    assert len(below(anna / "imported/my_data")) == 184
+    assert len([name for name in below(anna / "imported/my_data") if not name.endswith(".notes.txt")]) == 184
     assert (anna / "imported/my_data.notes.txt").read_text() == f"{line}\n"
     [summary] = [one for one in metadata(result, "imported_plays").values() if "files_landed" in one]
     assert (summary["files_landed"], summary["files_passed_over"]) == (1, 183)
@@ -179,6 +252,7 @@ def test_a_broken_history_in_a_dropped_folder_fails_and_the_rest_is_imported(
         "imported/my_data.notes.txt",
         "imported/my_data/Userdata.json",
         "imported/my_data/endsong_0.json",
+        "imported/my_data/endsong_0.json.notes.txt",
     ]
     assert count(conn, "SELECT count(*) FROM imported_plays") == 10
 
@@ -205,7 +279,7 @@ def test_whatever_is_dropped_gets_an_answer(harness: Harness, instance: DagsterI
     result = harness.run_import(instance, "anna", files + good)
     assert result.success, why(result)
     anna = harness.uploads / "anna"
-    assert below(anna / "imported") == ["h.json.gz", "h.txt"]
+    assert below(anna / "imported") == ["h.json.gz", "h.json.gz.notes.txt", "h.txt"]
     for name, (content, reason) in kinds.items():
         text = (anna / "failed" / f"{name}.error.txt").read_text()
         assert text.startswith(f"{name}: {reason}"), text

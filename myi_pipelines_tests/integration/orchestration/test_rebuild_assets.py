@@ -14,6 +14,7 @@ STATISTICS = (
     "user_track_months",
     "user_hour_months",
     "user_track_stats",
+    "user_song_sums",
     "user_artist_stats",
     "user_album_stats",
     "user_month_edges",
@@ -22,6 +23,7 @@ STATISTICS = (
     "user_weekday_hour_stats",
     "user_hour_stats",
     "user_month_contexts",
+    "user_context_stats",
 )
 
 

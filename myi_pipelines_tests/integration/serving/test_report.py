@@ -15,10 +15,21 @@ from typer.testing import CliRunner
 
 import myi_pipelines.cli.report_command  # noqa: F401 - registers the command
 from myi_pipelines.cli.app import app
-from myi_pipelines.serving.dashboards import Top
+from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report import Report, bars, load_report, render_report, report_data
 from myi_pipelines.serving.report.bars import bar, columns, spark
-from myi_pipelines.serving.report.report_data import Day, Imports, Streak, UserReport, months_of, streaks, years_of
+from myi_pipelines.serving.report.not_music import NotMusic, Show, YearOfKind
+from myi_pipelines.serving.report.report_data import (
+    Day,
+    Imports,
+    ListedSong,
+    Streak,
+    Streamed,
+    UserReport,
+    months_of,
+    streaks,
+    years_of,
+)
 from myi_pipelines.sources.exports import Context, Play, Track
 from myi_pipelines.warehouse.partitions import ensure_months
 from myi_pipelines.warehouse.users import UnknownUser, ensure_user
@@ -48,7 +59,8 @@ def a_listener(name: str = "ada", **changes: object) -> UserReport:
         "artists": 99,
         "days": tuple(days),
         "hours": tuple(range(24)),
-        "top_tracks": tuple(Top(f"Song {n}", f"Artist {n}", 100 - n, 1) for n in range(10)),
+        "top_songs": tuple(ListedSong(f"Song {n}", f"Artist {n}", 100 - n) for n in range(10)),
+        "top_tracks": (),
         "top_artists": tuple(Top(f"Artist {n}", None, 100 - n, 1) for n in range(10)),
         "periods": years_of(days),
         "first_play": None,
@@ -68,9 +80,11 @@ def insert_stats(conn: Connection, name: str = "ada", timezone: str = "Europe/Bu
     conn.execute("UPDATE users SET total_play_count = 9, total_listening_ms = 5400000 WHERE id = %s", [user_id])
     track_ids = []
     for title, artist, plays in (("Köd", "Ködös Erdő", 6), ("Reel", "Eider & Wren", 3)):
+        [(song_id,)] = conn.execute("INSERT INTO songs (name, artist) VALUES (%s, %s) RETURNING id", [title, artist])
         [(track_id,)] = conn.execute(
-            "INSERT INTO tracks (name, name_key, artist_key) VALUES (%s, name_key(%s), name_key(%s)) RETURNING id",
-            [title, title, artist],
+            "INSERT INTO tracks (name, name_key, artist_key, song_id) VALUES (%s, name_key(%s), name_key(%s), %s)"
+            " RETURNING id",
+            [title, title, artist, song_id],
         )
         [(artist_id,)] = conn.execute("INSERT INTO artists (name) VALUES (%s) RETURNING id", [artist])
         conn.execute("INSERT INTO track_artists (track_id, artist_id) VALUES (%s, %s)", [track_id, artist_id])
@@ -109,10 +123,13 @@ def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
         )
     [one] = load_report(conn, "ada").users
     assert (one.play_count, one.total_ms, one.tracks, one.artists) == (9, 5_400_000, 2, 2)
-    assert [(top.name, top.artist, top.play_count) for top in one.top_tracks] == [
-        ("Köd", "Ködös Erdő", 6),
-        ("Reel", "Eider & Wren", 3),
-    ]
+    [by_recording] = load_report(conn, "ada", by_recording=True).users
+    for tops in (one.top_songs, by_recording.top_tracks):
+        assert [(top.name, top.artist, top.play_count) for top in tops] == [
+            ("Köd", "Ködös Erdő", 6),
+            ("Reel", "Eider & Wren", 3),
+        ]
+    assert (one.top_tracks, by_recording.top_songs) == ((), ())
     assert [(top.name, top.artist, top.play_count) for top in one.top_artists] == [
         ("Ködös Erdő", None, 6),
         ("Eider & Wren", None, 3),
@@ -161,7 +178,7 @@ def test_a_year_is_the_listeners_own_year(warehouse: Warehouse, timezone: str) -
         assert one.total_ms == 61_000 * len(mine)
         assert (one.tracks, one.artists) == (3, 3)
         heard = Counter(play.track.name for play in mine)
-        assert {top.name: top.play_count for top in one.top_tracks} == heard
+        assert {top.name: top.play_count for top in one.top_songs} == heard
         assert {top.name: top.play_count for top in one.top_artists} == {f"by {name}": n for name, n in heard.items()}
         assert Counter(local[play.played_at].hour for play in mine) == Counter(dict(enumerate(one.hours)))
         assert one.first_play is not None
@@ -210,6 +227,26 @@ def test_a_report_fits_the_terminal_and_shows_everything(width: int, year: int |
     assert "malformed" not in text
 
 
+@pytest.mark.parametrize(("width", "abreast"), [(60, 1), (80, 2), (120, 3)])
+def test_years_as_spotify_counts_stand_side_by_side_where_there_is_room(width: int, abreast: int) -> None:
+    years = tuple(Streamed(year, year * 7, year * 60_000_000) for year in range(2012, 2025))
+    lines = shown(Report((a_listener(streamed=years),)), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    first = lines.index("  As Spotify counts") + 1
+    block = lines[first : lines.index("", first)]
+    assert len(block) == -(-len(years) // abreast)
+    assert block[0].split()[:5] == ["2012", "14,084", "streams", "2,012,000", "min"]
+    assert sum(line.count(" min") for line in block) == len(years)
+
+
+def test_a_year_as_spotify_counts_is_one_line() -> None:
+    one = a_listener(streamed=(Streamed(2023, 1_234, 3_599_999),))
+    assert "  as Spotify counts  1,234 streams, 59 minutes\n" in shown(Report((one,), 2023))
+    assert "Spotify counts" not in shown(Report((a_listener(),), 2023))
+    only_podcasts = a_listener(play_count=0, streamed=(Streamed(2023, 1, 60_000),))
+    assert "as Spotify counts  1 stream, 1 minute\n" in shown(Report((only_podcasts,), 2023))
+
+
 def test_without_colours_there_is_no_escape_sequence_and_with_them_the_same_text() -> None:
     report = Report((a_listener(),))
     plain, coloured = shown(report), shown(report, colours=True)
@@ -232,7 +269,8 @@ def test_without_colours_there_is_no_escape_sequence_and_with_them_the_same_text
 )
 @pytest.mark.parametrize("width", [80, 120])
 def test_long_and_wide_names_are_cut_where_the_line_ends(name: str, width: int) -> None:
-    one = a_listener(top_tracks=(Top(name, name, 3, 1), Top("after", "it", 2, 1)), top_artists=(Top(name, None, 3, 1),))
+    songs = (ListedSong(name, name, 3), ListedSong("after", "it", 2))
+    one = a_listener(top_songs=songs, top_artists=(Top(name, None, 3, 1),))
     lines = shown(Report((one,)), width).splitlines()
     assert max(map(cell_len, lines)) <= width
     assert sum("…" in line for line in lines) == (1 if width == 120 else 2)
@@ -240,15 +278,28 @@ def test_long_and_wide_names_are_cut_where_the_line_ends(name: str, width: int) 
 
 
 def test_names_cannot_play_tricks_on_the_terminal() -> None:
-    text = shown(Report((a_listener(top_tracks=(Top("a\x1b[2Jb\nc\u202ed", "e\rf", 1, 1),)),)))
+    text = shown(Report((a_listener(top_songs=(ListedSong("a\x1b[2Jb\nc\u202ed", "e\rf", 1),)),)))
     assert not any(sign in text for sign in ("\x1b", "\r", "\u202e"))
     assert "a\ufffd[2Jb\ufffdc\ufffdd  e\ufffdf" in text
 
 
 def test_markup_in_names_is_text() -> None:
     assert "[bold]x[/bold] :smile:" in shown(
-        Report((a_listener(top_tracks=(Top("[bold]x[/bold] :smile:", None, 1, 1),)),))
+        Report((a_listener(top_songs=(ListedSong("[bold]x[/bold] :smile:", None, 1),)),))
     )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_recordings_of_a_song_are_listed_below_it(width: int) -> None:
+    recordings = tuple(Recording(n, f"Song {'x' * n}", "a", f"Album {n}" if n else None, 9 - n, 1) for n in range(6))
+    text = shown(Report((a_listener(top_songs=(ListedSong("Song", "Artist", 39, recordings),)),)), width)
+    assert "Top songs" in text
+    below = text[text.index("39") :].splitlines()[1:6]
+    assert [line.split("Artist")[0].split("━")[0].split()[:3] for line in below[:4]] == [
+        ["9", "·", "Song"], ["8", "·", "Song"], ["7", "·", "Song"], ["6", "·", "Song"]
+    ]  # fmt: skip
+    assert "Album 1" in below[1]
+    assert "and 2 more" in below[4]
 
 
 def test_everyone_comes_first_and_then_each() -> None:
@@ -320,3 +371,53 @@ def test_an_unknown_user_is_one_line_with_the_known_names(
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == "myi: no user is named 'adda'; known users: ada, bela\n"
+
+
+# What is not music
+
+SPOKEN = NotMusic(
+    (Show("Zugluft", "EPISODE", 120, 90 * 3_600_000), Show("Der Fluss", "CHAPTER", 1, 40 * 60_000)),
+    (
+        YearOfKind(2023, "EPISODE", 20, 10 * 3_600_000),
+        YearOfKind(2024, "EPISODE", 100, 80 * 3_600_000),
+        YearOfKind(2024, "CHAPTER", 1, 40 * 60_000),
+        YearOfKind(2024, "UNIDENTIFIED", 412, 17 * 3_600_000),
+        YearOfKind(2024, "VIDEO", 3, 60_000),
+    ),
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_podcasts_and_audiobooks_have_a_section_of_their_own(width: int) -> None:
+    text = shown(Report((a_listener(not_music=SPOKEN),)), width)
+    assert max(map(len, text.splitlines())) <= width
+    for said in ("Podcasts and audiobooks", "90 h", "Zugluft  120 plays", "40 min", "audiobook, 1 play"):
+        assert said in text
+    facts = " ".join(text.split())
+    assert "121 plays, 91 h, 96% of all listening (2023 " in facts
+    assert "412 plays, 17 h: Spotify does not say of what" in facts
+    assert "3 without a track, 1 min" in facts
+
+
+def test_without_podcasts_there_is_no_such_section() -> None:
+    assert "Podcasts" not in shown(Report((a_listener(),)))
+
+
+def test_a_listener_of_podcasts_only_has_a_report(conn: Connection) -> None:
+    user_id = ensure_user(conn, "ada", "America/New_York")
+    conn.execute(
+        "INSERT INTO export_tracks (kind, track_name, artist_name, last_played_at)"
+        " VALUES ('EPISODE', 'One', 'Zugluft', now()), ('EPISODE', 'Two', 'zugluft', now())"
+    )
+    conn.execute(
+        "INSERT INTO episode_events (user_id, played_at, export_track_id, ms_played, kind)"
+        " SELECT %s, played_at, id, 1800000, kind FROM export_tracks, unnest(ARRAY["
+        " '2023-01-01T03:00Z', '2024-05-05T12:00Z']::timestamptz[]) AS played_at",
+        [user_id],
+    )
+    [one] = load_report(conn).users
+    assert [(show.name, show.play_count, show.total_ms) for show in one.not_music.shows] == [("zugluft", 4, 7_200_000)]
+    assert one.not_music.spoken_ms() == {2022: 3_600_000, 2024: 3_600_000}
+    [of_year] = load_report(conn, year=2024).users
+    assert of_year.not_music.plays("EPISODE") == (2, 3_600_000)
+    assert "Podcasts and audiobooks" in shown(Report((one,)))

@@ -36,7 +36,7 @@ def waiting(folder: Path, now: float | None = None) -> dict[str, list[str]]:
 
 
 def test_a_folder_that_does_not_exist_is_empty(tmp_path: Path) -> None:
-    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [], [])
+    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [], [], [])
 
 
 def test_files_of_any_kind_and_whole_folders_are_found_by_user(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_hidden_files_and_those_of_the_system_are_left_alone(tmp_path: Path) -> 
         "anna/d/.x", "anna/__MACOSX/a.json", "anna/~$list.xlsx", "anna/bad.zip.error.txt", ".stray/z.json", ".gitkeep",
     ):  # fmt: skip
         put(tmp_path, name)
-    assert scan(tmp_path, settle_seconds=0, now=time.time() + 1) == ({}, [], [], [])
+    assert scan(tmp_path, settle_seconds=0, now=time.time() + 1) == ({}, [], [], [], [])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,19 @@ def test_the_empty_file_that_firefox_keeps_for_a_download_is_left_alone(tmp_path
     assert waiting(tmp_path) == {}
     part.rename(tmp_path / "anna/a.zip")
     assert waiting(tmp_path) == {"anna": ["a.zip"]}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_folders_that_may_not_be_read_are_named(tmp_path: Path) -> None:
+    closed = [put(tmp_path, "anna/data/1.json").parent, put(tmp_path, "ben/2.json").parent]
+    for folder in closed:
+        folder.chmod(0)
+    try:
+        inbox = scan(tmp_path, settle_seconds=0, now=time.time() + 1)
+        assert (inbox.waiting, inbox.unreadable) == ({}, closed)
+    finally:
+        for folder in closed:
+            folder.chmod(0o700)
 
 
 def test_a_file_settles_when_nothing_changes_it_whatever_its_modification_time(tmp_path: Path) -> None:

@@ -63,3 +63,19 @@ def test_a_value_that_is_not_json_in_the_first_row_does_not_prevent_detection(tm
     path = tmp_path / "history.json"
     path.write_bytes(as_json([extended(something="RAW")] * 2).replace(b'"RAW"', raw))
     assert len(read(path).plays) == 2
+
+
+def test_accounts_are_told_apart_and_not_named(tmp_path: Path) -> None:
+    def accounts(*names: object) -> frozenset[bytes]:
+        path = tmp_path / "h.zip"
+        rows = [[extended(username=name) if name is not ... else extended()] for name in names]
+        path.write_bytes(as_zip({f"{number}.json": as_json(row) for number, row in enumerate(rows)}))
+        with open_upload(path) as upload:
+            return upload.accounts
+
+    anna = accounts("made_up_anna")
+    assert len(anna) == 1
+    assert accounts("made_up_anna", " made_up_anna ", ..., None, "", 7) == anna
+    assert len(accounts("made_up_anna", "made_up_ben") | anna) == 2
+    assert b"made_up_anna" not in b"".join(anna)
+    assert accounts(..., None) == frozenset()
