@@ -20,7 +20,8 @@ WITH changed AS MATERIALIZED (
     UNION
     SELECT date_trunc('month', p.played_at)::date, false -- plays that are not music, hidden or not
     FROM spans
-    JOIN imported_plays AS p ON p.user_id = %(user_id)s AND p.played_at >= spans.starts_at AND p.played_at < spans.ends_at
+    JOIN imported_plays AS p ON p.user_id = %(user_id)s
+                            AND p.played_at >= spans.starts_at AND p.played_at < spans.ends_at
     WHERE p.export_track_id IN (SELECT id FROM export_tracks WHERE kind <> 'TRACK')
     UNION
     SELECT archived.month, false
