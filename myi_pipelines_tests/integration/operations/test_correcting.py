@@ -75,8 +75,8 @@ def hide(warehouse: ArchivingWarehouse, user_id: int, kind: Kind, what: dict[str
     ("kind", "what"),
     [
         (Kind.HIDE_TRACK, {"spotify_id": renamed_id(f"{3:022}", "hidden")}),
-        (Kind.HIDE_ARTIST, {"artist": "artist 3 HIDDEN"}),
-        (Kind.HIDE_ALBUM, {"album": "ALBUM 3", "artist": "Artist 3 hidden"}),
+        (Kind.HIDE_ARTIST, {"artist": "HIDDEN artist 3"}),
+        (Kind.HIDE_ALBUM, {"album": "ALBUM 3", "artist": "hidden Artist 3"}),
         (Kind.HIDE_PERIOD, {"from": "2011-07-15T00:00:00+00:00", "until": "2011-09-01T12:00:00+00:00"}),
     ],
 )
@@ -203,7 +203,7 @@ def test_new_credits_and_albums_are_hidden_when_metadata_tells_of_them(warehouse
 def test_archived_plays_are_hidden_and_shown_again(warehouse: ArchivingWarehouse) -> None:
     user_id = killable_import.prepare(warehouse, "hidden")
     killable_import.import_upload(warehouse, "hidden")
-    before, what = warehouse.tables(user_id), {"artist": "Artist 3 hidden"}
+    before, what = warehouse.tables(user_id), {"artist": "hidden Artist 3"}
     assert any(one.rows for one in warehouse.archive())
     outcome = hide(warehouse, user_id, Kind.HIDE_ARTIST, what)
     warehouse.archive()
@@ -218,7 +218,7 @@ def test_archived_plays_are_hidden_and_shown_again(warehouse: ArchivingWarehouse
 
 def test_hidden_plays_that_differ_are_found_and_repaired(warehouse: ArchivingWarehouse) -> None:
     user_id = killable_import.prepare(warehouse, "hidden")
-    hide(warehouse, user_id, Kind.HIDE_ARTIST, {"artist": "Artist 3 hidden"})
+    hide(warehouse, user_id, Kind.HIDE_ARTIST, {"artist": "hidden Artist 3"})
     right = warehouse.everything("hidden_track_months")
     warehouse.conn.execute("UPDATE hidden_track_months SET play_count = play_count + 1 WHERE month = '2011-08-01'")
     warehouse.conn.execute("DELETE FROM hidden_track_months WHERE month = '2011-09-01'")
