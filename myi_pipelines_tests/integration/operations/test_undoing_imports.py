@@ -43,7 +43,7 @@ def days(warehouse: ArchivingWarehouse, user_id: int) -> list[int]:
 
 def plays_of(tables: Tables) -> Tables:
     """Without what names change: that an undone import named the track of a polled play is not undone."""
-    return tables._replace(artist_stats={}, album_stats={})
+    return tables._replace(artist_stats={}, album_stats={}, song_stats={}, year_top_songs={})
 
 
 def land(warehouse: ArchivingWarehouse, user_id: int, chosen: range) -> int:
