@@ -1,5 +1,6 @@
--- pending_names: one row per export_tracks row of a track that landed, or was played again, since the last synchronization. The
--- entries are taken before the names are read, so a landing that is about to write an entry again is waited for.
+-- pending_names: one row per export_tracks row of a track that landed, or was played again, since the last
+-- synchronization. The entries are taken before the names are read, so a landing that is about to write an entry again
+-- is waited for.
 WITH next AS MATERIALIZED ( -- in the order in which landing writes them, so that the two never wait for each other
     SELECT first_id, last_id FROM pending_export_tracks ORDER BY first_id, last_id FOR UPDATE
 ), taken AS (

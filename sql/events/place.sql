@@ -1,6 +1,6 @@
 -- placed_events: one row per event in and around the user-month, of all sources.
 INSERT INTO placed_events (track_id, played_at, ms_played, source, is_estimated, context_id, stream_no, shown_no)
-WITH plays AS (
+WITH plays AS ( -- noqa: ST03
     SELECT %(user_id)s::bigint AS user_id, track_id, played_at, ms_played, 'IMPORT'::source AS source,
            false AS is_estimated, context_id, stream_no, NULL::integer AS shown_no, 0 AS exactness
     FROM streams

@@ -30,7 +30,7 @@ FROM (
                 FROM (
                     SELECT DISTINCT ON (told.user_id, told.track_id, told.played_at, told.ms_played)
                            told.user_id, told.track_id, told.played_at, told.ms_played, told.stopped_at,
-                           told.elapsed_s, told.context_id, told.elapsed_s IS NOT DISTINCT FROM -1 AS is_undated
+                           told.elapsed_s, told.context_id, coalesce(told.elapsed_s = -1, false) AS is_undated
                     FROM told
                     LEFT JOIN play_contexts AS context ON context.id = told.context_id
                     ORDER BY told.user_id, told.track_id, told.played_at, told.ms_played DESC,

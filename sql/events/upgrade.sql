@@ -1,5 +1,5 @@
--- One row per event of the user-month that an export, or another showing, places elsewhere now: the months that it leaves
--- and enters. The event keeps its id and created_at.
+-- One row per event of the user-month that an export, or another showing, places elsewhere now: the months that it
+-- leaves and enters. The event keeps its id and created_at.
 UPDATE listening_events AS event
 SET track_id = moved.new_track_id, played_at = moved.new_played_at, ms_played = moved.ms_played, source = moved.source,
     is_estimated = moved.is_estimated, is_skip = moved.ms_played < %(skip_below_ms)s, context_id = moved.context_id

@@ -10,7 +10,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
     context_id   integer
 );
 
--- One row per distinct row of the extended history that counts, in and around the user-month; episodes and chapters too.
+-- One row per distinct row of the extended history that counts, in and around the user-month; episodes and chapters
+-- too.
 CREATE TEMPORARY TABLE IF NOT EXISTS told_plays (
     row_no      integer NOT NULL,
     user_id     bigint NOT NULL,

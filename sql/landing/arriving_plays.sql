@@ -1,5 +1,5 @@
--- arriving_plays: one row per distinct play of the upload, with the ids of its names and context. Of rows that differ in
--- their start or context only, the one that tells more counts: see landing/tells_more.
+-- arriving_plays: one row per distinct play of the upload, with the ids of its names and context. Of rows that differ
+-- in their start or context only, the one that tells more counts: see landing/tells_more.
 CREATE TEMPORARY TABLE arriving_plays AS
 WITH numbered_tracks AS (
     SELECT t.track_no, known.id AS export_track_id
@@ -17,6 +17,7 @@ FROM staged_plays AS p
 JOIN numbered_tracks AS t USING (track_no)
 LEFT JOIN numbered_contexts AS c USING (context_no)
 ORDER BY p.played_at, t.export_track_id, p.ms_played, p.stopped_at,
-         p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST, c.fields_given DESC NULLS LAST, c.fingerprint;
+         p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST,
+         c.fields_given DESC NULLS LAST, c.fingerprint;
 
 CREATE INDEX ON arriving_plays (month);

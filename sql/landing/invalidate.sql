@@ -1,8 +1,8 @@
 -- One row per user-month whose events may change: the months that gained plays and, near the end of one, the
 -- neighbours. There, polled plays and account data may now match differently, and in the month that follows a play may
--- be the same stream. An invalidation that exists is written again, so that its xmin changes: a session that is deriving
--- the user-month sees that it must be derived once more. An offline play stopped at most 30 days after it was played, so
--- no play reaches further than two months.
+-- be the same stream. An invalidation that exists is written again, so that its xmin changes: a session that is
+-- deriving the user-month sees that it must be derived once more. An offline play stopped at most 30 days after it was
+-- played, so no play reaches further than two months.
 WITH near AS (
     SELECT DISTINCT near_month::date AS month
     FROM unnest(%(months)s::date[]) AS gained (month)

@@ -1,5 +1,6 @@
 -- One row per month that gained plays, or more knowledge of plays that it had: the number of each. Compares month by
--- month, so that each comparison stays small. The user's lock keeps other sessions from landing the same plays meanwhile.
+-- month, so that each comparison stays small. The user's lock keeps other sessions from landing the same plays
+-- meanwhile.
 WITH compared AS MATERIALIZED (
     SELECT arriving.month, fresh.played_at, fresh.stopped_at, fresh.export_track_id, fresh.ms_played, fresh.context_id,
            fresh.elapsed_s, fresh.is_known

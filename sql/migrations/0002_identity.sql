@@ -86,7 +86,7 @@ CREATE FUNCTION keep_stream(kept timestamptz[], ended_at timestamptz, started_at
                 THEN kept ELSE ARRAY[ended_at, started_at] END;
 COMMENT ON FUNCTION keep_stream IS
     'End and start of the stream that is kept: the one before, if a row overlaps more than half of it, else the row.';
-CREATE AGGREGATE last_kept_stream(ended_at timestamptz, started_at timestamptz, ms_played integer) (
+CREATE AGGREGATE last_kept_stream(ended_at timestamptz, started_at timestamptz, ms_played integer) ( -- noqa: PRS
     SFUNC = keep_stream, STYPE = timestamptz[], INITCOND = '{}', PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE last_kept_stream(timestamptz, timestamptz, integer) IS

@@ -1,8 +1,8 @@
 -- One row per user-month and stage that changes reach: their own months at the stage that they name and, for EVENTS,
--- the neighbouring months with polled plays or account data, as those can match differently, and the months that follow,
--- as a play there may be the same stream. The statement around
--- this one has the changes: a CTE with user_id, starts_at, ends_at and stage. An invalidation that exists is written
--- again, so that its xmin changes: a session that is deriving the user-month sees that it must be derived once more.
+-- the neighbouring months with polled plays or account data, as those can match differently, and the months that
+-- follow, as a play there may be the same stream. The statement around this one has the changes: a CTE with user_id,
+-- starts_at, ends_at and stage. An invalidation that exists is written again, so that its xmin changes: a session that
+-- is deriving the user-month sees that it must be derived once more.
 INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT user_id, month, stage
 FROM (SELECT change.user_id, reached.month, change.stage, bool_or(reached.is_own) AS is_own,
