@@ -11,6 +11,7 @@ from myi_pipelines.text import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from myi_pipelines.operations.correcting import Outcome
     from myi_pipelines.settings import Settings
     from myi_pipelines.warehouse.correction_targets import PlayTarget, Target
     from myi_pipelines.warehouse.corrections import Correction
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 PANEL = "Your history"
 AMBIGUOUS = 2
 
-What = Literal["track", "artist", "album", "play", "period"]
-WhatArgument = Annotated[What, typer.Argument(metavar="KIND", help="track, artist, album, play or period.")]
+What = Literal["track", "song", "artist", "album", "show", "play", "period"]
+WhatArgument = Annotated[What, typer.Argument(metavar="KIND", help="track, song, artist, album, show, play or period.")]
 NameArgument = Annotated[
     str | None, typer.Argument(metavar="NAME", help="Its name, or its address from Spotify's Share menu.")
 ]
@@ -46,7 +47,7 @@ def hide(
     first: From = None,
     last: Until = None,
 ) -> None:
-    """Leave plays out of events and statistics: of a track, an artist or an album, one play, or a stretch of time.
+    """Leave plays out of events and statistics: of a track, song, artist, album or show, one play, a stretch of time.
 
     Nothing is deleted: `myi unhide` shows them again. What lands later is hidden too. `myi corrections` lists what is
     hidden. Exit code 2: the name means several things, which are listed.
@@ -58,6 +59,8 @@ def hide(
       myi hide track spotify:track:4uLU6hMCjMI75M1A2tKUQC --user anna
 
       myi hide album "Sleep" --artist "Max Richter" --user anna
+
+      myi hide show "Bedtime Stories" --user anna
 
       myi hide play --at "2024-05-01 18:30" --user anna
 
@@ -76,6 +79,9 @@ def hide(
         if hidden is Kind.HIDE_PERIOD:
             span = correction_targets.span_between(conn, known.id, first, last)
             what, shown = span.what, "what was played then"
+        elif hidden is Kind.HIDE_SHOW:
+            show = correction_targets.find_show(conn, known.id, name or "")
+            what, shown = show.what, str(show)
         elif hidden is Kind.HIDE_PLAY:
             play = _the_only_play(conn, known.id, at or "", name)
             what, shown = play.what, str(play)
@@ -86,7 +92,8 @@ def hide(
     if not outcome.corrected.is_new:
         _say(f"{shown} is hidden already: correction {outcome.corrected.id}")
         return
-    _say(f"{shown} is hidden: {_plays(outcome.derived.removed)} less; `myi unhide {outcome.corrected.id}` shows it")
+    removed = outcome.derived.removed + outcome.derived.episodes
+    _say(f"{shown} is hidden: {_plays(removed)} less; `myi unhide {outcome.corrected.id}` shows it")
 
 
 @app.command("undo-import", rich_help_panel=PANEL)
@@ -114,6 +121,56 @@ def undo_import(
     _say(f"import {job} is undone: {_plays(change)} less; `myi unhide {outcome.corrected.id}` takes it back")
 
 
+@app.command("join-songs", rich_help_panel=PANEL)
+def join_songs(
+    tracks: Annotated[
+        list[str], typer.Argument(metavar="TRACK TRACK…", help="Two tracks or more: ids, addresses or names.")
+    ],
+    user: User,
+    artist: Artist = None,
+) -> None:
+    """Say that tracks are one song: lists rank them together, for all listeners. `myi unhide` takes it back.
+
+    Example:
+
+      myi join-songs 4uLU6hMCjMI75M1A2tKUQC 7GhIk7Il098yCjg4BQjzvb --user anna
+    """
+    from myi_pipelines.operations import correcting
+    from myi_pipelines.warehouse.users import known_user
+
+    if len(set(tracks)) < 2:
+        raise WrongArguments("one song needs two tracks or more")
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        known = known_user(conn, user)
+        targets = [_the_track(conn, known.id, track, artist) for track in tracks]
+        outcome = correcting.join_songs(_session(conn, settings), known.id, targets)
+    _say_songs(outcome, f"{' + '.join(map(str, targets))}: one song")
+
+
+@app.command("split-song", rich_help_panel=PANEL)
+def split_song(
+    track: Annotated[str, typer.Argument(metavar="TRACK", help="Its id, address or name.")],
+    user: User,
+    artist: Artist = None,
+) -> None:
+    """Say that a track is a song of its own, whatever its name and ISRC. `myi unhide` takes it back.
+
+    Example:
+
+      myi split-song 4uLU6hMCjMI75M1A2tKUQC --user anna
+    """
+    from myi_pipelines.operations import correcting
+    from myi_pipelines.warehouse.users import known_user
+
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        known = known_user(conn, user)
+        target = _the_track(conn, known.id, track, artist)
+        outcome = correcting.split_song(_session(conn, settings), known.id, target)
+    _say_songs(outcome, f"{target}: a song of its own")
+
+
 @app.command(rich_help_panel=PANEL)
 def unhide(
     numbers: Annotated[list[int], typer.Argument(metavar="NUMBER…", help="As `myi corrections` lists them.")],
@@ -131,7 +188,8 @@ def unhide(
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         outcomes = correcting.take_back(_session(conn, settings), numbers)
-    added = sum({outcome.corrected.user_id: outcome.derived.added for outcome in outcomes}.values())
+    derived = {outcome.corrected.user_id: outcome.derived for outcome in outcomes}.values()
+    added = sum(one.added + one.episodes for one in derived)
     _say(f"{counted(len(outcomes), 'correction')} taken back: {_plays(added)} more")
 
 
@@ -182,6 +240,19 @@ def _the_only_target(found: "list[Target]", kind: What) -> "Target":
     return found[0]
 
 
+def _the_track(conn: "Connection", user_id: int, track: str, artist: str | None) -> "Target":
+    from myi_pipelines.warehouse import correction_targets
+    from myi_pipelines.warehouse.corrections import Kind
+
+    found = correction_targets.find_targets(conn, user_id, Kind.HIDE_TRACK, track, artist)
+    return _the_only_target(found, "track")
+
+
+def _say_songs(outcome: "Outcome", said: str) -> None:
+    number = outcome.corrected.id
+    _say(f"{said}; `myi unhide {number}` takes it back" if outcome.corrected.is_new else f"{said} already: {number}")
+
+
 def _the_only_play(conn: "Connection", user_id: int, at: str, track: str | None) -> "PlayTarget":
     from myi_pipelines.warehouse import correction_targets
 
@@ -215,6 +286,8 @@ def _described(one: "Correction") -> str:
         ends = [f"{word} {local(one.what[word])}" for word in ("from", "until") if word in one.what]
         return f"period {' '.join(ends)}"
     names = one.names or one.what.get("spotify_id") or ""
+    if one.kind in ("JOIN_SONGS", "SPLIT_SONG"):
+        return f"{'one song' if one.kind == 'JOIN_SONGS' else 'a song of its own'}: {one.names}"
     if one.kind == "UNDO_IMPORT":
         return f"import {one.what['job_id']} undone: {one.names}"
     if one.kind == "HIDE_PLAY":

@@ -31,14 +31,18 @@ class UnknownCorrection(InputError, LookupError):
 
 
 class Kind(StrEnum):
-    """What a correction does. More kinds are in the database's type: these are about plays."""
+    """What a correction does: leave plays out, undo an import, or say which tracks are one song."""
 
     HIDE_TRACK = "HIDE_TRACK"
+    HIDE_SONG = "HIDE_SONG"
     HIDE_ARTIST = "HIDE_ARTIST"
     HIDE_ALBUM = "HIDE_ALBUM"
+    HIDE_SHOW = "HIDE_SHOW"
     HIDE_PLAY = "HIDE_PLAY"
     HIDE_PERIOD = "HIDE_PERIOD"
     UNDO_IMPORT = "UNDO_IMPORT"
+    JOIN_SONGS = "JOIN_SONGS"
+    SPLIT_SONG = "SPLIT_SONG"
 
 
 class Correction(NamedTuple):
@@ -71,9 +75,11 @@ class Corrected(NamedTuple):
 def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Corrected:
     """Make a correction, and invalidate the user-months that it reaches in the same transaction.
 
-    ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a play also
-    ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing; of an import
-    ``job_id``. Raises UserMonthsArchived when an import is undone and plays that it may have told are in the archive.
+    ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a show all of its
+    names, ``shows``; of a play also ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one
+    may be missing; of an import ``job_id``; of songs ``track`` or ``tracks``, each a ``spotify_id`` or a ``name`` and
+    an ``artist``. The catalog derives songs at its next synchronization. Raises UserMonthsArchived when an import is
+    undone and plays that it may have told are in the archive.
     """
     with conn.transaction():
         _lock(conn, [user_id])
