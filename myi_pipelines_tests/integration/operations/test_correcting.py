@@ -234,15 +234,15 @@ def test_a_show_is_hidden_under_all_of_its_names(warehouse: ArchivingWarehouse) 
     others = [
         play(track, NOON + timedelta(days=40 * number)) for number, track in enumerate((episode, renamed, another))
     ]
-    warehouse.land(user_id, [play(SONG, NOON), *others, play(episode._replace(artist="Else", spotify_id=None), NOON)])
+    elsewhere = play(Track(spotify_id("z"), "Episode", "Else", None, TrackKind.EPISODE), NOON + timedelta(hours=1))
+    warehouse.land(user_id, [play(SONG, NOON), *others, elsewhere])
     warehouse.settle([user_id])
 
     def shows() -> list[str]:
         rows = warehouse.conn.execute("SELECT show FROM user_show_stats ORDER BY show").fetchall()
         return [show for (show,) in rows]
 
-    assert shows() == ["Else", "Show", "The Show"] or shows() == ["Else", "The Show"]
-    before = shows()
+    assert shows() == ["Else", "The Show"]
     show = find_show(warehouse.conn, user_id, "the show")
     assert (show.shows, show.play_count) == (["Show", "The Show"], 3)
     outcome = hide(warehouse, user_id, Kind.HIDE_SHOW, show.what)
@@ -251,7 +251,7 @@ def test_a_show_is_hidden_under_all_of_its_names(warehouse: ArchivingWarehouse) 
     assert len(events(warehouse, user_id)) == 1
     assert verify.verify(warehouse.session()).differences == []
     correcting.take_back(warehouse.session(), [outcome.corrected.id])
-    assert shows() == before
+    assert shows() == ["Else", "The Show"]
     with pytest.raises(NoSuchTarget, match="no show or audiobook named 'Nothing'"):
         find_show(warehouse.conn, user_id, "Nothing")
 
