@@ -133,7 +133,7 @@ class _Data:
     """The export, the same rows packed differently, and the events that they become."""
 
     def __init__(self, folder: Path, events: int) -> None:
-        rows = round(events / 0.95)
+        rows = round(events / exports.EVENTS_PER_ROW)
         self.export, self.repacked = folder / "export.zip", folder / "repacked.zip"
         exports.write_export(self.export, rows=rows, seed=SEED)
         exports.write_export(self.repacked, rows=rows, seed=SEED, repack=True)

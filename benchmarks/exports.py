@@ -17,11 +17,16 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 MIN_PLAY_MS = 5_000
 MEMBER_BYTES = 12_000_000
+EVENTS_PER_ROW = 0.9
+"""About: the other rows are too short, not music, or tell a stream for a second time."""
 
 _FOLDER = "Spotify Extended Streaming History"
 _ROW_BYTES = 680  # about what a row takes, pretty-printed
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2025, 10, 31, 12, tzinfo=UTC)
+_TRUE_STARTS_FROM = int((_LAST - timedelta(days=2 * 365)).timestamp())  # in all rows, not in offline ones only
+_MILLISECONDS = range(*(int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2021, 2022)))
+_EPISODES, _CHAPTERS = 2_000, 60
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _WORDS = """
     amber anchor arcade ashes atlas autumn avenue balcony basement beacon blossom blue bones border bridge broken
@@ -52,6 +57,10 @@ _TRACK_KEYS = (
     "master_metadata_album_album_name",
     "spotify_track_uri",
 )
+_VARIOUS = "Various Artists"
+_MUSIC = 0.945
+"""The share of rows that play music. Of the others nine in ten are episodes."""
+_OTHERS = _EPISODES + _CHAPTERS + 100
 _STARTS = ("trackdone", "trackdone", "trackdone", "fwdbtn", "clickrow", "playbtn", "backbtn", "appload")
 _SKIPS = ("fwdbtn", "fwdbtn", "endplay", "backbtn", "clickrow")
 
@@ -66,7 +75,7 @@ class Event(NamedTuple):
 
 class Written(NamedTuple):
     rows: int
-    events: int  # rows that count: at least 5 s of a track
+    events: int  # rows that count: at least 5 s of a track, and not the same stream once more
     json_bytes: int
     members: int
 
@@ -81,12 +90,19 @@ class _Track(NamedTuple):
 
 
 class _Play(NamedTuple):
-    track: _Track | None  # None: a podcast
-    started: int
+    track: _Track | None  # None: not music
+    other: int  # then what it is: an episode, a chapter, or nothing that has a name
+    started: int  # 0: the row does not tell
     ts: int
     ms_played: int
-    offline: bool
+    offline: bool | None
     way: int  # index of the way of playing
+    is_again: bool = False  # the stream is exported for a second time
+    place: int = 0  # among the plays of the track at the instant: that of several lengths in one upload
+
+    @property
+    def is_event(self) -> bool:
+        return self.track is not None and self.ms_played >= MIN_PLAY_MS and not self.is_again
 
 
 def write_export(
@@ -108,20 +124,19 @@ def write_export(
         for first, last in runs:
             plays = islice(_plays(rows, seed, years, distinct_tracks), first, last)
             while chunk := list(islice(plays, size)):
-                events += sum(play.track is not None and play.ms_played >= MIN_PLAY_MS for play in chunk)
+                events += sum(play.is_event for play in chunk)
                 name = f"{_FOLDER}/Streaming_History_Audio_{_year(chunk[0])}-{_year(chunk[-1])}_{members}.json"
                 json_bytes += _write_member(out, name, writer.array(chunk[::-1] if repack else chunk))
                 members += 1
     return Written(rows, events, json_bytes, members)
 
 
-def finished_events(
-    *, rows: int, seed: int, years: int = 12, distinct_tracks: int | None = None, min_play_ms: int = MIN_PLAY_MS
-) -> Iterator[Event]:
+def finished_events(*, rows: int, seed: int, years: int = 12, distinct_tracks: int | None = None) -> Iterator[Event]:
     """The events of the file that `write_export` writes with the same arguments, in its order; no two are equal."""
     for play in _plays(rows, seed, years, distinct_tracks):
-        if play.track is not None and play.ms_played >= min_play_ms:
-            ended = play.started * 1000 + play.ms_played if play.offline else play.ts * 1000
+        if play.track is not None and play.is_event:
+            is_dated = play.offline and play.started
+            ended = play.started * 1000 + play.ms_played if is_dated else play.ts * 1000 + play.place
             yield Event(play.track.spotify_id, _EPOCH + timedelta(milliseconds=ended), play.ms_played)
 
 
@@ -145,18 +160,35 @@ def _tracks(seed: int, count: int) -> list[_Track]:
     tracks: list[_Track] = []
     artist = album = ""
     for number in range(count):
+        spotify_id = "".join(rng.choices(_BASE62, k=22))
         if number % 8 == 0:
-            artist = encode_basestring(artists[int(len(artists) * rng.random() ** 2)])
+            is_various = rng.random() < 0.01
+            artist = encode_basestring(_VARIOUS if is_various else artists[int(len(artists) * rng.random() ** 2)])
             album = encode_basestring(_title(rng, rng.choice((1, 2, 3, 3, 4))))
+        if tracks and rng.random() < 0.05:
+            tracks.append(_another_release(rng, spotify_id, rng.choice(tracks)))
+            continue
         title = _title(rng, rng.choice((1, 2, 2, 3, 4)))
         if rng.random() < 0.1:
             title += rng.choice((" - Remastered 2011", f" (feat. {_title(rng, 2)})", ' "Live"', " - Radio Edit"))
-        tracks.append(_Track("".join(rng.choices(_BASE62, k=22)), encode_basestring(title), artist, album))
+        tracks.append(_Track(spotify_id, encode_basestring(title), artist, album))
     return tracks
 
 
+def _another_release(rng: Random, spotify_id: str, track: _Track) -> _Track:
+    """The song on another release: the single, the deluxe edition, a remaster; or a live take, another song."""
+    version = rng.choice(("", "", " - Remastered 2011", " - Live"))
+    album = track.title if rng.random() < 0.5 else f'{track.album[:-1]} (Deluxe Edition)"'
+    return _Track(spotify_id, f'{track.title[:-1]}{version}"', track.artist, album)
+
+
 def _plays(rows: int, seed: int, years: int, distinct_tracks: int | None) -> Iterator[_Play]:
-    """A history in the order of its timestamps: sessions, discoveries at a steady pace, favourites for the rest."""
+    """A history in the order of its timestamps: sessions, discoveries at a steady pace, favourites for the rest.
+
+    One stream in a thousand is told twice, seconds apart. One row in two hundred is offline and tells no start: some at
+    a time have the time of their upload. Of the last two years every other row tells its true start, and a few were
+    paused; before, only offline rows do, in 2021 in milliseconds.
+    """
     first = int((_LAST - timedelta(days=365.25 * years)).timestamp())
     per_row = (_LAST.timestamp() - first) / max(1, rows)
     if per_row < 200:
@@ -164,9 +196,19 @@ def _plays(rows: int, seed: int, years: int, distinct_tracks: int | None) -> Ite
     distinct = min(rows, distinct_tracks or usual_distinct_tracks(rows))
     tracks, rng = _tracks(seed, distinct), Random(f"{seed} plays")
     random, ways = rng.random, len(_WAYS)
-    ts, known, session_ends, shared = first, 0, 0, False
+    ts, known, session_ends, shared, number = first, 0, 0, True, 0
     previous: _Track | None = None
-    for number in range(rows):
+
+    def pick() -> _Track:
+        """Something new, or an all-time favourite or a recent find, both near to Zipf's law."""
+        nonlocal known
+        if number * distinct >= known * rows:
+            known += 1
+            return tracks[known - 1]
+        rank = int(50 * ((known + 50) / 50) ** random()) - 50
+        return tracks[rank if random() < 0.5 else known - 1 - rank]
+
+    while number < rows:
         luck, other = random(), random()
         if luck < 0.045:
             ms = int(luck * 110_000)
@@ -174,13 +216,8 @@ def _plays(rows: int, seed: int, years: int, distinct_tracks: int | None) -> Ite
             ms = int(5_000 + other * 25_000)
         else:
             ms = int(110_000 + other * random() * 400_000)
-        track: _Track | None = None
-        if number * distinct >= known * rows:  # something new
-            track = tracks[known]
-            known += 1
-        elif luck < 0.995:  # an all-time favourite or a recent find, both near to Zipf's law
-            rank = int(50 * ((known + 50) / 50) ** random()) - 50
-            track = tracks[rank if random() < 0.5 else known - 1 - rank]
+        is_new = number * distinct >= known * rows
+        track = pick() if is_new or luck < _MUSIC else None
         if number >= session_ends:
             session_ends = number + 1 + int(random() * 30)
             ts = max(ts + 1, int(first + number * per_row))
@@ -189,9 +226,42 @@ def _plays(rows: int, seed: int, years: int, distinct_tracks: int | None) -> Ite
         if not shared:
             ts += max(1, ms // 1000)
         previous = track
-        offline = random() < 0.02
-        started = ts - ms // 1000 - (1 + int(random() * 40_000) if offline else 0)
-        yield _Play(track, started, ts, ms, offline, int(random() * ways))
+        unusual = random()
+        offline: bool | None = unusual < 0.02
+        if luck < 0.003:
+            offline = None
+        started = 0
+        if offline:
+            started = ts - ms // 1000 - (1 + int(random() * 40_000))
+        elif ts >= _TRUE_STARTS_FROM:
+            started = ts - ms // 1000 - (int(10 + random() * 900) if unusual > 0.97 and ms > 30_000 else 0)
+        yield _Play(track, int(other * _OTHERS), started, ts, ms, offline, int(random() * ways))
+        number += 1
+        if 0.1 < unusual < 0.1011 and number < rows and track is not None and ms > 110_000 and not shared:
+            ts += 1 + int(random() * 20)
+            yield _Play(track, 0, started, ts, ms, offline, 0, is_again=True)
+            number, shared = number + 1, True
+        elif 0.2 < unusual < 0.20095:
+            ts += 3_600
+            batch = [
+                (pick(), int(110_000 + random() * 200_000)) for _ in range(min(rows - number, 3 + int(random() * 6)))
+            ]
+            yield from _uploaded(batch, ts)
+            number, shared, previous = number + len(batch), True, None
+
+
+def _uploaded(batch: list[tuple[_Track, int]], ts: int) -> Iterator[_Play]:
+    """Offline plays of one upload that do not tell when they began. Plays of one track differ in length."""
+    lengths: dict[_Track, list[int]] = {}
+    uploaded: list[tuple[_Track, int]] = []
+    for track, ms in batch:
+        own = lengths.setdefault(track, [])
+        while ms in own:
+            ms += 1
+        own.append(ms)
+        uploaded.append((track, ms))
+    for track, ms in uploaded:
+        yield _Play(track, 0, 0, ts, ms, True, 0, place=sum(longer > ms for longer in lengths[track]))
 
 
 class _Way(NamedTuple):
@@ -223,6 +293,7 @@ def _ways(count: int) -> list[_Way]:
 
 
 _WAYS = _ways(400)
+_FLAGS = {True: "true", False: "false", None: "null"}
 
 
 class _Writer:
@@ -235,15 +306,32 @@ class _Writer:
         self._places = [self._pairs(conn_country=f'"{way.country}"', ip_addr=f'"{way.address}"') for way in _WAYS]
         self._tails = {is_whole: [self._tail(way, is_whole) for way in _WAYS] for is_whole in (True, False)}
         self._no_episode = self._next + self._episode("null", "null", "null")
-        self._podcast = self._pairs(**dict.fromkeys(_TRACK_KEYS, "null")) + self._next + self._episode(
-            '"Episode 12: The Long Way Round"', '"A Podcast"', '"spotify:episode:4rOoJ6Egrf8K2IrywzwOMk"'
-        )  # fmt: skip
+        no_track = self._pairs(**dict.fromkeys(_TRACK_KEYS, "null")) + self._next
+        self._others = [f"{no_track}{one}" for one in self._contents()]
 
     def _pairs(self, **values: str) -> str:
         return self._next.join(f'"{key}"{self._colon}{value}' for key, value in values.items())
 
     def _episode(self, name: str, show: str, uri: str) -> str:
         return self._pairs(episode_name=name, episode_show_name=show, spotify_episode_uri=uri)
+
+    def _contents(self) -> Iterator[str]:
+        """What is not music: episodes, chapters of audiobooks, and what has no name."""
+        rng = Random("episodes")
+        shows = [_title(rng, 3) for _ in range(60)]
+        for _ in range(_EPISODES):
+            uri = f"spotify:episode:{''.join(rng.choices(_BASE62, k=22))}"
+            yield self._episode(*(encode_basestring(text) for text in (_title(rng, 5), rng.choice(shows), uri)))
+        nothing = self._episode("null", "null", "null")
+        for number in range(_CHAPTERS):
+            uri = f"spotify:episode:{''.join(rng.choices(_BASE62, k=22))}"
+            book = encode_basestring(shows[number // 20])
+            chapter = self._pairs(
+                audiobook_title=book, audiobook_chapter_uri=f'"{uri}"', audiobook_chapter_title="null"
+            )
+            yield f"{nothing}{self._next}{chapter}"
+        for _ in range(_OTHERS - _EPISODES - _CHAPTERS):
+            yield nothing
 
     def _tail(self, way: _Way, is_whole: bool) -> str:
         end = "trackdone" if is_whole else way.skip_reason
@@ -262,21 +350,22 @@ class _Writer:
         rows: list[str] = []
         yield b"["
         separator = ""
-        for track, started, ts, ms, offline, way in plays:
+        for track, other, started, ts, ms, offline, way, *_ in plays:
             if ts - day >= 86_400 or ts < day:
                 day = ts - ts % 86_400
                 date = datetime.fromtimestamp(day, UTC).strftime("%Y-%m-%d")
             minutes, seconds = divmod(ts - day, 60)
             hours, minutes = divmod(minutes, 60)
-            what = self._podcast if track is None else (
+            clock = f"{started}417" if offline and started and ts in _MILLISECONDS else started
+            what = self._others[other] if track is None else (
                 f'{name}{track.title}{between}{artist}{track.artist}{between}{album}{track.album}{between}'
                 f'{uri}"spotify:track:{track.spotify_id}"{self._no_episode}'
             )  # fmt: skip
             rows.append(
                 f'{separator}{begin}"ts"{colon}"{date}T{hours:02}:{minutes:02}:{seconds:02}Z"{between}{heads[way]}'
                 f'{between}"ms_played"{colon}{ms}{between}{places[way]}{between}{what}{between}'
-                f'{tails[ms > 110_000][way]}{between}"offline"{colon}{"true" if offline else "false"}{between}'
-                f'"offline_timestamp"{colon}{started}{between}"incognito_mode"{colon}false{end}'
+                f'{tails[ms > 110_000][way]}{between}"offline"{colon}{_FLAGS[offline]}{between}'
+                f'"offline_timestamp"{colon}{clock}{between}"incognito_mode"{colon}false{end}'
             )
             separator = ","
             if len(rows) == 500:

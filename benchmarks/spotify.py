@@ -116,7 +116,7 @@ def followed_rows(followed: Followed, days: float, without: Poll, with_plays: Po
 
 def _polling(url: str, new_redis: NewRedis, folder: Path, events: int, on_step: Callable[[str], object]) -> list[Row]:
     on_step("importing a history to poll on top of")
-    exports.write_export(folder / "export.zip", rows=round(events / 0.95), seed=SEED)
+    exports.write_export(folder / "export.zip", rows=round(events / exports.EVENTS_PER_ROW), seed=SEED)
     with polling.busy_milliseconds(url) as busy:
         before = busy()
         pipeline.import_file(url, folder / "export.zip")

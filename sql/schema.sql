@@ -113,6 +113,73 @@ $$;
 
 COMMENT ON FUNCTION public.as_spotify_counts(of_user bigint, of_year integer) IS 'One row per UTC month of a year, or of all years, with streams of 30 seconds and more: how many and how long, everything that was played, and of it music and podcasts.';
 
+CREATE FUNCTION public.platform_family(platform text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((platform IS NULL) OR (platform ~* ('^\s*(not_applicable|unknown)?\s*$'::text COLLATE "C"))) THEN 'unknown'::text WHEN (platform ~* ('web_?player'::text COLLATE "C")) THEN 'web'::text WHEN (platform ~* ('playstation|scei|\mps[345]|xbox|nintendo'::text COLLATE "C")) THEN 'console'::text WHEN (platform ~* ('watch|wear_? ?os|garmin|fitbit|samsung_gear'::text COLLATE "C")) THEN 'watch'::text WHEN (platform ~* ('android.?auto|automotive|carplay|car_? ?thing|superbird|tesla|\mcar\M'::text COLLATE "C")) THEN 'car'::text WHEN (platform ~* ('(_|\m)tv|tvos|webos|tizen|roku|bravia|vizio|fire_?tv'::text COLLATE "C")) THEN 'tv'::text WHEN (platform ~* ('cast|sonos|amazon|echo|alexa|homepod|speaker|bose'::text COLLATE "C")) THEN 'speaker'::text WHEN (platform ~* ('(^|[^a-z])ios([^a-z]|$)|iphone|ipad|ipod'::text COLLATE "C")) THEN 'ios'::text WHEN (platform ~* ('android'::text COLLATE "C")) THEN 'android'::text WHEN (platform ~* ('(^|[^a-z])os_? ?x|macos|darwin'::text COLLATE "C")) THEN 'macos'::text WHEN (platform ~* ('windows'::text COLLATE "C")) THEN 'windows'::text WHEN (platform ~* ('linux|chrome ?os'::text COLLATE "C")) THEN 'linux'::text WHEN (platform ~* ('^partner'::text COLLATE "C")) THEN 'speaker'::text ELSE 'other'::text END;
+
+COMMENT ON FUNCTION public.platform_family(platform text) IS 'Family of a platform as exports name it: android, ios, macos, windows, linux, web, tv, speaker, car, console, watch, other or unknown.';
+
+CREATE FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5((((((((COALESCE(md5(platform), '-'::text) || COALESCE(md5(country), '-'::text)) || COALESCE(md5(reason_start), '-'::text)) || COALESCE(md5(reason_end), '-'::text)) || COALESCE((shuffle)::text, '-'::text)) || COALESCE((skipped)::text, '-'::text)) || COALESCE((offline)::text, '-'::text)) || COALESCE((incognito)::text, '-'::text))))::uuid;
+
+COMMENT ON FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) IS 'Identity of a row of play_contexts.';
+
+CREATE TABLE public.play_contexts (
+    id integer NOT NULL,
+    platform text,
+    country text,
+    reason_start text,
+    reason_end text,
+    shuffle boolean,
+    skipped boolean,
+    offline boolean,
+    incognito boolean,
+    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
+    platform_family text GENERATED ALWAYS AS (public.platform_family(platform)) STORED NOT NULL
+);
+
+COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
+
+COMMENT ON COLUMN public.play_contexts.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.play_contexts.platform IS 'device or application, as the export names it; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.country IS 'country of the connection (ISO 3166-1 alpha-2); NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.reason_start IS 'why the play began, for example clickrow; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.reason_end IS 'why the play ended, for example trackdone; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.shuffle IS 'shuffle mode was on; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.skipped IS 'the user skipped the track, as the export says; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
+
+COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
+
+COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
+
+COMMENT ON COLUMN public.play_contexts.platform_family IS 'platform_family of platform';
+
+CREATE FUNCTION public.context_values(context public.play_contexts) RETURNS TABLE(dimension public.context_dimension, value text)
+    LANGUAGE sql IMMUTABLE ROWS 7 PARALLEL SAFE
+    AS $$
+    VALUES ('PLATFORM'::context_dimension, coalesce(context.platform_family, 'unknown')),
+           ('COUNTRY', coalesce(nullif(nullif(context.country, ''), 'ZZ'), 'unknown')),
+           ('REASON_START', coalesce(nullif(context.reason_start, ''), 'unknown')),
+           ('REASON_END', coalesce(nullif(context.reason_end, ''), 'unknown')),
+           ('SHUFFLE', coalesce(context.shuffle::text, 'unknown')),
+           ('OFFLINE', coalesce(context.offline::text, 'unknown')),
+           ('INCOGNITO', coalesce(context.incognito::text, 'unknown'))
+$$;
+
+COMMENT ON FUNCTION public.context_values(context public.play_contexts) IS 'One row per dimension that a context tells: its value; unknown where the context does not tell it, or is NULL.';
+
 CREATE FUNCTION public.correct_songs() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -363,18 +430,6 @@ CREATE FUNCTION public.name_key(name text) RETURNS uuid
     RETURN (md5(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8))))::uuid;
 
 COMMENT ON FUNCTION public.name_key(name text) IS 'Key of a name: equal for spellings that differ in Unicode form, white space or letter case only.';
-
-CREATE FUNCTION public.platform_family(platform text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN ((platform IS NULL) OR (platform ~* ('^\s*(not_applicable|unknown)?\s*$'::text COLLATE "C"))) THEN 'unknown'::text WHEN (platform ~* ('web_?player'::text COLLATE "C")) THEN 'web'::text WHEN (platform ~* ('playstation|scei|\mps[345]|xbox|nintendo'::text COLLATE "C")) THEN 'console'::text WHEN (platform ~* ('watch|wear_? ?os|garmin|fitbit|samsung_gear'::text COLLATE "C")) THEN 'watch'::text WHEN (platform ~* ('android.?auto|automotive|carplay|car_? ?thing|superbird|tesla|\mcar\M'::text COLLATE "C")) THEN 'car'::text WHEN (platform ~* ('(_|\m)tv|tvos|webos|tizen|roku|bravia|vizio|fire_?tv'::text COLLATE "C")) THEN 'tv'::text WHEN (platform ~* ('cast|sonos|amazon|echo|alexa|homepod|speaker|bose'::text COLLATE "C")) THEN 'speaker'::text WHEN (platform ~* ('(^|[^a-z])ios([^a-z]|$)|iphone|ipad|ipod'::text COLLATE "C")) THEN 'ios'::text WHEN (platform ~* ('android'::text COLLATE "C")) THEN 'android'::text WHEN (platform ~* ('(^|[^a-z])os_? ?x|macos|darwin'::text COLLATE "C")) THEN 'macos'::text WHEN (platform ~* ('windows'::text COLLATE "C")) THEN 'windows'::text WHEN (platform ~* ('linux|chrome ?os'::text COLLATE "C")) THEN 'linux'::text WHEN (platform ~* ('^partner'::text COLLATE "C")) THEN 'speaker'::text ELSE 'other'::text END;
-
-COMMENT ON FUNCTION public.platform_family(platform text) IS 'Family of a platform as exports name it: android, ios, macos, windows, linux, web, tv, speaker, car, console, watch, other or unknown.';
-
-CREATE FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) RETURNS uuid
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (md5((((((((COALESCE(md5(platform), '-'::text) || COALESCE(md5(country), '-'::text)) || COALESCE(md5(reason_start), '-'::text)) || COALESCE(md5(reason_end), '-'::text)) || COALESCE((shuffle)::text, '-'::text)) || COALESCE((skipped)::text, '-'::text)) || COALESCE((offline)::text, '-'::text)) || COALESCE((incognito)::text, '-'::text))))::uuid;
-
-COMMENT ON FUNCTION public.play_context_fingerprint(platform text, country text, reason_start text, reason_end text, shuffle boolean, skipped boolean, offline boolean, incognito boolean) IS 'Identity of a row of play_contexts.';
 
 CREATE FUNCTION public.recent_plays(of_user bigint, each integer DEFAULT 50) RETURNS TABLE(played_at timestamp with time zone, name text, artist text, ms_played integer)
     LANGUAGE plpgsql STABLE ROWS 50
@@ -1789,47 +1844,6 @@ ALTER TABLE public.pending_spotify_objects ALTER COLUMN id ADD GENERATED BY DEFA
     CACHE 1
 );
 
-CREATE TABLE public.play_contexts (
-    id integer NOT NULL,
-    platform text,
-    country text,
-    reason_start text,
-    reason_end text,
-    shuffle boolean,
-    skipped boolean,
-    offline boolean,
-    incognito boolean,
-    fingerprint uuid GENERATED ALWAYS AS (public.play_context_fingerprint(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
-    fields_given smallint GENERATED ALWAYS AS (num_nonnulls(platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)) STORED NOT NULL,
-    platform_family text GENERATED ALWAYS AS (public.platform_family(platform)) STORED NOT NULL
-);
-
-COMMENT ON TABLE public.play_contexts IS 'One row per distinct combination of platform, country, reasons and flags in exports. Rows are never deleted.';
-
-COMMENT ON COLUMN public.play_contexts.id IS 'surrogate key';
-
-COMMENT ON COLUMN public.play_contexts.platform IS 'device or application, as the export names it; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.country IS 'country of the connection (ISO 3166-1 alpha-2); NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.reason_start IS 'why the play began, for example clickrow; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.reason_end IS 'why the play ended, for example trackdone; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.shuffle IS 'shuffle mode was on; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.skipped IS 'the user skipped the track, as the export says; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.offline IS 'the device was offline; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.incognito IS 'a private session was on; NULL if not given';
-
-COMMENT ON COLUMN public.play_contexts.fingerprint IS 'hash of all other columns but id';
-
-COMMENT ON COLUMN public.play_contexts.fields_given IS 'number of fields that are given';
-
-COMMENT ON COLUMN public.play_contexts.platform_family IS 'platform_family of platform';
-
 ALTER TABLE public.play_contexts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.play_contexts_id_seq
     START WITH 1
@@ -2368,7 +2382,7 @@ CREATE VIEW public.user_context_months AS
    FROM (((public.user_month_contexts c
      CROSS JOIN LATERAL UNNEST(c.context_ids, c.play_counts, c.total_ms) one(context_id, play_count, total_ms))
      LEFT JOIN public.play_contexts p ON ((p.id = one.context_id)))
-     CROSS JOIN LATERAL ( VALUES ('PLATFORM'::public.context_dimension,COALESCE(p.platform_family, 'unknown'::text)), ('COUNTRY'::public.context_dimension,COALESCE(NULLIF(NULLIF(p.country, ''::text), 'ZZ'::text), 'unknown'::text)), ('REASON_START'::public.context_dimension,COALESCE(NULLIF(p.reason_start, ''::text), 'unknown'::text)), ('REASON_END'::public.context_dimension,COALESCE(NULLIF(p.reason_end, ''::text), 'unknown'::text)), ('SHUFFLE'::public.context_dimension,COALESCE((p.shuffle)::text, 'unknown'::text)), ('OFFLINE'::public.context_dimension,COALESCE((p.offline)::text, 'unknown'::text)), ('INCOGNITO'::public.context_dimension,COALESCE((p.incognito)::text, 'unknown'::text))) way(dimension, value))
+     CROSS JOIN LATERAL public.context_values(p.*) way(dimension, value))
   GROUP BY c.user_id, c.month, way.dimension, way.value
 UNION ALL
  SELECT c.user_id,
@@ -2431,26 +2445,28 @@ COMMENT ON COLUMN public.user_context_months.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_context_months.total_ms IS 'milliseconds heard';
 
-CREATE VIEW public.user_context_stats AS
- SELECT user_id,
-    dimension,
-    value,
-    (sum(play_count))::bigint AS play_count,
-    (sum(total_ms))::bigint AS total_ms
-   FROM public.user_context_months
-  GROUP BY user_id, dimension, value;
+CREATE TABLE public.user_context_stats (
+    user_id bigint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms bigint NOT NULL,
+    dimension public.context_dimension NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT user_context_stats_dimension_check CHECK ((dimension <> 'SHARE_HEARD'::public.context_dimension)),
+    CONSTRAINT user_context_stats_play_count_check CHECK ((play_count > 0)),
+    CONSTRAINT user_context_stats_total_ms_check CHECK ((total_ms > 0))
+);
 
-COMMENT ON VIEW public.user_context_stats IS 'One row per user, dimension and value: how all plays were heard. Name the dimension: SHARE_HEARD reads every month.';
+COMMENT ON TABLE public.user_context_stats IS 'One row per user, dimension and value: how all plays were heard. Without SHARE_HEARD: the view user_context_months has it.';
 
 COMMENT ON COLUMN public.user_context_stats.user_id IS 'users.id';
-
-COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
-
-COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
 
 COMMENT ON COLUMN public.user_context_stats.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_context_stats.total_ms IS 'milliseconds heard';
+
+COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
+
+COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
 
 CREATE VIEW public.user_episode_bucket_stats AS
  SELECT heard.user_id,
@@ -2990,6 +3006,9 @@ ALTER TABLE ONLY public.user_album_stats
 ALTER TABLE ONLY public.user_artist_stats
     ADD CONSTRAINT user_artist_stats_pkey PRIMARY KEY (user_id, artist_id);
 
+ALTER TABLE ONLY public.user_context_stats
+    ADD CONSTRAINT user_context_stats_pkey PRIMARY KEY (user_id, dimension, value);
+
 ALTER TABLE ONLY public.user_hour_months
     ADD CONSTRAINT user_hour_months_pkey PRIMARY KEY (user_id, month);
 
@@ -3236,6 +3255,9 @@ ALTER TABLE ONLY public.user_artist_stats
 
 ALTER TABLE ONLY public.user_artist_stats
     ADD CONSTRAINT user_artist_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_context_stats
+    ADD CONSTRAINT user_context_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_hour_months
     ADD CONSTRAINT user_hour_months_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -9,8 +9,16 @@ FROM (SELECT p.user_id, link.track_id, p.played_at, p.ms_played, 'IMPORT'::sourc
       JOIN export_track_links AS link USING (export_track_id)
       WHERE p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s AND p.ms_played >= %(min_play_ms)s
       UNION ALL
-      SELECT p.user_id, t.id, p.played_at, p.duration_ms, 'API', true, NULL
-      FROM polled_plays AS p
-      JOIN tracks AS t USING (spotify_id)
-      WHERE p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s) AS events
+      SELECT user_id, track_id, played_at,
+             least(duration_ms, CASE WHEN before_at IS NOT NULL -- no longer than since the play before
+                                     THEN greatest(floor(extract(epoch FROM played_at - before_at) * 1000), 30000) END
+                  )::integer,
+             'API', true, NULL
+      FROM (SELECT p.user_id, t.id AS track_id, p.played_at, p.duration_ms,
+                   lag(p.played_at) OVER (PARTITION BY p.user_id ORDER BY p.played_at) AS before_at
+            FROM polled_plays AS p
+            JOIN tracks AS t USING (spotify_id)
+            WHERE p.played_at >= %(starts_at)s::timestamptz - interval '27 hours'
+              AND p.played_at < %(ends_at)s) AS polled
+      WHERE played_at >= %(starts_at)s) AS events
 ORDER BY user_id, played_at

@@ -27,6 +27,13 @@ FROM (SELECT user_id, date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS
 GROUP BY user_id, month
 ORDER BY user_id, month;
 
+INSERT INTO user_context_stats (user_id, dimension, value, play_count, total_ms)
+SELECT user_id, dimension, value, sum(play_count), sum(total_ms)
+FROM user_context_months
+WHERE user_id BETWEEN %(first)s AND %(last)s AND dimension <> 'SHARE_HEARD'
+GROUP BY user_id, dimension, value
+ORDER BY user_id, dimension, value;
+
 INSERT INTO user_weekday_hour_stats (user_id, weekday, hour, play_count, total_ms)
 SELECT user_id, weekday, hour, sum(play_count), sum(total_ms)
 FROM user_weekday_hour_months

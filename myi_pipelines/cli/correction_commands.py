@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 
 PANEL = "Your history"
 AMBIGUOUS = 2
+MIN_JOINED = 2
 
 What = Literal["track", "song", "artist", "album", "show", "play", "period"]
 WhatArgument = Annotated[What, typer.Argument(metavar="KIND", help="track, song, artist, album, show, play or period.")]
 NameArgument = Annotated[
     str | None, typer.Argument(metavar="NAME", help="Its name, or its address from Spotify's Share menu.")
+]
+TracksArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="TRACK TRACK…", help="Two or more: names, or addresses from Spotify's Share menu."),
+]
+TrackArgument = Annotated[
+    str, typer.Argument(metavar="TRACK", help="Its name, or its address from Spotify's Share menu.")
 ]
 User = Annotated[str, typer.Option(help="The listener, as `myi users` names them.")]
 Artist = Annotated[str | None, typer.Option(help="Of a track or album: only this artist's.")]
@@ -193,6 +201,55 @@ def unhide(
     _say(f"{counted(len(outcomes), 'correction')} taken back: {_plays(added)} more")
 
 
+@app.command("join-songs", rich_help_panel=PANEL)
+def join_songs(tracks: TracksArgument, user: User, artist: Artist = None) -> None:
+    """Make tracks one song, together with the other recordings of theirs. It holds for all listeners.
+
+    Exit code 2: a name means several songs, whose tracks are listed.
+
+    Examples:
+
+      myi join-songs spotify:track:4uLU6hMCjMI75M1A2tKUQC spotify:track:7GhIk7Il098yCjg4BQjzvb --user anna
+
+      myi join-songs "Yoru" "Into the Night" --artist "YO" --user anna
+    """
+    from myi_pipelines.operations import correcting
+    from myi_pipelines.warehouse.users import known_user
+
+    if len(tracks) < MIN_JOINED:
+        raise WrongArguments("one track is a song already: give two or more")
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        known = known_user(conn, user)
+        targets = [_a_track_of_the_only_song(conn, known.id, track, artist) for track in tracks]
+        outcome = correcting.join_songs(_session(conn, settings), known.id, [target.what for target in targets])
+    _say_songs(outcome, " and ".join(map(str, targets)) + " are one song")
+
+
+@app.command("split-song", rich_help_panel=PANEL)
+def split_song(track: TrackArgument, user: User, artist: Artist = None) -> None:
+    """Make a track a song of its own, whatever its names and its ISRC. It holds for all listeners.
+
+    Exit code 2: the name means several tracks, which are listed.
+
+    Examples:
+
+      myi split-song spotify:track:4uLU6hMCjMI75M1A2tKUQC --user anna
+    """
+    from myi_pipelines.operations import correcting
+    from myi_pipelines.warehouse import correction_targets
+    from myi_pipelines.warehouse.corrections import Kind
+    from myi_pipelines.warehouse.users import known_user
+
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        known = known_user(conn, user)
+        found = correction_targets.find_targets(conn, known.id, Kind.HIDE_TRACK, track, artist)
+        target = _the_only_target(found, "track")
+        outcome = correcting.split_song(_session(conn, settings), known.id, target.what)
+    _say_songs(outcome, f"{target} is a song of its own")
+
+
 @app.command("corrections", rich_help_panel=PANEL)
 def list_(
     user: Annotated[str | None, typer.Option(help="Only this listener's.")] = None,
@@ -240,6 +297,7 @@ def _the_only_target(found: "list[Target]", kind: What) -> "Target":
     return found[0]
 
 
+<<<<<<< HEAD
 def _the_track(conn: "Connection", user_id: int, track: str, artist: str | None) -> "Target":
     from myi_pipelines.warehouse import correction_targets
     from myi_pipelines.warehouse.corrections import Kind
@@ -251,6 +309,25 @@ def _the_track(conn: "Connection", user_id: int, track: str, artist: str | None)
 def _say_songs(outcome: "Outcome", said: str) -> None:
     number = outcome.corrected.id
     _say(f"{said}; `myi unhide {number}` takes it back" if outcome.corrected.is_new else f"{said} already: {number}")
+=======
+def _a_track_of_the_only_song(conn: "Connection", user_id: int, text: str, artist: str | None) -> "Target":
+    """The most played track of a name, or the end of the command when its tracks are of several songs."""
+    from myi_pipelines.warehouse import correction_targets
+    from myi_pipelines.warehouse.corrections import Kind
+
+    found = correction_targets.find_targets(conn, user_id, Kind.HIDE_TRACK, text, artist)
+    if correction_targets.count_songs(conn, found) > 1:
+        return _the_only_target(found, "track")
+    return found[0]
+
+
+def _say_songs(outcome: "Outcome", what: str) -> None:
+    number = outcome.corrected.id
+    if not outcome.corrected.is_new:
+        _say(f"{what} already: correction {number}")
+    else:
+        _say(f"{what} now, for all listeners; `myi unhide {number}` takes it back")
+>>>>>>> main
 
 
 def _the_only_play(conn: "Connection", user_id: int, at: str, track: str | None) -> "PlayTarget":
@@ -290,6 +367,10 @@ def _described(one: "Correction") -> str:
         return f"{'one song' if one.kind == 'JOIN_SONGS' else 'a song of its own'}: {one.names}"
     if one.kind == "UNDO_IMPORT":
         return f"import {one.what['job_id']} undone: {one.names}"
+    if one.kind == "JOIN_SONGS":
+        return f"one song: {names}"
+    if one.kind == "SPLIT_SONG":
+        return f"a song of its own: {names}"
     if one.kind == "HIDE_PLAY":
         return f"play {names} at {local(one.what['played_at'])}"
     return f"{what} {names}".rstrip()

@@ -1,12 +1,14 @@
 """What has come from Spotify so far, read from the warehouse for the demo's screen and summary. Draws nothing."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 from psycopg.rows import class_row
 
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import next_month, starts_at
 from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
 
 
@@ -50,12 +52,13 @@ class Arrivals(NamedTuple):
         return before, now
 
 
-def load_arrivals(conn: Connection, users: Sequence[str], before: Sequence[Coverage]) -> Arrivals:
-    """What has come for some users; ``before`` is the metadata before the first request."""
-    return Arrivals(load_user_arrivals(conn, users), before, metadata_coverage(conn))
+def load_arrivals(conn: Connection, users: Sequence[str], last_day: date, before: Sequence[Coverage]) -> Arrivals:
+    """What has come for some users since the sample's last day; ``before`` is the metadata before the first request."""
+    return Arrivals(load_user_arrivals(conn, users, last_day), before, metadata_coverage(conn))
 
 
-def load_user_arrivals(conn: Connection, users: Sequence[str]) -> tuple[UserArrivals, ...]:
-    """What has come for each of some users."""
+def load_user_arrivals(conn: Connection, users: Sequence[str], last_day: date) -> tuple[UserArrivals, ...]:
+    """What has come for each of some users since the sample's last day, the last one of a month."""
+    values = {"names": list(users), "since": starts_at(next_month(last_day.replace(day=1)))}
     with conn.cursor(row_factory=class_row(UserArrivals)) as cursor:
-        return tuple(cursor.execute(statement("report/from_spotify"), {"names": list(users)}))
+        return tuple(cursor.execute(statement("report/from_spotify"), values))

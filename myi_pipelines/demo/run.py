@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from rich.console import Console
 
@@ -57,7 +57,7 @@ def run_demo(settings: Settings, *, plays: int, stay: bool, out: Console, err: C
             next_poll = _next_poll(conn, settings) if arrivals is not None else None
             out.print(next_steps(settings, sample, is_serving=stay, next_poll=next_poll))
             if stay:
-                _serve(stack, conn, spotify, say)
+                _serve(stack, conn, spotify, sample.last_day, say)
 
 
 def _connect(settings: Settings) -> Connection:
@@ -85,7 +85,7 @@ def _next_poll(conn: Connection, settings: Settings) -> datetime | None:
     return due and datetime.fromtimestamp(math.ceil(due.timestamp() / tick) * tick, UTC)
 
 
-def _serve(stack: Stack, conn: Connection, spotify: SpotifyPlan, say: Say) -> None:
+def _serve(stack: Stack, conn: Connection, spotify: SpotifyPlan, last_day: date, say: Say) -> None:
     """Report new plays until Ctrl-C."""
     polled: dict[str, int] = {}
     looked = 0.0
@@ -93,7 +93,7 @@ def _serve(stack: Stack, conn: Connection, spotify: SpotifyPlan, say: Say) -> No
         while True:
             stack.raise_if_ended()
             if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
-                for user in load_user_arrivals(conn, spotify.users):
+                for user in load_user_arrivals(conn, spotify.users, last_day):
                     if new := user.polled_plays - polled.get(user.name, user.polled_plays):
                         plays = "play" if new == 1 else "plays"
                         say(f"{datetime.now(UTC).astimezone():%H:%M:%S} polled {user.name}: {new:,} new {plays}")

@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from myi_pipelines.demo.sample_polls import land_sample_polls
 from myi_pipelines.simulator.sample import SampleUser, write_sample
 from myi_pipelines.simulator.sample.made_up_plays import PROFILES
+from myi_pipelines.simulator.world import build_world
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
 from myi_pipelines.warehouse.users import ensure_user
@@ -51,7 +53,8 @@ class SampleUpload(NamedTuple):
 def upload_sample(conn: Connection, uploads: Path, *, plays: int) -> SampleUpload:
     """Write the sample into ``uploads/<user>/``. Each file appears complete and never replaces another.
 
-    Users get their time zones before Dagster sees their files. A user is a namesake who has imported something else,
+    Users get their time zones before Dagster sees their files, and the plays that polling would have brought of the
+    last weeks, which the exports tell as well. A user is a namesake who has imported something else,
     or has another file of the same name waiting.
     """
     waiting: list[SampleFile] = []
@@ -66,11 +69,13 @@ def upload_sample(conn: Connection, uploads: Path, *, plays: int) -> SampleUploa
             if imported - {file.sha256 for file in made.values()} or any(map(_is_taken, made.values())):
                 namesakes.append(user.name)
                 continue
+            user_id = ensure_user(conn, user.name, user.timezone)
+            if not imported:
+                land_sample_polls(conn, user_id, user.polled, build_world(end=end))
             for path, file in made.items():
                 if file.sha256 in imported and not file.path.exists():
                     known.append(file)
                     continue
-                ensure_user(conn, user.name, user.timezone)
                 file.path.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(file.path)
                 waiting.append(file)

@@ -140,7 +140,7 @@ class Watch:
         answer = runs_since(self._settings.ui_url, self._since)
         self._runs = self._runs if answer is None else answer
         if self._linked:
-            self._arrivals = load_arrivals(self._conn, self._linked, self._before)
+            self._arrivals = load_arrivals(self._conn, self._linked, self._sample.last_day, self._before)
 
     def _jobs(self) -> tuple[tuple[SampleFile, ImportJob | None], ...]:
         jobs = {

@@ -12,6 +12,7 @@ from myi_pipelines.errors import BusyError, FailedError
 from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.warehouse import archive, personal_data
+from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import User, find_user, former_names, known_user
 
@@ -97,6 +98,7 @@ def forget_user(places: Places, name: str) -> ForgottenUser:
     for known_as in one.names:
         places.runs.remove_naming(known_as)
     personal_data.forget_user(places.conn, one.user.id)
+    sync_catalog(places.conn)  # the user may have said which tracks are one song
     after = _count(places, one)
     if remaining := after.nonzero():
         found = ", ".join(f"{place} {count:,}" for place, count in remaining)

@@ -42,6 +42,7 @@ FROM_MONTHS = {
     "user_year_top_tracks": "year_top_tracks",
     "user_weekday_hour_stats": "weekday_hours",
     "user_hour_stats": "hours",
+    "user_context_stats": "context_stats",
     "users": "totals",
 }
 REWRITTEN = (
@@ -51,6 +52,7 @@ REWRITTEN = (
     "verify/rewrite_albums",
     "stats/weekday_hours",
     "stats/hours",
+    "stats/context_stats",
     "stats/totals",
 )
 """Statements that set all-time rows to the sums of their months or tracks."""

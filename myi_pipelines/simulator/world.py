@@ -98,6 +98,7 @@ class _Builder:
         self.end = end
         self.world = World({}, {}, {}, {})
         self.by_name: dict[str, str] = {}
+        self.isrcs: dict[tuple[str, str], str] = {}
 
     def build(self) -> World:
         for artist in self.catalog.artists:
@@ -146,8 +147,9 @@ class _Builder:
     ) -> Track:
         rng = self.rng
         preview = f"https://p.scdn.co/mp3-preview/{rng.getrandbits(160):040x}" if rng.random() < 0.2 else None
+        isrc = self.isrcs.setdefault((song.title, song.artist), self._isrc()) if song.artist else self._isrc()
         track = Track(
-            id_, song.title, album_id, artist_ids, song.seconds * 1000 + rng.randrange(1000), self._isrc(), disc,
+            id_, song.title, album_id, artist_ids, song.seconds * 1000 + rng.randrange(1000), isrc, disc,
             number, rng.random() < 0.1, preview, rng.randint(0, 75),
         )  # fmt: skip
         self.world.tracks[id_] = track

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from psycopg.rows import class_row
 
 from myi_pipelines.errors import InputError
 from myi_pipelines.warehouse.corrections import Kind
-from myi_pipelines.warehouse.database.connections import Connection, fetch_row
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, LISTENING_EVENTS, ensure_partitions_visible
 
@@ -153,6 +154,7 @@ def find_targets(conn: Connection, user_id: int, kind: Kind, text: str, artist: 
     return found
 
 
+<<<<<<< HEAD
 def find_show(conn: Connection, user_id: int, name: str) -> Show:
     """The show or audiobook of a name that the user played. Raises NoSuchTarget."""
     ensure_partitions_visible(conn, IMPORTED_PLAYS)
@@ -161,6 +163,16 @@ def find_show(conn: Connection, user_id: int, name: str) -> Show:
     if found is None:
         raise NoSuchTarget(f"no show or audiobook named {name!r} was played; give the name as `myi report` shows it")
     return found
+=======
+def count_songs(conn: Connection, tracks: Sequence[Target]) -> int:
+    """Of how many songs the tracks are."""
+    asked = {
+        "spotify_ids": [track.spotify_id for track in tracks],
+        "tracks": [track.track for track in tracks],
+        "artists": [track.artist for track in tracks],
+    }
+    return int(fetch_scalar(conn, statement("correction_targets/songs"), asked))
+>>>>>>> main
 
 
 def find_plays(conn: Connection, user_id: int, span: Span, track: str | None = None) -> list[PlayTarget]:

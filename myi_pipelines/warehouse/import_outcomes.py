@@ -38,16 +38,17 @@ def outcomes_of_jobs(
     found: dict[int, dict[str, int]] = {}
     if not job_ids:
         return {}
-    rows = conn.execute(
-        statement("import_outcomes/of_jobs"),
-        {
-            "job_ids": list(job_ids),
-            "user_ids": [user_id],
-            "min_play_ms": min_play_ms,
-            "starts_at": starts_at(first),
-            "ends_at": starts_at(next_month(last)),
-        },
-    )
+    asked = {
+        "job_ids": list(job_ids),
+        "user_ids": [user_id],
+        "min_play_ms": min_play_ms,
+        "starts_at": starts_at(first),
+        "ends_at": starts_at(next_month(last)),
+    }
+    with conn.transaction():
+        # Of months that were just filled the planner expects too few rows, and would compare each with each.
+        conn.execute("SET LOCAL enable_nestloop = off")
+        rows = conn.execute(statement("import_outcomes/of_jobs"), asked).fetchall()
     for job_id, outcome, count in rows:
         found.setdefault(job_id, {})[outcome] = count
     return {job_id: in_order(counts) for job_id, counts in found.items()}

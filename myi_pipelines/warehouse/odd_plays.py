@@ -9,7 +9,10 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month, starts_at
 
 TWO_ACCOUNTS = "these files tell of two accounts"
-ONE_LISTENER = "a user should have the plays of one listener, so import each one's files under a name of their own"
+ONE_LISTENER = (
+    "a user should have the plays of one listener: `myi undo-import JOB` takes an import back, then import each one's "
+    "files under a name of their own"
+)
 
 SHORTEST = timedelta(seconds=30)
 """Shorter plays do not count, nor those that overlap for less: crossfades, times that are cut to seconds and clocks
@@ -70,7 +73,8 @@ def second_listener(conn: Connection, user_id: int, job_id: int, months: Collect
     usual = total.simultaneous_before / total.told_before
     if total.simultaneous / compared < TIMES_THE_USUAL * usual:
         return None
+    when = f"in {found[0]:%Y-%m}" if len(found) == 1 else f"from {found[-1]:%Y-%m} to {found[0]:%Y-%m}"
     return (
-        f"these files seem to tell of two accounts: {total.simultaneous:,} times from {found[-1]:%Y-%m} to "
-        f"{found[0]:%Y-%m} a track was played during another that was imported before; {ONE_LISTENER}"
+        f"these files seem to tell of two accounts: {total.simultaneous:,} times {when} a track was played during "
+        f"another that was imported before; {ONE_LISTENER}"
     )

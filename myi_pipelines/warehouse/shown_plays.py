@@ -37,7 +37,7 @@ class Shown(NamedTuple):
     track_id: int
     song_id: int
     name: str
-    """Orders plays of different tracks that were shown at one moment."""
+    """Orders plays of different tracks that one source shows at one moment."""
     played_at: datetime
     ms_played: int
     """The length of the track, which is the estimate."""
@@ -151,7 +151,7 @@ def _shown_once(shown: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
     """The plays, each with all of its showings. The times of a page that is shown again may differ a little."""
     plays: dict[Shown, list[Shown]] = {}
     latest: dict[int, Shown] = {}
-    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source)):
+    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source, play.name)):
         before = latest.get(play.track_id)
         if before is not None and play.played_at - before.played_at < TOLERANCE:
             plays[before].append(play)
@@ -177,7 +177,7 @@ def _pairs(shown: Sequence[Shown], exported: Sequence[Exported], each: _Pass) ->
     for other in exported:
         by_song[0 if each.of_any_song else other.song_id][1].append(other)
     for plays, others in by_song.values():
-        plays.sort(key=lambda play: (play.played_at, play.name))
+        plays.sort(key=lambda play: (play.played_at, play.source, play.name))
         others.sort(key=lambda other: (each.order(other), -other.ms_played, other.name))
         costs = list(_costs(plays, others, each))
         for row, column in best_pairs(costs):

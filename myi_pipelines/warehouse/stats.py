@@ -71,6 +71,7 @@ class Refreshed(NamedTuple):
     user_album_stats: int = 0
     user_weekday_hour_stats: int = 0
     user_month_contexts: int = 0
+    user_context_stats: int = 0
 
 
 def refresh_user_months(
@@ -87,20 +88,18 @@ def refresh_user_months(
     batches = _batches(user_months, len(conns))
     one_by_one = set(user_months).difference(*batches)
 
-    def refresh_batch(conn: Connection, batch: list[UserMonth]) -> Refreshed | None:
+    def refresh_batch(conn: Connection, batch: list[UserMonth]) -> tuple[Refreshed, list[UserMonth]]:
         try:
             return _refresh_batch(conn, batch, recount=recount)
         except UserMonthsArchived:
-            return None
+            return Refreshed(), batch
 
     def defer(batch: list[UserMonth], error: psycopg.Error) -> None:
         one_by_one.update(batch)
 
-    for batch, refreshed in map_on_connections(conns, batches, refresh_batch, on_error=defer):
-        if refreshed is None:
-            one_by_one.update(batch)
-        else:
-            yield refreshed
+    for _, (refreshed, left) in map_on_connections(conns, batches, refresh_batch, on_error=defer):
+        one_by_one.update(left)
+        yield refreshed
     yield from _refresh_user_by_user(session, one_by_one, recount=recount)
 
 
@@ -168,11 +167,22 @@ def _refresh_user(conn: Connection, user_id: int, months: Sequence[date], helper
         return _recompute(conn, [user_id], recomputed, recount=bool(months), helper=helper)
 
 
-def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: bool) -> Refreshed:
-    """Recompute user-months of one month: in a recount all of them, otherwise those that are still invalidated."""
+def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: bool) -> tuple[Refreshed, list[UserMonth]]:
+    """Recompute user-months of one month: in a recount all of them, otherwise those that are still invalidated.
+
+    Returns also those that are left to be recomputed with the user's other months: where another month is invalidated,
+    the days around this one would hold its new events, and the sums over its tracks its old ones.
+    """
     [month] = {user_month.month for user_month in batch}
     user_ids = [user_month.user_id for user_month in batch]
     with _exclusive_statistics(conn, user_ids, [month]):
+        others = conn.execute(
+            "SELECT DISTINCT user_id FROM invalidated_user_months"
+            " WHERE user_id = ANY (%s) AND month <> %s AND stage = %s",
+            [user_ids, month, Stage.STATS],
+        )
+        left = {user_id for (user_id,) in others}
+        user_ids = [user_id for user_id in user_ids if user_id not in left]
         cleared = conn.execute(
             "DELETE FROM invalidated_user_months WHERE user_id = ANY (%s) AND month = %s AND stage = %s"
             " RETURNING user_id",
@@ -180,7 +190,7 @@ def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: boo
         )
         invalidated = {user_id for (user_id,) in cleared}
         recomputed = [user_id for user_id in user_ids if recount or user_id in invalidated]
-        return _recompute(conn, recomputed, [month], recount=recount)
+        return _recompute(conn, recomputed, [month], recount=recount), [one for one in batch if one.user_id in left]
 
 
 @contextmanager
@@ -232,6 +242,7 @@ def _recompute(
         songs = _write_songs(conn, scope)
         albums = _write_albums(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
+    month_contexts, contexts = _write_contexts(conn, scope, local.month_contexts)
     weekday_hours, hours = _write_hours(conn, scope, local.hour_months)
     return Refreshed(
         user_months=user_months,
@@ -245,7 +256,8 @@ def _recompute(
         users=conn.execute(statement("stats/totals"), scope).rowcount,
         user_album_stats=albums,
         user_weekday_hour_stats=weekday_hours,
-        user_month_contexts=_write_contexts(conn, scope, local.month_contexts),
+        user_month_contexts=month_contexts,
+        user_context_stats=contexts,
     )
 
 
@@ -394,7 +406,10 @@ def _write_hours(conn: Connection, scope: dict[str, Any], hour_months: Sequence[
     return weekday_hours, conn.execute(statement("stats/hours"), scope).rowcount
 
 
-def _write_contexts(conn: Connection, scope: dict[str, Any], month_contexts: Sequence[tuple[Any, ...]]) -> int:
+def _write_contexts(
+    conn: Connection, scope: dict[str, Any], month_contexts: Sequence[tuple[Any, ...]]
+) -> tuple[int, int]:
+    """Write the contexts of the months, and how plays of all time were heard; both are counted."""
     _copy(
         conn,
         "COPY fresh_month_contexts (user_id, month, skip_count, skip_ms, context_ids, play_counts, total_ms)"
@@ -402,7 +417,8 @@ def _write_contexts(conn: Connection, scope: dict[str, Any], month_contexts: Seq
         month_contexts,
     )
     names = ("remove_month_contexts", "write_month_contexts")
-    return sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
+    months = sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
+    return months, conn.execute(statement("stats/context_stats"), scope).rowcount
 
 
 def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...]]) -> None:

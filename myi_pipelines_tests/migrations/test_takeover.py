@@ -79,9 +79,12 @@ def test_it_goes_on_with_its_work(old_url: str, tmp_path: Path) -> None:
         warehouse.settle(names.values())
 
         after = warehouse.tables(names["ben"])
-        assert after.events.items() > before.events.items()  # newer statistics needed the archived ones
+        with_contexts = {of: event._replace(context=None) for of, event in after.events.items()}
+        assert with_contexts.items() > before.events.items()  # newer statistics needed the archived ones
         assert warehouse.archived_months() == []
-        assert (after.artist_stats, after.totals) == (before.artist_stats, before.totals)
+        played = [{artist: counts[:2] for artist, counts in one.artist_stats.items()} for one in (after, before)]
+        assert played[0] == played[1]
+        assert after.totals == before.totals
         assert (after.bucket_stats, after.hour_stats) == (before.bucket_stats, before.hour_stats)
         assert ("New song",) in warehouse.conn.execute("SELECT name FROM named_tracks").fetchall()
         names["carla"] = warehouse.user("carla", "Pacific/Apia")

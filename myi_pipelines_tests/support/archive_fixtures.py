@@ -24,7 +24,8 @@ LANDED = ("imported_plays", "polled_plays", "listening_events")
 DERIVED = (
     "user_track_months", "user_hour_months", "user_track_stats", "user_song_sums", "user_artist_stats",
     "user_album_stats", "user_month_edges", "user_year_top_tracks", "user_time_bucket_stats",
-    "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "users", "invalidated_user_months",
+    "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "user_context_stats", "users",
+    "invalidated_user_months",
 )  # fmt: skip
 
 

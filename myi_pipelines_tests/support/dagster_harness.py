@@ -31,8 +31,8 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TABLES = (
     "imported_plays", "listening_events", "tracks", "songs", "artists", "albums", "track_artists", "user_track_months",
     "user_track_stats", "user_song_stats", "user_artist_stats", "user_album_stats", "user_year_top_tracks",
-    "user_time_bucket_stats", "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "users",
-    "invalidated_user_months",
+    "user_time_bucket_stats", "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "user_context_stats",
+    "users", "invalidated_user_months",
 )  # fmt: skip
 IMPORT_SELECTION = ["imported_plays", "listening_events", "users"]
 

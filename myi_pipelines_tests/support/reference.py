@@ -564,6 +564,8 @@ class Shown(NamedTuple):
     """Estimated."""
     source: str
     is_nameless: bool
+    name: str
+    """Orders plays that were shown at one moment: polled ones by id, then those of account data by name."""
 
 
 class Desired(NamedTuple):
@@ -830,7 +832,7 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
     """Polls, and the account data of before December 2018, which tells no length."""
     shown = [
         Shown(row.spotify_id, catalog.song(row.spotify_id), row.played_at, row.duration_ms, "API",
-              catalog.names(row.spotify_id) is None)
+              catalog.names(row.spotify_id) is None, row.spotify_id)
         for row in landing.polled
         if row.duration_ms is not None and row.duration_ms >= min_play_ms
     ]  # fmt: skip
@@ -838,7 +840,9 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if play.ms_played is None and play.track.kind is Kind.TRACK:
             track = catalog.metadata.track_key(play.track)
             length = catalog.shown(track).duration_ms or TYPICAL_MS
-            shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", is_nameless=True))
+            shown.append(
+                Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, play.track.name or "")
+            )
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 
@@ -848,7 +852,7 @@ def shown_once(shown: Iterable[Shown]) -> dict[Shown, list[Shown]]:
     The earliest showing counts; of several at one instant the longest."""
     plays: dict[Shown, list[Shown]] = {}
     last: dict[TrackKey, Shown] = {}
-    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source)):
+    for play in sorted(shown, key=lambda play: (play.played_at, -play.ms_played, play.source, play.name)):
         before = last.get(play.track)
         if before is not None and play.played_at - before.played_at < TOLERANCE:
             plays[before].append(play)
@@ -925,9 +929,11 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
     pairs: dict[Shown, tuple[Row, bool]] = {}
     for rows, moment, ways in passes:
         taken = {row for row, _ in pairs.values()}
-        left_shown = sorted((play for play in shown if play not in pairs), key=lambda play: (play.played_at, by(play)))
+        left_shown = sorted(
+            (play for play in shown if play not in pairs), key=lambda play: (play.played_at, play.source, play.name)
+        )
         left_rows = sorted(
-            (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row), row.names)
+            (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row))
         )
         songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
         for song in songs:
@@ -938,8 +944,8 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
     return pairs
 
 
-def by(one: Shown | Row) -> str:
-    return str(one.track)
+def by(row: Row) -> str:
+    return row.track if isinstance(row.track, str) and row.context is not None else "".join(row.names[:2])
 
 
 def best_pairs(shown: Sequence[Shown], rows: Sequence[Row], ways: Sequence[Apart]) -> list[tuple[Shown, Row, int]]:
@@ -1112,7 +1118,9 @@ def aggregate(conformed: Conformed, catalog: Catalog, zone: ZoneInfo) -> Tables:
             events,
             lambda e: [(first_of_month(e.played_at, UTC), *way) for way in ways_heard(e, catalog).items()],
         ),
-        context_stats=totals(events, lambda e: ways_heard(e, catalog).items()),
+        context_stats=totals(
+            events, lambda e: [way for way in ways_heard(e, catalog).items() if way[0] != "SHARE_HEARD"]
+        ),
         episode_events=others,
         episode_bucket_stats=totals(others, lambda e: [(e.kind, bucket) for bucket in buckets(e.played_at, zone)]),
         episode_hour_stats=totals(others, lambda e: [(e.kind, e.played_at.astimezone(zone).hour)]),

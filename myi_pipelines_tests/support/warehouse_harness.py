@@ -335,6 +335,7 @@ class Warehouse(NamedTuple):
             "user_weekday_hour_stats",
             "user_hour_stats",
             "user_month_contexts",
+            "user_context_stats",
             "invalidated_user_months",
         )
         return {table: sorted(self._of(user_id, "*", table), key=repr) for table in tables}

@@ -1,5 +1,5 @@
--- One row: whether names or payloads landed, or tracks were polled, that the catalog has yet to take in, or songs are to be
--- derived again.
+-- One row: whether names or payloads landed, or tracks were polled, that the catalog has yet to take in, or songs are
+-- to be derived again.
 SELECT EXISTS (SELECT FROM pending_export_tracks)
     OR EXISTS (SELECT FROM pending_spotify_objects)
     OR EXISTS (SELECT FROM pending_song_tracks)

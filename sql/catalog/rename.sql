@@ -1,6 +1,6 @@
 -- One row: how many tracks take other names or fields. Where the keys change by which account data matches, the tracks
--- go into renamed_tracks, and the user-months are invalidated in which account data lies near their polled plays.
--- Where a key by which songs are joined is lost, they go into rekeyed_tracks; keys that are new go into added_song_keys.
+-- go into renamed_tracks, and the user-months are invalidated in which account data lies near their polled plays. Where
+-- a key by which songs are joined is lost, they go into rekeyed_tracks; keys that are new go into added_song_keys.
 WITH renamed AS (
     UPDATE tracks AS t
     SET name = c.track_name, name_key = c.track_key, artist_key = c.artist_key, album_id = c.album_id,

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 -- One row per song of which the user played a track of a name, and artist if one is given, or of an id; the most played
 -- first. It is named by the track of it that the user played most.
 SELECT DISTINCT ON (counted.play_count, t.song_id)
@@ -30,3 +31,17 @@ WHERE t.merged_into IS NULL
                 OR EXISTS (SELECT FROM track_aliases AS alias
                            WHERE alias.track_id = t.id AND alias.spotify_id = %(spotify_id)s) END
 ORDER BY counted.play_count DESC, t.song_id, t.spotify_id IS NULL, coalesce(played.play_count, 0) DESC, t.id
+=======
+-- One row: of how many songs tracks are, given by Spotify id or by the names of account data.
+SELECT count(DISTINCT t.song_id)
+FROM unnest(%(spotify_ids)s::text[], %(tracks)s::text[], %(artists)s::text[]) AS asked (spotify_id, track, artist)
+JOIN tracks AS t ON t.spotify_id = asked.spotify_id
+                 OR t.id IN (SELECT alias.track_id FROM track_aliases AS alias
+                             WHERE alias.spotify_id = asked.spotify_id)
+                 OR (asked.spotify_id IS NULL
+                     AND t.id IN (SELECT link.track_id
+                                  FROM export_tracks AS e
+                                  JOIN export_track_links AS link ON link.export_track_id = e.id
+                                  WHERE e.spotify_id IS NULL AND e.track_key = name_key(asked.track)
+                                    AND e.artist_key = name_key(asked.artist)))
+>>>>>>> main

@@ -1,6 +1,6 @@
 -- One row per correction, the oldest first: what it means in the catalog of now, and how many plays it hides.
 SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
-       CASE WHEN c.kind IN ('HIDE_TRACK', 'HIDE_SONG', 'HIDE_PLAY') THEN
+       CASE WHEN c.kind IN ('HIDE_TRACK', 'HIDE_SONG', 'HIDE_PLAY', 'SPLIT_SONG') THEN
                 coalesce((SELECT concat_ws(' – ', named.name, named.artist)
                           FROM tracks AS t
                           JOIN named_tracks AS named ON named.id = t.id
@@ -14,6 +14,7 @@ SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
             WHEN c.kind = 'HIDE_ALBUM' THEN
                 coalesce((SELECT name FROM albums AS a WHERE a.spotify_id = c.what ->> 'spotify_id'),
                          concat_ws(' – ', c.what ->> 'album', c.what ->> 'artist'))
+<<<<<<< HEAD
             WHEN c.kind IN ('JOIN_SONGS', 'SPLIT_SONG') THEN
                 (SELECT string_agg(concat_ws(' – ', coalesce(named.name, track.value ->> 'name',
                                                              track.value ->> 'spotify_id'),
@@ -25,6 +26,19 @@ SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
                  LEFT JOIN named_tracks AS named ON named.id = t.id)
             WHEN c.kind = 'HIDE_SHOW' THEN
                 (SELECT string_agg(show.name, ', ') FROM jsonb_array_elements_text(c.what -> 'shows') AS show (name))
+=======
+            WHEN c.kind = 'JOIN_SONGS' THEN
+                (SELECT string_agg(coalesce((SELECT concat_ws(' – ', named.name, named.artist)
+                                             FROM tracks AS t
+                                             JOIN named_tracks AS named ON named.id = t.id
+                                             WHERE t.spotify_id = joined.track ->> 'spotify_id'
+                                                OR t.id = (SELECT alias.track_id FROM track_aliases AS alias
+                                                           WHERE alias.spotify_id = joined.track ->> 'spotify_id')),
+                                            joined.track ->> 'spotify_id',
+                                            concat_ws(' – ', joined.track ->> 'track', joined.track ->> 'artist')),
+                                   ' + ' ORDER BY joined.place)
+                 FROM jsonb_array_elements(c.what -> 'tracks') WITH ORDINALITY AS joined (track, place))
+>>>>>>> main
             WHEN c.kind = 'UNDO_IMPORT' THEN
                 (SELECT file_name FROM import_jobs WHERE import_jobs.id = (c.what ->> 'job_id')::bigint)
        END AS names,

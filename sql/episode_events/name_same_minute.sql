@@ -1,6 +1,6 @@
--- One row per row of told_episodes that does not say what was played, where account data does, one to one: a play of the
--- same minute (of the upload, if it is of the same month, or of the end) and exactly the same length, which no extended
--- row tells.
+-- One row per row of told_episodes that does not say what was played, where account data does, one to one: a play of
+-- the same minute (of the upload, if it is of the same month, or of the end) and exactly the same length, which no
+-- extended row tells.
 WITH named AS (
     SELECT minute, ms_played, row_number() OVER (PARTITION BY minute, ms_played) AS place
     FROM (SELECT played_at AS minute, ms_played FROM account_plays WHERE NOT is_told
@@ -9,7 +9,8 @@ WITH named AS (
           WHERE kind IN ('EPISODE', 'CHAPTER') AND NOT is_told) AS account
 ), nameless AS (
     SELECT row_no, minute, ms_played,
-           row_number() OVER (PARTITION BY minute, ms_played ORDER BY kind, played_at, stopped_at, names COLLATE "C") AS place
+           row_number() OVER (PARTITION BY minute, ms_played
+                              ORDER BY kind, played_at, stopped_at, names COLLATE "C") AS place
     FROM (SELECT row_no, kind, played_at, stopped_at, names, ms_played,
                  date_trunc('minute', CASE WHEN date_trunc('month', stopped_at) = date_trunc('month', played_at)
                                            THEN stopped_at ELSE played_at END) AS minute

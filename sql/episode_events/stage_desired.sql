@@ -3,15 +3,15 @@
 -- taken for a play of its own.
 INSERT INTO desired_episodes (user_id, played_at, export_track_id, ms_played, kind, context_id)
 WITH told AS (
-    SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id
+    SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id,
+           kind
     FROM told_episodes
     WHERE NOT is_replaced
 ), plays AS (
     SELECT t.user_id, t.played_at, t.export_track_id, t.ms_played, t.kind, t.context_id
     FROM ({events/streams}) AS kept
-    JOIN told_episodes AS t ON t.user_id = kept.user_id AND t.content_id = kept.track_id
-                           AND t.played_at = kept.played_at AND t.ms_played = kept.ms_played
-                           AND t.stopped_at = kept.stopped_at
+    JOIN told AS t ON t.user_id = kept.user_id AND t.track_id = kept.track_id AND t.played_at = kept.played_at
+                  AND t.ms_played = kept.ms_played AND t.stopped_at = kept.stopped_at
     UNION ALL
     SELECT %(user_id)s, played_at, export_track_id, ms_played, kind, NULL
     FROM account_episodes

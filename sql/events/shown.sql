@@ -1,6 +1,6 @@
 -- One row per play that was only shown, in and around the user-month: polled, or of account data without a length, which
 -- names all artists of a track, so that its names may not be those of the same track elsewhere.
-SELECT t.id AS track_id, t.song_id, coalesce(t.spotify_id, e.track_name) AS name, p.played_at,
+SELECT t.id AS track_id, t.song_id, coalesce(e.track_name, t.spotify_id) AS name, p.played_at,
        p.ms_played, p.source, t.name_key IS NULL OR t.artist_key IS NULL OR p.source = 'IMPORT' AS is_nameless
 FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.duration_ms AS ms_played, 'API' AS source,
              NULL::bigint AS export_track_id

@@ -3,14 +3,15 @@
 WITH jobs AS (
     SELECT id, user_id, created_at FROM import_jobs WHERE id = ANY (%(job_ids)s)
 ), landed AS (
-    SELECT p.job_id, p.user_id, p.played_at, p.ms_played, p.context_id, link.track_id, e.kind, jobs.created_at
+    SELECT p.job_id, p.user_id, p.played_at, floor(extract(epoch FROM p.played_at))::bigint AS second, p.ms_played,
+           p.context_id, link.track_id, e.kind, jobs.created_at
     FROM jobs
     JOIN imported_plays AS p ON p.user_id = jobs.user_id AND p.job_id = jobs.id
     JOIN export_tracks AS e ON e.id = p.export_track_id
     LEFT JOIN export_track_links AS link ON link.export_track_id = p.export_track_id
     WHERE p.user_id = ANY (%(user_ids)s) AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
 ), events AS (
-    SELECT user_id, track_id, played_at, ms_played, created_at
+    SELECT user_id, track_id, floor(extract(epoch FROM played_at))::bigint AS second, ms_played, created_at
     FROM listening_events
     WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
       AND source = 'IMPORT'
@@ -36,8 +37,7 @@ SELECT landed.job_id,
        count(*) AS rows
 FROM landed
 LEFT JOIN events ON events.user_id = landed.user_id AND events.track_id = landed.track_id
+                AND events.second = landed.second
                 AND (events.ms_played = landed.ms_played OR landed.ms_played IS NULL)
-                AND events.played_at >= landed.played_at
-                AND events.played_at < landed.played_at + interval '1 second'
 GROUP BY landed.job_id, outcome
 ORDER BY landed.job_id, count(*) DESC

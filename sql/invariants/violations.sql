@@ -41,15 +41,22 @@ WITH checked AS (
     SELECT user_id, 'user_hour_stats', sum(play_count), sum(total_ms)
     FROM user_hour_stats JOIN checked USING (user_id) GROUP BY user_id
     UNION ALL
+    SELECT user_id, 'user_context_stats ' || dimension, sum(play_count), sum(total_ms)
+    FROM user_context_stats JOIN checked USING (user_id) GROUP BY user_id, dimension
+    UNION ALL
     SELECT user_id, 'user_time_bucket_stats ' || bucket_type, sum(play_count), sum(total_ms)
     FROM user_time_bucket_stats JOIN checked USING (user_id) GROUP BY user_id, bucket_type
 ), expected AS (
     SELECT user_id, name, relation, total_play_count AS play_count, total_listening_ms AS total_ms
     FROM checked
-    CROSS JOIN unnest(ARRAY['listening_events', 'user_track_months', 'user_track_stats', 'user_song_stats',
-                            'user_album_stats', 'user_hour_months', 'user_weekday_hour_stats', 'user_hour_stats',
-                            'user_month_contexts', 'user_time_bucket_stats DAY', 'user_time_bucket_stats WEEK',
-                            'user_time_bucket_stats MONTH']) AS relation
+    CROSS JOIN (SELECT unnest(ARRAY['listening_events', 'user_track_months', 'user_track_stats', 'user_song_stats',
+                                    'user_album_stats', 'user_hour_months', 'user_weekday_hour_stats',
+                                    'user_hour_stats', 'user_month_contexts', 'user_time_bucket_stats DAY',
+                                    'user_time_bucket_stats WEEK', 'user_time_bucket_stats MONTH'])
+                UNION ALL
+                SELECT 'user_context_stats ' || dimension
+                FROM unnest(enum_range(NULL::context_dimension)) AS dimension
+                WHERE dimension <> 'SHARE_HEARD') AS sum_of (relation)
     WHERE NOT (is_invalidated AND relation = 'listening_events')
 ), artist_sums AS (
     SELECT user_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms

@@ -77,7 +77,8 @@ COMMENT ON COLUMN named_albums.id IS 'albums.id';
 COMMENT ON COLUMN named_albums.name IS 'name of the album';
 COMMENT ON COLUMN named_albums.artist IS 'name of the first artist; NULL while unknown';
 
--- Hours of the week and ways of listening: one row per user-month with arrays, which is a tenth of a row per hour or way.
+-- Hours of the week and ways of listening: one row per user-month with arrays, which takes a tenth of the space that a
+-- row per hour or way would.
 
 -- Of the hours that are known no weekday is known yet; they are put on Monday until the user-months are derived again.
 CREATE TEMPORARY TABLE known_hours ON COMMIT DROP AS
@@ -175,8 +176,8 @@ COMMENT ON COLUMN play_contexts.platform_family IS 'platform_family of platform'
 CREATE TYPE context_dimension AS ENUM
     ('PLATFORM', 'COUNTRY', 'REASON_START', 'REASON_END', 'SHUFFLE', 'OFFLINE', 'INCOGNITO', 'SKIP', 'SHARE_HEARD');
 COMMENT ON TYPE context_dimension IS
-    'In what respect plays are told apart by how they were heard. SKIP: for less than 30 seconds; SHARE_HEARD: how much '
-    'of the track.';
+    'In what respect plays are told apart by how they were heard. SKIP: for less than 30 seconds; SHARE_HEARD: how '
+    'much of the track.';
 
 -- Which contexts, and not which values: a play is counted once for eight dimensions, and what a platform belongs to may
 -- be decided anew without counting again.
@@ -191,8 +192,8 @@ CREATE TABLE user_month_contexts (
     PRIMARY KEY (user_id, month)
 );
 COMMENT ON TABLE user_month_contexts IS
-    'One row per user and UTC month: in which contexts the plays of the month were heard. user_context_months has a row '
-    'per dimension and value.';
+    'One row per user and UTC month: in which contexts the plays of the month were heard. user_context_months has a '
+    'row per dimension and value.';
 COMMENT ON COLUMN user_month_contexts.user_id IS 'users.id';
 COMMENT ON COLUMN user_month_contexts.skip_ms IS 'milliseconds of the plays that skip_count counts';
 COMMENT ON COLUMN user_month_contexts.month IS 'first day of the UTC month';
@@ -208,6 +209,21 @@ FROM user_track_months
 GROUP BY user_id, month
 ORDER BY user_id, month;
 
+-- PostgreSQL inlines it.
+CREATE FUNCTION context_values(context play_contexts)
+    RETURNS TABLE (dimension context_dimension, value text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 7 AS $$
+    VALUES ('PLATFORM'::context_dimension, coalesce(context.platform_family, 'unknown')),
+           ('COUNTRY', coalesce(nullif(nullif(context.country, ''), 'ZZ'), 'unknown')),
+           ('REASON_START', coalesce(nullif(context.reason_start, ''), 'unknown')),
+           ('REASON_END', coalesce(nullif(context.reason_end, ''), 'unknown')),
+           ('SHUFFLE', coalesce(context.shuffle::text, 'unknown')),
+           ('OFFLINE', coalesce(context.offline::text, 'unknown')),
+           ('INCOGNITO', coalesce(context.incognito::text, 'unknown'))
+$$;
+COMMENT ON FUNCTION context_values IS
+    'One row per dimension that a context tells: its value; unknown where the context does not tell it, or is NULL.';
+
 -- The share of a track that was heard depends on its length, which is often learnt later, of archived plays too. So the
 -- months of tracks keep how long each play was, and the view divides.
 CREATE VIEW user_context_months AS
@@ -216,14 +232,7 @@ SELECT c.user_id, c.month, way.dimension, way.value, sum(one.play_count)::bigint
 FROM user_month_contexts AS c
 CROSS JOIN LATERAL unnest(c.context_ids, c.play_counts, c.total_ms) AS one (context_id, play_count, total_ms)
 LEFT JOIN play_contexts AS p ON p.id = one.context_id
-CROSS JOIN LATERAL (VALUES
-    ('PLATFORM'::context_dimension, coalesce(p.platform_family, 'unknown')),
-    ('COUNTRY', coalesce(nullif(nullif(p.country, ''), 'ZZ'), 'unknown')),
-    ('REASON_START', coalesce(nullif(p.reason_start, ''), 'unknown')),
-    ('REASON_END', coalesce(nullif(p.reason_end, ''), 'unknown')),
-    ('SHUFFLE', coalesce(p.shuffle::text, 'unknown')),
-    ('OFFLINE', coalesce(p.offline::text, 'unknown')),
-    ('INCOGNITO', coalesce(p.incognito::text, 'unknown'))) AS way (dimension, value)
+CROSS JOIN LATERAL context_values(p) AS way
 GROUP BY c.user_id, c.month, way.dimension, way.value
 UNION ALL
 SELECT c.user_id, c.month, 'SKIP', way.value, way.play_count, way.total_ms
@@ -266,17 +275,29 @@ COMMENT ON COLUMN user_context_months.value IS
 COMMENT ON COLUMN user_context_months.play_count IS 'number of plays';
 COMMENT ON COLUMN user_context_months.total_ms IS 'milliseconds heard';
 
-CREATE VIEW user_context_stats AS
-SELECT user_id, dimension, value, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
-FROM user_context_months
-GROUP BY user_id, dimension, value;
-COMMENT ON VIEW user_context_stats IS
-    'One row per user, dimension and value: how all plays were heard. Name the dimension: SHARE_HEARD reads every month.';
+CREATE TABLE user_context_stats (
+    user_id    bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    play_count bigint NOT NULL CHECK (play_count > 0),
+    total_ms   bigint NOT NULL CHECK (total_ms > 0),
+    dimension  context_dimension NOT NULL CHECK (dimension <> 'SHARE_HEARD'),
+    value      text NOT NULL,
+    PRIMARY KEY (user_id, dimension, value)
+);
+COMMENT ON TABLE user_context_stats IS
+    'One row per user, dimension and value: how all plays were heard. Without SHARE_HEARD: the view '
+    'user_context_months has it.';
 COMMENT ON COLUMN user_context_stats.user_id IS 'users.id';
-COMMENT ON COLUMN user_context_stats.dimension IS 'what is told apart';
-COMMENT ON COLUMN user_context_stats.value IS 'see user_context_months.value';
 COMMENT ON COLUMN user_context_stats.play_count IS 'number of plays';
 COMMENT ON COLUMN user_context_stats.total_ms IS 'milliseconds heard';
+COMMENT ON COLUMN user_context_stats.dimension IS 'what is told apart';
+COMMENT ON COLUMN user_context_stats.value IS 'see user_context_months.value';
+
+INSERT INTO user_context_stats (user_id, dimension, value, play_count, total_ms)
+SELECT user_id, dimension, value, sum(play_count), sum(total_ms)
+FROM user_context_months
+WHERE dimension <> 'SHARE_HEARD'
+GROUP BY user_id, dimension, value
+ORDER BY user_id, dimension, value;
 
 
 -- By month. These are sums over user_track_months, so they take no space and are right whatever the catalog learns.
@@ -352,7 +373,8 @@ BEGIN
     ORDER BY top.play_count DESC, top.total_ms DESC, top.artist_id;
 END $$;
 COMMENT ON FUNCTION top_artists IS
-    'One row per artist: those that a user played most, the most played first. A play counts for every credited artist.';
+    'One row per artist: those that a user played most, the most played first. A play counts for every credited '
+    'artist.';
 
 CREATE FUNCTION top_artists_of_month(of_user bigint, of_month date, each integer DEFAULT 50)
     RETURNS TABLE (name text, play_count bigint, total_ms bigint)
@@ -480,7 +502,8 @@ BEGIN
     LIMIT each;
 END $$;
 COMMENT ON FUNCTION top_genres IS
-    'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists once.';
+    'One row per genre: those of the artists that a user played most. A play counts for each genre of its artists '
+    'once.';
 
 INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT DISTINCT user_id, month, 'STATS'::derivation_stage

@@ -102,7 +102,8 @@ FROM (SELECT e.user_id, e.kind, (e.played_at AT TIME ZONE settings.timezone)::da
       GROUP BY e.user_id, e.kind, day) AS heard
 CROSS JOIN LATERAL (VALUES ('DAY'::bucket_type, heard.day),
                            ('WEEK', date_trunc('week', heard.day::timestamp)::date),
-                           ('MONTH', date_trunc('month', heard.day::timestamp)::date)) AS bucket (bucket_type, bucket_date)
+                           ('MONTH', date_trunc('month', heard.day::timestamp)::date)
+                   ) AS bucket (bucket_type, bucket_date)
 GROUP BY heard.user_id, bucket.bucket_type, bucket.bucket_date, heard.kind;
 COMMENT ON VIEW user_episode_bucket_stats IS
     'One row per user, local day, ISO week or month, and kind with plays that are not music.';
@@ -119,7 +120,8 @@ SELECT e.user_id, extract(hour FROM e.played_at AT TIME ZONE settings.timezone):
 FROM episode_events AS e
 JOIN user_settings AS settings USING (user_id)
 GROUP BY e.user_id, hour, e.kind;
-COMMENT ON VIEW user_episode_hour_stats IS 'One row per user, hour of the local day and kind with plays that are not music.';
+COMMENT ON VIEW user_episode_hour_stats IS
+    'One row per user, hour of the local day and kind with plays that are not music.';
 COMMENT ON COLUMN user_episode_hour_stats.user_id IS 'users.id';
 COMMENT ON COLUMN user_episode_hour_stats.hour IS '0 to 23, in the user''s time zone';
 COMMENT ON COLUMN user_episode_hour_stats.kind IS 'EPISODE, CHAPTER, VIDEO or UNIDENTIFIED';

@@ -15,7 +15,8 @@ COMMENT ON FUNCTION song_text IS
 -- Words, not patterns: a version is left out of a title if it says nothing else than these.
 CREATE FUNCTION is_version_to_fold(words text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN words && ARRAY['remaster', 'remastered', 'mastered', 'mono', 'stereo', 'deluxe', 'bonus', 'explicit', 'clean']
+    RETURN words && ARRAY['remaster', 'remastered', 'mastered', 'mono', 'stereo', 'deluxe', 'bonus', 'explicit',
+                          'clean']
         OR ('version' = ANY (words) AND words && ARRAY['single', 'album', 'lp']);
 COMMENT ON FUNCTION is_version_to_fold IS
     'Whether words that say which version a track is name one that is the same song.';
@@ -93,7 +94,8 @@ BEGIN
     RETURN CASE WHEN short = '' THEN whole ELSE short END;
 END $$;
 COMMENT ON FUNCTION song_title IS
-    'A title without guests and without versions that are the same song (remasters, mono, album version): docs/guide/songs.md.';
+    'A title without guests and without versions that are the same song (remasters, mono, album version): '
+    'docs/guide/songs.md.';
 
 -- Most names are plain ASCII and name no guests and no version. Looking for the few characters that say so is much
 -- cheaper than folding them. Not STRICT, so that PostgreSQL can inline the function; NULL still gives NULL.
@@ -102,7 +104,8 @@ CREATE FUNCTION song_key(title text, artist text) RETURNS uuid
     RETURN md5(CASE WHEN octet_length(title) = length(title) AND octet_length(artist) = length(artist)
                          AND strpos(title, '(') = 0 AND strpos(title, '[') = 0 AND strpos(title, ']') = 0
                          AND strpos(artist, '[') = 0 AND strpos(artist, ']') = 0
-                         AND strpos(title, ' - ') = 0 AND strpos(lower(title), ' feat') = 0 AND strpos(lower(title), ' ft.') = 0
+                         AND strpos(title, ' - ') = 0
+                         AND strpos(lower(title), ' feat') = 0 AND strpos(lower(title), ' ft.') = 0
                          AND strpos(title, '  ') = 0 AND strpos(artist, '  ') = 0
                          AND strpos(title, E'\t') = 0 AND strpos(artist, E'\t') = 0
                          AND strpos(title, E'\n') = 0 AND strpos(artist, E'\n') = 0
@@ -158,7 +161,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION give_song IS 'Trigger: a track that is added without a song is a song of its own.';
 CREATE TRIGGER give_song BEFORE INSERT ON tracks
-    FOR EACH ROW WHEN (NEW.song_id IS NULL) EXECUTE FUNCTION give_song();
+    FOR EACH ROW WHEN (new.song_id IS NULL) EXECUTE FUNCTION give_song();
 
 ALTER TABLE tracks ALTER COLUMN song_id SET NOT NULL;
 CREATE INDEX ON tracks (song_id);
@@ -178,7 +181,8 @@ COMMENT ON TABLE corrected_song_keys IS
     'One row per track that a correction joins with others or makes a song of its own, and key that does so.';
 COMMENT ON COLUMN corrected_song_keys.track_id IS 'tracks.id';
 COMMENT ON COLUMN corrected_song_keys.song_key IS 'key that the correction gives the track';
-COMMENT ON COLUMN corrected_song_keys.is_only_key IS 'the names and the ISRC of the track are no keys: it was split off';
+COMMENT ON COLUMN corrected_song_keys.is_only_key IS
+    'the names and the ISRC of the track are no keys: it was split off';
 
 CREATE TABLE pending_song_tracks (track_id bigint PRIMARY KEY);
 COMMENT ON TABLE pending_song_tracks IS 'One row per track whose song the catalog has yet to derive again.';
@@ -195,9 +199,9 @@ END $$;
 COMMENT ON FUNCTION correct_songs IS
     'Trigger: a correction of songs that is made or taken back, also because its user is forgotten, is derived next.';
 CREATE TRIGGER correct_songs AFTER INSERT ON corrections
-    FOR EACH ROW WHEN (NEW.kind IN ('JOIN_SONGS', 'SPLIT_SONG')) EXECUTE FUNCTION correct_songs();
+    FOR EACH ROW WHEN (new.kind IN ('JOIN_SONGS', 'SPLIT_SONG')) EXECUTE FUNCTION correct_songs();
 CREATE TRIGGER uncorrect_songs AFTER DELETE ON corrections
-    FOR EACH ROW WHEN (OLD.kind IN ('JOIN_SONGS', 'SPLIT_SONG')) EXECUTE FUNCTION correct_songs();
+    FOR EACH ROW WHEN (old.kind IN ('JOIN_SONGS', 'SPLIT_SONG')) EXECUTE FUNCTION correct_songs();
 
 -- "Various Artists" says nothing of the artist, so its names count only where a track has no other.
 CREATE VIEW track_song_keys AS
@@ -232,7 +236,8 @@ UNION ALL
 SELECT track_id, song_key
 FROM corrected_song_keys;
 COMMENT ON VIEW track_song_keys IS
-    'One row per track and key of it: its names, its ISRC, and what corrections say. Tracks that share a key are one song.';
+    'One row per track and key of it: its names, its ISRC, and what corrections say. Tracks that share a key are '
+    'one song.';
 COMMENT ON COLUMN track_song_keys.track_id IS 'tracks.id';
 COMMENT ON COLUMN track_song_keys.song_key IS 'song_key or isrc_song_key, or the key of a correction';
 
@@ -280,7 +285,8 @@ COMMENT ON COLUMN user_song_stats.first_played_at IS 'end of the first play';
 COMMENT ON COLUMN user_song_stats.last_played_at IS 'end of the latest play';
 
 COMMENT ON TABLE user_year_top_tracks IS
-    'One row per user, local year and track among the 50 that the user played most in that year, or of a song among those.';
+    'One row per user, local year and track among the 50 that the user played most in that year, or of a song '
+    'among those.';
 
 
 -- What people query -------------------------------------------------------------------------------------------------
@@ -326,7 +332,8 @@ BEGIN
     ORDER BY top.play_count DESC, top.total_ms DESC, top.song_id;
 END $$;
 COMMENT ON FUNCTION top_songs IS
-    'One row per song: those that a user played most, the most played first; recordings: how many tracks of it were played.';
+    'One row per song: those that a user played most, the most played first; recordings: how '
+    'many tracks of it were played.';
 
 CREATE FUNCTION top_songs_of_month(of_user bigint, of_month date, each integer DEFAULT 50)
     RETURNS TABLE (song_id bigint, name text, artist text, recordings integer, play_count bigint, total_ms bigint)
@@ -408,7 +415,8 @@ BEGIN
     ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
 END $$;
 COMMENT ON FUNCTION recordings_of_song IS
-    'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+    'One row per track of a song that a user played, ever or in one of the years of '
+    'top_songs_of_year, the most played first.';
 
 -- Tracks of the most played songs are kept, too: no more of them are listed than before.
 CREATE OR REPLACE FUNCTION top_tracks_of_year(of_user bigint, of_year integer, each integer DEFAULT 50)

@@ -1,6 +1,7 @@
--- One row per user: the polled plays, and the first of Spotify's top tracks and artists over four weeks.
+-- One row per user: the polled plays since a moment, and the first of Spotify's top tracks and artists over four weeks.
 SELECT users.name, users.display_name,
-       (SELECT count(*) FROM polled_plays AS play WHERE play.user_id = users.id) AS polled_plays,
+       (SELECT count(*) FROM polled_plays AS play
+        WHERE play.user_id = users.id AND play.played_at >= %(since)s) AS polled_plays,
        track.name AS first_track, track.artist AS first_track_artist, artist.name AS first_artist
 FROM users
 LEFT JOIN LATERAL (

@@ -1,4 +1,4 @@
--- One row per rank: the podcasts and audiobooks heard longest between two instants, in the spelling that was played last.
+-- One row per rank: the podcasts and audiobooks heard longest between two instants, in the spelling played last.
 SELECT name, kind::text AS kind, play_count, total_ms
 FROM (SELECT (array_agg(named.show ORDER BY e.played_at DESC, named.show COLLATE "C" DESC))[1] AS name, e.kind,
              count(*) AS play_count, sum(e.ms_played)::bigint AS total_ms

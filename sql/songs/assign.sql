@@ -1,5 +1,5 @@
--- One row per track that moves to another song. A song goes on where its least track is; where several go on as one, the
--- least song stays.
+-- One row per track that moves to another song. A song goes on where its least track is; where several go on as one,
+-- the least song stays.
 CREATE TEMPORARY TABLE derived_songs ON COMMIT DROP AS
 SELECT labels.label,
        coalesce(kept.song_id, nextval(pg_get_serial_sequence('songs', 'id'))) AS song_id

@@ -1,6 +1,6 @@
--- One row per user-month with a polled play, or a play of account data, near which there is a play of another track that
--- is or was of the same song: the two may be one play now, or no longer. A play on a device that was offline counts
--- where it was uploaded, too.
+-- One row per user-month with a polled play, or a play of account data, near which there is a play of another track
+-- that is or was of the same song: the two may be one play now, or no longer. A play on a device that was offline
+-- counts where it was uploaded, too.
 WITH ids AS (
     SELECT r.track_id, r.song_id, t.spotify_id
     FROM regrouped_tracks AS r

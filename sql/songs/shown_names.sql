@@ -1,6 +1,6 @@
--- One row per song of renamed_songs that has a name: the name and the first artist to show. Of all names of its tracks the
--- shortest title is shown, of equally long ones the greatest; one by "Various Artists", or by nobody, only where there is
--- no other.
+-- One row per song of renamed_songs that has a name: the name and the first artist to show. Of all names of its tracks
+-- the shortest title is shown, of equally long ones the greatest; one by "Various Artists", or by nobody, only where
+-- there is no other.
 SELECT DISTINCT ON (song_id) song_id, name, artist
 FROM (SELECT t.song_id, e.track_name AS name, e.artist_name AS artist
       FROM renamed_songs

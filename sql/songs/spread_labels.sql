@@ -1,5 +1,5 @@
--- One row per track that shares a key with one of a lesser label: it takes that label. Repeated until there is none, the
--- tracks of equal label are those of one song.
+-- One row per track that shares a key with one of a lesser label: it takes that label. Repeated until there is none,
+-- the tracks of equal label are those of one song.
 UPDATE song_members AS m
 SET label = least.label
 FROM (SELECT k.track_id, min(shared.label) AS label

@@ -1,5 +1,5 @@
--- One row per user and local hour that is new or has changed, summed from those of the weekdays. Hours without plays are
--- removed.
+-- One row per user and local hour that is new or has changed, summed from those of the weekdays. Hours without plays
+-- are removed.
 WITH summed AS (
     SELECT user_id, hour, sum(play_count) AS play_count, sum(total_ms) AS total_ms
     FROM user_weekday_hour_stats

@@ -1,6 +1,6 @@
--- One row per user and recomputed UTC month with plays: the hours of the local week, counted from Monday, the skips, and
--- the contexts of the plays (0 where none is known), with plays and milliseconds of each hour and context. The events
--- are read once. 1970 began on a Thursday, 72 hours into its week.
+-- One row per user and recomputed UTC month with plays: the hours of the local week, counted from Monday, the skips,
+-- and the contexts of the plays (0 where none is known), with plays and milliseconds of each hour and context. The
+-- events are read once. 1970 began on a Thursday, 72 hours into its week.
 SELECT chosen.user_id, counted.month,
        array_agg(counted.week_hour ORDER BY counted.week_hour) FILTER (WHERE by_hour) AS week_hours,
        array_agg(counted.play_count ORDER BY counted.week_hour) FILTER (WHERE by_hour) AS play_counts,

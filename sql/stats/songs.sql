@@ -1,6 +1,6 @@
 -- One row per user and song of touched_songs whose sum is new, has changed or is gone, with its first and latest play.
--- Summed are songs of which the user played several tracks. OFFSET 0: they are looked up one by one, because the planner
--- would read all of the user's where it does not know yet how many there are.
+-- Summed are songs of which the user played several tracks. OFFSET 0: they are looked up one by one, because the
+-- planner would read all of the user's where it does not know yet how many there are.
 WITH summed AS (
     SELECT touched.user_id, touched.song_id, count(*) AS recordings, sum(s.play_count) AS play_count,
            sum(s.total_ms) AS total_ms, min(s.first_played_at) AS first_played_at,
@@ -10,6 +10,7 @@ WITH summed AS (
     CROSS JOIN LATERAL (SELECT play_count, total_ms, first_played_at, last_played_at
                         FROM user_track_stats
                         WHERE user_id = touched.user_id AND track_id = t.id
+                        ORDER BY track_id
                         OFFSET 0) AS s
     GROUP BY touched.user_id, touched.song_id
     HAVING count(*) > 1

@@ -17,7 +17,7 @@ WITH told AS (
     WHERE known.user_id = %(user_id)s AND known.played_at >= %(starts_at)s AND known.played_at < %(ends_at)s
       AND known.played_at = a.played_at AND known.export_track_id = a.export_track_id
       AND known.ms_played IS NOT DISTINCT FROM a.ms_played AND known.stopped_at IS NOT DISTINCT FROM a.stopped_at
-      AND {landing/tells_more}
+      AND ({landing/tells_more})
 )
 INSERT INTO import_job_duplicates AS known (user_id, job_id, month, play_hashes)
 SELECT %(user_id)s, job_id, date_trunc('month', played_at)::date AS month,

@@ -16,7 +16,8 @@ SELECT 'export_track_links',
 FROM export_track_links AS link
 WHERE NOT EXISTS (SELECT FROM export_tracks AS e WHERE e.id = link.export_track_id)
 UNION ALL
-SELECT 'export_track_links', 'names ' || link.export_track_id || ' mean track ' || link.track_id || ', but name no track'
+SELECT 'export_track_links',
+       'names ' || link.export_track_id || ' mean track ' || link.track_id || ', but name no track'
 FROM export_track_links AS link
 JOIN export_tracks AS e ON e.id = link.export_track_id
 WHERE e.kind <> 'TRACK'

@@ -1,5 +1,5 @@
--- One row per song, track or correction that is not what the keys of tracks say: the table, and what is wrong. Songs that
--- are about to be derived are left out.
+-- One row per song, track or correction that is not what the keys of tracks say: the table, and what is wrong. Songs
+-- that are about to be derived are left out.
 WITH RECURSIVE settled AS (
     SELECT NOT EXISTS (SELECT FROM pending_song_tracks) AND NOT EXISTS (SELECT FROM pending_export_tracks)
            AND NOT EXISTS (SELECT FROM pending_spotify_objects) AS is_settled
@@ -53,7 +53,8 @@ FROM (SELECT 'tracks' AS relation, 'song ' || t.song_id || ' of track ' || t.id 
       HAVING count(*) < several.tracks
       UNION ALL
       SELECT 'songs', 'song ' || songs.id || ' is shown under another name than it should be'
-      FROM songs
+      FROM renamed_songs
+      JOIN songs ON songs.id = renamed_songs.song_id
       LEFT JOIN shown ON shown.song_id = songs.id
       WHERE (songs.name, songs.artist) IS DISTINCT FROM (shown.name, shown.artist)
       UNION ALL

@@ -96,8 +96,14 @@ STATS_SPECS = [
         "user_month_contexts",
         group=STATS,
         deps=["listening_events"],
-        about="How a user listens: the views `user_context_months` and `user_context_stats` show platform, country,"
-        " reasons, shuffle, offline, incognito, skips and share of the track, by month and of all time.",
+        about="How a user listens, month by month: the view `user_context_months` shows platform, country, reasons,"
+        " shuffle, offline, incognito, skips and share of the track.",
+    ),
+    table_spec(
+        "user_context_stats",
+        group=STATS,
+        deps=["user_month_contexts"],
+        about="How a user listens, of all time. In each dimension the values sum to all plays.",
     ),
     table_spec(
         "users",

@@ -37,7 +37,8 @@ class Done(NamedTuple):
 
     def metadata_of(self, asset: str) -> dict[str, Any]:
         """The metadata of an asset's latest materialization, by name; of a partitioned one, its newest month's."""
-        newest = self.result.asset_materializations_for_node(asset)[-1]
+        of_node = self.result.asset_materializations_for_node(asset)  # which may make other assets too
+        newest = [each for each in of_node if each.asset_key.to_user_string() == asset][-1]
         return {name: value.value for name, value in newest.metadata.items()}
 
 

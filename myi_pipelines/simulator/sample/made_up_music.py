@@ -5,6 +5,7 @@ Only names and lengths belong here; `made_up_plays` decides who plays them, and 
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from random import Random
 from typing import NamedTuple
@@ -29,6 +30,16 @@ class Song(NamedTuple):
     artist: str  # the album's artist, as exports name it
     album: str
     seconds: int
+    former_title: str | None = None
+    """The title in downloads of before `RENAMED_ON`."""
+
+    @property
+    def recording(self) -> tuple[str, str]:
+        """What a listener calls the same: the title without its guests and its remaster, and the artist."""
+        return _NOT_THE_SONG.sub("", self.title), self.artist
+
+
+_NOT_THE_SONG = re.compile(r" \(feat\. .*\)| - Remastered \d{4}$")
 
 
 class Album(NamedTuple):
@@ -56,6 +67,7 @@ class Chapter(NamedTuple):
     uri: str
     book_uri: str
     book: str
+    author: str
     title: str
     seconds: int
 
@@ -67,6 +79,7 @@ class Catalog(NamedTuple):
 
 
 RELINKED_AFTER = 0.6
+RENAMED_ON = date(2024, 3, 1)
 
 STYLES: dict[str, Style] = {
     "folk": Style(
@@ -239,7 +252,12 @@ SHOWS = (
     ("Moth & Lantern", "fiction for the night"),
     ("On Film, on Air", "a video podcast"),
 )
-BOOKS = ("The Cartographer’s Umbrella", "A Short History of Fog", "Nineteen Ferries", "The Clockmaker of Patan")
+BOOKS = (
+    ("The Cartographer’s Umbrella", "Wilhelmina Tarn"),
+    ("A Short History of Fog", "Osgood Fenn"),
+    ("Nineteen Ferries", "Ágota Révész-Holm"),
+    ("The Clockmaker of Patan", "Bimala Sthapit"),
+)
 
 
 def spotify_id(rng: Random) -> str:
@@ -296,11 +314,52 @@ def _artist(rng: Random, name: str, key: str, fame: float, start: date, end: dat
     return Artist(name, key, fame, tuple(albums))
 
 
-def _compilation(rng: Random, title: str, start: date) -> Album:
+def _with_releases(rng: Random, artist: Artist, end: date) -> Artist:
+    """The artist, in two of five cases with a hit that is on several releases: a single before its album, a deluxe
+    edition, a remaster, and a live take, which is another song. All of them have ids of their own."""
+    own = next((album for album in artist.albums if len(album.songs) > 2), None)
+    hit = next((song for song in own.songs if song.title.replace(" ", "").isalpha()), None) if own else None
+    if own is None or hit is None or rng.random() < 0.6:
+        return artist
+    live = "Live at the Cistern"
+    releases = (
+        (hit.title, -45, (hit,)),
+        (f"{own.title} (Deluxe)", 240, own.songs[:3] if hit in own.songs[:3] else (*own.songs[:2], hit)),
+        (live, 420, (hit._replace(title=f"{hit.title} - {live}", seconds=hit.seconds + 41),)),
+        (f"{artist.name}: Anthology", 600, (hit._replace(title=f"{hit.title} - Remastered 2011"),)),
+    )
+    albums = [
+        Album(
+            title,
+            min(own.released + timedelta(days=days), end - timedelta(days=40)),
+            tuple(song._replace(spotify_id=spotify_id(rng), relinked_id=None, album=title) for song in songs),
+        )
+        for title, days, songs in releases
+    ]
+    return artist._replace(albums=tuple(sorted((*artist.albums, *albums), key=lambda album: album.released)))
+
+
+def _with_former_titles(rng: Random, artist: Artist) -> Artist:
+    """The artist with a few songs that had another title once. Each of them is on one release only."""
+    known = [song.recording for album in artist.albums for song in album.songs]
+    used = {song.title for album in artist.albums for song in album.songs}
+
+    def renamed(song: Song) -> Song:
+        if rng.random() > 0.02 or known.count(song.recording) > 1:
+            return song
+        [former] = _distinct_titles(rng, STYLES[artist.style], used, 1) or [f"{song.title} II"]
+        return song._replace(former_title=former)
+
+    return artist._replace(
+        albums=tuple(album._replace(songs=tuple(map(renamed, album.songs))) for album in artist.albums)
+    )
+
+
+def _compilation(rng: Random, title: str, start: date, used: set[str]) -> Album:
     songs = []
     for _ in range(14):
         style = STYLES[rng.choice(sorted(STYLES))]
-        name = titles(rng, style)
+        [name] = _distinct_titles(rng, style, used, 1)
         if rng.random() < 0.4:
             name = f"{name} (feat. {rng.choice(GUESTS)})"
         songs.append(_song(rng, name, VARIOUS, title, style.seconds))
@@ -319,11 +378,11 @@ def _episodes(rng: Random) -> tuple[Episode, ...]:
 
 def _chapters(rng: Random) -> tuple[Chapter, ...]:
     found = []
-    for book in BOOKS:
+    for book, author in BOOKS:
         book_uri = f"spotify:show:{spotify_id(rng)}"
         for number in range(1, rng.randint(14, 30)):
             uri = f"spotify:episode:{spotify_id(rng)}"
-            found.append(Chapter(uri, book_uri, book, f"Chapter {number}", rng.randint(700, 2600)))
+            found.append(Chapter(uri, book_uri, book, author, f"Chapter {number}", rng.randint(700, 2600)))
     return tuple(found)
 
 
@@ -335,5 +394,8 @@ def make_catalog(rng: Random, start: date, end: date) -> Catalog:
     artists += [
         _artist(rng, people.pop(), key, 0.4, start, end) for key in LESSER_KNOWN_STYLES for _ in range(LESSER_KNOWN)
     ]
-    artists.append(Artist(VARIOUS, "various", 1.0, tuple(_compilation(rng, title, start) for title in COMPILATIONS)))
+    artists = [_with_former_titles(rng, _with_releases(rng, artist, end)) for artist in artists]
+    used = set[str]()
+    compilations = tuple(_compilation(rng, title, start, used) for title in COMPILATIONS)
+    artists.append(Artist(VARIOUS, "various", 1.0, compilations))
     return Catalog(tuple(artists), _episodes(rng), _chapters(rng))

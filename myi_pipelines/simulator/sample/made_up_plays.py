@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from myi_pipelines.simulator.sample.made_up_music import RELINKED_AFTER, Album, Artist, Catalog, Chapter, Episode, Song
 
 HOUR_MS = 3_600_000
+DOUBLED_WITHIN_S = 20
 
 
 class LocalFile(NamedTuple):
@@ -34,6 +35,7 @@ class Heard(NamedTuple):
     thing: Thing
     track_id: str | None  # which of a relinked song's ids was played
     started_ms: int  # Unix time on the device's clock
+    paused_ms: int
     ms_played: int
     logged_at: int  # Unix seconds when Spotify recorded it: the end of the play, or the upload of an offline play
     platform: str
@@ -43,10 +45,16 @@ class Heard(NamedTuple):
     reason_end: str
     shuffle: bool
     skipped: bool
-    offline: bool
+    offline: bool | None
     knows_start: bool  # whether Spotify kept the device's clock
     incognito: bool
     is_video: bool
+    doubled_s: int = 0  # Spotify exports the stream once more, this many seconds later
+
+    @property
+    def ended_ms(self) -> int:
+        """Unix time on the device's clock."""
+        return self.started_ms + self.paused_ms + self.ms_played
 
 
 class Profile(NamedTuple):
@@ -95,7 +103,7 @@ PROFILES = (
         ("Android OS 8.1.0 API 27 (Xiaomi, Redmi 5)", "android", "android",
          "web_player windows 10;chrome 118.0.0.0;desktop"),
         {"nepali": 8, "hiphop": 5, "jpop": 1}, {"nepali": 5, "jpop": 8, "hiphop": 3, "indie": 2},
-        (1.0, 1.0, 1.0, 1.0, 1.0, 1.3, 0.8), _EARLY_BIRD, _EARLY_BIRD, 0.06, 0.0, 0.0, 0.0,
+        (1.0, 1.0, 1.0, 1.0, 1.0, 1.3, 0.8), _EARLY_BIRD, _EARLY_BIRD, 0.06, 0.03, 0.0, 0.0,
     ),
     Profile(
         "dalia", "Pacific/Apia", 0.30, "new", "WS", ("NZ", "AU"), ("ios", "ios", "ios"),
@@ -119,7 +127,7 @@ class Taste:
         self.start = start
         self.artists = catalog.artists
         self.songs = [[song for album in artist.albums for song in album.songs] for artist in catalog.artists]
-        self.song_weights = [list(accumulate(min(10.0, rng.paretovariate(1.3)) for _ in songs)) for songs in self.songs]
+        self.song_weights = [list(accumulate(_weights(rng, songs))) for songs in self.songs]
         self.artist_weights = self._artist_weights(rng, profile)
         self.repeats = self._repeats(rng)
 
@@ -177,6 +185,13 @@ class Taste:
             rng.choice(self.repeats[month]) if rng.random() < 0.05 else self.song(rng, self.artist(rng, month), month)
             for _ in range(length - len(songs))
         ], not songs
+
+
+def _weights(rng: Random, songs: Sequence[Song]) -> Iterator[float]:
+    """How much each song is liked: the same on all of its releases."""
+    known: dict[tuple[str, str], float] = {}
+    for song in songs:
+        yield known.setdefault(song.recording, min(10.0, rng.paretovariate(1.3)))
 
 
 def _fondness(rng: Random, artist: Artist) -> float:
@@ -257,7 +272,7 @@ def _session_shared(rng: Random, profile: Profile, progress: float, shuffle: boo
     offline = rng.random() < (0.3 if trip else 0.03)
     country = trip or ("ZZ" if offline and rng.random() < 0.3 else profile.country)
     address = f"{rng.choice(('192.0.2', '198.51.100', '203.0.113'))}.{rng.randint(1, 254)}"
-    return _Session(platform, country, address, offline, rng.random() < 0.95, rng.random() < 0.012, shuffle)
+    return _Session(platform, country, address, offline, rng.random() < 0.9, rng.random() < 0.012, shuffle)
 
 
 def _things(
@@ -308,9 +323,9 @@ def listen(rng: Random, profile: Profile, catalog: Catalog, start: date, end: da
         shared = _session_shared(rng, profile, progress, shuffle, trips.get(day))
         cursor = max(cursor + 60_000, int(begins.timestamp()) * 1000 + rng.randrange(1000))
         session = list(_play_through(rng, things, shared, cursor, progress, is_video))
-        cursor = session[-1].started_ms + session[-1].ms_played
+        cursor = session[-1].ended_ms
         heard += _uploaded_later(rng, session, cursor) if shared.offline else session
-    heard = [play for play in heard if play.logged_at <= limit]
+    heard = [_maybe_doubled(rng, play) for play in heard if play.logged_at <= limit - DOUBLED_WITHIN_S]
     heard.sort(key=lambda play: play.logged_at)
     return heard
 
@@ -325,16 +340,69 @@ def _play_through(
         if isinstance(thing, Song):
             is_relinked = thing.relinked_id is not None and progress > RELINKED_AFTER
             track_id = thing.relinked_id if is_relinked else thing.spotify_id
-        yield Heard(
-            thing, track_id, cursor, ms, (cursor + ms + 999) // 1000, shared.platform, shared.country, shared.address,
-            reason, ends, shared.shuffle, skipped, shared.offline, shared.knows_start, shared.incognito, is_video,
+        paused = rng.randrange(8_000, 900_000) if ms > 30_000 and rng.random() < 0.04 else 0
+        play = Heard(
+            thing, track_id, cursor, paused, ms, (cursor + paused + ms + 999) // 1000, shared.platform, shared.country,
+            shared.address, reason, ends, shared.shuffle, skipped, shared.offline, shared.knows_start, shared.incognito,
+            is_video,
         )  # fmt: skip
+        parts = (
+            list(_in_parts(rng, play)) if isinstance(thing, Song) and not shared.offline and not is_video else [play]
+        )
+        yield from parts
         reason = ends if ends in ("trackdone", "fwdbtn", "clickrow", "backbtn") else "clickrow"
-        cursor += ms + (rng.randrange(5_000, 600_000) if rng.random() < 0.04 else rng.randrange(1200))
+        cursor = parts[-1].ended_ms
+        cursor += rng.randrange(5_000, 600_000) if rng.random() < 0.04 else rng.randrange(1200)
+
+
+def _in_parts(rng: Random, play: Heard) -> Iterator[Heard]:
+    """A play with a connection as Spotify writes it: rarely after its preview, or switched to its video half-way."""
+    luck = rng.random()
+    if luck < 0.004:
+        shown = rng.randrange(600, 9_000)
+        preview = play._replace(
+            ms_played=shown, paused_ms=0, logged_at=(play.started_ms + shown + 999) // 1000, reason_start="unknown",
+            reason_end="endplay", skipped=True, offline=None, is_video=True,
+        )  # fmt: skip
+        begins = preview.ended_ms + rng.randrange(2_000)
+        yield preview
+        yield play._replace(started_ms=begins, logged_at=(begins + play.paused_ms + play.ms_played + 999) // 1000)
+    elif luck < 0.006 and play.ms_played > 60_000 and not play.paused_ms:
+        before = rng.randrange(20_000, play.ms_played - 20_000)
+        switched_ms = play.started_ms + before
+        yield play._replace(
+            ms_played=before, logged_at=(switched_ms + 999) // 1000, reason_end="endplay", skipped=False
+        )
+        yield play._replace(
+            started_ms=switched_ms, ms_played=play.ms_played - before, reason_start="switched-to-video", is_video=True
+        )
+    else:
+        yield play
 
 
 def _uploaded_later(rng: Random, session: list[Heard], ended_ms: int) -> list[Heard]:
-    """The same plays as Spotify gets them when the device is online again: hours or days later, within seconds."""
+    """The same plays as Spotify gets them when the device is online again: hours or days later, within seconds.
+
+    Without the device's clock they all are of one second. Plays of one song then differ in length only.
+    """
     delay = rng.randrange(HOUR_MS // 2, 60 * HOUR_MS) if rng.random() < 0.8 else rng.randrange(1_000, 60_000)
     online = (ended_ms + delay) // 1000
-    return [play._replace(logged_at=online + n // 5) for n, play in enumerate(session)]
+    if session[0].knows_start:
+        return [play._replace(logged_at=online + n // 5) for n, play in enumerate(session)]
+    lengths: set[tuple[object, int]] = set()
+    uploaded = []
+    for play in session:
+        ms, names = play.ms_played, play.thing.recording if isinstance(play.thing, Song) else play.thing
+        while (names, ms) in lengths:
+            ms += 1
+        lengths.add((names, ms))
+        uploaded.append(play._replace(logged_at=online, ms_played=ms))
+    return uploaded
+
+
+def _maybe_doubled(rng: Random, play: Heard) -> Heard:
+    """Of a thousand streams Spotify exports one twice: the same length, seconds later."""
+    is_dated = play.knows_start or not play.offline
+    if not is_dated or play.ms_played < 3 * 1000 * DOUBLED_WITHIN_S or rng.random() > 0.0015:
+        return play
+    return play._replace(doubled_s=rng.randrange(1, DOUBLED_WITHIN_S))

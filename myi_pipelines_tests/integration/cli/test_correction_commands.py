@@ -125,3 +125,36 @@ def test_what_cannot_be_hidden_is_said_in_one_line(
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
     assert plays(warehouse) == 4
+
+
+def songs(warehouse: Warehouse) -> list[tuple[str, int, int]]:
+    """Name, recordings and plays of each song."""
+    return warehouse.conn.execute(
+        "SELECT top.name, top.recordings, top.play_count::integer FROM users, top_songs(users.id) AS top"
+        " WHERE users.name = 'anna' ORDER BY 1, 3"
+    ).fetchall()
+
+
+def test_songs_are_joined_split_listed_and_taken_back(myi: Myi, warehouse: Warehouse) -> None:
+    assert songs(warehouse) == [("Other", 1, 1), ("Song", 2, 3)]
+    joined = myi("join-songs", "song", "Other", "--user", "anna").stdout
+    assert joined.startswith("Song – Artist and Other – Somebody are one song now, for all listeners; `myi unhide ")
+    assert songs(warehouse) == [("Song", 3, 4)]
+    assert myi("join-songs", "song", "Other", "--user", "anna").stdout.endswith(" are one song already: correction 1\n")
+    album = f"https://open.spotify.com/track/{ALBUM.spotify_id}"
+    split = myi("split-song", album, "--user", "anna").stdout
+    assert split.startswith("Song – Artist is a song of its own now, for all listeners; `myi unhide ")
+    assert songs(warehouse) == [("Song", 1, 1), ("Song", 2, 3)]
+    lines = [" ".join(line.split()) for line in myi("corrections").stdout.splitlines()[1:]]
+    assert "anna one song: Song – Artist + Other – Somebody" in lines[0]
+    assert "anna a song of its own: Song – Artist" in lines[1]
+    for line in lines:
+        assert myi("unhide", line.split()[0]).exit_code == 0
+    assert songs(warehouse) == [("Other", 1, 1), ("Song", 2, 3)]
+    assert warehouse.conn.execute("SELECT count(*) FROM songs").fetchone() == (2,)
+
+
+def test_one_track_cannot_be_joined_and_an_unknown_name_is_said(myi: Myi, warehouse: Warehouse) -> None:
+    assert plays(warehouse) == 4
+    assert "give two or more" in myi("join-songs", "song", "--user", "anna").stderr
+    assert "no track named 'nothing'" in myi("join-songs", "song", "nothing", "--user", "anna").stderr

@@ -75,7 +75,12 @@ DAMAGES = {
     "hours of the week are gone": ("DELETE FROM user_weekday_hour_stats", {"user_weekday_hour_stats"}),
     "plays of a month were heard in another way": (
         "UPDATE user_month_contexts SET context_ids[1] = 0 WHERE month = (SELECT min(month) FROM user_month_contexts)",
-        {"user_month_contexts"},
+        {"user_month_contexts", "user_context_stats"},
+    ),
+    "a platform was made up": (
+        "INSERT INTO user_context_stats (user_id, dimension, value, play_count, total_ms)"
+        " SELECT id, 'PLATFORM', 'gramophone', 1, 1 FROM users",
+        {"user_context_stats"},
     ),
     "a month has too many skips": (
         "UPDATE user_month_contexts SET skip_count = skip_count + 1"

@@ -76,6 +76,7 @@ def test_the_lineage_is_the_designs() -> None:
     assert parents("user_year_top_tracks") == {"user_track_months", "listening_events", "songs"}
     assert parents("user_time_bucket_stats") == parents("user_hour_stats") == {"listening_events"}
     assert parents("user_weekday_hour_stats") == parents("user_month_contexts") == {"listening_events"}
+    assert parents("user_context_stats") == {"user_month_contexts"}
     assert parents("imported_plays") == parents("polled_plays") == set()
 
 

@@ -150,7 +150,8 @@ def test_files_of_two_accounts_are_noted_and_nothing_tells_which(
     assert checks(result)["uploads_readable"][0]
     line = (
         "4.json: these files tell of two accounts (it names another one than the files before it); a user should have "
-        "the plays of one listener, so import each one's files under a name of their own"
+        "the plays of one listener: `myi undo-import JOB` takes an import back, then import each one's files under a "
+        "name of their own"
     )
     notes: dict[str, list[str]] = dict(conn.execute("SELECT file_name, notes FROM import_jobs").fetchall())
     assert notes == {"1.json": [IN_UTC], "2.json": [], "3.json": [], "4.json": [line], "5.json": []}
@@ -171,7 +172,7 @@ def test_notes_of_a_file_are_kept_with_its_job_and_lie_beside_it(
     [(notes,)] = conn.execute("SELECT notes FROM import_jobs").fetchall()
     assert notes == [
         "h.zip: also read the ZIP in it: in.zip",
-        "a.json: row 11: names no track, episode or audiobook",
+        'a.json: row 11: ts is "soon" (expected a time such as 2023-01-30T19:46:52Z)',
     ]
     text = (harness.uploads / "anna/imported/h.zip.notes.txt").read_text()
     assert text.splitlines() == notes

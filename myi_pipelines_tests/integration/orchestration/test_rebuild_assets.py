@@ -23,6 +23,7 @@ STATISTICS = (
     "user_weekday_hour_stats",
     "user_hour_stats",
     "user_month_contexts",
+    "user_context_stats",
 )
 
 

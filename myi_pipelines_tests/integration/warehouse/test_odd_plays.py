@@ -79,8 +79,9 @@ def test_two_listeners_at_the_same_time_are_noted_even_if_they_are_few_plays(war
     anna, ben = ([play(START + timedelta(hours=hour), 180, f"{name}{hour}") for hour in range(3)] for name in "ab")
     assert notes(warehouse, anna) == []
     assert notes(warehouse, ben) == [
-        f"history.json: {TWO}: 3 times from 2024-03 to 2024-03 a track was played during another that was imported "
-        "before; a user should have the plays of one listener, so import each one's files under a name of their own"
+        f"history.json: {TWO}: 3 times in 2024-03 a track was played during another that was imported "
+        "before; a user should have the plays of one listener: `myi undo-import JOB` takes an import back, then import "
+        "each one's files under a name of their own"
     ]
 
 

@@ -67,13 +67,13 @@ def test_every_dimension_tells_of_every_play(warehouse: Warehouse) -> None:
     warehouse.poll(user_id, [Polled(spotify_id("b"), ended + timedelta(days=1), 200_000)])
     warehouse.settle([user_id])
 
+    assert ways(warehouse, "user_context_months", "SHARE_HEARD") == {"unknown": 6}
     for relation in ("user_context_months", "user_context_stats"):
         assert ways(warehouse, relation, "PLATFORM") == {"ios": 3, "unknown": 3}
         assert ways(warehouse, relation, "COUNTRY") == {"NZ": 2, "unknown": 4}
         assert ways(warehouse, relation, "REASON_END") == {"trackdone": 2, "unknown": 4}
         assert ways(warehouse, relation, "SHUFFLE") == {"false": 2, "true": 1, "unknown": 3}
         assert ways(warehouse, relation, "SKIP") == {"false": 5, "true": 1}
-        assert ways(warehouse, relation, "SHARE_HEARD") == {"unknown": 6}
 
 
 def test_the_share_heard_follows_the_length_of_a_track_at_once(warehouse: Warehouse) -> None:
@@ -84,7 +84,7 @@ def test_the_share_heard_follows_the_length_of_a_track_at_once(warehouse: Wareho
     warehouse.land(user_id, [Play(song, CONTEXT, end, end, ms) for end, ms in zip(ends, lengths, strict=True)])
     warehouse.poll(user_id, [Polled(spotify_id("a"), ended + timedelta(days=10), 100_000)])
     warehouse.settle([user_id])
-    assert ways(warehouse, "user_context_stats", "SHARE_HEARD") == {"unknown": 6}
+    assert ways(warehouse, "user_context_months", "SHARE_HEARD") == {"unknown": 6}
 
     payload = {"id": song.spotify_id, "name": "Song", "artists": [{"id": spotify_id("q"), "name": "Artist"}]}
     for duration_ms, shares in (
@@ -94,4 +94,4 @@ def test_the_share_heard_follows_the_length_of_a_track_at_once(warehouse: Wareho
         track = SpotifyObject("track", spotify_id("a"), payload | {"duration_ms": duration_ms})
         land_objects(warehouse.conn, [track])
         warehouse.sync()
-        assert ways(warehouse, "user_context_stats", "SHARE_HEARD") == shares
+        assert ways(warehouse, "user_context_months", "SHARE_HEARD") == shares

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -15,6 +16,7 @@ import pytest
 
 from myi_pipelines.simulator import sample as sample_package
 from myi_pipelines.simulator.sample import SampleUser, write_sample
+from myi_pipelines.simulator.sample.made_up_music import Song
 from myi_pipelines.simulator.sample.made_up_plays import clock_changes
 
 END = date(2025, 10, 31)
@@ -128,15 +130,26 @@ def test_exports_of_one_user_overlap(sample: dict[str, SampleUser]) -> None:
             (row["ts"], row["spotify_track_uri"], row["ms_played"]) for row in rows(file) if row["spotify_track_uri"]
         }
 
-    old, new = map(identities, sample["bela"].files)
-    assert old < new
-    extended, account = sample["chandra"].files
+    before, after = map(identities, sample["bela"].files)
+    assert before < after
+    extended, now, spring, old = sample["chandra"].files
     minutes = {
-        (ends_at(row).strftime("%Y-%m-%d %H:%M"), row["master_metadata_track_name"], row["ms_played"])
+        (ends_at(row).strftime("%Y-%m-%d %H:%M"), row["ms_played"]): row["master_metadata_track_name"]
         for row in rows(extended)
     }
-    in_both = [(row["endTime"], row["trackName"], row["msPlayed"]) in minutes for row in rows(account, "_music_")]
+    in_both = [(row["endTime"], row["msPlayed"]) in minutes for row in rows(now, "_music_")]
     assert 0.8 < sum(in_both) / len(in_both) < 1
+    earlier = [*rows(spring, "_music_"), *rows(spring, "_podcast_"), *rows(old, "StreamingHistory")]
+    assert all((row["endTime"], row["msPlayed"]) in minutes for row in earlier)
+    since = min(row["endTime"] for row in rows(now, "_music_"))
+    later = {(row["endTime"], row["msPlayed"]) for row in rows(now, "_music_")}
+    missing = [row for row in rows(spring, "_music_") if row["endTime"] > since
+               and (row["endTime"], row["msPlayed"]) not in later]  # fmt: skip
+    assert missing
+    assert max(row["endTime"] for row in missing)[:10] < "2024-11-07"
+    titles = {(minutes[row["endTime"], row["msPlayed"]], row["trackName"]) for row in rows(old, "StreamingHistory")
+              if row["trackName"] != "Unknown Track"}  # fmt: skip
+    assert sum(title is not None and title != former for title, former in titles) > 3
     first, second = members(sample["ada"].files[0], "Audio").values()
     assert second[0] in first[-20:]
 
@@ -154,6 +167,68 @@ def test_podcasts_videos_audiobooks_and_local_files_are_there_too(sample: dict[s
     assert min(counts.values()) > 100
     assert {key for key, _ in counts} == {"offline", "incognito_mode", "shuffle", "skipped"}
     assert ("skipped", None) in counts
+
+
+def test_account_data_has_placeholders_and_before_2024_podcasts_as_music(sample: dict[str, SampleUser]) -> None:
+    _, now, spring, old = sample["chandra"].files
+    shows = {row["podcastName"] for account in (now, spring) for row in rows(account, "_podcast_")}
+    assert shows & {row["artistName"] for row in rows(old, "StreamingHistory")}
+    assert list(members(old, "StreamingHistory")) == ["MyData/StreamingHistory0.json"]
+    assert rows(now, "_audiobook_")
+    placeholders = [(row["trackName"], row["artistName"]) for account in (now, spring, old)
+                    for row in rows(account, "StreamingHistory") if "Unknown" in row.get("trackName", "")]  # fmt: skip
+    assert set(placeholders) == {("Unknown Track", "Unknown Artist")}
+
+
+def test_streams_are_exported_twice_pauses_show_and_undated_batches_have_one_time(
+    sample: dict[str, SampleUser],
+) -> None:
+    found = sorted(plays(sample["ada"]), key=lambda row: row["ts"])
+    ends: dict[tuple[str, int], list[datetime]] = {}
+    for row in found:
+        if row["ms_played"] >= 60_000:
+            ends.setdefault((row["spotify_track_uri"], row["ms_played"]), []).append(ends_at(row))
+    apart = [after - before for times in ends.values() for before, after in pairwise(times)]
+    assert sum(timedelta(0) < gap < timedelta(seconds=20) for gap in apart) > 15
+    lasted = [ends_at(row).timestamp() - row["offline_timestamp"] - row["ms_played"] / 1000
+              for row in found if row["offline"] is False and (row["offline_timestamp"] or 0) > 1]  # fmt: skip
+    assert len(lasted) > 0.5 * len(found)
+    assert 0.01 < sum(paused > 7 for paused in lasted) / len(lasted) < 0.05
+    batches = Counter(row["ts"] for row in found if row["offline"] and not row["offline_timestamp"])
+    assert sum(batches.values()) > 50
+    assert max(batches.values()) > 4
+
+
+def test_videos_are_previews_and_songs_that_were_switched_to_their_video(sample: dict[str, SampleUser]) -> None:
+    videos = [row for row in rows(sample["ada"].files[0], "Video") if row["spotify_track_uri"]]
+    previews = [row for row in videos if row["reason_start"] == "unknown" and row["offline"] is None]
+    assert len(previews) > 30
+    assert sum(row["ms_played"] < 5_000 for row in previews) > len(previews) / 3
+    assert any(row["reason_start"] == "switched-to-video" for row in videos)
+
+
+def test_a_hit_is_on_several_releases(sample: dict[str, SampleUser]) -> None:
+    songs = {play.thing for play in sample["ada"].plays if isinstance(play.thing, Song)}
+    releases = Counter(song.recording for song in songs)
+    [(title, artist), count] = releases.most_common(1)[0]
+    assert count == 4
+    assert {song.title for song in songs if song.recording == (title, artist)} == {title, f"{title} - Remastered 2011"}
+    ids = {song.spotify_id for song in songs if song.recording == (title, artist)}
+    assert len(ids) == 4
+    assert (f"{title} - Live at the Cistern", artist) in {song.recording for song in songs}
+    played = Counter(play.thing.recording for play in sample["ada"].plays if isinstance(play.thing, Song))
+    split = sum(count for song, count in played.items() if releases[song] > 1)
+    assert 0.02 < split / played.total() < 0.18
+
+
+def test_polls_showed_ends_and_starts_and_a_few_plays_under_another_id(sample: dict[str, SampleUser]) -> None:
+    shown = [row for user in sample.values() for row in user.polled]
+    assert all(row.play in set(sample[name].plays) for name in sample for row in sample[name].polled[:20])
+    by_start = sum(abs(row.shown_ms - row.play.started_ms) < 1_000 for row in shown)
+    by_end = sum(abs(row.shown_ms - row.play.ended_ms) < 1_000 for row in shown)
+    assert 0.15 < by_start / len(shown) < 0.35
+    assert by_start + by_end == len(shown)
+    assert sum(row.track_id != row.play.track_id for row in shown) > 0
 
 
 def test_skips_and_silence_are_as_common_as_in_real_exports(sample: dict[str, SampleUser]) -> None:
