@@ -129,56 +129,6 @@ def undo_import(
     _say(f"import {job} is undone: {_plays(change)} less; `myi unhide {outcome.corrected.id}` takes it back")
 
 
-@app.command("join-songs", rich_help_panel=PANEL)
-def join_songs(
-    tracks: Annotated[
-        list[str], typer.Argument(metavar="TRACK TRACK…", help="Two tracks or more: ids, addresses or names.")
-    ],
-    user: User,
-    artist: Artist = None,
-) -> None:
-    """Say that tracks are one song: lists rank them together, for all listeners. `myi unhide` takes it back.
-
-    Example:
-
-      myi join-songs 4uLU6hMCjMI75M1A2tKUQC 7GhIk7Il098yCjg4BQjzvb --user anna
-    """
-    from myi_pipelines.operations import correcting
-    from myi_pipelines.warehouse.users import known_user
-
-    if len(set(tracks)) < 2:
-        raise WrongArguments("one song needs two tracks or more")
-    settings = read_settings()
-    with warehouse_connection(settings) as conn:
-        known = known_user(conn, user)
-        targets = [_the_track(conn, known.id, track, artist) for track in tracks]
-        outcome = correcting.join_songs(_session(conn, settings), known.id, targets)
-    _say_songs(outcome, f"{' + '.join(map(str, targets))}: one song")
-
-
-@app.command("split-song", rich_help_panel=PANEL)
-def split_song(
-    track: Annotated[str, typer.Argument(metavar="TRACK", help="Its id, address or name.")],
-    user: User,
-    artist: Artist = None,
-) -> None:
-    """Say that a track is a song of its own, whatever its name and ISRC. `myi unhide` takes it back.
-
-    Example:
-
-      myi split-song 4uLU6hMCjMI75M1A2tKUQC --user anna
-    """
-    from myi_pipelines.operations import correcting
-    from myi_pipelines.warehouse.users import known_user
-
-    settings = read_settings()
-    with warehouse_connection(settings) as conn:
-        known = known_user(conn, user)
-        target = _the_track(conn, known.id, track, artist)
-        outcome = correcting.split_song(_session(conn, settings), known.id, target)
-    _say_songs(outcome, f"{target}: a song of its own")
-
-
 @app.command(rich_help_panel=PANEL)
 def unhide(
     numbers: Annotated[list[int], typer.Argument(metavar="NUMBER…", help="As `myi corrections` lists them.")],
@@ -297,19 +247,6 @@ def _the_only_target(found: "list[Target]", kind: What) -> "Target":
     return found[0]
 
 
-<<<<<<< HEAD
-def _the_track(conn: "Connection", user_id: int, track: str, artist: str | None) -> "Target":
-    from myi_pipelines.warehouse import correction_targets
-    from myi_pipelines.warehouse.corrections import Kind
-
-    found = correction_targets.find_targets(conn, user_id, Kind.HIDE_TRACK, track, artist)
-    return _the_only_target(found, "track")
-
-
-def _say_songs(outcome: "Outcome", said: str) -> None:
-    number = outcome.corrected.id
-    _say(f"{said}; `myi unhide {number}` takes it back" if outcome.corrected.is_new else f"{said} already: {number}")
-=======
 def _a_track_of_the_only_song(conn: "Connection", user_id: int, text: str, artist: str | None) -> "Target":
     """The most played track of a name, or the end of the command when its tracks are of several songs."""
     from myi_pipelines.warehouse import correction_targets
@@ -327,7 +264,6 @@ def _say_songs(outcome: "Outcome", what: str) -> None:
         _say(f"{what} already: correction {number}")
     else:
         _say(f"{what} now, for all listeners; `myi unhide {number}` takes it back")
->>>>>>> main
 
 
 def _the_only_play(conn: "Connection", user_id: int, at: str, track: str | None) -> "PlayTarget":
@@ -363,8 +299,6 @@ def _described(one: "Correction") -> str:
         ends = [f"{word} {local(one.what[word])}" for word in ("from", "until") if word in one.what]
         return f"period {' '.join(ends)}"
     names = one.names or one.what.get("spotify_id") or ""
-    if one.kind in ("JOIN_SONGS", "SPLIT_SONG"):
-        return f"{'one song' if one.kind == 'JOIN_SONGS' else 'a song of its own'}: {one.names}"
     if one.kind == "UNDO_IMPORT":
         return f"import {one.what['job_id']} undone: {one.names}"
     if one.kind == "JOIN_SONGS":

@@ -3,20 +3,12 @@ join-songs` and the others."""
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Collection, Mapping, Sequence
-=======
 from collections.abc import Collection, Iterable, Mapping
->>>>>>> main
 from typing import Any, NamedTuple
 
 from myi_pipelines.warehouse import corrections
 from myi_pipelines.warehouse.archive import with_archived_restored
 from myi_pipelines.warehouse.catalog import sync_catalog
-<<<<<<< HEAD
-from myi_pipelines.warehouse.correction_targets import Target
-=======
->>>>>>> main
 from myi_pipelines.warehouse.corrections import Corrected, Kind
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_derivation import DerivedUser, derive_user
@@ -67,37 +59,9 @@ def undo_import(session: Session, job_id: int) -> Outcome:
     return Outcome(corrected, derive_user(session, corrected.user_id))
 
 
-def join_songs(session: Session, user_id: int, tracks: Sequence[Target]) -> Outcome:
-    """Make tracks one song, for all listeners, and derive what that changes of this one."""
-    named = sorted((_named(track) for track in tracks), key=lambda track: sorted(track.items()))
-    return _correct_songs(session, user_id, Kind.JOIN_SONGS, {"tracks": named})
-
-
-def split_song(session: Session, user_id: int, track: Target) -> Outcome:
-    """Make a track a song of its own, for all listeners, and derive what that changes of this one."""
-    return _correct_songs(session, user_id, Kind.SPLIT_SONG, {"track": _named(track)})
-
-
-def _correct_songs(session: Session, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Outcome:
-    corrected = corrections.correct(session.conn, user_id, kind, what)
-    sync_catalog(session.conn)
-    return Outcome(corrected, derive_user(session, user_id))
-
-
-def _named(track: Target) -> dict[str, str]:
-    """A track as corrections of songs name it."""
-    if track.spotify_id is not None:
-        return {"spotify_id": track.spotify_id}
-    return {"name": track.track or "", "artist": track.artist or ""}
-
-
 def take_back(session: Session, correction_ids: Collection[int]) -> list[Outcome]:
     """Take corrections back, all or none, and derive what that changes. Raises UnknownCorrection."""
     taken_back = with_archived_restored(session, lambda: corrections.take_back(session.conn, correction_ids))
-<<<<<<< HEAD
-    sync_catalog(session.conn)  # which tracks are one song may have been corrected
-=======
     sync_catalog(session.conn)  # some may have said which tracks are one song
->>>>>>> main
     derived = {user_id: derive_user(session, user_id) for user_id in {one.user_id for one in taken_back}}
     return [Outcome(one, derived[one.user_id]) for one in taken_back]

@@ -23,6 +23,12 @@ _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d
 
 NAMED = {Kind.HIDE_TRACK: "track", Kind.HIDE_SONG: "song", Kind.HIDE_ARTIST: "artist", Kind.HIDE_ALBUM: "album"}
 """What is found by a name or an address."""
+_STATEMENTS = {
+    Kind.HIDE_TRACK: "tracks",
+    Kind.HIDE_SONG: "named_songs",
+    Kind.HIDE_ARTIST: "artists",
+    Kind.HIDE_ALBUM: "albums",
+}
 
 
 class NoSuchTarget(InputError, LookupError):
@@ -142,7 +148,7 @@ def find_targets(conn: Connection, user_id: int, kind: Kind, text: str, artist: 
     spotify_id = spotify_id_in(text, kind)
     asked = {"user_id": user_id, "name": text, "artist": artist, "spotify_id": spotify_id}
     with conn.cursor(row_factory=class_row(Target)) as cursor:
-        found = cursor.execute(statement(f"correction_targets/{NAMED[kind]}s"), asked).fetchall()
+        found = cursor.execute(statement(f"correction_targets/{_STATEMENTS[kind]}"), asked).fetchall()
     if not found and spotify_id is not None:
         return [Target(spotify_id, None, None, None, None, None, 0)]
     if not found:
@@ -154,7 +160,6 @@ def find_targets(conn: Connection, user_id: int, kind: Kind, text: str, artist: 
     return found
 
 
-<<<<<<< HEAD
 def find_show(conn: Connection, user_id: int, name: str) -> Show:
     """The show or audiobook of a name that the user played. Raises NoSuchTarget."""
     ensure_partitions_visible(conn, IMPORTED_PLAYS)
@@ -163,7 +168,8 @@ def find_show(conn: Connection, user_id: int, name: str) -> Show:
     if found is None:
         raise NoSuchTarget(f"no show or audiobook named {name!r} was played; give the name as `myi report` shows it")
     return found
-=======
+
+
 def count_songs(conn: Connection, tracks: Sequence[Target]) -> int:
     """Of how many songs the tracks are."""
     asked = {
@@ -172,7 +178,6 @@ def count_songs(conn: Connection, tracks: Sequence[Target]) -> int:
         "artists": [track.artist for track in tracks],
     }
     return int(fetch_scalar(conn, statement("correction_targets/songs"), asked))
->>>>>>> main
 
 
 def find_plays(conn: Connection, user_id: int, span: Span, track: str | None = None) -> list[PlayTarget]:

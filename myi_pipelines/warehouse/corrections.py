@@ -31,11 +31,7 @@ class UnknownCorrection(InputError, LookupError):
 
 
 class Kind(StrEnum):
-<<<<<<< HEAD
-    """What a correction does: leave plays out, undo an import, or say which tracks are one song."""
-=======
     """What a correction does: hide plays, undo an import, or say which tracks are one song."""
->>>>>>> main
 
     HIDE_TRACK = "HIDE_TRACK"
     HIDE_SONG = "HIDE_SONG"
@@ -79,16 +75,9 @@ class Corrected(NamedTuple):
 def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Corrected:
     """Make a correction, and invalidate the user-months that it reaches in the same transaction.
 
-<<<<<<< HEAD
-    ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a show all of its
-    names, ``shows``; of a play also ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one
-    may be missing; of an import ``job_id``; of songs ``track`` or ``tracks``, each a ``spotify_id`` or a ``name`` and
-    an ``artist``. The catalog derives songs at its next synchronization. Raises UserMonthsArchived when an import is
-=======
     ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a play also
     ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing; of an import
     ``job_id``; of songs that are joined ``tracks``, a list of such keys. Raises UserMonthsArchived when an import is
->>>>>>> main
     undone and plays that it may have told are in the archive.
     """
     with conn.transaction():

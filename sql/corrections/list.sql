@@ -14,19 +14,6 @@ SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
             WHEN c.kind = 'HIDE_ALBUM' THEN
                 coalesce((SELECT name FROM albums AS a WHERE a.spotify_id = c.what ->> 'spotify_id'),
                          concat_ws(' – ', c.what ->> 'album', c.what ->> 'artist'))
-<<<<<<< HEAD
-            WHEN c.kind IN ('JOIN_SONGS', 'SPLIT_SONG') THEN
-                (SELECT string_agg(concat_ws(' – ', coalesce(named.name, track.value ->> 'name',
-                                                             track.value ->> 'spotify_id'),
-                                             coalesce(named.artist, track.value ->> 'artist')),
-                                   ' + ' ORDER BY track.place)
-                 FROM jsonb_array_elements(coalesce(c.what -> 'tracks', jsonb_build_array(c.what -> 'track')))
-                          WITH ORDINALITY AS track (value, place)
-                 LEFT JOIN tracks AS t ON t.spotify_id = track.value ->> 'spotify_id'
-                 LEFT JOIN named_tracks AS named ON named.id = t.id)
-            WHEN c.kind = 'HIDE_SHOW' THEN
-                (SELECT string_agg(show.name, ', ') FROM jsonb_array_elements_text(c.what -> 'shows') AS show (name))
-=======
             WHEN c.kind = 'JOIN_SONGS' THEN
                 (SELECT string_agg(coalesce((SELECT concat_ws(' – ', named.name, named.artist)
                                              FROM tracks AS t
@@ -38,7 +25,8 @@ SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
                                             concat_ws(' – ', joined.track ->> 'track', joined.track ->> 'artist')),
                                    ' + ' ORDER BY joined.place)
                  FROM jsonb_array_elements(c.what -> 'tracks') WITH ORDINALITY AS joined (track, place))
->>>>>>> main
+            WHEN c.kind = 'HIDE_SHOW' THEN
+                (SELECT string_agg(show.name, ', ') FROM jsonb_array_elements_text(c.what -> 'shows') AS show (name))
             WHEN c.kind = 'UNDO_IMPORT' THEN
                 (SELECT file_name FROM import_jobs WHERE import_jobs.id = (c.what ->> 'job_id')::bigint)
        END AS names,

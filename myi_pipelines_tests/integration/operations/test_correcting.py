@@ -218,11 +218,11 @@ def test_a_song_is_hidden_with_all_of_its_tracks_also_those_that_join_it_later(w
     tracks = [
         find_targets(warehouse.conn, user_id, Kind.HIDE_TRACK, one)[0] for one in (spotify_id("a"), spotify_id("d"))
     ]
-    joined = correcting.join_songs(warehouse.session(), user_id, tracks)
+    joined = correcting.join_songs(warehouse.session(), user_id, [track.what for track in tracks])
     assert events(warehouse, user_id) == []
     correcting.take_back(warehouse.session(), [joined.corrected.id])
     assert [at for at, _ in events(warehouse, user_id)] == days[2:]
-    correcting.split_song(warehouse.session(), user_id, tracks[0])
+    correcting.split_song(warehouse.session(), user_id, tracks[0].what)
     assert [at for at, _ in events(warehouse, user_id)] == days[1:]
 
 
