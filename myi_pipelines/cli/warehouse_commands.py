@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
+from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ def user_settings(
             if count:
                 note(f"{count} months will be recomputed in {timezone} by `myi up`, or by the next import of {name}")
         if hide_incognito is not None and (count := set_hide_incognito(conn, name, hide=hide_incognito)):
-            note(f"{count} months will be derived again by `myi up`, or by the next import of {name}")
+            note(f"{counted(count, 'month')} will be derived again by `myi up`, or by the next import of {name}")
         is_hidden = hides_incognito(conn, user_id)
         [zone] = [user.timezone for user in list_users(conn) if user.name == name]
     output().print(f"timezone          {zone}", highlight=False)
