@@ -262,9 +262,35 @@ COMMENT ON COLUMN public.hidden_track_months.play_count IS 'number of hidden pla
 
 COMMENT ON COLUMN public.hidden_track_months.month IS 'first day of the UTC month';
 
+CREATE TABLE public.user_settings (
+    user_id bigint NOT NULL,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    is_public_profile boolean DEFAULT false NOT NULL,
+    share_top_tracks boolean DEFAULT false NOT NULL,
+    share_top_artists boolean DEFAULT false NOT NULL,
+    share_listening_time boolean DEFAULT false NOT NULL,
+    hide_incognito boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON TABLE public.user_settings IS 'One row per user: time zone and what may be shared.';
+
+COMMENT ON COLUMN public.user_settings.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.user_settings.timezone IS 'IANA name of the time zone in which statistics count days, hours and years';
+
+COMMENT ON COLUMN public.user_settings.is_public_profile IS 'other people may see the profile';
+
+COMMENT ON COLUMN public.user_settings.share_top_tracks IS 'a public profile may show the most played tracks';
+
+COMMENT ON COLUMN public.user_settings.share_top_artists IS 'a public profile may show the most played artists';
+
+COMMENT ON COLUMN public.user_settings.share_listening_time IS 'a public profile may show the listening time';
+
+COMMENT ON COLUMN public.user_settings.hide_incognito IS 'plays of private sessions (play_contexts.incognito) do not count';
+
 CREATE FUNCTION public.has_hidden_plays(of_user bigint) RETURNS boolean
     LANGUAGE sql STABLE
-    RETURN ((EXISTS (SELECT FROM public.corrections WHERE ((corrections.user_id = has_hidden_plays.of_user) AND (corrections.kind = ANY (ARRAY['HIDE_TRACK'::public.correction_kind, 'HIDE_SONG'::public.correction_kind, 'HIDE_ARTIST'::public.correction_kind, 'HIDE_ALBUM'::public.correction_kind, 'HIDE_PLAY'::public.correction_kind, 'HIDE_PERIOD'::public.correction_kind]))))) OR (EXISTS (SELECT FROM public.hidden_track_months WHERE (hidden_track_months.user_id = has_hidden_plays.of_user))));
+    RETURN ((EXISTS (SELECT FROM public.corrections WHERE ((corrections.user_id = has_hidden_plays.of_user) AND (corrections.kind <> ALL (ARRAY['UNDO_IMPORT'::public.correction_kind, 'JOIN_SONGS'::public.correction_kind, 'SPLIT_SONG'::public.correction_kind]))))) OR (EXISTS (SELECT FROM public.hidden_track_months WHERE (hidden_track_months.user_id = has_hidden_plays.of_user))) OR (EXISTS (SELECT FROM public.user_settings WHERE ((user_settings.user_id = has_hidden_plays.of_user) AND user_settings.hide_incognito))));
 
 COMMENT ON FUNCTION public.has_hidden_plays(of_user bigint) IS 'Whether plays of a user are hidden, or were until their user-months are derived again.';
 
@@ -1357,6 +1383,27 @@ COMMENT ON COLUMN public.hidden_plays.played_at IS 'end of the play as it was wh
 
 COMMENT ON COLUMN public.hidden_plays.ms_played IS 'milliseconds heard, as they were when it was hidden';
 
+CREATE VIEW public.hidden_shows AS
+ SELECT c.user_id,
+    c.id AS correction_id,
+    e.id AS export_track_id
+   FROM ((public.corrections c
+     CROSS JOIN LATERAL jsonb_array_elements_text((c.what -> 'shows'::text)) show(name))
+     JOIN public.export_tracks e ON (((e.kind <> 'TRACK'::public.content_kind) AND (public.name_key(show.name) =
+        CASE e.kind
+            WHEN 'CHAPTER'::public.content_kind THEN e.album_key
+            ELSE e.artist_key
+        END))))
+  WHERE (c.kind = 'HIDE_SHOW'::public.correction_kind);
+
+COMMENT ON VIEW public.hidden_shows IS 'One row per row of export_tracks that is not music, and correction that hides its show or audiobook.';
+
+COMMENT ON COLUMN public.hidden_shows.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.hidden_shows.correction_id IS 'corrections.id';
+
+COMMENT ON COLUMN public.hidden_shows.export_track_id IS 'export_tracks.id, as in episode_events';
+
 CREATE TABLE public.track_artists (
     track_id bigint NOT NULL,
     artist_id bigint NOT NULL,
@@ -1393,6 +1440,34 @@ UNION ALL
      JOIN public.export_tracks e ON (((e.spotify_id IS NULL) AND (e.track_key = public.name_key((c.what ->> 'track'::text))) AND (e.artist_key = public.name_key((c.what ->> 'artist'::text))))))
      JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
   WHERE (c.kind = 'HIDE_TRACK'::public.correction_kind)
+UNION ALL
+ SELECT DISTINCT song.user_id,
+    song.id AS correction_id,
+    t.id AS track_id
+   FROM (( SELECT c.user_id,
+            c.id,
+            named.song_id
+           FROM (public.corrections c
+             JOIN public.tracks named ON ((named.spotify_id = (c.what ->> 'spotify_id'::text))))
+          WHERE (c.kind = 'HIDE_SONG'::public.correction_kind)
+        UNION ALL
+         SELECT c.user_id,
+            c.id,
+            named.song_id
+           FROM ((public.corrections c
+             JOIN public.track_aliases alias ON ((alias.spotify_id = (c.what ->> 'spotify_id'::text))))
+             JOIN public.tracks named ON ((named.id = alias.track_id)))
+          WHERE (c.kind = 'HIDE_SONG'::public.correction_kind)
+        UNION ALL
+         SELECT c.user_id,
+            c.id,
+            named.song_id
+           FROM (((public.corrections c
+             JOIN public.export_tracks e ON (((e.spotify_id IS NULL) AND (e.track_key = public.name_key((c.what ->> 'track'::text))) AND (e.artist_key = public.name_key((c.what ->> 'artist'::text))))))
+             JOIN public.export_track_links link ON ((link.export_track_id = e.id)))
+             JOIN public.tracks named ON ((named.id = link.track_id)))
+          WHERE (c.kind = 'HIDE_SONG'::public.correction_kind)) song
+     JOIN public.tracks t ON ((t.song_id = song.song_id)))
 UNION ALL
  SELECT c.user_id,
     c.id AS correction_id,
@@ -2392,29 +2467,6 @@ COMMENT ON COLUMN public.user_context_stats.total_ms IS 'milliseconds heard';
 COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
 
 COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
-
-CREATE TABLE public.user_settings (
-    user_id bigint NOT NULL,
-    timezone text DEFAULT 'UTC'::text NOT NULL,
-    is_public_profile boolean DEFAULT false NOT NULL,
-    share_top_tracks boolean DEFAULT false NOT NULL,
-    share_top_artists boolean DEFAULT false NOT NULL,
-    share_listening_time boolean DEFAULT false NOT NULL
-);
-
-COMMENT ON TABLE public.user_settings IS 'One row per user: time zone and what may be shared.';
-
-COMMENT ON COLUMN public.user_settings.user_id IS 'users.id';
-
-COMMENT ON COLUMN public.user_settings.timezone IS 'IANA name of the time zone in which statistics count days, hours and years';
-
-COMMENT ON COLUMN public.user_settings.is_public_profile IS 'other people may see the profile';
-
-COMMENT ON COLUMN public.user_settings.share_top_tracks IS 'a public profile may show the most played tracks';
-
-COMMENT ON COLUMN public.user_settings.share_top_artists IS 'a public profile may show the most played artists';
-
-COMMENT ON COLUMN public.user_settings.share_listening_time IS 'a public profile may show the listening time';
 
 CREATE VIEW public.user_episode_bucket_stats AS
  SELECT heard.user_id,

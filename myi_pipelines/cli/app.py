@@ -40,7 +40,7 @@ Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) o
 
 ORDER = [
     *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
-    *("hide", "unhide", "undo-import", "corrections"),
+    *("hide", "unhide", "undo-import", "join-songs", "split-song", "corrections"),
     *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
     *("url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),

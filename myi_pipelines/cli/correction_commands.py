@@ -22,8 +22,8 @@ PANEL = "Your history"
 AMBIGUOUS = 2
 MIN_JOINED = 2
 
-What = Literal["track", "artist", "album", "play", "period"]
-WhatArgument = Annotated[What, typer.Argument(metavar="KIND", help="track, artist, album, play or period.")]
+What = Literal["track", "song", "artist", "album", "show", "play", "period"]
+WhatArgument = Annotated[What, typer.Argument(metavar="KIND", help="track, song, artist, album, show, play or period.")]
 NameArgument = Annotated[
     str | None, typer.Argument(metavar="NAME", help="Its name, or its address from Spotify's Share menu.")
 ]
@@ -55,7 +55,7 @@ def hide(
     first: From = None,
     last: Until = None,
 ) -> None:
-    """Leave plays out of events and statistics: of a track, an artist or an album, one play, or a stretch of time.
+    """Leave plays out of events and statistics: of a track, song, artist, album or show, one play, a stretch of time.
 
     Nothing is deleted: `myi unhide` shows them again. What lands later is hidden too. `myi corrections` lists what is
     hidden. Exit code 2: the name means several things, which are listed.
@@ -67,6 +67,8 @@ def hide(
       myi hide track spotify:track:4uLU6hMCjMI75M1A2tKUQC --user anna
 
       myi hide album "Sleep" --artist "Max Richter" --user anna
+
+      myi hide show "Bedtime Stories" --user anna
 
       myi hide play --at "2024-05-01 18:30" --user anna
 
@@ -85,6 +87,9 @@ def hide(
         if hidden is Kind.HIDE_PERIOD:
             span = correction_targets.span_between(conn, known.id, first, last)
             what, shown = span.what, "what was played then"
+        elif hidden is Kind.HIDE_SHOW:
+            show = correction_targets.find_show(conn, known.id, name or "")
+            what, shown = show.what, str(show)
         elif hidden is Kind.HIDE_PLAY:
             play = _the_only_play(conn, known.id, at or "", name)
             what, shown = play.what, str(play)
@@ -95,7 +100,8 @@ def hide(
     if not outcome.corrected.is_new:
         _say(f"{shown} is hidden already: correction {outcome.corrected.id}")
         return
-    _say(f"{shown} is hidden: {_plays(outcome.derived.removed)} less; `myi unhide {outcome.corrected.id}` shows it")
+    removed = outcome.derived.removed + outcome.derived.episodes
+    _say(f"{shown} is hidden: {_plays(removed)} less; `myi unhide {outcome.corrected.id}` shows it")
 
 
 @app.command("undo-import", rich_help_panel=PANEL)
@@ -140,7 +146,8 @@ def unhide(
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         outcomes = correcting.take_back(_session(conn, settings), numbers)
-    added = sum({outcome.corrected.user_id: outcome.derived.added for outcome in outcomes}.values())
+    derived = {outcome.corrected.user_id: outcome.derived for outcome in outcomes}.values()
+    added = sum(one.added + one.episodes for one in derived)
     _say(f"{counted(len(outcomes), 'correction')} taken back: {_plays(added)} more")
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
+from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,23 +52,39 @@ def users() -> None:
 def user_settings(
     name: Annotated[str, typer.Argument(help="The listener, as `myi users` names them.")],
     timezone: Annotated[str | None, typer.Option(help="An IANA time zone: days and hours are counted in it.")] = None,
+    hide_incognito: Annotated[
+        bool | None,
+        typer.Option("--hide-incognito/--count-incognito", help="Whether plays of private sessions are left out."),
+    ] = None,
 ) -> None:
     """Show or change a listener's settings.
 
-    Example:
+    Examples:
 
       myi settings anna --timezone America/St_Johns
+
+      myi settings anna --hide-incognito
     """
-    from myi_pipelines.warehouse.users import known_user, list_users, set_timezone
+    from myi_pipelines.warehouse.users import (
+        hides_incognito,
+        known_user,
+        list_users,
+        set_hide_incognito,
+        set_timezone,
+    )
 
     with warehouse_connection(read_settings()) as conn:
-        name = known_user(conn, name).name
+        user_id, name = known_user(conn, name)
         if timezone is not None:
             count = set_timezone(conn, name, timezone)
             if count:
                 note(f"{count} months will be recomputed in {timezone} by `myi up`, or by the next import of {name}")
+        if hide_incognito is not None and (count := set_hide_incognito(conn, name, hide=hide_incognito)):
+            note(f"{counted(count, 'month')} will be derived again by `myi up`, or by the next import of {name}")
+        is_hidden = hides_incognito(conn, user_id)
         [zone] = [user.timezone for user in list_users(conn) if user.name == name]
-    output().print(f"timezone  {zone}", highlight=False)
+    output().print(f"timezone          {zone}", highlight=False)
+    output().print(f"private sessions  {'hidden' if is_hidden else 'counted'}", highlight=False)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -13,7 +13,7 @@ from myi_pipelines.errors import InputError
 from myi_pipelines.warehouse.corrections import Kind
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, ensure_partitions_visible
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, LISTENING_EVENTS, ensure_partitions_visible
 
 _ID = r"[0-9A-Za-z]{22}"
 _URI = re.compile(rf"spotify:(\w+):({_ID})")
@@ -21,8 +21,14 @@ _LINK = re.compile(rf"https?://open\.spotify\.com/(?:intl-[\w-]+/)?(\w+)/({_ID})
 _BARE = re.compile(rf"({_ID})")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?)?")
 
-NAMED = {Kind.HIDE_TRACK: "track", Kind.HIDE_ARTIST: "artist", Kind.HIDE_ALBUM: "album"}
-"""What Spotify's addresses call it."""
+NAMED = {Kind.HIDE_TRACK: "track", Kind.HIDE_SONG: "song", Kind.HIDE_ARTIST: "artist", Kind.HIDE_ALBUM: "album"}
+"""What is found by a name or an address."""
+_STATEMENTS = {
+    Kind.HIDE_TRACK: "tracks",
+    Kind.HIDE_SONG: "named_songs",
+    Kind.HIDE_ARTIST: "artists",
+    Kind.HIDE_ALBUM: "albums",
+}
 
 
 class NoSuchTarget(InputError, LookupError):
@@ -79,6 +85,22 @@ class PlayTarget(NamedTuple):
         return " – ".join(filter(None, (self.name or self.spotify_id, self.by_artist)))
 
 
+class Show(NamedTuple):
+    """A podcast's show, or an audiobook, as a correction names it."""
+
+    shows: list[str]
+    """All of its names."""
+    play_count: int
+
+    @property
+    def what(self) -> dict[str, Any]:
+        """Its natural key: its names."""
+        return {"shows": self.shows}
+
+    def __str__(self) -> str:
+        return ", ".join(self.shows)
+
+
 class Span(NamedTuple):
     """A stretch of time, open at either end."""
 
@@ -111,8 +133,9 @@ def spotify_id_in(text: str, kind: Kind) -> str | None:
     found = _URI.fullmatch(text.strip()) or _LINK.fullmatch(text.strip())
     if found is None:
         return None
-    if found[1] != NAMED[kind]:
-        raise WrongAddress(f"{text.strip()} is the address of {_a(found[1])}, not of {_a(NAMED[kind])}")
+    wanted = "track" if kind is Kind.HIDE_SONG else NAMED[kind]  # a song has no address of its own
+    if found[1] != wanted:
+        raise WrongAddress(f"{text.strip()} is the address of {_a(found[1])}, not of {_a(wanted)}")
     return found[2]
 
 
@@ -125,7 +148,7 @@ def find_targets(conn: Connection, user_id: int, kind: Kind, text: str, artist: 
     spotify_id = spotify_id_in(text, kind)
     asked = {"user_id": user_id, "name": text, "artist": artist, "spotify_id": spotify_id}
     with conn.cursor(row_factory=class_row(Target)) as cursor:
-        found = cursor.execute(statement(f"correction_targets/{NAMED[kind]}s"), asked).fetchall()
+        found = cursor.execute(statement(f"correction_targets/{_STATEMENTS[kind]}"), asked).fetchall()
     if not found and spotify_id is not None:
         return [Target(spotify_id, None, None, None, None, None, 0)]
     if not found:
@@ -134,6 +157,16 @@ def find_targets(conn: Connection, user_id: int, kind: Kind, text: str, artist: 
             f"no {NAMED[kind]} named {text!r}{by_artist} was played; give the name as `myi report` shows it, or the "
             "address that Spotify's Share menu copies"
         )
+    return found
+
+
+def find_show(conn: Connection, user_id: int, name: str) -> Show:
+    """The show or audiobook of a name that the user played. Raises NoSuchTarget."""
+    ensure_partitions_visible(conn, IMPORTED_PLAYS)
+    with conn.cursor(row_factory=class_row(Show)) as cursor:
+        found = cursor.execute(statement("correction_targets/shows"), {"user_id": user_id, "name": name}).fetchone()
+    if found is None:
+        raise NoSuchTarget(f"no show or audiobook named {name!r} was played; give the name as `myi report` shows it")
     return found
 
 

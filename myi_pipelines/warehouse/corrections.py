@@ -34,8 +34,10 @@ class Kind(StrEnum):
     """What a correction does: hide plays, undo an import, or say which tracks are one song."""
 
     HIDE_TRACK = "HIDE_TRACK"
+    HIDE_SONG = "HIDE_SONG"
     HIDE_ARTIST = "HIDE_ARTIST"
     HIDE_ALBUM = "HIDE_ALBUM"
+    HIDE_SHOW = "HIDE_SHOW"
     HIDE_PLAY = "HIDE_PLAY"
     HIDE_PERIOD = "HIDE_PERIOD"
     UNDO_IMPORT = "UNDO_IMPORT"

@@ -21,6 +21,8 @@ class DerivedUser(NamedTuple):
     user_months: int = 0
     added: int = 0
     removed: int = 0
+    episodes: int = 0
+    """Plays that are not music that were added, changed or removed."""
 
 
 def derive_user(session: Session, user_id: int, months: Sequence[date] = ()) -> DerivedUser:
@@ -34,7 +36,12 @@ def derive_user(session: Session, user_id: int, months: Sequence[date] = ()) -> 
         for _, conformed in conform_user_months(
             session, invalidated_user_months(session.conn, Stage.EVENTS, user_id=user_id)
         ):
-            total = DerivedUser(total.user_months + 1, total.added + conformed.added, total.removed + conformed.removed)
+            total = DerivedUser(
+                total.user_months + 1,
+                total.added + conformed.added,
+                total.removed + conformed.removed,
+                total.episodes + conformed.episodes_written,
+            )
         refresh_stats(session, user_id, months)
         if not invalidated_user_months(session.conn, Stage.EVENTS, user_id=user_id):
             break

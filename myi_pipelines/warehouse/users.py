@@ -12,8 +12,9 @@ from psycopg.rows import class_row
 
 from myi_pipelines.errors import InputError
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
-from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
+from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_partitions_visible
 
 _NAME = re.compile(r"[^./\\\x00-\x1f\x7f\ud800-\udfff][^/\\\x00-\x1f\x7f\ud800-\udfff]{0,63}")
 
@@ -157,6 +158,30 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
 def first_import_in_utc(conn: Connection, user_id: int) -> bool:
     """Whether a user who has imported nothing so far has the time zone in which everybody starts."""
     return bool(fetch_scalar(conn, statement("users/first_import_in_utc"), [user_id]))
+
+
+def set_hide_incognito(conn: Connection, name: str, *, hide: bool) -> int:
+    """Set whether plays of private sessions count, and invalidate the user's months with such plays; return how many.
+
+    Returns 0 when it is set already. Raises UnknownUser.
+    """
+    user_id = known_user(conn, name).id
+    ensure_partitions_visible(conn, IMPORTED_PLAYS)
+    with conn.transaction():
+        acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
+        changed = conn.execute(
+            "UPDATE user_settings SET hide_incognito = %(hide)s"
+            " WHERE user_id = %(user_id)s AND hide_incognito <> %(hide)s",
+            {"hide": hide, "user_id": user_id},
+        )
+        if changed.rowcount == 0:
+            return 0
+        return conn.execute(statement("users/invalidate_incognito"), {"user_id": user_id}).rowcount
+
+
+def hides_incognito(conn: Connection, user_id: int) -> bool:
+    """Whether plays of private sessions do not count."""
+    return bool(fetch_scalar(conn, "SELECT hide_incognito FROM user_settings WHERE user_id = %s", [user_id]))
 
 
 def list_users(conn: Connection) -> list[UserSummary]:

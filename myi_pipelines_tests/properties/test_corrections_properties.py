@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myi_pipelines.sources.exports import Track
-from myi_pipelines.warehouse import corrections, stats
+from myi_pipelines.warehouse import corrections, stats, users
 from myi_pipelines.warehouse.correction_targets import Span, find_plays
 from myi_pipelines.warehouse.corrections import Kind
 from myi_pipelines.warehouse.user_merge import merge_users
@@ -40,6 +40,7 @@ from myi_pipelines_tests.support.strategies import (
     Listener,
     households,
     narrow_scenes,
+    renamed_artist,
     renamed_id,
 )
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -88,7 +89,14 @@ class LandAgain(NamedTuple):
     dice: int
 
 
-Made: TypeAlias = Hide | HidePlay | TakeBack | Undo | LandAgain
+class SetIncognito(NamedTuple):
+    """Whether plays of private sessions are left out."""
+
+    listener: int
+    hide: bool
+
+
+Made: TypeAlias = Hide | HidePlay | TakeBack | Undo | LandAgain | SetIncognito
 
 
 def named(track: Track) -> dict[str, str]:
@@ -100,6 +108,11 @@ HIDDEN_TRACKS = [
     *(Correction("HIDE_TRACK", {"spotify_id": spotify_id}) for spotify_id in POLLED_IDS),
     *(Correction("HIDE_TRACK", named(track)) for track in ACCOUNT_TRACKS),
 ]
+HIDDEN_SONGS = [
+    *(Correction("HIDE_SONG", {"spotify_id": spotify_id}) for spotify_id in POLLED_IDS),
+    *(Correction("HIDE_SONG", named(track)) for track in ACCOUNT_TRACKS),
+]
+HIDDEN_SHOWS = [Correction("HIDE_SHOW", {"shows": [name]}) for name in ("SHOW", "Book")]
 HIDDEN_ARTISTS = [
     Correction("HIDE_ARTIST", {"artist": artist}) for artist in ("Artist", "BJÖRK", "Various Artists", "Nobody Else")
 ]
@@ -122,9 +135,12 @@ def tagged(correction: Correction, tag: str) -> Correction:
     what = dict(correction.what)
     if "spotify_id" in what:
         what["spotify_id"] = renamed_id(what["spotify_id"], tag)
-    for name in ("track", "artist"):
-        if name in what:
-            what[name] = f"{what[name]} {tag}"
+    if "track" in what:
+        what["track"] = f"{tag} {what['track']}"
+    if "artist" in what:
+        what["artist"] = renamed_artist(what["artist"], tag)
+    if "shows" in what:
+        what["shows"] = [name if name == "Book" else f"{tag} {name}" for name in what["shows"]]
     return Correction(correction.kind, what)
 
 
@@ -172,6 +188,9 @@ def correct(home: Home | test_metadata_properties.Home, step: Made) -> None:
                 job_id = jobs[dice % len(jobs)]
                 if corrections.undo_import(conn, job_id).is_new:
                     made.append(Correction("UNDO_IMPORT", {"job_id": job_id}))
+        case SetIncognito(index, hide):
+            users.set_hide_incognito(conn, home.names[index], hide=hide)
+            home.arrived[index] = home.arrived[index]._replace(hides_incognito=hide)
         case LandAgain(_, dice):
             if isinstance(home, Home) and (jobs := jobs_of(home, step.listener)):
                 job_id = jobs[dice % len(jobs)]
@@ -186,7 +205,8 @@ def correct(home: Home | test_metadata_properties.Home, step: Made) -> None:
 def corrected_programs(draw: st.DrawFn, household: Household) -> list[Step | Made]:
     """All that the household has arrives, with corrections and upkeep in between."""
     who, dice = st.integers(0, len(household) - 1), st.integers(0, 99)
-    hidden = st.sampled_from([*HIDDEN_TRACKS, *HIDDEN_ARTISTS, *HIDDEN_ALBUMS]) | hidden_periods()
+    by_name = [*HIDDEN_TRACKS, *HIDDEN_SONGS, *HIDDEN_ARTISTS, *HIDDEN_ALBUMS, *HIDDEN_SHOWS]
+    hidden = st.sampled_from(by_name) | hidden_periods()
     made = st.one_of(
         st.builds(Hide, who, hidden),
         st.builds(HidePlay, who, dice),
@@ -194,6 +214,7 @@ def corrected_programs(draw: st.DrawFn, household: Household) -> list[Step | Mad
         st.builds(Undo, who, dice),
         st.builds(Undo, who, dice),
         st.builds(LandAgain, who, dice),
+        st.builds(SetIncognito, who, st.booleans()),
     )
     steps: list[Step | Made] = []
     for step in draw(programs(household)):
@@ -212,7 +233,7 @@ OF_SPOTIFY = [
 def corrected_stories(draw: st.DrawFn, household: Household) -> list[test_metadata_properties.Step | Made]:
     """Uploads, polls and replies in any order, with corrections in between."""
     who, dice = st.integers(0, len(household) - 1), st.integers(0, 99)
-    hidden = st.sampled_from([*HIDDEN_TRACKS, *HIDDEN_ARTISTS, *HIDDEN_ALBUMS, *OF_SPOTIFY, *OF_SPOTIFY])
+    hidden = st.sampled_from([*HIDDEN_TRACKS, *HIDDEN_SONGS, *HIDDEN_ARTISTS, *HIDDEN_ALBUMS, *OF_SPOTIFY, *OF_SPOTIFY])
     made = st.one_of(st.builds(Hide, who, hidden), st.builds(HidePlay, who, dice), st.builds(TakeBack, who, dice))
     steps: list[test_metadata_properties.Step | Made] = [draw(st.builds(Hide, who, hidden))]
     for step in draw(stories(household)):
@@ -265,6 +286,7 @@ def test_hidden_plays_do_not_count_whenever_they_are_hidden_and_shown_again(
     home.settle()
     home.assert_as_the_reference_says()
     for index in range(len(household)):
+        correct(home, SetIncognito(index, hide=False))
         while home.corrections[index]:
             correct(home, TakeBack(index, 0))
     home.settle()

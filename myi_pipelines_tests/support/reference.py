@@ -67,6 +67,7 @@ class Landing(NamedTuple):
     timezone: str
     plays: Sequence[Play] = ()
     polled: Sequence[Polled] = ()
+    hides_incognito: bool = False
     undone: Sequence[Play] = ()
     """What imports tell that are undone. It names tracks, and how plays were heard that others tell, and is no play."""
 
@@ -343,7 +344,7 @@ def derive(
     catalog = catalog_of(plays, metadata, polled)
     return {
         user: aggregate(
-            visible(conform(landing, catalog, min_play_ms), (corrections or {}).get(user, ()), catalog),
+            visible(conform(landing, catalog, min_play_ms), landing, (corrections or {}).get(user, ()), catalog),
             catalog,
             ZoneInfo(landing.timezone),
         )
@@ -988,17 +989,44 @@ def told_apart(desired: Iterable[Desired]) -> Conformed:
 # ── Corrections ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def visible(conformed: Conformed, corrections: Sequence[Correction], catalog: Catalog) -> Conformed:
+def visible(conformed: Conformed, landing: Landing, corrections: Sequence[Correction], catalog: Catalog) -> Conformed:
     """'A play, a stretch of time, a track, artist or album may be hidden from statistics': the events that are not."""
+
+    def is_private(event: Event | EpisodeEvent) -> bool:
+        return landing.hides_incognito and event.context is not None and event.context.incognito is True
+
     places: dict[EventKey, set[EventKey]] = {}
     for was, event in conformed.upgrades.items():
         places.setdefault(event, set()).add(was)
     events = [
         event
         for event in conformed.events
-        if not any(hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections)
+        if not is_private(event)
+        and not any(
+            hides(one, event, places.get((event.track, event.played_at), set()), catalog) for one in corrections
+        )
     ]
-    return conformed._replace(events=events)
+    others = {
+        event
+        for event in conformed.episode_events
+        if not is_private(event) and not any(hides_other(one, event) for one in corrections)
+    }
+    return conformed._replace(events=events, episode_events=others)
+
+
+def hides_other(correction: Correction, event: EpisodeEvent) -> bool:
+    """Whether a correction hides a play that is not music."""
+    kind, what = correction
+    if kind == "HIDE_SHOW":
+        show = event.names[2] if event.kind is Kind.CHAPTER else event.names[1]
+        return bool(show) and key(show) in {key(name) for name in what["shows"]}
+    return kind == "HIDE_PERIOD" and is_within(what, event.played_at)
+
+
+def is_within(what: Mapping[str, Any], instant: datetime) -> bool:
+    """Whether an instant is in a period, whose end does not belong to it."""
+    first, end = (datetime.fromisoformat(what[name]) if name in what else None for name in ("from", "until"))
+    return (first is None or first <= instant) and (end is None or instant < end)
 
 
 def hides(correction: Correction, event: Event, were: Collection[EventKey], catalog: Catalog) -> bool:
@@ -1007,6 +1035,10 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
     match kind:
         case "UNDO_IMPORT":
             return False  # its plays have not landed
+        case "HIDE_SHOW":
+            return False
+        case "HIDE_SONG":
+            return track_meant(what, catalog) in catalog.song(event.track)
         case "HIDE_TRACK":
             return event.track == track_meant(what, catalog)
         case "HIDE_ARTIST":
@@ -1015,8 +1047,7 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
         case "HIDE_ALBUM":
             return catalog.album(event.track) == album_meant(what, catalog)
         case "HIDE_PERIOD":
-            ends = [datetime.fromisoformat(what[end]) if end in what else None for end in ("from", "until")]
-            return (ends[0] is None or ends[0] <= event.played_at) and (ends[1] is None or event.played_at < ends[1])
+            return is_within(what, event.played_at)
         case "HIDE_PLAY":
             track, at = track_meant(what, catalog), datetime.fromisoformat(what["played_at"])
             apart = abs(event.played_at - at)

@@ -11,6 +11,8 @@ WHERE e.track_id IN (SELECT hidden.track_id FROM hidden_tracks AS hidden WHERE h
    OR EXISTS (SELECT FROM hidden_periods AS hidden
               WHERE hidden.user_id = %(user_id)s
                 AND e.played_at >= hidden.starts_at AND e.played_at < hidden.ends_at)
+   OR (e.context_id IN (SELECT id FROM play_contexts WHERE incognito)
+       AND EXISTS (SELECT FROM user_settings WHERE user_id = %(user_id)s AND hide_incognito))
    OR EXISTS (SELECT FROM hidden_plays AS hidden
               WHERE hidden.user_id = %(user_id)s
                 AND hidden.track_id = e.track_id AND hidden.played_at = e.played_at)
@@ -22,9 +24,7 @@ WHERE e.track_id IN (SELECT hidden.track_id FROM hidden_tracks AS hidden WHERE h
               JOIN tracks AS hidden_track ON hidden_track.id = hidden.track_id
               JOIN tracks AS event_track ON event_track.id = e.track_id
               WHERE hidden.user_id = %(user_id)s AND hidden.ms_played = e.ms_played
-                AND (hidden_track.id = event_track.id
-                     OR (hidden_track.name_key, hidden_track.artist_key)
-                        = (event_track.name_key, event_track.artist_key))
+                AND hidden_track.song_id = event_track.song_id
                 AND (2 * greatest(e.played_at - hidden.played_at, hidden.played_at - e.played_at)
                      < e.ms_played * interval '1 millisecond'
                      OR hidden.played_at = date_trunc('minute', e.played_at)))

@@ -12,8 +12,12 @@ WITH changed AS MATERIALIZED (
     SELECT played_at - %(match_window)s, played_at + %(match_window)s
     FROM hidden_plays
     WHERE user_id = %(user_id)s AND correction_id = %(correction_id)s
+), shows AS MATERIALIZED (
+    SELECT export_track_id FROM hidden_shows WHERE user_id = %(user_id)s AND correction_id = %(correction_id)s
+    EXCEPT
+    SELECT export_track_id FROM hidden_shows WHERE user_id = %(user_id)s AND correction_id <> %(correction_id)s
 ), months AS (
-    SELECT DISTINCT month, track_id IN (SELECT track_id FROM changed) AS has_track
+    SELECT DISTINCT month, track_id IN (SELECT track_id FROM changed) AS is_reached
     FROM (SELECT month, track_id FROM user_track_months WHERE user_id = %(user_id)s
           UNION ALL
           SELECT month, track_id FROM hidden_track_months WHERE user_id = %(user_id)s) AS counted
@@ -24,7 +28,11 @@ WITH changed AS MATERIALIZED (
                             AND p.played_at >= spans.starts_at AND p.played_at < spans.ends_at
     WHERE p.export_track_id IN (SELECT id FROM export_tracks WHERE kind <> 'TRACK')
     UNION
-    SELECT archived.month, false
+    SELECT DISTINCT date_trunc('month', p.played_at)::date, true
+    FROM imported_plays AS p
+    WHERE p.user_id = %(user_id)s AND p.export_track_id IN (SELECT export_track_id FROM shows)
+    UNION
+    SELECT archived.month, EXISTS (SELECT FROM shows)
     FROM archived_user_months AS archived
     WHERE archived.user_id = %(user_id)s AND archived.imported_plays > 0
     UNION
@@ -35,7 +43,7 @@ WITH changed AS MATERIALIZED (
 INSERT INTO invalidated_user_months (user_id, month, stage)
 SELECT DISTINCT %(user_id)s::bigint, month, 'EVENTS'::derivation_stage
 FROM months
-WHERE has_track
+WHERE is_reached
    OR EXISTS (SELECT FROM spans
               WHERE spans.starts_at < (months.month + interval '1 month') AT TIME ZONE 'UTC'
                 AND spans.ends_at > months.month::timestamp AT TIME ZONE 'UTC')

@@ -25,6 +25,8 @@ SELECT c.id, users.name AS "user", c.kind::text AS kind, c.what, c.created_at,
                                             concat_ws(' – ', joined.track ->> 'track', joined.track ->> 'artist')),
                                    ' + ' ORDER BY joined.place)
                  FROM jsonb_array_elements(c.what -> 'tracks') WITH ORDINALITY AS joined (track, place))
+            WHEN c.kind = 'HIDE_SHOW' THEN
+                (SELECT string_agg(show.name, ', ') FROM jsonb_array_elements_text(c.what -> 'shows') AS show (name))
             WHEN c.kind = 'UNDO_IMPORT' THEN
                 (SELECT file_name FROM import_jobs WHERE import_jobs.id = (c.what ->> 'job_id')::bigint)
        END AS names,

@@ -1,5 +1,6 @@
--- desired_episodes: one row per play that is not music and that the user-months should have. Plays in a stretch of time
--- that the user has hidden are left out at the end, so that no other telling of them is taken for a play of its own.
+-- desired_episodes: one row per play that is not music and that the user-months should have. Plays that the user has
+-- hidden, by time or show or because they were private, are left out at the end, so that no other telling of them is
+-- taken for a play of its own.
 INSERT INTO desired_episodes (user_id, played_at, export_track_id, ms_played, kind, context_id)
 WITH told AS (
     SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id,
@@ -22,3 +23,8 @@ WHERE played_at >= %(starts_at)s AND played_at < %(ends_at)s
   AND NOT EXISTS (SELECT FROM hidden_periods AS hidden
                   WHERE hidden.user_id = plays.user_id
                     AND plays.played_at >= hidden.starts_at AND plays.played_at < hidden.ends_at)
+  AND NOT EXISTS (SELECT FROM hidden_shows AS hidden
+                  WHERE hidden.user_id = plays.user_id AND hidden.export_track_id = plays.export_track_id)
+  AND NOT EXISTS (SELECT FROM user_settings AS settings
+                  JOIN play_contexts AS heard ON heard.id = plays.context_id
+                  WHERE settings.user_id = plays.user_id AND settings.hide_incognito AND heard.incognito)

@@ -22,6 +22,9 @@ SELECT landed.job_id,
             WHEN events.created_at < landed.created_at THEN 'known_less_exactly'
             WHEN events.created_at IS NOT NULL THEN 'added'
             WHEN landed.track_id IN (SELECT track_id FROM hidden_tracks WHERE user_id = ANY (%(user_ids)s))
+                 OR EXISTS (SELECT FROM play_contexts AS heard
+                            JOIN user_settings AS settings ON settings.user_id = landed.user_id
+                            WHERE heard.id = landed.context_id AND heard.incognito AND settings.hide_incognito)
                  OR EXISTS (SELECT FROM hidden_periods AS hidden
                             WHERE hidden.user_id = landed.user_id
                               AND landed.played_at >= hidden.starts_at AND landed.played_at < hidden.ends_at)

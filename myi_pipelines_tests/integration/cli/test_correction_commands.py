@@ -158,3 +158,35 @@ def test_one_track_cannot_be_joined_and_an_unknown_name_is_said(myi: Myi, wareho
     assert plays(warehouse) == 4
     assert "give two or more" in myi("join-songs", "song", "--user", "anna").stderr
     assert "no track named 'nothing'" in myi("join-songs", "song", "nothing", "--user", "anna").stderr
+
+
+def test_an_import_is_undone_and_taken_back(myi: Myi, warehouse: Warehouse) -> None:
+    [(job,)] = warehouse.conn.execute("SELECT id FROM import_jobs").fetchall()
+    undone = myi("undo-import", str(job))
+    assert undone.stdout.startswith(f"import {job} is undone: 4 plays less; `myi unhide ")
+    assert "undone" in myi("jobs").stdout
+    assert f"import {job} undone: history.json" in myi("corrections").stdout
+    assert plays(warehouse) == 0
+    assert myi("undo-import", str(job)).stdout.startswith(f"import {job} is undone already")
+    number = undone.stdout.rsplit("myi unhide ", 1)[1].split("`")[0]
+    assert myi("unhide", number).stdout == "1 correction taken back: 4 plays more\n"
+    unknown = myi("undo-import", "99")
+    assert (unknown.exit_code, unknown.stderr) == (1, "myi: there is no import job 99; `myi jobs` lists them\n")
+
+
+def test_a_song_is_hidden_with_its_recordings(myi: Myi, warehouse: Warehouse) -> None:
+    assert "3 plays less" in myi("hide", "song", "Song", "--user", "anna").stdout
+    assert plays(warehouse) == 1
+
+
+def test_private_sessions_are_a_setting(myi: Myi, warehouse: Warehouse) -> None:
+    at = NOON + timedelta(days=3)
+    [(anna,)] = warehouse.conn.execute("SELECT id FROM users WHERE name = 'anna'").fetchall()
+    warehouse.land(anna, [Play(OTHER, CONTEXT._replace(incognito=True), at, at, 9_000)])
+    warehouse.settle([anna])
+    assert "private sessions  counted" in myi("settings", "anna").stdout
+    changed = myi("settings", "anna", "--hide-incognito")
+    assert "private sessions  hidden" in changed.stdout
+    assert "1 month will be derived again" in changed.stderr
+    warehouse.settle([anna])
+    assert plays(warehouse) == 4

@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from myi_pipelines.operations import correcting, verify
+from myi_pipelines.sources.exports import Kind as TrackKind
 from myi_pipelines.sources.exports import Play, Track
-from myi_pipelines.warehouse import corrections, invariants, user_months
+from myi_pipelines.warehouse import corrections, invariants, user_months, users
 from myi_pipelines.warehouse.correction_targets import (
     NoSuchTarget,
     Span,
     WrongAddress,
     find_plays,
+    find_show,
     find_targets,
     span_between,
     span_of_moment,
@@ -198,6 +200,80 @@ def test_new_credits_and_albums_are_hidden_when_metadata_tells_of_them(warehouse
     land_objects(warehouse.conn, [SpotifyObject("track", spotify_id("a"), {**payload, "artists": artists[:1]})])
     warehouse.settle([user_id])
     assert len(events(warehouse, user_id)) == 2
+
+
+def test_a_song_is_hidden_with_all_of_its_tracks_also_those_that_join_it_later(warehouse: ArchivingWarehouse) -> None:
+    user_id = warehouse.user("anna", "UTC")
+    deluxe = SONG._replace(spotify_id=spotify_id("c"), album="Album (Deluxe)")
+    live = SONG._replace(spotify_id=spotify_id("d"), name="Song - Live")
+    days = [NOON + timedelta(days=40 * number) for number in range(3)]
+    warehouse.land(user_id, [play(track, at) for track, at in zip((SONG, deluxe, live), days, strict=True)])
+    warehouse.settle([user_id])
+    [song, other] = find_targets(warehouse.conn, user_id, Kind.HIDE_SONG, "song", "artist") + find_targets(
+        warehouse.conn, user_id, Kind.HIDE_SONG, spotify_id("d")
+    )
+    assert (song.what, song.play_count, other.play_count) == ({"spotify_id": SONG.spotify_id}, 2, 1)
+    hide(warehouse, user_id, Kind.HIDE_SONG, song.what)
+    assert [at for at, _ in events(warehouse, user_id)] == days[2:]
+    tracks = [
+        find_targets(warehouse.conn, user_id, Kind.HIDE_TRACK, one)[0] for one in (spotify_id("a"), spotify_id("d"))
+    ]
+    joined = correcting.join_songs(warehouse.session(), user_id, [track.what for track in tracks])
+    assert events(warehouse, user_id) == []
+    correcting.take_back(warehouse.session(), [joined.corrected.id])
+    assert [at for at, _ in events(warehouse, user_id)] == days[2:]
+    correcting.split_song(warehouse.session(), user_id, tracks[0].what)
+    assert [at for at, _ in events(warehouse, user_id)] == days[1:]
+
+
+def test_a_show_is_hidden_under_all_of_its_names(warehouse: ArchivingWarehouse) -> None:
+    user_id = warehouse.user("anna", "UTC")
+    episode = Track(spotify_id("x"), "Episode", "Show", None, TrackKind.EPISODE)
+    renamed = episode._replace(artist="The Show")
+    another = Track(spotify_id("y"), "Another", "The Show", None, TrackKind.EPISODE)
+    others = [
+        play(track, NOON + timedelta(days=40 * number)) for number, track in enumerate((episode, renamed, another))
+    ]
+    elsewhere = play(Track(spotify_id("z"), "Episode", "Else", None, TrackKind.EPISODE), NOON + timedelta(hours=1))
+    warehouse.land(user_id, [play(SONG, NOON), *others, elsewhere])
+    warehouse.settle([user_id])
+
+    def shows() -> list[str]:
+        rows = warehouse.conn.execute("SELECT show FROM user_show_stats ORDER BY show").fetchall()
+        return [show for (show,) in rows]
+
+    assert shows() == ["Else", "The Show"]
+    show = find_show(warehouse.conn, user_id, "the show")
+    assert (show.shows, show.play_count) == (["Show", "The Show"], 3)
+    outcome = hide(warehouse, user_id, Kind.HIDE_SHOW, show.what)
+    assert outcome.derived.episodes == 3
+    assert shows() == ["Else"]
+    assert len(events(warehouse, user_id)) == 1
+    assert verify.verify(warehouse.session()).differences == []
+    correcting.take_back(warehouse.session(), [outcome.corrected.id])
+    assert shows() == ["Else", "The Show"]
+    with pytest.raises(NoSuchTarget, match="no show or audiobook named 'Nothing'"):
+        find_show(warehouse.conn, user_id, "Nothing")
+
+
+def test_private_sessions_are_left_out_by_a_setting(warehouse: ArchivingWarehouse) -> None:
+    user_id = warehouse.user("anna", "UTC")
+    private = play(OTHER, NOON + timedelta(days=40))._replace(context=CONTEXT._replace(incognito=True))
+    episode = private._replace(track=Track(spotify_id("x"), "Episode", "Show", None, TrackKind.EPISODE))
+    warehouse.land(user_id, [play(SONG, NOON), private, episode])
+    warehouse.settle([user_id])
+    assert users.set_hide_incognito(warehouse.conn, "anna", hide=True) == 1
+    assert users.set_hide_incognito(warehouse.conn, "anna", hide=True) == 0
+    warehouse.settle([user_id])
+    assert [at for at, _ in events(warehouse, user_id)] == [NOON]
+    assert warehouse.conn.execute("SELECT count(*) FROM episode_events").fetchone() == (0,)
+    assert verify.verify(warehouse.session()).differences == []
+    warehouse.archive()
+    assert users.set_hide_incognito(warehouse.conn, "anna", hide=False) > 0
+    warehouse.settle([user_id])
+    warehouse.restore_archived()
+    assert len(events(warehouse, user_id)) == 2
+    assert warehouse.conn.execute("SELECT count(*) FROM episode_events").fetchone() == (1,)
 
 
 def test_archived_plays_are_hidden_and_shown_again(warehouse: ArchivingWarehouse) -> None:
