@@ -132,7 +132,7 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) ->
         assert not list((tmp_path / "uploads" / user).glob("*.zip"))
         assert not (tmp_path / "uploads" / user / "failed").exists()
         assert f"polled {user}: 50 plays" in first.stderr
-    assert "Top tracks" in first.stdout
+    assert "Top songs" in first.stdout
     assert "top track of four weeks" in first.stdout
     assert processes_of(tmp_path) == []
     with warehouse_of(tmp_path) as conn:

@@ -109,18 +109,35 @@ def insert_stats(conn: Connection, name: str = "ada", timezone: str = "Europe/Bu
     return user_id
 
 
+def insert_short_plays(conn: Connection, user_id: int) -> None:
+    """A track heard for one second and for twenty, both in two files but landed once, and a short episode."""
+    for kind, name, lengths in (("TRACK", "Köd", (1_000, 20_000)), ("EPISODE", "Pilot", (1_000,))):
+        [(names_id,)] = conn.execute(
+            "INSERT INTO export_tracks (kind, track_name, artist_name, last_played_at) VALUES (%s, %s, 'x', now())"
+            " RETURNING id",
+            [kind, name],
+        )
+        for ms_played in lengths:
+            conn.execute(
+                "INSERT INTO imported_plays (user_id, played_at, export_track_id, ms_played)"
+                " VALUES (%s, '2022-12-05T12:00Z', %s, %s)",
+                [user_id, names_id, ms_played],
+            )
+
+
 def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
     user_id = insert_stats(conn)
     for sha256, rejected, status in (
-        ("a", {"podcast": 3, "too_short": 1}, "COMPLETED"),
-        ("b", {"podcast": 4}, "COMPLETED"),
-        ("c", {"podcast": 100}, "FAILED"),
+        ("a", {"malformed": 3, "too_short": 1}, "COMPLETED"),
+        ("b", {"malformed": 4, "too_short": 1}, "COMPLETED"),
+        ("c", {"malformed": 100}, "FAILED"),
     ):
         conn.execute(
             "INSERT INTO import_jobs (user_id, file_name, sha256, status, error_message, completed_at, total_rows,"
             " duplicate_rows, rejected) VALUES (%s, 'x.zip', %s, %s, %s, now(), 10, 2, %s)",
             [user_id, sha256 * 64, status, "no" if status == "FAILED" else None, Jsonb(rejected)],
         )
+    insert_short_plays(conn, user_id)
     [one] = load_report(conn, "ada").users
     assert (one.play_count, one.total_ms, one.tracks, one.artists) == (9, 5_400_000, 2, 2)
     [by_recording] = load_report(conn, "ada", by_recording=True).users
@@ -144,7 +161,9 @@ def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
     assert one.first_play is not None
     assert one.first_play.played_at == datetime(2022, 12, 31, 23, 30)  # noqa: DTZ001 - local time
     assert one.first_play.name == "Köd"
-    assert one.imports == Imports(2, 20, 4, {"podcast": 7, "too_short": 1})
+    assert one.imports == Imports(2, 20, 4, {"malformed": 4, "too_short": 1})
+    [with_longer_minimum] = load_report(conn, "ada", min_play_ms=30_000).users
+    assert with_longer_minimum.imports.rejected["too_short"] == 2
 
 
 def test_a_listener_without_any_row_is_left_out_of_everyones_report(conn: Connection) -> None:
