@@ -3,7 +3,6 @@
 What is done with the files is the job's business; here is what a person at the terminal sees of it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,7 +21,6 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.sources.exports import ExportError, Limits, no_history_among, open_upload, printable_name
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines.warehouse.import_outcomes import in_order, outcomes_of_jobs
 from myi_pipelines.warehouse.users import known_or_new_user
 
 
@@ -97,11 +95,7 @@ def import_files(
         months += [month for month in (invalidated.first, invalidated.last) if month]
         with shown(console, conn, known.id):
             done = _run(settings, files, known.name, timezone, months)
-        outcomes: Counter[str] = Counter()
-        job_ids = done.metadata_of("imported_plays")["job_ids"]
-        for found in outcomes_of_jobs(conn, known.id, job_ids, settings.min_play_ms, months).values():
-            outcomes.update(found)
-        summary = _summary(done, in_order(outcomes))
+        summary = _summary(done)
         if summary.landed and reporting.has_only_older_account_data(conn, known.id):
             summary.notes.append(PODCASTS_AS_MUSIC)
     return summary
@@ -163,7 +157,7 @@ def _run(settings: Settings, files: Sequence[Path], user: str, timezone: str | N
     return run_job(settings, ForegroundRun(import_history.name, config, tags, "the import"))
 
 
-def _summary(done: Done, outcomes: Mapping[str, int]) -> ImportSummary:
+def _summary(done: Done) -> ImportSummary:
     landing = done.metadata_of("imported_plays")
     events = done.metadata_of("listening_events")
     lines: dict[str, list[str]] = {"problems": [], "notes": []}
@@ -183,9 +177,14 @@ def _summary(done: Done, outcomes: Mapping[str, int]) -> ImportSummary:
         landed=landing["added_rows"],
         duplicate=landing["duplicate_rows"],
         rejected=landing["rejected"],
-        outcomes=outcomes,
+        outcomes=_outcomes(events),
         added=events["run_added"],
         upgraded=events["run_upgraded"],
         months=events["run_months"],
         seconds=done.seconds,
     )
+
+
+def _outcomes(events: Mapping[str, Any]) -> dict[str, int]:
+    table = events.get("run_outcomes")
+    return {record.data["outcome"]: record.data["rows"] for record in table.records} if table else {}

@@ -21,6 +21,8 @@ CHECK_WAREHOUSE = "check_warehouse"
 USER_TAG = "myi/user"
 """Of a run that imports files: the user whose files they are."""
 FILES_TAG = "myi/files"
+IMPORT_JOBS_TAG = "myi/import_jobs"
+"""Of a run that has landed files: the import jobs, separated by commas."""
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 

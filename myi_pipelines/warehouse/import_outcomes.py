@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -12,9 +13,9 @@ from myi_pipelines.warehouse.partitions import FIRST_MONTH, next_month, starts_a
 
 OUTCOMES: Final = {
     "added": "listening events that are new",
-    "known_less_exactly": "plays that were polled before, exact now",
+    "known_less_exactly": "plays known before, from polls or account data, exact now",
     "told_better": "plays of account data that another source has more exactly",
-    "same_play": "the same play as another row: exported twice, or under other names",
+    "same_play": "the same play as another row: exported twice, or under other names or ids",
     "hidden": "plays that a correction hides",
     "too_short": "too short to count",
     "episode": "podcast episodes, which have statistics of their own",
@@ -51,9 +52,12 @@ def outcomes_of_jobs(
         rows = conn.execute(statement("import_outcomes/of_jobs"), asked).fetchall()
     for job_id, outcome, count in rows:
         found.setdefault(job_id, {})[outcome] = count
-    return {job_id: in_order(counts) for job_id, counts in found.items()}
+    return {job_id: together([counts]) for job_id, counts in found.items()}
 
 
-def in_order(outcomes: Mapping[str, int]) -> dict[str, int]:
-    """Outcomes in the order in which people read them."""
-    return {outcome: outcomes[outcome] for outcome in OUTCOMES if outcomes.get(outcome)}
+def together(outcomes: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The outcomes of several jobs added up, in the order in which people read them."""
+    total: Counter[str] = Counter()
+    for counts in outcomes:
+        total.update(counts)
+    return {outcome: total[outcome] for outcome in OUTCOMES if total[outcome]}

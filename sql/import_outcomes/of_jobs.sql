@@ -19,6 +19,15 @@ WITH jobs AS (
 SELECT landed.job_id,
        CASE WHEN landed.ms_played < %(min_play_ms)s THEN 'too_short'
             WHEN landed.kind <> 'TRACK' THEN lower(landed.kind::text)
+            WHEN events.created_at < landed.created_at
+                 AND EXISTS (SELECT FROM imported_plays AS earlier
+                             JOIN export_track_links AS link ON link.export_track_id = earlier.export_track_id
+                             WHERE earlier.user_id = landed.user_id AND link.track_id = landed.track_id
+                               AND earlier.played_at >= to_timestamp(landed.at_second)
+                               AND earlier.played_at < to_timestamp(landed.at_second + 1)
+                               AND earlier.ms_played = landed.ms_played
+                               AND coalesce(earlier.job_id, 0) < landed.job_id
+                               AND (earlier.context_id IS NOT NULL OR landed.context_id IS NULL)) THEN 'same_play'
             WHEN events.created_at < landed.created_at THEN 'known_less_exactly'
             WHEN events.created_at IS NOT NULL THEN 'added'
             WHEN landed.track_id IN (SELECT track_id FROM hidden_tracks WHERE user_id = ANY (%(user_ids)s))

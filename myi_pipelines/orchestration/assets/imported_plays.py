@@ -17,6 +17,7 @@ from myi_pipelines.ingest.uploads.file_run import FileRun
 from myi_pipelines.ingest.uploads.landing_files import OnBatch
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.names import IMPORT_JOBS_TAG
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
@@ -88,6 +89,8 @@ def imported_plays(
             )
             for file in config.files:
                 run.land(Path(file), lambda name: _progress_log(context, name))
+            landed = [str(landed.job_id) for landed in run.landed if not landed.known]
+            context.instance.add_run_tags(context.run.run_id, {IMPORT_JOBS_TAG: ",".join(landed)})
         sizes = reporting.month_sizes(session.conn, IMPORTED_PLAYS, months_of(context))
     report_months(
         context,
@@ -148,7 +151,6 @@ def _summary(config: ImportConfig, run: FileRun | None, seconds: float) -> Metad
         "rejected": dict(rejected.most_common()),
         "cleaned_rows": sum(landed.cleaned for landed in run.landed),
         "months": len(months),
-        "job_ids": [landed.job_id for landed in run.landed if not landed.known],
         "seconds": round(seconds, 2),
         "rows_per_second": per_second(rows, seconds),
     }

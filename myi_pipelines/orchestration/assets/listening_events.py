@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,16 +13,19 @@ from myi_pipelines.orchestration.assets.charts import MOST_BARS, bar_chart
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, reason_of, report_months
 from myi_pipelines.orchestration.assets.specs import EVENTS, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
+from myi_pipelines.orchestration.names import IMPORT_JOBS_TAG
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.archive import archived_around, hold_months
+from myi_pipelines.warehouse.import_outcomes import OUTCOMES, outcomes_of_jobs, together
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS
 from myi_pipelines.warehouse.rebuild import derive_user_months
 from myi_pipelines.warehouse.reporting import MonthSize
-from myi_pipelines.warehouse.session import Failure
+from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import Stage
+from myi_pipelines.warehouse.users import user_named
 
 DERIVED = "every_user_month_derived"
 SECONDS_BETWEEN_PROGRESS = 5
@@ -67,6 +70,7 @@ EPISODE_EVENTS_SPEC = table_spec(
             description="Every user-month of the latest run could be derived. Those that could not stay invalidated.",
         )
     ],
+    can_subset=True,
     backfill_policy=SINGLE_RUN,
 )
 def listening_events(
@@ -100,27 +104,48 @@ def listening_events(
                 last = time.monotonic()
                 context.log.info(f"{done:,} of {len(chosen):,} user-months conformed, now at {one.month:%Y-%m}")
         seconds = time.monotonic() - began
+        outcomes = _outcomes(context, session, config, months)
         sizes = reporting.month_sizes(conn, LISTENING_EVENTS, months)
         episodes = reporting.episode_counts(conn, months)
         episode_bytes = reporting.table_bytes(conn, "episode_events")
-    report_months(
-        context,
-        "listening_events",
-        by_month={month: _of_month(size, counts.get(month)) for month, size in sizes.items()},
-        summary={**_summary(len(chosen), counts, sizes, seconds), "run_months_exchanged": len(exchanged)},
+    summary = {**_summary(len(chosen), counts, sizes, seconds), "run_months_exchanged": len(exchanged)}
+    if outcomes:
+        summary["run_outcomes"] = _outcome_table(outcomes)
+    of_episodes = {
+        "run_written": sum(counted["episodes_written"] for counted in counts.values()),
+        "run_months_with_episodes": len(episodes),
+        "bytes": episode_bytes,
+    }
+    selected = {key.to_user_string() for key in context.selected_asset_keys}
+    if "listening_events" in selected:
+        by_month = {month: _of_month(size, counts.get(month)) for month, size in sizes.items()}
+        report_months(context, "listening_events", by_month=by_month, summary=summary)
+        yield dg.MaterializeResult(asset_key="listening_events", check_results=[_all_derived(problems)])
+    if "episode_events" in selected:
+        rows = {month: {"dagster/partition_row_count": count} for month, count in episodes.items()}
+        report_months(context, "episode_events", by_month=rows, summary=of_episodes)
+        yield dg.MaterializeResult(asset_key="episode_events")
+
+
+def _outcomes(
+    context: AssetExecutionContext, session: Session, config: UserMonthConfig, months: Sequence[date]
+) -> Mapping[str, int]:
+    """What became of the rows that the run landed before, if it is a run that imports files."""
+    run = context.instance.get_run_by_id(context.run.run_id) or context.run
+    jobs = [int(job) for job in run.tags.get(IMPORT_JOBS_TAG, "").split(",") if job]
+    if not config.user or not jobs:
+        return {}
+    user_id = user_named(session.conn, config.user)
+    return together(outcomes_of_jobs(session.conn, user_id, jobs, session.min_play_ms, months).values())
+
+
+def _outcome_table(outcomes: Mapping[str, int]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord({"outcome": outcome, "rows": rows, "meaning": OUTCOMES[outcome]})
+            for outcome, rows in outcomes.items()
+        ]
     )
-    report_months(
-        context,
-        "episode_events",
-        by_month={month: {"dagster/partition_row_count": count} for month, count in episodes.items()},
-        summary={
-            "run_written": sum(counted["episodes_written"] for counted in counts.values()),
-            "run_months_with_episodes": len(episodes),
-            "bytes": episode_bytes,
-        },
-    )
-    yield dg.MaterializeResult(asset_key="listening_events", check_results=[_all_derived(problems)])
-    yield dg.MaterializeResult(asset_key="episode_events")
 
 
 def _all_derived(problems: Sequence[str]) -> dg.AssetCheckResult:

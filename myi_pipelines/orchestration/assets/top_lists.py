@@ -55,7 +55,7 @@ class TopListConfig(dg.Config):
     users: list[str] = Field(default_factory=list, description="These users', due or not. Empty: those that are due.")
 
 
-@dg.multi_asset(name="top_lists", specs=SNAPSHOT_SPECS)
+@dg.multi_asset(name="top_lists", specs=SNAPSHOT_SPECS, can_subset=True)
 def top_lists(
     context: AssetExecutionContext, config: TopListConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
@@ -84,11 +84,10 @@ def top_lists(
         }
         if problems := [one for one in done if one.error is not None]:
             said["problems"] = markdown_table(("user", "error"), [(one.user, one.error) for one in problems])
-        metadata = {
-            spec.key.to_user_string(): said | _picture(conn, spec.key.to_user_string(), done) for spec in SNAPSHOT_SPECS
-        }
-    for spec in SNAPSHOT_SPECS:
-        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key.to_user_string()])
+        tables = [spec.key.to_user_string() for spec in SNAPSHOT_SPECS if spec.key in context.selected_asset_keys]
+        metadata = {table: said | _picture(conn, table, done) for table in tables}
+    for table in tables:
+        yield dg.MaterializeResult(asset_key=table, metadata=metadata[table])
 
 
 def _picture(conn: Connection, table: str, done: "Sequence[Refreshed]") -> dict[str, Any]:

@@ -37,6 +37,7 @@ from myi_pipelines_tests.support.export_rows import as_zip
 pytestmark = pytest.mark.slow
 
 MONTHS = months_of_export()
+LATER = datetime.fromisoformat("2019-01-01T00:00:00+00:00")
 
 
 @pytest.fixture
@@ -64,6 +65,42 @@ def test_an_upload_becomes_events_and_statistics(harness: Harness, instance: Dag
         "every_user_month_derived": (True, "Every user-month was derived."),
         "stats_agree_with_events": (True, "All sums agree."),
     }
+
+
+def test_a_run_says_what_became_of_the_rows_that_it_landed(harness: Harness, instance: DagsterInstance) -> None:
+    first = harness.run_import(instance, "anna", [harness.drop("anna", "1.json", export(60))])
+    again = harness.run_import(instance, "anna", [harness.drop("anna", "2.json", export(60))])
+    renamed = harness.drop("anna", "3.json", export(10, salt="!"))
+    later = harness.drop("anna", "4.json", export(20, first=LATER))
+    both = harness.run_import(instance, "anna", [renamed, later])
+    assert [outcomes(result) for result in (first, again, both)] == [
+        {"added": 54, "too_short": 6},
+        {},
+        {"added": 18, "same_play": 9, "too_short": 3},
+    ]
+
+
+@pytest.mark.parametrize("table", ["listening_events", "episode_events"])
+def test_events_and_episodes_can_be_derived_without_the_other(
+    harness: Harness, instance: DagsterInstance, conn: Connection, table: str
+) -> None:
+    assert harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))]).success
+    conn.execute("DELETE FROM listening_events")
+    alone = harness.materialize(instance, MONTHS, selection=[table])
+    assert alone.success, why(alone)
+    assert {str(event.asset_key and event.asset_key.to_user_string()) for event in made(alone)} == {table}
+    assert count(conn, "SELECT count(*) FROM listening_events") == 54
+
+
+def made(result: dg.ExecuteInProcessResult) -> Sequence[dg.DagsterEvent]:
+    return result.get_asset_materialization_events()
+
+
+def outcomes(result: dg.ExecuteInProcessResult) -> dict[str, int]:
+    tables = [
+        month["run_outcomes"] for month in metadata(result, "listening_events").values() if "run_outcomes" in month
+    ]
+    return {record.data["outcome"]: record.data["rows"] for table in tables for record in table.records}
 
 
 def test_a_file_is_moved_when_it_is_landed_and_one_from_elsewhere_is_not(
@@ -134,17 +171,16 @@ def of_account(name: str, first: datetime, salt: str = "") -> str:
 def test_files_of_two_accounts_are_noted_and_nothing_tells_which(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
-    later = datetime.fromisoformat("2019-01-01T00:00:00+00:00")
     files = [
-        harness.drop("anna", "1.json", of_account("made_up_anna", later)),
+        harness.drop("anna", "1.json", of_account("made_up_anna", LATER)),
         harness.drop("anna", "2.json", export(20)),
-        harness.drop("anna", "3.json", of_account("made_up_anna", later.replace(year=2020))),
+        harness.drop("anna", "3.json", of_account("made_up_anna", LATER.replace(year=2020))),
     ]
     assert harness.run_import(instance, "anna", files).success
     files = [
-        harness.drop("anna", "1.json", of_account("made_up_anna", later)),
-        harness.drop("anna", "4.json", of_account("made_up_ben", later.replace(year=2021))),
-        harness.drop("anna", "5.json", of_account("made_up_ben", later.replace(year=2022))),
+        harness.drop("anna", "1.json", of_account("made_up_anna", LATER)),
+        harness.drop("anna", "4.json", of_account("made_up_ben", LATER.replace(year=2021))),
+        harness.drop("anna", "5.json", of_account("made_up_ben", LATER.replace(year=2022))),
     ]
     result = harness.run_import(instance, "anna", files)
     assert checks(result)["uploads_readable"][0]
@@ -554,10 +590,10 @@ def test_missing_partitions_and_overdue_user_months_are_warned_of(
         "INSERT INTO invalidated_user_months SELECT id, '2020-02-01', 'EVENTS', now() - interval '1 hour' FROM users"
     )
     result = harness.run("check_warehouse", instance, months=MONTHS)
-    outcomes = checks(result)
-    assert outcomes["user_months_are_fresh"][0] is False
-    assert "2020-02" in str(outcomes["user_months_are_fresh"][1])
-    assert outcomes["partitions_are_present"][0] is False
+    found = checks(result)
+    assert found["user_months_are_fresh"][0] is False
+    assert "2020-02" in str(found["user_months_are_fresh"][1])
+    assert found["partitions_are_present"][0] is False
     severities = {one.check_name: one.severity for one in result.get_asset_check_evaluations()}
     assert severities["user_months_are_fresh"] == severities["partitions_are_present"] == dg.AssetCheckSeverity.WARN
 
