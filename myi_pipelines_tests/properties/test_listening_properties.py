@@ -61,6 +61,21 @@ def warehouse(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wa
         yield opened
 
 
+OVERLAPPING = """
+    SELECT user_id, track_id, played_at, ms_played, before
+    FROM (SELECT *, lag(played_at) OVER (PARTITION BY user_id, track_id, ms_played ORDER BY played_at) AS before
+          FROM listening_events AS event
+          WHERE user_id = ANY (%s) AND context_id IS NOT NULL
+            AND NOT EXISTS (SELECT FROM imported_plays AS undated
+                            JOIN export_track_links AS link ON link.export_track_id = undated.export_track_id
+                            WHERE undated.user_id = event.user_id AND link.track_id = event.track_id
+                              AND undated.elapsed_s = -1 AND event.played_at >= undated.played_at
+                              AND event.played_at < undated.played_at + interval '1 second')) AS dated
+    WHERE 2 * (played_at - before) < ms_played * interval '1 millisecond'
+"""
+"""A play cannot overlap itself: events of one track and length that do, by more than half, and whose end is told."""
+
+
 class Home:
     """The listeners of one example, who share the database with earlier examples but no name and no id, and what of
     their history has arrived."""
@@ -139,6 +154,8 @@ class Home:
         assert {track: shown[track] for track in catalog.tracks} == {
             track: catalog.shown(track) for track in catalog.tracks
         }
+
+        assert self.warehouse.conn.execute(OVERLAPPING, [self.ids]).fetchall() == []
 
     def conformed(self, index: int) -> Conformed:
         catalog = reference.catalog_of(play for landing in self.arrived for play in landing.plays)
