@@ -28,7 +28,7 @@ from myi_pipelines.warehouse.partitions import (
     USER_TRACK_MONTHS,
     MonthTable,
 )
-from myi_pipelines.warehouse.stats import TOP_TRACKS
+from myi_pipelines.warehouse.stats import choose_year_top_tracks
 
 MONTHS = partitions.months_between(date(2017, 7, 1), date(2025, 10, 1))
 POLLED_MONTHS = 12
@@ -81,10 +81,12 @@ def build(url: str, *, plays: int, on_step: OnStep, months: Sequence[date] = MON
         on_step("gathering the planner's statistics")
         conn.execute("ANALYZE listening_events, user_track_months")
     batches = [
-        {"first": first, "last": first + _USERS_AT_ONCE - 1, "each": TOP_TRACKS}
+        {"first": first, "last": min(first + _USERS_AT_ONCE - 1, users)}
         for first in range(1, users + 1, _USERS_AT_ONCE)
     ]
-    _in_parallel(url, "statistics", [partial(_statistics, batch=batch) for batch in batches], on_step)
+    years = sorted({month.year for month in months})
+    work = [partial(_statistics, batch=batch, years=[years[0] - 1, *years, years[-1] + 1]) for batch in batches]
+    _in_parallel(url, "statistics", work, on_step)
     with scripting(url) as conn:
         conn.execute("DROP SCHEMA scale CASCADE")
         on_step("vacuuming")
@@ -127,12 +129,15 @@ def _attach(conn: Connection, table: MonthTable, month: date, known: dict[str, A
         partitions.attach_month(conn, table, month, partition_load, known)
 
 
-def _statistics(conn: Connection, *, batch: dict[str, int]) -> None:
+def _statistics(conn: Connection, *, batch: dict[str, int], years: Sequence[int]) -> None:
+    """``years``: those in which the plays of some user may fall."""
+    users = range(batch["first"], batch["last"] + 1)
     with conn.transaction():
         asynchronous_commit(conn)
         # Foreign keys need no check: all ids were read from tables that refer to the same rows.
         conn.execute("SET LOCAL session_replication_role = replica")
         conn.execute(own_statement("stats"), batch)
+        choose_year_top_tracks(conn, [(user_id, year) for user_id in users for year in years])
 
 
 def _in_parallel(url: str, what: str, tasks: Sequence[Callable[[Connection], None]], on_step: OnStep) -> None:

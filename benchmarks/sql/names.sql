@@ -1,5 +1,6 @@
 -- scale.library: one row per track that users play, the most popular first, with the names under which it lands.
--- Albums have eight tracks; some artists have many albums. Titles are as long as real ones.
+-- Albums have eight tracks; some artists have many albums. Titles are as long as real ones. Of ten tracks two are
+-- recordings of one song, by their ISRC.
 CREATE TABLE scale.library AS
 SELECT number,
        substr(translate(encode(sha256(('track' || number)::bytea), 'base64'), '+/=', 'xyz'), 1, 22) AS spotify_id,
@@ -8,7 +9,7 @@ SELECT number,
        substr(translate(encode(sha256(('artist' || artist_no)::bytea), 'base64'), '+/=', 'xyz'), 1, 22) AS artist_id,
        'Album ' || substr(md5('album' || album_no), 1, album_no::int %% 16) || album_no AS album_name,
        substr(translate(encode(sha256(('album' || album_no)::bytea), 'base64'), '+/=', 'xyz'), 1, 22) AS album_id,
-       110000 + number * 7919 %% 200000 AS duration_ms
+       110000 + number * 7919 %% 200000 AS duration_ms, number - (number %% 10 = 9)::int AS isrc_no
 FROM (SELECT number, album_no,
              floor(%(artists)s * power(abs(hashint8extended(album_no, 1)) %% 1000003 / 1000003.0::float8, 2))::int
                  AS artist_no
@@ -26,7 +27,7 @@ INSERT INTO spotify_objects (object_type, spotify_id, payload, is_full)
 SELECT 'track', spotify_id,
        jsonb_build_object('id', spotify_id, 'name', track_name, 'duration_ms', duration_ms, 'explicit', false,
                           'disc_number', 1, 'track_number', number %% 8 + 1,
-                          'external_ids', jsonb_build_object('isrc', 'USXX1' || lpad(number::text, 7, '0')),
+                          'external_ids', jsonb_build_object('isrc', 'USXX1' || lpad(isrc_no::text, 7, '0')),
                           'artists', jsonb_build_array(jsonb_build_object('id', artist_id, 'name', artist_name)),
                           'album', jsonb_build_object('id', album_id)), true
 FROM scale.library

@@ -1,4 +1,4 @@
--- The statistics of some users who have none yet. Their months exist already.
+-- The statistics of some users who have none yet, without the most played tracks of years. Their months exist already.
 
 INSERT INTO user_hour_months (user_id, month, week_hours, play_counts, total_ms)
 SELECT user_id, month, array_agg(week_hour ORDER BY week_hour), array_agg(play_count ORDER BY week_hour),
@@ -96,6 +96,15 @@ WHERE user_id BETWEEN %(first)s AND %(last)s
 GROUP BY user_id, track_id
 ORDER BY user_id, track_id;
 
+INSERT INTO user_song_sums (user_id, song_id, recordings, play_count, total_ms, first_played_at, last_played_at)
+SELECT user_id, song_id, count(*), sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
+FROM user_track_stats
+JOIN tracks ON tracks.id = track_id
+WHERE user_id BETWEEN %(first)s AND %(last)s
+GROUP BY user_id, song_id
+HAVING count(*) > 1
+ORDER BY user_id, song_id;
+
 INSERT INTO user_artist_stats (user_id, artist_id, play_count, total_ms, first_played_at, last_played_at)
 SELECT user_id, artist_id, sum(play_count), sum(total_ms), min(first_played_at), max(last_played_at)
 FROM user_track_stats
@@ -124,21 +133,3 @@ FROM (SELECT user_id, track_id, ms_played, date_trunc('month', played_at AT TIME
 WHERE local_month <> utc_month
 GROUP BY user_id, month, track_id
 ORDER BY user_id, month, track_id;
-
-INSERT INTO user_year_top_tracks (user_id, year, track_id, play_count, total_ms)
-SELECT user_id, year, track_id, play_count, total_ms
-FROM (SELECT user_id, year, track_id, sum(play_count) AS play_count, sum(total_ms) AS total_ms,
-             row_number() OVER (PARTITION BY user_id, year
-                                ORDER BY sum(play_count) DESC, sum(total_ms) DESC, track_id) AS rank
-      FROM (SELECT user_id, date_part('year', month) AS year, track_id, play_count, total_ms
-            FROM user_track_months
-            UNION ALL
-            SELECT user_id, date_part('year', month), track_id, play_count, total_ms FROM user_month_edges
-            UNION ALL
-            SELECT user_id, date_part('year', month - 1), track_id, -play_count, -total_ms
-            FROM user_month_edges) AS counted
-      WHERE user_id BETWEEN %(first)s AND %(last)s
-      GROUP BY user_id, year, track_id
-      HAVING sum(play_count) > 0) AS ranked
-WHERE rank <= %(each)s
-ORDER BY user_id, year, track_id;

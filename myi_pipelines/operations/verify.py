@@ -50,9 +50,9 @@ REWRITTEN = (
     "verify/rewrite_songs",
     "verify/rewrite_artists",
     "verify/rewrite_albums",
-    "stats/weekday_hours",
+    "stats/recount_weekday_hours",
     "stats/hours",
-    "stats/context_stats",
+    "stats/recount_contexts",
     "stats/totals",
 )
 """Statements that set all-time rows to the sums of their months or tracks."""

@@ -29,6 +29,8 @@ _RECORDINGS = sql.SQL("SELECT * FROM recordings_of_song(%(user_id)s, %(song_id)s
 _ALL_TIME = sql.SQL("SELECT * FROM top_tracks(%(user_id)s, %(each)s)")
 _OF_MONTH = sql.SQL("SELECT * FROM top_tracks_of_month(%(user_id)s, %(month)s, %(each)s)")
 _OF_YEAR = sql.SQL("SELECT * FROM top_tracks_of_year(%(user_id)s, %(year)s, %(each)s)")
+_ALBUMS = sql.SQL("SELECT * FROM top_albums(%(user_id)s, %(each)s)")
+_ALBUMS_OF_MONTH = sql.SQL("SELECT * FROM top_albums_of_month(%(user_id)s, %(month)s, %(each)s)")
 _STREAMED = sql.SQL("SELECT * FROM as_spotify_counts(%(user_id)s, %(year)s)")
 _SONGS_STREAMED = sql.SQL("SELECT * FROM top_songs_as_spotify_counts(%(user_id)s, %(year)s, %(each)s, %(until)s)")
 _TRACKS_STREAMED = sql.SQL("SELECT * FROM top_tracks_as_spotify_counts(%(user_id)s, %(year)s, %(each)s, %(until)s)")
@@ -48,7 +50,7 @@ class RecentPlay(NamedTuple):
 
 
 class Top(NamedTuple):
-    """A track or an artist of a top list."""
+    """A track, an album or an artist of a top list."""
 
     name: str
     artist: str | None
@@ -89,6 +91,15 @@ class StreamedMonth(NamedTuple):
     music_ms: int
     podcast_play_count: int
     podcast_ms: int
+
+
+class WayOfListening(NamedTuple):
+    """A value of a dimension, such as a country or whether shuffle was on, and the plays of all time that had it."""
+
+    dimension: str
+    value: str
+    play_count: int
+    total_ms: int
 
 
 class Day(NamedTuple):
@@ -140,6 +151,25 @@ def top_tracks_of_month(conn: Connection, user_id: int, month: date, *, each: in
 def top_tracks_of_year(conn: Connection, user_id: int, year: int, *, each: int = EACH) -> list[Top]:
     """The most played tracks of a local year; at most ``stats.TOP_TRACKS`` are kept."""
     return _top(conn, _OF_YEAR, {"user_id": user_id, "year": year, "each": each})
+
+
+def top_albums(conn: Connection, user_id: int, *, each: int = EACH) -> list[Top]:
+    """The most played albums of all time; tracks whose album is unknown are left out."""
+    return _top(conn, _ALBUMS, {"user_id": user_id, "each": each})
+
+
+def top_albums_of_month(conn: Connection, user_id: int, month: date, *, each: int = EACH) -> list[Top]:
+    """The most played albums of a local month."""
+    return _top(conn, _ALBUMS_OF_MONTH, {"user_id": user_id, "month": month, "each": each})
+
+
+def ways_of_listening(conn: Connection, user_id: int) -> list[WayOfListening]:
+    """How the plays of all time were heard, by dimension, the most frequent value first.
+
+    In each dimension the values sum to all plays.
+    """
+    with conn.cursor(row_factory=class_row(WayOfListening)) as cursor:
+        return cursor.execute(statement("dashboards/ways_of_listening"), {"user_id": user_id}).fetchall()
 
 
 def as_spotify_counts(conn: Connection, user_id: int, *, year: int | None = None) -> list[StreamedMonth]:

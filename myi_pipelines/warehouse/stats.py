@@ -400,9 +400,11 @@ def _write_buckets(
 def _write_hours(conn: Connection, scope: dict[str, Any], hour_months: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
     """Write the hours of the months, those of the week and those of the day; the last two are counted."""
     _copy(conn, "COPY fresh_hour_months (user_id, month, week_hours, play_counts, total_ms) FROM STDIN", hour_months)
-    conn.execute(statement("stats/remove_hour_months"), scope)
-    conn.execute(statement("stats/write_hour_months"), scope)
-    weekday_hours = conn.execute(statement("stats/weekday_hours"), scope).rowcount
+    for name in ("changed_hours", "remove_hour_months", "write_hour_months"):
+        conn.execute(statement(f"stats/{name}"), scope)
+    weekday_hours = conn.execute(statement("stats/apply_hours")).rowcount
+    if scope["recount"]:
+        weekday_hours += conn.execute(statement("stats/recount_weekday_hours"), scope).rowcount
     return weekday_hours, conn.execute(statement("stats/hours"), scope).rowcount
 
 
@@ -416,9 +418,13 @@ def _write_contexts(
         " FROM STDIN",
         month_contexts,
     )
+    conn.execute(statement("stats/changed_contexts"), scope)
     names = ("remove_month_contexts", "write_month_contexts")
     months = sum(conn.execute(statement(f"stats/{name}"), scope).rowcount for name in names)
-    return months, conn.execute(statement("stats/context_stats"), scope).rowcount
+    contexts = conn.execute(statement("stats/apply_contexts")).rowcount
+    if scope["recount"]:
+        contexts += conn.execute(statement("stats/recount_contexts"), scope).rowcount
+    return months, contexts
 
 
 def _copy(conn: Connection, target: LiteralString, rows: Sequence[tuple[Any, ...]]) -> None:

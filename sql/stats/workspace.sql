@@ -49,6 +49,24 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fresh_hour_months (
     total_ms    bigint[] NOT NULL
 );
 
+-- One row per user, local weekday and hour in which the recomputed months differ from what is known: how much.
+CREATE TEMPORARY TABLE IF NOT EXISTS changed_hours (
+    user_id    bigint NOT NULL,
+    weekday    smallint NOT NULL,
+    hour       smallint NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms   bigint NOT NULL
+);
+
+-- One row per user, dimension and value in which the recomputed months differ from what is known: how much.
+CREATE TEMPORARY TABLE IF NOT EXISTS changed_contexts (
+    user_id    bigint NOT NULL,
+    dimension  context_dimension NOT NULL,
+    value      text NOT NULL,
+    play_count bigint NOT NULL,
+    total_ms   bigint NOT NULL
+);
+
 -- One row per user and UTC month: in which contexts the events say that plays were heard.
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh_month_contexts (
     user_id     bigint NOT NULL,
