@@ -24,7 +24,6 @@ from myi_pipelines_tests.properties.test_listening_properties import (
     Land,
     Poll,
     Refresh,
-    RefreshTogether,
     SetTimezone,
     Step,
     bounded,
@@ -218,8 +217,7 @@ def corrected_programs(draw: st.DrawFn, household: Household) -> list[Step | Mad
     )
     steps: list[Step | Made] = []
     for step in draw(programs(household)):
-        if not isinstance(step, RefreshTogether):  # leaves days that reach into another month to that month's turn
-            steps += [step, *draw(st.lists(made, max_size=1))]
+        steps += [step, *draw(st.lists(made, max_size=1))]
     return [*steps, *draw(st.lists(made, max_size=3))]
 
 
@@ -242,7 +240,7 @@ def corrected_stories(draw: st.DrawFn, household: Household) -> list[test_metada
 
 
 @pytest.mark.long
-@bounded(25)
+@bounded(14)
 @given(
     drawn=(households() | households(narrow_scenes())).flatmap(
         lambda household: st.tuples(st.just(household), corrected_stories(household))
@@ -268,7 +266,7 @@ def with_program(household: Household) -> st.SearchStrategy[tuple[Household, lis
 
 
 @pytest.mark.long
-@bounded(30)
+@bounded(15)
 @given(drawn=(households() | households(narrow_scenes())).flatmap(with_program))
 def test_hidden_plays_do_not_count_whenever_they_are_hidden_and_shown_again(
     warehouse: Warehouse, drawn: tuple[Household, list[Step | Made]]
@@ -319,7 +317,7 @@ def pairs(household: Household) -> st.SearchStrategy[tuple[Household, list[Step]
     return st.tuples(st.just(two), programs(two), st.integers(0, 12))
 
 
-@bounded(12)
+@bounded(8)
 @given(drawn=(households() | households(narrow_scenes())).flatmap(pairs))
 def test_two_merged_users_are_one_who_had_all_plays(
     warehouse: Warehouse, drawn: tuple[Household, list[Step], int]

@@ -294,7 +294,7 @@ month_ends_and_arrivals = households(narrow_scenes()).flatmap(
 )
 
 
-@bounded(32)
+@bounded(22)
 @given(drawn=households_and_programs)
 def test_the_warehouse_says_what_the_reference_says(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
@@ -309,7 +309,7 @@ def test_the_warehouse_says_what_the_reference_says(
 
 
 @pytest.mark.long
-@bounded(29)
+@bounded(20)
 @given(drawn=households_and_arrivals | month_ends_and_arrivals)
 def test_every_arrival_leaves_right_events_that_keep_their_ids(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
@@ -389,7 +389,7 @@ def test_ids_that_were_relinked_are_one_track(
     home.assert_as_the_reference_says()
 
 
-@bounded(13)
+@bounded(9)
 @given(household=households())
 def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tuple[Listener, ...]) -> None:
     home = Home(warehouse, household)
