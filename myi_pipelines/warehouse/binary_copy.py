@@ -25,9 +25,6 @@ COPY_CONTEXTS = (
 COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_ENDS = b"\xff\xff"
 
-TRACK = "TRACK"
-"""The kind of content that is music."""
-
 REMEMBERED_AT_MOST = 20_000
 """Distinct names whose numbers a packer remembers before it starts over. The limit keeps memory flat."""
 
@@ -126,7 +123,7 @@ class Packer:
             if ms_played is None:
                 copied += _PLAY_WITHOUT_LENGTH(7, 4, track_no, _NULL, 8, stopped, 8, played, _NULL, _NULL, 4, month)
                 continue
-            if ms_played < min_play_ms and track[4] == TRACK:
+            if ms_played < min_play_ms:
                 too_short += 1
             if context is None:
                 copied += _PLAY_WITHOUT_CONTEXT(

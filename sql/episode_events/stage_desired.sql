@@ -7,9 +7,11 @@ WITH told AS (
            kind
     FROM told_episodes
     WHERE NOT is_replaced
+), kept AS MATERIALIZED ( -- once, and not for each row of told
+    {events/streams}
 ), plays AS (
     SELECT t.user_id, t.played_at, t.export_track_id, t.ms_played, t.kind, t.context_id
-    FROM ({events/streams}) AS kept
+    FROM kept
     JOIN told AS t ON t.user_id = kept.user_id AND t.track_id = kept.track_id AND t.played_at = kept.played_at
                   AND t.ms_played = kept.ms_played AND t.stopped_at = kept.stopped_at
     UNION ALL

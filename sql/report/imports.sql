@@ -11,9 +11,7 @@ SELECT count(*) AS files, coalesce(sum(total_rows), 0)::bigint AS rows,
                        UNION ALL
                        SELECT 'too_short', count(*)
                        FROM imported_plays AS p
-                       WHERE p.user_id = %(user_id)s AND p.ms_played < %(min_play_ms)s
-                         AND NOT EXISTS (SELECT FROM export_tracks AS other
-                                         WHERE other.id = p.export_track_id AND other.kind <> 'TRACK')) AS reasons
+                       WHERE p.user_id = %(user_id)s AND p.ms_played < %(min_play_ms)s) AS reasons
                  WHERE rows > 0), '{}') AS rejected
 FROM import_jobs
 WHERE user_id = %(user_id)s AND status = 'COMPLETED'

@@ -3,11 +3,6 @@
 -- small.
 WITH asked AS (
     SELECT user_id, year FROM unnest(%(year_users)s::bigint[], %(years)s::integer[]) AS asked (user_id, year)
-), joined AS MATERIALIZED ( -- of most songs a user plays one track
-    SELECT summed.user_id, t.id AS track_id, summed.song_id
-    FROM user_song_sums AS summed
-    JOIN tracks AS t USING (song_id)
-    WHERE summed.user_id = ANY (%(year_users)s)
 ), kept AS MATERIALIZED (
     SELECT asked.user_id, asked.year, top.track_id, top.play_count, top.total_ms
     FROM asked
@@ -30,20 +25,11 @@ WITH asked AS (
             GROUP BY track_id
             HAVING sum(play_count) > 0
         ), songs AS (
-            SELECT track_ids
-            FROM ((SELECT ARRAY[track_id] AS track_ids, play_count, total_ms, track_id AS least_track_id
-                   FROM counted
-                   WHERE NOT EXISTS (SELECT FROM joined
-                                     WHERE joined.user_id = asked.user_id AND joined.track_id = counted.track_id)
-                   ORDER BY play_count DESC, total_ms DESC, track_id
-                   LIMIT %(each)s)
-                  UNION ALL
-                  SELECT array_agg(track_id), sum(play_count), sum(total_ms)::bigint, min(track_id)
-                  FROM counted
-                  JOIN joined USING (track_id)
-                  WHERE joined.user_id = asked.user_id
-                  GROUP BY joined.song_id) AS played
-            ORDER BY play_count DESC, total_ms DESC, least_track_id
+            SELECT array_agg(counted.track_id) AS track_ids
+            FROM counted
+            JOIN tracks AS t ON t.id = counted.track_id
+            GROUP BY t.song_id
+            ORDER BY sum(counted.play_count) DESC, sum(counted.total_ms) DESC, min(counted.track_id)
             LIMIT %(each)s
         )
         (SELECT track_id, play_count, total_ms

@@ -161,7 +161,7 @@ def test_all_time_numbers_come_from_the_stats_tables(conn: Connection) -> None:
     assert one.first_play is not None
     assert one.first_play.played_at == datetime(2022, 12, 31, 23, 30)  # noqa: DTZ001 - local time
     assert one.first_play.name == "Köd"
-    assert one.imports == Imports(2, 20, 4, {"malformed": 4, "too_short": 1})
+    assert one.imports == Imports(2, 20, 4, {"malformed": 4, "too_short": 2})
     [with_longer_minimum] = load_report(conn, "ada", min_play_ms=30_000).users
     assert with_longer_minimum.imports.rejected["too_short"] == 2
 
