@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -163,7 +162,7 @@ def _conform(
     clear_invalidation(conn, user_month, Stage.EVENTS)
     added = None
     if indexes is not None and sources.is_plain and not sources.has_hidden_plays:
-        load = PartitionLoad(partial(statement("events/fill_month").format, plain=sources.plain), indexes)
+        load = PartitionLoad(statement("events/fill_month").format, indexes)
         added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
     if added is None:
         stage_desired_events(conn, bounds, sources)
@@ -189,8 +188,6 @@ class Sources(NamedTuple):
     has_account_data: bool
     has_shown_plays: bool
     """Plays of which only a moment is known: polled ones, and account data of before December 2018."""
-    may_repeat: bool
-    """Two rows of the extended history may be one play."""
     is_unlinked: bool
     has_archived_months: bool
     has_episodes: bool
@@ -202,11 +199,6 @@ class Sources(NamedTuple):
     def is_plain(self) -> bool:
         """There are only rows of the extended history, so nothing has to be compared with other sources."""
         return not (self.has_account_data or self.has_shown_plays)
-
-    @property
-    def plain(self) -> sql.SQL:
-        """The statement of the events, if there are only rows of the extended history."""
-        return statement("events/plain" if self.may_repeat else "events/apart")
 
 
 def sources_of(conn: Connection, bounds: dict[str, Any]) -> Sources:
@@ -251,7 +243,7 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
     """
     conn.execute("TRUNCATE desired_events")
     if sources.is_plain:
-        conn.execute(statement("events/stage_plain").format(plain=sources.plain), bounds)
+        conn.execute(statement("events/stage_plain"), bounds)
         if sources.has_episodes:
             stage_episodes(conn, bounds)
     else:

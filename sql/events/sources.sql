@@ -1,6 +1,6 @@
--- One row: which sources have plays in or around the user-month, whether two rows of the extended history may be one
--- play, whether the catalog has yet to take in a track of them, whether any of the user's months are archived, whether
--- the user-month has plays that are not music, and whether corrections hide plays of the user.
+-- One row: which sources have plays in or around the user-month, whether the catalog has yet to take in a track of
+-- them, whether any of the user's months are archived, whether the user-month has plays that are not music, and whether
+-- corrections hide plays of the user.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_account_data,
@@ -10,7 +10,6 @@ SELECT EXISTS (SELECT FROM imported_plays
        OR EXISTS (SELECT FROM imported_plays
                   WHERE user_id = %(user_id)s AND context_id IS NULL AND ms_played IS NULL
                     AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_shown_plays,
-       EXISTS ({events/may_repeat}) AS may_repeat,
        (EXISTS (SELECT FROM pending_export_tracks)
         AND EXISTS (SELECT FROM imported_plays AS p
                     JOIN export_tracks AS e ON e.id = p.export_track_id

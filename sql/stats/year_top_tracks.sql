@@ -3,12 +3,18 @@
 -- small.
 WITH asked AS (
     SELECT user_id, year FROM unnest(%(year_users)s::bigint[], %(years)s::integer[]) AS asked (user_id, year)
+), of_joined_songs AS MATERIALIZED ( -- tracks of songs of which a user plays several: of most songs it is one
+    SELECT t.id AS track_id
+    FROM user_song_sums AS summed
+    JOIN tracks AS t USING (song_id)
+    WHERE summed.user_id = ANY (%(year_users)s)
 ), kept AS MATERIALIZED (
     SELECT asked.user_id, asked.year, top.track_id, top.play_count, top.total_ms
     FROM asked
     CROSS JOIN LATERAL (
         WITH counted AS MATERIALIZED (
-            SELECT track_id, sum(play_count) AS play_count, sum(total_ms)::bigint AS total_ms
+            SELECT track_id, sum(play_count) AS play_count, sum(total_ms)::bigint AS total_ms,
+                   track_id NOT IN (SELECT track_id FROM of_joined_songs) AS is_alone
             FROM (SELECT track_id, play_count, total_ms
                   FROM user_track_months
                   WHERE user_id = asked.user_id
@@ -25,11 +31,20 @@ WITH asked AS (
             GROUP BY track_id
             HAVING sum(play_count) > 0
         ), songs AS (
-            SELECT array_agg(counted.track_id) AS track_ids
-            FROM counted
-            JOIN tracks AS t ON t.id = counted.track_id
-            GROUP BY t.song_id
-            ORDER BY sum(counted.play_count) DESC, sum(counted.total_ms) DESC, min(counted.track_id)
+            SELECT track_ids
+            FROM ((SELECT ARRAY[track_id] AS track_ids, play_count, total_ms, track_id AS least_track_id
+                   FROM counted
+                   WHERE is_alone
+                   ORDER BY play_count DESC, total_ms DESC, track_id
+                   LIMIT %(each)s)
+                  UNION ALL
+                  SELECT array_agg(counted.track_id), sum(counted.play_count), sum(counted.total_ms)::bigint,
+                         min(counted.track_id)
+                  FROM counted
+                  JOIN tracks AS t ON t.id = counted.track_id
+                  WHERE NOT counted.is_alone
+                  GROUP BY t.song_id) AS played
+            ORDER BY play_count DESC, total_ms DESC, least_track_id
             LIMIT %(each)s
         )
         (SELECT track_id, play_count, total_ms
