@@ -1617,6 +1617,42 @@ COMMENT ON COLUMN public.invalidated_user_months.stage IS 'what has to be derive
 
 COMMENT ON COLUMN public.invalidated_user_months.marked_at IS 'when the user-month was invalidated';
 
+CREATE TABLE public.latest_metadata_run (
+    is_only boolean DEFAULT true NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    calls integer NOT NULL,
+    fetched integer NOT NULL,
+    failed integer NOT NULL,
+    stopped text,
+    is_broken boolean NOT NULL,
+    plays bigint NOT NULL,
+    plays_with_metadata bigint NOT NULL,
+    CONSTRAINT latest_metadata_run_calls_check CHECK ((calls >= 0)),
+    CONSTRAINT latest_metadata_run_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT latest_metadata_run_fetched_check CHECK ((fetched >= 0)),
+    CONSTRAINT latest_metadata_run_is_only_check CHECK (is_only)
+);
+
+COMMENT ON TABLE public.latest_metadata_run IS 'One row per warehouse: the latest run that fetched metadata.';
+
+COMMENT ON COLUMN public.latest_metadata_run.is_only IS 'true: there is one row';
+
+COMMENT ON COLUMN public.latest_metadata_run.ended_at IS 'when the run ended';
+
+COMMENT ON COLUMN public.latest_metadata_run.calls IS 'calls that it made';
+
+COMMENT ON COLUMN public.latest_metadata_run.fetched IS 'tracks, albums and artists that it fetched, and names that it found';
+
+COMMENT ON COLUMN public.latest_metadata_run.failed IS 'objects and names for which Spotify gave no usable reply';
+
+COMMENT ON COLUMN public.latest_metadata_run.stopped IS 'why it ended early; NULL if it fetched everything that it could';
+
+COMMENT ON COLUMN public.latest_metadata_run.is_broken IS 'whether refusals or failures in a row ended it, not a limit of calls';
+
+COMMENT ON COLUMN public.latest_metadata_run.plays IS 'plays of all users when it ended';
+
+COMMENT ON COLUMN public.latest_metadata_run.plays_with_metadata IS 'those whose track''s metadata was known';
+
 CREATE TABLE public.listening_events (
     id bigint NOT NULL,
     user_id bigint NOT NULL,
@@ -2921,6 +2957,9 @@ ALTER TABLE ONLY public.import_jobs
 
 ALTER TABLE ONLY public.invalidated_user_months
     ADD CONSTRAINT invalidated_user_months_pkey PRIMARY KEY (user_id, month, stage);
+
+ALTER TABLE ONLY public.latest_metadata_run
+    ADD CONSTRAINT latest_metadata_run_pkey PRIMARY KEY (is_only);
 
 ALTER TABLE ONLY public.listening_events
     ADD CONSTRAINT listening_events_pkey PRIMARY KEY (id, played_at);

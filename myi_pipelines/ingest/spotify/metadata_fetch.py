@@ -14,6 +14,7 @@ import redis
 
 from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
 from myi_pipelines.sources.spotify.api_errors import (
+    EndpointsForbidden,
     Forbidden,
     ForbiddenKind,
     Gone,
@@ -30,11 +31,13 @@ from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Prior
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.metadata_backlog import (
+    MetadataRun,
     Unresolved,
     Wanted,
     land_answers,
     land_found,
     record_failure,
+    record_run,
     unresolved,
     wanted,
 )
@@ -58,7 +61,10 @@ LOOK_AHEAD = 1_000
 """The number of entities to choose from."""
 
 GIVE_UP_AFTER = 5
-"""The number of consecutive failures that end a run, because more calls would not help."""
+"""How many different entities fail in a row until it is Spotify's failure, which ends the run, and not theirs."""
+
+FORBIDDEN_AFTER = 3
+"""How many different entities of a group are forbidden in a row until the group is, and not they."""
 
 ENDPOINT_GROUPS = {"track": EndpointGroup.TRACKS, "album": EndpointGroup.ALBUMS, "artist": EndpointGroup.ARTISTS}
 
@@ -66,8 +72,8 @@ T = TypeVar("T")
 
 _BATCHES = "myi:enrich:no-batches"
 
-_RUN_ENDING = (RateLimited, Unavailable, Forbidden, LoginNeeded, Unauthenticated, InvalidClient)
-"""Errors that end the run without counting as failures of the entity. Its claim is released for the next worker."""
+_RUN_ENDING = (RateLimited, LoginNeeded, Unauthenticated, InvalidClient)
+"""Errors that no entity can cause. They end the run, and the claim is released for the next worker."""
 
 
 @dataclass
@@ -85,6 +91,8 @@ class Enriched:
     stopped: str | None = None
     """Why the run ended early. None when it fetched everything that it could."""
     retry_at: datetime | None = None
+    is_broken: bool = False
+    """Whether it was ended by refusals or failures in a row, not by a limit of calls."""
 
     @property
     def total_calls(self) -> int:
@@ -109,15 +117,23 @@ def enrich(
         worker = _Worker(conn, access, _Claims(client_of_redis), now, limit, enriched)
         try:
             worker.work()
-        except _RUN_ENDING as error:
-            enriched.stopped = str(error)
-            enriched.retry_at = error.retry_at if isinstance(error, RateLimited | Unavailable) else None
+        except (RateLimited, Unavailable) as error:
+            enriched.stopped, enriched.retry_at = str(error), error.retry_at
+            enriched.is_broken = isinstance(error, EndpointsForbidden)
+        except (LoginNeeded, Unauthenticated, InvalidClient, _TooManyFailures) as error:
+            enriched.stopped, enriched.is_broken = str(error), True
         except redis.RedisError:
-            enriched.stopped = "Redis does not answer"
-        except _TooManyFailures as error:
-            enriched.stopped = str(error)
+            enriched.stopped, enriched.is_broken = "Redis does not answer", True
     sync_catalog(conn)
+    record_run(conn, _summary(enriched, now()))
     return enriched
+
+
+def _summary(enriched: Enriched, now: datetime) -> MetadataRun:
+    fetched = enriched.tracks + enriched.artists + enriched.albums + enriched.resolved
+    return MetadataRun(
+        now, enriched.total_calls, fetched, enriched.failed, enriched.stopped, is_broken=enriched.is_broken
+    )
 
 
 def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
@@ -134,7 +150,7 @@ def reason_to_skip(conn: Connection, gate: Gate, now: datetime) -> str | None:
 
 
 class _TooManyFailures(Exception):
-    """Several consecutive replies were unusable."""
+    """Several different entities failed in a row."""
 
 
 class _Claims:
@@ -191,8 +207,10 @@ class _Worker:
     limit: int
     enriched: Enriched
     consecutive_failures: int = 0
-    used_up: dict[EndpointGroup, QuotaExceeded] = field(default_factory=dict)
-    """Groups without quota in this run. The other groups may still be called."""
+    consecutive_refusals: Counter[EndpointGroup] = field(default_factory=Counter)
+    """By group, the entities that were forbidden since the last reply."""
+    closed: dict[EndpointGroup, RateLimited] = field(default_factory=dict)
+    """Groups that may not be called in this run, and why. The other groups may still be called."""
 
     def work(self) -> None:
         """Make rounds of calls until nothing is left to do. The catalog is brought up to date before each round."""
@@ -210,8 +228,8 @@ class _Worker:
                     break
             if self.enriched.total_calls == before and not self._search():
                 break
-        if self.used_up:
-            raise min(self.used_up.values(), key=lambda error: error.retry_at)
+        if self.closed:
+            raise min(self.closed.values(), key=lambda error: (isinstance(error, QuotaExceeded), error.retry_at))
 
     def _is_spent(self) -> bool:
         """Whether the limit of calls is reached."""
@@ -223,26 +241,19 @@ class _Worker:
     def _search(self) -> bool:
         """Search for names of account data, for one round. Returns whether any call was made."""
         before = self.enriched.total_calls
-        for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if EndpointGroup.SEARCH not in self.used_up else ():
-            if self.enriched.total_calls - before >= ROUND or self._is_spent():
+        for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if EndpointGroup.SEARCH not in self.closed else ():
+            if self.enriched.total_calls - before >= ROUND or self._is_spent() or EndpointGroup.SEARCH in self.closed:
                 break
             if not self.claims.take(one):
                 continue
             try:
                 found = self._find(one)
-            except QuotaExceeded as error:
-                self.claims.drop([one])
-                self.used_up[EndpointGroup.SEARCH] = error
-                break
-            except _RUN_ENDING:
-                self.claims.drop([one])
-                raise
             except SpotifyError as error:
-                self._fail([one], error)
+                self._fail(EndpointGroup.SEARCH, [one], error)
                 continue
             self.enriched.resolved += land_found(self.conn, one, found, self.now())
             self.claims.hold([one], FRESH_FOR)
-            self.consecutive_failures = 0
+            self._succeeded(EndpointGroup.SEARCH)
         return self.enriched.total_calls > before
 
     def _find(self, one: Unresolved) -> list[dict[str, Any]]:
@@ -257,14 +268,14 @@ class _Worker:
         return self.access.tokens.call_any(request)
 
     def _plan(self, choice: Sequence[Wanted]) -> Iterator[_Task]:
-        """The calls to make, in this order, without those of groups whose quota is used up."""
+        """The calls to make, in this order, without those of closed groups."""
         if self.claims.may_batch():
             tasks = _batches(choice)
-        elif EndpointGroup.ALBUMS in self.used_up:
+        elif EndpointGroup.ALBUMS in self.closed:
             tasks = [_Task([one]) for one in choice]
         else:
             tasks = _single_calls(choice)
-        return (task for task in tasks if task.group not in self.used_up)
+        return (task for task in tasks if task.group not in self.closed)
 
     def _claimed(self, task: _Task) -> _Task | None:
         """The part of a task that this worker could claim. None when it could claim none of the requested entities."""
@@ -275,28 +286,18 @@ class _Worker:
 
     def _execute(self, task: _Task) -> bool:
         """Make the call and land its payloads. Returns False when a new plan is needed."""
-        claimed = [*task.requested, *task.included]
         try:
             payloads = self._fetch(task)
-        except Forbidden as error:
-            self.claims.drop(claimed)
-            if error.kind is not ForbiddenKind.BATCH_NOT_ALLOWED:
-                raise
-            self.claims.remember_no_batches()
-            return False
-        except QuotaExceeded as error:
-            self.claims.drop(claimed)
-            self.used_up[task.group] = error
-            return True
-        except _RUN_ENDING:
-            self.claims.drop(claimed)
-            raise
         except SpotifyError as error:
-            self._fail(task.requested, error)
             self.claims.drop(task.included)
+            if isinstance(error, Forbidden) and error.kind is ForbiddenKind.BATCH_NOT_ALLOWED:
+                self.claims.drop(task.requested)
+                self.claims.remember_no_batches()
+                return False
+            self._fail(task.group, task.requested, error)
             return True
         except BaseException:
-            self.claims.drop(claimed)
+            self.claims.drop([*task.requested, *task.included])
             raise
         self._land(task, payloads)
         return True
@@ -324,7 +325,7 @@ class _Worker:
         land_answers(self.conn, [*task.requested, *included], objects, self.now())
         self.claims.hold([*task.requested, *included], FRESH_FOR)
         self.claims.drop(one for one in task.included if one.spotify_id not in on_album)
-        self.consecutive_failures = 0
+        self._succeeded(task.group)
         self.enriched.gone += sum(payload is None for payload in payloads)
         for one, payload in zip(task.requested, payloads, strict=True):
             if payload is not None:
@@ -341,24 +342,48 @@ class _Worker:
             case "album":
                 self.enriched.albums += 1
 
-    def _fail(self, requested: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
-        """Record the failure. No worker requests these entities again before a pause, which grows with each failure."""
+    def _succeeded(self, group: EndpointGroup) -> None:
+        """Spotify answered, so the failures before were those of their entities."""
+        self.consecutive_failures = 0
+        self.consecutive_refusals[group] = 0
+
+    def _fail(self, group: EndpointGroup, requested: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
+        """Decide whose failure it is: Spotify's, which ends the run, the group's, which closes it, or the entities'.
+
+        No worker requests entities that failed before a pause, which grows with each failure. Several different ones in
+        a row end the run, or close the group where they are forbidden.
+        """
+        if isinstance(error, QuotaExceeded):
+            self.claims.drop(requested)
+            self.closed[group] = error
+            return
+        if isinstance(error, _RUN_ENDING) or (isinstance(error, Unavailable) and error.retry_at is not None):
+            self.claims.drop(requested)
+            raise error
         for one in requested:
             self.claims.hold([one], record_failure(self.conn, one, str(error), self.now()))
         self.enriched.failed += len(requested)
+        if isinstance(error, Forbidden):
+            self.consecutive_refusals[group] += 1
+            if self.consecutive_refusals[group] >= FORBIDDEN_AFTER:
+                self.closed[group] = self.access.client.gate.forbidden(group, str(error))
+            return
         self.consecutive_failures += 1
         if self.consecutive_failures >= GIVE_UP_AFTER:
-            raise _TooManyFailures(f"{GIVE_UP_AFTER} replies in a row were unusable, the last one: {error}")
+            raise _TooManyFailures(f"{GIVE_UP_AFTER} calls in a row failed, the last one: {error}")
 
 
 # ── Plans ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _batches(choice: Sequence[Wanted]) -> list[_Task]:
-    """Full calls of one type each, in the order of the first entity in them."""
+    """Full calls of one type each, in the order of the first entity in them. What failed before is requested alone."""
     tasks: list[_Task] = []
     open_batches: dict[str, list[Wanted]] = {}
     for one in choice:
+        if one.has_failed:
+            tasks.append(_Task([one]))
+            continue
         most = TRACKS_A_CALL if one.object_type == "track" else ARTISTS_A_CALL
         batch = open_batches.get(one.object_type)
         if batch is None or len(batch) == most:

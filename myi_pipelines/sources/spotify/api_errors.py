@@ -80,6 +80,10 @@ class QuotaExceeded(RateLimited):
         self.group = group
 
 
+class EndpointsForbidden(RateLimited):
+    """Spotify forbade several objects of one group of endpoints in a row. Other groups may be called."""
+
+
 class Unavailable(SpotifyError):
     """No usable answer: 5xx, a timeout, a broken connection, or a circuit that is open after several of them.
     ``retry_at`` is known only for an open circuit."""

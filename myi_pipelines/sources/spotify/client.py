@@ -265,7 +265,7 @@ class SpotifyClient:
         request: Callable[[spotipy.Spotify], Any],
     ) -> Any:
         self.gate.enter(group, priority)
-        with self.gate.guarding():
+        with self.gate.guarding(priority):
             for attempt in short_retries():
                 with attempt:
                     if attempt.retry_state.attempt_number > 1:

@@ -16,7 +16,7 @@ from myi_pipelines.ingest.spotify.metadata_fetch import reason_to_skip
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import TrackInfo
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup
-from myi_pipelines.warehouse.metadata_backlog import wanted
+from myi_pipelines.warehouse.metadata_backlog import latest_run, wanted
 from myi_pipelines_tests.support.metadata_fixtures import MetadataHarness, open_metadata_harness
 
 pytestmark = pytest.mark.slow
@@ -186,7 +186,7 @@ def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: M
         pauses.append(harness.seconds_claimed("track", track.id))
         harness.ahead += timedelta(seconds=pauses[-1] + 1)
         forget_claims(harness)
-    assert [round(pause / 60) for pause in pauses] == [1, 2, 4]
+    assert [round(pause / 60) for pause in pauses] == [10, 20, 40]
     assert harness.value("SELECT error_count FROM metadata_refresh_log WHERE entity_type = 'track'") == 3
     assert "JSON" in str(harness.value("SELECT last_error FROM metadata_refresh_log WHERE entity_type = 'track'"))
 
@@ -202,7 +202,7 @@ def test_consecutive_failures_end_the_run(harness: MetadataHarness) -> None:
     enriched = harness.enrich()
     assert (enriched.tracks, enriched.failed, enriched.calls[EndpointGroup.TRACKS]) == (1, 5, 7)
     assert enriched.stopped is not None
-    assert "5 replies in a row" in enriched.stopped
+    assert "5 calls in a row" in enriched.stopped
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
@@ -219,7 +219,8 @@ def test_a_rate_limit_ends_the_run_and_a_later_run_continues(harness: MetadataHa
     assert harness.seconds_claimed("track", track_id) < 0
     harness.simulator.control.clear_requests()
     again = harness.enrich()
-    assert (again.stopped, again.retry_at, again.total_calls) == (enriched.stopped, enriched.retry_at, 0)
+    assert again.stopped is not None
+    assert (again.retry_at, again.total_calls) == (enriched.retry_at, 0)
     assert harness.requests() == []
 
 
@@ -238,8 +239,81 @@ def test_an_outage_ends_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault("server_error", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
-    assert (enriched.tracks, enriched.failed) == (1, 0)
+    assert (enriched.tracks, enriched.failed, enriched.is_broken) == (1, 5, True)
     assert "503" in str(enriched.stopped)
+    run = latest_run(harness.warehouse.conn)
+    assert run is not None
+    assert (run.is_broken, run.failed, run.stopped) == (True, 5, enriched.stopped)
+    assert 0 < run.plays_with_metadata < run.plays == 10
+
+
+@pytest.mark.parametrize("kind", ["server_error", "forbidden", "forbidden_premium", "hang", "html_200", "drop"])
+def test_a_sick_id_stops_no_other(harness: MetadataHarness, kind: str) -> None:
+    sick, *others = [track for track, _ in some_tracks(harness, 60)][::4]
+    harness.import_plays([(sick, 9), *((track, 2) for track in others)])
+    details: dict[str, Any] = {"seconds": 6} if kind == "hang" else {}
+    harness.simulator.control.fault(kind, path_prefix=f"/v1/tracks/{sick.id}", times=None, **details)
+
+    first = harness.enrich()
+
+    assert (first.stopped, first.is_broken, first.failed, first.tracks) == (None, False, 1, len(others))
+    for _ in range(3):
+        harness.ahead += timedelta(minutes=30)
+        forget_claims(harness)
+        harness.enrich()
+    assert harness.value(MISSING) == 1
+    harness.simulator.control.clear_faults()
+    harness.ahead += timedelta(hours=7)
+    assert harness.enrich().tracks == 1
+
+
+def test_several_sick_ids_delay_the_others_by_a_run(harness: MetadataHarness) -> None:
+    tracks = harness.tracks[::25][:20]
+    harness.import_plays([(track, 20 - place) for place, track in enumerate(tracks)])
+    for track in tracks[:7]:
+        harness.simulator.control.fault("server_error", path_prefix=f"/v1/tracks/{track.id}", times=None)
+
+    stopped = []
+    for _ in range(2):
+        stopped.append(harness.enrich().stopped)
+        harness.ahead += timedelta(minutes=9)
+
+    assert "5 calls in a row" in str(stopped[0])
+    assert stopped[1] is None
+    assert harness.value(MISSING) == 7
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "forbidden_premium", "forbidden_not_registered"])
+def test_a_forbidden_group_leaves_the_others_going(harness: MetadataHarness, kind: str) -> None:
+    harness.import_plays(some_tracks(harness, 8))
+    harness.enrich()
+    harness.import_plays([(track, 1) for track in harness.tracks[100:200:10]])
+    harness.import_plays([(harness.tracks[3], 2)], by_name=True)
+    harness.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None)
+
+    enriched = harness.enrich()
+
+    assert (enriched.calls[EndpointGroup.TRACKS], enriched.calls[EndpointGroup.SEARCH]) == (3, 1)
+    assert (enriched.failed, enriched.is_broken) == (3, True)
+    assert "refuses calls to tracks" in str(enriched.stopped)
+    harness.simulator.control.clear_faults()
+    harness.simulator.control.clear_requests()
+    assert harness.enrich().calls[EndpointGroup.TRACKS] == 0, "the group rests for an hour"
+
+
+def test_a_sick_id_in_a_batch_is_found_alone(extended_harness: MetadataHarness) -> None:
+    harness = extended_harness
+    sick, *others = [track for track, _ in some_tracks(harness, 20)]
+    harness.import_plays([(sick, 9), *((track, 2) for track in others)])
+    harness.simulator.control.fault("server_error", path_prefix="/v1/tracks", query=sick.id, times=None)
+    harness.simulator.control.fault("server_error", path_prefix=f"/v1/tracks/{sick.id}", times=None)
+
+    assert harness.enrich().failed == 20
+    harness.ahead += timedelta(minutes=11)
+    forget_claims(harness)
+    harness.enrich()
+
+    assert harness.value(MISSING) == 1
 
 
 def test_without_redis_or_an_account_no_call_is_made(harness: MetadataHarness) -> None:

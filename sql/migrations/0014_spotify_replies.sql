@@ -1,0 +1,24 @@
+-- What Spotify's replies say beyond their payloads: how the latest run for metadata ended.
+
+CREATE TABLE latest_metadata_run (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    ended_at timestamptz NOT NULL,
+    calls integer NOT NULL CHECK (calls >= 0),
+    fetched integer NOT NULL CHECK (fetched >= 0),
+    failed integer NOT NULL CHECK (failed >= 0),
+    stopped text,
+    is_broken boolean NOT NULL,
+    plays bigint NOT NULL,
+    plays_with_metadata bigint NOT NULL
+);
+COMMENT ON TABLE latest_metadata_run IS 'One row per warehouse: the latest run that fetched metadata.';
+COMMENT ON COLUMN latest_metadata_run.is_only IS 'true: there is one row';
+COMMENT ON COLUMN latest_metadata_run.ended_at IS 'when the run ended';
+COMMENT ON COLUMN latest_metadata_run.calls IS 'calls that it made';
+COMMENT ON COLUMN latest_metadata_run.fetched IS 'tracks, albums and artists that it fetched, and names that it found';
+COMMENT ON COLUMN latest_metadata_run.failed IS 'objects and names for which Spotify gave no usable reply';
+COMMENT ON COLUMN latest_metadata_run.stopped IS 'why it ended early; NULL if it fetched everything that it could';
+COMMENT ON COLUMN latest_metadata_run.is_broken IS
+    'whether refusals or failures in a row ended it, not a limit of calls';
+COMMENT ON COLUMN latest_metadata_run.plays IS 'plays of all users when it ended';
+COMMENT ON COLUMN latest_metadata_run.plays_with_metadata IS 'those whose track''s metadata was known';
