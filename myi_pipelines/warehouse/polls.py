@@ -15,7 +15,6 @@ from myi_pipelines.warehouse.landing import PolledPlay, land_polled_plays
 from myi_pipelines.warehouse.partitions import FIRST_MONTH, ensure_months, month_of, starts_at
 from myi_pipelines.warehouse.poll_pacing import (
     COOLDOWN,
-    VISIBLE_PLAYS,
     AggregateDemand,
     Listening,
     Quota,
@@ -23,11 +22,9 @@ from myi_pipelines.warehouse.poll_pacing import (
     fastest_seconds_per_play,
     next_interval,
 )
+from myi_pipelines.warehouse.shown_plays import TOLERANCE
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.spotify_payloads import Payload, SpotifyObject, land_objects
-
-FULL_PAGE = VISIBLE_PLAYS - 5
-"""A page with at least this many rows counts as full, because Spotify sometimes sends rows without a track."""
 
 
 class Gap(NamedTuple):
@@ -43,8 +40,6 @@ class RecentPage(NamedTuple):
     plays: Sequence[PolledPlay]
     tracks: Mapping[str, Payload]
     """The payloads by track id."""
-    size: int
-    """All rows that Spotify sent, also those without a track."""
 
 
 class Landed(NamedTuple):
@@ -101,8 +96,9 @@ def land_page(
     """Land a page of the recently-played list and schedule the user's next poll, in one transaction.
 
     The payloads of new tracks land too. ``total_demand`` shares the quota: it is what ``linked_demand`` returned before
-    the first poll of the tick. A full page without any known play is a possible gap, unless it is the first page of the
-    user.
+    the first poll of the tick. If the oldest play of the page is not known and an older one is, plays between them may
+    have left the list: a possible gap, however long the page is, because a device that was offline uploads its plays
+    late, and the newest of them push out the others.
     """
     plays = [play for play in page.plays if play.played_at >= starts_at(FIRST_MONTH)]
     known = _known(conn, user_id, plays)
@@ -113,8 +109,8 @@ def land_page(
     with conn.transaction():
         before = _listening(conn, user_id).get(user_id)
         added, gap = 0, None
-        if new and page.size >= FULL_PAGE and len(new) == len(plays):
-            gap = _gap_before(conn, user_id, min(play.played_at for play in new))
+        if new:
+            gap = _gap_before(conn, user_id, min(play.played_at for play in plays))
         if new or lengths:
             added = land_polled_plays(conn, user_id, [*new, *lengths])
             new_ids = sorted({play.spotify_id for play in new if play.spotify_id in page.tracks})
@@ -151,12 +147,11 @@ def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[
     return {(played_at, spotify_id): has_length for played_at, spotify_id, has_length in rows}
 
 
-def _gap_before(conn: Connection, user_id: int, before: datetime) -> Gap | None:
-    """The period between the latest known play and a page that starts after it."""
-    row = conn.execute(
-        "SELECT max(played_at) FROM polled_plays WHERE user_id = %s AND played_at < %s", [user_id, before]
-    ).fetchone()
-    return Gap(row[0], before) if row and row[0] is not None else None
+def _gap_before(conn: Connection, user_id: int, oldest: datetime) -> Gap | None:
+    """The period between the latest known play and the oldest play of a page, if that one is not known."""
+    values = {"user_id": user_id, "oldest": oldest, "tolerance": TOLERANCE}
+    row = conn.execute(statement("polls/gap_before"), values).fetchone()
+    return Gap(row[0], oldest) if row else None
 
 
 def _listening(conn: Connection, user_id: int | None = None) -> dict[int, Listening]:

@@ -149,4 +149,4 @@ def _page(rows: Sequence[RecentPlay]) -> RecentPage:
             is_length = type(length) is int and 0 < length < 2**31
             plays.append(PolledPlay(row.played_at, spotify_id, length if is_length else None))
             tracks[spotify_id] = track
-    return RecentPage(plays, tracks, len(rows))
+    return RecentPage(plays, tracks)
