@@ -1706,8 +1706,10 @@ CREATE TABLE public.metadata_refresh_log (
     next_refresh_at timestamp with time zone NOT NULL,
     error_count integer DEFAULT 0 NOT NULL,
     last_error text,
+    not_found integer DEFAULT 0 NOT NULL,
     CONSTRAINT metadata_refresh_log_entity_type_check CHECK ((entity_type = ANY (ARRAY['track'::text, 'album'::text, 'artist'::text]))),
-    CONSTRAINT metadata_refresh_log_error_count_check CHECK ((error_count >= 0))
+    CONSTRAINT metadata_refresh_log_error_count_check CHECK ((error_count >= 0)),
+    CONSTRAINT metadata_refresh_log_not_found_check CHECK ((not_found >= 0))
 );
 
 COMMENT ON TABLE public.metadata_refresh_log IS 'One row per track, album or artist whose metadata was requested.';
@@ -1723,6 +1725,8 @@ COMMENT ON COLUMN public.metadata_refresh_log.next_refresh_at IS 'not due before
 COMMENT ON COLUMN public.metadata_refresh_log.error_count IS 'failed requests since the last answer';
 
 COMMENT ON COLUMN public.metadata_refresh_log.last_error IS 'why the last request failed; NULL after an answer';
+
+COMMENT ON COLUMN public.metadata_refresh_log.not_found IS 'replies in a row, days apart, that there is no such object; after three it is gone';
 
 CREATE VIEW public.named_albums AS
  SELECT id,

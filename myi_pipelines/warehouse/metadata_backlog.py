@@ -31,6 +31,10 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=10), timedelta(hours=6)
 that what failed in one run does not fail again in the next."""
 
 
+GONE_AFTER, NOT_FOUND_PAUSE = 3, timedelta(days=3)
+"""How often in a row Spotify must not know an object until it is gone, and the time between. 404s happen at random."""
+
+
 class Wanted(NamedTuple):
     """A catalog entity whose metadata is missing or due."""
 
@@ -83,9 +87,13 @@ class Unresolved(NamedTuple):
         return self.track_key, self.artist_key
 
 
-def wanted(conn: Connection, now: datetime, limit: int) -> list[Wanted]:
-    """The tracks and artists to request: missing ones before those that are due again, the most played first."""
-    rows = conn.execute(statement("metadata_backlog/wanted"), {"now": now, "limit": limit})
+def wanted(conn: Connection, now: datetime, limit: int, *, artists_last: bool = False) -> list[Wanted]:
+    """The tracks and artists to request: missing ones before those that are due again, the most played first.
+
+    ``artists_last`` puts all tracks first, for apps to which an artist's payload gives no genres.
+    """
+    values = {"now": now, "limit": limit, "artists_last": artists_last}
+    rows = conn.execute(statement("metadata_backlog/wanted"), values)
     return [Wanted(*row) for row in rows]
 
 
@@ -157,6 +165,33 @@ def record_failure(conn: Connection, failed: Wanted | Unresolved, error: str, no
     }
     pause: timedelta = fetch_scalar(conn, statement("metadata_backlog/log_failure"), values)
     return pause
+
+
+def record_not_found(conn: Connection, missing: Wanted, now: datetime) -> bool:
+    """Log that Spotify does not know an entity. Returns whether it is gone now: after several such replies, days apart.
+
+    A gone entity keeps what was known of it, and is due again like one that was fetched.
+    """
+    values = {
+        "entity_type": missing.object_type,
+        "entity_id": missing.entity_id,
+        "error": "Spotify has no such object",
+        "now": now,
+        "pause": NOT_FOUND_PAUSE,
+        "needed": GONE_AFTER,
+        "refresh_after": REFRESH_AFTER[missing.object_type],
+    }
+    with conn.transaction():
+        is_gone = bool(fetch_scalar(conn, statement("metadata_backlog/log_not_found"), values))
+        if is_gone:
+            land_objects(conn, [SpotifyObject(missing.object_type, missing.spotify_id, None)])
+    return is_gone
+
+
+def answered_before(conn: Connection, object_type: ObjectType) -> str | None:
+    """The id of the object of this type that Spotify answered last. None before the first."""
+    row = conn.execute(statement("metadata_backlog/answered_before"), {"object_type": object_type}).fetchone()
+    return row[0] if row else None
 
 
 def record_run(conn: Connection, run: MetadataRun) -> None:

@@ -1,4 +1,5 @@
--- What Spotify's replies say beyond their payloads: how the latest run for metadata ended.
+-- What Spotify's replies say beyond their payloads: how the latest run for metadata ended, and how often Spotify did not
+-- know an object.
 
 CREATE TABLE latest_metadata_run (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
@@ -22,3 +23,7 @@ COMMENT ON COLUMN latest_metadata_run.is_broken IS
     'whether refusals or failures in a row ended it, not a limit of calls';
 COMMENT ON COLUMN latest_metadata_run.plays IS 'plays of all users when it ended';
 COMMENT ON COLUMN latest_metadata_run.plays_with_metadata IS 'those whose track''s metadata was known';
+
+ALTER TABLE metadata_refresh_log ADD COLUMN not_found integer NOT NULL DEFAULT 0 CHECK (not_found >= 0);
+COMMENT ON COLUMN metadata_refresh_log.not_found IS
+    'replies in a row, days apart, that there is no such object; after three it is gone';

@@ -26,7 +26,7 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.sources.spotify.client import ARTISTS_A_CALL, TRACKS_A_CALL
+from myi_pipelines.sources.spotify.client import ALBUM_PAGE, ARTISTS_A_CALL, TRACKS_A_CALL
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
@@ -34,15 +34,17 @@ from myi_pipelines.warehouse.metadata_backlog import (
     MetadataRun,
     Unresolved,
     Wanted,
+    answered_before,
     land_answers,
     land_found,
     record_failure,
+    record_not_found,
     record_run,
     unresolved,
     wanted,
 )
 from myi_pipelines.warehouse.spotify_accounts import linked_users
-from myi_pipelines.warehouse.spotify_payloads import SpotifyObject
+from myi_pipelines.warehouse.spotify_payloads import ObjectType, SpotifyObject
 
 FRESH_FOR = timedelta(hours=24)
 """How long no other worker fetches an entity that one worker has fetched."""
@@ -62,6 +64,9 @@ LOOK_AHEAD = 1_000
 
 GIVE_UP_AFTER = 5
 """How many different entities fail in a row until it is Spotify's failure, which ends the run, and not theirs."""
+
+NOT_FOUND_IN_A_ROW = 5
+"""After how many unknown entities in a row one that Spotify knew before is requested, to tell them from an outage."""
 
 FORBIDDEN_AFTER = 3
 """How many different entities of a group are forbidden in a row until the group is, and not they."""
@@ -85,6 +90,7 @@ class Enriched:
     artists: int = 0
     albums: int = 0
     gone: int = 0
+    """Objects that Spotify did not know for the third time, days apart."""
     resolved: int = 0
     """Tracks of account data whose ids a search found."""
     failed: int = 0
@@ -105,18 +111,24 @@ def enrich(
     redis_url: str,
     *,
     limit: int,
+    group_limit: int | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Enriched:
     """Fetch missing metadata with at most ``limit`` calls, and bring the catalog up to date.
+
+    ``group_limit`` is the most calls to one endpoint group, with which scheduled runs spread the quota over the day.
 
     Commits after each call, so it may be killed at any time. When calls may not be made now, it ends without an error,
     and the result has the reason. Changed user-months are invalidated; events and statistics are derived elsewhere.
     """
     enriched = Enriched()
     with redis.Redis.from_url(redis_url) as client_of_redis:
-        worker = _Worker(conn, access, _Claims(client_of_redis), now, limit, enriched)
+        worker = _Worker(conn, access, _Claims(client_of_redis), now, limit, group_limit, enriched)
         try:
-            worker.work()
+            try:
+                worker.work()
+            finally:
+                worker.record_missing()
         except (RateLimited, Unavailable) as error:
             enriched.stopped, enriched.retry_at = str(error), error.retry_at
             enriched.is_broken = isinstance(error, EndpointsForbidden)
@@ -190,7 +202,7 @@ class _Task(NamedTuple):
     is_batch: bool = False
 
     @property
-    def object_type(self) -> str:
+    def object_type(self) -> ObjectType:
         return self.requested[0].object_type
 
     @property
@@ -205,10 +217,13 @@ class _Worker:
     claims: _Claims
     now: Callable[[], datetime]
     limit: int
+    group_limit: int | None
     enriched: Enriched
     consecutive_failures: int = 0
     consecutive_refusals: Counter[EndpointGroup] = field(default_factory=Counter)
     """By group, the entities that were forbidden since the last reply."""
+    missing: list[Wanted] = field(default_factory=list)
+    """Entities in a row that Spotify does not know: theirs, or an outage's. Not recorded yet."""
     closed: dict[EndpointGroup, RateLimited] = field(default_factory=dict)
     """Groups that may not be called in this run, and why. The other groups may still be called."""
 
@@ -216,7 +231,8 @@ class _Worker:
         """Make rounds of calls until nothing is left to do. The catalog is brought up to date before each round."""
         while True:
             sync_catalog(self.conn)
-            choice = wanted(self.conn, self.now(), LOOK_AHEAD)
+            artists_last = not self.claims.may_batch()
+            choice = wanted(self.conn, self.now(), LOOK_AHEAD, artists_last=artists_last)
             before = self.enriched.total_calls
             for task in self._plan(choice):
                 if self.enriched.total_calls - before >= ROUND:
@@ -231,6 +247,13 @@ class _Worker:
         if self.closed:
             raise min(self.closed.values(), key=lambda error: (isinstance(error, QuotaExceeded), error.retry_at))
 
+    def _is_open(self, group: EndpointGroup) -> bool:
+        """Whether this run may go on to call a group of endpoints."""
+        if self.group_limit is not None and self.enriched.calls[group] >= self.group_limit:
+            self.enriched.stopped = f"{self.group_limit} calls to {group} were made, the share of a run"
+            return False
+        return group not in self.closed
+
     def _is_spent(self) -> bool:
         """Whether the limit of calls is reached."""
         if self.enriched.total_calls < self.limit:
@@ -241,8 +264,9 @@ class _Worker:
     def _search(self) -> bool:
         """Search for names of account data, for one round. Returns whether any call was made."""
         before = self.enriched.total_calls
-        for one in unresolved(self.conn, self.now(), LOOK_AHEAD) if EndpointGroup.SEARCH not in self.closed else ():
-            if self.enriched.total_calls - before >= ROUND or self._is_spent() or EndpointGroup.SEARCH in self.closed:
+        for one in unresolved(self.conn, self.now(), LOOK_AHEAD):
+            is_over = self.enriched.total_calls - before >= ROUND
+            if is_over or not self._is_open(EndpointGroup.SEARCH) or self._is_spent():
                 break
             if not self.claims.take(one):
                 continue
@@ -268,14 +292,14 @@ class _Worker:
         return self.access.tokens.call_any(request)
 
     def _plan(self, choice: Sequence[Wanted]) -> Iterator[_Task]:
-        """The calls to make, in this order, without those of closed groups."""
+        """The calls to make, in this order, without those of groups that may not be called any more."""
         if self.claims.may_batch():
             tasks = _batches(choice)
         elif EndpointGroup.ALBUMS in self.closed:
             tasks = [_Task([one]) for one in choice]
         else:
             tasks = _single_calls(choice)
-        return (task for task in tasks if task.group not in self.closed)
+        return (task for task in tasks if self._is_open(task.group))
 
     def _claimed(self, task: _Task) -> _Task | None:
         """The part of a task that this worker could claim. None when it could claim none of the requested entities."""
@@ -299,15 +323,40 @@ class _Worker:
         except BaseException:
             self.claims.drop([*task.requested, *task.included])
             raise
+        lost_page = self._read_further_pages(task, payloads[0]) if task.included and payloads[0] else None
         self._land(task, payloads)
+        if lost_page is not None:
+            self._fail(task.group, [], lost_page)
         return True
 
+    def _read_further_pages(self, task: _Task, album: dict[str, Any]) -> SpotifyError | None:
+        """Add pages of an album's tracks to its payload while several of the included ones are on none of those before.
+
+        Returns the error of a page that did not come. The pages before it are kept.
+        """
+        items = _items(album)
+        is_last = len(items) < ALBUM_PAGE
+        while not is_last and len({one.spotify_id for one in task.included} - _track_ids(album)) > 1:
+            if not self._is_open(task.group) or self._is_spent():
+                break
+            try:
+                page = self._album_page(task.requested[0].spotify_id, len(items))
+            except SpotifyError as error:
+                return error
+            items += page
+            is_last = len(page) < ALBUM_PAGE
+        return None
+
+    def _album_page(self, spotify_id: str, offset: int) -> list[dict[str, Any]]:
+        client = self.access.client
+        return self._call(EndpointGroup.ALBUMS, lambda token: client.album_tracks(token, spotify_id, offset))
+
     def _fetch(self, task: _Task) -> list[dict[str, Any] | None]:
-        """One payload for each requested object. None for objects that are gone."""
+        """One payload for each requested object. None for objects that Spotify does not know."""
         ids = [one.spotify_id for one in task.requested]
         client = self.access.client
         several = {"track": client.tracks, "artist": client.artists, "album": client.albums}[task.object_type]
-        single = {"track": client.track, "artist": client.artist, "album": client.album}[task.object_type]
+        single = self._single_request(task.object_type)
         try:
             if task.is_batch:
                 return self._call(task.group, lambda token: several(token, ids))
@@ -315,23 +364,66 @@ class _Worker:
         except Gone:
             return [None]
 
+    def _single_request(self, object_type: ObjectType) -> Callable[[str, str], dict[str, Any]]:
+        client = self.access.client
+        return {"track": client.track, "artist": client.artist, "album": client.album}[object_type]
+
     def _land(self, task: _Task, payloads: Sequence[dict[str, Any] | None]) -> None:
-        objects = [
-            SpotifyObject(one.object_type, one.spotify_id, payload)
-            for one, payload in zip(task.requested, payloads, strict=True)
-        ]
-        on_album = {track_id for payload in payloads for track_id in _track_ids(payload)}
+        replies = list(zip(task.requested, payloads, strict=True))
+        answered = [(one, payload) for one, payload in replies if payload is not None]
+        on_album = {track_id for _, payload in answered for track_id in _track_ids(payload)}
         included = [one for one in task.included if one.spotify_id in on_album]
-        land_answers(self.conn, [*task.requested, *included], objects, self.now())
-        self.claims.hold([*task.requested, *included], FRESH_FOR)
         self.claims.drop(one for one in task.included if one.spotify_id not in on_album)
+        self.missing += [one for one, payload in replies if payload is None]
+        if not answered:
+            self._tell_gone_from_outage(task)
+            return
+        fetched = [*(one for one, _ in answered), *included]
+        objects = [SpotifyObject(one.object_type, one.spotify_id, payload) for one, payload in answered]
+        land_answers(self.conn, fetched, objects, self.now())
+        self.claims.hold(fetched, FRESH_FOR)
         self._succeeded(task.group)
-        self.enriched.gone += sum(payload is None for payload in payloads)
-        for one, payload in zip(task.requested, payloads, strict=True):
-            if payload is not None:
-                self._count(one)
+        for one, _ in answered:
+            self._count(one)
         for one in included:
             self._count(one)
+
+    def _tell_gone_from_outage(self, task: _Task) -> None:
+        """After several unknown entities in a row, see whether Spotify still knows one that it answered before.
+
+        Raises _TooManyFailures if it does not: then they are not gone, and are requested again after a pause.
+        """
+        if len(self.missing) < NOT_FOUND_IN_A_ROW:
+            return
+        known = answered_before(self.conn, task.requested[0].object_type)
+        if known is not None and self._is_known(task, known):
+            self._succeeded(task.group)
+            return
+        failed, self.missing = self.missing, []
+        reason = f"Spotify knows none of {len(failed)} objects in a row"
+        for one in failed:
+            self.claims.hold([one], record_failure(self.conn, one, reason, self.now()))
+        self.enriched.failed += len(failed)
+        raise _TooManyFailures(reason)
+
+    def _is_known(self, task: _Task, spotify_id: str) -> bool:
+        request = self._single_request(task.object_type)
+        try:
+            self._call(task.group, lambda token: request(token, spotify_id))
+        except Gone:
+            return False
+        except _RUN_ENDING:
+            raise
+        except SpotifyError:
+            return False
+        return True
+
+    def record_missing(self) -> None:
+        """Record of the entities that Spotify does not know that it is so. After several times they are gone."""
+        missing, self.missing = self.missing, []
+        for one in missing:
+            self.enriched.gone += record_not_found(self.conn, one, self.now())
+        self.claims.hold(missing, FRESH_FOR)
 
     def _count(self, filled: Wanted) -> None:
         match filled.object_type:
@@ -346,6 +438,7 @@ class _Worker:
         """Spotify answered, so the failures before were those of their entities."""
         self.consecutive_failures = 0
         self.consecutive_refusals[group] = 0
+        self.record_missing()
 
     def _fail(self, group: EndpointGroup, requested: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
         """Decide whose failure it is: Spotify's, which ends the run, the group's, which closes it, or the entities'.
@@ -412,9 +505,14 @@ def _single_calls(choice: Sequence[Wanted]) -> list[_Task]:
 
 def _track_ids(payload: dict[str, Any] | None) -> set[str]:
     """The ids of the tracks in an album's payload."""
+    return {item["id"] for item in _items(payload) if isinstance(item, dict) and isinstance(item.get("id"), str)}
+
+
+def _items(payload: dict[str, Any] | None) -> list[Any]:
+    """The list of tracks in an album's payload; a list of its own if there is none."""
     page = (payload or {}).get("tracks")
     items = page.get("items") if isinstance(page, dict) else None
-    return {item["id"] for item in items or () if isinstance(item, dict) and isinstance(item.get("id"), str)}
+    return items if isinstance(items, list) else []
 
 
 def _key(one: Wanted | Unresolved) -> str:

@@ -36,9 +36,10 @@ TRACKS_A_CALL = 50
 ARTISTS_A_CALL = 50
 ALBUMS_A_CALL = 20
 
+#: The most entries that one page has.
+ALBUM_PAGE = 50
 _PAGE = 50
 _SEARCH_RESULTS = 10
-_MAX_PAGES = 40
 _PHRASE_LIMIT = 100
 #: The 30-second limit never asks for a longer pause. A 429 that asks for one is a quota, even without saying so.
 _LONGEST_RATE_PAUSE = timedelta(minutes=10)
@@ -165,24 +166,18 @@ class SpotifyClient:
             self._one(token, EndpointGroup.ALBUMS, priority, spotify_id, lambda api: api.album(spotify_id))
         )
 
-    def album_tracks(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> list[Json]:
-        """All tracks of an album, simplified. One call for every 50 tracks. Raises Gone."""
-        tracks: list[Json] = []
-        for page in range(_MAX_PAGES):
-            reply = self._album_page(token, spotify_id, page * _PAGE, priority)
-            tracks += _objects(reply, "items")
-            if not reply.get("next"):
-                break
-        return tracks
-
-    def _album_page(self, token: str, spotify_id: str, offset: int, priority: Priority) -> Json:
-        return self._one(
+    def album_tracks(
+        self, token: str, spotify_id: str, offset: int = 0, *, priority: Priority = Priority.ENRICH
+    ) -> list[Json]:
+        """Up to 50 tracks of an album from ``offset`` on, simplified. Raises Gone."""
+        reply = self._one(
             token,
             EndpointGroup.ALBUMS,
             priority,
             spotify_id,
-            lambda api: api.album_tracks(spotify_id, limit=_PAGE, offset=offset),
+            lambda api: api.album_tracks(spotify_id, limit=ALBUM_PAGE, offset=offset),
         )
+        return _objects(reply, "items")
 
     # The catalog, several objects for each call: only with extended quota
 
@@ -310,8 +305,12 @@ class SpotifyClient:
             self.gate.answered(group)
         if status == 401:
             return Unauthenticated("Spotify does not accept the access token")
+        if status == 403 and (known := _forbidden_kind(message)) is not ForbiddenKind.OTHER:
+            return Forbidden(known)
+        if kind is _RequestKind.BATCH and 400 <= status < 500 and status != 429:
+            return Forbidden(ForbiddenKind.BATCH_NOT_ALLOWED)
         if status == 403:
-            return Forbidden(_forbidden_kind(message, kind))
+            return Forbidden(ForbiddenKind.OTHER)
         if status == 429:
             pause = retry_after_of(reply)
             if reason == "QUOTA_EXCEEDED" or (pause is not None and pause > _LONGEST_RATE_PAUSE):
@@ -359,19 +358,18 @@ def _error_details(reply: requests.Response) -> tuple[str, object]:
 
 
 def _is_gone(reply: requests.Response, message: str) -> bool:
-    """Whether the API does not know the id. A proxy may also answer 404, for a page that it does not know."""
+    """Whether the API does not know the id. A 404 may also be a proxy's, or mean that the API lacks the endpoint."""
     if reply.status_code == 404:
-        return isinstance(json_of(reply), dict)
+        return isinstance(json_of(reply), dict) and message != "service not found"
     return reply.status_code == 400 and re.search(r"invalid (base62 )?id\b", message) is not None
 
 
-def _forbidden_kind(message: str, kind: _RequestKind) -> ForbiddenKind:
+def _forbidden_kind(message: str) -> ForbiddenKind:
+    """What a 403 means by its message; OTHER if that says nothing."""
     if "premium" in message:
         return ForbiddenKind.PREMIUM_NEEDED
     if "registered" in message:
         return ForbiddenKind.NOT_REGISTERED
-    if kind is _RequestKind.BATCH and message == "forbidden":
-        return ForbiddenKind.BATCH_NOT_ALLOWED
     return ForbiddenKind.OTHER
 
 

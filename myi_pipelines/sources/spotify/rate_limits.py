@@ -155,7 +155,7 @@ class Gate:
         if app:
             return RateLimited("Spotify's rate limit is reached", app)
         if own:
-            return QuotaExceeded(group, f"Spotify refuses calls to {group}", own)
+            return QuotaExceeded(group, f"Spotify refuses calls to {group}: quota used up or forbidden", own)
         if pause := self._circuit.open_for():
             return circuit_is_open(self._now() + pause)
         try:
