@@ -1,5 +1,6 @@
--- One row per track or artist whose metadata is missing or due again, the most played first. A track also has the album
--- whose payload would include it and other missing tracks, unless that album was requested before. Artists may come last.
+-- One row per track or artist whose metadata is missing or due again, the most played first; artists may come last. A
+-- track also has the album whose payload would include it and other missing tracks, unless that album was requested
+-- before.
 WITH tracks_played AS (
     SELECT track_id, sum(play_count) AS plays FROM user_track_stats GROUP BY track_id
 ), artists_played AS (
@@ -35,5 +36,6 @@ LEFT JOIN albums AS album ON album.id = due.album_id
 LEFT JOIN spotify_objects AS album_object
   ON album_object.object_type = 'album' AND album_object.spotify_id = album.spotify_id
 LEFT JOIN metadata_refresh_log AS log ON log.entity_type = 'album' AND log.entity_id = album.id
-ORDER BY (%(artists_last)s AND due.object_type = 'artist'), due.is_missing DESC, due.plays DESC, due.object_type, due.spotify_id COLLATE "C"
+ORDER BY (%(artists_last)s AND due.object_type = 'artist'), due.is_missing DESC, due.plays DESC, due.object_type,
+         due.spotify_id COLLATE "C"
 LIMIT %(limit)s

@@ -1,5 +1,5 @@
--- What Spotify's replies say beyond their payloads: how the latest run for metadata ended, and how often Spotify did not
--- know an object.
+-- What Spotify's replies say beyond their payloads: how the latest run for metadata ended, and how often Spotify did
+-- not know an object.
 
 CREATE TABLE latest_metadata_run (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
