@@ -1902,6 +1902,7 @@ CREATE TABLE public.poll_states (
     seconds_per_play real,
     consecutive_failures integer DEFAULT 0 NOT NULL,
     last_error text,
+    is_refused boolean DEFAULT false NOT NULL,
     CONSTRAINT poll_states_consecutive_failures_check CHECK ((consecutive_failures >= 0)),
     CONSTRAINT poll_states_seconds_per_play_check CHECK ((seconds_per_play > (0)::double precision))
 );
@@ -1923,6 +1924,8 @@ COMMENT ON COLUMN public.poll_states.seconds_per_play IS 'fastest recent pace, i
 COMMENT ON COLUMN public.poll_states.consecutive_failures IS 'failed polls since the last successful one';
 
 COMMENT ON COLUMN public.poll_states.last_error IS 'why the last poll failed; NULL after a successful one';
+
+COMMENT ON COLUMN public.poll_states.is_refused IS 'whether the last poll failed for a reason that waiting does not mend';
 
 CREATE TABLE public.possible_gaps (
     user_id bigint NOT NULL,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from psycopg.rows import class_row
@@ -61,6 +61,8 @@ class PollState(NamedTuple):
     last_played_at: datetime | None
     consecutive_failures: int
     last_error: str | None
+    is_refused: bool
+    """Whether the last poll failed for a reason that waiting does not mend: only the user or the app's owner can."""
     possible_gaps: int
 
 
@@ -95,12 +97,12 @@ def land_page(
 ) -> Landed:
     """Land a page of the recently-played list and schedule the user's next poll, in one transaction.
 
-    The payloads of new tracks land too. ``total_demand`` shares the quota: it is what ``linked_demand`` returned before
-    the first poll of the tick. If the oldest play of the page is not known and an older one is, plays between them may
-    have left the list: a possible gap, however long the page is, because a device that was offline uploads its plays
-    late, and the newest of them push out the others.
+    The payloads of new tracks land too. Plays before October 2008 or after tomorrow are left out. ``total_demand``
+    shares the quota: it is what ``linked_demand`` returned before the first poll of the tick. If the oldest play of the
+    page is not known and an older one is, plays between them may have left the list: a possible gap, however long the
+    page is, because a device that was offline uploads its plays late, and the newest of them push out the others.
     """
-    plays = [play for play in page.plays if play.played_at >= starts_at(FIRST_MONTH)]
+    plays = [play for play in page.plays if starts_at(FIRST_MONTH) <= play.played_at < _plays_end(now)]
     known = _known(conn, user_id, plays)
     new = [play for play in plays if (play.played_at, play.spotify_id) not in known]
     lengths = [play for play in plays if play.duration_ms and not known.get((play.played_at, play.spotify_id), True)]
@@ -127,15 +129,23 @@ def land_page(
     return Landed(added, gap, next_poll_at)
 
 
-def record_failure(conn: Connection, user_id: int, error: str, next_poll_at: datetime) -> None:
-    """Record why a user could not be polled, and when to try again."""
-    conn.execute(statement("polls/fail"), {"user_id": user_id, "error": error, "next_poll_at": next_poll_at})
+def record_failure(
+    conn: Connection, user_id: int, error: str, next_poll_at: datetime, *, is_refused: bool = False
+) -> None:
+    """Record why a user could not be polled, whether waiting does not mend that, and when to try again."""
+    values = {"user_id": user_id, "error": error, "next_poll_at": next_poll_at, "is_refused": is_refused}
+    conn.execute(statement("polls/fail"), values)
 
 
 def consecutive_failures(conn: Connection, user_id: int) -> int:
     """How many polls of a user failed since the last success."""
     row = conn.execute("SELECT consecutive_failures FROM poll_states WHERE user_id = %s", [user_id]).fetchone()
     return int(row[0]) if row else 0
+
+
+def _plays_end(now: datetime) -> datetime:
+    """The first instant that is too late for any play, as for an import's: the end of tomorrow, UTC."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
 
 
 def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[tuple[datetime, str], bool]:

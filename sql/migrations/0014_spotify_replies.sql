@@ -1,5 +1,5 @@
 -- What Spotify's replies say beyond their payloads: how the latest run for metadata ended, and how often Spotify did
--- not know an object.
+-- not know an object; whether the last poll of a user was refused.
 
 CREATE TABLE latest_metadata_run (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
@@ -27,3 +27,6 @@ COMMENT ON COLUMN latest_metadata_run.plays_with_metadata IS 'those whose track'
 ALTER TABLE metadata_refresh_log ADD COLUMN not_found integer NOT NULL DEFAULT 0 CHECK (not_found >= 0);
 COMMENT ON COLUMN metadata_refresh_log.not_found IS
     'replies in a row, days apart, that there is no such object; after three it is gone';
+
+ALTER TABLE poll_states ADD COLUMN is_refused boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN poll_states.is_refused IS 'whether the last poll failed for a reason that waiting does not mend';

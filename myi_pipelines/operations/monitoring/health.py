@@ -192,6 +192,8 @@ def _poll_problem(state: PollState, now: datetime) -> str | None:
     if state.next_poll_at is not None and is_overdue(state, now):
         reason = f" ({state.last_error})" if state.last_error else ""
         return f"{state.name} should have been polled {age(now - state.next_poll_at)} ago{reason}"
+    if state.is_refused:
+        return f"{state.name} is not polled: {state.last_error}"
     if state.consecutive_failures >= FAILURES_IN_A_ROW:
         return f"{state.name}: {state.consecutive_failures} polls failed in a row: {state.last_error}"
     return None

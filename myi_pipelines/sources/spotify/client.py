@@ -24,7 +24,15 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unavailable,
 )
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
-from myi_pipelines.sources.spotify.transport import NO_RETRIES, connection_error, json_of, retry_after_of, short_retries
+from myi_pipelines.sources.spotify.transport import (
+    TIMEOUTS_A_REPLY,
+    DeadlineAdapter,
+    Session,
+    connection_error,
+    json_of,
+    retry_after_of,
+    short_retries,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +86,8 @@ class _RequestKind(StrEnum):
 class SpotifyClient:
     """The Web API for any number of listeners: every method takes an access token. Safe to share between threads.
 
-    Every method raises the errors of ``api_errors``. It tries three times within two seconds after a 5xx or a broken
+    Every method raises the errors of ``api_errors``. A reply that has not come after twice ``timeout_seconds`` is given
+    up, also one that trickles. It tries three times within two seconds after a 5xx or a broken
     connection, and never again after a 429. No method sleeps longer.
     """
 
@@ -86,7 +95,7 @@ class SpotifyClient:
         self.gate = gate
         self._api_url = api_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
-        self._connections = _SharedAdapter(pool_maxsize=16, max_retries=NO_RETRIES)
+        self._connections = _SharedAdapter(TIMEOUTS_A_REPLY * timeout_seconds, pool_maxsize=16)
 
     def __repr__(self) -> str:
         return f"SpotifyClient({self._api_url})"
@@ -223,7 +232,7 @@ class SpotifyClient:
         spotify_id: str,
         request: Callable[[spotipy.Spotify], Any],
     ) -> Json:
-        if not _is_id(spotify_id):
+        if not is_id(spotify_id):
             raise Gone(f"no id of Spotify's ({group})")
         return _object(self._call(token, group, priority, _RequestKind.ONE, request))
 
@@ -238,7 +247,7 @@ class SpotifyClient:
     ) -> list[Json | None]:
         if len(spotify_ids) > most:
             raise ValueError(f"{len(spotify_ids)} {group} in one call; Spotify takes {most}")
-        unique_ids = list(dict.fromkeys(filter(_is_id, spotify_ids)))
+        unique_ids = list(dict.fromkeys(filter(is_id, spotify_ids)))
         if not unique_ids:
             return [None] * len(spotify_ids)
         reply = _object(self._call(token, group, priority, _RequestKind.BATCH, lambda api: request(api, unique_ids)))
@@ -276,7 +285,7 @@ class SpotifyClient:
     ) -> tuple[Any, SpotifyError | None]:
         """One HTTP call. Returns errors instead of raising them, so that no traceback refers to the request's token."""
         responses: list[requests.Response] = []
-        with requests.Session() as session:
+        with Session() as session:
             session.mount("http://", self._connections)
             session.mount("https://", self._connections)
             session.auth = _Bearer(token)
@@ -334,7 +343,7 @@ class _Bearer(AuthBase):
         return request
 
 
-class _SharedAdapter(requests.adapters.HTTPAdapter):
+class _SharedAdapter(DeadlineAdapter):
     """Connections that stay open after the session of one call, which has one listener's token and cookies."""
 
     def close(self) -> None:
@@ -370,10 +379,12 @@ def _forbidden_kind(message: str) -> ForbiddenKind:
         return ForbiddenKind.PREMIUM_NEEDED
     if "registered" in message:
         return ForbiddenKind.NOT_REGISTERED
+    if "scope" in message:
+        return ForbiddenKind.SCOPE_MISSING
     return ForbiddenKind.OTHER
 
 
-def _is_id(spotify_id: str) -> bool:
+def is_id(spotify_id: str) -> bool:
     """Whether Spotify can accept it as an id. Anything else (a local file, a URL) costs no call."""
     return re.fullmatch("[0-9A-Za-z]+", spotify_id) is not None
 
@@ -405,9 +416,9 @@ def _recent_play(item: Json) -> RecentPlay | None:
         return None
     try:
         moment = datetime.fromisoformat(played_at)
-    except ValueError:
+        return RecentPlay(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), track)
+    except (ValueError, OverflowError):
         return None
-    return RecentPlay(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), track)
 
 
 def _text(value: object) -> str | None:

@@ -157,6 +157,10 @@ def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, c
     assert results(settings)["sync"] == CheckResult("sync", Level.OK, "1 account, last 6 min ago")
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(hours=3)})
     assert "anna should have been polled 3 h ago" in results(settings)["sync"].text
+    conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=-50)})
+    conn.execute("UPDATE poll_states SET consecutive_failures = 1, last_error = 'not on the list', is_refused = true")
+    refused = results(settings)["sync"]
+    assert (refused.level, refused.text.split(" (")[0]) == (Level.WARNING, "anna is not polled: not on the list")
     conn.execute("UPDATE spotify_auth SET is_valid = false, last_failure_reason = 'Refresh token revoked'")
     assert results(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
 

@@ -72,7 +72,7 @@ def test_top_lists_are_one_call_of_50_each(client: SpotifyClient, token: str, si
     assert len(tracks) == 50
     assert 0 < len(artists) <= 50
     assert len({track["id"] for track in tracks}) == 50
-    assert all("genres" in artist and "images" in artist for artist in artists)
+    assert all("images" in artist for artist in artists)
     assert [term in path and "limit=50" in path for path in paths(simulator)] == [True, True]
 
 
