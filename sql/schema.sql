@@ -372,6 +372,8 @@ CREATE TABLE public.polled_plays (
     spotify_id text NOT NULL,
     duration_ms integer,
     polled_at timestamp with time zone DEFAULT now() NOT NULL,
+    context_type text,
+    context_uri text,
     CONSTRAINT polled_plays_duration_ms_check CHECK ((duration_ms > 0))
 )
 PARTITION BY RANGE (played_at);
@@ -387,6 +389,10 @@ COMMENT ON COLUMN public.polled_plays.spotify_id IS 'Spotify track id: tracks.sp
 COMMENT ON COLUMN public.polled_plays.duration_ms IS 'length of the track in milliseconds: the estimate of ms_played; NULL if Spotify did not give it';
 
 COMMENT ON COLUMN public.polled_plays.polled_at IS 'when the play was first polled';
+
+COMMENT ON COLUMN public.polled_plays.context_type IS 'from what the play was started, as Spotify names it: playlist, album, artist, …; NULL if Spotify did not say';
+
+COMMENT ON COLUMN public.polled_plays.context_uri IS 'Spotify URI of that playlist, album or artist; NULL if Spotify did not say';
 
 CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURNS boolean
     LANGUAGE sql STABLE

@@ -105,7 +105,7 @@ def land_page(
     plays = [play for play in page.plays if starts_at(FIRST_MONTH) <= play.played_at < _plays_end(now)]
     known = _known(conn, user_id, plays)
     new = [play for play in plays if (play.played_at, play.spotify_id) not in known]
-    lengths = [play for play in plays if play.duration_ms and not known.get((play.played_at, play.spotify_id), True)]
+    completed = [play for play in plays if _completes(play, known.get((play.played_at, play.spotify_id)))]
     if new:  # Before the user's lock is taken, because a session that creates partitions may wait for that lock.
         ensure_months(conn, {month_of(play.played_at) for play in new})
     with conn.transaction():
@@ -113,8 +113,8 @@ def land_page(
         added, gap = 0, None
         if new:
             gap = _gap_before(conn, user_id, min(play.played_at for play in plays))
-        if new or lengths:
-            added = land_polled_plays(conn, user_id, [*new, *lengths])
+        if new or completed:
+            added = land_polled_plays(conn, user_id, [*new, *completed])
             new_ids = sorted({play.spotify_id for play in new if play.spotify_id in page.tracks})
             land_objects(conn, [SpotifyObject("track", spotify_id, page.tracks[spotify_id]) for spotify_id in new_ids])
         if gap is not None:
@@ -148,13 +148,27 @@ def _plays_end(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
 
 
-def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[tuple[datetime, str], bool]:
-    """For each of the plays that is known: whether its length is known."""
+class _Known(NamedTuple):
+    """What is known of a play."""
+
+    has_length: bool
+    has_context: bool
+
+
+def _completes(play: PolledPlay, known: _Known | None) -> bool:
+    """Whether a row of the page tells what was not known of a known play."""
+    if known is None:
+        return False
+    return bool(play.duration_ms and not known.has_length) or bool(play.context_uri and not known.has_context)
+
+
+def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[tuple[datetime, str], _Known]:
+    """What is known of those of the plays that are known."""
     if not plays:
         return {}
     first, last = min(play.played_at for play in plays), max(play.played_at for play in plays)
     rows = conn.execute(statement("polls/known"), {"user_id": user_id, "first": first, "last": last})
-    return {(played_at, spotify_id): has_length for played_at, spotify_id, has_length in rows}
+    return {(played_at, spotify_id): _Known(*known) for played_at, spotify_id, *known in rows}
 
 
 def _gap_before(conn: Connection, user_id: int, oldest: datetime) -> Gap | None:

@@ -1,5 +1,6 @@
 -- What Spotify's replies say beyond their payloads: how the latest run for metadata ended, and how often Spotify did
--- not know an object; whether the last poll of a user was refused.
+-- not know an object; whether the last poll of a user was refused;
+-- from where a play was started.
 
 CREATE TABLE latest_metadata_run (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
@@ -30,3 +31,9 @@ COMMENT ON COLUMN metadata_refresh_log.not_found IS
 
 ALTER TABLE poll_states ADD COLUMN is_refused boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN poll_states.is_refused IS 'whether the last poll failed for a reason that waiting does not mend';
+
+ALTER TABLE polled_plays ADD COLUMN context_type text, ADD COLUMN context_uri text;
+COMMENT ON COLUMN polled_plays.context_type IS
+    'from what the play was started, as Spotify names it: playlist, album, artist, …; NULL if Spotify did not say';
+COMMENT ON COLUMN polled_plays.context_uri IS
+    'Spotify URI of that playlist, album or artist; NULL if Spotify did not say';

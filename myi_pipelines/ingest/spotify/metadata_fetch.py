@@ -3,7 +3,7 @@ allows, with any number of workers. The warehouse knows what is missing and what
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -128,7 +128,7 @@ def enrich(
             try:
                 worker.work()
             finally:
-                worker.record_missing()
+                worker.record_all_missing()
         except (RateLimited, Unavailable) as error:
             enriched.stopped, enriched.retry_at = str(error), error.retry_at
             enriched.is_broken = isinstance(error, EndpointsForbidden)
@@ -222,8 +222,8 @@ class _Worker:
     consecutive_failures: int = 0
     consecutive_refusals: Counter[EndpointGroup] = field(default_factory=Counter)
     """By group, the entities that were forbidden since the last reply."""
-    missing: list[Wanted] = field(default_factory=list)
-    """Entities in a row that Spotify does not know: theirs, or an outage's. Not recorded yet."""
+    missing: dict[EndpointGroup, list[Wanted]] = field(default_factory=lambda: defaultdict(list))
+    """By group, entities in a row that Spotify does not know: gone, or an outage. Not recorded yet."""
     closed: dict[EndpointGroup, RateLimited] = field(default_factory=dict)
     """Groups that may not be called in this run, and why. The other groups may still be called."""
 
@@ -374,7 +374,7 @@ class _Worker:
         on_album = {track_id for _, payload in answered for track_id in _track_ids(payload)}
         included = [one for one in task.included if one.spotify_id in on_album]
         self.claims.drop(one for one in task.included if one.spotify_id not in on_album)
-        self.missing += [one for one, payload in replies if payload is None]
+        self.missing[task.group] += [one for one, payload in replies if payload is None]
         if not answered:
             self._tell_gone_from_outage(task)
             return
@@ -393,13 +393,13 @@ class _Worker:
 
         Raises _TooManyFailures if it does not: then they are not gone, and are requested again after a pause.
         """
-        if len(self.missing) < NOT_FOUND_IN_A_ROW:
+        if len(self.missing[task.group]) < NOT_FOUND_IN_A_ROW:
             return
         known = answered_before(self.conn, task.requested[0].object_type)
         if known is not None and self._is_known(task, known):
             self._succeeded(task.group)
             return
-        failed, self.missing = self.missing, []
+        failed = self.missing.pop(task.group)
         reason = f"Spotify knows none of {len(failed)} objects in a row"
         for one in failed:
             self.claims.hold([one], record_failure(self.conn, one, reason, self.now()))
@@ -418,9 +418,14 @@ class _Worker:
             return False
         return True
 
-    def record_missing(self) -> None:
-        """Record of the entities that Spotify does not know that it is so. After several times they are gone."""
-        missing, self.missing = self.missing, []
+    def record_all_missing(self) -> None:
+        """Record the entities that Spotify does not know, of all groups."""
+        for group in list(self.missing):
+            self._record_missing(group)
+
+    def _record_missing(self, group: EndpointGroup) -> None:
+        """Record the entities of a group that Spotify does not know. After several times they are gone."""
+        missing = self.missing.pop(group, [])
         for one in missing:
             self.enriched.gone += record_not_found(self.conn, one, self.now())
         self.claims.hold(missing, FRESH_FOR)
@@ -438,7 +443,7 @@ class _Worker:
         """Spotify answered, so the failures before were those of their entities."""
         self.consecutive_failures = 0
         self.consecutive_refusals[group] = 0
-        self.record_missing()
+        self._record_missing(group)
 
     def _fail(self, group: EndpointGroup, requested: Sequence[Wanted | Unresolved], error: SpotifyError) -> None:
         """Decide whose failure it is: Spotify's, which ends the run, the group's, which closes it, or the entities'.

@@ -159,6 +159,8 @@ def _page(rows: Sequence[RecentPlay]) -> RecentPage:
         if isinstance(spotify_id, str) and is_id(spotify_id) and track.get("type", "track") == "track":
             length = track.get("duration_ms")
             is_length = type(length) is int and 0 < length < 2**31
-            plays.append(PolledPlay(row.played_at, spotify_id, length if is_length else None))
+            plays.append(
+                PolledPlay(row.played_at, spotify_id, length if is_length else None, row.context_type, row.context_uri)
+            )
             tracks[spotify_id] = track
     return RecentPage(plays, tracks)

@@ -69,10 +69,13 @@ class Me:
 
 @dataclass(frozen=True)
 class RecentPlay:
-    """One of the 50 visible plays: when it ended, and the full track object."""
+    """One of the 50 visible plays: when it ended, the full track object, and from what the play was started."""
 
     played_at: datetime
     track: Json
+    context_type: str | None
+    """Such as playlist, album or artist. None if Spotify does not say."""
+    context_uri: str | None
 
 
 class _RequestKind(StrEnum):
@@ -416,9 +419,18 @@ def _recent_play(item: Json) -> RecentPlay | None:
         return None
     try:
         moment = datetime.fromisoformat(played_at)
-        return RecentPlay(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), track)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+    return RecentPlay(moment, track, *_context(item.get("context")))
+
+
+def _context(context: object) -> tuple[str | None, str | None]:
+    """The type and the URI of a play's context; neither without a URI of Spotify's."""
+    kind, uri = (context.get("type"), context.get("uri")) if isinstance(context, dict) else (None, None)
+    if not isinstance(uri, str) or not re.fullmatch(r"spotify:[!-~]{1,250}", uri):
+        return None, None
+    return kind if isinstance(kind, str) and re.fullmatch(r"[a-z_]{1,50}", kind) else None, uri
 
 
 def _text(value: object) -> str | None:

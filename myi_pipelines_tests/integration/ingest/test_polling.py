@@ -565,6 +565,31 @@ ODD_TRACKS: list[dict[str, Any]] = [
 ]
 
 
+def test_from_what_a_play_was_started_lands_beside_it(harness: Harness) -> None:
+    harness.link("ada")
+    harness.poll()
+    contexts = harness.conn.execute(
+        "SELECT context_type, count(*), count(*) FILTER (WHERE context_uri LIKE 'spotify:album:%')"
+        " FROM polled_plays GROUP BY context_type ORDER BY context_type"
+    ).fetchall()
+    [(kind, of_albums, with_uri), (nothing, without, none_with_uri)] = contexts
+    assert (kind, of_albums, nothing, none_with_uri) == ("album", with_uri, None, 0)
+    assert of_albums > 0
+    assert without > 0
+
+
+@pytest.mark.parametrize(
+    "context", [None, 1, [], {}, {"type": "album"}, {"type": "album", "uri": "spotify:a\u0000"}, {"uri": "http://x"}]
+)
+def test_an_odd_context_is_none(harness: Harness, context: object) -> None:
+    harness.link("ada")
+    track = {"type": "track", "id": "g" * 22, "name": "Good", "duration_ms": 180_000}
+    row = {"track": track, "played_at": "2026-03-02T08:00:00.000Z", "context": context}
+    harness.control.fault("json_200", path_prefix=RECENTLY_PLAYED, body={"items": [row]})
+    harness.poll()
+    assert harness.conn.execute("SELECT context_type, context_uri FROM polled_plays").fetchall() == [(None, None)]
+
+
 @pytest.mark.parametrize("odd", [*ODD_ROWS, *ODD_TRACKS])
 def test_an_odd_row_is_refused_and_the_page_lands(harness: Harness, odd: dict[str, Any]) -> None:
     [user] = harness.link("ada")

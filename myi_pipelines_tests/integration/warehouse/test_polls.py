@@ -179,6 +179,17 @@ def test_a_play_gets_its_length_when_a_later_page_has_it(conn: Connection) -> No
     assert conn.execute("SELECT DISTINCT duration_ms FROM polled_plays").fetchall() == [(180_000,)]
 
 
+def test_the_context_of_a_play_lands_and_is_not_forgotten(conn: Connection) -> None:
+    user = link(conn, "ada")
+    page = plays(2)
+    with_context = [play._replace(context_type="playlist", context_uri="spotify:playlist:1") for play in page]
+    contexts = "SELECT context_type, context_uri FROM polled_plays ORDER BY played_at"
+    assert land(conn, user, [with_context[0], page[1]]).added == 2
+    assert conn.execute(contexts).fetchall() == [(None, None), ("playlist", "spotify:playlist:1")]
+    assert land(conn, user, [page[0], with_context[1]], NOW + COOLDOWN).added == 0
+    assert conn.execute(contexts).fetchall() == [("playlist", "spotify:playlist:1")] * 2
+
+
 def test_an_empty_page_and_ancient_plays_add_nothing(conn: Connection) -> None:
     user = link(conn, "ada")
     assert land(conn, user, []).added == 0
