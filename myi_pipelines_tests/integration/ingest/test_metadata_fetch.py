@@ -152,6 +152,7 @@ def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarne
     assert enriched.calls[EndpointGroup.ALBUMS] == 0
     assert enriched.calls[EndpointGroup.ARTISTS] <= 3
     assert harness.request_counts().most_common(1)[0][1] == 1
+    assert harness.value("SELECT count(*) > 0 FROM artists WHERE cardinality(genres) > 0") is True
 
 
 def test_whether_batches_are_allowed_is_tried_once(harness: MetadataHarness) -> None:
