@@ -37,7 +37,7 @@ def measure(url: str, *, accounts: int, times: int) -> Tick:
         ids = [one.user_id for one in due] or [1]
 
         total_demand = polls.linked_demand(conn, now, QUOTA)
-        empty_page = polls.RecentPage([], {}, size=0)
+        empty_page = polls.RecentPage([], {})
 
         def record_poll(number: int) -> None:
             polls.land_page(conn, ids[number % len(ids)], empty_page, now=now, total_demand=total_demand)

@@ -372,6 +372,8 @@ CREATE TABLE public.polled_plays (
     spotify_id text NOT NULL,
     duration_ms integer,
     polled_at timestamp with time zone DEFAULT now() NOT NULL,
+    context_type text,
+    context_uri text,
     CONSTRAINT polled_plays_duration_ms_check CHECK ((duration_ms > 0))
 )
 PARTITION BY RANGE (played_at);
@@ -387,6 +389,10 @@ COMMENT ON COLUMN public.polled_plays.spotify_id IS 'Spotify track id: tracks.sp
 COMMENT ON COLUMN public.polled_plays.duration_ms IS 'length of the track in milliseconds: the estimate of ms_played; NULL if Spotify did not give it';
 
 COMMENT ON COLUMN public.polled_plays.polled_at IS 'when the play was first polled';
+
+COMMENT ON COLUMN public.polled_plays.context_type IS 'from what the play was started, as Spotify names it: playlist, album, artist, …; NULL if Spotify did not say';
+
+COMMENT ON COLUMN public.polled_plays.context_uri IS 'Spotify URI of that playlist, album or artist; NULL if Spotify did not say';
 
 CREATE FUNCTION public.has_matchable_plays(of_user bigint, in_month date) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1617,6 +1623,42 @@ COMMENT ON COLUMN public.invalidated_user_months.stage IS 'what has to be derive
 
 COMMENT ON COLUMN public.invalidated_user_months.marked_at IS 'when the user-month was invalidated';
 
+CREATE TABLE public.latest_metadata_run (
+    is_only boolean DEFAULT true NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    calls integer NOT NULL,
+    fetched integer NOT NULL,
+    failed integer NOT NULL,
+    stopped text,
+    is_broken boolean NOT NULL,
+    plays bigint NOT NULL,
+    plays_with_metadata bigint NOT NULL,
+    CONSTRAINT latest_metadata_run_calls_check CHECK ((calls >= 0)),
+    CONSTRAINT latest_metadata_run_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT latest_metadata_run_fetched_check CHECK ((fetched >= 0)),
+    CONSTRAINT latest_metadata_run_is_only_check CHECK (is_only)
+);
+
+COMMENT ON TABLE public.latest_metadata_run IS 'One row per warehouse: the latest run that fetched metadata.';
+
+COMMENT ON COLUMN public.latest_metadata_run.is_only IS 'true: there is one row';
+
+COMMENT ON COLUMN public.latest_metadata_run.ended_at IS 'when the run ended';
+
+COMMENT ON COLUMN public.latest_metadata_run.calls IS 'calls that it made';
+
+COMMENT ON COLUMN public.latest_metadata_run.fetched IS 'tracks, albums and artists that it fetched, and names that it found';
+
+COMMENT ON COLUMN public.latest_metadata_run.failed IS 'objects and names for which Spotify gave no usable reply';
+
+COMMENT ON COLUMN public.latest_metadata_run.stopped IS 'why it ended early; NULL if it fetched everything that it could';
+
+COMMENT ON COLUMN public.latest_metadata_run.is_broken IS 'whether refusals or failures in a row ended it, not a limit of calls';
+
+COMMENT ON COLUMN public.latest_metadata_run.plays IS 'plays of all users when it ended';
+
+COMMENT ON COLUMN public.latest_metadata_run.plays_with_metadata IS 'those whose track''s metadata was known';
+
 CREATE TABLE public.listening_events (
     id bigint NOT NULL,
     user_id bigint NOT NULL,
@@ -1670,8 +1712,10 @@ CREATE TABLE public.metadata_refresh_log (
     next_refresh_at timestamp with time zone NOT NULL,
     error_count integer DEFAULT 0 NOT NULL,
     last_error text,
+    not_found integer DEFAULT 0 NOT NULL,
     CONSTRAINT metadata_refresh_log_entity_type_check CHECK ((entity_type = ANY (ARRAY['track'::text, 'album'::text, 'artist'::text]))),
-    CONSTRAINT metadata_refresh_log_error_count_check CHECK ((error_count >= 0))
+    CONSTRAINT metadata_refresh_log_error_count_check CHECK ((error_count >= 0)),
+    CONSTRAINT metadata_refresh_log_not_found_check CHECK ((not_found >= 0))
 );
 
 COMMENT ON TABLE public.metadata_refresh_log IS 'One row per track, album or artist whose metadata was requested.';
@@ -1687,6 +1731,8 @@ COMMENT ON COLUMN public.metadata_refresh_log.next_refresh_at IS 'not due before
 COMMENT ON COLUMN public.metadata_refresh_log.error_count IS 'failed requests since the last answer';
 
 COMMENT ON COLUMN public.metadata_refresh_log.last_error IS 'why the last request failed; NULL after an answer';
+
+COMMENT ON COLUMN public.metadata_refresh_log.not_found IS 'replies in a row, days apart, that there is no such object; after three it is gone';
 
 CREATE VIEW public.named_albums AS
  SELECT id,
@@ -1862,6 +1908,7 @@ CREATE TABLE public.poll_states (
     seconds_per_play real,
     consecutive_failures integer DEFAULT 0 NOT NULL,
     last_error text,
+    is_refused boolean DEFAULT false NOT NULL,
     CONSTRAINT poll_states_consecutive_failures_check CHECK ((consecutive_failures >= 0)),
     CONSTRAINT poll_states_seconds_per_play_check CHECK ((seconds_per_play > (0)::double precision))
 );
@@ -1883,6 +1930,8 @@ COMMENT ON COLUMN public.poll_states.seconds_per_play IS 'fastest recent pace, i
 COMMENT ON COLUMN public.poll_states.consecutive_failures IS 'failed polls since the last successful one';
 
 COMMENT ON COLUMN public.poll_states.last_error IS 'why the last poll failed; NULL after a successful one';
+
+COMMENT ON COLUMN public.poll_states.is_refused IS 'whether the last poll failed for a reason that waiting does not mend';
 
 CREATE TABLE public.possible_gaps (
     user_id bigint NOT NULL,
@@ -2921,6 +2970,9 @@ ALTER TABLE ONLY public.import_jobs
 
 ALTER TABLE ONLY public.invalidated_user_months
     ADD CONSTRAINT invalidated_user_months_pkey PRIMARY KEY (user_id, month, stage);
+
+ALTER TABLE ONLY public.latest_metadata_run
+    ADD CONSTRAINT latest_metadata_run_pkey PRIMARY KEY (is_only);
 
 ALTER TABLE ONLY public.listening_events
     ADD CONSTRAINT listening_events_pkey PRIMARY KEY (id, played_at);

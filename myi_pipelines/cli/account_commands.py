@@ -2,13 +2,23 @@
 
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from myi_pipelines.cli.app import app, complain, note, output, read_settings, ready_servers, warehouse_connection
+from myi_pipelines.cli.app import (
+    app,
+    complain,
+    confirm,
+    note,
+    output,
+    read_settings,
+    ready_servers,
+    warehouse_connection,
+)
 from myi_pipelines.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
@@ -34,12 +44,16 @@ def login(
     user: Annotated[
         str | None, typer.Option(help="The listener whose account it is, as `myi users` names them; or a new name.")
     ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="The listener's time zone, such as Europe/Budapest. A new listener has UTC.")
+    ] = None,
     paste: Annotated[
         bool, typer.Option("--paste", help="The browser is on another machine: paste the address it ends up on.")
     ] = False,
     timeout: Annotated[
         float, typer.Option(min=1, help="Give up waiting for the browser after this many seconds.")
     ] = 300,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a history meets that of another.")] = False,
 ) -> None:
     """Link a Spotify account: new plays, top lists and metadata then come by themselves.
 
@@ -51,26 +65,40 @@ def login(
       myi login --user anna
 
       myi login --user anna --paste
+
+      myi login --user anna --timezone Europe/Budapest
     """
     from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
     from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
     from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
     from myi_pipelines.ingest.spotify.login_callback import can_listen
+    from myi_pipelines.warehouse.users import find_user, list_users, require_timezone, set_timezone
 
     settings = read_settings()
     spotify_app = app_of(settings)
     keys = TokenKeys.of_settings(settings)
     keys.cipher()  # Find an unusable key before the user agrees to anything at Spotify.
     ready_servers(settings, redis=True)
-    with warehouse_connection(settings):
-        pass  # its server runs and its schema is current
+    with warehouse_connection(settings) as conn:
+        if timezone is not None:
+            require_timezone(conn, timezone)
+        is_new = user is not None and find_user(conn, user) is None
+        if is_new:
+            known = ", ".join(listener.name for listener in list_users(conn)[:20])
+            note(f"{user} is a new listener, whom this login makes" + (f"; there are: {known}" if known else ""))
     attempt = begin_login(spotify_app)
     if paste or not can_listen(settings.spotify_redirect_uri):
         answer = _pasted(attempt)
     else:
         answer = _received(attempt, settings.spotify_redirect_uri, timeout)
     with warehouse_connection(settings) as conn, client_of(settings) as client:
-        linked = finish_login(conn, LoginServices(spotify_app, client, keys), attempt, answer, name=user)
+        services = LoginServices(spotify_app, client, keys)
+        ask: Callable[[str], None] = note if yes else confirm
+        linked = finish_login(conn, services, attempt, answer, name=user, confirm=ask)
+        if timezone is not None:
+            set_timezone(conn, linked.name, timezone)
+        elif is_new:
+            note(f"days and hours are in UTC until `myi login --user {linked.name} --timezone ZONE` names a time zone")
     shown = f" ({linked.display_name} on Spotify)" if linked.display_name else ""
     output().print(f"linked {linked.name}{shown}; `myi up` keeps the plays current", markup=False, highlight=False)
 

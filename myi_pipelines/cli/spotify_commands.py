@@ -92,7 +92,7 @@ def _sync_top_lists(settings: "Settings", users: list[str]) -> int:
 def enrich(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Calls at most.")] = 100,
 ) -> None:
-    """Fetch metadata that is missing from Spotify now: artists, albums, genres, images, lengths.
+    """Fetch metadata that is missing from Spotify now: artists, albums, images, lengths.
 
     The most played comes first. `myi up` does this by itself as far as the quota allows; `myi quota` shows what is
     left of it.

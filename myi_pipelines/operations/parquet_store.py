@@ -87,6 +87,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             _column("spotify_id", pa.string(), "of the track"),
             _column("duration_ms", pa.int32(), "the track's length", is_nullable=True),
             _column("polled_at", _INSTANT, "when the play was first seen"),
+            _column("context_type", pa.string(), "from what it was started: playlist, album, …", is_nullable=True),
+            _column("context_uri", pa.string(), "Spotify URI of that", is_nullable=True),
         ],
         metadata={"comment": "One row per play that Spotify's recently-played list showed."},
     ),

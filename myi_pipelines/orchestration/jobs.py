@@ -28,6 +28,10 @@ from myi_pipelines.orchestration.names import metadata_config as metadata_config
 from myi_pipelines.orchestration.names import poll_config as poll_config
 from myi_pipelines.orchestration.names import top_list_config as top_list_config
 
+POLLS_AT_MOST = {"dagster/max_runtime": str(15 * 60)}
+CALLS_AT_MOST = {"dagster/max_runtime": str(30 * 60)}
+"""Seconds after which a run is ended: it goes on in the next one, and must not keep it from beginning."""
+
 _ON_DEMAND = dg.AssetSelection.checks(*CHECKS)
 
 import_history = dg.define_asset_job(
@@ -48,6 +52,7 @@ poll_plays = dg.define_asset_job(
     names.POLL_PLAYS,
     selection=dg.AssetSelection.assets(polled_plays, catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
+    tags=POLLS_AT_MOST,
     description="Asks Spotify for the recent plays of the users who are due, and derives what they change.",
 )
 
@@ -55,6 +60,7 @@ refresh_top_lists = dg.define_asset_job(
     names.REFRESH_TOP_LISTS,
     selection=dg.AssetSelection.assets(top_lists) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
+    tags=CALLS_AT_MOST,
     description="Asks Spotify for the top lists of the users whose lists are due.",
 )
 
@@ -62,6 +68,7 @@ refresh_metadata = dg.define_asset_job(
     names.REFRESH_METADATA,
     selection=dg.AssetSelection.assets(spotify_objects, catalog, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
+    tags=CALLS_AT_MOST,
     description="Fetches metadata that is missing, the most played first, and derives what it changes.",
 )
 

@@ -28,6 +28,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 
 CALLS_A_RUN = 100
 """Calls that a scheduled run of ``refresh_metadata`` makes at most."""
+METADATA_RUNS_A_DAY = 144
 LOOKING_BACK = timedelta(days=31)
 FILES_SHOWN = 3
 
@@ -59,9 +60,9 @@ def top_list_config(users: Sequence[str] = ()) -> Mapping[str, Any]:
     return {"ops": {"top_lists": {"config": {"users": list(users)}}}}
 
 
-def metadata_config(limit: int) -> Mapping[str, Any]:
-    """Run config of ``refresh_metadata``: the most calls that it makes."""
-    fetched = {"config": {"limit": limit}}
+def metadata_config(limit: int, group_limit: int | None = None) -> Mapping[str, Any]:
+    """Run config of ``refresh_metadata``: the most calls that it makes, in all and to one endpoint group."""
+    fetched = {"config": {"limit": limit, "group_limit": group_limit}}
     return {"ops": {"spotify_objects": fetched, "listening_events": _ONLY_INVALIDATED, "stats": _ONLY_INVALIDATED}}
 
 

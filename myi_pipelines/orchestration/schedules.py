@@ -1,6 +1,7 @@
 """The schedules: polling every few minutes, metadata as the quota allows, top lists at night. A tick with nothing to do
 is skipped and says why."""
 
+import math
 from datetime import UTC, datetime, time
 
 import dagster as dg
@@ -21,7 +22,7 @@ from myi_pipelines.orchestration.jobs import (
     refresh_top_lists,
     top_list_config,
 )
-from myi_pipelines.orchestration.names import CALLS_A_RUN
+from myi_pipelines.orchestration.names import CALLS_A_RUN, METADATA_RUNS_A_DAY
 from myi_pipelines.orchestration.partitions import recent_months
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
@@ -77,9 +78,10 @@ def metadata_schedule(
             return dg.SkipReason(access)
         with warehouse.connection() as conn:
             reason = reason_to_skip(conn, access.client.gate, now)
+        group_limit = math.ceil(access.quota.calls_per_day / METADATA_RUNS_A_DAY)
     if reason:
         return dg.SkipReason(reason)
-    return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN), tags=recent_months(now))
+    return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN, group_limit), tags=recent_months(now))
 
 
 @dg.schedule(

@@ -173,9 +173,9 @@ class Control:
         - `rate_limited`, `rate_limited_text`, `quota_exceeded`: 429; ``retry_after`` (seconds; left out: no header)
         - `window` (30 seconds), `quota` (24 hours, by endpoint group): real rolling limits of ``calls`` calls, until
           cleared; ``clock`` "simulated" or "real"; ``retry_after`` instead of the true wait, None for no header
-        - `forbidden`, `forbidden_premium`, `forbidden_not_registered`: 403; `unauthorized`: 401
+        - `forbidden`, `forbidden_premium`, `forbidden_not_registered`, `forbidden_scope`: 403; `unauthorized`: 401
         - `server_error`: ``status`` (503) with a page of HTML, ``retry_after``
-        - `hang`: ``seconds`` of real time before the request is served
+        - `hang`: ``seconds`` of real time before the request is served; `trickle`: ``seconds`` of a byte now and then
         - `drop`, `reply_lost`, `truncated`: the connection ends before the request is served, after it, in the reply
         - `html_200`, `empty_204`, `json_200` (``body``), `garbage_json` (``status``), `error_body` (``status`` and
           ``body``, a string or a list for instance)

@@ -27,10 +27,12 @@ class Kind(StrEnum):
     QUOTA = "quota"
     FORBIDDEN_PREMIUM = "forbidden_premium"
     FORBIDDEN_NOT_REGISTERED = "forbidden_not_registered"
+    FORBIDDEN_SCOPE = "forbidden_scope"
     FORBIDDEN = "forbidden"
     UNAUTHORIZED = "unauthorized"
     SERVER_ERROR = "server_error"
     HANG = "hang"
+    TRICKLE = "trickle"
     DROP = "drop"
     REPLY_LOST = "reply_lost"
     TRUNCATED = "truncated"
@@ -60,6 +62,7 @@ DETAILS: dict[Kind, frozenset[str]] = {
     Kind.QUOTA: LIMIT,
     Kind.SERVER_ERROR: frozenset({"status", "retry_after"}),
     Kind.HANG: frozenset({"seconds"}),
+    Kind.TRICKLE: frozenset({"seconds"}),
     Kind.JSON_200: frozenset({"body"}),
     Kind.ERROR_BODY: frozenset({"status", "body"}),
     Kind.GARBAGE_JSON: frozenset({"status"}),
@@ -219,6 +222,7 @@ def _default_prefix(kind: Kind) -> str:
 
 
 FORBIDDEN_MESSAGES = {
+    Kind.FORBIDDEN_SCOPE: "Insufficient client scope",
     Kind.FORBIDDEN: "Forbidden",
     Kind.FORBIDDEN_PREMIUM: "Active premium subscription required for the owner of the app.",
     Kind.FORBIDDEN_NOT_REGISTERED: (

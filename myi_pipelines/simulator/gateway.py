@@ -58,6 +58,8 @@ class Gateway:
             await asyncio.sleep(float(fault.details.get("seconds", 30)))
             if self.connections.is_open(tuple(scope["client"])):
                 await self._serve(entry, scope, receive, send)
+        elif fault is not None and fault.kind is Kind.TRICKLE:
+            await self._trickle(float(fault.details.get("seconds", 30)), entry, scope, send)
         elif fault is not None and fault.kind in SEVERING:
             await self._sever(fault, scope, receive, send)
         elif fault is not None:
@@ -76,6 +78,17 @@ class Gateway:
             await send(message)
 
         await self.inner(scope, receive, watched)
+
+    async def _trickle(self, seconds: float, entry: Entry, scope: Scope, send: Send) -> None:
+        """A reply that comes byte by byte, and never becomes JSON."""
+        entry.answered(200)
+        headers = [(b"content-type", b"application/json; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        until = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < until and self.connections.is_open(tuple(scope["client"])):
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _sever(self, fault: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         """End the connection: before the request is served, after it, or in the middle of the reply."""

@@ -38,12 +38,9 @@ class Shapes(NamedTuple):
         return {**self._reference("artist", artist.id), "name": artist.name}
 
     def artist(self, artist: Artist) -> Payload:
-        payload = {
-            **self.simple_artist(artist),
-            "genres": list(artist.genres),
-            "images": _images(artist.id, ARTIST_IMAGES),
-        }
+        payload = {**self.simple_artist(artist), "images": _images(artist.id, ARTIST_IMAGES)}
         if self.is_extended:
+            payload["genres"] = list(artist.genres)
             payload["followers"] = {"href": None, "total": artist.popularity * 1234}
             payload["popularity"] = artist.popularity
         return payload
@@ -91,8 +88,9 @@ class Shapes(NamedTuple):
             "explicit": track.explicit,
             **self._reference("track", shown_id or track.id),
             "is_local": False,
+            "is_playable": True,
             "name": track.name,
-            "preview_url": track.preview,
+            "preview_url": track.preview if self.is_extended else None,
             "track_number": track.number,
         }
         if self.is_extended:

@@ -127,9 +127,9 @@ async def recently_played(request: Request) -> Response:
         plays = [play for play in plays if _ms_floor(play) > after]
     if before is not None:
         plays = [play for play in plays if _ms_floor(play) < before]
-    plays = plays[:limit]
+    total, plays = len(plays), plays[:limit]
     request.state.delivery = Delivery(grant.user, plays)
-    return json_response(_recent_page(request, plays, limit))
+    return json_response({**_recent_page(request, plays, limit), "total": total})
 
 
 def _ms_floor(play: Play) -> datetime:

@@ -86,6 +86,10 @@ class PolledPlay(NamedTuple):
     played_at: datetime
     spotify_id: str
     duration_ms: int | None
+    context_type: str | None = None
+    """From what the play was started: playlist, album, artist, …"""
+    context_uri: str | None = None
+    """The Spotify URI of that. None if Spotify did not say."""
 
 
 def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Iterable[PackedBatch]) -> Landed:
@@ -207,6 +211,8 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
             "played_at": [play.played_at for play in plays],
             "spotify_id": [play.spotify_id for play in plays],
             "duration_ms": [play.duration_ms for play in plays],
+            "context_type": [play.context_type for play in plays],
+            "context_uri": [play.context_uri for play in plays],
             "match_window": MATCH_WINDOW,
         }
         added = int(fetch_scalar(conn, statement("landing/land_polled"), columns))

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from psycopg.rows import class_row
+
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.spotify_payloads import (
@@ -24,8 +26,13 @@ REFRESH_AFTER = {"track": timedelta(days=180), "album": timedelta(days=180), "ar
 SEARCH_AFTER = timedelta(days=90)
 """When to search again for names without a matching track."""
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
-"""The pause after a failure, and after many consecutive failures."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=10), timedelta(hours=6)
+"""The pause after a failure, and after many consecutive failures. The first is as long as the time from run to run, so
+that what failed in one run does not fail again in the next."""
+
+
+GONE_AFTER, NOT_FOUND_PAUSE = 3, timedelta(days=3)
+"""How often in a row Spotify must not know an object until it is gone, and the time between. 404s happen at random."""
 
 
 class Wanted(NamedTuple):
@@ -38,6 +45,8 @@ class Wanted(NamedTuple):
     album_spotify_id: str | None = None
     on_album: int = 1
     """How many missing tracks one call for the album may return. The album's id may still be unknown."""
+    has_failed: bool = False
+    """Whether the last request for it failed. It may be what fails a request for several objects."""
 
     @property
     def album(self) -> Wanted | None:
@@ -45,6 +54,23 @@ class Wanted(NamedTuple):
         if self.on_album < 2 or self.album_id is None or self.album_spotify_id is None:
             return None
         return Wanted("album", self.album_id, self.album_spotify_id)
+
+
+class MetadataRun(NamedTuple):
+    """How a run for metadata ended."""
+
+    ended_at: datetime
+    calls: int
+    fetched: int
+    """Tracks, albums and artists, and names of account data whose ids were found."""
+    failed: int
+    stopped: str | None
+    """Why it ended early. None when it fetched everything that it could."""
+    is_broken: bool
+    """Whether refusals or failures in a row ended it, not a limit of calls."""
+    plays: int = 0
+    plays_with_metadata: int = 0
+    """Those of the plays of all users whose track's metadata was known when it ended."""
 
 
 class Unresolved(NamedTuple):
@@ -61,9 +87,13 @@ class Unresolved(NamedTuple):
         return self.track_key, self.artist_key
 
 
-def wanted(conn: Connection, now: datetime, limit: int) -> list[Wanted]:
-    """The tracks and artists to request: missing ones before those that are due again, the most played first."""
-    rows = conn.execute(statement("metadata_backlog/wanted"), {"now": now, "limit": limit})
+def wanted(conn: Connection, now: datetime, limit: int, *, artists_last: bool = False) -> list[Wanted]:
+    """The tracks and artists to request: missing ones before those that are due again, the most played first.
+
+    ``artists_last`` puts all tracks first, for apps to which an artist's payload gives no genres.
+    """
+    values = {"now": now, "limit": limit, "artists_last": artists_last}
+    rows = conn.execute(statement("metadata_backlog/wanted"), values)
     return [Wanted(*row) for row in rows]
 
 
@@ -135,3 +165,41 @@ def record_failure(conn: Connection, failed: Wanted | Unresolved, error: str, no
     }
     pause: timedelta = fetch_scalar(conn, statement("metadata_backlog/log_failure"), values)
     return pause
+
+
+def record_not_found(conn: Connection, missing: Wanted, now: datetime) -> bool:
+    """Log that Spotify does not know an entity. Returns whether it is gone now: after several such replies, days apart.
+
+    A gone entity keeps what was known of it, and is due again like one that was fetched.
+    """
+    values = {
+        "entity_type": missing.object_type,
+        "entity_id": missing.entity_id,
+        "error": "Spotify has no such object",
+        "now": now,
+        "pause": NOT_FOUND_PAUSE,
+        "needed": GONE_AFTER,
+        "refresh_after": REFRESH_AFTER[missing.object_type],
+    }
+    with conn.transaction():
+        is_gone = bool(fetch_scalar(conn, statement("metadata_backlog/log_not_found"), values))
+        if is_gone:
+            land_objects(conn, [SpotifyObject(missing.object_type, missing.spotify_id, None)])
+    return is_gone
+
+
+def answered_before(conn: Connection, object_type: ObjectType) -> str | None:
+    """The id of the object of this type that Spotify answered last. None before the first."""
+    row = conn.execute(statement("metadata_backlog/answered_before"), {"object_type": object_type}).fetchone()
+    return row[0] if row else None
+
+
+def record_run(conn: Connection, run: MetadataRun) -> None:
+    """Keep how the latest run ended, and count the plays whose metadata is known."""
+    conn.execute(statement("metadata_backlog/record_run"), run._asdict())
+
+
+def latest_run(conn: Connection) -> MetadataRun | None:
+    """How the latest run ended. None before the first."""
+    with conn.cursor(row_factory=class_row(MetadataRun)) as cursor:
+        return cursor.execute(statement("metadata_backlog/latest_run")).fetchone()

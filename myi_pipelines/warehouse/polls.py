@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from psycopg.rows import class_row
@@ -15,7 +15,6 @@ from myi_pipelines.warehouse.landing import PolledPlay, land_polled_plays
 from myi_pipelines.warehouse.partitions import FIRST_MONTH, ensure_months, month_of, starts_at
 from myi_pipelines.warehouse.poll_pacing import (
     COOLDOWN,
-    VISIBLE_PLAYS,
     AggregateDemand,
     Listening,
     Quota,
@@ -23,11 +22,9 @@ from myi_pipelines.warehouse.poll_pacing import (
     fastest_seconds_per_play,
     next_interval,
 )
+from myi_pipelines.warehouse.shown_plays import TOLERANCE
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
 from myi_pipelines.warehouse.spotify_payloads import Payload, SpotifyObject, land_objects
-
-FULL_PAGE = VISIBLE_PLAYS - 5
-"""A page with at least this many rows counts as full, because Spotify sometimes sends rows without a track."""
 
 
 class Gap(NamedTuple):
@@ -43,8 +40,6 @@ class RecentPage(NamedTuple):
     plays: Sequence[PolledPlay]
     tracks: Mapping[str, Payload]
     """The payloads by track id."""
-    size: int
-    """All rows that Spotify sent, also those without a track."""
 
 
 class Landed(NamedTuple):
@@ -66,6 +61,8 @@ class PollState(NamedTuple):
     last_played_at: datetime | None
     consecutive_failures: int
     last_error: str | None
+    is_refused: bool
+    """Whether the last poll failed for a reason that waiting does not mend: only the user or the app's owner can."""
     possible_gaps: int
 
 
@@ -100,23 +97,24 @@ def land_page(
 ) -> Landed:
     """Land a page of the recently-played list and schedule the user's next poll, in one transaction.
 
-    The payloads of new tracks land too. ``total_demand`` shares the quota: it is what ``linked_demand`` returned before
-    the first poll of the tick. A full page without any known play is a possible gap, unless it is the first page of the
-    user.
+    The payloads of new tracks land too. Plays before October 2008 or after tomorrow are left out. ``total_demand``
+    shares the quota: it is what ``linked_demand`` returned before the first poll of the tick. If the oldest play of the
+    page is not known and an older one is, plays between them may have left the list: a possible gap, however long the
+    page is, because a device that was offline uploads its plays late, and the newest of them push out the others.
     """
-    plays = [play for play in page.plays if play.played_at >= starts_at(FIRST_MONTH)]
+    plays = [play for play in page.plays if starts_at(FIRST_MONTH) <= play.played_at < _plays_end(now)]
     known = _known(conn, user_id, plays)
     new = [play for play in plays if (play.played_at, play.spotify_id) not in known]
-    lengths = [play for play in plays if play.duration_ms and not known.get((play.played_at, play.spotify_id), True)]
+    completed = [play for play in plays if _completes(play, known.get((play.played_at, play.spotify_id)))]
     if new:  # Before the user's lock is taken, because a session that creates partitions may wait for that lock.
         ensure_months(conn, {month_of(play.played_at) for play in new})
     with conn.transaction():
         before = _listening(conn, user_id).get(user_id)
         added, gap = 0, None
-        if new and page.size >= FULL_PAGE and len(new) == len(plays):
-            gap = _gap_before(conn, user_id, min(play.played_at for play in new))
-        if new or lengths:
-            added = land_polled_plays(conn, user_id, [*new, *lengths])
+        if new:
+            gap = _gap_before(conn, user_id, min(play.played_at for play in plays))
+        if new or completed:
+            added = land_polled_plays(conn, user_id, [*new, *completed])
             new_ids = sorted({play.spotify_id for play in new if play.spotify_id in page.tracks})
             land_objects(conn, [SpotifyObject("track", spotify_id, page.tracks[spotify_id]) for spotify_id in new_ids])
         if gap is not None:
@@ -131,9 +129,12 @@ def land_page(
     return Landed(added, gap, next_poll_at)
 
 
-def record_failure(conn: Connection, user_id: int, error: str, next_poll_at: datetime) -> None:
-    """Record why a user could not be polled, and when to try again."""
-    conn.execute(statement("polls/fail"), {"user_id": user_id, "error": error, "next_poll_at": next_poll_at})
+def record_failure(
+    conn: Connection, user_id: int, error: str, next_poll_at: datetime, *, is_refused: bool = False
+) -> None:
+    """Record why a user could not be polled, whether waiting does not mend that, and when to try again."""
+    values = {"user_id": user_id, "error": error, "next_poll_at": next_poll_at, "is_refused": is_refused}
+    conn.execute(statement("polls/fail"), values)
 
 
 def consecutive_failures(conn: Connection, user_id: int) -> int:
@@ -142,21 +143,39 @@ def consecutive_failures(conn: Connection, user_id: int) -> int:
     return int(row[0]) if row else 0
 
 
-def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[tuple[datetime, str], bool]:
-    """For each of the plays that is known: whether its length is known."""
+def _plays_end(now: datetime) -> datetime:
+    """The first instant that is too late for any play, as for an import's: the end of tomorrow, UTC."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
+
+
+class _Known(NamedTuple):
+    """What is known of a play."""
+
+    has_length: bool
+    has_context: bool
+
+
+def _completes(play: PolledPlay, known: _Known | None) -> bool:
+    """Whether a row of the page tells what was not known of a known play."""
+    if known is None:
+        return False
+    return bool(play.duration_ms and not known.has_length) or bool(play.context_uri and not known.has_context)
+
+
+def _known(conn: Connection, user_id: int, plays: Sequence[PolledPlay]) -> dict[tuple[datetime, str], _Known]:
+    """What is known of those of the plays that are known."""
     if not plays:
         return {}
     first, last = min(play.played_at for play in plays), max(play.played_at for play in plays)
     rows = conn.execute(statement("polls/known"), {"user_id": user_id, "first": first, "last": last})
-    return {(played_at, spotify_id): has_length for played_at, spotify_id, has_length in rows}
+    return {(played_at, spotify_id): _Known(*known) for played_at, spotify_id, *known in rows}
 
 
-def _gap_before(conn: Connection, user_id: int, before: datetime) -> Gap | None:
-    """The period between the latest known play and a page that starts after it."""
-    row = conn.execute(
-        "SELECT max(played_at) FROM polled_plays WHERE user_id = %s AND played_at < %s", [user_id, before]
-    ).fetchone()
-    return Gap(row[0], before) if row and row[0] is not None else None
+def _gap_before(conn: Connection, user_id: int, oldest: datetime) -> Gap | None:
+    """The period between the latest known play and the oldest play of a page, if that one is not known."""
+    values = {"user_id": user_id, "oldest": oldest, "tolerance": TOLERANCE}
+    row = conn.execute(statement("polls/gap_before"), values).fetchone()
+    return Gap(row[0], oldest) if row else None
 
 
 def _listening(conn: Connection, user_id: int | None = None) -> dict[int, Listening]:

@@ -16,7 +16,7 @@ from myi_pipelines.errors import BusyError, InputError
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.users import known_or_new_user
+from myi_pipelines.warehouse.users import find_user, known_or_new_user
 
 ALLOWED_FAILURES = 3
 FIRST_WARNING = timedelta(days=30)
@@ -116,6 +116,18 @@ def link_account(
         _give_account(conn, user, account)
         _lock_authorization(conn, user.user_id)
     return user
+
+
+def doubts_about_link(conn: Connection, *, name: str, spotify_id: str, account_id: str | None) -> list[str]:
+    """Why the account may not be that of the user ``name``: one sentence for each history of another. Reads only."""
+    user = find_user(conn, name)
+    values = {"user_id": user.id if user else None, "spotify_id": spotify_id, "account_id": account_id}
+    return [
+        f"{other} has a history of another Spotify account."
+        if is_chosen
+        else f"This Spotify account has a history already, that of {other}."
+        for other, is_chosen in conn.execute(statement("spotify_accounts/other_histories"), values)
+    ]
 
 
 def save_authorization(conn: Connection, user_id: int, authorization: Authorization, now: datetime) -> None:

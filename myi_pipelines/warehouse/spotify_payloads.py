@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -139,13 +140,19 @@ def _cleaned(payload: Mapping[str, Any]) -> dict[str, Any]:
     """A payload without nulls, unused fields and fields of a wrong type."""
     kept = {}
     for field, value in payload.items():
-        if field not in UNUSED and (checked := FIELDS.get(field, _unchanged)(_storable(value))) is not None:
+        if (
+            field not in UNUSED
+            and _storable(field) == field
+            and (checked := FIELDS.get(field, _unchanged)(_storable(value))) is not None
+        ):
             kept[field] = checked
     return kept
 
 
 def _storable(value: Any) -> Any:
-    """JSON that Postgres can store: no NUL, no half of a surrogate pair, and cleaned objects."""
+    """JSON that Postgres can store: no NUL, no half of a surrogate pair, no infinity, and cleaned objects."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):

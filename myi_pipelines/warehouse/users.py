@@ -71,7 +71,7 @@ def known_or_new_user(conn: Connection, name: str, timezone: str | None = None) 
     """
     kept_name = _valid_name(name)
     if timezone is not None:
-        _require_timezone(conn, timezone)
+        require_timezone(conn, timezone)
     with conn.transaction():
         user = find_user(conn, name)
         if user is None:
@@ -143,7 +143,7 @@ def set_timezone(conn: Connection, name: str, timezone: str) -> int:
     Returns 0 when the zone is set already. Raises UnknownUser or UnknownTimezone.
     """
     user_id = known_user(conn, name).id
-    _require_timezone(conn, timezone)
+    require_timezone(conn, timezone)
     with conn.transaction():
         acquire(conn, exclusive(Lock.USER, user_id))
         changed = conn.execute(
@@ -204,7 +204,8 @@ _accepted_timezones: set[str] = set()
 """Names that were looked up before: each look-up makes Postgres read all of its time zone files."""
 
 
-def _require_timezone(conn: Connection, timezone: str) -> None:
+def require_timezone(conn: Connection, timezone: str) -> None:
+    """Raise UnknownTimezone for a name that is no time zone."""
     if timezone in _accepted_timezones:
         return
     zones = [name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]' ORDER BY name")]

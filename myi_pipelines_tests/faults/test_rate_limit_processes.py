@@ -115,7 +115,7 @@ def fail_twice(redis_url: str, number: int) -> None:
     gate = Gate(redis_url)
     for _ in range(2):
         try:
-            with gate.guarding():
+            with gate.guarding(Priority.POLL):
                 raise Unavailable("down")
         except Unavailable:
             continue

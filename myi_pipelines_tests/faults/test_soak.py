@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ import pytest
 from dagster import DagsterInstance
 from psycopg import sql
 
+from myi_pipelines.ingest.spotify.metadata_fetch import NOT_FOUND_IN_A_ROW
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.simulator.control import TrackInfo
 from myi_pipelines.simulator.faults import Kind
@@ -24,7 +26,7 @@ from myi_pipelines.simulator.listening import Play as TruePlay
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import invariants, polls, top_list_history
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.metadata_backlog import wanted
+from myi_pipelines.warehouse.metadata_backlog import GONE_AFTER, NOT_FOUND_PAUSE, wanted
 from myi_pipelines_tests.support.shared_servers import SessionServers
 from myi_pipelines_tests.support.soak.runs import polling_run, said
 from myi_pipelines_tests.support.soak.stage import Stage, open_stage
@@ -305,16 +307,22 @@ def assert_metadata_came_once(stage: Stage) -> None:
     artists = conn.execute(
         "SELECT artists.name FROM artists"
         " LEFT JOIN spotify_objects AS o ON o.object_type = 'artist' AND o.spotify_id = artists.spotify_id"
-        " WHERE (o.is_full OR o.is_gone) IS NOT TRUE"
+        " LEFT JOIN metadata_refresh_log AS log ON log.entity_type = 'artist' AND log.entity_id = artists.id"
+        " WHERE (o.is_full OR o.is_gone OR log.not_found > 0) IS NOT TRUE"
     )
     assert artists.fetchall() == []
-    answers = defaultdict[str, list[datetime]](list)
+    answers, unknown = defaultdict[str, list[datetime]](list), defaultdict[str, list[datetime]](list)
     for one in stage.simulator.spotify.log.find():
         if one.group in ("tracks", "artists", "albums") and one.fault is None and one.status in (200, 400, 404):
-            answers[one.path].append(one.at)
+            (answers if one.status == 200 else unknown)[f"{one.path}?{one.query}"].append(one.at)
     assert {path.split("/")[2] for path in answers} == {"tracks", "artists", "albums"}
     again = {path: times for path, times in answers.items() if not set(times[:-1]) <= set(stage.interrupted)}
-    assert again == {}
+    # After several unknown ids in a row one that is known is asked for.
+    assert len(again) <= sum(map(len, unknown.values())) // NOT_FOUND_IN_A_ROW, again
+    for path, times in unknown.items():
+        counted = [time for time in times if time not in stage.interrupted]
+        assert len(counted) <= GONE_AFTER, path
+        assert all(later - earlier >= NOT_FOUND_PAUSE for earlier, later in pairwise(counted)), path
 
 
 def assert_no_quota_was_exceeded(stage: Stage) -> None:

@@ -19,7 +19,7 @@ APPLICATION = "myi archive victim"
 def main(url: str, folder: str, doing: str) -> None:
     with connect(url, application_name=APPLICATION) as conn:
         store = Store(folder)
-        store.write_table("warm", "polled_plays", [[(0, NOW, "", None, NOW)]])
+        store.write_table("warm", "polled_plays", [[(0, NOW, "", None, NOW, None, None)]])
         store.remove("warm")
         print("ready", flush=True)
         if doing == "archive":

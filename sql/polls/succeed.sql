@@ -5,5 +5,6 @@ SET next_poll_at = %(next_poll_at)s,
     last_played_at = greatest(last_played_at, %(last_played_at)s),
     seconds_per_play = %(seconds_per_play)s,
     consecutive_failures = 0,
-    last_error = NULL
+    last_error = NULL,
+    is_refused = false
 WHERE user_id = %(user_id)s

@@ -91,12 +91,19 @@ def code_in(attempt: LoginAttempt, redirected_url: str) -> str:
 
 
 def finish_login(
-    conn: Connection, services: LoginServices, attempt: LoginAttempt, redirected_url: str, *, name: str | None = None
+    conn: Connection,
+    services: LoginServices,
+    attempt: LoginAttempt,
+    redirected_url: str,
+    *,
+    name: str | None = None,
+    confirm: Callable[[str], None] = lambda _: None,
 ) -> Linked:
     """Link the account of Spotify's answer to the user ``name`` (see ``spotify_accounts.link_account``).
 
-    Stores everything or nothing. Raises what ``code_in`` raises, LoginFailed, LinkRefused, InvalidUserName, and
-    SpotifyError when Spotify cannot be asked now.
+    ``confirm`` is asked before a link that mixes the history of the user with that of another account, or leaves one
+    behind; it raises to refuse. Stores everything or nothing. Raises what ``code_in`` raises, LoginFailed, LinkRefused,
+    InvalidUserName, and SpotifyError when Spotify cannot be asked now.
     """
     code = code_in(attempt, redirected_url)
     try:
@@ -106,6 +113,10 @@ def finish_login(
     if not reply.refresh_token:
         raise LoginFailed("Spotify gave no refresh token, so plays could not be followed; run `myi login` again")
     me = services.client.me(reply.access_token, priority=Priority.LOGIN)
+    if name is not None:
+        doubts = spotify_accounts.doubts_about_link(conn, name=name, spotify_id=me.spotify_id, account_id=me.account_id)
+        if doubts:
+            confirm(f"{' '.join(doubts)} Link this account to {name} all the same?")
     now = services.now()
     with conn.transaction():
         user = spotify_accounts.link_account(

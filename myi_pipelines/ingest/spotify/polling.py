@@ -13,8 +13,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from myi_pipelines.ingest.spotify.access_tokens import SpotifyAccess
-from myi_pipelines.sources.spotify.api_errors import Forbidden, ForbiddenKind, RateLimited, SpotifyError
-from myi_pipelines.sources.spotify.client import RecentPlay
+from myi_pipelines.sources.spotify.api_errors import (
+    Forbidden,
+    ForbiddenKind,
+    InvalidClient,
+    LoginNeeded,
+    RateLimited,
+    SpotifyError,
+)
+from myi_pipelines.sources.spotify.client import RecentPlay, is_id
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
 from myi_pipelines.warehouse import polls
 from myi_pipelines.warehouse.database.connections import Connection
@@ -29,6 +36,9 @@ MOST_COOLDOWNS = 4
 """The longest pause after failures, in cooldowns. After a longer pause, plays could leave the visible window."""
 WHILE_FORBIDDEN = timedelta(hours=1)
 WHILE_NOT_REGISTERED = timedelta(days=1)
+
+_REFUSALS = (Forbidden, InvalidClient, LoginNeeded)
+"""Errors that waiting does not mend."""
 
 Connect: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 """Opens an autocommit connection. Each thread opens its own."""
@@ -118,7 +128,9 @@ class _Poller:
         except SpotifyError as error:
             with self.connect() as conn:
                 next_poll_at = _next_try(error, polls.consecutive_failures(conn, user.user_id), self.now)
-                polls.record_failure(conn, user.user_id, str(error), next_poll_at)
+                polls.record_failure(
+                    conn, user.user_id, str(error), next_poll_at, is_refused=isinstance(error, _REFUSALS)
+                )
             return Polled(user.user_id, user.name, 0, 0, None, next_poll_at, str(error))
         page = _page(rows)
         with self.connect() as conn:
@@ -144,9 +156,11 @@ def _page(rows: Sequence[RecentPlay]) -> RecentPage:
     for row in rows:
         track = row.track
         spotify_id = track.get("id")
-        if isinstance(spotify_id, str) and spotify_id and track.get("type", "track") == "track":
+        if isinstance(spotify_id, str) and is_id(spotify_id) and track.get("type", "track") == "track":
             length = track.get("duration_ms")
             is_length = type(length) is int and 0 < length < 2**31
-            plays.append(PolledPlay(row.played_at, spotify_id, length if is_length else None))
+            plays.append(
+                PolledPlay(row.played_at, spotify_id, length if is_length else None, row.context_type, row.context_uri)
+            )
             tracks[spotify_id] = track
-    return RecentPage(plays, tracks, len(rows))
+    return RecentPage(plays, tracks)

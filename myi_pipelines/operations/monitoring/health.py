@@ -24,6 +24,7 @@ from myi_pipelines.operations.monitoring.health_snapshot import (
 )
 from myi_pipelines.operations.monitoring.probes import Probe
 from myi_pipelines.text import age, counted, minute_utc, size
+from myi_pipelines.warehouse.metadata_backlog import MetadataRun
 from myi_pipelines.warehouse.partitions import PREMADE_MONTHS
 from myi_pipelines.warehouse.polls import PollState
 from myi_pipelines.warehouse.reporting import Coverage, InvalidatedRange
@@ -90,6 +91,8 @@ def _evaluate_warehouse(snapshot: HealthSnapshot) -> Iterator[CheckResult]:
         yield CheckResult("warehouse", Level.BROKEN, warehouse)
         return
     yield evaluate_sync(warehouse.accounts, warehouse.polls, snapshot.at)
+    if any(account.is_valid for account in warehouse.accounts):
+        yield evaluate_metadata_run(warehouse.metadata, snapshot.at)
     yield evaluate_user_months(warehouse.invalidated, snapshot.at)
     yield evaluate_imports(warehouse)
     yield evaluate_partitions(warehouse.partitions)
@@ -189,6 +192,8 @@ def _poll_problem(state: PollState, now: datetime) -> str | None:
     if state.next_poll_at is not None and is_overdue(state, now):
         reason = f" ({state.last_error})" if state.last_error else ""
         return f"{state.name} should have been polled {age(now - state.next_poll_at)} ago{reason}"
+    if state.is_refused:
+        return f"{state.name} is not polled: {state.last_error}"
     if state.consecutive_failures >= FAILURES_IN_A_ROW:
         return f"{state.name}: {state.consecutive_failures} polls failed in a row: {state.last_error}"
     return None
@@ -242,6 +247,19 @@ def evaluate_metadata(plays: Coverage, *, is_linked: bool) -> CheckResult:
     is_low = is_linked and plays.share < METADATA_COVERAGE
     text = f"the track's metadata is known of {plays.share:.0%} of {plays.known:,} plays"
     return CheckResult("metadata", Level.WARNING if is_low else Level.OK, text)
+
+
+def evaluate_metadata_run(run: MetadataRun | None, now: datetime) -> CheckResult:
+    """How far the metadata is, and what stopped the latest run for it."""
+    name = "metadata"
+    if run is None:
+        return CheckResult(name, Level.OK, "not fetched yet")
+    share = run.plays_with_metadata / run.plays if run.plays else 1.0
+    done = f"{counted(run.fetched, 'object')} in {counted(run.calls, 'call')} {age(now - run.ended_at)} ago"
+    failed = f", {run.failed:,} failed" if run.failed else ""
+    progress = f"known of {share:.0%} of {run.plays:,} plays; {done}{failed}"
+    stopped = f"; stopped: {run.stopped}" if run.stopped else ""
+    return CheckResult(name, Level.WARNING if run.is_broken else Level.OK, f"{progress}{stopped}")
 
 
 def evaluate_shared_names(shared_names: Sequence[tuple[str, str]]) -> CheckResult:

@@ -19,9 +19,10 @@ from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, p
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.text import one_line
-from myi_pipelines.warehouse import polls, reporting, spotify_accounts, users
+from myi_pipelines.warehouse import metadata_backlog, polls, reporting, spotify_accounts, users
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.metadata_backlog import MetadataRun
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, PREMADE_MONTHS, existing_months, months_between, next_month
 from myi_pipelines.warehouse.polls import PollState
 from myi_pipelines.warehouse.reporting import InvalidatedRange
@@ -76,6 +77,8 @@ class WarehouseHealth(NamedTuple):
     invalidated: InvalidatedRange
     accounts: list[Account]
     polls: list[PollState]
+    metadata: MetadataRun | None
+    """The latest run for metadata; None before the first."""
     partitions: PartitionHealth
     import_jobs: dict[str, int]
     """By status."""
@@ -179,6 +182,7 @@ def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
                 invalidated=reporting.invalidated_range(conn),
                 accounts=spotify_accounts.list_accounts(conn),
                 polls=polls.poll_states(conn),
+                metadata=metadata_backlog.latest_run(conn),
                 partitions=read_partitions(conn, now),
                 import_jobs=dict(conn.execute(statement("health_snapshot/import_jobs")).fetchall()),
                 shared_names=users.shared_names(conn),

@@ -34,6 +34,7 @@ class MetadataConfig(dg.Config):
     """How much a run may spend."""
 
     limit: int = Field(default=CALLS_A_RUN, ge=0, description="Calls at most.")
+    group_limit: int | None = Field(default=None, ge=1, description="Calls at most to one endpoint group.")
 
 
 @dg.multi_asset(name="spotify_objects", specs=[SPOTIFY_OBJECTS_SPEC], pool="metadata")
@@ -47,7 +48,9 @@ def spotify_objects(
     with warehouse.connection() as conn, spotify.access() as access:
         with spending(access.client.gate) as spent:
             spotify_access = SpotifyAccess(access.client, access.tokens)
-            enriched = enrich(conn, spotify_access, access.redis_url, limit=config.limit)
+            enriched = enrich(
+                conn, spotify_access, access.redis_url, limit=config.limit, group_limit=config.group_limit
+            )
         context.log.info(
             f"{enriched.tracks:,} tracks, {enriched.albums:,} albums and {enriched.artists:,} artists fetched, "
             f"{enriched.resolved:,} names found, in {enriched.total_calls:,} calls; "

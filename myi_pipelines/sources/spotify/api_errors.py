@@ -29,6 +29,7 @@ class ForbiddenKind(StrEnum):
 
     NOT_REGISTERED = "not registered"
     PREMIUM_NEEDED = "Premium needed"
+    SCOPE_MISSING = "scope missing"
     BATCH_NOT_ALLOWED = "batch not allowed"
     OTHER = "other"
 
@@ -37,6 +38,8 @@ _FORBIDDEN = {
     ForbiddenKind.NOT_REGISTERED: "the account is not on the app's list of users; add it in Spotify's developer "
     "dashboard under User Management",
     ForbiddenKind.PREMIUM_NEEDED: "the owner of the Spotify app needs an active Premium subscription",
+    ForbiddenKind.SCOPE_MISSING: "the login did not grant all that MYI asks for; log in again with `myi login` "
+    "and agree to everything",
     ForbiddenKind.BATCH_NOT_ALLOWED: "this app may not ask for several objects in one call",
     ForbiddenKind.OTHER: "Spotify forbids this call",
 }
@@ -78,6 +81,10 @@ class QuotaExceeded(RateLimited):
     def __init__(self, group: str, message: str, retry_at: datetime) -> None:
         super().__init__(message, retry_at)
         self.group = group
+
+
+class EndpointsForbidden(RateLimited):
+    """Spotify forbade several objects of one group of endpoints in a row. Other groups may be called."""
 
 
 class Unavailable(SpotifyError):

@@ -24,7 +24,15 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unavailable,
 )
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Gate, Priority
-from myi_pipelines.sources.spotify.transport import NO_RETRIES, connection_error, json_of, retry_after_of, short_retries
+from myi_pipelines.sources.spotify.transport import (
+    TIMEOUTS_A_REPLY,
+    DeadlineAdapter,
+    Session,
+    connection_error,
+    json_of,
+    retry_after_of,
+    short_retries,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +44,10 @@ TRACKS_A_CALL = 50
 ARTISTS_A_CALL = 50
 ALBUMS_A_CALL = 20
 
+#: The most entries that one page has.
+ALBUM_PAGE = 50
 _PAGE = 50
 _SEARCH_RESULTS = 10
-_MAX_PAGES = 40
 _PHRASE_LIMIT = 100
 #: The 30-second limit never asks for a longer pause. A 429 that asks for one is a quota, even without saying so.
 _LONGEST_RATE_PAUSE = timedelta(minutes=10)
@@ -60,10 +69,13 @@ class Me:
 
 @dataclass(frozen=True)
 class RecentPlay:
-    """One of the 50 visible plays: when it ended, and the full track object."""
+    """One of the 50 visible plays: when it ended, the full track object, and from what the play was started."""
 
     played_at: datetime
     track: Json
+    context_type: str | None
+    """Such as playlist, album or artist. None if Spotify does not say."""
+    context_uri: str | None
 
 
 class _RequestKind(StrEnum):
@@ -77,7 +89,8 @@ class _RequestKind(StrEnum):
 class SpotifyClient:
     """The Web API for any number of listeners: every method takes an access token. Safe to share between threads.
 
-    Every method raises the errors of ``api_errors``. It tries three times within two seconds after a 5xx or a broken
+    Every method raises the errors of ``api_errors``. A reply that has not come after twice ``timeout_seconds`` is given
+    up, also one that trickles. It tries three times within two seconds after a 5xx or a broken
     connection, and never again after a 429. No method sleeps longer.
     """
 
@@ -85,7 +98,7 @@ class SpotifyClient:
         self.gate = gate
         self._api_url = api_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
-        self._connections = _SharedAdapter(pool_maxsize=16, max_retries=NO_RETRIES)
+        self._connections = _SharedAdapter(TIMEOUTS_A_REPLY * timeout_seconds, pool_maxsize=16)
 
     def __repr__(self) -> str:
         return f"SpotifyClient({self._api_url})"
@@ -165,24 +178,18 @@ class SpotifyClient:
             self._one(token, EndpointGroup.ALBUMS, priority, spotify_id, lambda api: api.album(spotify_id))
         )
 
-    def album_tracks(self, token: str, spotify_id: str, *, priority: Priority = Priority.ENRICH) -> list[Json]:
-        """All tracks of an album, simplified. One call for every 50 tracks. Raises Gone."""
-        tracks: list[Json] = []
-        for page in range(_MAX_PAGES):
-            reply = self._album_page(token, spotify_id, page * _PAGE, priority)
-            tracks += _objects(reply, "items")
-            if not reply.get("next"):
-                break
-        return tracks
-
-    def _album_page(self, token: str, spotify_id: str, offset: int, priority: Priority) -> Json:
-        return self._one(
+    def album_tracks(
+        self, token: str, spotify_id: str, offset: int = 0, *, priority: Priority = Priority.ENRICH
+    ) -> list[Json]:
+        """Up to 50 tracks of an album from ``offset`` on, simplified. Raises Gone."""
+        reply = self._one(
             token,
             EndpointGroup.ALBUMS,
             priority,
             spotify_id,
-            lambda api: api.album_tracks(spotify_id, limit=_PAGE, offset=offset),
+            lambda api: api.album_tracks(spotify_id, limit=ALBUM_PAGE, offset=offset),
         )
+        return _objects(reply, "items")
 
     # The catalog, several objects for each call: only with extended quota
 
@@ -228,7 +235,7 @@ class SpotifyClient:
         spotify_id: str,
         request: Callable[[spotipy.Spotify], Any],
     ) -> Json:
-        if not _is_id(spotify_id):
+        if not is_id(spotify_id):
             raise Gone(f"no id of Spotify's ({group})")
         return _object(self._call(token, group, priority, _RequestKind.ONE, request))
 
@@ -243,7 +250,7 @@ class SpotifyClient:
     ) -> list[Json | None]:
         if len(spotify_ids) > most:
             raise ValueError(f"{len(spotify_ids)} {group} in one call; Spotify takes {most}")
-        unique_ids = list(dict.fromkeys(filter(_is_id, spotify_ids)))
+        unique_ids = list(dict.fromkeys(filter(is_id, spotify_ids)))
         if not unique_ids:
             return [None] * len(spotify_ids)
         reply = _object(self._call(token, group, priority, _RequestKind.BATCH, lambda api: request(api, unique_ids)))
@@ -265,7 +272,7 @@ class SpotifyClient:
         request: Callable[[spotipy.Spotify], Any],
     ) -> Any:
         self.gate.enter(group, priority)
-        with self.gate.guarding():
+        with self.gate.guarding(priority):
             for attempt in short_retries():
                 with attempt:
                     if attempt.retry_state.attempt_number > 1:
@@ -281,7 +288,7 @@ class SpotifyClient:
     ) -> tuple[Any, SpotifyError | None]:
         """One HTTP call. Returns errors instead of raising them, so that no traceback refers to the request's token."""
         responses: list[requests.Response] = []
-        with requests.Session() as session:
+        with Session() as session:
             session.mount("http://", self._connections)
             session.mount("https://", self._connections)
             session.auth = _Bearer(token)
@@ -310,8 +317,12 @@ class SpotifyClient:
             self.gate.answered(group)
         if status == 401:
             return Unauthenticated("Spotify does not accept the access token")
+        if status == 403 and (known := _forbidden_kind(message)) is not ForbiddenKind.OTHER:
+            return Forbidden(known)
+        if kind is _RequestKind.BATCH and 400 <= status < 500 and status != 429:
+            return Forbidden(ForbiddenKind.BATCH_NOT_ALLOWED)
         if status == 403:
-            return Forbidden(_forbidden_kind(message, kind))
+            return Forbidden(ForbiddenKind.OTHER)
         if status == 429:
             pause = retry_after_of(reply)
             if reason == "QUOTA_EXCEEDED" or (pause is not None and pause > _LONGEST_RATE_PAUSE):
@@ -335,7 +346,7 @@ class _Bearer(AuthBase):
         return request
 
 
-class _SharedAdapter(requests.adapters.HTTPAdapter):
+class _SharedAdapter(DeadlineAdapter):
     """Connections that stay open after the session of one call, which has one listener's token and cookies."""
 
     def close(self) -> None:
@@ -359,23 +370,24 @@ def _error_details(reply: requests.Response) -> tuple[str, object]:
 
 
 def _is_gone(reply: requests.Response, message: str) -> bool:
-    """Whether the API does not know the id. A proxy may also answer 404, for a page that it does not know."""
+    """Whether the API does not know the id. A 404 may also be a proxy's, or mean that the API lacks the endpoint."""
     if reply.status_code == 404:
-        return isinstance(json_of(reply), dict)
+        return isinstance(json_of(reply), dict) and message != "service not found"
     return reply.status_code == 400 and re.search(r"invalid (base62 )?id\b", message) is not None
 
 
-def _forbidden_kind(message: str, kind: _RequestKind) -> ForbiddenKind:
+def _forbidden_kind(message: str) -> ForbiddenKind:
+    """What a 403 means by its message; OTHER if that says nothing."""
     if "premium" in message:
         return ForbiddenKind.PREMIUM_NEEDED
     if "registered" in message:
         return ForbiddenKind.NOT_REGISTERED
-    if kind is _RequestKind.BATCH and message == "forbidden":
-        return ForbiddenKind.BATCH_NOT_ALLOWED
+    if "scope" in message:
+        return ForbiddenKind.SCOPE_MISSING
     return ForbiddenKind.OTHER
 
 
-def _is_id(spotify_id: str) -> bool:
+def is_id(spotify_id: str) -> bool:
     """Whether Spotify can accept it as an id. Anything else (a local file, a URL) costs no call."""
     return re.fullmatch("[0-9A-Za-z]+", spotify_id) is not None
 
@@ -407,9 +419,18 @@ def _recent_play(item: Json) -> RecentPlay | None:
         return None
     try:
         moment = datetime.fromisoformat(played_at)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return RecentPlay(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), track)
+    return RecentPlay(moment, track, *_context(item.get("context")))
+
+
+def _context(context: object) -> tuple[str | None, str | None]:
+    """The type and the URI of a play's context; neither without a URI of Spotify's."""
+    kind, uri = (context.get("type"), context.get("uri")) if isinstance(context, dict) else (None, None)
+    if not isinstance(uri, str) or not re.fullmatch(r"spotify:[!-~]{1,250}", uri):
+        return None, None
+    return kind if isinstance(kind, str) and re.fullmatch(r"[a-z_]{1,50}", kind) else None, uri
 
 
 def _text(value: object) -> str | None:

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from myi_pipelines.sources.spotify.api_errors import (
     InvalidClient,
@@ -21,7 +20,15 @@ from myi_pipelines.sources.spotify.api_errors import (
     Unauthenticated,
     Unavailable,
 )
-from myi_pipelines.sources.spotify.transport import NO_RETRIES, connection_error, json_of, retry_after_of, short_retries
+from myi_pipelines.sources.spotify.transport import (
+    TIMEOUTS_A_REPLY,
+    DeadlineAdapter,
+    Session,
+    connection_error,
+    json_of,
+    retry_after_of,
+    short_retries,
+)
 
 #: Only what the warehouse needs to read.
 SCOPES = ("user-read-recently-played", "user-top-read")
@@ -110,8 +117,8 @@ def _post(app: App, form: Mapping[str, str]) -> requests.Response:
     credentials = (app.client_id, app.client_secret) if app.client_secret else None
     fields = dict(form) if credentials else {**form, "client_id": app.client_id}
     failed: requests.RequestException
-    with requests.Session() as session:
-        session.mount(app.accounts_url, HTTPAdapter(max_retries=NO_RETRIES))
+    with Session() as session:
+        session.mount(app.accounts_url, DeadlineAdapter(TIMEOUTS_A_REPLY * app.timeout_seconds))
         try:
             return session.post(
                 f"{app.accounts_url}/api/token",

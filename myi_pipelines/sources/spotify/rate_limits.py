@@ -3,7 +3,7 @@ Spotify or sleeps. A call that may not be made now raises an error with the time
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -14,6 +14,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from myi_pipelines.sources.spotify.api_errors import (
+    EndpointsForbidden,
     MalformedReply,
     QuotaExceeded,
     RateLimited,
@@ -65,6 +66,7 @@ _SHARE_OF_MINUTE = {Priority.POLL: 1.0, Priority.LOGIN: 1.0, Priority.TOP_LISTS:
 #: The first and the longest pause without Retry-After: each pause is twice as long as the one before.
 _RATE_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 _QUOTA_PAUSE = timedelta(hours=1), timedelta(hours=6)
+_FORBIDDEN_PAUSE = timedelta(hours=1)
 #: A Retry-After that is longer is replaced by this.
 _LONGEST_PAUSE = timedelta(hours=48)
 
@@ -153,7 +155,7 @@ class Gate:
         if app:
             return RateLimited("Spotify's rate limit is reached", app)
         if own:
-            return QuotaExceeded(group, f"Spotify's 24-hour quota for {group} is used up", own)
+            return QuotaExceeded(group, f"Spotify refuses calls to {group}: quota used up or forbidden", own)
         if pause := self._circuit.open_for():
             return circuit_is_open(self._now() + pause)
         try:
@@ -187,8 +189,14 @@ class Gate:
 
     # Around and after a call
 
-    def guarding(self) -> AbstractContextManager[None]:
-        """The circuit breaker around one call and its short retries."""
+    def guarding(self, priority: Priority) -> AbstractContextManager[None]:
+        """The circuit breaker around one call and its short retries.
+
+        Failures of metadata do not open it: they are those of an object until several fail in a row, which ends the
+        run for metadata, and must not stop polls.
+        """
+        if priority is Priority.ENRICH and self._circuit.is_closed:
+            return nullcontext()
         return self._circuit.guarding()
 
     def answered(self, group: EndpointGroup) -> None:
@@ -211,6 +219,11 @@ class Gate:
         """Block all calls to one group: Spotify's 24-hour quota for it is used up. Returns the error to raise."""
         until = self._block(group, retry_after, *_QUOTA_PAUSE)
         return QuotaExceeded(group, f"Spotify's 24-hour quota for {group} is used up", until)
+
+    def forbidden(self, group: EndpointGroup, reason: str) -> EndpointsForbidden:
+        """Block all calls to one group for an hour: Spotify forbids whatever it is asked for. Returns the error."""
+        until = self._block(group, _FORBIDDEN_PAUSE, *_QUOTA_PAUSE)
+        return EndpointsForbidden(f"Spotify refuses calls to {group}: {reason}", until)
 
     def usage(self) -> list[EndpointUsage]:
         """One row for each group. Empty while Redis does not answer."""

@@ -85,6 +85,7 @@ def login(*arguments: str) -> Finished:
         timeout=60,
         check=False,
         env=environment(),
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -126,6 +127,36 @@ def test_a_login_links_the_account_and_lists_it(
     assert myi("logout", "anna").stdout == "anna: unlinked; the history stays\n"
     assert myi("logout", "anna").stdout == "anna: no Spotify account is linked\n"
     assert conn.execute("SELECT total_play_count FROM users").fetchall() == [(1234,)]
+
+
+def test_a_login_says_whom_it_makes_sets_the_time_zone_and_asks_before_histories_meet(
+    myi: Myi, simulator: Simulator, browse: Callable[[str], None], conn: psycopg.Connection
+) -> None:
+    assert "time zone 'Europe/Budapset' is not known" in login("--user", "anna", "--timezone", "Europe/Budapset").stderr
+    first, second = (listener.name for listener in simulator.control.users())
+    browse(first)
+    done = login("--user", "anna", "--timezone", "Europe/Budapest")
+    assert "anna is a new listener, whom this login makes" in done.stderr
+    assert "UTC" not in done.stderr
+    assert conn.execute("SELECT timezone FROM user_settings").fetchall() == [("Europe/Budapest",)]
+    conn.execute("UPDATE users SET total_play_count = 5")
+    myi("logout", "anna")
+
+    browse(second)
+    done = login("--user", "Anna", "--timezone", "Asia/Tokyo")
+    assert (done.returncode, "history of another Spotify account" in done.stdout + done.stderr) == (1, True)
+    assert "new listener" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "myi: nothing was changed"
+    assert conn.execute("SELECT count(*) FROM spotify_auth").fetchone() == (0,)
+    assert login("--user", "anna", "--yes").returncode == 0
+
+    browse(first)
+    done = login("--user", "bela", "--yes")
+    assert (done.returncode, "there are: anna" in done.stderr, "days and hours are in UTC" in done.stderr) == (
+        0,
+        True,
+        True,
+    )
 
 
 def test_a_denial_is_one_line_and_links_nothing(

@@ -170,3 +170,37 @@ def test_a_failed_login_stores_nothing(harness: Harness, kind: str, path: str, r
 def test_a_reply_without_scopes_grants_the_requested_scopes(harness: Harness) -> None:
     harness.control.fault("omit_scope")
     assert sorted(harness.account(harness.login().user_id).scopes) == ["user-read-recently-played", "user-top-read"]
+
+
+class Refused(Exception):
+    """The answer to a question is no."""
+
+
+def test_linking_to_a_history_of_another_account_is_asked_about_first(harness: Harness) -> None:
+    ada = harness.login("ada", "ada")
+    harness.conn.execute("UPDATE users SET total_play_count = 7")
+    spotify_accounts.unlink(harness.conn, ada.user_id)
+    questions: list[str] = []
+
+    def ask(question: str) -> None:
+        questions.append(question)
+        raise Refused
+
+    def login(listener: str, name: str) -> None:
+        attempt = begin_login(harness.app)
+        answer = harness.control.approve(attempt.url, listener)
+        finish_login(harness.conn, harness.services, attempt, answer, name=name, confirm=ask)
+
+    other = next(one.name for one in harness.control.users() if one.name != "ada")
+    with pytest.raises(Refused):
+        login(other, "Ada ")
+    with pytest.raises(Refused):
+        login("ada", "someone new")
+    assert questions == [
+        "ada has a history of another Spotify account. Link this account to Ada  all the same?",
+        "This Spotify account has a history already, that of ada. Link this account to someone new all the same?",
+    ]
+    assert harness.conn.execute("SELECT name FROM users").fetchall() == [("ada",)]
+    login("ada", "ada")
+    login(other, "someone new")
+    assert len(questions) == 2

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import redis
 
-from myi_pipelines.ingest.spotify.metadata_fetch import reason_to_skip
+from myi_pipelines.ingest.spotify.metadata_fetch import enrich, reason_to_skip
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.control import TrackInfo
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup
-from myi_pipelines.warehouse.metadata_backlog import wanted
+from myi_pipelines.warehouse.metadata_backlog import latest_run, wanted
 from myi_pipelines_tests.support.metadata_fixtures import MetadataHarness, open_metadata_harness
 
 pytestmark = pytest.mark.slow
@@ -78,6 +78,51 @@ def test_an_album_is_requested_where_that_saves_calls(harness: MetadataHarness) 
     assert enriched.calls[EndpointGroup.TRACKS] == 1 + len(albums) + sum(tracks == 2 for tracks in albums.values())
 
 
+def test_an_album_of_many_tracks_is_read_by_pages(harness: MetadataHarness) -> None:
+    album = max(harness.simulator.control.catalog().albums, key=lambda one: len(one.track_ids))
+    tracks = [track for track in harness.tracks if track.album_id == album.id]
+    assert len(tracks) > 60
+    harness.import_plays([(track, 1) for track in tracks])
+
+    enriched = harness.enrich()
+    harness.settle()
+
+    assert (enriched.tracks, harness.value(MISSING), enriched.stopped) == (len(tracks), 0, None)
+    assert enriched.calls[EndpointGroup.TRACKS] == 2, "one tries a batch"
+    assert enriched.calls[EndpointGroup.ALBUMS] == 2
+
+
+def test_a_page_that_does_not_come_leaves_the_others(harness: MetadataHarness) -> None:
+    album = max(harness.simulator.control.catalog().albums, key=lambda one: len(one.track_ids))
+    tracks = [track for track in harness.tracks if track.album_id == album.id]
+    harness.import_plays([(track, 1) for track in tracks])
+    harness.simulator.control.fault("server_error", path_prefix=f"/v1/albums/{album.id}/tracks", times=None)
+
+    enriched = harness.enrich()
+
+    assert (enriched.tracks, harness.value(MISSING), enriched.stopped) == (len(tracks), 0, None)
+    assert enriched.calls[EndpointGroup.ALBUMS] == 2
+
+
+def test_a_group_gets_its_share_of_a_run(harness: MetadataHarness) -> None:
+    harness.import_plays([(track, 1) for track in harness.tracks[::25][:20]])
+    harness.enrich(limit=1)
+    enriched = enrich(
+        harness.warehouse.conn, harness.access, harness.redis_url, limit=100, group_limit=3, now=harness.now
+    )
+    assert max(enriched.calls.values()) == enriched.calls[EndpointGroup.TRACKS] == 3
+    assert (enriched.tracks, enriched.is_broken) == (3, False)
+    assert "3 calls to" in str(enriched.stopped)
+
+
+def test_in_development_mode_artists_come_after_all_tracks(harness: MetadataHarness) -> None:
+    harness.import_plays([(track, 20 - place) for place, track in enumerate(harness.tracks[::25][:12])])
+    harness.enrich()
+    kinds = [one.path.split("/")[2] for one in harness.requests()]
+    assert kinds.index("artists") > 12
+    assert "tracks" not in kinds[kinds.index("artists") :]
+
+
 def test_the_most_played_come_first(harness: MetadataHarness) -> None:
     tracks = harness.tracks[::25][:20]
     harness.import_plays([(track, 2 + place) for place, track in enumerate(tracks)])
@@ -107,6 +152,7 @@ def test_an_extended_app_fetches_fifty_in_a_call(extended_harness: MetadataHarne
     assert enriched.calls[EndpointGroup.ALBUMS] == 0
     assert enriched.calls[EndpointGroup.ARTISTS] <= 3
     assert harness.request_counts().most_common(1)[0][1] == 1
+    assert harness.value("SELECT count(*) > 0 FROM artists WHERE cardinality(genres) > 0") is True
 
 
 def test_whether_batches_are_allowed_is_tried_once(harness: MetadataHarness) -> None:
@@ -136,26 +182,101 @@ def test_metadata_is_refreshed_when_it_is_due(harness: MetadataHarness) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 400])
-def test_a_track_that_is_gone_is_requested_once(harness: MetadataHarness, status: int) -> None:
+def test_a_track_is_gone_when_spotify_did_not_know_it_three_times_days_apart(
+    harness: MetadataHarness, status: int
+) -> None:
     [(track, _)] = played = some_tracks(harness, 1)
     harness.import_plays(played)
     harness.simulator.control.make_gone(track.id, status)
+    is_gone = "SELECT count(*) FROM spotify_objects WHERE spotify_id = %s AND is_gone"
 
-    first, second = harness.enrich(), harness.enrich()
+    for expected in (0, 0, 1):
+        enriched, again = harness.enrich(), harness.enrich()
+        assert (enriched.gone, enriched.failed, again.total_calls) == (expected, 0, 0)
+        assert harness.value(is_gone, track.id) == expected
+        harness.ahead += timedelta(days=3)
+        forget_claims(harness)
+    assert harness.enrich().total_calls == 0
     harness.settle()
-
-    assert (first.gone, first.failed, first.calls[EndpointGroup.TRACKS]) == (1, 0, 2)
-    assert second.total_calls == 0
-    assert harness.value("SELECT is_gone FROM spotify_objects WHERE spotify_id = %s", track.id) is True
     assert harness.value("SELECT name FROM tracks WHERE spotify_id = %s", track.id) == track.name
 
+    harness.simulator.control.restore(track.id)
+    harness.ahead += timedelta(days=180)
+    assert (harness.enrich().tracks, harness.value(is_gone, track.id)) == (1, 0)
 
-def test_a_batch_without_gone_tracks_lands(extended_harness: MetadataHarness) -> None:
+
+def test_one_404_costs_no_metadata(harness: MetadataHarness) -> None:
+    [(track, _)] = played = some_tracks(harness, 1)
+    harness.import_plays(played)
+    harness.simulator.control.make_gone(track.id)
+    harness.enrich()
+    harness.simulator.control.restore(track.id)
+    harness.ahead += timedelta(days=3)
+    forget_claims(harness)
+    assert harness.enrich().tracks == 1
+    assert harness.value("SELECT max(not_found) FROM metadata_refresh_log") == 0
+
+
+NOT_FOUND = {"error": {"status": 404, "message": "Resource not found"}}
+NO_SERVICE = {"error": {"status": 404, "message": "Service not found"}}
+
+
+@pytest.mark.parametrize("body", [NOT_FOUND, NO_SERVICE])
+def test_many_404s_in_a_row_are_an_outage(harness: MetadataHarness, body: dict[str, Any]) -> None:
+    harness.import_plays(some_tracks(harness, 1))
+    harness.enrich()
+    harness.import_plays([(track, 1) for track in harness.tracks[25::25][:12]])
+    harness.simulator.control.fault("error_body", path_prefix="/v1/tracks/", times=None, status=404, body=body)
+
+    enriched = harness.enrich()
+
+    assert (enriched.tracks, enriched.failed, enriched.gone, enriched.is_broken) == (0, 5, 0, True)
+    assert harness.value("SELECT max(not_found) FROM metadata_refresh_log") == 0
+    harness.simulator.control.clear_faults()
+    harness.ahead += timedelta(minutes=11)
+    forget_claims(harness)
+    assert harness.enrich().tracks == 12
+
+
+def test_many_tracks_that_are_gone_are_told_from_an_outage(harness: MetadataHarness) -> None:
+    harness.import_plays(some_tracks(harness, 1))
+    harness.enrich()
+    tracks = harness.tracks[25::25][:12]
+    harness.import_plays([(track, 20 - place) for place, track in enumerate(tracks)])
+    for track in tracks[:11]:
+        harness.simulator.control.make_gone(track.id)
+
+    enriched = harness.enrich()
+
+    assert (enriched.stopped, enriched.tracks, enriched.failed) == (None, 1, 0)
+    assert harness.value("SELECT count(*) FROM metadata_refresh_log WHERE not_found = 1") == 11
+
+
+def test_a_batch_without_unknown_tracks_lands(extended_harness: MetadataHarness) -> None:
     harness = extended_harness
     harness.import_plays(some_tracks(harness, 10))
     harness.simulator.control.make_gone(harness.tracks[3].id)
     enriched = harness.enrich()
-    assert (enriched.tracks, enriched.gone) == (9, 1)
+    assert (enriched.tracks, enriched.gone) == (9, 0)
+    assert harness.value("SELECT count(*) FROM metadata_refresh_log WHERE not_found = 1") == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410])
+def test_any_refusal_of_a_batch_means_one_object_a_call(extended_harness: MetadataHarness, status: int) -> None:
+    harness = extended_harness
+    harness.import_plays(some_tracks(harness, 6))
+    body = {"error": {"status": status, "message": "No longer here"}}
+    harness.simulator.control.fault(
+        "error_body", path_prefix="/v1/tracks", query="ids=", times=None, status=status, body=body
+    )
+    harness.simulator.control.fault(
+        "error_body", path_prefix="/v1/artists", query="ids=", times=None, status=status, body=body
+    )
+
+    enriched = harness.enrich()
+
+    assert (enriched.stopped, enriched.tracks, enriched.failed) == (None, 6, 0)
+    assert sum("ids=" in one.query for one in harness.requests()) == 1
 
 
 def test_a_relinked_track_keeps_the_requested_id_and_knows_the_other(harness: MetadataHarness) -> None:
@@ -186,7 +307,7 @@ def test_a_failed_fetch_is_tried_again_after_a_short_pause_that_grows(harness: M
         pauses.append(harness.seconds_claimed("track", track.id))
         harness.ahead += timedelta(seconds=pauses[-1] + 1)
         forget_claims(harness)
-    assert [round(pause / 60) for pause in pauses] == [1, 2, 4]
+    assert [round(pause / 60) for pause in pauses] == [10, 20, 40]
     assert harness.value("SELECT error_count FROM metadata_refresh_log WHERE entity_type = 'track'") == 3
     assert "JSON" in str(harness.value("SELECT last_error FROM metadata_refresh_log WHERE entity_type = 'track'"))
 
@@ -202,7 +323,7 @@ def test_consecutive_failures_end_the_run(harness: MetadataHarness) -> None:
     enriched = harness.enrich()
     assert (enriched.tracks, enriched.failed, enriched.calls[EndpointGroup.TRACKS]) == (1, 5, 7)
     assert enriched.stopped is not None
-    assert "5 replies in a row" in enriched.stopped
+    assert "5 calls in a row" in enriched.stopped
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "rate_limited_text", "quota_exceeded"])
@@ -219,7 +340,8 @@ def test_a_rate_limit_ends_the_run_and_a_later_run_continues(harness: MetadataHa
     assert harness.seconds_claimed("track", track_id) < 0
     harness.simulator.control.clear_requests()
     again = harness.enrich()
-    assert (again.stopped, again.retry_at, again.total_calls) == (enriched.stopped, enriched.retry_at, 0)
+    assert again.stopped is not None
+    assert (again.retry_at, again.total_calls) == (enriched.retry_at, 0)
     assert harness.requests() == []
 
 
@@ -238,8 +360,81 @@ def test_an_outage_ends_the_run(harness: MetadataHarness) -> None:
     harness.import_plays([(track, 1) for track in harness.tracks[::25][:10]])
     harness.simulator.control.fault("server_error", path_prefix="/v1/tracks/", times=None, skip=1)
     enriched = harness.enrich()
-    assert (enriched.tracks, enriched.failed) == (1, 0)
+    assert (enriched.tracks, enriched.failed, enriched.is_broken) == (1, 5, True)
     assert "503" in str(enriched.stopped)
+    run = latest_run(harness.warehouse.conn)
+    assert run is not None
+    assert (run.is_broken, run.failed, run.stopped) == (True, 5, enriched.stopped)
+    assert 0 < run.plays_with_metadata < run.plays == 10
+
+
+@pytest.mark.parametrize("kind", ["server_error", "forbidden", "forbidden_premium", "hang", "html_200", "drop"])
+def test_a_sick_id_stops_no_other(harness: MetadataHarness, kind: str) -> None:
+    sick, *others = [track for track, _ in some_tracks(harness, 60)][::4]
+    harness.import_plays([(sick, 9), *((track, 2) for track in others)])
+    details: dict[str, Any] = {"seconds": 6} if kind == "hang" else {}
+    harness.simulator.control.fault(kind, path_prefix=f"/v1/tracks/{sick.id}", times=None, **details)
+
+    first = harness.enrich()
+
+    assert (first.stopped, first.is_broken, first.failed, first.tracks) == (None, False, 1, len(others))
+    for _ in range(3):
+        harness.ahead += timedelta(minutes=30)
+        forget_claims(harness)
+        harness.enrich()
+    assert harness.value(MISSING) == 1
+    harness.simulator.control.clear_faults()
+    harness.ahead += timedelta(hours=7)
+    assert harness.enrich().tracks == 1
+
+
+def test_several_sick_ids_delay_the_others_by_a_run(harness: MetadataHarness) -> None:
+    tracks = harness.tracks[::25][:20]
+    harness.import_plays([(track, 20 - place) for place, track in enumerate(tracks)])
+    for track in tracks[:7]:
+        harness.simulator.control.fault("server_error", path_prefix=f"/v1/tracks/{track.id}", times=None)
+
+    stopped = []
+    for _ in range(2):
+        stopped.append(harness.enrich().stopped)
+        harness.ahead += timedelta(minutes=9)
+
+    assert "5 calls in a row" in str(stopped[0])
+    assert stopped[1] is None
+    assert harness.value(MISSING) == 7
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "forbidden_premium", "forbidden_not_registered"])
+def test_a_forbidden_group_leaves_the_others_going(harness: MetadataHarness, kind: str) -> None:
+    harness.import_plays(some_tracks(harness, 8))
+    harness.enrich()
+    harness.import_plays([(track, 1) for track in harness.tracks[100:200:10]])
+    harness.import_plays([(harness.tracks[3], 2)], by_name=True)
+    harness.simulator.control.fault(kind, path_prefix="/v1/tracks/", times=None)
+
+    enriched = harness.enrich()
+
+    assert (enriched.calls[EndpointGroup.TRACKS], enriched.calls[EndpointGroup.SEARCH]) == (3, 1)
+    assert (enriched.failed, enriched.is_broken) == (3, True)
+    assert "refuses calls to tracks" in str(enriched.stopped)
+    harness.simulator.control.clear_faults()
+    harness.simulator.control.clear_requests()
+    assert harness.enrich().calls[EndpointGroup.TRACKS] == 0, "the group rests for an hour"
+
+
+def test_a_sick_id_in_a_batch_is_found_alone(extended_harness: MetadataHarness) -> None:
+    harness = extended_harness
+    sick, *others = [track for track, _ in some_tracks(harness, 20)]
+    harness.import_plays([(sick, 9), *((track, 2) for track in others)])
+    harness.simulator.control.fault("server_error", path_prefix="/v1/tracks", query=sick.id, times=None)
+    harness.simulator.control.fault("server_error", path_prefix=f"/v1/tracks/{sick.id}", times=None)
+
+    assert harness.enrich().failed == 20
+    harness.ahead += timedelta(minutes=11)
+    forget_claims(harness)
+    harness.enrich()
+
+    assert harness.value(MISSING) == 1
 
 
 def test_without_redis_or_an_account_no_call_is_made(harness: MetadataHarness) -> None:

@@ -15,6 +15,7 @@ from myi_pipelines.ingest.spotify.polling import reason_to_skip
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.sources.spotify.rate_limits import EndpointGroup, Priority
 from myi_pipelines.warehouse import catalog, events, polls, spotify_accounts, stats, user_months
+from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.poll_pacing import COOLDOWN
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_accounts import LinkedUser
@@ -539,3 +540,92 @@ def test_the_days_budget_is_all_for_polls(harness: Harness) -> None:
     harness.poll()
     [usage] = [one for one in harness.gate.usage() if one.group is EndpointGroup.RECENTLY_PLAYED]
     assert usage.calls_last_day == 1
+
+
+ODD_ROWS: list[dict[str, Any]] = [
+    {"played_at": "9999-12-31T23:59:59.999Z"},
+    {"played_at": "9999-12-31T23:59:59.999-14:00"},
+    {"played_at": "0001-01-01T00:00:00.000+14:00"},
+    {"played_at": "2026-03-04T12:00:00.000Z"},
+    {"played_at": 17},
+    {"played_at": "12:00"},
+    {"track": None},
+    {"id": "a\u0000b"},
+    {"id": ""},
+    {"id": ["x"]},
+]
+ODD_TRACKS: list[dict[str, Any]] = [
+    {"duration_ms": 2**31},
+    {"duration_ms": 10**40},
+    {"duration_ms": -1},
+    {"name": "\u0000"},
+    {"a\u0000field": "a\u0000value"},
+    {"artists": [{"id": "x", "name": "a\u0000b"}]},
+    {"album": {"id": "\u0000", "name": "x", "images": [{"url": "\u0000"}]}},
+]
+
+
+def test_from_what_a_play_was_started_lands_beside_it(harness: Harness) -> None:
+    harness.link("ada")
+    harness.poll()
+    contexts = harness.conn.execute(
+        "SELECT context_type, count(*), count(*) FILTER (WHERE context_uri LIKE 'spotify:album:%')"
+        " FROM polled_plays GROUP BY context_type ORDER BY context_type"
+    ).fetchall()
+    [(kind, of_albums, with_uri), (nothing, without, none_with_uri)] = contexts
+    assert (kind, of_albums, nothing, none_with_uri) == ("album", with_uri, None, 0)
+    assert of_albums > 0
+    assert without > 0
+
+
+@pytest.mark.parametrize(
+    "context", [None, 1, [], {}, {"type": "album"}, {"type": "album", "uri": "spotify:a\u0000"}, {"uri": "http://x"}]
+)
+def test_an_odd_context_is_none(harness: Harness, context: object) -> None:
+    harness.link("ada")
+    track = {"type": "track", "id": "g" * 22, "name": "Good", "duration_ms": 180_000}
+    row = {"track": track, "played_at": "2026-03-02T08:00:00.000Z", "context": context}
+    harness.control.fault("json_200", path_prefix=RECENTLY_PLAYED, body={"items": [row]})
+    harness.poll()
+    assert harness.conn.execute("SELECT context_type, context_uri FROM polled_plays").fetchall() == [(None, None)]
+
+
+@pytest.mark.parametrize("odd", [*ODD_ROWS, *ODD_TRACKS])
+def test_an_odd_row_is_refused_and_the_page_lands(harness: Harness, odd: dict[str, Any]) -> None:
+    [user] = harness.link("ada")
+    good = {
+        "track": {"type": "track", "id": "g" * 22, "name": "Good", "duration_ms": 180_000},
+        "played_at": "2026-03-02T08:00:00.000Z",
+    }
+    track = {"type": "track", "id": "o" * 22, "name": "Odd", "duration_ms": 180_000}
+    row: dict[str, Any] = {"track": track, "played_at": "2026-03-02T08:05:00.000Z"}
+    row.update({key: value for key, value in odd.items() if key in row})
+    if odd.keys() - {"played_at", "track"}:
+        track.update(odd)
+    harness.control.fault("json_200", path_prefix=RECENTLY_PLAYED, body={"items": [row, good, good]})
+
+    [polled] = harness.poll()
+
+    assert polled.error is None
+    landed = [spotify_id for _, spotify_id in harness.stored(user)]
+    assert landed == ["g" * 22, *(["o" * 22] if odd in ODD_TRACKS else [])]
+    sync_catalog(harness.conn)
+
+
+@pytest.mark.parametrize("kind", ["forbidden_not_registered", "forbidden_scope", "forbidden"])
+def test_a_user_whom_spotify_refuses_is_known_at_once(harness: Harness, kind: str) -> None:
+    harness.link("ada")
+    harness.control.fault(kind)
+    harness.poll()
+    [state] = polls.poll_states(harness.conn)
+    assert (state.is_refused, state.consecutive_failures) == (True, 1)
+    harness.advance(timedelta(days=2))
+    harness.poll()
+    assert not polls.poll_states(harness.conn)[0].is_refused
+
+
+def test_a_user_whose_tokens_are_locked_is_known_at_once(harness: Harness) -> None:
+    harness.link("ada")
+    harness.conn.execute("UPDATE spotify_auth SET refresh_token_encrypted = 'x', access_token_encrypted = 'x'")
+    harness.poll()
+    assert polls.poll_states(harness.conn)[0].is_refused

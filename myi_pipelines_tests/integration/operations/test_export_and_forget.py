@@ -51,6 +51,7 @@ def store(settings: Settings) -> Store:
 def fill(warehouse: Warehouse, store: Store) -> tuple[int, int, dict[str, list[tuple[Any, ...]]]]:
     """Two users, with everything a user can have; their ids, and Anna's rows before months were archived."""
     anna, bob = prepare(warehouse, "anna"), prepare(warehouse, "bob")
+    warehouse.conn.execute("UPDATE polled_plays SET context_type = 'playlist', context_uri = 'spotify:playlist:1'")
     warehouse.conn.execute(
         "INSERT INTO spotify_auth (user_id, refresh_token_encrypted, authorized_at) VALUES (%s, %s, now())",
         [anna, TOKEN],
@@ -106,6 +107,7 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
 
     for table, rows in landed.items():
         assert len(read(f"tables/{table}")) == len(rows)
+    assert {play["context_uri"] for play in read("tables/polled_plays")} == {"spotify:playlist:1"}
     events = read("tables/listening_events")
     assert {int(event["id"]) for event in events} == {row[0] for row in landed["listening_events"]}
     plays = read("plays")

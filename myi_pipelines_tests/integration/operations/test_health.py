@@ -20,6 +20,7 @@ from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_
 from myi_pipelines.operations.monitoring.prometheus import CannotListen, exposition, serving
 from myi_pipelines.runtime.database_urls import sqlalchemy_url
 from myi_pipelines.settings import Settings
+from myi_pipelines.warehouse.metadata_backlog import MetadataRun, record_run
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.migrations import version_0_1
@@ -156,8 +157,28 @@ def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, c
     assert results(settings)["sync"] == CheckResult("sync", Level.OK, "1 account, last 6 min ago")
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(hours=3)})
     assert "anna should have been polled 3 h ago" in results(settings)["sync"].text
+    conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=-50)})
+    conn.execute("UPDATE poll_states SET consecutive_failures = 1, last_error = 'not on the list', is_refused = true")
+    refused = results(settings)["sync"]
+    assert (refused.level, refused.text.split(" (")[0]) == (Level.WARNING, "anna is not polled: not on the list")
     conn.execute("UPDATE spotify_auth SET is_valid = false, last_failure_reason = 'Refresh token revoked'")
     assert results(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
+
+
+def test_what_stopped_the_metadata_shows_with_its_progress(settings: Settings, conn: psycopg.Connection) -> None:
+    assert "metadata" not in results(settings), "no account is linked"
+    conn.execute(LINK, [ensure_user(conn, "anna")])
+    assert results(settings)["metadata"] == CheckResult("metadata", Level.OK, "not fetched yet")
+    now = datetime.now(UTC)
+    record_run(conn, MetadataRun(now, 100, 98, 0, "100 calls were made", is_broken=False))
+    assert results(settings)["metadata"] == CheckResult(
+        "metadata",
+        Level.OK,
+        "known of 100% of 0 plays; 98 objects in 100 calls 0 s ago; stopped: 100 calls were made",
+    )
+    record_run(conn, MetadataRun(now, 5, 0, 5, "5 calls in a row failed, the last one: 500", is_broken=True))
+    found = results(settings)["metadata"]
+    assert (found.level, "5 failed; stopped: 5 calls in a row failed" in found.text) == (Level.WARNING, True)
 
 
 def test_listeners_from_before_who_share_a_name_show_with_what_to_do(

@@ -13,7 +13,7 @@ import pytest
 from myi_pipelines.operations import merge_users as operation
 from myi_pipelines.operations.forget import ImportUnderWay, Places
 from myi_pipelines.warehouse import invariants, personal_data, user_merge, users
-from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.import_jobs import JobInProgress, list_jobs
 from myi_pipelines.warehouse.user_merge import MergeRefused, merge_users
@@ -103,11 +103,15 @@ def test_the_merged_history_is_that_of_all_plays_and_events_keep_their_ids(
     warehouse: ArchivingWarehouse, places: Places
 ) -> None:
     anna, bob = fill(warehouse)
+    of_bob = "UPDATE polled_plays SET context_type = 'playlist', context_uri = 'spotify:playlist:1' WHERE user_id = %s"
+    rows_of_bob = warehouse.conn.execute(of_bob, [bob]).rowcount
     before = warehouse.identities(anna)
     merged = operation.merge(warehouse.session(), places, "Bob", "ANNA")
     assert merged.user == users.User(anna, "anna")
     assert merged.derived.user_months > 0
     assert_has_all(warehouse, anna)
+    kept = "SELECT count(*) FROM polled_plays WHERE context_uri = 'spotify:playlist:1'"
+    assert fetch_scalar(warehouse.conn, kept) == rows_of_bob
     after = warehouse.identities(anna)
     assert {event: before[event] for event in before if event in after} == {
         event: after[event] for event in before if event in after

@@ -44,6 +44,11 @@ def test_loading_connects_to_nothing_and_bears_with_wrong_settings() -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize(("job", "minutes"), [("poll_plays", 15), ("refresh_metadata", 30), ("refresh_top_lists", 30)])
+def test_a_run_that_calls_spotify_is_ended_when_it_hangs(job: str, minutes: int) -> None:
+    assert defs.resolve_job_def(job).tags["dagster/max_runtime"] == str(minutes * 60)
+
+
 @pytest.mark.parametrize("key", sorted(defs.resolve_asset_graph().get_all_asset_keys()), ids=str)
 def test_every_asset_is_described(key: dg.AssetKey) -> None:
     node = defs.resolve_asset_graph().get(key)

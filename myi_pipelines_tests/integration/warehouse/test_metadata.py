@@ -98,6 +98,12 @@ def payload_of(harness: Harness, object_type: str, one: str) -> Any:
     return payload
 
 
+def test_what_postgres_cannot_store_is_left_out(harness: Harness) -> None:
+    odd = {"name": "a\0b\ud800", "infinite": float("inf"), "a\0field": 1, "external_ids": {"\0": "x", "isrc": "i\0"}}
+    land_objects(harness.conn, [SpotifyObject("track", "odd", {"id": "odd", **odd})])
+    assert payload_of(harness, "track", "odd") == {"name": "ab?", "external_ids": {"isrc": "i"}}
+
+
 def test_objects_that_a_payload_mentions_land_too(harness: Harness) -> None:
     assert harness.land("track", A, track(A, "Song", QUEEN, BOWIE)) == 4
     assert harness.rows("SELECT object_type, spotify_id, is_full FROM spotify_objects ORDER BY 1, 2") == [

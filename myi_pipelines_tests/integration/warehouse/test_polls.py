@@ -35,7 +35,7 @@ def land(conn: Connection, user: LinkedUser, page: Sequence[PolledPlay], now: da
     assert polls.claim(conn, user.user_id, now, on_demand=True)
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": f"Song {play.spotify_id}"} for play in page}
     total_demand = polls.linked_demand(conn, now, QUOTA)
-    recent = RecentPage(page, tracks, len(page))
+    recent = RecentPage(page, tracks)
     return polls.land_page(conn, user.user_id, recent, now=now, total_demand=total_demand)
 
 
@@ -140,11 +140,31 @@ def test_a_full_page_that_does_not_reach_known_plays_is_a_possible_gap(conn: Con
         assert count(conn, "possible_gaps") == 0
 
 
-@pytest.mark.parametrize(("rows", "gap"), [(48, True), (20, False)])
-def test_a_page_with_a_few_unreadable_rows_is_still_full(conn: Connection, rows: int, gap: bool) -> None:
+@pytest.mark.parametrize("rows", [48, 20, 1])
+def test_a_short_page_that_does_not_reach_known_plays_is_a_possible_gap(conn: Connection, rows: int) -> None:
     user = link(conn, "ada")
     land(conn, user, plays(50, until=NOW - timedelta(hours=20)))
-    assert (land(conn, user, plays(rows), NOW + HOUR).gap is not None) is gap
+    assert land(conn, user, plays(rows), NOW + HOUR).gap is not None
+
+
+def test_late_plays_that_push_others_out_are_a_possible_gap(conn: Connection) -> None:
+    """A phone that was offline uploads more plays than the list has room for, beside newer ones that are known."""
+    user = link(conn, "ada")
+    before, newer = plays(50, until=NOW - timedelta(hours=10)), plays(29)
+    land(conn, user, [*newer, *before][:50])
+    late = [play._replace(spotify_id=f"late{n:018}") for n, play in enumerate(plays(100, until=NOW - 2 * HOUR))]
+    gap = land(conn, user, [*newer, *late][:50], NOW + COOLDOWN).gap
+    assert gap == Gap(before[0].played_at, late[20].played_at)
+    assert land(conn, user, [*newer, *late][:50], NOW + 2 * COOLDOWN).gap is None
+
+
+def test_a_page_that_is_shown_again_a_few_seconds_off_is_no_gap(conn: Connection) -> None:
+    user = link(conn, "ada")
+    page = plays(50)
+    land(conn, user, page)
+    for seconds in (-9, 9):
+        moved = [play._replace(played_at=play.played_at + seconds * SECOND) for play in page]
+        assert land(conn, user, moved, NOW + (20 + seconds) * COOLDOWN).gap is None
 
 
 def test_a_first_full_page_is_no_gap(conn: Connection) -> None:
@@ -157,6 +177,17 @@ def test_a_play_gets_its_length_when_a_later_page_has_it(conn: Connection) -> No
     assert land(conn, user, [play._replace(duration_ms=None) for play in page]).added == 3
     assert land(conn, user, page, NOW + COOLDOWN).added == 0
     assert conn.execute("SELECT DISTINCT duration_ms FROM polled_plays").fetchall() == [(180_000,)]
+
+
+def test_the_context_of_a_play_lands_and_is_not_forgotten(conn: Connection) -> None:
+    user = link(conn, "ada")
+    page = plays(2)
+    with_context = [play._replace(context_type="playlist", context_uri="spotify:playlist:1") for play in page]
+    contexts = "SELECT context_type, context_uri FROM polled_plays ORDER BY played_at"
+    assert land(conn, user, [with_context[0], page[1]]).added == 2
+    assert conn.execute(contexts).fetchall() == [(None, None), ("playlist", "spotify:playlist:1")]
+    assert land(conn, user, [page[0], with_context[1]], NOW + COOLDOWN).added == 0
+    assert conn.execute(contexts).fetchall() == [("playlist", "spotify:playlist:1")] * 2
 
 
 def test_an_empty_page_and_ancient_plays_add_nothing(conn: Connection) -> None:
@@ -175,7 +206,7 @@ def test_nothing_of_a_page_stays_when_landing_fails(conn: Connection) -> None:
     tracks = {play.spotify_id: {"id": play.spotify_id, "name": "Song"} for play in page}
     total_demand = polls.linked_demand(conn, NOW, QUOTA)
     with pytest.raises(Exception, match="violates check constraint"):
-        polls.land_page(conn, user.user_id, RecentPage(page, tracks, 10), now=NOW, total_demand=total_demand)
+        polls.land_page(conn, user.user_id, RecentPage(page, tracks), now=NOW, total_demand=total_demand)
     assert (count(conn, "polled_plays"), count(conn, "spotify_objects"), count(conn, "invalidated_user_months")) == (
         0,
         0,

@@ -72,7 +72,7 @@ def test_top_lists_are_one_call_of_50_each(client: SpotifyClient, token: str, si
     assert len(tracks) == 50
     assert 0 < len(artists) <= 50
     assert len({track["id"] for track in tracks}) == 50
-    assert all("genres" in artist and "images" in artist for artist in artists)
+    assert all("images" in artist for artist in artists)
     assert [term in path and "limit=50" in path for path in paths(simulator)] == [True, True]
 
 
@@ -125,15 +125,12 @@ def test_a_relinked_track_has_its_other_id(client: SpotifyClient, token: str, si
     assert client.track(token, asked)["id"] == other
 
 
-def test_all_pages_of_an_album_are_read(client: SpotifyClient, token: str, simulator: Simulator) -> None:
-    album = simulator.control.catalog().albums[0]
-    ids = [track["id"] for track in client.album_tracks(token, album.id)]
-    assert ids == album.track_ids
-    page = {"items": [{"id": str(number)} for number in range(50)], "next": "http://elsewhere.example/next"}
-    simulator.control.clear_requests()
-    simulator.control.fault("json_200", path_prefix=f"/v1/albums/{album.id}", body=page, times=2)
-    assert len(client.album_tracks(token, album.id)) >= 100
-    assert [path.partition("offset=")[2][:3].rstrip("&") for path in paths(simulator)] == ["0", "50", "100"]
+def test_an_album_s_tracks_are_read_by_pages(client: SpotifyClient, token: str, simulator: Simulator) -> None:
+    album = max(simulator.control.catalog().albums, key=lambda one: len(one.track_ids))
+    assert len(album.track_ids) > 50
+    for offset in (0, 50, 100):
+        ids = [track["id"] for track in client.album_tracks(token, album.id, offset)]
+        assert ids == album.track_ids[offset : offset + 50]
 
 
 def test_development_mode_has_no_batches(client: SpotifyClient, token: str, simulator: Simulator) -> None:

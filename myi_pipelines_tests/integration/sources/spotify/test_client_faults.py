@@ -52,6 +52,7 @@ def _no_test_sleeps_long() -> Any:
         ("truncated", {}, Unavailable, 3),
         ("reply_lost", {}, Unavailable, 3),
         ("hang", {"seconds": 4}, Unavailable, 1),
+        ("trickle", {"seconds": 30}, Unavailable, 1),
         ("html_200", {}, MalformedReply, 1),
         ("empty_204", {}, MalformedReply, 1),
         ("garbage_json", {}, MalformedReply, 1),
@@ -94,10 +95,11 @@ def test_every_fault_is_named_and_costs_few_calls(
     [
         ("forbidden_premium", ForbiddenKind.PREMIUM_NEEDED),
         ("forbidden_not_registered", ForbiddenKind.NOT_REGISTERED),
+        ("forbidden_scope", ForbiddenKind.SCOPE_MISSING),
         ("forbidden", ForbiddenKind.OTHER),
     ],
 )
-def test_the_three_meanings_of_403_are_distinguished(
+def test_the_meanings_of_403_are_distinguished(
     kind: str, meant: ForbiddenKind, client: SpotifyClient, token: str, simulator: Simulator
 ) -> None:
     simulator.control.fault(kind)

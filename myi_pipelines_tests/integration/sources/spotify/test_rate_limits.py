@@ -41,7 +41,7 @@ def entered(gate: Gate, group: EndpointGroup, priority: Priority, tries: int) ->
 
 
 def fail(gate: Gate, error: Exception) -> None:
-    with pytest.raises(type(error)), gate.guarding():
+    with pytest.raises(type(error)), gate.guarding(Priority.POLL):
         raise error
 
 
@@ -232,7 +232,7 @@ def test_successes_between_failures_do_not_reset_the_count(make_gate: MakeGate) 
     for _ in range(5):
         fail(gate, Unavailable("down"))
         if gate.refusal(EndpointGroup.TOP, Priority.POLL) is None:
-            with gate.guarding():
+            with gate.guarding(Priority.POLL):
                 pass
     assert isinstance(gate.refusal(EndpointGroup.TOP, Priority.POLL), Unavailable)
 
@@ -250,9 +250,17 @@ def test_old_failures_are_forgotten(make_gate: MakeGate) -> None:
 def test_errors_other_than_outages_open_no_circuit(error: BaseException, make_gate: MakeGate) -> None:
     gate = make_gate()
     for _ in range(6):
-        with pytest.raises(type(error)), gate.guarding():
+        with pytest.raises(type(error)), gate.guarding(Priority.POLL):
             raise error
     assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is None
+
+
+def test_failures_of_metadata_open_no_circuit(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    for _ in range(6):
+        with pytest.raises(Unavailable), gate.guarding(Priority.ENRICH):
+            raise Unavailable("one id is sick")
+    assert gate.refusal(EndpointGroup.RECENTLY_PLAYED, Priority.POLL) is None
 
 
 def test_after_the_pause_an_answer_closes_the_circuit_and_a_failure_opens_it(make_gate: MakeGate) -> None:
@@ -266,7 +274,7 @@ def test_after_the_pause_an_answer_closes_the_circuit_and_a_failure_opens_it(mak
     assert gate.refusal(EndpointGroup.TOP, Priority.POLL) is not None
     time.sleep(0.9)
     gate.enter(EndpointGroup.TOP, Priority.POLL)
-    with gate.guarding():
+    with gate.guarding(Priority.POLL):
         pass
     for _ in range(4):
         fail(other, Unavailable("down again"))
@@ -280,7 +288,7 @@ def test_after_the_pause_only_one_call_is_made_as_a_trial(make_gate: MakeGate) -
     time.sleep(0.9)
     gate.enter(EndpointGroup.RECENTLY_PLAYED, Priority.POLL)
     assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 0
-    with gate.guarding():
+    with gate.guarding(Priority.POLL):
         assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 0
     assert entered(other, EndpointGroup.RECENTLY_PLAYED, Priority.POLL, 3) == 3
 
@@ -289,7 +297,7 @@ def test_an_open_circuit_prevents_the_call(make_gate: MakeGate) -> None:
     gate, made = make_gate(), []
     for _ in range(5):
         fail(gate, Unavailable("down"))
-    with pytest.raises(Unavailable, match="calls pause"), gate.guarding():
+    with pytest.raises(Unavailable, match="calls pause"), gate.guarding(Priority.POLL):
         made.append("a call")
     assert made == []
 

@@ -5,9 +5,13 @@ import gc
 import io
 import logging
 import logging.config
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,3 +150,51 @@ def test_an_answered_call_leaves_no_token_in_memory(client: SpotifyClient, simul
     dicts = [list(one.values()) for one in gc.get_objects() if type(one) is dict]
     held = [values for values in dicts if any(isinstance(value, str | bytes) and value in secrets for value in values)]
     assert held == []
+
+
+@contextmanager
+def recording_server(redirect_to: str | None = None) -> Iterator[tuple[str, list[str | None]]]:
+    """A server's URL, and the Authorization headers that reached it."""
+    seen: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization"))
+            if redirect_to is not None:
+                self.send_response(302)
+                self.send_header("Location", f"{redirect_to}{self.path}")
+            else:
+                self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_netrc_is_never_read(gate: Gate, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password hers\ndefault login someone password hers\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with recording_server() as (url, seen), recording_server(redirect_to=url) as (first_url, first_seen):
+        with pytest.raises(SpotifyError):
+            oauth.refresh(replace(app, accounts_url=url), "a refresh token")
+        client = SpotifyClient(gate, first_url, timeout_seconds=3)
+        with pytest.raises(SpotifyError):
+            client.me("a-token")
+        client.close()
+    assert set(seen) == {None}
+    assert set(first_seen) == {"Bearer a-token"}
