@@ -88,6 +88,16 @@ class ArchivedMonth(NamedTuple):
     """Users whose plays of the month are in this part and not in the database."""
 
 
+class ArchivedCounts(NamedTuple):
+    """What of a user is in a part."""
+
+    imported_plays: int
+    polled_plays: int
+    listening_events: int
+    total_ms: int
+    """Milliseconds of the listening events."""
+
+
 class MonthState(NamedTuple):
     """What a month's partitions held at an instant. Two states are equal only if no session wrote in between."""
 
@@ -166,6 +176,16 @@ def parts_of_user_months(conn: Connection, user_months: Sequence[UserMonth]) -> 
     for month, part, user_id in conn.execute(statement("archive/parts_of_user_months"), wanted):
         found.setdefault((month, part), []).append(user_id)
     return found
+
+
+def archived_users(conn: Connection, part: ArchivedMonth) -> dict[int, ArchivedCounts]:
+    """The users whose plays of a month are in a part and not in the database, and what is recorded of them."""
+    rows = conn.execute(
+        "SELECT user_id, imported_plays, polled_plays, play_count, total_ms FROM archived_user_months"
+        " WHERE month = %s AND part = %s",
+        [part.month, part.part],
+    )
+    return {user_id: ArchivedCounts(*counts) for user_id, *counts in rows}
 
 
 # ── Archiving a month ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,13 +410,44 @@ def replace_folder(conn: Connection, part: ArchivedMonth, exported: Mapping[str,
     """Record that a part's rows, fewer than before, now lie in another folder. The old folder becomes an orphan."""
     with conn.transaction():
         add_orphaned_folder(conn, part.folder, now)
+        _use_folder(conn, part, exported)
+
+
+def replace_orphaned_folder(conn: Connection, folder: str, new: str) -> None:
+    """Record that an orphaned folder's rows, fewer than before, now lie in another, which is kept for as long."""
+    with conn.transaction():
         conn.execute(
-            "UPDATE archived_months SET folder = %(folder)s, manifest_sha256 = %(manifest_sha256)s, bytes = %(bytes)s,"
-            " imported_plays = %(imported_plays)s, polled_plays = %(polled_plays)s,"
-            " listening_events = %(listening_events)s WHERE month = %(month)s AND part = %(part)s",
-            {"month": part.month, "part": part.part, **exported},
+            "UPDATE orphaned_archive_folders AS new SET remove_after = old.remove_after"
+            " FROM orphaned_archive_folders AS old WHERE new.folder = %s AND old.folder = %s",
+            [new, folder],
         )
-        remove_orphaned_folder(conn, exported["folder"])
+        conn.execute("UPDATE orphaned_archive_folders SET remove_after = now() WHERE folder = %s", [folder])
+
+
+def take_over_folder(
+    conn: Connection, part: ArchivedMonth, exported: Mapping[str, Any], forgotten: Sequence[int]
+) -> list[str]:
+    """Record in which folder a part is found again; return the names of the users who are not in it any more.
+
+    Their user-months are not archived from then on, and are derived from what else landed.
+    """
+    parameters = {"month": part.month, "user_ids": list(forgotten), "match_window": MATCH_WINDOW}
+    with conn.transaction():
+        acquire(conn, shared(Lock.ARCHIVE), *(exclusive(Lock.USER, user_id) for user_id in sorted(forgotten)))
+        _use_folder(conn, part, exported)
+        conn.execute(statement("archive/drop_forgotten"), parameters)
+        names = conn.execute("SELECT name FROM users WHERE id = ANY (%s) ORDER BY name", [list(forgotten)]).fetchall()
+    return [name for (name,) in names]
+
+
+def _use_folder(conn: Connection, part: ArchivedMonth, exported: Mapping[str, Any]) -> None:
+    conn.execute(
+        "UPDATE archived_months SET folder = %(folder)s, manifest_sha256 = %(manifest_sha256)s, bytes = %(bytes)s,"
+        " imported_plays = %(imported_plays)s, polled_plays = %(polled_plays)s,"
+        " listening_events = %(listening_events)s WHERE month = %(month)s AND part = %(part)s",
+        {"month": part.month, "part": part.part, **exported},
+    )
+    remove_orphaned_folder(conn, exported["folder"])
 
 
 def _copy(conn: Connection, target: sql.Composed | str, rows: Iterable[Row]) -> None:
