@@ -182,17 +182,17 @@ def verify(
     with warehouse_connection(settings) as conn:
         if user is not None:
             user = known_user(conn, user).name
+        store = store_of(settings)
         session = Session(
             conn,
             min_play_ms=settings.min_play_ms,
-            restore_archived=restoring_from(store_of(settings)) if repair else None,
+            restore_archived=restoring_from(store) if repair else None,
             on_note=note,
         )
-        found = verify.verify(session, user)
+        found = verify.verify(session, user, store)
         _show_differences(found)
-        if repair and found.differences:
-            verify.repair(session, found)
-            found = verify.verify(session, user)
+        if repair and (found.differences or found.invalidated):
+            found = verify.repair(session, user, store)
             _say("after the repair:")
             _show_differences(found)
     if found.differences:
@@ -280,7 +280,9 @@ def _show_differences(found: "Verified") -> None:
         _say(str(one))
     waiting = f"; {counted(found.invalidated, 'user-month')} to derive again" if found.invalidated else ""
     differences = counted(len(found.differences), "difference") if found.differences else "no difference"
-    _say(f"{differences} in {counted(found.user_months, 'user-month')} of {counted(found.users, 'user')}{waiting}")
+    where = f"{counted(found.user_months, 'user-month')} of {counted(found.users, 'user')}"
+    folders = f" and {counted(found.archived_folders, 'archived folder')}" if found.archived_folders else ""
+    _say(f"{differences} in {where}{folders}{waiting}")
 
 
 def _key_place(settings: "Settings") -> str:

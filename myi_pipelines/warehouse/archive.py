@@ -169,6 +169,13 @@ def archived_user_months(conn: Connection, months: Sequence[date]) -> list[UserM
     return [UserMonth(*row) for row in rows]
 
 
+def archived_months_of_user(conn: Connection, user_id: int) -> list[tuple[date, int]]:
+    """The months of a user that are in the archive, and the part that each is in."""
+    return conn.execute(
+        "SELECT month, part FROM archived_user_months WHERE user_id = %s ORDER BY month", [user_id]
+    ).fetchall()
+
+
 def parts_of_user_months(conn: Connection, user_months: Sequence[UserMonth]) -> dict[tuple[date, int], list[int]]:
     """Those of some user-months that are archived: user ids by month and part."""
     found: dict[tuple[date, int], list[int]] = {}
@@ -355,17 +362,22 @@ def restore_user_months(
         for table in sorted(ARCHIVED_TABLES, key=lambda table: table.name):  # the order of their locks
             attach_month(conn, table, part.month)
         for table in ARCHIVED_TABLES:
-            target = sql.Identifier(f"returning_{table.name}")
-            columns = sql.SQL(", ").join(sql.Identifier(name) for name in columns_of(conn, table))
-            copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, columns)
+            columns = columns_of(conn, table)
             for batch in read_rows(table, chosen):
-                _copy(conn, copy_in, batch)
+                copy_returning(conn, table, columns, batch)
             conn.execute(statement(f"archive/restore_{table.name}"))
         conn.execute(statement("archive/invalidate_changed"), {"month": part.month, "match_window": MATCH_WINDOW})
         conn.execute("DELETE FROM archived_user_months WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
         conn.execute(statement("archive/retire"), {"remove_after": now + RESTORED_FILES_KEPT})
     conn.execute("TRUNCATE returning_imported_plays, returning_polled_plays, returning_listening_events")
     return len(chosen)
+
+
+def copy_returning(conn: Connection, table: MonthTable, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Copy archived rows, in the order of some columns, into a table of the workspace of ``archive/workspace``."""
+    target = sql.Identifier(f"returning_{table.name}")
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    _copy(conn, sql.SQL("COPY {} ({}) FROM STDIN").format(target, names), rows)
 
 
 def columns_of(conn: Connection, table: MonthTable) -> list[str]:
