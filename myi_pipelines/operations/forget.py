@@ -137,7 +137,7 @@ def require_idle(runs: RunHistory, name: str) -> None:
     for run_id in runs.unfinished(name):
         raise ImportUnderWay(
             f"run {run_id} imports for {name} at this moment: wait for its end or cancel it in Dagster's UI, then run "
-            "this again"
+            "this again; if it was killed, that is known a minute later"
         )
 
 
