@@ -24,11 +24,10 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from myi_pipelines.errors import DamagedError, UnavailableError
+from myi_pipelines.private_files import make_private_folder, protect
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -213,10 +212,7 @@ class Store:
             return
         for month in Path(self._root).glob("month=*"):
             for path in (month, *month.rglob("*")):
-                wanted = FOLDER_MODE if path.is_dir() else FILE_MODE
-                with suppress(OSError):  # It is another's, or its file system knows no modes.
-                    if path.stat().st_mode & 0o077:
-                        path.chmod(wanted)
+                protect(path)
 
     def check(self, folder: str, manifest_sha256: str) -> None:
         """Raise ArchiveDamaged unless every file of a folder has the checksum that was recorded."""
@@ -294,10 +290,7 @@ class Store:
         if not isinstance(self._fs, LocalFileSystem):
             self._fs.makedirs(self._path(folder), exist_ok=True)
             return
-        path = Path(self._path(folder))
-        for one in reversed([path, *path.parents]):
-            if not one.is_dir():
-                one.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        make_private_folder(Path(self._path(folder)))
 
     def _groups(
         self, folder: str, table: str, is_wanted: Callable[[int, int], bool], *, columns: list[str] | None = None
@@ -347,8 +340,7 @@ class Store:
         if not isinstance(self._fs, LocalFileSystem):
             return
         for name in (*files, MANIFEST):
-            with suppress(PermissionError):  # of a file system that knows no modes
-                Path(self._path(folder, name)).chmod(FILE_MODE)
+            protect(Path(self._path(folder, name)))
         above = folder
         folders = [self._path(folder)]
         while above:

@@ -142,7 +142,7 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
     for path in files:
         assert TOKEN not in path.read_bytes()
         assert TOKEN.hex().encode() not in path.read_bytes()
-    assert folder.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, *folder.rglob("*")))
     assert all(int(row["user_id"]) != bob for path in exported for row in read(f"tables/{path}"))
 
 
