@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -165,23 +165,26 @@ def list_folders(conn: Connection, store: Store) -> list[ListedFolder]:
     return [ListedFolder(name, parts.get(name), name in present) for name in sorted({*present, *parts})]
 
 
-def count_rows(store: Store, user_id: int) -> int:
-    """The rows of a user in all folders of the archive, counted in the files; those of files that cannot be read are
-    not. Raises ArchiveUnreachable."""
+def count_rows(store: Store, user_ids: Collection[int]) -> int:
+    """The rows of some users in all folders of the archive, counted in the files; those of files that cannot be read
+    are not. Raises ArchiveUnreachable."""
     rows = 0
     for folder in store.folders():
         with suppress(ArchiveDamaged):
-            rows += _count_rows(store, folder, user_id)
+            rows += _count_rows(store, folder, user_ids)
     return rows
 
 
-def forget_user(conn: Connection, store: Store, user_id: int, *, is_lost: bool = False) -> list[CleanedFolder]:
+def forget_user(
+    conn: Connection, store: Store, user_ids: Collection[int], *, is_lost: bool = False
+) -> list[CleanedFolder]:
     """Remove a user's rows from every folder of the archive, and count them again: the proof that none remains.
 
-    The user's row in ``users`` may be deleted already. The rows of others stay, also those that only backups refer to;
-    a folder that was not finished or is damaged, and that no table refers to, is removed. ``is_lost`` says that folders
-    which are missing are lost for good. Raises ArchiveIncomplete where they may be elsewhere, ArchivingUnderWay,
-    ArchiveDamaged and, if a row is found in the end, UserStillInArchive.
+    ``user_ids`` are those under which the archive may have rows. The user's row in ``users`` may be deleted already.
+    The rows of others stay, also those that only backups refer to; a folder that was not finished or is damaged, and
+    that no table refers to, is removed. ``is_lost`` says that folders which are missing are lost for good. Raises
+    ArchiveIncomplete where they may be elsewhere, ArchivingUnderWay, ArchiveDamaged and, if a row is found in the end,
+    UserStillInArchive.
     """
     now = datetime.now(UTC)
     with _only_archiver(conn):
@@ -191,7 +194,7 @@ def forget_user(conn: Connection, store: Store, user_id: int, *, is_lost: bool =
                 f"{len(missing)} folders that the warehouse refers to are not in {store.url}, {missing[0].folder} "
                 "first: is MYI_ARCHIVE_URL right? If they are lost for good, run this again with --archive-is-lost"
             )
-        conn.execute("DELETE FROM archived_user_months WHERE user_id = %s", [user_id])
+        conn.execute("DELETE FROM archived_user_months WHERE user_id = ANY (%s)", [list(user_ids)])
         archive.retire_parts(conn, now + archive.RESTORED_FILES_KEPT)
         parts = {part.folder: part for part in archive.archived_parts(conn)}
         cleaned = []
@@ -199,9 +202,9 @@ def forget_user(conn: Connection, store: Store, user_id: int, *, is_lost: bool =
             part = parts.get(folder)
             if part is None and not _is_whole(store, folder):
                 _remove(conn, store, folder)
-            elif _count_rows(store, folder, user_id):
-                cleaned.append(_write_without(conn, store, folder, user_id, part))
-        remaining = sum(_count_rows(store, folder, user_id) for folder in store.folders())
+            elif _count_rows(store, folder, user_ids):
+                cleaned.append(_write_without(conn, store, folder, user_ids, part))
+        remaining = sum(_count_rows(store, folder, user_ids) for folder in store.folders())
     if remaining:
         raise UserStillInArchive(f"{remaining:,} rows of the user are still in {store.url}; run this again")
     return cleaned
@@ -347,34 +350,34 @@ def _manifest(store: Store, folder: str) -> FolderManifest:
 
 
 def _write_without(
-    conn: Connection, store: Store, old_folder: str, user_id: int, part: ArchivedMonth | None
+    conn: Connection, store: Store, old_folder: str, user_ids: Collection[int], part: ArchivedMonth | None
 ) -> CleanedFolder:
     """Write a folder again without one user, and remove the old files. ``part`` is what lies in it, if any table refers
     to it; if none does, and no other user's rows are in it, nothing is written."""
     if part is not None:
         store.check(old_folder, part.manifest_sha256)
     old = _manifest(store, old_folder)
-    before = _count_rows(store, old_folder, user_id)
+    before = _count_rows(store, old_folder, user_ids)
     if part is None and before == sum(old.sealed.rows.values()):
         _remove(conn, store, old_folder)
         return CleanedFolder(old.month, old_folder, before, 0)
     folder = _new_folder(conn, old.month, old.part, datetime.now(UTC))
     rows = {}
     for table in (table.name for table in archive.ARCHIVED_TABLES):
-        store.write_table(folder.path, table, store.rows_without(old_folder, table, user_id))
-        rows[table] = store.verify_table(folder.path, table, store.rows_without(old_folder, table, user_id))
+        store.write_table(folder.path, table, store.rows_without(old_folder, table, user_ids))
+        rows[table] = store.verify_table(folder.path, table, store.rows_without(old_folder, table, user_ids))
     sealed = _seal(store, folder, rows, replaces=[*old.replaces, old_folder])
     if part is None:
         archive.replace_orphaned_folder(conn, old_folder, folder.path)
     else:
         archive.replace_folder(conn, part, _folder_record(folder.path, sealed), datetime.now(UTC))
     _remove(conn, store, old_folder)
-    remaining = _count_rows(store, folder.path, user_id) + store.exists(old_folder)
+    remaining = _count_rows(store, folder.path, user_ids) + store.exists(old_folder)
     return CleanedFolder(old.month, folder.path, before, remaining)
 
 
-def _count_rows(store: Store, folder: str, user_id: int) -> int:
-    return sum(store.count_rows(folder, table.name, user_id) for table in archive.ARCHIVED_TABLES)
+def _count_rows(store: Store, folder: str, user_ids: Collection[int]) -> int:
+    return sum(store.count_rows(folder, table.name, user_ids) for table in archive.ARCHIVED_TABLES)
 
 
 # Folders

@@ -14,7 +14,7 @@ from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.warehouse import personal_data
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.users import User, find_user, former_names, known_user
+from myi_pipelines.warehouse.users import User, archived_ids, find_user, former_names, known_user
 
 
 class NotForgotten(FailedError):
@@ -93,7 +93,7 @@ def forget_user(places: Places, name: str, *, archive_is_lost: bool = False) -> 
     one = _Forgotten.of(places, name)
     require_idle(places.runs, one.user.name)
     before = _count(places, one)
-    archiving.forget_user(places.conn, places.store, one.user.id, is_lost=archive_is_lost)
+    archiving.forget_user(places.conn, places.store, one.ids, is_lost=archive_is_lost)
     for folder in one.folders:
         _remove_uploads(folder)
     for known_as in one.names:
@@ -114,6 +114,8 @@ class _Forgotten(NamedTuple):
     """A user who is forgotten, and what leads to the data that are not rows."""
 
     user: User
+    ids: list[int]
+    """The ids under which rows in the archive are the user's."""
     names: list[str]
     """The name and former ones: finished runs name the user by them."""
     folders: list[Path]
@@ -123,7 +125,8 @@ class _Forgotten(NamedTuple):
     def of(cls, places: Places, name: str) -> _Forgotten:
         user = known_user(places.conn, name)
         names = [user.name, *former_names(places.conn, user.id)]
-        return cls(user, names, upload_folders(places.conn, places.uploads, user))
+        ids = archived_ids(places.conn, user.id)
+        return cls(user, ids, names, upload_folders(places.conn, places.uploads, user))
 
 
 def upload_folders(conn: Connection, uploads: Path, user: User) -> list[Path]:
@@ -147,7 +150,7 @@ def require_idle(runs: RunHistory, name: str) -> None:
 def _count(places: Places, one: _Forgotten) -> UserData:
     return UserData(
         personal_data.count_rows(places.conn, one.user.id),
-        archiving.count_rows(places.store, one.user.id),
+        archiving.count_rows(places.store, one.ids),
         sum(map(_upload_count, one.folders)),
         len({run_id for name in one.names for run_id in places.runs.naming(name)}),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from itertools import zip_longest
@@ -238,17 +238,21 @@ class Store:
             chosen = _as_written_now(table, some).filter(pc.is_in(some["user_id"], wanted)).select(list(columns))
             yield list(zip(*(column.to_pylist() for column in chosen.columns), strict=True))
 
-    def rows_without(self, folder: str, table: str, user: int) -> Iterator[list[Row]]:
-        """All rows but one listener's, in order."""
+    def rows_without(self, folder: str, table: str, users: Collection[int]) -> Iterator[list[Row]]:
+        """All rows but some listeners', in order."""
+        unwanted = pa.array(sorted(users), pa.int64())
         for some in self._groups(folder, table, lambda low, high: True):
-            kept = _as_written_now(table, some).filter(pc.not_equal(some["user_id"], user))
+            kept = _as_written_now(table, some).filter(pc.invert(pc.is_in(some["user_id"], unwanted)))
             if kept.num_rows:
                 yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
 
-    def count_rows(self, folder: str, table: str, user: int) -> int:
-        """How many of a table's rows are one listener's."""
-        groups = self._groups(folder, table, lambda low, high: low <= user <= high, columns=["user_id"])
-        return sum(pc.sum(pc.equal(some["user_id"], user)).as_py() or 0 for some in groups)
+    def count_rows(self, folder: str, table: str, users: Collection[int]) -> int:
+        """How many of a table's rows are some listeners'."""
+        wanted = pa.array(sorted(users), pa.int64())
+        groups = self._groups(
+            folder, table, lambda low, high: any(low <= user <= high for user in users), columns=["user_id"]
+        )
+        return sum(pc.sum(pc.is_in(some["user_id"], wanted)).as_py() or 0 for some in groups)
 
     def count_by_user(self, folder: str, table: str) -> dict[int, PlayCount]:
         """How much of a table's file is whose."""

@@ -13,6 +13,7 @@ from myi_pipelines.operations import archiving
 from myi_pipelines.operations.archiving import ArchiveIncomplete, store_of
 from myi_pipelines.operations.backup import back_up
 from myi_pipelines.operations.forget import ForgottenUser, Places, forget_user
+from myi_pipelines.operations.merge_users import merge
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.operations.restore import Restored, restore
 from myi_pipelines.orchestration.instance.user_runs import UserRuns
@@ -212,12 +213,25 @@ def test_only_the_owner_may_read_the_archive(place: Place) -> None:
     assert modes() == private
 
 
+def test_rows_of_a_user_who_was_merged_into_the_forgotten_one_are_forgotten(place: Place) -> None:
+    with place.open() as warehouse:
+        prepare(warehouse, "carl00000")
+        anna, bob = (users.user_named(warehouse.conn, name) for name in (ANNA, BOB))
+        warehouse.archive()
+        places = Places(warehouse.conn, warehouse.store, place.settings.uploads, UserRuns(place.settings))
+        merge(warehouse.session(), places, BOB, ANNA)
+    assert place.rows_on_disk(bob) > 0, "the folders are kept: others have rows in them, or backups refer to them"
+    forgotten = place.forget(ANNA)
+    assert forgotten.before.archived_rows > 0
+    assert place.rows_on_disk(anna) == place.rows_on_disk(bob) == 0
+
+
 def test_folders_of_an_object_store_are_found_and_forgotten(place: Place) -> None:
     with place.open() as warehouse:
         warehouse.store = Store("memory://myi-forgotten")
         anna = users.user_named(warehouse.conn, ANNA)
         warehouse.archive()
         assert len(warehouse.store.folders()) == len(archive.archived_parts(warehouse.conn))
-        archiving.forget_user(warehouse.conn, warehouse.store, anna)
-        assert archiving.count_rows(warehouse.store, anna) == 0
+        archiving.forget_user(warehouse.conn, warehouse.store, [anna])
+        assert archiving.count_rows(warehouse.store, [anna]) == 0
         assert len(warehouse.store.folders()) == len(archive.archived_parts(warehouse.conn))
