@@ -96,11 +96,11 @@ def unarchive(
 def _list(settings: "Settings") -> None:
     from rich.table import Table
 
-    from myi_pipelines.warehouse.archive import archived_parts
+    from myi_pipelines.operations.archiving import list_folders, store_of
 
     with warehouse_connection(settings) as conn:
-        parts = archived_parts(conn)
-    if not parts:
+        folders = list_folders(conn, store_of(settings))
+    if not folders:
         note("the archive is empty")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -108,10 +108,14 @@ def _list(settings: "Settings") -> None:
         table.add_column(name)
     for name in ("users", "events", "size"):
         table.add_column(name, justify="right")
-    for part in parts:
-        table.add_row(
-            f"{part.month:%Y-%m}", part.folder, f"{part.user_count:,}", f"{part.listening_events:,}", size(part.bytes)
+    table.add_column("state")
+    for name, part, is_present in folders:
+        month = name.partition("/")[0].removeprefix("month=")
+        numbers = (
+            ("", "", "") if part is None else (f"{part.user_count:,}", f"{part.listening_events:,}", size(part.bytes))
         )
+        state = "orphaned" if part is None else "" if is_present else "missing"
+        table.add_row(month, name, *numbers, state)
     output().print(table)
 
 

@@ -1,5 +1,6 @@
 """The users' data and recovery: ``myi export``, ``forget``, ``backup``, ``restore`` and ``verify``."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ from myi_pipelines.errors import BusyError
 from myi_pipelines.text import counted, size
 
 if TYPE_CHECKING:
+    from myi_pipelines.operations.archiving import Reconciled
     from myi_pipelines.operations.verify import Verified
     from myi_pipelines.settings import Settings
 
@@ -50,6 +52,9 @@ def export(
 def forget(
     user: Annotated[str, typer.Option(help="The user, as `myi users` lists them.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    archive_is_lost: Annotated[
+        bool, typer.Option("--archive-is-lost", help="Also when files of the archive are missing, for good.")
+    ] = False,
 ) -> None:
     """Remove all data of a user for good: rows, uploaded files, plays in the archive, runs that name the user.
 
@@ -75,7 +80,7 @@ def forget(
         if not yes:
             write_table(("what", "now"), count_user_data(places, user).nonzero())
             confirm(f"Remove all of this for good? {user} cannot be restored.")
-        forgotten = forget_user(places, user)
+        forgotten = forget_user(places, user, archive_is_lost=archive_is_lost)
     before, after = forgotten.before.by_place(), forgotten.after.by_place()
     write_table(("what", "before", "after"), [(place, count, after[place]) for place, count in before.items()])
     _say(f"{user} is forgotten; backups and exports made before this still contain {user}'s data")
@@ -147,8 +152,10 @@ def restore(
             f"warning: the encryption key in use is not the backup's: put that one back ({_key_place(settings)}), or "
             "link every account again with `myi login`"
         )
-    if done.archived_months:
-        note("warning: the backup refers to archived months: make sure that the archive of that time is where it was")
+    if done.archive is not None:
+        _show_archive(done.archive, settings)
+    elif done.archived_parts:
+        note("warning: the backup refers to archived months; once the archive can be read, run `myi verify --repair`")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -175,17 +182,17 @@ def verify(
     with warehouse_connection(settings) as conn:
         if user is not None:
             user = known_user(conn, user).name
+        store = store_of(settings)
         session = Session(
             conn,
             min_play_ms=settings.min_play_ms,
-            restore_archived=restoring_from(store_of(settings)) if repair else None,
+            restore_archived=restoring_from(store) if repair else None,
             on_note=note,
         )
-        found = verify.verify(session, user)
+        found = verify.verify(session, user, store)
         _show_differences(found)
-        if repair and found.differences:
-            verify.repair(session, found)
-            found = verify.verify(session, user)
+        if repair and (found.differences or found.invalidated):
+            found = verify.repair(session, user, store)
             _say("after the repair:")
             _show_differences(found)
     if found.differences:
@@ -244,12 +251,38 @@ def rederive(
         note("what was restored stays in the database until the next `myi archive`")
 
 
+def _show_archive(found: "Reconciled", settings: "Settings") -> None:
+    """Say what the archive has by now of the months that a restored backup refers to."""
+    if found.found_again:
+        note(f"{counted(found.found_again, 'archived folder')} written again since the backup: found, and in use")
+    for name, count in sorted(found.forgotten.items()):
+        note(
+            f"warning: {name} was forgotten since the backup: {counted(count, 'month')} of plays are not in the "
+            f"archive any more. `myi forget --user {shlex.quote(name)}` removes the rest; or import the exports again"
+        )
+    if found.missing:
+        months = sorted({f"{part.month:%Y-%m}" for part in found.missing})
+        note(
+            f"warning: {counted(len(found.missing), 'archived folder')} of {months[0]} to {months[-1]} not in "
+            f"{settings.archive_url or settings.home / 'archive'}: put the archive of that time there and run "
+            "`myi verify --repair`. Files of months that were restored, or whose users were forgotten, are gone: those "
+            "plays come from other backups or exports only"
+        )
+    if found.orphaned:
+        note(
+            f"{counted(found.orphaned, 'archived folder')} of after the backup: kept for 30 days for newer backups, "
+            "then removed"
+        )
+
+
 def _show_differences(found: "Verified") -> None:
     for one in found.differences:
         _say(str(one))
     waiting = f"; {counted(found.invalidated, 'user-month')} to derive again" if found.invalidated else ""
     differences = counted(len(found.differences), "difference") if found.differences else "no difference"
-    _say(f"{differences} in {counted(found.user_months, 'user-month')} of {counted(found.users, 'user')}{waiting}")
+    where = f"{counted(found.user_months, 'user-month')} of {counted(found.users, 'user')}"
+    folders = f" and {counted(found.archived_folders, 'archived folder')}" if found.archived_folders else ""
+    _say(f"{differences} in {where}{folders}{waiting}")
 
 
 def _key_place(settings: "Settings") -> str:

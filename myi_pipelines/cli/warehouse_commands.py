@@ -57,7 +57,10 @@ def user_settings(
         typer.Option("--hide-incognito/--count-incognito", help="Whether plays of private sessions are left out."),
     ] = None,
 ) -> None:
-    """Show or change a listener's settings.
+    """Show or change a listener's settings. What follows from a change is derived at once.
+
+    Archived months are restored for a new time zone, and leave again with the next archiving. If it is interrupted, the
+    same command, or `myi up`, does the rest; until then the report says that numbers will change.
 
     Examples:
 
@@ -65,6 +68,9 @@ def user_settings(
 
       myi settings anna --hide-incognito
     """
+    from myi_pipelines.operations.archiving import restoring_from, store_of
+    from myi_pipelines.warehouse.session import Session
+    from myi_pipelines.warehouse.user_derivation import derive_user
     from myi_pipelines.warehouse.users import (
         hides_incognito,
         known_user,
@@ -73,14 +79,17 @@ def user_settings(
         set_timezone,
     )
 
-    with warehouse_connection(read_settings()) as conn:
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
         user_id, name = known_user(conn, name)
-        if timezone is not None:
-            count = set_timezone(conn, name, timezone)
-            if count:
-                note(f"{count} months will be recomputed in {timezone} by `myi up`, or by the next import of {name}")
+        if timezone is not None and (count := set_timezone(conn, name, timezone)):
+            note(f"computing {counted(count, 'month')} in {timezone}")
         if hide_incognito is not None and (count := set_hide_incognito(conn, name, hide=hide_incognito)):
-            note(f"{counted(count, 'month')} will be derived again by `myi up`, or by the next import of {name}")
+            note(f"deriving {counted(count, 'month')} again")
+        if timezone is not None or hide_incognito is not None:
+            restoring = restoring_from(store_of(settings))
+            session = Session(conn, min_play_ms=settings.min_play_ms, restore_archived=restoring, on_note=note)
+            derive_user(session, user_id)
         is_hidden = hides_incognito(conn, user_id)
         [zone] = [user.timezone for user in list_users(conn) if user.name == name]
     output().print(f"timezone          {zone}", highlight=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.demo.sample_polls import land_sample_polls
+from myi_pipelines.private_files import make_private_folder
 from myi_pipelines.simulator.sample import SampleUser, write_sample
 from myi_pipelines.simulator.sample.made_up_plays import PROFILES
 from myi_pipelines.simulator.world import build_world
@@ -76,7 +77,7 @@ def upload_sample(conn: Connection, uploads: Path, *, plays: int) -> SampleUploa
                 if file.sha256 in imported and not file.path.exists():
                     known.append(file)
                     continue
-                file.path.parent.mkdir(parents=True, exist_ok=True)
+                make_private_folder(file.path.parent)
                 path.replace(file.path)
                 waiting.append(file)
     failed = frozenset(job.id for job in jobs if job.status == "FAILED")
@@ -94,7 +95,7 @@ def _hidden_folder(uploads: Path) -> Iterator[Path]:
     """A folder on the same disk as the uploads that no sensor looks into: its name begins with a dot."""
     folder = uploads / ".sample"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    make_private_folder(folder)
     try:
         yield folder
     finally:

@@ -102,8 +102,6 @@ def back_up(conn: Connection, url: str, settings: Settings, folder: Path) -> Bac
         )
         (unfinished / "README.md").write_text(_readme(conn, settings), encoding="utf-8")
         (unfinished / MANIFEST).write_text(json.dumps(manifest._asdict(), indent=2) + "\n", encoding="utf-8")
-        for file in unfinished.iterdir():
-            file.chmod(0o600)
     return BackedUp(rows, dump.bytes, archived)
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from myi_pipelines.operations.output_folder import WrittenFile, new_folder, written_file
 from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.private_files import make_private_folder
 from myi_pipelines.text import minute_utc
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
@@ -147,7 +148,7 @@ class _Writer:
     def add(self, name: str, rows: ExportedRows) -> None:
         file = f"{name}.{self._form}"
         path = self._folder / file
-        path.parent.mkdir(exist_ok=True, mode=0o700)
+        make_private_folder(path.parent)
         count = 0
         with self._open(path, rows) as write:
             for batch in rows.batches:

@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 from myi_pipelines.errors import BusyError, FailedError
 from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import Store
-from myi_pipelines.warehouse import archive, personal_data
+from myi_pipelines.warehouse import personal_data
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.users import User, find_user, former_names, known_user
+from myi_pipelines.warehouse.users import User, archived_ids, find_user, former_names, known_user
 
 
 class NotForgotten(FailedError):
@@ -83,18 +83,19 @@ def count_user_data(places: Places, name: str) -> UserData:
     return _count(places, _Forgotten.of(places, name))
 
 
-def forget_user(places: Places, name: str) -> ForgottenUser:
+def forget_user(places: Places, name: str, *, archive_is_lost: bool = False) -> ForgottenUser:
     """Remove all data of a user, and count what remains.
 
-    The row that leads to the rest is removed last: after an interruption, running it again finishes the work. Raises
-    UnknownUser, ImportUnderWay, NotForgotten and what the archive raises.
+    The row that leads to the rest is removed last: after an interruption, running it again finishes the work.
+    ``archive_is_lost`` says that what is missing in the archive is lost for good. Raises UnknownUser, ImportUnderWay,
+    NotForgotten and what the archive raises.
     """
     one = _Forgotten.of(places, name)
     require_idle(places.runs, one.user.name)
     before = _count(places, one)
+    archiving.forget_user(places.conn, places.store, one.ids, is_lost=archive_is_lost)
     for folder in one.folders:
         _remove_uploads(folder)
-    archiving.forget_user(places.conn, places.store, one.user.id)
     for known_as in one.names:
         places.runs.remove_naming(known_as)
     personal_data.forget_user(places.conn, one.user.id)
@@ -113,6 +114,8 @@ class _Forgotten(NamedTuple):
     """A user who is forgotten, and what leads to the data that are not rows."""
 
     user: User
+    ids: list[int]
+    """The ids under which rows in the archive are the user's."""
     names: list[str]
     """The name and former ones: finished runs name the user by them."""
     folders: list[Path]
@@ -122,7 +125,8 @@ class _Forgotten(NamedTuple):
     def of(cls, places: Places, name: str) -> _Forgotten:
         user = known_user(places.conn, name)
         names = [user.name, *former_names(places.conn, user.id)]
-        return cls(user, names, upload_folders(places.conn, places.uploads, user))
+        ids = archived_ids(places.conn, user.id)
+        return cls(user, ids, names, upload_folders(places.conn, places.uploads, user))
 
 
 def upload_folders(conn: Connection, uploads: Path, user: User) -> list[Path]:
@@ -136,7 +140,7 @@ def require_idle(runs: RunHistory, name: str) -> None:
     for run_id in runs.unfinished(name):
         raise ImportUnderWay(
             f"run {run_id} imports for {name} at this moment: wait for its end or cancel it in Dagster's UI, then run "
-            "this again"
+            "this again; if it was killed, that is known a minute later"
         )
 
 
@@ -146,18 +150,9 @@ def require_idle(runs: RunHistory, name: str) -> None:
 def _count(places: Places, one: _Forgotten) -> UserData:
     return UserData(
         personal_data.count_rows(places.conn, one.user.id),
-        _archived_rows(places.conn, places.store, one.user.id),
+        archiving.count_rows(places.store, one.ids),
         sum(map(_upload_count, one.folders)),
         len({run_id for name in one.names for run_id in places.runs.naming(name)}),
-    )
-
-
-def _archived_rows(conn: Connection, store: Store, user_id: int) -> int:
-    """The rows of a user in all files of the archive, counted in the files."""
-    return sum(
-        store.count_rows(part.folder, table.name, user_id)
-        for part in archive.archived_parts(conn)
-        for table in archive.ARCHIVED_TABLES
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.errors import InputError
+from myi_pipelines.private_files import FOLDER_MODE, protect
 
 
 class FolderNotEmpty(InputError):
@@ -37,9 +38,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True, mode=0o700)
+    unfinished.mkdir(parents=True, mode=FOLDER_MODE)
     try:
         yield unfinished
+        for path in unfinished.rglob("*"):
+            protect(path)
         if folder.exists():
             folder.rmdir()
         unfinished.rename(folder)

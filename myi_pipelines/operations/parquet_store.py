@@ -1,7 +1,8 @@
 """The archive's files: folders of Parquet with a manifest, on a disk or in an object store. It knows no database.
 
 A folder holds one file a table, compressed with zstd, its rows by user and time, and ``manifest.json``, which is
-written last and tells rows, bytes and checksum of every file.
+written last and tells rows, bytes and checksum of every file, and which folders it takes the place of. On a disk only
+the owner may read any of it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import fsspec
@@ -21,6 +24,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from myi_pipelines.errors import DamagedError, UnavailableError
+from myi_pipelines.private_files import make_private_folder, protect
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -42,6 +46,24 @@ class Sealed(NamedTuple):
     manifest_sha256: str
     bytes: int
     rows: Mapping[str, int]
+
+
+class FolderManifest(NamedTuple):
+    """What a complete folder says of itself."""
+
+    month: date
+    part: int
+    replaces: Sequence[str]
+    """The folders whose rows these are, less those of forgotten listeners; the oldest first."""
+    sealed: Sealed
+
+
+class PlayCount(NamedTuple):
+    """How much of a table's file is one listener's."""
+
+    rows: int
+    total_ms: int
+    """Milliseconds heard; 0 where the table has none."""
 
 
 def _column(name: str, type_: pa.DataType, about: str, *, is_nullable: bool = False) -> pa.Field:
@@ -131,7 +153,7 @@ class Store:
 
     def write_table(self, folder: str, table: str, batches: Iterable[Sequence[Row]]) -> None:
         """Write a table's rows, which are in the order of its schema."""
-        self._fs.makedirs(self._path(folder), exist_ok=True)
+        self._make(folder)
         with (
             self._fs.open(self._path(folder, f"{table}.parquet"), "wb") as file,
             pq.ParquetWriter(file, SCHEMAS[table], compression="zstd") as writer,
@@ -162,10 +184,37 @@ class Store:
         with self._fs.open(self._path(folder, MANIFEST), "wb") as file:
             file.write(text)
         self._flush(folder, [f"{table}.parquet" for table in rows])
-        size = sum(file["bytes"] for file in files.values()) + len(text)
-        sealed = Sealed(hashlib.sha256(text).hexdigest(), size, rows)
+        sealed = _sealed(text, manifest)
         self.check(folder, sealed.manifest_sha256)
         return sealed
+
+    def folders(self) -> list[str]:
+        """All folders that there are, complete or not, by name. Raises ArchiveUnreachable."""
+        self._fs.invalidate_cache()
+        try:
+            months = [path for path in self._names("") if path.startswith("month=")]
+            return sorted(f"{month}/{name}" for month in months for name in self._names(month))
+        except OSError as error:
+            why = error.strerror or " ".join(str(error).split())
+            raise ArchiveUnreachable(f"{self.url} cannot be read: {why}; is MYI_ARCHIVE_URL right?") from None
+
+    def manifest(self, folder: str) -> FolderManifest | None:
+        """What a folder says of itself; None where it is not complete, or what it says cannot be read."""
+        try:
+            text = self._fs.cat_file(self._path(folder, MANIFEST))
+            said = json.loads(text)
+            month = date.fromisoformat(f"{said['month']}-01")
+            return FolderManifest(month, said["part"], said.get("replaces", []), _sealed(text, said))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def protect(self) -> None:
+        """On a disk, let only the owner read what an earlier version wrote for everybody."""
+        if not isinstance(self._fs, LocalFileSystem):
+            return
+        for month in Path(self._root).glob("month=*"):
+            for path in (month, *month.rglob("*")):
+                protect(path)
 
     def check(self, folder: str, manifest_sha256: str) -> None:
         """Raise ArchiveDamaged unless every file of a folder has the checksum that was recorded."""
@@ -191,17 +240,35 @@ class Store:
             chosen = _as_written_now(table, some).filter(pc.is_in(some["user_id"], wanted)).select(list(columns))
             yield list(zip(*(column.to_pylist() for column in chosen.columns), strict=True))
 
-    def rows_without(self, folder: str, table: str, user: int) -> Iterator[list[Row]]:
-        """All rows but one listener's, in order."""
+    def rows_without(self, folder: str, table: str, users: Collection[int]) -> Iterator[list[Row]]:
+        """All rows but some listeners', in order."""
+        unwanted = pa.array(sorted(users), pa.int64())
         for some in self._groups(folder, table, lambda low, high: True):
-            kept = _as_written_now(table, some).filter(pc.not_equal(some["user_id"], user))
+            kept = _as_written_now(table, some).filter(pc.invert(pc.is_in(some["user_id"], unwanted)))
             if kept.num_rows:
                 yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
 
-    def count_rows(self, folder: str, table: str, user: int) -> int:
-        """How many of a table's rows are one listener's."""
-        groups = self._groups(folder, table, lambda low, high: low <= user <= high, columns=["user_id"])
-        return sum(pc.sum(pc.equal(some["user_id"], user)).as_py() or 0 for some in groups)
+    def count_rows(self, folder: str, table: str, users: Collection[int]) -> int:
+        """How many of a table's rows are some listeners'."""
+        wanted = pa.array(sorted(users), pa.int64())
+        groups = self._groups(
+            folder, table, lambda low, high: any(low <= user <= high for user in users), columns=["user_id"]
+        )
+        return sum(pc.sum(pc.is_in(some["user_id"], wanted)).as_py() or 0 for some in groups)
+
+    def count_by_user(self, folder: str, table: str) -> dict[int, PlayCount]:
+        """How much of a table's file is whose."""
+        has_length = "ms_played" in SCHEMAS[table].names
+        columns = ["user_id", "ms_played"] if has_length else ["user_id"]
+        counts: dict[int, PlayCount] = {}
+        for some in self._groups(folder, table, lambda low, high: True, columns=columns):
+            wanted = [("user_id", "count"), ("ms_played", "sum")] if has_length else [("user_id", "count")]
+            for row in some.group_by("user_id").aggregate(wanted).to_pylist():
+                known = counts.get(row["user_id"], PlayCount(0, 0))
+                counts[row["user_id"]] = PlayCount(
+                    known.rows + row["user_id_count"], known.total_ms + (row.get("ms_played_sum") or 0)
+                )
+        return counts
 
     def remove(self, folder: str) -> None:
         """Remove a folder, if it is there, and the month's when nothing else is in it."""
@@ -216,6 +283,21 @@ class Store:
         """Whether there is anything in a folder."""
         return bool(self._fs.exists(self._path(folder)))
 
+    def _names(self, folder: str) -> list[str]:
+        """The names of what lies in a folder; none where there is no such folder."""
+        path = self._path(folder) if folder else self._root
+        try:
+            return [entry.rstrip("/").rpartition("/")[2] for entry in self._fs.ls(path, detail=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _make(self, folder: str) -> None:
+        """Make a folder, on a disk for its owner only, with those above it that are missing."""
+        if not isinstance(self._fs, LocalFileSystem):
+            self._fs.makedirs(self._path(folder), exist_ok=True)
+            return
+        make_private_folder(Path(self._path(folder)))
+
     def _groups(
         self, folder: str, table: str, is_wanted: Callable[[int, int], bool], *, columns: list[str] | None = None
     ) -> Iterator[pa.Table]:
@@ -223,7 +305,11 @@ class Store:
             for number in range(file.num_row_groups):
                 users = file.metadata.row_group(number).column(0).statistics
                 if users is None or is_wanted(users.min, users.max):
-                    yield file.read_row_group(number, columns=columns)
+                    try:
+                        rows = file.read_row_group(number, columns=columns)
+                    except (OSError, pa.ArrowException) as error:
+                        raise _unreadable(self._path(folder, f"{table}.parquet"), error) from None
+                    yield rows
 
     def _parquet(self, folder: str, table: str) -> pq.ParquetFile:
         path = self._path(folder, f"{table}.parquet")
@@ -232,7 +318,7 @@ class Store:
         except FileNotFoundError:
             raise ArchiveDamaged(f"{path} is missing; is MYI_ARCHIVE_URL right?") from None
         except pa.ArrowInvalid as error:
-            raise ArchiveDamaged(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+            raise _unreadable(path, error) from None
 
     def _file(self, folder: str, table: str, rows: int) -> dict[str, Any]:
         path = self._path(folder, f"{table}.parquet")
@@ -255,9 +341,12 @@ class Store:
         return digest.hexdigest()
 
     def _flush(self, folder: str, files: Sequence[str]) -> None:
-        """On a disk, wait until files and folders are on it: the database's rows go next."""
+        """On a disk, let only the owner read the files, and wait until files and folders are on it: the database's
+        rows go next."""
         if not isinstance(self._fs, LocalFileSystem):
             return
+        for name in (*files, MANIFEST):
+            protect(Path(self._path(folder, name)))
         above = folder
         folders = [self._path(folder)]
         while above:
@@ -272,6 +361,18 @@ class Store:
 
     def _path(self, *parts: str) -> str:
         return "/".join([self._root.rstrip("/"), *parts])
+
+
+def _sealed(text: bytes, manifest: Mapping[str, Any]) -> Sealed:
+    """What is known of a folder with this manifest."""
+    files: Mapping[str, Any] = manifest["tables"]
+    size = sum(file["bytes"] for file in files.values()) + len(text)
+    rows = {table: int(file["rows"]) for table, file in files.items()}
+    return Sealed(hashlib.sha256(text).hexdigest(), size, rows)
+
+
+def _unreadable(path: str, error: Exception) -> ArchiveDamaged:
+    return ArchiveDamaged(f"{path} cannot be read: {' '.join(str(error).split())}")
 
 
 def _as_written_now(table: str, some: pa.Table) -> pa.Table:

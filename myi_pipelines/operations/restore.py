@@ -12,7 +12,10 @@ import psycopg
 from psycopg import sql
 
 from myi_pipelines.errors import BusyError, FailedError, InputError
+from myi_pipelines.operations import archiving
+from myi_pipelines.operations.archiving import Reconciled
 from myi_pipelines.operations.backup import DUMP, Manifest, count_rows, id_of_key_in_use, read_manifest
+from myi_pipelines.operations.parquet_store import ArchiveUnreachable, Store
 from myi_pipelines.operations.postgres_programs import find_program, run_program
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse import invariants
@@ -27,9 +30,9 @@ APPLICATION = "myi restore"
 UNDONE = "undone_restore"
 """The prefix of the schemas that a killed restore wrote."""
 VERIFIED = f"{BEFORE_RESTORE}_done"
+"""The prefix of the old schema once the restored one is verified: it only remains to be dropped."""
 SHADOWS = (SHADOW_SCHEMA, SHADOW_OF_0_1)
 """Schemas of shadow partitions, that of backups of version 0.1 among them."""
-"""The prefix of the old schema once the restored one is verified: it only remains to be dropped."""
 
 Progress = Callable[[str], None]
 
@@ -55,7 +58,10 @@ class Restored(NamedTuple):
     """Migrations that were added since the backup was made."""
     key_is_here: bool
     """The key that the backup's tokens are encrypted with is in use here, or there are no tokens."""
-    archived_months: int
+    archived_parts: int
+    """Folders of the archive that the backup refers to."""
+    archive: Reconciled | None
+    """What lies in the archive by now; None where it cannot be read."""
 
 
 def restore(
@@ -65,8 +71,10 @@ def restore(
 
     The old tables stay beside the new ones until these are found to be what the backup says: as many rows in every
     table, and all invariants. If they are not, or the process is interrupted, the old ones are put back.
+    In the end the restored tables are made to agree with what lies in the archive by now.
     Raises NotABackup, BackupDamaged, WarehouseNotEmpty, WarehouseInUse, RestoreFailed, ProgramNotFound, ProgramFailed.
     """
+    store = archiving.store_of(settings)
     progress("checking the backup")
     manifest = read_manifest(folder)
     schema = manifest.schema
@@ -95,8 +103,19 @@ def restore(
         _drop_replaced(conn, schema)
         _drop_undone(conn, schema)
         conn.execute("ANALYZE")
+        progress("comparing with the archive")
+        reconciled = _reconcile(conn, store, progress)
     key_is_here = manifest.key_id is None or manifest.key_id == id_of_key_in_use(settings)
-    return Restored(manifest.rows, manifest.created_at, applied, key_is_here, manifest.archived_parts)
+    return Restored(manifest.rows, manifest.created_at, applied, key_is_here, manifest.archived_parts, reconciled)
+
+
+def _reconcile(conn: Connection, store: Store, progress: Progress) -> Reconciled | None:
+    """Find the archived months of the backup where they lie now. The warehouse is restored, also where this fails."""
+    try:
+        return archiving.reconcile(conn, store)
+    except ArchiveUnreachable as error:
+        progress(str(error))
+        return None
 
 
 def _finish_earlier(conn: Connection, schema: str, progress: Progress) -> None:

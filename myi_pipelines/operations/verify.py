@@ -3,22 +3,25 @@ by row; and the repair of what differs. Whether sums agree is checked by ``invar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import NamedTuple
 
-from myi_pipelines.warehouse import invariants, personal_data
-from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
+from psycopg import sql
+
+from myi_pipelines.operations import archiving
+from myi_pipelines.operations.parquet_store import ArchiveDamaged, Store
+from myi_pipelines.warehouse import archive, invariants, personal_data, undone_imports
+from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, ArchivedMonth, with_archived_restored
 from myi_pipelines.warehouse.catalog import sync_catalog
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.events import open_workspace, sources_of, stage_desired_events, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
-    LISTENING_EVENTS,
     MONTH_TABLES,
     USER_TRACK_MONTHS,
-    around,
     ensure_partitions_visible,
     snapshot,
 )
@@ -57,6 +60,9 @@ REWRITTEN = (
 )
 """Statements that set all-time rows to the sums of their months or tracks."""
 
+ROUNDS = 5
+"""How often a repair compares and derives at most: each round makes right what the next one is computed from."""
+
 
 class User(NamedTuple):
     """A user whose data are compared."""
@@ -91,42 +97,68 @@ class Verified(NamedTuple):
     """User-months whose events were derived again and compared."""
     invalidated: int
     """User-months that are about to be derived anyway, and so were not compared in full."""
+    archived_folders: int = 0
+    """Folders of the archive whose files were compared with their checksums."""
 
 
-def verify(session: Session, user: str | None = None) -> Verified:
+def verify(session: Session, user: str | None = None, store: Store | None = None) -> Verified:
     """Compare everything that is derived with what it is derived from, for one user or all. Writes nothing.
 
-    Each user's data are compared as they are at one instant, so others may go on writing. Invalidated user-months, and
-    those whose plays are in the archive, are compared as far as possible.
+    Each user's data are compared as they are at one instant, so others may go on writing. Archived months are compared
+    like the others, with the plays in the files; without a ``store``, or where files are missing or damaged, as far as
+    possible. So are invalidated user-months. Raises ArchiveUnreachable.
     """
     conn = session.conn
     users = _users(conn, user)
     for table in MONTH_TABLES:
         ensure_partitions_visible(conn, table)
     differences: list[Difference] = []
+    files = _ArchivedFiles(store, {})
+    if store is not None:
+        session.on_note("verifying the archive")
+        files, found = _archive(conn, store, None if user is None else users)
+        differences += found
     user_months = 0
     for one in users:
         session.on_note(f"verifying {one.name}")
-        for found in _events(conn, one, session.min_play_ms):
-            differences += found
-            user_months += 1
-        differences += _statistics(conn, one)
+        compared, found = _user(session, files, one)
+        differences += found
+        user_months += compared
     session.on_note("verifying the sums" if user else "verifying the sums and the catalog")
     differences += _sums(conn, users)
     if user is None:
         differences += _catalog(conn)
-    return Verified(differences, len(users), user_months, len(_invalidated(conn, users)))
+    return Verified(differences, len(users), user_months, len(_invalidated(conn, users)), len(files.parts))
 
 
-def repair(session: Session, found: Verified) -> None:
-    """Invalidate the user-months that differ and derive them; set all-time counts to the sums of their months.
+def repair(session: Session, user: str | None = None, store: Store | None = None) -> Verified:
+    """Derive again what differs, until nothing does or nothing changes any more; return what still differs.
 
-    Rows of users who do not exist and links of unknown names are removed, names that mean no track are taken into the
-    catalog again, and songs that are not what their tracks' keys say are derived again. It may be interrupted and
-    repeated. Archived plays that the work needs are restored; where the session does not say how, UserMonthsArchived is
-    raised.
+    What is invalidated is derived first, then events that differ, and statistics only once the events are right, so
+    that none is computed from wrong ones. Rows of users who do not exist and links of unknown names are removed, names
+    that mean no track are taken into the catalog again, songs that are not what their tracks' keys say are derived
+    again, and archived months whose folders have moved are found. Archived plays that the work needs are restored.
+    What a damaged or missing file stands in the way of stays, and is named. It may be killed at any point and repeated.
     """
-    conn, differences = session.conn, found.differences
+    conn = session.conn
+    if store is not None:
+        archiving.reconcile(conn, store)
+    for one in {found.user_id for found in _invalidated(conn, _users(conn, user))}:
+        _derive(session, one, ())
+    found = verify(session, user, store)
+    for _ in range(ROUNDS):
+        if not found.differences:
+            break
+        _repair(session, found.differences)
+        before, found = found, verify(session, user, store)
+        if found.differences == before.differences:
+            break
+    return found
+
+
+def _repair(session: Session, differences: Sequence[Difference]) -> None:
+    """Repair what may be repaired next: the catalog, and of each user events before statistics."""
+    conn = session.conn
     if any(one.table in ("export_tracks", "export_track_links") for one in differences):
         conn.execute(statement("verify/relink"))
     if any(one.table in ("songs", "tracks", "corrected_song_keys") for one in differences):
@@ -136,10 +168,21 @@ def repair(session: Session, found: Verified) -> None:
     sync_catalog(conn)
     for user_id, name in sorted({(one.user_id, one.user) for one in differences if one.user and one.user_id}):
         session.on_note(f"repairing {name}")
-        _repair(session.on(conn), user_id, [one for one in differences if one.user_id == user_id])
+        of_user = [one for one in differences if one.user_id == user_id]
+        if any(one.table == "undone_plays" for one in of_user):
+            with_archived_restored(session, partial(_settle_undone_imports, conn, user_id))
+        events = [one for one in of_user if one.stage is Stage.EVENTS]
+        _repair_user(session, user_id, events or of_user)
 
 
-def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -> None:
+def _settle_undone_imports(conn: Connection, user_id: int) -> None:
+    with conn.transaction():
+        acquire(conn, shared(Lock.CATALOG), shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
+        undone_imports.settle(conn, user_id)
+
+
+def _repair_user(session: Session, user_id: int, differences: Sequence[Difference]) -> None:
+    """Set all-time rows to the sums of their months, invalidate the user-months that differ, and derive them."""
     conn = session.conn
     months = sorted({one.month for one in differences if one.month})
     with conn.transaction():
@@ -150,7 +193,14 @@ def _repair(session: Session, user_id: int, differences: Sequence[Difference]) -
         for stage in Stage:
             differing = {one.month for one in differences if one.stage is stage and one.month}
             invalidate(conn, [UserMonth(user_id, month) for month in differing], stage)
-    derive_user(session, user_id, months)
+    _derive(session, user_id, months)
+
+
+def _derive(session: Session, user_id: int, months: Sequence[date]) -> None:
+    try:
+        derive_user(session, user_id, months)
+    except ArchiveDamaged as error:
+        session.on_note(str(error))
 
 
 # Comparing
@@ -164,12 +214,89 @@ def _users(conn: Connection, name: str | None) -> list[User]:
     return [User(*row) for row in conn.execute(query, {"name": name})]
 
 
+class _ArchivedFiles(NamedTuple):
+    """The parts of the archive whose files are as they were written."""
+
+    store: Store | None
+    parts: Mapping[tuple[date, int], ArchivedMonth]
+
+
+def _archive(conn: Connection, store: Store, users: Sequence[User] | None) -> tuple[_ArchivedFiles, list[Difference]]:
+    """Compare the folders of the archive with what is recorded of them: all, or those with months of some users."""
+    listed = archiving.list_folders(conn, store)
+    orphans = set(archive.orphaned_folders(conn))
+    parts = [one.part for one in listed if one.part is not None]
+    texts = (
+        []
+        if users is not None
+        else [
+            f"{one.folder} is in the archive, and no table refers to it"
+            for one in listed
+            if one.part is None and one.folder not in orphans
+        ]
+    )
+    if users is not None:
+        user_ids = {user.id for user in users}
+        parts = [part for part in parts if user_ids & archive.archived_users(conn, part).keys()]
+    sound = {}
+    for part in parts:
+        try:
+            store.check(part.folder, part.manifest_sha256)
+            found = archiving.archived_counts(store, part.folder)
+        except ArchiveDamaged as error:
+            texts.append(str(error))
+            continue
+        recorded = archive.archived_users(conn, part)
+        differing = [user_id for user_id, counts in recorded.items() if found.get(user_id) != counts]
+        if differing:
+            texts.append(f"{part.folder} has other rows than recorded of {len(differing)} users")
+        else:
+            sound[part.month, part.part] = part
+    return _ArchivedFiles(store, sound), [Difference("archived_months", text) for text in texts]
+
+
+def _user(session: Session, files: _ArchivedFiles, user: User) -> tuple[int, list[Difference]]:
+    """How many user-months of a user were compared, and what differs, all at one instant."""
+    conn = session.conn
+    open_workspace(conn, ())
+    conn.execute(statement("archive/workspace"))
+    differences: list[Difference] = []
+    with snapshot(conn, (*ARCHIVED_TABLES, USER_TRACK_MONTHS)), conn.transaction(force_rollback=True):
+        _read_archive(conn, files, user)
+        compared = 0
+        for found in _events(conn, user, session.min_play_ms):
+            differences += found
+            compared += 1
+        differences += _statistics(conn, user)
+        differences += [
+            Difference("undone_plays", text, user.name, user.id)
+            for _, text in conn.execute(statement("verify/undone_plays"), {"user_id": user.id})
+        ]
+    return compared, differences
+
+
+def _read_archive(conn: Connection, files: _ArchivedFiles, user: User) -> None:
+    """Let the rest of the transaction see the user's archived months as if they were restored."""
+    archived = archive.archived_months_of_user(conn, user.id)
+    present = {key: files.parts[key] for key in archived if key in files.parts}
+    if not present or files.store is None:
+        return
+    for table in ARCHIVED_TABLES:
+        columns = archive.columns_of(conn, table)
+        for part in present.values():
+            for rows in files.store.read_table(part.folder, table.name, columns, [user.id]):
+                archive.copy_returning(conn, table, columns, rows)
+    schema = sql.Identifier(str(fetch_scalar(conn, "SELECT current_schema()")))
+    months = sql.Literal([month for month, _ in present])
+    views = statement("verify/with_archive").format(schema=schema, user_id=sql.Literal(user.id), months=months)
+    conn.execute(views)
+
+
 def _events(conn: Connection, user: User, min_play_ms: int) -> Iterator[list[Difference]]:
     """The differences of each user-month that can be compared."""
-    open_workspace(conn, ())
     months = [month for (month,) in conn.execute(statement("verify/user_months"), {"user_id": user.id})]
     for month in months:
-        with snapshot(conn, ARCHIVED_TABLES, around(month)), conn.transaction(force_rollback=True):
+        with conn.transaction(force_rollback=True):
             texts = _differing_events(conn, UserMonth(user.id, month), min_play_ms)
         if texts is not None:
             yield [Difference(table, text, user.name, user.id, month, Stage.EVENTS) for table, text in texts]
@@ -210,14 +337,13 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
 
 def _statistics(conn: Connection, user: User) -> list[Difference]:
     """Rows of a user's statistics that differ from the rows that they are computed from."""
-    with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):
-        unknown = [month for (month,) in conn.execute(statement("verify/unknown"), {"user_id": user.id})]
-        parameters = {"user_id": user.id, "timezone": user.timezone, "unknown": unknown, "each": TOP_TRACKS}
-        return [
-            Difference(table, what, user.name, user.id, month, Stage.STATS if table in FROM_EVENTS else None)
-            for table, query in {**FROM_EVENTS, **FROM_MONTHS}.items()
-            for month, what in conn.execute(statement(f"verify/{query}"), parameters)
-        ]
+    unknown = [month for (month,) in conn.execute(statement("verify/unknown"), {"user_id": user.id})]
+    parameters = {"user_id": user.id, "timezone": user.timezone, "unknown": unknown, "each": TOP_TRACKS}
+    return [
+        Difference(table, what, user.name, user.id, month, Stage.STATS if table in FROM_EVENTS else None)
+        for table, query in {**FROM_EVENTS, **FROM_MONTHS}.items()
+        for month, what in conn.execute(statement(f"verify/{query}"), parameters)
+    ]
 
 
 def _sums(conn: Connection, users: Sequence[User]) -> list[Difference]:

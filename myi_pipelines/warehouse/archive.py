@@ -88,6 +88,16 @@ class ArchivedMonth(NamedTuple):
     """Users whose plays of the month are in this part and not in the database."""
 
 
+class ArchivedCounts(NamedTuple):
+    """What of a user is in a part."""
+
+    imported_plays: int
+    polled_plays: int
+    listening_events: int
+    total_ms: int
+    """Milliseconds of the listening events."""
+
+
 class MonthState(NamedTuple):
     """What a month's partitions held at an instant. Two states are equal only if no session wrote in between."""
 
@@ -159,6 +169,13 @@ def archived_user_months(conn: Connection, months: Sequence[date]) -> list[UserM
     return [UserMonth(*row) for row in rows]
 
 
+def archived_months_of_user(conn: Connection, user_id: int) -> list[tuple[date, int]]:
+    """The months of a user that are in the archive, and the part that each is in."""
+    return conn.execute(
+        "SELECT month, part FROM archived_user_months WHERE user_id = %s ORDER BY month", [user_id]
+    ).fetchall()
+
+
 def parts_of_user_months(conn: Connection, user_months: Sequence[UserMonth]) -> dict[tuple[date, int], list[int]]:
     """Those of some user-months that are archived: user ids by month and part."""
     found: dict[tuple[date, int], list[int]] = {}
@@ -166,6 +183,16 @@ def parts_of_user_months(conn: Connection, user_months: Sequence[UserMonth]) -> 
     for month, part, user_id in conn.execute(statement("archive/parts_of_user_months"), wanted):
         found.setdefault((month, part), []).append(user_id)
     return found
+
+
+def archived_users(conn: Connection, part: ArchivedMonth) -> dict[int, ArchivedCounts]:
+    """The users whose plays of a month are in a part and not in the database, and what is recorded of them."""
+    rows = conn.execute(
+        "SELECT user_id, imported_plays, polled_plays, play_count, total_ms FROM archived_user_months"
+        " WHERE month = %s AND part = %s",
+        [part.month, part.part],
+    )
+    return {user_id: ArchivedCounts(*counts) for user_id, *counts in rows}
 
 
 # ── Archiving a month ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,17 +362,22 @@ def restore_user_months(
         for table in sorted(ARCHIVED_TABLES, key=lambda table: table.name):  # the order of their locks
             attach_month(conn, table, part.month)
         for table in ARCHIVED_TABLES:
-            target = sql.Identifier(f"returning_{table.name}")
-            columns = sql.SQL(", ").join(sql.Identifier(name) for name in columns_of(conn, table))
-            copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(target, columns)
+            columns = columns_of(conn, table)
             for batch in read_rows(table, chosen):
-                _copy(conn, copy_in, batch)
+                copy_returning(conn, table, columns, batch)
             conn.execute(statement(f"archive/restore_{table.name}"))
         conn.execute(statement("archive/invalidate_changed"), {"month": part.month, "match_window": MATCH_WINDOW})
         conn.execute("DELETE FROM archived_user_months WHERE month = %s AND user_id = ANY (%s)", [part.month, chosen])
         conn.execute(statement("archive/retire"), {"remove_after": now + RESTORED_FILES_KEPT})
     conn.execute("TRUNCATE returning_imported_plays, returning_polled_plays, returning_listening_events")
     return len(chosen)
+
+
+def copy_returning(conn: Connection, table: MonthTable, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Copy archived rows, in the order of some columns, into a table of the workspace of ``archive/workspace``."""
+    target = sql.Identifier(f"returning_{table.name}")
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    _copy(conn, sql.SQL("COPY {} ({}) FROM STDIN").format(target, names), rows)
 
 
 def columns_of(conn: Connection, table: MonthTable) -> list[str]:
@@ -390,13 +422,44 @@ def replace_folder(conn: Connection, part: ArchivedMonth, exported: Mapping[str,
     """Record that a part's rows, fewer than before, now lie in another folder. The old folder becomes an orphan."""
     with conn.transaction():
         add_orphaned_folder(conn, part.folder, now)
+        _use_folder(conn, part, exported)
+
+
+def replace_orphaned_folder(conn: Connection, folder: str, new: str) -> None:
+    """Record that an orphaned folder's rows, fewer than before, now lie in another, which is kept for as long."""
+    with conn.transaction():
         conn.execute(
-            "UPDATE archived_months SET folder = %(folder)s, manifest_sha256 = %(manifest_sha256)s, bytes = %(bytes)s,"
-            " imported_plays = %(imported_plays)s, polled_plays = %(polled_plays)s,"
-            " listening_events = %(listening_events)s WHERE month = %(month)s AND part = %(part)s",
-            {"month": part.month, "part": part.part, **exported},
+            "UPDATE orphaned_archive_folders AS new SET remove_after = old.remove_after"
+            " FROM orphaned_archive_folders AS old WHERE new.folder = %s AND old.folder = %s",
+            [new, folder],
         )
-        remove_orphaned_folder(conn, exported["folder"])
+        conn.execute("UPDATE orphaned_archive_folders SET remove_after = now() WHERE folder = %s", [folder])
+
+
+def take_over_folder(
+    conn: Connection, part: ArchivedMonth, exported: Mapping[str, Any], forgotten: Sequence[int]
+) -> list[str]:
+    """Record in which folder a part is found again; return the names of the users who are not in it any more.
+
+    Their user-months are not archived from then on, and are derived from what else landed.
+    """
+    parameters = {"month": part.month, "user_ids": list(forgotten), "match_window": MATCH_WINDOW}
+    with conn.transaction():
+        acquire(conn, shared(Lock.ARCHIVE), *(exclusive(Lock.USER, user_id) for user_id in sorted(forgotten)))
+        _use_folder(conn, part, exported)
+        conn.execute(statement("archive/drop_forgotten"), parameters)
+        names = conn.execute("SELECT name FROM users WHERE id = ANY (%s) ORDER BY name", [list(forgotten)]).fetchall()
+    return [name for (name,) in names]
+
+
+def _use_folder(conn: Connection, part: ArchivedMonth, exported: Mapping[str, Any]) -> None:
+    conn.execute(
+        "UPDATE archived_months SET folder = %(folder)s, manifest_sha256 = %(manifest_sha256)s, bytes = %(bytes)s,"
+        " imported_plays = %(imported_plays)s, polled_plays = %(polled_plays)s,"
+        " listening_events = %(listening_events)s WHERE month = %(month)s AND part = %(part)s",
+        {"month": part.month, "part": part.part, **exported},
+    )
+    remove_orphaned_folder(conn, exported["folder"])
 
 
 def _copy(conn: Connection, target: sql.Composed | str, rows: Iterable[Row]) -> None:

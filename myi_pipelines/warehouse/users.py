@@ -132,6 +132,12 @@ def former_names(conn: Connection, user_id: int) -> list[str]:
     return [name for (name,) in conn.execute(statement("users/former_names"), [user_id])]
 
 
+def archived_ids(conn: Connection, user_id: int) -> list[int]:
+    """The ids under which files of the archive may hold rows of a user: the user's own, and those of users who were
+    merged into this one."""
+    return [user_id, *fetch_scalar(conn, "SELECT former_ids FROM users WHERE id = %s", [user_id])]
+
+
 def shared_names(conn: Connection) -> list[tuple[str, str]]:
     """Users from before names were compared in all spellings who share one: each with the older user of the name."""
     return [(name, same_as) for name, same_as in conn.execute(statement("users/shared_names"))]

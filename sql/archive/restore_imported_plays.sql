@@ -1,7 +1,6 @@
 -- One row per imported play that is restored. If the play landed again meanwhile, the row that tells more of how it was
--- heard counts, and the import of the archived row, which landed first. Older archives hold stopped_at of every play,
--- also where it equals played_at.
-UPDATE returning_imported_plays SET stopped_at = NULL WHERE stopped_at = played_at;
+-- heard counts, and the import of the archived row, which landed first.
+{archive/returning_without_equal_times};
 
 INSERT INTO imported_plays
     (user_id, played_at, stopped_at, export_track_id, ms_played, context_id, elapsed_s, job_id)

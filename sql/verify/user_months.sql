@@ -1,4 +1,4 @@
--- One row per user-month of a user with landed plays or events, that is up to date and not archived.
+-- One row per user-month of a user with landed plays, events or hidden plays, that is up to date and not archived.
 WITH months AS (
     SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS month
     FROM imported_plays WHERE user_id = %(user_id)s
@@ -8,6 +8,8 @@ WITH months AS (
     SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM listening_events WHERE user_id = %(user_id)s
     UNION
     SELECT date_trunc('month', played_at AT TIME ZONE 'UTC')::date FROM episode_events WHERE user_id = %(user_id)s
+    UNION
+    SELECT month FROM hidden_track_months WHERE user_id = %(user_id)s
 )
 SELECT month
 FROM months

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading, is_left_alone, sort_out
+from myi_pipelines.private_files import make_private_folder, protect
 
 IMPORTED = "imported"
 FAILED = "failed"
@@ -165,21 +166,24 @@ def write_beside(uploads: Path, folder: Path, where: str, lines: Sequence[str]) 
     """Write what is to be said of a folder whose files were moved to ``where``, ``imported/`` or ``failed/``."""
     user, *below = _inside(uploads, folder)
     target = uploads.resolve().joinpath(user, where, *below)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(target.parent)
     _write_beside(target, ERROR if where == FAILED else NOTES, lines)
 
 
 def _write_beside(path: Path, ending: str, lines: Sequence[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
-    _free(path.with_name(path.name + ending)).write_text(text, encoding="utf-8", errors="replace")
+    beside = _free(path.with_name(path.name + ending))
+    beside.write_text(text, encoding="utf-8", errors="replace")
+    protect(beside)
 
 
 def _move(uploads: Path, path: Path, folder: str) -> Path:
     user, *below = _inside(uploads, path)
     source = uploads.resolve().joinpath(user, *below)
     target = _free(uploads.resolve().joinpath(user, folder, *below))
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(target.parent)
     source.rename(target)
+    protect(target)
     _remove_empty(source.parent, above=uploads.resolve() / user)
     return target
 

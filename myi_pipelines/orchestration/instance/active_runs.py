@@ -11,6 +11,8 @@ from myi_pipelines.warehouse.database.connections import Connection
 SECONDS_UNTIL_SILENT = 60
 SECONDS_TO_BEGIN = 300
 
+MAX_RETRIES_TAG = "dagster/max_retries"
+
 _BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _UNFINISHED = [*_BEGUN, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING]
 
@@ -37,7 +39,7 @@ def end_dead_runs(instance: DagsterInstance, conn: Connection) -> list[str]:
     Such a run never says that it ended, so it would keep its place in the queue and hold back all that waits for it.
     Dead is a run that has been silent for a while and has no connection to the warehouse.
     """
-    connected = {name for (name,) in conn.execute("SELECT DISTINCT application_name FROM pg_stat_activity")}
+    connected = _connected(conn)
     dead = [
         record.dagster_run
         for record in instance.get_run_records(dg.RunsFilter(statuses=_BEGUN))
@@ -52,6 +54,25 @@ def end_dead_runs(instance: DagsterInstance, conn: Connection) -> list[str]:
             "What it had not finished is taken up again.",
         )
     return [run.run_id for run in dead]
+
+
+def end_idle_runs(instance: DagsterInstance, conn: Connection, run_ids: Sequence[str]) -> None:
+    """End those of some runs on which no process works: the dead ones, and those that wait in the queue.
+
+    None of them is started again: whoever calls this wants them gone.
+    """
+    connected = _connected(conn)
+    for record in instance.get_run_records(dg.RunsFilter(run_ids=run_ids, statuses=_UNFINISHED)):
+        run = record.dagster_run
+        if run.status in (DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED):
+            instance.report_run_canceled(run, "It had not begun, and its user's data are being moved or removed.")
+        elif application_name(run.run_id) not in connected and _is_silent(instance, record):
+            instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
+            instance.report_run_failed(run, "The run's process is gone.")
+
+
+def _connected(conn: Connection) -> set[str]:
+    return {name for (name,) in conn.execute("SELECT DISTINCT application_name FROM pg_stat_activity")}
 
 
 def _is_silent(instance: DagsterInstance, record: RunRecord) -> bool:

@@ -187,6 +187,5 @@ def test_private_sessions_are_a_setting(myi: Myi, warehouse: Warehouse) -> None:
     assert "private sessions  counted" in myi("settings", "anna").stdout
     changed = myi("settings", "anna", "--hide-incognito")
     assert "private sessions  hidden" in changed.stdout
-    assert "1 month will be derived again" in changed.stderr
-    warehouse.settle([anna])
+    assert "deriving 1 month again" in changed.stderr
     assert plays(warehouse) == 4

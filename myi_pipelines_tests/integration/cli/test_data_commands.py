@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ from myi_pipelines.cli import app
 from myi_pipelines.settings import PROJECT
 from myi_pipelines.warehouse.database.connections import fetch_scalar
 from myi_pipelines_tests.support.cli_fixtures import Myi
+from myi_pipelines_tests.support.dagster_harness import export
 
 
 @pytest.fixture
@@ -84,3 +86,35 @@ def test_verifying_ends_with_a_code_for_scripts(myi: Myi, anna: int, conn: psyco
     assert repaired.exit_code == 0
     assert repaired.stdout.endswith("after the repair:\nno difference in 0 user-months of 1 user\n")
     assert myi("verify", "--user", "bob").exit_code == 1
+
+
+def test_a_restore_says_what_the_archive_has_by_now(myi: Myi, conn: psycopg.Connection, tmp_path: Path) -> None:
+    for name in ("anna", "bob"):
+        (tmp_path / f"{name}.json").write_text(export(40, salt=name))
+        assert myi("import", f"{name}.json", "--user", name).exit_code == 0
+    assert myi("backup", "before").exit_code == 0
+    assert myi("archive", "--keep-months", "12").exit_code == 0
+    assert myi("verify").stdout == "no difference in 4 user-months of 2 users and 2 archived folders\n"
+    assert myi("backup", "after").exit_code == 0
+    assert myi("forget", "--user", "bob", "--yes").exit_code == 0
+
+    restored = myi("restore", "after", "--replace", "--yes")
+    assert restored.exit_code == 0, restored.stderr
+    assert "2 archived folders written again since the backup: found, and in use" in restored.stderr
+    assert "warning: bob was forgotten since the backup: 2 months of plays" in restored.stderr
+    assert myi("forget", "--user", "bob", "--yes").exit_code == 0
+    assert myi("unarchive", "2023-11").stdout == "plays of 1 user-month restored\n"
+
+    older = myi("restore", "before", "--replace", "--yes")
+    assert "2 archived folders of after the backup: kept for 30 days" in older.stderr
+    assert [line.split()[-1] for line in myi("archive", "--list").stdout.splitlines()] == ["state", *2 * ["orphaned"]]
+
+    shutil.rmtree(tmp_path / ".myi" / "archive")
+    missing = myi("restore", "after", "--replace", "--yes")
+    assert "warning: 2 archived folders of 2023-11 to 2023-12 not in" in missing.stderr
+    assert [line.split()[-1] for line in myi("archive", "--list").stdout.splitlines()] == ["state", *2 * ["missing"]]
+    assert myi("verify").exit_code == 1
+    refused = myi("forget", "--user", "anna", "--yes")
+    assert (refused.exit_code, "--archive-is-lost" in refused.stderr) == (1, True)
+    assert conn.execute("SELECT count(*) FROM users WHERE name = 'anna'").fetchone() == (1,)
+    assert myi("forget", "--user", "anna", "--yes", "--archive-is-lost").exit_code == 0

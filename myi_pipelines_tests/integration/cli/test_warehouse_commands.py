@@ -1,6 +1,11 @@
-import psycopg
+from pathlib import Path
 
+import psycopg
+import pytest
+
+from myi_pipelines.warehouse import user_derivation
 from myi_pipelines_tests.support.cli_fixtures import Myi
+from myi_pipelines_tests.support.dagster_harness import export
 
 JOB = """
 INSERT INTO import_jobs (user_id, file_name, sha256, status, total_bytes, processed_bytes, rejected,
@@ -27,6 +32,35 @@ def test_a_time_zone_is_shown_and_changed(myi: Myi, conn: psycopg.Connection) ->
     assert myi("settings", "anna").stdout.splitlines()[0].split() == ["timezone", "Asia/Kathmandu"]
     changed = myi("settings", "anna", "--timezone", "Pacific/Apia")
     assert changed.stdout.splitlines()[0].split() == ["timezone", "Pacific/Apia"]
+
+
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_statistics_are_in_the_new_time_zone_at_once(
+    myi: Myi, conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_archived: bool
+) -> None:
+    def hours() -> list[tuple[int, int]]:
+        return conn.execute("SELECT hour, play_count FROM user_hour_stats ORDER BY hour").fetchall()
+
+    (tmp_path / "history.json").write_text(export(40))
+    assert myi("import", "history.json", "--user", "anna").exit_code == 0
+    in_utc = hours()
+    if is_archived:
+        assert myi("archive", "--keep-months", "12").exit_code == 0
+    changed = myi("settings", "anna", "--timezone", "Asia/Tokyo")
+    assert (changed.exit_code, changed.stderr) == (0, "computing 2 months in Asia/Tokyo\n")
+    assert hours() == sorted(((hour + 9) % 24, plays) for hour, plays in in_utc)
+    assert conn.execute("SELECT count(*) FROM invalidated_user_months").fetchone() == (0,)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(user_derivation, "derive_user", killed)
+        assert myi("settings", "anna", "--timezone", "UTC").exit_code != 0
+    assert "2 months are still to be computed" in " ".join(myi("report", "--user", "anna").stdout.split())
+    assert myi("settings", "anna", "--timezone", "UTC").exit_code == 0
+    assert hours() == in_utc
+    assert myi("verify").stdout.startswith("no difference in 2 user-months of 1 user")
 
 
 def test_a_wrong_time_zone_and_a_stranger_are_one_clear_line(myi: Myi, conn: psycopg.Connection) -> None:

@@ -479,7 +479,7 @@ def test_a_forgotten_user_is_in_no_file_and_is_not_restored(warehouse: Archiving
     months = len(warehouse.archived_months())
     conn.execute("DELETE FROM users WHERE id = %s", [user_id])
 
-    cleaned = archiving.forget_user(conn, warehouse.store, user_id)
+    cleaned = archiving.forget_user(conn, warehouse.store, [user_id])
 
     assert len(cleaned) > months // 2
     assert all(one.removed_rows > 0 and one.remaining_rows == 0 for one in cleaned)
@@ -488,7 +488,7 @@ def test_a_forgotten_user_is_in_no_file_and_is_not_restored(warehouse: Archiving
     assert invariants.check(conn) == []
     warehouse.restore_archived()
     assert warehouse.rows(kept) == before
-    assert archiving.forget_user(conn, warehouse.store, user_id) == []
+    assert archiving.forget_user(conn, warehouse.store, [user_id]) == []
 
 
 def test_restored_parts_are_kept_for_backups_and_then_removed(warehouse: ArchivingWarehouse) -> None:

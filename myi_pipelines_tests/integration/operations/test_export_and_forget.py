@@ -8,18 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from myi_pipelines.operations.archiving import archive_months
 from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.forget import ForgottenUser, ImportUnderWay, Places, forget_user
 from myi_pipelines.operations.output_folder import FolderNotEmpty
 from myi_pipelines.operations.parquet_store import Store
-from myi_pipelines.orchestration.instance.user_runs import UserRuns, name_pattern
+from myi_pipelines.orchestration.assets.metadata import _plain, markdown_table
+from myi_pipelines.orchestration.instance import active_runs
+from myi_pipelines.orchestration.instance.user_runs import UserRuns, name_pattern, names_user
+from myi_pipelines.orchestration.names import USER_TAG
+from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.warehouse import personal_data
+from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import UnknownUser
 from myi_pipelines_tests.support.killable_import import prepare
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -137,7 +144,7 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
     for path in files:
         assert TOKEN not in path.read_bytes()
         assert TOKEN.hex().encode() not in path.read_bytes()
-    assert folder.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, *folder.rglob("*")))
     assert all(int(row["user_id"]) != bob for path in exported for row in read(f"tables/{path}"))
 
 
@@ -244,45 +251,133 @@ def test_of_an_uploads_folder_that_is_a_link_only_the_link_is_removed(
     assert not (settings.uploads / "anna").is_symlink()
 
 
-def test_runs_that_name_a_user_are_removed_and_the_others_stay(
-    warehouse: Warehouse, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import dagster as dg
-
-    from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
-
-    @dg.op(name="nothing")
-    def nothing(context: dg.OpExecutionContext) -> None:
-        context.log.info(context.run.tags.get("logged", ""))
-
-    @dg.job(name="nothing_at_all")
-    def nothing_at_all() -> None:
-        nothing()
-
-    warehouse.user("anna", "UTC")
+@pytest.fixture
+def instance(settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of the settings."""
     prepare_dagster_home(settings)
     for name, value in dagster_environment(settings).items():
         monkeypatch.setenv(name, value)
-    with dg.DagsterInstance.get() as instance:
-        runs = [
-            nothing_at_all.execute_in_process(instance=instance, tags=tags).run_id
-            for tags in ({"myi/user": "anna"}, {"logged": "| anna | 3 |"}, {"myi/user": "annabel"}, {"logged": "Hanna"})
-        ]
-        assert forget(warehouse, settings, store).before.runs == 2
-        assert [instance.has_run(run) for run in runs] == [False, False, True, True]
-        warehouse.user("anna", "UTC")
-        instance.add_run_tags(runs[2], {"myi/user": "anna"})
-        with psycopg.connect(os.environ["MYI_DAGSTER_DATABASE_URL"]) as dagster:
-            dagster.execute("UPDATE runs SET status = 'STARTED' WHERE run_id = %s", [runs[2]])
-        with pytest.raises(ImportUnderWay, match="imports for anna at this moment"):
-            forget(warehouse, settings, store)
+    with dg.DagsterInstance.get() as opened:
+        yield opened
 
 
-@pytest.mark.parametrize("name", ["anna", "Zoë", 'a "b" c', "ann.a+b (1)", "林", "🎧", "o'x"])
+@dg.op(name="stats", config_schema={"user": str, "only_invalidated": bool})
+def stats_step(context: dg.OpExecutionContext) -> None:
+    context.log.info(context.run.tags.get("logged", ""))
+    context.log_event(
+        dg.AssetMaterialization("users", metadata={"totals": markdown_table(("user", "plays"), [("bob", 3)])})
+    )
+
+
+@dg.job(name="import_history")
+def import_job() -> None:
+    stats_step()
+
+
+def run_of(instance: dg.DagsterInstance, *, user: str = "", logged: str = "") -> str:
+    config = {"ops": {"stats": {"config": {"user": user, "only_invalidated": True}}}}
+    tags = {"logged": logged, **({USER_TAG: user} if user else {})}
+    return import_job.execute_in_process(instance=instance, run_config=config, tags=tags).run_id
+
+
+def test_runs_that_name_a_user_are_removed_and_the_others_stay(
+    warehouse: Warehouse, settings: Settings, store: Store, instance: dg.DagsterInstance
+) -> None:
+    warehouse.user("anna", "UTC")
+    runs = [
+        run_of(instance, user=user, logged=logged)
+        for user, logged in (("anna", ""), ("", "| anna | 3 |"), ("annabel", ""), ("", "Hanna"))
+    ]
+    assert forget(warehouse, settings, store).before.runs == 2
+    assert [instance.has_run(run) for run in runs] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "name", ["user", "users", "stats", "ops", "config", "plays", "only_invalidated", "import_history", "totals", "UTC"]
+)
+def test_of_a_user_named_like_a_word_of_runs_only_own_runs_are_removed(
+    warehouse: Warehouse, settings: Settings, store: Store, instance: dg.DagsterInstance, name: str
+) -> None:
+    warehouse.user(name, "UTC")
+    others = [run_of(instance, user="bob", logged=f"bob: 3 {name} were read by a {name} of {name}")]
+    own = [run_of(instance, user=name), run_of(instance, logged=f"{name}: 3 rows read")]
+    forgotten = forget_user(Places(warehouse.conn, store, settings.uploads, UserRuns(settings)), name)
+    assert forgotten.before.runs == 2
+    assert [instance.has_run(run) for run in (*own, *others)] == [False, False, True]
+
+
+def test_a_run_that_waits_in_the_queue_holds_up_no_forgetting(
+    warehouse: Warehouse, settings: Settings, store: Store, instance: dg.DagsterInstance
+) -> None:
+    warehouse.user("anna", "UTC")
+    location = GrpcServerCodeLocationOrigin(host="localhost", port=1, location_name="myi")
+    queued = dg.DagsterRun(
+        job_name="import_history",
+        status=dg.DagsterRunStatus.QUEUED,
+        tags={USER_TAG: "anna"},
+        remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "import_history"),
+    )
+    instance.add_run(queued)
+    assert forget(warehouse, settings, store).before.runs == 1
+    assert not instance.has_run(queued.run_id)
+
+
+@pytest.mark.parametrize("status", ["STARTED", "STARTING"])
+def test_a_run_that_is_dead_holds_up_no_forgetting(
+    warehouse: Warehouse,
+    settings: Settings,
+    store: Store,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+) -> None:
+    warehouse.user("anna", "UTC")
+    run_id = run_of(instance, user="anna")
+    with psycopg.connect(os.environ["MYI_DAGSTER_DATABASE_URL"]) as dagster:
+        dagster.execute("UPDATE runs SET status = %s WHERE run_id = %s", [status, run_id])
+    with pytest.raises(ImportUnderWay, match="imports for anna at this moment"):
+        forget(warehouse, settings, store)
+    monkeypatch.setattr(active_runs, "SECONDS_UNTIL_SILENT", 0)
+    with (
+        connect(warehouse.conn.info.dsn, application_name=active_runs.application_name(run_id)),
+        pytest.raises(ImportUnderWay),
+    ):
+        forget(warehouse, settings, store)
+    assert forget(warehouse, settings, store).before.runs == 1
+    assert not instance.has_run(run_id)
+
+
+@pytest.mark.parametrize("name", ["anna", "an_na", "*a*", "Zoë", 'a "b" c', "ann.a+b (1)", "林", "🎧", "o'x"])
 def test_a_name_is_found_however_json_escapes_it(conn: psycopg.Connection, name: str) -> None:
     once = json.dumps({"user": name, "table": f"a\n{name}: 3"})
-    texts = [name, f"| {name} |", once, json.dumps(once), json.dumps({"x": json.dumps(once)}, ensure_ascii=False)]
+    in_markdown = _plain(name)
+    texts = [
+        name,
+        f"| {name} |",
+        in_markdown,
+        json.dumps(in_markdown),
+        once,
+        json.dumps(once),
+        json.dumps({"x": json.dumps(once)}, ensure_ascii=False),
+    ]
     for text in texts:
         assert conn.execute("SELECT %s ~ %s", [text, name_pattern(name)]).fetchone() == (True,), text
     for text in (f"x{name}", f"{name}x", json.dumps(f"{name}-2")):
         assert conn.execute("SELECT %s ~ %s", [text, name_pattern(name)]).fetchone() == (False,), text
+
+
+@pytest.mark.parametrize("name", ["anna", "an_na", "Zoë", "ann.a+b (1)", "o'x"])
+def test_a_name_is_known_from_prose(name: str) -> None:
+    for text in (
+        name,
+        f"{name}: 3 rows read",
+        f"2 of 3 users; {name}, bob",
+        f"| {_plain(name)} | 3 |",
+        f"| user |\n|---|\n| {_plain(name)} |",
+        f"- {_plain(name)} needs `myi login --user {name}`: withdrawn",
+        f"/data/uploads/{name}/history.zip",
+        f"no user is named {name!r}; `myi users` lists them",
+    ):
+        assert names_user(text, name), text
+    for text in (f"x{name}", f"{name}x", f"the {name} of it", f"| {name} |\n|---|\n| bob |", f"/home/{name}/x.zip"):
+        assert not names_user(text, name), text

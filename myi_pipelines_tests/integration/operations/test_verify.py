@@ -1,17 +1,19 @@
 """Verification finds everything that differs from what has landed, names it, and repairs it."""
 
-from dataclasses import replace
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from myi_pipelines.operations import verify
-from myi_pipelines.operations.archiving import archive_months, restoring_from
-from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.operations import correcting, verify
 from myi_pipelines.operations.verify import Verified
 from myi_pipelines.warehouse import archive
-from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
+from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.support.killable_import import import_upload, prepare
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
@@ -176,8 +178,7 @@ def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) 
         found = found_in(warehouse)
         assert tables <= {one.table for one in found.differences}, damage
         assert all("anna: " in str(one) for one in found.differences if one.user), damage
-        verify.repair(warehouse.session(), found)
-        assert found_in(warehouse).differences == [], damage
+        assert verify.repair(warehouse.session()).differences == [], damage
         assert warehouse.tables(user_id) == expected, damage
 
 
@@ -203,23 +204,145 @@ def test_what_waits_to_be_derived_is_no_difference(warehouse: Warehouse) -> None
     assert found_in(warehouse).differences == []
 
 
-def test_archived_months_are_no_differences_and_the_others_are_verified(warehouse: Warehouse, tmp_path: Path) -> None:
-    user_id = prepare(warehouse, "anna")
-    store = Store(str(tmp_path))
-    expected = warehouse.tables(user_id)
-    months = sorted(month for _, month in warehouse.user_months_of(user_id))
-    assert any(archived.rows for archived in archive_months(warehouse.conn, store, before=months[3]))
-    assert found_in(warehouse).differences == []
-    warehouse.conn.execute(DAMAGES["all-time rows are gone"][0].encode())
-    warehouse.conn.execute(b"DELETE FROM listening_events WHERE played_at > %s", [max(months)])
-    found = found_in(warehouse)
-    assert {"listening_events", "user_track_stats"} <= {one.table for one in found.differences}
-    session = replace(warehouse.session(), restore_archived=restoring_from(store))
-    verify.repair(session, found)
-    assert found_in(warehouse).differences == []
-    with_all_plays = archive.archived_user_months(warehouse.conn, months)
-    restoring_from(store)(warehouse.conn, with_all_plays)
-    assert warehouse.tables(user_id) == expected
+@pytest.fixture
+def archived(database_url: str, tmp_path: Path) -> Iterator[ArchivingWarehouse]:
+    """A user whose first months are in the archive."""
+    with open_archiving_warehouse(database_url, tmp_path / "archive") as warehouse:
+        user_id = prepare(warehouse, "anna")
+        import_upload(warehouse, "anna")
+        warehouse.archive(only=warehouse.months_of([user_id])[:3])
+        yield warehouse
+
+
+def test_archived_months_are_no_differences_and_are_compared(archived: ArchivingWarehouse) -> None:
+    found = verify.verify(archived.session(), None, archived.store)
+    assert (found.differences, found.archived_folders) == ([], 3)
+    assert found.user_months == len(archived.user_months_of(archived.user("anna", "Pacific/Apia"))) + 3
+    assert verify.verify(archived.session()).differences == []
+
+
+IN_ARCHIVED_MONTHS = {
+    "the plays of a track": "UPDATE user_track_months SET play_count = play_count + 1, total_ms = total_ms + 1"
+    " WHERE (month, track_id) = (SELECT month, track_id FROM user_track_months ORDER BY 1, 2 LIMIT 1)",
+    "the beginning of a month": "UPDATE user_month_edges SET total_ms = total_ms + 1 WHERE (month, track_id)"
+    " = (SELECT month, track_id FROM user_month_edges ORDER BY month, track_id LIMIT 1)",
+    "all beginnings": "DELETE FROM user_month_edges",
+    "a day": "UPDATE user_time_bucket_stats SET play_count = play_count + 1 WHERE bucket_type = 'DAY'"
+    " AND bucket_date = (SELECT min(bucket_date) FROM user_time_bucket_stats WHERE bucket_type = 'DAY')",
+    "hours": "UPDATE user_hour_months SET week_hours = (SELECT array_agg((hour + 24) % 168 ORDER BY (hour + 24) % 168)"
+    " FROM unnest(week_hours) AS hour) WHERE month = (SELECT min(month) FROM user_hour_months)",
+    "contexts": "UPDATE user_month_contexts SET context_ids[1] = 0 WHERE month ="
+    " (SELECT min(month) FROM user_month_contexts)",
+}
+
+
+@pytest.mark.parametrize("damage", IN_ARCHIVED_MONTHS)
+def test_what_is_shown_of_archived_months_is_verified_and_repaired(archived: ArchivingWarehouse, damage: str) -> None:
+    user_id = archived.user("anna", "Pacific/Apia")
+    expected = archived.rows(user_id)
+    archived.conn.execute(IN_ARCHIVED_MONTHS[damage].encode())
+    assert verify.verify(archived.session(), None, archived.store).differences != []
+    assert verify.repair(archived.session(), None, archived.store).differences == []
+    archived.archive(only=archived.months_of([user_id])[:3])
+    assert archived.rows(user_id) == expected
+
+
+def delete_events_after_archived_months(warehouse: ArchivingWarehouse, user_id: int) -> None:
+    gone = warehouse.conn.execute(
+        "DELETE FROM listening_events WHERE id IN (SELECT id FROM listening_events WHERE user_id = %s"
+        " ORDER BY played_at LIMIT 22)",
+        [user_id],
+    )
+    assert gone.rowcount == 22
+
+
+def test_a_repair_beside_archived_months_makes_events_right_before_statistics(archived: ArchivingWarehouse) -> None:
+    user_id = archived.user("anna", "Pacific/Apia")
+    archived.restore_archived()
+    expected = archived.tables(user_id)
+    archived.archive(only=archived.months_of([user_id])[:3])
+    delete_events_after_archived_months(archived, user_id)
+    found = verify.verify(archived.session(), None, archived.store)
+    assert {"listening_events", "user_track_months"} <= {one.table for one in found.differences}
+    assert verify.repair(archived.session(), None, archived.store).differences == []
+    archived.restore_archived()
+    assert archived.tables(user_id) == expected
+
+
+@pytest.mark.parametrize("step", ["sync_catalog", "_repair_user", "invalidate", "derive_user", "verify"])
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_repair_that_is_killed_anywhere_is_right_when_it_is_run_again(
+    archived: ArchivingWarehouse, monkeypatch: pytest.MonkeyPatch, step: str, calls: int
+) -> None:
+    user_id = archived.user("anna", "Pacific/Apia")
+    expected = archived.rows(user_id)
+    delete_events_after_archived_months(archived, user_id)
+    archived.conn.execute(DAMAGES["the totals are wrong"][0].encode())
+    go_on, done = getattr(verify, step), 0
+
+    def killed(*arguments: Any, **named: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done > calls:
+            raise KeyboardInterrupt
+        return go_on(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(verify, step, killed)
+        with suppress(KeyboardInterrupt):
+            verify.repair(archived.session(), None, archived.store)
+    assert verify.repair(archived.session(), None, archived.store).differences == []
+    archived.archive(only=archived.months_of([user_id])[:3])
+    ids = {"listening_events"}
+    found = archived.rows(user_id)
+    assert {table: found[table] for table in found.keys() - ids} == {
+        table: expected[table] for table in expected.keys() - ids
+    }
+
+
+def test_a_repair_derives_what_an_earlier_one_left_invalidated(archived: ArchivingWarehouse) -> None:
+    user_id = archived.user("anna", "Pacific/Apia")
+    month = archived.months_of([user_id])[3]
+    invalidate(archived.conn, [UserMonth(user_id, month)], Stage.EVENTS)
+    found = verify.repair(archived.session(), None, archived.store)
+    assert (found.differences, found.invalidated) == ([], 0)
+
+
+def test_files_of_the_archive_that_are_missing_damaged_or_unknown_are_differences(archived: ArchivingWarehouse) -> None:
+    first, second, _ = (part.folder for part in archive.archived_parts(archived.conn))
+    root = Path(archived.store.url)
+    shutil.copytree(root / first, root / "month=2010-01" / "1-0a0a0a0a")
+    shutil.rmtree(root / first)
+    (root / second / "imported_plays.parquet").write_bytes(b"PAR1")
+    found = verify.verify(archived.session(), None, archived.store)
+    texts = sorted(str(one) for one in found.differences)
+    assert [text.partition(": ")[0] for text in texts] == ["archived_months"] * 3
+    assert found.archived_folders == 1
+    assert any(first in text and "is missing" in text for text in texts)
+    assert any(second in text and "is damaged" in text for text in texts)
+    assert any("no table refers to it" in text for text in texts)
+    left = verify.repair(archived.session(), None, archived.store)
+    assert len(left.differences) == 2, "what is not there is not repaired, and stays named"
+
+
+COLUMNS = "user_id, played_at, stopped_at, export_track_id, ms_played, context_id, elapsed_s, job_id"
+
+
+@pytest.mark.parametrize(("source", "target"), [("undone_plays", "imported_plays"), ("imported_plays", "undone_plays")])
+def test_plays_of_imports_that_are_not_where_they_belong_are_moved(
+    archived: ArchivingWarehouse, source: str, target: str
+) -> None:
+    user_id = archived.user("anna", "Pacific/Apia")
+    [[job_id]] = archived.conn.execute("SELECT max(id) FROM import_jobs").fetchall()
+    correcting.undo_import(archived.session(), job_id)
+    expected = archived.tables(user_id)
+    move = f"WITH moved AS (DELETE FROM {source} WHERE played_at < '2012-01-01' RETURNING *)"
+    archived.conn.execute(f"{move} INSERT INTO {target} ({COLUMNS}) SELECT {COLUMNS} FROM moved".encode())
+    found = verify.verify(archived.session(), None, archived.store)
+    assert "undone_plays" in {one.table for one in found.differences}
+    assert verify.repair(archived.session(), None, archived.store).differences == []
+    archived.restore_archived()
+    assert archived.tables(user_id) == expected
 
 
 @pytest.mark.parametrize("month", [date(2011, 8, 1), date(2012, 1, 1)])

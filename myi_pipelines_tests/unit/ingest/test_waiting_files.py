@@ -195,6 +195,15 @@ def test_failed_files_have_the_reason_beside_them_and_imported_ones_the_notes(tm
     assert (tmp_path / "anna/imported/y.zip.notes.txt").read_text() == "one\ntwo\n"
 
 
+def test_only_the_owner_may_read_what_was_imported_or_failed(tmp_path: Path) -> None:
+    move_away(tmp_path, put(tmp_path, "anna/my_data/history.json"), IMPORTED, ["a note"])
+    move_away(tmp_path, put(tmp_path, "anna/x.zip"), FAILED, ["x.zip: is not a ZIP"])
+    for where in (IMPORTED, FAILED):
+        folder = tmp_path / "anna" / where
+        for path in (folder, *folder.rglob("*")):
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
 def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
     target = put(tmp_path, "elsewhere/history.zip")
     folder = tmp_path / "uploads"
