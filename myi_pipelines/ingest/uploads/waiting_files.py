@@ -145,6 +145,11 @@ def owner(uploads: Path, path: Path) -> str | None:
     return inside[0] if len(inside) > 1 and inside[1] not in (IMPORTED, FAILED) else None
 
 
+def is_inside(uploads: Path, path: Path) -> bool:
+    """Whether a path leads to something in a user's folder, whatever has become of it."""
+    return ".." not in path.parts and len(_inside(uploads, path)) > 1
+
+
 def was_imported_in_part(uploads: Path, folder: Path) -> bool:
     """Whether files of a folder that waits, or of one of its name, were imported and moved before."""
     user, *below = _inside(uploads, folder)

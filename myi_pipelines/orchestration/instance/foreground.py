@@ -5,6 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from myi_pipelines.errors import FailedError
@@ -50,6 +51,8 @@ class ForegroundRun(NamedTuple):
     tags: Mapping[str, str]
     doing: str
     """What messages call the work, for example ``the import``."""
+    resources: Mapping[str, object] = MappingProxyType({})
+    """Resources in the place of the definitions' own, by name."""
 
 
 def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable[[], Definitions]") -> Done:
@@ -72,6 +75,7 @@ def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable
             instance=instance,
             run_config={**run.config, **QUIET},
             tags={**run.tags, **NO_RETRIES},
+            resources=run.resources,
             raise_on_error=False,
         )
         seconds = time.monotonic() - began

@@ -77,6 +77,10 @@ def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str,
     )
 
 
+def test_the_webserver_is_the_guarded_one(deployment: dict[str, Any]) -> None:
+    assert compose.service(deployment, "webserver").command[0] == "myi-webserver"
+
+
 def test_whatever_must_last_lies_in_a_volume(deployment: dict[str, Any]) -> None:
     def mounts(name: str) -> dict[str, str]:
         volumes = [volume.partition(":") for volume in deployment["services"][name]["volumes"]]
