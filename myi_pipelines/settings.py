@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     home: Folder = Path(".myi")
     uploads: Folder = Path("uploads")
     database_url: str = ""
+    reader_database_url: str = ""
     dagster_database_url: str = ""
     redis_url: str = ""
     dagster_yaml: Folder = package_path("dagster.yaml")
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     zip_max_ratio: Annotated[int, Field(ge=1)] = 200
     zip_max_bytes: Annotated[int, Field(ge=1)] = 8 * 1024**3
 
-    @field_validator("database_url", "dagster_database_url")
+    @field_validator("database_url", "reader_database_url", "dagster_database_url")
     @classmethod
     def _postgres_url(cls, url: str) -> str:
         parts = urlsplit(url)

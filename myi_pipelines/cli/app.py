@@ -199,3 +199,15 @@ def warehouse_connection(settings: "Settings") -> "Iterator[Connection]":
         note(f"applied {len(applied)} migrations")
     with connect(url) as conn:
         yield conn
+
+
+@contextmanager
+def reader_connection(settings: "Settings") -> "Iterator[Connection]":
+    """A connection that can read the warehouse and do nothing else; its server runs, its schema is current."""
+    from myi_pipelines.runtime.reader import reader_url
+    from myi_pipelines.warehouse.database.connections import connect
+
+    with warehouse_connection(settings) as owner:
+        url = reader_url(settings, owner)
+    with connect(url, application_name="myi sql") as conn:
+        yield conn

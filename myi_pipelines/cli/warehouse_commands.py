@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
+from myi_pipelines.cli.app import app, complain, note, output, read_settings, reader_connection, warehouse_connection
 from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def sql(
     format: Annotated[Literal["table", "csv", "json"], typer.Option(help="How to print the rows.")] = "table",  # noqa: A002
     timeout: Annotated[float, typer.Option(min=0.001, help="Give up after this many seconds.")] = 60.0,
 ) -> None:
-    """Run a query. It cannot change anything: the transaction is read-only.
+    """Run a query. It cannot change anything: it runs as a login that may read the tables and do nothing else.
 
     Examples:
 
@@ -205,7 +205,7 @@ def sql(
     from myi_pipelines.serving.sql_console import explain_error, read_only_query
 
     text = sys.stdin.read() if query == "-" else query
-    with warehouse_connection(read_settings()) as conn:
+    with reader_connection(read_settings()) as conn:
         try:
             columns, rows = read_only_query(conn, text, timeout_seconds=timeout)
         except psycopg.Error as error:
