@@ -113,6 +113,8 @@ def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[dat
         if not path.exists():
             raise NothingToImport(f"{path}: there is no such file or folder; nothing was imported")
         if not path.is_dir():
+            if not path.is_file():
+                raise NothingToImport(f"{path}: is neither a file nor a folder; nothing was imported")
             if is_downloading(path.name):
                 raise NothingToImport(f"{path}: is still being downloaded, by its name; nothing was imported")
             could_be_history = True
