@@ -4,7 +4,7 @@ import atexit
 import gc
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -158,8 +158,14 @@ def confirm(question: str) -> None:
 
 
 def note(message: str) -> None:
-    """Say on stderr what is going on: not part of a command's result."""
-    Console(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+    """Say on stderr what is going on: not part of a command's result. Nobody may be left who reads it."""
+    with suppress(OSError):
+        _Notes(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+class _Notes(Console):
+    def on_broken_pipe(self) -> None:
+        """Go on: what a command does, and stops at its end, does not depend on a reader."""
 
 
 def output() -> Console:
