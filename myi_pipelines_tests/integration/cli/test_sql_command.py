@@ -1,11 +1,15 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from myi_pipelines.settings import PROJECT
 from myi_pipelines.warehouse.schema.tables import tables
 from myi_pipelines_tests.support.cli_fixtures import Myi
 
@@ -124,3 +128,40 @@ def test_a_reader_that_can_do_more_is_refused(
     result = myi("sql", "SELECT 1")
     assert result.exit_code == 1
     assert result.stderr.startswith("myi: the role myi can do more than read")
+
+
+EVIL = "'a' || chr(27) || ']0;title' || chr(7) || chr(10) || chr(155) || '2J' || chr(8238)"
+
+
+def test_a_name_moves_no_cursor_and_breaks_no_line(myi: Myi) -> None:
+    shown = myi("sql", f"SELECT {EVIL} AS name").stdout
+    assert shown.split("\n")[1].rstrip() == "a\ufffd]0;title\ufffd\ufffd\ufffd2J\ufffd"
+    assert shown.count("\n") == 2
+
+
+def test_a_name_that_is_a_formula_is_a_text_in_csv(myi: Myi) -> None:
+    query = "SELECT '=HYPERLINK(\"x\")' AS a, '@x' AS b, '-1' AS c, -1 AS d, '1+1' AS e"
+    shown = myi("sql", query, "--format", "csv").stdout
+    assert list(csv.reader(io.StringIO(shown)))[1] == ['\'=HYPERLINK("x")', "'@x", "'-1", "-1", "1+1"]
+
+
+@pytest.mark.parametrize("arguments", [["--timeout", "inf"], ["--timeout", "nan"], ["--timeout", "1e300"]])
+def test_a_time_limit_that_is_none_is_one_line(myi: Myi, arguments: list[str]) -> None:
+    result = myi("sql", "SELECT 1", *arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    assert "--timeout" in result.stderr
+
+
+def test_arguments_that_are_not_utf_8_are_one_line() -> None:
+    for name in (b"\xff", b"caf\xe9.zip", b"SELECT '\xff'"):
+        arguments: list[str | bytes] = ["import", name, "--user", "anna"]
+        done = subprocess.run(
+            [sys.executable, "-c", "from myi_pipelines.cli import main; main()", *arguments],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"myi: argument ")
+        assert done.stderr.count(b"\n") == 1
