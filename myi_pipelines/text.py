@@ -94,8 +94,8 @@ def shortened(text: str, length: int) -> str:
 def printable(text: str) -> str:
     """A text for one line of a terminal or a log: names from files and from Spotify may hold escape sequences.
 
-    >>> printable("a\x1b[2Jb\nc")
-    'a�[2Jb�c'
+    >>> printable("a" + chr(27) + "[2J" + chr(10) + "b") == "a�[2J�b"
+    True
     """
     return text if text.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
