@@ -3,6 +3,7 @@ nothing and connects to nothing."""
 
 import difflib
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "::1")
 """Hosts to which Spotify redirects without https. It refuses the name localhost."""
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _SECRET = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
 
 
@@ -48,10 +50,12 @@ class Settings(BaseSettings):
     home: Folder = Path(".myi")
     uploads: Folder = Path("uploads")
     database_url: str = ""
+    reader_database_url: str = ""
     dagster_database_url: str = ""
     redis_url: str = ""
     dagster_yaml: Folder = package_path("dagster.yaml")
     port: Port = 3000
+    public_hosts: str = ""
     min_play_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5_000
     spotify_client_id: str = ""
     spotify_client_secret: str = ""
@@ -69,7 +73,7 @@ class Settings(BaseSettings):
     zip_max_ratio: Annotated[int, Field(ge=1)] = 200
     zip_max_bytes: Annotated[int, Field(ge=1)] = 8 * 1024**3
 
-    @field_validator("database_url", "dagster_database_url")
+    @field_validator("database_url", "reader_database_url", "dagster_database_url")
     @classmethod
     def _postgres_url(cls, url: str) -> str:
         parts = urlsplit(url)
@@ -99,6 +103,13 @@ class Settings(BaseSettings):
             "http://[::1]:PORT/…; the same URI must be in the app's settings at Spotify"
         )
 
+    @field_validator("public_hosts")
+    @classmethod
+    def _host_names(cls, hosts: str) -> str:
+        if any(not _HOST_NAME.fullmatch(host) for host in _separated(hosts)):
+            raise ValueError("names without scheme and port, like myi.example.com, separated by spaces or commas")
+        return hosts
+
     @field_validator("spotify_accounts_url", "spotify_api_url")
     @classmethod
     def _web_url(cls, url: str) -> str:
@@ -121,6 +132,11 @@ class Settings(BaseSettings):
     def logs(self) -> Path:
         """Where the processes that ``myi up`` starts write."""
         return self.home / "logs"
+
+    @cached_property
+    def public_host_names(self) -> frozenset[str]:
+        """The names under which browsers reach MYI, besides those of the loopback addresses."""
+        return frozenset(_separated(self.public_hosts.lower()))
 
     @property
     def ui_url(self) -> str:
@@ -145,6 +161,10 @@ def tick_minutes() -> int:
         return load_settings().poll_minutes
     except SettingsError:
         return int(Settings.model_fields["poll_minutes"].default)
+
+
+def _separated(text: str) -> list[str]:
+    return text.replace(",", " ").split()
 
 
 def _explain(error: ErrorDetails) -> str:

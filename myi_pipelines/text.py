@@ -3,7 +3,13 @@
 Standard library only, and no import from the rest of the package: every other module may use it.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, ends a line or turns its direction, and lone surrogates."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 _SIZES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 _AGES = (("d", 86_400), ("h", 3_600), ("min", 60))
@@ -83,3 +89,21 @@ def shortened(text: str, length: int) -> str:
     """
     line = one_line(text)
     return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def printable(text: str) -> str:
+    """A text for one line of a terminal or a log: names from files and from Spotify may hold escape sequences.
+
+    >>> printable("a" + chr(27) + "[2J" + chr(10) + "b") == "a�[2J�b"
+    True
+    """
+    return text if text.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def csv_cell(text: str) -> str:
+    """A text for a cell of a CSV file. One that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    >>> csv_cell("=1+1"), csv_cell("1+1")
+    ("'=1+1", '1+1')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text

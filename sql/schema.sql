@@ -406,6 +406,12 @@ CREATE FUNCTION public.imported_play_hash(played_at timestamp with time zone, ex
 
 COMMENT ON FUNCTION public.imported_play_hash(played_at timestamp with time zone, export_track_id integer, ms_played integer, stopped_at timestamp with time zone) IS 'Hash of what makes a row of a user''s imported_plays unique.';
 
+CREATE FUNCTION public.is_user_name(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (name ~ '^[^./\\[:cntrl:]][^/\\[:cntrl:]]{0,63}$'::text);
+
+COMMENT ON FUNCTION public.is_user_name(name text) IS 'Whether a name can be a user''s, and so that of a folder.';
+
 CREATE FUNCTION public.is_version_to_fold(words text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((words && ARRAY['remaster'::text, 'remastered'::text, 'mastered'::text, 'mono'::text, 'stereo'::text, 'deluxe'::text, 'bonus'::text, 'explicit'::text, 'clean'::text]) OR (('version'::text = ANY (words)) AND (words && ARRAY['single'::text, 'album'::text, 'lp'::text])));
@@ -2882,7 +2888,7 @@ CREATE TABLE public.users (
     shares_name boolean DEFAULT false NOT NULL,
     former_names text[] DEFAULT '{}'::text[] NOT NULL,
     former_ids bigint[] DEFAULT '{}'::bigint[] NOT NULL,
-    CONSTRAINT users_name_check CHECK ((name ~ '^[^./\\[:cntrl:]][^/\\[:cntrl:]]{0,63}$'::text)),
+    CONSTRAINT users_name_check CHECK (public.is_user_name(name)),
     CONSTRAINT users_total_listening_ms_check CHECK ((total_listening_ms >= 0)),
     CONSTRAINT users_total_play_count_check CHECK ((total_play_count >= 0))
 );

@@ -51,7 +51,7 @@ def login(
         bool, typer.Option("--paste", help="The browser is on another machine: paste the address it ends up on.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Give up waiting for the browser after this many seconds.")
+        float, typer.Option(min=1, max=86_400, help="Give up waiting for the browser after this many seconds.")
     ] = 300,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a history meets that of another.")] = False,
 ) -> None:

@@ -4,7 +4,7 @@ import atexit
 import gc
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +12,14 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from myi_pipelines.errors import MyiError
+from myi_pipelines.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
     from myi_pipelines.settings import Settings
     from myi_pipelines.warehouse.database.connections import Connection
 
@@ -105,7 +111,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # A terminal without UTF-8 still gets its report.
+    _require_text(sys.argv[1:])
     app()
+
+
+def _require_text(arguments: list[str]) -> None:
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            complain(f"argument {number}, {printable(argument)}, is not UTF-8: give the file another name")
+            raise SystemExit(2) from None
 
 
 def message_for_user(error: Exception) -> str | None:
@@ -143,7 +159,7 @@ def one_line(text: str) -> str:
 
 def complain(message: str) -> None:
     """Say on stderr what went wrong."""
-    typer.echo(f"myi: {message}", err=True)
+    typer.echo(f"myi: {printable(message)}", err=True)
 
 
 def confirm(question: str) -> None:
@@ -158,14 +174,30 @@ def confirm(question: str) -> None:
 
 
 def note(message: str) -> None:
-    """Say on stderr what is going on: not part of a command's result."""
-    Console(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+    """Say on stderr what is going on: not part of a command's result. Nobody may be left who reads it."""
+    with suppress(OSError):
+        Terminal(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+class Terminal(Console):
+    """Where a command writes. What is shown can hold names that others chose: nothing in them moves the cursor."""
+
+    def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> "Iterable[Segment]":
+        """As Rich renders it, without control characters in its texts; Rich's own are no texts."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable() or segment.text == "\n":
+                yield segment
+            else:
+                yield segment._replace(text="\n".join(map(printable, segment.text.split("\n"))))
+
+    def on_broken_pipe(self) -> None:
+        """Go on: what a command does, and stops at its end, does not depend on a reader."""
 
 
 def output() -> Console:
     """Where results go: as wide as the terminal, and never cut or wrapped in a pipe or a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=10_000)
+    console = Terminal()
+    return console if console.is_terminal else Terminal(width=10_000)
 
 
 def read_settings() -> "Settings":
@@ -198,4 +230,16 @@ def warehouse_connection(settings: "Settings") -> "Iterator[Connection]":
     if applied := migrate(url):
         note(f"applied {len(applied)} migrations")
     with connect(url) as conn:
+        yield conn
+
+
+@contextmanager
+def reader_connection(settings: "Settings") -> "Iterator[Connection]":
+    """A connection that can read the warehouse and do nothing else; its server runs, its schema is current."""
+    from myi_pipelines.runtime.reader import reader_url
+    from myi_pipelines.warehouse.database.connections import connect
+
+    with warehouse_connection(settings) as owner:
+        url = reader_url(settings, owner)
+    with connect(url, application_name="myi sql") as conn:
         yield conn

@@ -20,7 +20,9 @@ HOLD_DAYS = 7
 def archive(
     keep_months: Annotated[
         int | None,
-        typer.Option(min=1, help="Whole months before this one that stay; MYI_RETENTION_MONTHS when not given."),
+        typer.Option(
+            min=1, max=1_200, help="Whole months before this one that stay; MYI_RETENTION_MONTHS when not given."
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="Only list what is in the archive.")] = False,
 ) -> None:
@@ -69,7 +71,9 @@ def archive(
 @app.command(rich_help_panel=PANEL)
 def unarchive(
     months: Annotated[list[str], typer.Argument(help="Months like 2019-03.")],
-    hold_days: Annotated[int, typer.Option(min=0, help="Days before the months may be archived again.")] = HOLD_DAYS,
+    hold_days: Annotated[
+        int, typer.Option(min=0, max=36_500, help="Days before the months may be archived again.")
+    ] = HOLD_DAYS,
 ) -> None:
     """Restore archived months, equal row for row.
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from myi_pipelines.cli.app import app, complain, note, read_settings
+from myi_pipelines.cli.app import Terminal, app, complain, note, read_settings
 
 INTERRUPTED = 130
 
@@ -21,15 +21,13 @@ def demo(
     the sample imported. MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps the sample apart from your own
     history.
     """
-    from rich.console import Console
-
     from myi_pipelines.demo.run import run_demo
     from myi_pipelines.runtime.signals import stopping_on_signals
 
     settings = read_settings()
     try:
         with stopping_on_signals():
-            run_demo(settings, plays=plays, stay=not exit, out=Console(), err=Console(stderr=True), say=note)
+            run_demo(settings, plays=plays, stay=not exit, out=Terminal(), err=Terminal(stderr=True), say=note)
     except KeyboardInterrupt:
         complain("interrupted; the next `myi demo` goes on from here")
         raise typer.Exit(INTERRUPTED) from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from myi_pipelines.cli.app import app, complain, output, read_settings, warehouse_connection
+from myi_pipelines.cli.app import Terminal, app, complain, output, read_settings, warehouse_connection
 from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ def import_(
 
       myi import ~/Downloads/MyData/ --user anna
     """
-    from rich.console import Console
-
     from myi_pipelines.cli.import_run import import_files
     from myi_pipelines.orchestration.instance.foreground import RunInterrupted
 
@@ -46,7 +44,7 @@ def import_(
     with warehouse_connection(settings):
         pass  # its server runs and its schema is current
     try:
-        summary = import_files(settings, paths, user, timezone, Console(stderr=True))
+        summary = import_files(settings, paths, user, timezone, Terminal(stderr=True))
     except RunInterrupted as error:
         complain(str(error))
         raise typer.Exit(INTERRUPTED) from None

@@ -113,6 +113,8 @@ def _survey(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[dat
         if not path.exists():
             raise NothingToImport(f"{path}: there is no such file or folder; nothing was imported")
         if not path.is_dir():
+            if not path.is_file():
+                raise NothingToImport(f"{path}: is neither a file nor a folder; nothing was imported")
             if is_downloading(path.name):
                 raise NothingToImport(f"{path}: is still being downloaded, by its name; nothing was imported")
             could_be_history = True
@@ -148,13 +150,15 @@ def _refuse(error: OSError) -> None:
 def _run(settings: Settings, files: Sequence[Path], user: str, timezone: str | None, months: Sequence[date]) -> Done:
     from myi_pipelines.orchestration.jobs import import_config, import_history, import_tags
     from myi_pipelines.orchestration.partitions import range_tags
+    from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 
     config = import_config(user, [str(file) for file in files], timezone)
     tags = {
         **import_tags(user, [file.name for file in files]),
         **range_tags(months or [datetime.now(UTC).date()]),
     }
-    return run_job(settings, ForegroundRun(import_history.name, config, tags, "the import"))
+    resources = {"uploads_folder": UploadsFolder(takes_any_file=True)}
+    return run_job(settings, ForegroundRun(import_history.name, config, tags, "the import", resources))
 
 
 def _summary(done: Done) -> ImportSummary:

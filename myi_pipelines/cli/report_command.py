@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from myi_pipelines.cli.app import app, read_settings, warehouse_connection
+from myi_pipelines.cli.app import Terminal, app, read_settings, warehouse_connection
 
 
 @app.command(rich_help_panel="Your history")
@@ -28,8 +28,6 @@ def report(
 
       myi report --recordings
     """
-    from rich.console import Console
-
     from myi_pipelines.serving.report import load_report, render_report
     from myi_pipelines.warehouse.top_list_history import mark_active
     from myi_pipelines.warehouse.users import user_named
@@ -39,4 +37,4 @@ def report(
         found = load_report(conn, user, year, by_recording=recordings, min_play_ms=settings.min_play_ms)
         if user is not None:
             mark_active(conn, user_named(conn, user), datetime.now(UTC))
-    render_report(found, Console())
+    render_report(found, Terminal())

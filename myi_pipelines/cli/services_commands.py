@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from myi_pipelines.cli.app import app, complain, output, read_settings, ready_servers
+from myi_pipelines.cli.app import app, complain, output, read_settings, ready_servers, warehouse_connection
 
 services = typer.Typer(
     help="The embedded PostgreSQL and Redis: start, stop, look. Servers of your own (MYI_DATABASE_URL, MYI_REDIS_URL) "
@@ -87,27 +87,37 @@ def migrate() -> None:
 
     settings = read_settings()
     ready_servers(settings, redis=False)
-    applied = migrate_warehouse(servers_of(settings).database_url)
+    url = servers_of(settings).database_url
+    applied = migrate_warehouse(url)
     _show(f"warehouse: {len(applied)} migrations applied" if applied else "warehouse: every migration is applied")
     migrate_dagster(settings)
     _show("Dagster: current")
 
 
 @app.command(rich_help_panel="Servers")
-def url() -> None:
+def url(
+    admin: Annotated[bool, typer.Option("--admin", help="The owner's, which may change everything.")] = False,
+) -> None:
     """Print the warehouse's libpq URL, for psql or a BI tool, and see that its server runs.
+
+    It is that of a login which may read the tables and do nothing else.
 
     Examples:
 
       psql "$(myi url)"
 
-      pg_dump "$(myi url)" --file warehouse.sql
+      pg_dump "$(myi url --admin)" --file warehouse.sql
     """
+    from myi_pipelines.runtime.reader import reader_url
     from myi_pipelines.runtime.servers import servers_of
 
     settings = read_settings()
-    ready_servers(settings, redis=False)
-    typer.echo(servers_of(settings).database_url)
+    if admin:
+        ready_servers(settings, redis=False)
+        typer.echo(servers_of(settings).database_url)
+        return
+    with warehouse_connection(settings) as conn:
+        typer.echo(reader_url(settings, conn))
 
 
 @app.command(rich_help_panel="Servers")

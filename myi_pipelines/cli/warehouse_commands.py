@@ -1,5 +1,6 @@
 """Looking into the warehouse: ``myi users``, ``settings``, ``jobs`` and ``sql``."""
 
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from myi_pipelines.cli.app import app, complain, note, output, read_settings, warehouse_connection
+from myi_pipelines.cli.app import app, complain, note, output, read_settings, reader_connection, warehouse_connection
 from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
@@ -196,9 +197,9 @@ def _status(job: "ImportJob") -> str:
 def sql(
     query: Annotated[str, typer.Argument(help="One SQL statement, or - to read it from standard input.")],
     format: Annotated[Literal["table", "csv", "json"], typer.Option(help="How to print the rows.")] = "table",  # noqa: A002
-    timeout: Annotated[float, typer.Option(min=0.001, help="Give up after this many seconds.")] = 60.0,
+    timeout: Annotated[float, typer.Option(min=0.001, max=86_400, help="Give up after this many seconds.")] = 60.0,
 ) -> None:
-    """Run a query. It cannot change anything: the transaction is read-only.
+    """Run a query. It cannot change anything: it runs as a login that may read the tables and do nothing else.
 
     Examples:
 
@@ -213,8 +214,13 @@ def sql(
     from myi_pipelines.cli.rows import write_csv, write_json, write_table
     from myi_pipelines.serving.sql_console import explain_error, read_only_query
 
-    text = sys.stdin.read() if query == "-" else query
-    with warehouse_connection(read_settings()) as conn:
+    if math.isnan(timeout):
+        raise typer.BadParameter("a number of seconds is needed", param_hint="--timeout")
+    try:
+        text = sys.stdin.read() if query == "-" else query
+    except UnicodeDecodeError:
+        raise typer.BadParameter("what standard input holds is not UTF-8", param_hint="QUERY") from None
+    with reader_connection(read_settings()) as conn:
         try:
             columns, rows = read_only_query(conn, text, timeout_seconds=timeout)
         except psycopg.Error as error:

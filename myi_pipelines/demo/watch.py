@@ -127,7 +127,7 @@ class Watch:
                 before, changed_at = snapshot, time.monotonic()
             elif time.monotonic() - changed_at > PATIENCE_SECONDS:
                 raise DemoFailed(
-                    f"nothing has changed for {PATIENCE_SECONDS // 60} minutes: look into {self._stack.log}, or start "
+                    f"nothing has changed for {PATIENCE_SECONDS // 60} minutes: look into {self._stack.logs}, or start "
                     f"`myi up` and look at {self._settings.ui_url}/runs and {self._settings.ui_url}/automation"
                 )
             time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from myi_pipelines.operations.output_folder import WrittenFile, new_folder, written_file
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.private_files import make_private_folder
-from myi_pipelines.text import minute_utc
+from myi_pipelines.text import csv_cell, minute_utc
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import snapshot
@@ -171,15 +171,21 @@ class _Writer:
 
 @contextmanager
 def _csv_file(path: Path, columns: Sequence[str]) -> Iterator[Write]:
-    """RFC 4180 with a header; times in ISO 8601, lists and objects as JSON, nothing for NULL."""
+    """RFC 4180 with a header; times in ISO 8601, lists and objects as JSON, nothing for NULL, no formulas."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
 
         def write(rows: Sequence[tuple[Any, ...]]) -> None:
-            writer.writerows([_text(value) for value in row] for row in rows)
+            writer.writerows(
+                [csv_cell(value) if isinstance(value, str) else _text(value) for value in row] for row in rows
+            )
 
         yield write
+
+
+def _cell(value: Any) -> Any:
+    return csv_cell(value) if isinstance(value, str) else _text(value)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dagster as dg
+import psycopg
 from dagster import DagsterInstance, DagsterRunStatus, SensorEvaluationContext
 
 from myi_pipelines.ingest.uploads import waiting_files
@@ -26,6 +27,7 @@ from myi_pipelines.orchestration.jobs import (
 from myi_pipelines.orchestration.partitions import last_month, range_tags
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.sources.exports import printable_name
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import FIRST_MONTH
@@ -72,8 +74,14 @@ def uploads_sensor(
         by_name = "are left alone: by their names, they are" if many else "is left alone: by its name, it is"
         reasons.append(f"{_files(inbox.downloads)} {by_name} still being downloaded.")
     reasons += [
-        f"{path} cannot be read: let the user that MYI runs as read it and write to it." for path in inbox.unreadable
+        f"{_shown(path)} cannot be read: let the user that MYI runs as read it and write to it."
+        for path in inbox.unreadable
     ]
+    reasons += [
+        f"{_shown(path)} is no file (a pipe, a device, a link that leads nowhere): remove it."
+        for path in inbox.not_files
+    ]
+    reasons += [f"{_shown(path)} has a name that is not UTF-8: rename it." for path in inbox.nameless]
     requests: list[dg.RunRequest] = []
     if inbox.waiting:
         ranges = _Ranges(uploads_folder, time.monotonic() + SECONDS_FOR_RANGES)
@@ -82,7 +90,16 @@ def uploads_sensor(
             for folder, dropped in sorted(inbox.waiting.items()):
                 if len(requests) == USERS_A_TICK:
                     break
-                answer = _answer(context.instance, conn, ranges, _Waiting(folder, _for_one_run(dropped), busy))
+                waiting = _Waiting(folder, _for_one_run(dropped), busy)
+                try:
+                    answer = _answer(context.instance, conn, ranges, waiting)
+                except psycopg.OperationalError:
+                    raise  # There is no warehouse: nothing can be answered.
+                except Exception as error:  # What is wrong with one user's files must not hold up the others'.
+                    context.log.exception(f"{printable_name(folder)}: what waits there was not looked at")
+                    answer = (
+                        f"{printable_name(folder)}: not looked at ({type(error).__name__}); the tick's log says more."
+                    )
                 if isinstance(answer, str):
                     reasons.append(answer)
                 else:
@@ -132,7 +149,7 @@ def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, waitin
     try:
         user_id, user = known_or_new_user(conn, waiting.folder)
     except InvalidUserName as error:
-        return f"{ranges.folder.path.name}/{waiting.folder}: {error}. Rename the folder."
+        return f"{ranges.folder.path.name}/{printable_name(waiting.folder)}: {error}. Rename the folder."
     if user in waiting.busy:
         return f"{user}: {_files(paths)} wait until the run under way has ended."
     key = waiting_files.fingerprint([file for one in waiting.dropped for file in one.files])
@@ -147,7 +164,7 @@ def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, waitin
     wait = SECONDS_BEFORE_RUN[attempt - 1] - (datetime.now(UTC).timestamp() - last_ended)
     if earlier and wait > 0:
         return f"{user}: {_files(paths)} are tried again in {wait:.0f} s, for the {_ordinal(attempt)} time."
-    names = [path.name for path in paths]
+    names = [printable_name(path.name) for path in paths]
     invalidated = reporting.invalidated_range(conn, user_id=user_id)
     months = [month for one in waiting.dropped for file in one.files for month in ranges.months(file)] + [
         m for m in (invalidated.first, invalidated.last) if m
@@ -164,11 +181,16 @@ def _answer(instance: DagsterInstance, conn: Connection, ranges: _Ranges, waitin
 
 
 def _misplaced(folder: Path, path: Path) -> str:
-    return f"{path.name} lies in {folder} itself: move it into a folder with the user's name, {folder}/<user>/."
+    return f"{_shown(path)} lies in {folder} itself: move it into a folder with the user's name, {folder}/<user>/."
 
 
 def _files(paths: Sequence[Path]) -> str:
-    return paths[0].name if len(paths) == 1 else f"{len(paths)} files ({paths[0].name}, …)"
+    first = _shown(paths[0])
+    return first if len(paths) == 1 else f"{len(paths)} files ({first}, …)"
+
+
+def _shown(path: Path) -> str:
+    return printable_name(path.name)
 
 
 def _ordinal(number: int) -> str:

@@ -7,6 +7,7 @@ tells them from processes of other stacks, whatever became of their parents.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,17 +66,16 @@ class Stack(NamedTuple):
     """A running stack."""
 
     url: str
-    log: Path
-    """Dagster's."""
+    logs: Path
+    """The folder of the processes' logs."""
     processes: list[StackProcess]
 
     def raise_if_ended(self) -> None:
         """Raises DagsterFailed when a process of the stack has ended by itself."""
         for one in self.processes:
             if (code := one.process.poll()) is not None:
-                raise DagsterFailed(
-                    f"{one.name} ended by itself (exit code {code}): {_last_line(one.log)}; see {one.log}"
-                )
+                why = f"exit code {code}): {_last_line(one.log)}" if code >= 0 else f"{signal.Signals(-code).name})"
+                raise DagsterFailed(f"{one.name} ended by itself ({why}; see {one.log}")
 
     def wait_until_serving(self) -> None:
         """Wait until Dagster's UI answers. Raises DagsterFailed."""
@@ -87,7 +87,7 @@ class Stack(NamedTuple):
         while not ready():
             self.raise_if_ended()
             if time.monotonic() > deadline:
-                raise DagsterFailed(f"{complaint} after {START_SECONDS} seconds; see {self.log}")
+                raise DagsterFailed(f"{complaint} after {START_SECONDS} seconds; see {self.logs}")
             time.sleep(0.1)
 
 
@@ -97,7 +97,7 @@ def starting_dagster(settings: Settings, progress: Progress, beside: Sequence[Co
     start; all of them have ended when it is left."""
     prepare_dagster_home(settings)
     progress("starting Dagster")
-    stack = Stack(settings.ui_url, _new_log(settings, "Dagster"), [])
+    stack = Stack(settings.ui_url, settings.logs, [])
     stack_id = uuid.uuid4().hex
     write_state(settings, read_state(settings)._replace(stack_id=stack_id))
     code_socket = _code_socket(settings)
@@ -106,8 +106,10 @@ def starting_dagster(settings: Settings, progress: Progress, beside: Sequence[Co
         yield stack
     finally:
         with ignoring_signals():
-            progress("stopping Dagster")
-            _stop(stack, stack_id)
+            try:
+                progress("stopping Dagster")
+            finally:  # Whatever reads our lines may have ended.
+                _stop(stack, stack_id)
             code_socket.unlink(missing_ok=True)
             remove_socket_folder(code_socket.parent, settings.dagster_home)
 
@@ -132,17 +134,16 @@ def answers(url: str) -> bool:
 def _start(settings: Settings, stack: Stack, stack_id: str, code_socket: Path, beside: Sequence[Companion]) -> None:
     workspace = settings.dagster_home / "workspace.yaml"
     workspace.write_text(_workspace(code_socket))
-    for one in beside:
+    programs = [
+        *beside,
+        Companion("Code server", tuple(_code_server(code_socket))),
+        Companion("Webserver", tuple(_webserver(code_socket, workspace, settings.port))),
+        Companion("Daemon", tuple(_daemon(code_socket, workspace))),
+    ]
+    for one in programs:
         log = _new_log(settings, one.name)
         process = _spawn(settings, log, stack_id, list(one.arguments))
         stack.processes.append(StackProcess(one.name, process, log))
-    for arguments in (
-        _code_server(code_socket),
-        _webserver(code_socket, workspace, settings.port),
-        _daemon(code_socket, workspace),
-    ):
-        process = _spawn(settings, stack.log, stack_id, arguments)
-        stack.processes.append(StackProcess("Dagster", process, stack.log))
 
 
 def _stop(stack: Stack, stack_id: str) -> None:

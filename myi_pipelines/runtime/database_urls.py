@@ -31,6 +31,20 @@ def with_schema(url: str, schema: str) -> str:
     return f"{base}?{urlencode(options, quote_via=quote)}"
 
 
+def with_user(url: str, user: str, password: str) -> str:
+    """The same database for another user, whose password may be empty."""
+    parts = urlsplit(url)
+    _, _, hosts = parts.netloc.rpartition("@")
+    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    options = [
+        (name, value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        if name not in ("user", "password", "passfile")
+    ]
+    query = urlencode(options, quote_via=quote)
+    return f"{parts.scheme}://{login}@{hosts}{parts.path}" + (f"?{query}" if query else "")
+
+
 def without_password(url: str) -> str:
     """A URL that may be shown."""
     password = urlsplit(url).password

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_processes import Stack, end_processes_of, starting_dagster
+from myi_pipelines.runtime.guardian import guarded
 from myi_pipelines.runtime.ports import require_free_port
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.runtime.signals import ignoring_signals
@@ -40,6 +41,7 @@ def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
         idle = [name for name, server in servers.embedded_servers(settings).items() if server.pid() is None]
         ours = [*orphaned, *idle]
         write_state(settings, StackState(owner=os.getpid(), servers=tuple(ours)))
+        stack.enter_context(guarded(settings))
         stack.callback(_stop_servers, settings, ours, progress)
         require_free_port(settings.port)
         servers.start_servers(settings, on_start=lambda name: progress(f"starting {name}"))

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 from filelock import FileLock, Timeout
 
 from myi_pipelines.errors import BusyError
 from myi_pipelines.settings import Settings
+
+SECONDS_TO_END = 60
 
 
 class AlreadyUp(BusyError):
@@ -30,9 +33,12 @@ class StackState(NamedTuple):
 
 @contextmanager
 def only_stack(settings: Settings) -> Iterator[None]:
-    """Be the only process that serves this MYI_HOME. Raises AlreadyUp."""
+    """Be the only process that serves this MYI_HOME. Raises AlreadyUp.
+
+    Waits while the guardian of a stack whose owner was killed ends what that one has left.
+    """
     try:
-        lock = FileLock(_lock_file(settings)).acquire(timeout=0)
+        lock = FileLock(_lock_file(settings)).acquire(timeout=0 if _owner_lives(settings) else SECONDS_TO_END)
     except Timeout:
         raise AlreadyUp(
             f"MYI already runs in {settings.home} (pid {owner_of(settings)}): use it, or stop it first"
@@ -71,6 +77,11 @@ def write_state(settings: Settings, state: StackState) -> None:
 def remove_state(settings: Settings) -> None:
     """Forget the stack, which has ended."""
     _state_file(settings).unlink(missing_ok=True)
+
+
+def _owner_lives(settings: Settings) -> bool:
+    owner = read_state(settings).owner
+    return owner == 0 or psutil.pid_exists(owner)
 
 
 def _parsed(content: dict[str, Any]) -> StackState:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
 from datetime import date, datetime
 from typing import NamedTuple
@@ -15,8 +14,6 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_scala
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_partitions_visible
-
-_NAME = re.compile(r"[^./\\\x00-\x1f\x7f\ud800-\udfff][^/\\\x00-\x1f\x7f\ud800-\udfff]{0,63}")
 
 
 class InvalidUserName(InputError, ValueError):
@@ -69,7 +66,7 @@ def known_or_new_user(conn: Connection, name: str, timezone: str | None = None) 
     Names are the same that differ only in their Unicode form, in white space around them or in letter case. A time zone
     that differs from that of a known user is set (see ``set_timezone``). Raises InvalidUserName or UnknownTimezone.
     """
-    kept_name = _valid_name(name)
+    kept_name = _valid_name(conn, name)
     if timezone is not None:
         require_timezone(conn, timezone)
     with conn.transaction():
@@ -88,7 +85,7 @@ def known_or_new_user(conn: Connection, name: str, timezone: str | None = None) 
 
 def find_user(conn: Connection, name: str) -> User | None:
     """The user whom a name means, in any spelling; None for an unknown one."""
-    row = conn.execute(statement("users/find"), {"name": name}).fetchone()
+    row = conn.execute(statement("users/find"), {"name": name}).fetchone() if _is_text(name) else None
     return User(*row) if row else None
 
 
@@ -112,7 +109,7 @@ def rename_user(conn: Connection, name: str, new_name: str) -> User:
 
     Raises UnknownUser, InvalidUserName, and UserNameTaken when another user has the new name.
     """
-    kept_name = _valid_name(new_name)
+    kept_name = _valid_name(conn, new_name)
     with conn.transaction():
         user = known_user(conn, name)
         acquire(conn, exclusive(Lock.USER, user.id))
@@ -196,14 +193,22 @@ def list_users(conn: Connection) -> list[UserSummary]:
         return cursor.execute(statement("users/list")).fetchall()
 
 
-def _valid_name(name: str) -> str:
+def _valid_name(conn: Connection, name: str) -> str:
     """A name as it is kept. Raises InvalidUserName for one that cannot be the name of a folder."""
     kept_name = unicodedata.normalize("NFC", name.strip())
-    if not _NAME.fullmatch(kept_name):
+    if not _is_text(kept_name) or not fetch_scalar(conn, "SELECT is_user_name(%s)", [kept_name]):
         raise InvalidUserName(
             f"user name {name!r}: use 1 to 64 characters without slashes or control characters, not starting with a dot"
         )
     return kept_name
+
+
+def _is_text(name: str) -> bool:
+    """Whether PostgreSQL can hold a name: a folder's, or an argument's, may be other bytes than UTF-8."""
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 _accepted_timezones: set[str] = set()

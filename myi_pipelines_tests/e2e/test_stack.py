@@ -59,7 +59,7 @@ def test_definitions_that_do_not_load_end_the_start_with_a_line_that_names_the_l
 ) -> None:
     monkeypatch.setattr("myi_pipelines.runtime.dagster_processes.DEFINITIONS", "no_such_module")
     with (
-        pytest.raises(Exception, match=r"Dagster ended by itself .*no_such_module.*dagster\.log"),
+        pytest.raises(Exception, match=r"Code server ended by itself .*no_such_module.*code-server\.log"),
         running_stack(settings),
     ):
         pass
@@ -112,8 +112,9 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     assert "already runs" in second.process.communicate(timeout=60)[0]
     assert second.process.returncode == 1
 
-    orphans = killed.group()
+    guardian, *orphans = sorted(killed.group(), key=lambda one: "guardian" not in " ".join(one.cmdline()))
     assert len(orphans) == 3
+    guardian.kill()
     killed.end(signal.SIGKILL)
     assert all(orphan.is_running() for orphan in orphans)
 
@@ -121,6 +122,7 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     heir.wait_until_up()
     assert not any(_lives(orphan) for orphan in orphans)
     group = heir.group()
+    assert len(group) == 4
     assert "stopped" in heir.end(signal.SIGINT)
     assert heir.process.returncode == 0
     assert not any(_lives(process) for process in group)
@@ -128,8 +130,39 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
 
 
-def _lives(process: psutil.Process) -> bool:
-    deadline = time.monotonic() + 5
+@pytest.mark.long
+def test_whatever_ends_up_everything_ends(settings: Settings) -> None:
+    ended = Up(settings)
+    ended.wait_until_up()
+    group = ended.group()
+    ended.end(signal.SIGKILL)
+    assert not any(_lives(process, seconds=40) for process in group)
+    assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+    unread = Up(settings)
+    unread.wait_until_up()
+    group = unread.group()
+    assert unread.process.stdout is not None
+    unread.process.stdout.close()  # as when Ctrl-C ends the `tee` that both streams go to
+    unread.process.send_signal(signal.SIGINT)
+    unread.process.wait(timeout=90)
+    assert not any(_lives(process) for process in group)
+    assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+
+@pytest.mark.long
+def test_a_webserver_that_dies_is_named_with_its_own_log(settings: Settings) -> None:
+    up = Up(settings)
+    up.wait_until_up()
+    [webserver] = [one for one in up.group() if "webserver" in one.cmdline()]
+    webserver.kill()
+    said = up.process.communicate(timeout=90)[0]
+    assert f"myi: Webserver ended by itself (SIGKILL); see {settings.logs / 'webserver.log'}" in said
+    assert up.process.returncode == 1
+
+
+def _lives(process: psutil.Process, seconds: float = 5) -> bool:
+    deadline = time.monotonic() + seconds
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
             return True

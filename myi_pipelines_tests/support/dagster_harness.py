@@ -42,12 +42,16 @@ class Harness(NamedTuple):
 
     url: str
     uploads: Path
+    takes_any_file: bool = False
+    """As for `myi import`, whose files may lie anywhere."""
 
     @property
     def resources(self) -> dict[str, object]:
         return {
             "warehouse": Warehouse(url=self.url),
-            "uploads_folder": UploadsFolder(folder=str(self.uploads), settle_seconds=0),
+            "uploads_folder": UploadsFolder(
+                folder=str(self.uploads), settle_seconds=0, takes_any_file=self.takes_any_file
+            ),
             "spotify": Spotify(),
             "archive": Archive(url=str(self.uploads.with_name("archive"))),
         }

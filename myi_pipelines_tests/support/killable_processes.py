@@ -79,7 +79,7 @@ def durable_server(folder: Path) -> Iterator[Cluster]:
     server = Cluster(folder, databases=(DATABASE,))
     try:
         server.start()
-        with psycopg.connect(server.url(DATABASE), autocommit=True) as conn:
+        with psycopg.connect(server.superuser_url(), autocommit=True) as conn:
             conn.execute("ALTER SYSTEM SET fsync = off")
             conn.execute("ALTER SYSTEM SET max_wal_size = '256MB'")
             conn.execute("ALTER SYSTEM SET min_wal_size = '32MB'")

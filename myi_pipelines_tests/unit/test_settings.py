@@ -22,6 +22,12 @@ def test_folders_are_meant_from_the_folder_that_the_command_runs_in(tmp_path: Pa
     [
         ("MYI_PORT", "abc", 'MYI_PORT="abc": expected a whole number from 1 to 65535'),
         ("MYI_PORT", "70000", 'MYI_PORT="70000": expected a whole number from 1 to 65535'),
+        (
+            "MYI_PUBLIC_HOSTS",
+            "https://myi.example.com",
+            'MYI_PUBLIC_HOSTS="https://myi.example.com": expected names without scheme and port, like myi.example.com, '
+            "separated by spaces or commas",
+        ),
         ("MYI_ZIP_MAX_RATIO", "0", 'MYI_ZIP_MAX_RATIO="0": expected a whole number of 1 or more'),
         ("MYI_REDIS_URL", "localhost", 'MYI_REDIS_URL="…": expected a Redis URL like redis://:password@host:6379/0'),
     ],
@@ -31,6 +37,11 @@ def test_a_wrong_value_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, nam
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert str(caught.value) == line
+
+
+def test_public_hosts_are_names_in_any_case_and_any_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYI_PUBLIC_HOSTS", "MYI.example.com, nas 192.168.0.7, fd00::7")
+    assert load_settings().public_host_names == {"myi.example.com", "nas", "192.168.0.7", "fd00::7"}
 
 
 SPOTIFY_TAKES = (

@@ -83,7 +83,8 @@ class FileRun:
         fates = {path: self._land_file(path, progress, in_folder=True) for path in found.files}
         here = self.landed[before:]
         if found.downloads:
-            self._note(f"{folder.name}: still being downloaded, so not read: {_listed(found.downloads, folder)}", here)
+            downloads = _listed(found.downloads, folder)
+            self._note(f"{printable_name(folder.name)}: still being downloaded, so not read: {downloads}", here)
         others = [path for path, fate in fates.items() if fate is _Fate.PASSED_OVER]
         waits = waiting_files.owner(self._uploads, folder) is not None
         has_history = bool(here) or (waits and waiting_files.was_imported_in_part(self._uploads, folder))
@@ -106,11 +107,13 @@ class FileRun:
     def _land_file(self, path: Path, progress: Progress, *, in_folder: bool) -> _Fate:
         signature = FileSignature.of(path)
         if signature is None:
-            self._log.warning(f"{path.name}: is no longer there; an earlier attempt of this run may have landed it")
+            self._log.warning(
+                f"{printable_name(path.name)}: is no longer there; an earlier attempt of this run may have landed it"
+            )
             return _Fate.GONE
         file = WaitingFile(path, self._user_id, self._limits, may_be_other=in_folder)
         try:
-            landed = land_file(self._session, file, progress(path.name), accounts=self._accounts)
+            landed = land_file(self._session, file, progress(printable_name(path.name)), accounts=self._accounts)
         except (ChangedWhileRead, JobInProgress) as error:
             self.problems.append(str(error))
             return _Fate.WAITS
@@ -123,7 +126,7 @@ class FileRun:
             return _Fate.FAILED
         self.landed.append(landed)
         self.notes += landed.notes
-        self._log.info(_outcome(path.name, landed))
+        self._log.info(_outcome(printable_name(path.name), landed))
         lines = list(landed.notes)
         if self._first_note and not landed.known:
             lines.append(self._first_note)
@@ -147,7 +150,8 @@ class FileRun:
             waiting_files.move_away(self._uploads, path, where, list(lines))
         except OSError as error:
             self.problems.append(
-                f"{path.name}: was read, but cannot be moved out of the way: {error.strerror or error}; move it by hand"
+                f"{printable_name(path.name)}: was read, but cannot be moved out of the way: "
+                f"{error.strerror or error}; move it by hand"
             )
 
 

@@ -1,6 +1,7 @@
 """Which files of a folder are looked at. Names decide here, and nothing reads a file's content."""
 
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +22,8 @@ class FolderFiles(NamedTuple):
     files: list[Path]
     downloads: list[Path]
     """Files that another program has not written to the end."""
+    not_files: list[Path]
+    """What is neither a file nor a folder, or cannot be looked at: pipes, devices, links that lead nowhere."""
 
 
 def _ignore(error: OSError) -> None:
@@ -35,7 +38,7 @@ def files_below(
     Hidden files and folders, those of the operating system and links to folders are left out. ``on_error`` is called
     for each folder that cannot be read.
     """
-    found = FolderFiles([], [])
+    found = FolderFiles([], [], [])
     for place, folders, names in os.walk(folder, onerror=on_error):
         at_top = Path(place) == folder
         inside = [name for name in folders if not is_left_alone(name) and not (at_top and name in skip)]
@@ -44,19 +47,36 @@ def files_below(
         here = sort_out(Path(place, name) for name in sorted(names))
         found.files.extend(here.files)
         found.downloads.extend(here.downloads)
+        found.not_files.extend(here.not_files)
     return found
 
 
 def sort_out(paths: Iterable[Path]) -> FolderFiles:
-    """The files of one folder, without those that are left alone and whatever is no file."""
-    paths = [path for path in paths if not is_left_alone(path.name) and path.is_file()]
-    downloads = {path for path in paths if is_downloading(path.name)}
+    """The files of one folder, without its folders and those files that are left alone."""
+    kinds = [(path, _kind(path)) for path in paths if not is_left_alone(path.name)]
+    files = [path for path, kind in kinds if kind == stat.S_IFREG]
+    not_files = [path for path, kind in kinds if kind not in (stat.S_IFREG, stat.S_IFDIR)]
+    downloads = {path for path in files if is_downloading(path.name)}
     names = {path.name.lower() for path in downloads}
     # Firefox puts an empty file in the place of the one that it will write, and some programs write beside a list.
-    for path in paths:
+    for path in files:
         if any(path.name.lower() + ending in names for ending in DOWNLOADING) or (downloads and _is_empty(path)):
             downloads.add(path)
-    return FolderFiles([path for path in paths if path not in downloads], [p for p in paths if p in downloads])
+    waiting = [path for path in files if path not in downloads]
+    return FolderFiles(waiting, [path for path in files if path in downloads], not_files)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path, or the link there, leads to a folder; False when that cannot be found out."""
+    return _kind(path) == stat.S_IFDIR
+
+
+def _kind(path: Path) -> int | None:
+    """What a path or the link there leads to, as ``stat.S_IFMT`` says it; None when that cannot be found out."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (OSError, ValueError):
+        return None
 
 
 def is_left_alone(name: str) -> bool:

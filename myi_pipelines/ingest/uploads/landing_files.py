@@ -90,6 +90,8 @@ def _reported(batches: Iterable[PackedBatch], upload: Upload, on_batch: OnBatch)
 
 def _record_failure(session: Session, file: WaitingFile, error: ExportError) -> None:
     """Give a file that cannot be opened as an export a FAILED import job, unless not even its bytes can be read."""
+    if not file.path.is_file():
+        return  # A pipe or a device has bytes without end.
     try:
         with file.path.open("rb") as opened:
             sha256, size = hashlib.file_digest(opened, "sha256").hexdigest(), opened.tell()

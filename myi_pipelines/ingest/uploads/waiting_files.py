@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading, is_left_alone, sort_out
+from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading, is_folder, is_left_alone, sort_out
 from myi_pipelines.private_files import make_private_folder, protect
 
 IMPORTED = "imported"
@@ -32,10 +32,10 @@ class FileSignature(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> "FileSignature | None":
-        """The signature of a file as it is now; None when it is gone."""
+        """The signature of a file as it is now; None when it is gone or out of reach."""
         try:
             stat = path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
@@ -62,6 +62,10 @@ class Inbox(NamedTuple):
     """Files in the uploads folder itself, which belong to no user."""
     unreadable: list[Path]
     """Folders that may not be read."""
+    not_files: list[Path]
+    """What is neither a file nor a folder, or cannot be looked at."""
+    nameless: list[Path]
+    """Files and folders whose names are not text, which no run and no table can hold."""
 
 
 def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
@@ -71,40 +75,58 @@ def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
     since the epoch. A folder waits when all of its files have settled, so that it is judged as a whole. Left out are
     hidden files and folders, those of the operating system, and links to folders.
     """
-    inbox = Inbox({}, [], [], [], [])
-    entries = _entries(uploads)
+    inbox = Inbox({}, [], [], [], [], [], [])
+    try:
+        entries = _entries(uploads)
+    except OSError:
+        inbox.unreadable.append(uploads)
+        return inbox
     for user in entries:
-        if user.is_dir() and not is_downloading(user.name):
+        if is_folder(user) and not is_downloading(user.name):
             for dropped in _dropped(user, inbox):
                 unsettled = [path for path in dropped.files if not _has_settled(path, settle_seconds, now)]
                 inbox.unsettled.extend(unsettled)
                 if dropped.files and not unsettled:
                     inbox.waiting.setdefault(user.name, []).append(dropped)
-    inbox.misplaced.extend(path for path in sort_out(entries).files if not _is_our_text(path))
+    here = sort_out(entries)
+    inbox.misplaced.extend(path for path in here.files if not _is_our_text(path))
+    inbox.not_files.extend(here.not_files)
     return inbox
 
 
 def _dropped(user: Path, inbox: Inbox) -> list[Dropped]:
-    """What lies in a user's folder, without what is still being downloaded or cannot be read, which ``inbox`` takes."""
+    """What lies in a user's folder, without what cannot be imported (yet), which ``inbox`` takes."""
     try:
         entries = _entries(user)
     except OSError:
         inbox.unreadable.append(user)
         return []
+    inbox.nameless.extend(entry for entry in entries if not _is_text(entry))
+    entries = [entry for entry in entries if _is_text(entry)]
     here = sort_out(entries)
     inbox.downloads.extend(here.downloads)
+    inbox.not_files.extend(here.not_files)
     dropped = [Dropped(path, [path]) for path in here.files if not _is_our_text(path)]
     for entry in entries:
-        if not entry.is_dir() or entry.is_symlink() or entry.name in (IMPORTED, FAILED):
+        if not is_folder(entry) or entry.is_symlink() or entry.name in (IMPORTED, FAILED):
             continue
         errors: list[OSError] = []
         below = files_below(entry, on_error=errors.append)
         unfinished = [entry] if is_downloading(entry.name) else below.downloads
         inbox.unreadable.extend(Path(error.filename) for error in errors)
         inbox.downloads.extend(unfinished)
+        inbox.not_files.extend(below.not_files)
         if not unfinished and not errors:
             dropped.append(Dropped(entry, below.files))
     return sorted(dropped)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_our_text(path: Path) -> bool:
@@ -120,9 +142,12 @@ def explain_misplaced(uploads: Path, misplaced: Iterable[Path]) -> None:
     texts = {path.with_name(path.name + ERROR): _misplaced(uploads, path) for path in misplaced}
     with suppress(OSError):
         for entry in _entries(uploads):
-            if entry.name.endswith(ERROR) and entry not in texts and _MISPLACED in entry.read_text("utf-8", "replace"):
-                entry.unlink()
-        for path, text in texts.items():
+            if entry.name.endswith(ERROR) and entry not in texts:
+                with suppress(OSError):
+                    if _MISPLACED in entry.read_text("utf-8", "replace"):
+                        entry.unlink()
+    for path, text in texts.items():
+        with suppress(OSError):
             if not path.exists():
                 path.write_text(text + "\n", encoding="utf-8", errors="replace")
 
@@ -144,6 +169,11 @@ def owner(uploads: Path, path: Path) -> str | None:
     """The user in whose folder a file waits, or None for a file from elsewhere or one that was already moved."""
     inside = _inside(uploads, path)
     return inside[0] if len(inside) > 1 and inside[1] not in (IMPORTED, FAILED) else None
+
+
+def is_inside(uploads: Path, path: Path) -> bool:
+    """Whether a path leads to something in a user's folder, whatever has become of it."""
+    return ".." not in path.parts and len(_inside(uploads, path)) > 1
 
 
 def was_imported_in_part(uploads: Path, folder: Path) -> bool:
@@ -215,7 +245,7 @@ def _remove_empty(folder: Path, *, above: Path) -> None:
 
 
 def _entries(folder: Path) -> Sequence[Path]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
     return sorted(entry for entry in folder.iterdir() if not is_left_alone(entry.name))
 
@@ -223,7 +253,7 @@ def _entries(folder: Path) -> Sequence[Path]:
 def _has_settled(path: Path, settle_seconds: float, now: float) -> bool:
     try:
         stat = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return False
     # The inode's change time, which no program can set. Modification times may be copied, or come from another clock.
     return now - stat.st_ctime >= settle_seconds

@@ -74,6 +74,7 @@ def imported_plays(
     archive: Archive,
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
+    uploads_folder.require_inside(config.files)
     with warehouse.session(restore_archived=archive.restore_archived, on_note=context.log.warning) as session:
         ensure_months(session.conn, months_between(datetime.now(UTC).date(), last_month()))
         run = None

@@ -30,11 +30,14 @@ __all__ = [
     "StepFailureData",
     "UnresolvedAssetJobDefinition",
     "WorkerStatus",
+    "asset_check_table",
     "can_cancel",
     "event_log_table",
     "get_current_datetime",
     "get_current_timestamp",
     "raise_interrupts_as",
+    "run_table",
+    "without_partitions",
 ]
 
 
@@ -61,3 +64,25 @@ def event_log_table() -> Any:
     from dagster._core.storage.event_log import SqlEventLogStorageTable
 
     return SqlEventLogStorageTable
+
+
+def asset_check_table() -> Any:
+    """Dagster's table of what checks were planned and found, for SQLAlchemy, which is loaded only here."""
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+
+    return AssetCheckExecutionsTable
+
+
+def run_table() -> Any:
+    """Dagster's table of runs, for SQLAlchemy, which is loaded only here."""
+    from dagster._core.storage.runs.schema import RunsTable
+
+    return RunsTable
+
+
+def without_partitions(event: EventLogEntry) -> EventLogEntry:
+    """The announcement of a check as if its run had no partitions."""
+    planned = event.get_dagster_event()
+    data: Any = planned.event_specific_data
+    once = type(data)(asset_key=data.asset_key, check_name=data.check_name)
+    return event._replace(dagster_event=planned._replace(event_specific_data=once))

@@ -1,5 +1,5 @@
-"""Runs Dagster's webserver or daemon as soon as the code server listens. Their imports take seconds: they come first,
-while the code server loads.
+"""Runs Dagster's webserver, guarded, or its daemon as soon as the code server listens. Their imports take seconds: they
+come first, while the code server loads.
 
 ``python -m myi_pipelines.orchestration.instance.entry_point CODE-SOCKET webserver|daemon ARGUMENTS…``
 """
@@ -7,7 +7,10 @@ while the code server loads.
 import socket
 import sys
 import time
-from importlib.metadata import entry_points
+from collections.abc import Callable
+from importlib import import_module
+
+PROGRAMS = {"webserver": "myi_pipelines.orchestration.instance.webserver", "daemon": "dagster._daemon.cli"}
 
 
 def listens(path: str) -> bool:
@@ -19,12 +22,16 @@ def listens(path: str) -> bool:
 def main() -> None:
     """Import, wait, run. The process that started this one ends it when the code server does not come up."""
     code_socket, name, *arguments = sys.argv[1:]
-    [program] = entry_points(group="console_scripts", name=f"dagster-{name}")
-    run = program.load()
+    run = _program(name)
     while not listens(code_socket):
         time.sleep(0.05)
-    sys.argv = [program.name, *arguments]
+    sys.argv = [f"dagster-{name}", *arguments]
     run()
+
+
+def _program(name: str) -> Callable[[], object]:
+    run: Callable[[], object] = import_module(PROGRAMS[name]).main
+    return run
 
 
 if __name__ == "__main__":

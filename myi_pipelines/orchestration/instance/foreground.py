@@ -5,6 +5,8 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from myi_pipelines.errors import FailedError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+AGAIN = "what it had done is kept, run the same command again to go on"
 NO_RETRIES = {"dagster/max_retries": "0"}
 """The user at the terminal decides that."""
 
@@ -50,6 +53,8 @@ class ForegroundRun(NamedTuple):
     tags: Mapping[str, str]
     doing: str
     """What messages call the work, for example ``the import``."""
+    resources: Mapping[str, object] = MappingProxyType({})
+    """Resources in the place of the definitions' own, by name."""
 
 
 def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable[[], Definitions]") -> Done:
@@ -61,6 +66,7 @@ def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable
     prepare_dagster_home(settings)
     os.environ.update(dagster_environment(settings))
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # It warns of what an interrupt does to a connection.
+    logging.getLogger().setLevel(logging.ERROR)  # dagster-postgres warns of each attempt to connect.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dagster's own, about what is beta in it
         from dagster import DagsterInstance
@@ -68,15 +74,29 @@ def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable
         definitions = load_definitions()
     with DagsterInstance.get() as instance:
         began = time.monotonic()
-        result = definitions.resolve_job_def(run.job).execute_in_process(
-            instance=instance,
-            run_config={**run.config, **QUIET},
-            tags={**run.tags, **NO_RETRIES},
-            raise_on_error=False,
-        )
+        with _as_run_failed(run.doing):
+            result = definitions.resolve_job_def(run.job).execute_in_process(
+                instance=instance,
+                run_config={**run.config, **QUIET},
+                tags={**run.tags, **NO_RETRIES},
+                resources=run.resources,
+                raise_on_error=False,
+            )
         seconds = time.monotonic() - began
     _require_success(result, run.doing)
     return Done(result, seconds)
+
+
+@contextmanager
+def _as_run_failed(doing: str) -> "Iterator[None]":
+    """Say in one line that Dagster's own tables cannot be reached any more: it cannot even record how the run ended."""
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except (DagsterPostgresException, OperationalError):
+        raise RunFailed(f"{doing} broke off: PostgreSQL went away (`myi doctor` looks for it); {AGAIN}") from None
 
 
 def _require_success(result: "ExecuteInProcessResult", doing: str) -> None:
@@ -84,15 +104,14 @@ def _require_success(result: "ExecuteInProcessResult", doing: str) -> None:
 
     if result.success:
         return
-    again = "what it had done is kept, run the same command again to go on"
     failures = [
         event.event_specific_data for event in result.all_events if event.is_step_failure or event.is_job_failure
     ]
     errors = [data.error for data in failures if isinstance(data, StepFailureData | JobFailureData) and data.error]
     if any(one.cls_name in INTERRUPTS for error in errors for one in _before(error)):
-        raise RunInterrupted(f"{doing} was interrupted; {again}")
+        raise RunInterrupted(f"{doing} was interrupted; {AGAIN}")
     reason = " ".join(_cause(errors[0]).message.split()) if errors else "its run ended early"
-    raise RunFailed(f"{doing} broke off: {reason}; {again} (run {result.run_id} in Dagster's UI)")
+    raise RunFailed(f"{doing} broke off: {reason}; {AGAIN} (run {result.run_id} in Dagster's UI)")
 
 
 def _cause(error: "SerializableErrorInfo") -> "SerializableErrorInfo":

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 
+from myi_pipelines.orchestration.instance.storages import BatchingEventLog
+
 ROUTINE = ("poll_plays", "refresh_metadata", "heal_user_months", "refresh_top_lists")
 """Jobs that run again and again by themselves, and matter only while something may be wrong with them."""
 
@@ -44,6 +46,8 @@ def remove_old_runs(instance: DagsterInstance, now: datetime) -> Removed:
         removed += 1
         if removed == RUNS_AT_ONCE:
             break
+    if isinstance(instance.event_log_storage, BatchingEventLog):
+        instance.event_log_storage.remove_checks_of_removed_runs()
     return Removed(removed, kept)
 
 

@@ -16,7 +16,10 @@ from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 from myi_pipelines.orchestration.instance.dagster_internals import (
     ConfigurableClassData,
     EventLogEntry,
+    asset_check_table,
     event_log_table,
+    run_table,
+    without_partitions,
 )
 
 EVENTS_PER_BATCH = "500"
@@ -86,3 +89,20 @@ class BatchingEventLog(_Connected, PostgresEventLogStorage):
             }
             for event, id_ in latest.values():
                 self._store_asset_event(conn, event, id_)
+
+    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
+        """Announce a check once, not once for each month of the run: its results find the one row all the same."""
+        super()._store_asset_check_evaluation_planned(without_partitions(event), event_id)
+
+    def delete_events_for_run(self, conn: Any, run_id: str) -> None:
+        """Dagster's own leaves the run's checks."""
+        super().delete_events_for_run(conn, run_id)
+        checks = asset_check_table()
+        conn.execute(checks.delete().where(checks.c.run_id == run_id))
+
+    def remove_checks_of_removed_runs(self) -> int:
+        """Remove the checks that Dagster left when their runs were removed; return how many. Needs the runs' table."""
+        checks, runs = asset_check_table(), run_table()
+        is_kept = runs.select().where(runs.c.run_id == checks.c.run_id).exists()
+        with self.index_transaction() as conn:
+            return int(conn.execute(checks.delete().where(checks.c.run_id != "", ~is_kept)).rowcount)

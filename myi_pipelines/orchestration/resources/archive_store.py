@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import dagster as dg
 from pydantic import Field
 
+from myi_pipelines.orchestration.resources.fixed_resource import FixedResource
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.user_months import UserMonth
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from myi_pipelines.operations.parquet_store import Store
 
 
-class Archive(dg.ConfigurableResource[None]):
+class Archive(FixedResource):
     """A folder or a URL that fsspec knows. Nothing is opened, nor any library loaded, before it is needed."""
 
     url: str | None = Field(default=None, description="Path or URL; the settings' own when empty.")

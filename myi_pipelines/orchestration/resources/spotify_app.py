@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
 from pydantic import Field
 
+from myi_pipelines.orchestration.resources.fixed_resource import FixedResource
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.poll_pacing import Quota
@@ -27,7 +28,7 @@ class Access(NamedTuple):
     """What polls may cost, and how often they can happen."""
 
 
-class Spotify(dg.ConfigurableResource[Any]):
+class Spotify(FixedResource):
     """The Spotify app of the settings. Opened only when asked for: other runs need no app and load no client."""
 
     calls_per_day: int | None = Field(

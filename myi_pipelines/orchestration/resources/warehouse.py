@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 
 from myi_pipelines.orchestration.instance.active_runs import application_name
 from myi_pipelines.orchestration.instance.dagster_internals import raise_interrupts_as
+from myi_pipelines.orchestration.resources.fixed_resource import FixedResource
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse.database import connections
@@ -22,7 +23,7 @@ RETRIES = 2
 SECONDS_BETWEEN_RETRIES = 2
 
 
-class Warehouse(dg.ConfigurableResource[Any]):
+class Warehouse(FixedResource):
     """PostgreSQL with the listening history. What is not set is taken from the settings when a run starts."""
 
     url: str | None = Field(default=None, description="libpq URL of the warehouse; the settings' own when empty.")
@@ -35,6 +36,10 @@ class Warehouse(dg.ConfigurableResource[Any]):
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator["Warehouse"]:
         """Connect once, so that a server out of reach is one clear line; further connections are made when needed."""
+        with super().yield_for_execution(context):
+            yield from self._open(context)
+
+    def _open(self, context: InitResourceContext) -> Iterator["Warehouse"]:
         url = self.url or servers_of(load_settings()).database_url
         _require_server(url)
         with ConnectionPool(

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 from psycopg import sql
+from psycopg.pq import PGconn, Ping
 
 from myi_pipelines.errors import ConfigurationError, UnavailableError
 from myi_pipelines.runtime.embedded import processes
@@ -21,9 +22,15 @@ from myi_pipelines.runtime.embedded.locking import server_lock
 from myi_pipelines.runtime.embedded.packages import package_folder
 from myi_pipelines.runtime.embedded.sockets import make_socket_folder, remove_socket_folder, socket_folder
 from myi_pipelines.runtime.embedded.system_user import SystemUser, let_reach, make_readable, user_for_postgres
+from myi_pipelines.warehouse.database.statements import statement
 
 MAJOR_VERSION = 18
 ROLE = "myi"
+"""Who owns the databases. It is no superuser, and makes the roles that read."""
+SUPERUSER = "postgres"
+RENAMING = "renaming_postgres"
+BOOTSTRAP_ROLE = 10
+"""The oid of the role that initdb made, which always is a superuser."""
 START_SECONDS = 120  # Crash recovery after a hard kill may read a lot of WAL.
 STOP_SECONDS = 60
 SOCKET = ".s.PGSQL.5432"
@@ -60,7 +67,11 @@ class Cluster:
 
     def url(self, database: str) -> str:
         """The libpq URL of ``database``; a Unix socket that only this user (and root) can reach."""
-        return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={quote(str(self.sockets), safe='')}"
+        return self._url(ROLE, database)
+
+    def superuser_url(self, database: str = "postgres") -> str:
+        """The same for the server's superuser: for the server's own affairs, never for the warehouse's."""
+        return self._url(SUPERUSER, database)
 
     def pid(self) -> int | None:
         """The running server's pid, or None."""
@@ -80,6 +91,7 @@ class Cluster:
                 self._launch()
                 if not self._becomes_ready():
                     raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_complaint()}")
+            self._create_roles()
             self._create_databases()
             return started
 
@@ -133,7 +145,7 @@ class Cluster:
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700)
         self._hand_over(unfinished)
-        options = ["--username", ROLE, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]
+        options = ["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]
         options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
         if self.throwaway:
             options += ["--no-sync", "--no-data-checksums"]
@@ -155,23 +167,66 @@ class Cluster:
         """Whether the running server answers, at once or after its recovery; False when there is none, or it ends."""
 
         def answers() -> bool:
-            try:
-                psycopg.connect(self.url("postgres"), connect_timeout=5).close()
-            except psycopg.OperationalError:
-                return False
-            return True
+            return PGconn.ping(self.superuser_url().encode()) == Ping.OK
 
         ready = processes.wait_until(lambda: self._process() is None or answers(), seconds=START_SECONDS)
         return ready and self._process() is not None
 
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(str(self.sockets), safe='')}"
+
+    def _create_roles(self) -> None:
+        """Make the role that owns the databases. In a cluster of before it was the superuser, who gets another name."""
+        self._rename_superuser()
+        with psycopg.connect(self.superuser_url(), autocommit=True) as conn:
+            if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
+                may = sql.SQL("LOGIN CREATEROLE CREATEDB" if self.throwaway else "LOGIN CREATEROLE")
+                conn.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(ROLE), may))
+            owned = conn.execute(
+                "SELECT datname FROM pg_database WHERE datdba = %s AND datname = ANY (%s)",
+                [BOOTSTRAP_ROLE, list(self.databases)],
+            ).fetchall()
+        for (database,) in owned:
+            self._give_away(database)
+
+    def _rename_superuser(self) -> None:
+        """Give the superuser another name where it has ROLE's. No role renames itself: another one does it."""
+        try:
+            conn = psycopg.connect(self.superuser_url(), autocommit=True)
+        except psycopg.OperationalError:
+            conn = psycopg.connect(self.url("postgres"), autocommit=True)
+        with conn:
+            conn.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(RENAMING)))
+            if conn.info.user == SUPERUSER:
+                return
+            conn.execute(sql.SQL("CREATE ROLE {} SUPERUSER LOGIN").format(sql.Identifier(RENAMING)))
+            with psycopg.connect(self._url(RENAMING, "postgres"), autocommit=True) as renaming:
+                renaming.execute(
+                    sql.SQL("ALTER ROLE {} RENAME TO {}").format(sql.Identifier(ROLE), sql.Identifier(SUPERUSER))
+                )
+        self._rename_superuser()
+
+    def _give_away(self, database: str) -> None:
+        """Make ROLE the owner of a database and of all in it, the database last: a killed start goes on with it."""
+        with psycopg.connect(self.superuser_url(database), autocommit=True) as conn:
+            for (owning,) in conn.execute(statement("embedded/owned"), {"role": ROLE}).fetchall():
+                conn.execute(owning)
+            conn.execute(
+                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(ROLE))
+            )
+
     def _create_databases(self) -> None:
         if not self.databases:
             return
-        with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
+        with psycopg.connect(self.superuser_url(), autocommit=True) as conn:
             there = {name for (name,) in conn.execute("SELECT datname FROM pg_database")}
             for name in self.databases:
                 if name not in there:
-                    conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+                    conn.execute(
+                        sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}").format(
+                            sql.Identifier(name), sql.Identifier(ROLE)
+                        )
+                    )
 
     # Running its programs
 

@@ -3,13 +3,14 @@
 import re
 from typing import Final
 
+from myi_pipelines.text import printable
+
 NAME_LIMIT: Final = 1_000
 CONTEXT_LIMIT: Final = 200
 
 _FILE_NAME_LIMIT: Final = 255
 
 _UNWANTED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str, limit: int) -> str | None:
@@ -42,7 +43,7 @@ def printable_name(name: str) -> str:
     >>> printable_name("endsong\\n.json")
     'endsong\ufffd.json'
     """
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name)
+    shown = printable(name)
     return shown if len(shown) <= _FILE_NAME_LIMIT else f"…{shown[1 - _FILE_NAME_LIMIT :]}"
 
 

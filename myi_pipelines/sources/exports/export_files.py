@@ -28,6 +28,9 @@ Item = TypeVar("Item")
 
 DEFAULT_LIMITS: Final = Limits()
 
+MAX_STRAY_VALUES: Final = 10_000
+"""Numbers, texts or lists in the place of rows. A damaged history has a few."""
+
 BATCH_ROWS: Final = 2_500
 """A small number, so that much of a batch is still in the processor's cache when the batch is packed."""
 
@@ -38,6 +41,10 @@ class UnreadableFile(ExportError):
 
 class ChangedWhileRead(ExportError):
     """A file was written to, replaced, moved or deleted while it was read, so the rows may come from two files."""
+
+
+class TooManyStrayValues(ExportError):
+    """A file begins as a history, but goes on with something else."""
 
 
 class _FileSignature(NamedTuple):
@@ -135,10 +142,16 @@ class Upload:
                 source, content = self._sources[number]
                 reader = readers[content]
                 member = Member(source.label, "video" in PurePosixPath(source.label).name.lower())
-                row = 1
+                row, stray = 1, 0
                 with source.open(budget) as stream:
                     for chunk in row_chunks(stream.read, reader.decode, source.place):
                         rows, enter = (chunk.rows, reader.read) if chunk.rows else (chunk.untyped, reader.read_untyped)
+                        stray += sum(not isinstance(value, dict) for value in chunk.untyped)
+                        if stray > MAX_STRAY_VALUES:
+                            raise TooManyStrayValues(
+                                f"{source.place}: more than {MAX_STRAY_VALUES:,} values are no rows of a history; "
+                                "import the files that Spotify sent"
+                            )
                         start = 0
                         while start < len(rows):
                             if batch_builder.rows == batch_rows:

@@ -243,8 +243,8 @@ class _Search:
         if content is not Content.OTHER and detected.is_utf8:
             try:
                 with source.open(self._new_budget()) as stream:
-                    for _ in row_chunks(stream.read, msgspec.json.Decoder(list[object]).decode, source.place):
-                        pass
+                    # A file whose first rows can be read is an array of something else, however long.
+                    next(row_chunks(stream.read, msgspec.json.Decoder(list[object]).decode, source.place), None)
             except ExportError as error:
                 return error
         if content is Content.NOT_AN_ARRAY:

@@ -187,7 +187,7 @@ class _Text:
         elif self._ended or len(self.buffer) > MAX_ROW_BYTES:
             raise self._unreadable_row(text, problem)
         else:
-            self._read_more()
+            self._double()
         return rows
 
     def close_array(self) -> None:
@@ -226,6 +226,12 @@ class _Text:
         piece = self._read(self._chunk_bytes)
         self.buffer += piece
         self._ended = not piece
+
+    def _double(self) -> None:
+        """Read as much again: a long row is then decoded a few times until it has arrived, not once a piece."""
+        enough = min(2 * len(self.buffer), max(len(self.buffer), MAX_ROW_BYTES) + 1)
+        while len(self.buffer) < enough and not self._ended:
+            self._read_more()
 
     def _unreadable_row(self, text: str, problem: _Problem | None) -> NotJson:
         """Why `text` does not start with a whole row: it is cut off there, or is not JSON."""

@@ -11,6 +11,7 @@ from yoyo import get_backend, read_migrations
 from myi_pipelines.errors import BusyError, ConfigurationError
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
+from myi_pipelines.warehouse.schema.reader import grant_reading_again
 from myi_pipelines.warehouse.schema.takeover import BASELINE, VERSION_0_1, take_over
 
 MIGRATIONS = SQL_FOLDER / "migrations"
@@ -43,7 +44,10 @@ def migrate(url: str, *, restoring: bool = False, folder: Path = MIGRATIONS) -> 
         if not restoring:
             _require_no_restore(guard)
         with holding(guard, exclusive(Lock.MIGRATE)):
-            return _apply_pending(url, folder)
+            applied = _apply_pending(url, folder)
+            if applied or restoring:
+                grant_reading_again(guard)
+            return applied
 
 
 def pending_migrations(url: str) -> list[str]:

@@ -63,3 +63,9 @@ def test_deriving_again_says_what_it_will_do_asks_and_reaches_archived_months(
     assert done.stdout.splitlines()[-1].split() == ["anna", "36", "27", "0", "0"]
     assert conn.execute("SELECT total_play_count FROM users").fetchone() == (27,)
     assert myi("verify").stdout == "no difference in 2 user-months of 1 user\n"
+
+
+def test_a_hold_for_ever_is_one_line(myi: Myi) -> None:
+    result = myi("unarchive", "2019-03", "--hold-days", "99999999999")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output

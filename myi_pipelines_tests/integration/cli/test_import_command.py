@@ -174,6 +174,7 @@ def test_other_kinds_of_files_are_told_apart_and_the_histories_among_them_are_im
     ("arguments", "line"),
     [
         (["missing.zip", "--user", "anna"], "myi: missing.zip: there is no such file or folder; nothing was imported"),
+        (["/dev/zero", "--user", "anna"], "myi: /dev/zero: is neither a file nor a folder; nothing was imported"),
         (
             ["a.zip.part", "--user", "anna"],
             "myi: a.zip.part: is still being downloaded, by its name; nothing was imported",
@@ -182,7 +183,7 @@ def test_other_kinds_of_files_are_told_apart_and_the_histories_among_them_are_im
         (["good.json", "--user", "an/na"], "myi: user name 'an/na': use 1 to 64 characters"),
         (["good.json", "--user", "anna", "--timezone", "Mars"], "myi: time zone 'Mars' is not known"),
     ],
-    ids=["no such file", "download", "no history", "user", "time zone"],
+    ids=["no such file", "device", "download", "no history", "user", "time zone"],
 )
 def test_mistakes_are_one_line(myi: Myi, conn: Connection, tmp_path: Path, arguments: list[str], line: str) -> None:
     (tmp_path / "good.json").write_text(export(5))

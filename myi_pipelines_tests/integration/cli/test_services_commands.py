@@ -22,8 +22,8 @@ def test_servers_of_the_users_own_are_shown_and_left_alone(myi: Myi, conn: psyco
     conn.execute("SELECT 1")
 
 
-def test_url_is_what_was_set(myi: Myi, database_url: str) -> None:
-    assert myi("url").stdout == f"{database_url}\n"
+def test_the_owners_url_is_what_was_set(myi: Myi, database_url: str) -> None:
+    assert myi("url", "--admin").stdout == f"{database_url}\n"
 
 
 def test_env_makes_dagsters_own_commands_work(myi: Myi, tmp_path: Path, database_url: str) -> None:

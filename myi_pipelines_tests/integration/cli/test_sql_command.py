@@ -1,10 +1,16 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from myi_pipelines.settings import PROJECT
+from myi_pipelines.warehouse.schema.tables import tables
 from myi_pipelines_tests.support.cli_fixtures import Myi
 
 
@@ -33,13 +39,31 @@ def test_a_query_is_read_from_standard_input(myi: Myi) -> None:
     [
         ("SELEC 1", 'myi: syntax error at or near "SELEC" (line 1, column 1)'),
         ("SELECT 1,\n  nam FROM users", 'myi: column "nam" does not exist (line 2, column 3); Perhaps you meant'),
-        ("INSERT INTO users (name) VALUES ('x')", "myi: cannot execute INSERT in a read-only transaction"),
-        ("DROP TABLE users CASCADE", "myi: cannot execute DROP TABLE in a read-only transaction"),
+        ("INSERT INTO users (name) VALUES ('x')", 'myi: syntax error at or near "INSERT" (line 1, column 1); a query'),
+        ("DROP TABLE users CASCADE", 'myi: syntax error at or near "DROP"'),
+        ("DO 'BEGIN END'", 'myi: syntax error at or near "DO"'),
+        ("; DO 'BEGIN END'", 'myi: syntax error at or near ";"'),
+        (";;COPY users TO PROGRAM 'true'", 'myi: syntax error at or near ";"'),
+        ("COPY users TO PROGRAM 'true'", 'myi: syntax error at or near "COPY"'),
+        ("COPY users FROM STDIN", 'myi: syntax error at or near "COPY"'),
+        ("WITH x AS (DELETE FROM users RETURNING *) SELECT * FROM x", "myi: "),
         ("SELECT 1; DELETE FROM users", "myi: one statement at a time, please"),
-        ("COMMIT; DELETE FROM users", "myi: one statement at a time, please"),
-        ("COPY users FROM STDIN", "myi: COPY is not a query"),
-        ("/* x */ copy users TO STDOUT", "myi: COPY is not a query"),
-        ("SET TRANSACTION READ WRITE", "myi: "),
+        ("SELECT 1; COMMIT; DELETE FROM users", "myi: one statement at a time, please"),
+        ("SET TRANSACTION READ WRITE", 'myi: syntax error at or near "SET"'),
+        ("SELECT * INTO kept FROM users", "myi: "),
+        ("SELECT * FROM users FOR UPDATE", "myi: cannot execute SELECT FOR UPDATE in a read-only transaction"),
+        ("SELECT * FROM spotify_auth", "myi: permission denied for table spotify_auth"),
+        ("SELECT pg_read_file('/etc/hostname')", "myi: permission denied for function pg_read_file"),
+        ("SELECT pg_ls_dir('/')", "myi: permission denied for function pg_ls_dir"),
+        ("SELECT pg_reload_conf()", "myi: permission denied for function pg_reload_conf"),
+        ("SELECT lo_import('/etc/hostname')", "myi: permission denied for function lo_import"),
+        ("SELECT pg_create_physical_replication_slot('x')", "myi: permission denied to use replication slots"),
+        (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> session_user",
+            "myi: permission denied",
+        ),
+        ("SELECT query_to_xml('DELETE FROM users', true, true, '')", "myi: "),
+        ("SELECT nextval('users_id_seq')", "myi: permission denied for sequence users_id_seq"),
         ("", "myi: "),
     ],
 )
@@ -57,3 +81,87 @@ def test_a_long_query_is_given_up(myi: Myi) -> None:
     result = myi("sql", "SELECT pg_sleep(30)", "--timeout", "0.1")
     assert result.exit_code == 1
     assert result.stderr == "myi: canceling statement due to statement timeout; allow it more with --timeout SECONDS\n"
+
+
+def test_whoever_reads_may_read_every_table_but_the_tokens(
+    myi: Myi, conn: psycopg.Connection, database_url: str
+) -> None:
+    url = myi("url").stdout.strip()
+    assert url != database_url
+    assert myi("url", "--admin").stdout.strip() == database_url
+    with psycopg.connect(url, autocommit=True) as reader:
+        for table in sorted(set(tables()) - {"spotify_auth"}):
+            reader.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(table)))
+        reader.execute("SET default_transaction_read_only = off")  # What holds it is not this setting.
+        for attempt in (
+            "SELECT FROM spotify_auth",
+            "SELECT FROM _yoyo_migration",
+            "INSERT INTO users (name) VALUES ('x')",
+            "UPDATE user_settings SET timezone = 'UTC'",
+            "DELETE FROM listening_events",
+            "TRUNCATE listening_events",
+            "CREATE TABLE mine ()",
+            "CREATE SCHEMA mine",
+            "CREATE ROLE mine",
+            "COPY users TO PROGRAM 'true'",
+            "COPY users TO '/tmp/users'",
+            "ALTER SYSTEM SET fsync = off",
+            "SET ROLE myi",
+            "GRANT myi TO CURRENT_USER",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DO $$BEGIN EXECUTE 'DELETE FROM users'; END$$",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(attempt)
+
+
+def test_what_a_migration_makes_is_readable_at_once(myi: Myi, conn: psycopg.Connection) -> None:
+    assert myi("sql", "SELECT 1").exit_code == 0
+    conn.execute("REVOKE SELECT ON songs FROM myi_reader")
+    assert myi("sql", "SELECT count(*) AS n FROM songs", "--format", "csv").stdout == "n\n0\n"
+
+
+def test_a_reader_that_can_do_more_is_refused(
+    myi: Myi, conn: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYI_READER_DATABASE_URL", database_url)
+    result = myi("sql", "SELECT 1")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("myi: the role myi can do more than read")
+
+
+EVIL = "'a' || chr(27) || ']0;title' || chr(7) || chr(10) || chr(155) || '2J' || chr(8238)"
+
+
+def test_a_name_moves_no_cursor_and_breaks_no_line(myi: Myi) -> None:
+    shown = myi("sql", f"SELECT {EVIL} AS name").stdout
+    assert shown.split("\n")[1].rstrip() == "a\ufffd]0;title\ufffd\ufffd\ufffd2J\ufffd"
+    assert shown.count("\n") == 2
+
+
+def test_a_name_that_is_a_formula_is_a_text_in_csv(myi: Myi) -> None:
+    query = "SELECT '=HYPERLINK(\"x\")' AS a, '@x' AS b, '-1' AS c, -1 AS d, '1+1' AS e"
+    shown = myi("sql", query, "--format", "csv").stdout
+    assert list(csv.reader(io.StringIO(shown)))[1] == ['\'=HYPERLINK("x")', "'@x", "'-1", "-1", "1+1"]
+
+
+@pytest.mark.parametrize("arguments", [["--timeout", "inf"], ["--timeout", "nan"], ["--timeout", "1e300"]])
+def test_a_time_limit_that_is_none_is_one_line(myi: Myi, arguments: list[str]) -> None:
+    result = myi("sql", "SELECT 1", *arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    assert "--timeout" in result.stderr
+
+
+def test_arguments_that_are_not_utf_8_are_one_line() -> None:
+    for name in (b"\xff", b"caf\xe9.zip", b"SELECT '\xff'"):
+        arguments: list[str | bytes] = ["import", name, "--user", "anna"]
+        done = subprocess.run(
+            [sys.executable, "-c", "from myi_pipelines.cli import main; main()", *arguments],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"myi: argument ")
+        assert done.stderr.count(b"\n") == 1

@@ -12,6 +12,7 @@ import pytest
 from dagster import DagsterInstance
 
 from myi_pipelines.orchestration.assets import imported_plays
+from myi_pipelines.orchestration.jobs import import_config, import_history
 from myi_pipelines.orchestration.resources import warehouse
 from myi_pipelines.sources.exports import Batch
 from myi_pipelines.warehouse import invariants
@@ -109,7 +110,7 @@ def test_a_file_is_moved_when_it_is_landed_and_one_from_elsewhere_is_not(
     dropped = harness.drop("anna", "history.json", export(10))
     elsewhere = tmp_path / "elsewhere.json"
     elsewhere.write_text(export(20))
-    assert harness.run_import(instance, "anna", [dropped, elsewhere]).success
+    assert harness._replace(takes_any_file=True).run_import(instance, "anna", [dropped, elsewhere]).success
     assert [str(path.relative_to(harness.uploads)) for path in harness.uploads.rglob("*.json")] == [
         "anna/imported/history.json"
     ]
@@ -616,3 +617,46 @@ def test_a_lost_connection_is_tried_again(
     monkeypatch.setattr(warehouse, "SECONDS_BETWEEN_RETRIES", 0)
     assert harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))]).success
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
+
+
+def test_a_run_reads_no_file_outside_of_the_uploads_folder(
+    harness: Harness, instance: DagsterInstance, conn: Connection, tmp_path: Path
+) -> None:
+    inside = harness.drop("anna", "history.json", export(3))
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(export(3))
+    for path in (
+        elsewhere,
+        Path("/dev/zero"),
+        harness.uploads,
+        harness.uploads / "anna" / ".." / ".." / "elsewhere.json",
+    ):
+        result = harness.run_import(instance, "anna", [inside, path])
+        assert not result.success
+        assert "lies outside of the uploads folder" in why(result)
+    assert inside.exists()
+    assert count(conn, "SELECT count(*) FROM import_jobs") == 0
+
+    link = harness.uploads / "anna" / "link.json"
+    link.symlink_to(elsewhere)
+    assert harness.run_import(instance, "anna", [link]).success, "the owner of the folder put it there"
+
+
+@pytest.mark.parametrize(
+    ("resource", "config"),
+    [
+        ("uploads_folder", {"folder": "/"}),
+        ("uploads_folder", {"takes_any_file": True}),
+        ("warehouse", {"url": "postgresql://elsewhere/myi"}),
+        ("archive", {"url": "/tmp"}),
+    ],
+)
+def test_a_runs_config_changes_no_resource(
+    harness: Harness, instance: DagsterInstance, conn: Connection, resource: str, config: dict[str, Any]
+) -> None:
+    config = {**import_config("anna", ["/etc/hostname"]), "resources": {resource: {"config": config}}}
+    result = harness.run(import_history.name, instance, months=MONTHS, config=config)
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.is_job_failure]
+    assert "a run's config cannot change resources" in str(failure.job_failure_data.error)
+    assert count(conn, "SELECT count(*) FROM users") == 0

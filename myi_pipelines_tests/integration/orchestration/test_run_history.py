@@ -1,11 +1,14 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from myi_pipelines.orchestration.instance.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
+from myi_pipelines.settings import load_settings
 
 pytestmark = pytest.mark.slow
 
@@ -83,3 +86,42 @@ def _ids(project_instance: DagsterInstance) -> set[str]:
 
 def _logs(home: Path, result: ExecuteInProcessResult) -> list[Path]:
     return [path for path in (home / "dagster/storage").rglob("*") if result.run_id in str(path) and path.is_file()]
+
+
+@dg.multi_asset(
+    specs=[dg.AssetSpec("checked", partitions_def=MONTHS)], check_specs=[dg.AssetCheckSpec("fits", asset="checked")]
+)
+def checked() -> Iterator[dg.MaterializeResult[None]]:
+    yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True, check_name="fits")])
+
+
+def test_a_check_is_planned_once_a_run_and_goes_with_it(project_instance: DagsterInstance) -> None:
+    definitions = dg.Definitions(assets=[checked], jobs=[dg.define_asset_job("poll_plays", [checked])])
+
+    def poll() -> str:
+        months = {
+            "dagster/asset_partition_range_start": "2024-01-01",
+            "dagster/asset_partition_range_end": "2024-03-01",
+        }
+        job = definitions.resolve_job_def("poll_plays")
+        return job.execute_in_process(instance=project_instance, tags=months).run_id
+
+    runs = [poll() for _ in range(3)]
+    assert _checks(project_instance) == [(run, "SUCCEEDED") for run in runs]
+    project_instance.event_log_storage.delete_events(runs[0])
+    assert [run for run, _ in _checks(project_instance)] == runs[1:]
+
+    remove_old_runs(project_instance, NOW + timedelta(days=DAYS_OF_ROUTINE + 1))
+    assert [run for run, _ in _checks(project_instance)] == runs[2:]
+
+
+def test_checks_that_dagster_left_of_removed_runs_go_too(project_instance: DagsterInstance) -> None:
+    with psycopg.connect(load_settings().dagster_database_url, autocommit=True) as conn:
+        conn.execute("INSERT INTO asset_check_executions (run_id, check_name) VALUES ('gone', 'fits'), ('', 'runless')")
+    assert remove_old_runs(project_instance, NOW) == (0, 0)
+    assert [run for run, _ in _checks(project_instance)] == [""]
+
+
+def _checks(instance: DagsterInstance) -> list[tuple[str, str]]:
+    with psycopg.connect(load_settings().dagster_database_url) as conn:
+        return conn.execute("SELECT run_id, execution_status FROM asset_check_executions ORDER BY id").fetchall()

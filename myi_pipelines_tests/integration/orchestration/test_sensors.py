@@ -1,5 +1,7 @@
 """The sensors, ticked as the daemon ticks them: on a real instance, each request launched and run."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus, build_sensor_context
 from dagster._core.storage.tags import RUN_KEY_TAG
 
 from myi_pipelines.orchestration import sensors
+from myi_pipelines.orchestration.names import USER_TAG
 from myi_pipelines.orchestration.partitions import RANGE_END, RANGE_START
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.sensors import invalidated_user_months_sensor, uploads_sensor
@@ -181,6 +184,21 @@ def test_a_folder_that_is_no_name_is_said(daemon: Daemon, harness: Harness) -> N
     harness.drop("a\\b", "1.json", export(5))
     assert "use 1 to 64 characters" in reason(daemon.tick(uploads_sensor))
     assert reason(daemon.tick(uploads_sensor)).endswith("Rename the folder.")
+
+
+def test_one_odd_folder_holds_up_no_other(daemon: Daemon, harness: Harness) -> None:
+    harness.drop("anna", "history.json", export(5))
+    harness.drop("ben", "history.json", export(5))
+    for name in ("a\x85b", os.fsdecode(b"caf\xe9"), "x" * 65):
+        harness.drop(name, "history.json", export(5))
+    harness.drop("ben", os.fsdecode(b"caf\xe9.json"), export(5))
+    (harness.uploads / "anna" / "nowhere").symlink_to("x" * 300)
+    assert sorted(request.tags[USER_TAG] for request in daemon.uploads()) == ["anna", "ben"]
+    for user in ("anna", "ben"):
+        shutil.rmtree(harness.uploads / user)
+    said = reason(daemon.tick(uploads_sensor))
+    assert said.count("Rename the folder.") == 3
+    said.encode()  # Else Dagster could not store it.
 
 
 def test_new_files_wait_for_the_run_under_way(daemon: Daemon, harness: Harness, instance: DagsterInstance) -> None:

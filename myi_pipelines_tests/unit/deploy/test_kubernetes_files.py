@@ -65,3 +65,14 @@ def test_one_image_migrates_and_runs(values: dict[str, Any]) -> None:
     assert f"FROM myi:{version('myi-pipelines')}\n" in (FOLDER / "Dockerfile").read_text()
     assert container["command"] == ["myi", "migrate"]
     assert claim["metadata"]["name"] == deployed["volumes"][0]["persistentVolumeClaim"]["claimName"]
+
+
+def test_the_webserver_is_the_guarded_one(values: dict[str, Any]) -> None:
+    [deployed] = values["dagster-user-deployments"]["deployments"]
+    webserver = values["dagsterWebserver"]
+    assert webserver["image"] == deployed["image"]
+    assert '"$(command -v myi-webserver)" "$(command -v dagster-webserver)"' in (FOLDER / "Dockerfile").read_text()
+    assert [one["name"] for one in webserver["env"]] == ["MYI_PUBLIC_HOSTS"]
+    assert webserver["readinessProbe"]["httpGet"]["port"] == webserver["service"]["port"] >= 1024, "it is not root"
+    # A probe names the pod's address as its host, which is none of ours.
+    assert webserver["readinessProbe"]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}]

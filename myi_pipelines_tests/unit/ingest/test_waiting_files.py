@@ -36,7 +36,7 @@ def waiting(folder: Path, now: float | None = None) -> dict[str, list[str]]:
 
 
 def test_a_folder_that_does_not_exist_is_empty(tmp_path: Path) -> None:
-    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [], [], [])
+    assert scan(tmp_path / "uploads", settle_seconds=0, now=time.time()) == ({}, [], [], [], [], [], [])
 
 
 def test_files_of_any_kind_and_whole_folders_are_found_by_user(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_hidden_files_and_those_of_the_system_are_left_alone(tmp_path: Path) -> 
         "anna/d/.x", "anna/__MACOSX/a.json", "anna/~$list.xlsx", "anna/bad.zip.error.txt", ".stray/z.json", ".gitkeep",
     ):  # fmt: skip
         put(tmp_path, name)
-    assert scan(tmp_path, settle_seconds=0, now=time.time() + 1) == ({}, [], [], [], [])
+    assert scan(tmp_path, settle_seconds=0, now=time.time() + 1) == ({}, [], [], [], [], [], [])
 
 
 @pytest.mark.parametrize(
@@ -214,3 +214,47 @@ def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
     move_away(folder, link, IMPORTED, [])
     assert target.exists()
     assert (folder / "anna/imported/history.zip").is_symlink()
+
+
+def test_an_odd_entry_stops_nothing_else_and_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "anna/history.json")
+    put(tmp_path, "zoe/folder/history.json")
+    put(tmp_path, "odd\x85name/history.json")
+    put(tmp_path, "odd/history.json")
+    put(tmp_path, os.fsdecode(b"caf\xe9/history.json"))
+    put(tmp_path, f"anna/{os.fsdecode(b'caf' + bytes([0xE9]))}.json")
+    odd = [tmp_path / "long", tmp_path / "odd/long", tmp_path / "odd/nowhere", tmp_path / "zoe/folder/loop"]
+    for link, target in zip(odd, ["x" * 300, "y" * 4_000, "nowhere at all", "loop"], strict=True):
+        link.symlink_to(target)
+    os.mkfifo(tmp_path / "odd/pipe")
+    inbox = scan(tmp_path, settle_seconds=0, now=time.time() + 1)
+    assert {user: len(found) for user, found in inbox.waiting.items()} == {
+        "anna": 1, "zoe": 1, "odd": 1, "odd\x85name": 1, os.fsdecode(b"caf\xe9"): 1,
+    }  # fmt: skip
+    assert sorted(inbox.not_files) == sorted([*odd, tmp_path / "odd/pipe"])
+    assert [path.parent.name for path in inbox.nameless] == ["anna"]
+    waiting_files.explain_misplaced(tmp_path, inbox.misplaced)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take another user's place")
+def test_folders_that_cannot_be_searched_or_listed_stop_nobody(tmp_path: Path) -> None:
+    """As another user, in a process of its own: root may search everything."""
+    for name in ("anna/history.json", "ben/history.json", "cleo/folder/history.json", "dora/history.json"):
+        put(tmp_path, name)
+    for name, mode in {"ben": 0o444, "cleo/folder": 0o444, "dora": 0o000}.items():
+        (tmp_path / name).chmod(mode)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    child = os.fork()
+    if not child:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            inbox = scan(tmp_path, settle_seconds=0, now=time.time() + 1)
+            expected = list(inbox.waiting) == ["anna"], inbox.unreadable == [tmp_path / "dora"]
+            seen = {path.name for path in inbox.not_files} == {"history.json"}
+            os._exit(0 if all(expected) and seen else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,29 @@ def test_an_error_is_one_printable_line_for_any_file_name(tmp_path: Path) -> Non
     with pytest.raises(UnreadableFile) as unreadable:
         open_upload(tmp_path / "a\nb.json")
     assert "\n" not in str(unreadable.value)
+
+
+STRAY = ",".join(["7"] * 2_000_000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"[{STRAY}]",
+        f'["{"x" * 1_500_000}",{STRAY}]',
+        "[{" + ",".join(f'"key {number}": {number}' for number in range(300_000)) + "}]",
+        f'[{ONE_ROW[1:]}, "spotify_track_uri": null}},{STRAY}]',
+    ],
+    ids=["numbers", "a long first row", "a row of many keys", "numbers after a row of a history"],
+)
+def test_a_huge_file_of_something_else_is_given_up_soon(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "huge.json"
+    path.write_text(content)
+    began = time.process_time()
+    with (
+        pytest.raises(ExportError, match=r"no listening history|no rows of a|no end of the row"),
+        open_upload(path) as upload,
+    ):
+        for _ in upload.batches():
+            pass
+    assert time.process_time() - began < 5, "seconds of this process"
