@@ -11,7 +11,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from benchmarks.plans import SETTINGS
 from myi_pipelines.runtime import embedded
+from myi_pipelines.runtime.embedded.postgres import ROLE
 from myi_pipelines.warehouse.database.connections import Connection, prepare
 from myi_pipelines.warehouse.schema.migrations import migrate
 
@@ -39,17 +41,30 @@ def cluster(folder: Path) -> Iterator[embedded.Cluster]:
     server = embedded.Cluster(folder)
     server.start()
     try:
+        let_measure(server)
         yield server
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def let_measure(server: embedded.Cluster) -> None:
+    """Let the owner of a server's databases see the plans of its statements, write rows without checking foreign keys
+    that hold, and make checkpoints, as else only a superuser may."""
+    owner = sql.Identifier(ROLE)
+    with psycopg.connect(server.superuser_url(), autocommit=True) as conn:
+        conn.execute("LOAD 'auto_explain'")
+        for name in ("session_replication_role", *(name for name in SETTINGS if name.startswith("auto_explain."))):
+            conn.execute(sql.SQL("GRANT SET ON PARAMETER {} TO {}").format(sql.SQL(name), owner))
+        conn.execute(sql.SQL("GRANT pg_checkpoint TO {}").format(owner))
+        conn.execute(sql.SQL("ALTER ROLE {} SET session_preload_libraries = 'auto_explain'").format(owner))
+
+
 def database(server: embedded.Cluster, name: str) -> str:
     """The URL of a fresh, migrated database, which stays as long as its server."""
     name = f"{name}_{next(_numbers)}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with psycopg.connect(server.superuser_url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(ROLE)))
         migrate(server.url(name))
         admin.execute("CHECKPOINT")
     return server.url(name)

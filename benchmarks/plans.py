@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 Plan: TypeAlias = dict[str, Any]
 """A node as EXPLAIN describes it, with the nodes below it under ``Plans``."""
 
-_SETTINGS = {
+SETTINGS = {
     "auto_explain.log_min_duration": "0",
     "auto_explain.log_analyze": "on",
     "auto_explain.log_buffers": "on",
@@ -40,7 +40,8 @@ class Touched(NamedTuple):
 def executed(conn: Connection) -> Iterator[list[Plan]]:
     """The plans of the statements that the session executes in the block, with the figures of their execution.
 
-    The statements of a function come before the statement that calls it. Needs a superuser.
+    The statements of a function come before the statement that calls it. The server needs ``let_measure`` before the
+    session begins.
     """
     plans: list[Plan] = []
 
@@ -49,8 +50,7 @@ def executed(conn: Connection) -> Iterator[list[Plan]]:
         if "plan:" in message:
             plans.append(json.loads(message[message.index("{") :])["Plan"])
 
-    conn.execute("LOAD 'auto_explain'")
-    before = [(name, _set(conn, name, value)) for name, value in _SETTINGS.items()]
+    before = [(name, _set(conn, name, value)) for name, value in SETTINGS.items()]
     conn.add_notice_handler(take)
     try:
         yield plans

@@ -17,6 +17,7 @@ import psycopg
 from filelock import FileLock
 from psycopg import sql
 
+from benchmarks.databases import let_measure
 from myi_pipelines.runtime import embedded
 
 TEMPLATE = "myi_template"
@@ -59,6 +60,7 @@ class SessionServers(NamedTuple):
                 return
             self.servers.postgres.start()
             self.servers.redis.start()
+            let_measure(self.servers.postgres)
             for template, make in ((TEMPLATE, migrate), (DAGSTER_TEMPLATE, make_dagster_tables)):
                 self._admin("CREATE DATABASE {}", template)
                 make(self.servers.postgres.url(template))
