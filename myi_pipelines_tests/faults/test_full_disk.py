@@ -14,6 +14,7 @@ from myi_pipelines.cli import app
 from myi_pipelines.operations import verify
 from myi_pipelines.runtime.embedded import Cluster
 from myi_pipelines.warehouse import archive, invariants, rebuild, shadow_partitions
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.import_jobs import list_jobs
 from myi_pipelines_tests.faults.test_crash import assert_whole_files
 from myi_pipelines_tests.support import exchanging, killable_import
@@ -189,7 +190,7 @@ def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: Sma
             with disk.full():
                 try:
                     with open_warehouse(server.url(DATABASE)) as warehouse:
-                        leave_log(warehouse, room)
+                        leave_log(server, room)
                         killable_import.import_upload(warehouse, tag)
                 except psycopg.OperationalError:
                     breakdowns.append(tag)
@@ -205,18 +206,20 @@ def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: Sma
             assert_exact(warehouse)
 
 
-def leave_log(warehouse: Warehouse, mebibytes: float) -> None:
+def leave_log(server: Cluster, mebibytes: float) -> None:
     """Write the server's log until only so much is left of the files that it has."""
-    warehouse.conn.execute("CHECKPOINT")  # Files that it has done with are to be written anew.
-    while (messages := int((log_left(warehouse) - mebibytes * MEBIBYTE) // 65_536)) > 0:
-        for _ in range(messages):
-            warehouse.conn.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 65536))")
+    with psycopg.connect(server.superuser_url(DATABASE), autocommit=True) as conn:
+        conn.execute("CHECKPOINT")  # Files that it has done with are to be written anew.
+        while (messages := int((log_left(conn) - mebibytes * MEBIBYTE) // 65_536)) > 0:
+            for _ in range(messages):
+                conn.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 65536))")
 
 
-def log_left(warehouse: Warehouse) -> int:
-    [(left,)] = warehouse.conn.execute(
+def log_left(conn: Connection) -> int:
+    left = fetch_scalar(
+        conn,
         "SELECT (count(*) + 1) * 16777216 - pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint % 16777216"
-        " FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn())"
+        " FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn())",
     )
     return int(left)
 

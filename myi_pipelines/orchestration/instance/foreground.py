@@ -95,7 +95,9 @@ def _as_run_failed(doing: str) -> "Iterator[None]":
 
     try:
         yield
-    except (DagsterPostgresException, OperationalError):
+    except (DagsterPostgresException, OperationalError) as error:
+        if getattr(getattr(error, "orig", None), "pgcode", None) is not None:
+            raise  # the server is there and has said why it refuses, for example that its disk is full
         raise RunFailed(f"{doing} broke off: PostgreSQL went away (`myi doctor` looks for it); {AGAIN}") from None
 
 
