@@ -460,7 +460,8 @@ def test_events_that_move_to_a_neighbouring_month_have_their_statistics_in_the_s
 def test_a_mistake_in_the_config_is_one_clear_line(
     harness: Harness, instance: DagsterInstance, user: str, timezone: str | None, line: str
 ) -> None:
-    config = {"ops": {"imported_plays": {"config": {"user": user, "files": ["x.json"], "timezone": timezone}}}}
+    file = str(harness.uploads / "anna" / "x.json")
+    config = {"ops": {"imported_plays": {"config": {"user": user, "files": [file], "timezone": timezone}}}}
     if timezone is None:
         del config["ops"]["imported_plays"]["config"]["timezone"]
     result = harness.run("import_history", instance, months=MONTHS, config=config)
