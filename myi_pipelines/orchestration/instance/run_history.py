@@ -8,8 +8,6 @@ from typing import NamedTuple
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 
-from myi_pipelines.orchestration.instance.storages import BatchingEventLog
-
 ROUTINE = ("poll_plays", "refresh_metadata", "heal_user_months", "refresh_top_lists")
 """Jobs that run again and again by themselves, and matter only while something may be wrong with them."""
 
@@ -35,6 +33,8 @@ def remove_old_runs(instance: DagsterInstance, now: datetime) -> Removed:
     A run that holds the latest materialization of a table or month stays, however old: it is what the UI shows of it.
     Safe at any time and twice; a run under way is never touched.
     """
+    from myi_pipelines.orchestration.instance.storages import BatchingEventLog  # loads SQLAlchemy
+
     needed = _needed(instance)
     removed = kept = 0
     for run_id in _old(instance, now):
