@@ -195,15 +195,18 @@ def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob
 
 def comparable(tables: Tables, tag: str) -> str:
     """The tables as text in which no process's own names remain; all tags have one length, so the order is one too."""
-    rows = (sorted(map(_ordered, table.items()), key=repr) if isinstance(table, dict) else table for table in tables)
-    return "\n".join(map(repr, rows)).replace(tag, "")
+    return "\n".join(repr(_ordered(table)) for table in tables).replace(tag, "")
 
 
 def _ordered(value: object) -> object:
-    """The tracks of a song are a set, whose text has no order of its own."""
+    """Sets and dictionaries as lists, which have one order."""
+    if isinstance(value, dict):
+        return sorted(map(_ordered, value.items()), key=repr)
     if isinstance(value, frozenset):
         return sorted(value, key=repr)
-    return tuple(map(_ordered, value)) if isinstance(value, tuple) else value
+    if isinstance(value, tuple | list):
+        return [_ordered(one) for one in value]
+    return value
 
 
 def is_upload(job: ImportJob, tag: str) -> bool:
