@@ -20,6 +20,7 @@ from myi_pipelines.operations import verify
 from myi_pipelines.operations.archiving import archive_months
 from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.parquet_store import Store
+from myi_pipelines.runtime.embedded.postgres import SUPERUSER
 from myi_pipelines.warehouse import catalog, events, invariants, partitions, personal_data, stats, user_months
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.partitions import (
@@ -65,13 +66,18 @@ def attach_while_looked_up(conn: Connection, reader: Connection, table: MonthTab
         f"SELECT FROM ONLY {table.name}",
     ):
         reader.execute(f"EXPLAIN {known}".encode())
-    with ThreadPoolExecutor(1) as pool:
-        with conn.transaction():
-            conn.execute(attachment(table, month))
-            conn.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
+    with ThreadPoolExecutor(1) as pool, as_superuser(conn) as admin:
+        with admin.transaction():
+            admin.execute(attachment(table, month))
+            admin.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
             looking = pool.submit(reader.execute, f"EXPLAIN SELECT FROM {table.name}".encode())
-            until(lambda: is_waiting(conn, reader))
+            until(lambda: is_waiting(admin, reader))
         looking.result()
+
+
+def as_superuser(conn: Connection) -> Connection:
+    """Another session in the same database: only a superuser may lock the server's own tables."""
+    return psycopg.connect(host=conn.info.host, dbname=conn.info.dbname, user=SUPERUSER, autocommit=True)
 
 
 def is_waiting(conn: Connection, other: Connection) -> bool:
