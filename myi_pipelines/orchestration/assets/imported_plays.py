@@ -90,8 +90,8 @@ def imported_plays(
             )
             for file in config.files:
                 run.land(Path(file), lambda name: _progress_log(context, name))
-            landed = [str(landed.job_id) for landed in run.landed if not landed.known]
-            context.instance.add_run_tags(context.run.run_id, {IMPORT_JOBS_TAG: ",".join(landed)})
+            if jobs := [str(landed.job_id) for landed in run.landed if not landed.known]:
+                context.instance.add_run_tags(context.run.run_id, {IMPORT_JOBS_TAG: ",".join(jobs)})
         sizes = reporting.month_sizes(session.conn, IMPORTED_PLAYS, months_of(context))
     report_months(
         context,

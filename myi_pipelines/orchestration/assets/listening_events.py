@@ -131,10 +131,10 @@ def _outcomes(
     context: AssetExecutionContext, session: Session, config: UserMonthConfig, months: Sequence[date]
 ) -> Mapping[str, int]:
     """What became of the rows that the run landed before, if it is a run that imports files."""
-    run = context.instance.get_run_by_id(context.run.run_id) or context.run
-    jobs = [int(job) for job in run.tags.get(IMPORT_JOBS_TAG, "").split(",") if job]
-    if not config.user or not jobs:
+    if not config.user:
         return {}
+    run = context.instance.get_run_by_id(context.run.run_id) or context.run  # with the tags that landing has added
+    jobs = [int(job) for job in run.tags.get(IMPORT_JOBS_TAG, "").split(",") if job]
     user_id = user_named(session.conn, config.user)
     return together(outcomes_of_jobs(session.conn, user_id, jobs, session.min_play_ms, months).values())
 
