@@ -210,12 +210,14 @@ def test_videos_are_previews_and_songs_that_were_switched_to_their_video(sample:
 def test_a_hit_is_on_several_releases(sample: dict[str, SampleUser]) -> None:
     songs = {play.thing for play in sample["ada"].plays if isinstance(play.thing, Song)}
     releases = Counter(song.recording for song in songs)
-    [(title, artist), count] = releases.most_common(1)[0]
-    assert count == 4
-    assert {song.title for song in songs if song.recording == (title, artist)} == {title, f"{title} - Remastered 2011"}
-    ids = {song.spotify_id for song in songs if song.recording == (title, artist)}
-    assert len(ids) == 4
-    assert (f"{title} - Live at the Cistern", artist) in {song.recording for song in songs}
+    hits = {song for song, count in releases.items() if count == 4}
+    assert max(releases.values()) == 4
+    assert len(hits) > 2
+    for title, artist in hits:
+        of_hit = [song for song in songs if song.recording == (title, artist)]
+        assert {song.title for song in of_hit} == {title, f"{title} - Remastered 2011"}
+        assert len({song.spotify_id for song in of_hit}) == 4
+    assert any((f"{title} - Live at the Cistern", artist) in releases for title, artist in hits)
     played = Counter(play.thing.recording for play in sample["ada"].plays if isinstance(play.thing, Song))
     split = sum(count for song, count in played.items() if releases[song] > 1)
     assert 0.02 < split / played.total() < 0.18
