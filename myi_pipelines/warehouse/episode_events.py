@@ -18,12 +18,10 @@ EpisodeRow = tuple[Any, ...]
 """A row of ``desired_episodes``."""
 
 
-def stage_episodes(conn: Connection, bounds: dict[str, Any]) -> None:
-    """Fill ``desired_episodes`` for the user-months of these bounds, which have no account data in or near them."""
-    bounds = {"told_from": bounds["near_start"], "user_id": None} | bounds
+def stage_plain_episodes(conn: Connection, bounds: dict[str, Any]) -> None:
+    """Fill ``desired_episodes`` for plain user-months of these bounds, which have only rows of the extended history."""
     conn.execute(statement("episode_events/workspace"))
-    _stage_told(conn, bounds)
-    conn.execute(statement("episode_events/stage_desired"), bounds)
+    conn.execute(statement("episode_events/stage_plain"), {"told_from": bounds["near_start"]} | bounds)
 
 
 def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Sequence[tuple[bool, bool]]) -> None:
@@ -33,7 +31,8 @@ def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Seq
     ``tellings`` says how extended rows tell account-data plays: by names, by length.
     """
     conn.execute(statement("episode_events/workspace"))
-    _stage_told(conn, bounds)
+    conn.execute(statement("episode_events/stage_told"), bounds)
+    conn.execute(statement("episode_events/name_same_second"), bounds)
     conn.execute(statement("episode_events/stage_account"), bounds)
     for same_names, same_length in tellings:
         for by_upload in (True, False):
@@ -42,11 +41,6 @@ def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Seq
     conn.execute(statement("episode_events/name_same_minute"))
     conn.execute(statement("episode_events/tell_nameless"))
     conn.execute(statement("episode_events/stage_desired"), bounds)
-
-
-def _stage_told(conn: Connection, bounds: dict[str, Any]) -> None:
-    conn.execute(statement("episode_events/stage_told"), bounds)
-    conn.execute(statement("episode_events/name_same_second"), bounds)
 
 
 def merge_episodes(conn: Connection, bounds: dict[str, Any]) -> int:

@@ -19,12 +19,11 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.episode_events import merge_episodes, stage_episodes, stage_mixed_episodes
+from myi_pipelines.warehouse.episode_events import merge_episodes, stage_mixed_episodes, stage_plain_episodes
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
     POLLED_PLAYS,
-    PartitionLoad,
     around,
     attach_month,
     ensure_partitions_visible,
@@ -36,6 +35,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
     with_neighbours,
 )
+from myi_pipelines.warehouse.plain_months import PlainMonth, in_batches, stage_plain_months, write_plain_month
 from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.shown_plays import SHOWN_FROM_MS, Exported, Shown, match_shown_plays
 from myi_pipelines.warehouse.user_months import (
@@ -91,7 +91,7 @@ class _MustBeAlone(Exception):
 
 
 def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> Iterator[tuple[UserMonth, Conformed]]:
-    """Derive the events of user-months from landing, each in its own transaction; yield what changed, in order.
+    """Derive the events of user-months from landing, each in its own transaction; yield what changed.
 
     Rows that are right already are not touched. Where events change, the transaction that clears the user-month's own
     invalidation invalidates it for statistics. Names that landed in the meantime are taken into the catalog first.
@@ -105,29 +105,62 @@ def conform_user_months(session: Session, user_months: Iterable[UserMonth]) -> I
     missing = months - existing_months(session.conn, LISTENING_EVENTS, months)
     indexes = index_statements(session.conn, LISTENING_EVENTS) if missing else []
 
-    def conform(conn: Connection, user_month: UserMonth) -> Conformed:
-        return _conform_when_ready(session.on(conn), user_month, indexes if user_month.month in missing else None)
+    def conform(conn: Connection, batch: list[UserMonth]) -> list[tuple[UserMonth, Conformed | psycopg.Error]]:
+        return list(_conform_batch(session.on(conn), batch, indexes))
 
-    def report(user_month: UserMonth, error: psycopg.Error) -> None:
-        session.report_failure(Failure(user_month.user_id, user_month.month, error))
-
-    yield from map_on_connections(conns, user_months, conform, on_error=report)
+    for _, results in map_on_connections(conns, in_batches(user_months, len(conns)), conform):
+        for user_month, result in results:
+            if isinstance(result, psycopg.Error):
+                session.report_failure(Failure(user_month.user_id, user_month.month, result))
+            else:
+                yield user_month, result
     if missing:
         invalidate_partition_cache(session.conn, LISTENING_EVENTS)
 
 
-def _conform_when_ready(session: Session, user_month: UserMonth, indexes: Sequence[sql.SQL] | None) -> Conformed:
-    """Conform a user-month, and first do what it needs: restore plays, take names into the catalog, wait to be alone.
+def _conform_batch(
+    session: Session, batch: Sequence[UserMonth], indexes: Sequence[sql.SQL]
+) -> Iterator[tuple[UserMonth, Conformed | psycopg.Error]]:
+    """Conform user-months of one user; yield what changed, or why the server refused it. Its loss is raised."""
+    conn, plain = session.conn, _stage_plain(session, batch)
+    for user_month in batch:
+        try:
+            written = None
+            if user_month.month in plain:
+                bounds = user_month_bounds(user_month, session.min_play_ms)
+                written = write_plain_month(conn, user_month, plain[user_month.month], bounds, indexes)
+            if written is None:
+                yield user_month, _conform_when_ready(session, user_month)
+            else:
+                yield user_month, Conformed(added=written.events, episodes_written=written.episodes)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            yield user_month, error
 
-    ``indexes`` are given when the month has no partition yet.
-    """
+
+def _stage_plain(session: Session, batch: Sequence[UserMonth]) -> dict[date, PlainMonth]:
+    """Derive those of the months that are plain and new at once, unless there is one month only."""
+    if len(batch) == 1:
+        return {}
+    bounds = _bounds(batch[0].user_id, batch[0].month, batch[-1].month, session.min_play_ms)
+    try:
+        return stage_plain_months(session.conn, [user_month.month for user_month in batch], bounds)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:
+        return {}  # deriving them one by one shows which of them the server refuses
+
+
+def _conform_when_ready(session: Session, user_month: UserMonth) -> Conformed:
+    """Conform a user-month. First do what it needs: restore plays, take names into the catalog, wait to be alone."""
     conn, alone = session.conn, False
     while True:
         try:
             with conn.transaction():
                 asynchronous_commit(conn)
                 _lock(conn, user_month, alone=alone)
-                return _conform(conn, user_month, session.min_play_ms, indexes, alone=alone)
+                return _conform(conn, user_month, session.min_play_ms, alone=alone)
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
@@ -148,9 +181,7 @@ def _lock(conn: Connection, user_month: UserMonth, *, alone: bool) -> None:
         lock_user_month(conn, user_month)
 
 
-def _conform(
-    conn: Connection, user_month: UserMonth, min_play_ms: int, indexes: Sequence[sql.SQL] | None, *, alone: bool
-) -> Conformed:
+def _conform(conn: Connection, user_month: UserMonth, min_play_ms: int, *, alone: bool) -> Conformed:
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
     if sources.has_archived_months:
@@ -160,21 +191,10 @@ def _conform(
     if sources.has_shown_plays and not alone:
         raise _MustBeAlone
     clear_invalidation(conn, user_month, Stage.EVENTS)
-    added = None
-    if indexes is not None and sources.is_plain and not sources.has_hidden_plays:
-        load = PartitionLoad(statement("events/fill_month").format, indexes)
-        added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
-    if added is None:
-        stage_desired_events(conn, bounds, sources)
-        conformed = _merge(conn, user_month, bounds, sources)
-        if sources.has_hidden_plays:
-            record_hidden_plays(conn, user_month)
-    else:
-        conformed = Conformed(added=added)
-        if added:
-            invalidate(conn, [user_month], Stage.STATS)
-        if sources.has_episodes:
-            stage_episodes(conn, bounds)
+    stage_desired_events(conn, bounds, sources)
+    conformed = _merge(conn, user_month, bounds, sources)
+    if sources.has_hidden_plays:
+        record_hidden_plays(conn, user_month)
     if sources.has_episodes:
         conformed = conformed._replace(episodes_written=merge_episodes(conn, bounds))
     if not sources.is_plain:
@@ -208,14 +228,19 @@ def sources_of(conn: Connection, bounds: dict[str, Any]) -> Sources:
 
 def user_month_bounds(user_month: UserMonth, min_play_ms: int) -> dict[str, Any]:
     """The parameters of the statements that derive a user-month."""
-    first, last = starts_at(user_month.month), starts_at(next_month(user_month.month))
+    return _bounds(user_month.user_id, user_month.month, user_month.month, min_play_ms)
+
+
+def _bounds(user_id: int, first_month: date, last_month: date, min_play_ms: int) -> dict[str, Any]:
+    """The parameters of the statements that derive a user's months from one to another."""
+    first, end = starts_at(first_month), starts_at(next_month(last_month))
     return {
-        "user_id": user_month.user_id,
-        "user_ids": [user_month.user_id],
+        "user_id": user_id,
+        "user_ids": [user_id],
         "starts_at": first,
-        "ends_at": last,
+        "ends_at": end,
         "near_start": first - MATCH_WINDOW,
-        "near_end": last + MATCH_WINDOW,
+        "near_end": end + MATCH_WINDOW,
         "uploaded_from": first - MATCH_WINDOW - LONGEST_OFFLINE,
         "min_play_ms": min_play_ms,
         "skip_below_ms": SKIP_BELOW_MS,
@@ -245,7 +270,7 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
     if sources.is_plain:
         conn.execute(statement("events/stage_plain"), bounds)
         if sources.has_episodes:
-            stage_episodes(conn, bounds)
+            stage_plain_episodes(conn, bounds)
     else:
         _stage_compared_events(conn, bounds, sources)
     if sources.has_hidden_plays:

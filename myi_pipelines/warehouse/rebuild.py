@@ -35,7 +35,7 @@ from myi_pipelines.warehouse.episode_events import (
     has_episodes,
     merge_episodes,
     put_desired_episodes,
-    stage_episodes,
+    stage_plain_episodes,
 )
 from myi_pipelines.warehouse.events import (
     CLEAR_WORKSPACE,
@@ -228,7 +228,7 @@ def _derive_share(share: _Share, shadow: ShadowPartition, min_play_ms: int) -> _
         episodes: list[EpisodeRow] = []
         chosen = {"user_ids": list(plain)}
         if has_episodes(conn, bounds | chosen):
-            stage_episodes(conn, bounds | chosen)
+            stage_plain_episodes(conn, bounds | chosen)
             episodes += desired_episodes(conn)
         mixed = set()
         for user_month in present:

@@ -240,7 +240,7 @@ def corrected_stories(draw: st.DrawFn, household: Household) -> list[test_metada
 
 
 @pytest.mark.long
-@bounded(14)
+@bounded(6)
 @given(
     drawn=(households() | households(narrow_scenes())).flatmap(
         lambda household: st.tuples(st.just(household), corrected_stories(household))
@@ -266,7 +266,7 @@ def with_program(household: Household) -> st.SearchStrategy[tuple[Household, lis
 
 
 @pytest.mark.long
-@bounded(15)
+@bounded(6)
 @given(drawn=(households() | households(narrow_scenes())).flatmap(with_program))
 def test_hidden_plays_do_not_count_whenever_they_are_hidden_and_shown_again(
     warehouse: Warehouse, drawn: tuple[Household, list[Step | Made]]
@@ -317,7 +317,7 @@ def pairs(household: Household) -> st.SearchStrategy[tuple[Household, list[Step]
     return st.tuples(st.just(two), programs(two), st.integers(0, 12))
 
 
-@bounded(8)
+@bounded(4)
 @given(drawn=(households() | households(narrow_scenes())).flatmap(pairs))
 def test_two_merged_users_are_one_who_had_all_plays(
     warehouse: Warehouse, drawn: tuple[Household, list[Step], int]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from myi_pipelines.serving import dashboards
 from myi_pipelines.sources.exports import Play, Track
-from myi_pipelines.warehouse import invariants, stats, users
+from myi_pipelines.warehouse import invariants, plain_months, stats, users
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS, Conformed, Correction, Landing, Polled, Tables, Totals
@@ -57,6 +57,7 @@ def bounded(examples: int) -> settings:
 def warehouse(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     monkeypatch.setattr(stats, "USERS_AT_LEAST", 1)
     monkeypatch.setattr(stats, "MONTHS_AT_MOST", 1_000)
+    monkeypatch.setattr(plain_months, "BATCHES_A_SESSION", 1)
     with open_warehouse(database_url) as opened:
         yield opened
 

@@ -1,10 +1,2 @@
--- One row per row of told_episodes that does not say what was played, where another row of the extended history does:
--- of the same instant and exactly the same length, from another download.
-UPDATE told_episodes AS t
-SET is_replaced = true
-WHERE t.kind IN ('VIDEO', 'UNIDENTIFIED')
-  AND EXISTS (SELECT FROM imported_plays AS p
-              JOIN export_tracks AS e ON e.id = p.export_track_id
-              WHERE p.user_id = t.user_id AND p.played_at = t.played_at AND p.ms_played = t.ms_played
-                AND p.context_id IS NOT NULL AND e.kind IN ('TRACK', 'EPISODE', 'CHAPTER')
-                AND p.played_at >= %(told_from)s AND p.played_at < %(near_end)s)
+-- One row per row of told_episodes that does not say what was played, where another row does.
+UPDATE told_episodes AS t SET is_replaced = true WHERE ({episode_events/is_named})

@@ -34,9 +34,9 @@ DETAILS: dict[Kind, tuple[dict[str, Any], dict[str, Any]]] = {
 TIMES = {Kind.HANG: 1, Kind.UNAUTHORIZED: 7, Kind.OUT_OF_ORDER: 12, Kind.OMIT_ACCOUNT_ID: 1, Kind.INVALID_GRANT: 1}
 
 
-def troubles(chance: Random) -> list[Trouble]:
-    """All of them, in an order that chance decides: every kind of fault where polls meet it, then most of them where
-    other calls do."""
+def troubles(chance: Random, *, in_full: bool) -> list[Trouble]:
+    """In an order that chance decides: every kind of fault where polls meet it and, in full, most of them where other
+    calls do."""
     first: list[Trouble] = [partial(break_calls, kind, DETAILS.get(kind, ({}, {}))[0], None) for kind in Kind]
     again: list[Trouble] = [
         partial(break_calls, kind, DETAILS.get(kind, ({}, {}))[1], chance.choice(ELSEWHERE))
@@ -46,7 +46,7 @@ def troubles(chance: Random) -> list[Trouble]:
     others: list[Trouble] = [
         play_late, play_late, add_plays, add_plays, revoke, refuse_tokens, relink, relink, take_down, outage,
     ]  # fmt: skip
-    chosen = [*first, *again, *others]
+    chosen = [*first, *(again if in_full else []), *others]
     chance.shuffle(chosen)
     return chosen
 
