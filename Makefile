@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up check test test-fast schema bench bench-scale wheel lock clean
+.PHONY: help setup setup-dev demo up check test test-fast test-image schema bench bench-scale wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with
 
 test-fast: setup-dev  ## The tests that take a second at most each: under a minute on two processors
 	$(BIN)/pytest -n auto -m "not slow and not e2e" $(T)
+
+test-image: setup-dev  ## Build and start the image, in minutes; as root, with buildah and debootstrap
+	$(BIN)/pytest -m image myi_pipelines_tests/e2e/test_image.py
 
 schema: setup-dev  ## Write sql/schema.sql and sql/schema.json from what the migrations make
 	@$(BIN)/python -m myi_pipelines_tests.migrations.schema_files

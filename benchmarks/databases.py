@@ -62,11 +62,18 @@ def let_measure(server: embedded.Cluster) -> None:
 
 def database(server: embedded.Cluster, name: str) -> str:
     """The URL of a fresh, migrated database, which stays as long as its server."""
+    url = empty_database(server, name)
+    migrate(url)
+    with psycopg.connect(server.superuser_url(), autocommit=True) as admin:
+        admin.execute("CHECKPOINT")
+    return url
+
+
+def empty_database(server: embedded.Cluster, name: str) -> str:
+    """The URL of a database without any table, which stays as long as its server."""
     name = f"{name}_{next(_numbers)}"
     with psycopg.connect(server.superuser_url(), autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(ROLE)))
-        migrate(server.url(name))
-        admin.execute("CHECKPOINT")
     return server.url(name)
 
 

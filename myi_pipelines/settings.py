@@ -1,5 +1,5 @@
-"""What a user can set: environment variables MYI_* (a file ``.env`` is read too), checked once at the start. Starts
-nothing and connects to nothing."""
+"""What a user can set: environment variables MYI_* (a file ``.env`` is read too, and the files that MYI_…_FILE name),
+checked once at the start. Starts nothing and connects to nothing."""
 
 import difflib
 import os
@@ -7,11 +7,12 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from myi_pipelines.errors import ConfigurationError
 from myi_pipelines.package_files import package_path
@@ -23,8 +24,26 @@ PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "::1")
 """Hosts to which Spotify redirects without https. It refuses the name localhost."""
 
+SECRETS = (
+    "database_url",
+    "database_password",
+    "reader_database_url",
+    "dagster_database_url",
+    "redis_url",
+    "redis_password",
+    "spotify_client_secret",
+    "encryption_key",
+    "notify_urls",
+)
+"""Settings that hold secrets: each may be given by file, as Docker and Kubernetes mount secrets."""
+BY_FILE = "_FILE"
+"""What the name of a variable ends with that names such a file."""
+LARGEST_SECRET = 65_536
+"""Bytes."""
+
+_PASSWORDS = {"database_password": "database_url", "redis_password": "redis_url"}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_SECRET = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
+_HIDDEN = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
 
 
 class SettingsError(ConfigurationError):
@@ -40,6 +59,48 @@ Folder = Annotated[Path, AfterValidator(_absolute)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
+class _WithSecretFiles(PydanticBaseSettingsSource):
+    """The environment, or ``.env``, and the secrets of which it names a file. Raises SettingsError."""
+
+    def __init__(self, settings_cls: type[BaseSettings], variables: EnvSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._variables = variables
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._variables.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        found = self._variables()
+        for field in SECRETS:
+            name = PREFIX + field.upper()
+            file = self._variables.env_vars.get((name + BY_FILE).lower())
+            if not file or self.current_state.get(field):
+                continue
+            if found.get(field):
+                raise SettingsError(f"{name} and {name}{BY_FILE} are both set: keep one of them")
+            found[field] = _secret_in(name + BY_FILE, _absolute(Path(file)))
+        return found
+
+
+def _secret_in(name: str, file: Path) -> str:
+    """What a file holds, without the white space around it."""
+    try:
+        if not file.is_file():
+            raise FileNotFoundError(0, "there is no such file")
+        with file.open("rb") as content:
+            secret = content.read(LARGEST_SECRET + 1)
+        if len(secret) > LARGEST_SECRET:
+            raise OSError(0, f"it is larger than {LARGEST_SECRET:,} bytes")
+        if text := secret.decode().strip():
+            return text
+        reason = "it is empty"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    raise SettingsError(f'{name}="{file}": expected a file with the secret in it ({reason})')
+
+
 class Settings(BaseSettings):
     """Every setting with its default. ``.env.example`` explains them to users."""
 
@@ -50,9 +111,11 @@ class Settings(BaseSettings):
     home: Folder = Path(".myi")
     uploads: Folder = Path("uploads")
     database_url: str = ""
+    database_password: str = ""
     reader_database_url: str = ""
     dagster_database_url: str = ""
     redis_url: str = ""
+    redis_password: str = ""
     dagster_yaml: Folder = package_path("dagster.yaml")
     port: Port = 3000
     public_hosts: str = ""
@@ -72,6 +135,29 @@ class Settings(BaseSettings):
     zip_max_members: Annotated[int, Field(ge=1)] = 2_000
     zip_max_ratio: Annotated[int, Field(ge=1)] = 200
     zip_max_bytes: Annotated[int, Field(ge=1)] = 8 * 1024**3
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a file says of a secret comes from where the file is named: the environment wins over ``.env``."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, EnvSettingsSource)
+        return init_settings, *(_WithSecretFiles(settings_cls, each) for each in (env_settings, dotenv_settings))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _passwords_belong_to_urls(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Put the passwords that are set by themselves into the URLs without one: nothing else knows of them."""
+        for password, url in _PASSWORDS.items():
+            if given := values.pop(password, ""):
+                values[url] = _with_password(str(values.get(url) or ""), given)
+        return values
 
     @field_validator("database_url", "reader_database_url", "dagster_database_url")
     @classmethod
@@ -143,6 +229,11 @@ class Settings(BaseSettings):
         """Where Dagster's UI is served."""
         return f"http://127.0.0.1:{self.port}"
 
+    def as_environment(self) -> dict[str, str]:
+        """Every setting spelled out, for a process that is to have the same ones: none is read from a file again."""
+        spelled = {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
+        return spelled | {PREFIX + name.upper() + BY_FILE: "" for name in SECRETS}
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings; raises SettingsError with one line that names every wrong one. ``overrides`` win."""
@@ -163,13 +254,23 @@ def tick_minutes() -> int:
         return int(Settings.model_fields["poll_minutes"].default)
 
 
+def _with_password(url: str, password: str) -> str:
+    """The URL with a password, unless it has one or names no host."""
+    scheme, _, rest = url.partition("://")
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    login, _, hosts = place.rpartition("@")
+    if not hosts or ":" in login:
+        return url
+    return f"{scheme}://{login}:{quote(password, safe='')}@{hosts}{rest[len(place) :]}"
+
+
 def _separated(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
 def _explain(error: ErrorDetails) -> str:
     name = PREFIX + "_".join(str(part) for part in error["loc"]).upper()
-    value = "…" if any(word in name for word in _SECRET) else error["input"]
+    value = "…" if any(word in name for word in _HIDDEN) else error["input"]
     return f'{name}="{value}": expected {_expectation(error)}'
 
 
@@ -186,6 +287,7 @@ def _expectation(error: ErrorDetails) -> str:
 def unknown_settings() -> list[str]:
     """A line for every MYI_* variable that means nothing, with the name it may have been meant to be."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known += [PREFIX + name.upper() + BY_FILE for name in SECRETS]
     lines = []
     for name in sorted({*os.environ, *_env_file_names()}):
         if name.upper().startswith(PREFIX) and name.upper() not in known:

@@ -21,7 +21,7 @@ def up() -> None:
         with stopping_on_signals(), running_stack(settings, progress=note) as stack:
             typer.echo(f"MYI is up: {stack.url} (uploads go into {settings.uploads}/<your name>/; Ctrl-C stops it)")
             while True:
-                stack.raise_if_ended()
+                stack.keep_running(progress=note)
                 time.sleep(0.5)
     except KeyboardInterrupt:
         note("stopped")

@@ -4,7 +4,7 @@ import psycopg
 from psycopg import sql
 
 from myi_pipelines.errors import ConfigurationError
-from myi_pipelines.runtime.database_urls import sqlalchemy_url, with_schema
+from myi_pipelines.runtime.database_urls import with_schema
 from myi_pipelines.runtime.servers import DAGSTER_SCHEMA, servers_of
 from myi_pipelines.settings import PREFIX, Settings, SettingsError
 
@@ -16,10 +16,8 @@ class HomeNotWritable(ConfigurationError):
 def dagster_environment(settings: Settings) -> dict[str, str]:
     """The variables that make a ``dagster`` process ours: its home, its storage, every setting of MYI spelled out."""
     servers = servers_of(settings)
-    ours = {PREFIX + name.upper(): str(value) for name, value in settings.model_dump().items()}
-    return ours | {
+    return settings.as_environment() | {
         "DAGSTER_HOME": str(settings.dagster_home),
-        "DAGSTER_PG_URL": sqlalchemy_url(servers.dagster_url),
         "MYI_DATABASE_URL": servers.database_url,
         "MYI_DAGSTER_DATABASE_URL": servers.dagster_url,
         "MYI_REDIS_URL": servers.redis_url,

@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,9 @@ from myi_pipelines.settings import Settings
 
 START_SECONDS = 180
 STOP_SECONDS = 8
+RESTARTS = 2
+"""How often a stack starts its webserver again, on which nothing else depends."""
+WEBSERVER = "Webserver"
 DEFINITIONS = "myi_pipelines.definitions"
 ENTRY_POINT = "myi_pipelines.orchestration.instance.entry_point"
 """Starts a program of Dagster's as soon as the code server listens."""
@@ -60,6 +64,18 @@ class StackProcess(NamedTuple):
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    start: Callable[[], subprocess.Popen[bytes]]
+    """Starts another one in its place, which goes on with the log."""
+    restarts: int
+    """How often that may still be done."""
+
+    def ending(self) -> str | None:
+        """How it ended by itself and what it said last; None while it runs."""
+        code = self.process.poll()
+        if code is None:
+            return None
+        why = f"exit code {code}): {_last_line(self.log)}" if code >= 0 else f"{signal.Signals(-code).name})"
+        return f"{self.name} ended by itself ({why}; see {self.log}"
 
 
 class Stack(NamedTuple):
@@ -73,9 +89,17 @@ class Stack(NamedTuple):
     def raise_if_ended(self) -> None:
         """Raises DagsterFailed when a process of the stack has ended by itself."""
         for one in self.processes:
-            if (code := one.process.poll()) is not None:
-                why = f"exit code {code}): {_last_line(one.log)}" if code >= 0 else f"{signal.Signals(-code).name})"
-                raise DagsterFailed(f"{one.name} ended by itself ({why}; see {one.log}")
+            if ending := one.ending():
+                raise DagsterFailed(ending)
+
+    def keep_running(self, progress: Progress) -> None:
+        """Start the webserver again when it has ended by itself, twice at most. Raises DagsterFailed after that, and
+        when another process has."""
+        for place, one in enumerate(self.processes):
+            if one.restarts and (ending := one.ending()):
+                progress(f"{ending}; starting it again")
+                self.processes[place] = one._replace(process=one.start(), restarts=one.restarts - 1)
+        self.raise_if_ended()
 
     def wait_until_serving(self) -> None:
         """Wait until Dagster's UI answers. Raises DagsterFailed."""
@@ -137,13 +161,13 @@ def _start(settings: Settings, stack: Stack, stack_id: str, code_socket: Path, b
     programs = [
         *beside,
         Companion("Code server", tuple(_code_server(code_socket))),
-        Companion("Webserver", tuple(_webserver(code_socket, workspace, settings.port))),
+        Companion(WEBSERVER, tuple(_webserver(code_socket, workspace, settings.port))),
         Companion("Daemon", tuple(_daemon(code_socket, workspace))),
     ]
     for one in programs:
         log = _new_log(settings, one.name)
-        process = _spawn(settings, log, stack_id, list(one.arguments))
-        stack.processes.append(StackProcess(one.name, process, log))
+        start = partial(_spawn, settings, log, stack_id, list(one.arguments))
+        stack.processes.append(StackProcess(one.name, start(), log, start, RESTARTS if one.name == WEBSERVER else 0))
 
 
 def _stop(stack: Stack, stack_id: str) -> None:

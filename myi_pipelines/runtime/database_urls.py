@@ -22,6 +22,15 @@ def sqlalchemy_url(url: str) -> str:
     return f"postgresql+psycopg2://{rest}"
 
 
+def celery_url(redis_url: str) -> str:
+    """The same Redis database as Celery writes it, which differs for a Unix socket."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = dict(parse_qsl(parts.query)).get("db", "0")
+    return f"redis+socket://{parts.path}?virtual_host={database}"
+
+
 def with_schema(url: str, schema: str) -> str:
     """The same database with ``schema`` as the place where tables are created and found."""
     base, _, query = url.partition("?")

@@ -11,16 +11,15 @@ from contextlib import contextmanager, suppress
 
 from myi_pipelines.runtime.signals import ignoring_signals
 from myi_pipelines.runtime.stack_state import AlreadyUp, only_stack
-from myi_pipelines.settings import PREFIX, Settings, load_settings
+from myi_pipelines.settings import Settings, load_settings
 
 
 @contextmanager
 def guarded(settings: Settings) -> Iterator[None]:
     """A guardian for as long as the block runs."""
-    environment = {PREFIX + name.upper(): str(value) for name, value in settings.model_dump().items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "myi_pipelines.runtime.guardian"],
-        env=os.environ | environment,
+        env=os.environ | settings.as_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

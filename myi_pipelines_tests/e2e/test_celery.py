@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import dagster as dg
 import psycopg
@@ -113,14 +112,11 @@ def cluster(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pyte
     configuration = settings.dagster_home / "dagster.yaml"
     configuration.unlink()
     configuration.symlink_to(CELERY / "dagster.yaml")
-    environment = dagster_environment(settings) | {
-        "DAGSTER_CELERY_URL": _celery_url(redis_url),
-        "DAGSTER_GRPC_HOST": "127.0.0.1",
-    }
+    environment = dagster_environment(settings) | {"DAGSTER_GRPC_HOST": "127.0.0.1"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     port = free_port()
-    file = compose.read({"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r", "WORKER_CONCURRENCY": "1"})
+    file = compose.read({"WORKER_CONCURRENCY": "1"})
 
     def services(name: str) -> Processes:
         (tmp_path / name).mkdir()
@@ -183,9 +179,3 @@ def _waits_for(conn: psycopg.Connection, holder: psycopg.Connection) -> bool:
     """Whether another connection waits for what ``holder`` holds."""
     pid = holder.info.backend_pid
     return count(conn, f"SELECT count(*) FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))") > 0
-
-
-def _celery_url(redis_url: str) -> str:
-    """The same Redis database as Celery writes it."""
-    parts = urlsplit(redis_url)
-    return f"redis+socket://{parts.path}?virtual_host={parts.query.removeprefix('db=')}"

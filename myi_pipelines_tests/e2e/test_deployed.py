@@ -13,8 +13,7 @@ import psycopg
 import pytest
 from dagster import DagsterInstance
 
-from myi_pipelines.runtime.dagster_home import dagster_environment
-from myi_pipelines.settings import PROJECT, load_settings
+from myi_pipelines.settings import PROJECT
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.users import ensure_user, user_named
 from myi_pipelines_tests.support import compose
@@ -98,23 +97,24 @@ def deployed(folder: Path, database_url: str, redis_url: str) -> Iterator[Deploy
     """The services on some servers, none of them started."""
     code_port, ui_port, metrics_port = free_port(), free_port(), free_port()
     home, uploads = folder / "home", folder / "uploads"
-    settings = load_settings(home=home, uploads=uploads, database_url=database_url, redis_url=redis_url)
-    servers = {
-        name: dagster_environment(settings)[name] for name in ("DAGSTER_PG_URL", "MYI_DATABASE_URL", "MYI_REDIS_URL")
-    }
     processes = Deployment(
-        compose.read({"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"}),
+        compose.read({}),
         folder,
         here={
             "/opt/myi": str(PROJECT),
             "/var/lib/myi": str(home),
             "/uploads": str(uploads),
+            "/run/secrets": str(compose.secrets(folder)),
             "0.0.0.0": "127.0.0.1",
             "4000": str(code_port),
             "3000": str(ui_port),
             "9464": str(metrics_port),
         },
-        environment=servers | {"DAGSTER_GRPC_HOST": "127.0.0.1"},
+        environment={
+            "MYI_DATABASE_URL": database_url,
+            "MYI_REDIS_URL": redis_url,
+            "DAGSTER_GRPC_HOST": "127.0.0.1",
+        },
     )
     processes.code_port, processes.ui_port, processes.metrics_port = code_port, ui_port, metrics_port
     try:

@@ -12,7 +12,8 @@ import pytest
 from filelock import FileLock
 
 from myi_pipelines.runtime import servers
-from myi_pipelines.runtime.dagster_processes import answers
+from myi_pipelines.runtime.dagster_processes import RESTARTS, answers
+from myi_pipelines.runtime.embedded.processes import wait_until
 from myi_pipelines.runtime.ports import PortInUse, require_free_port
 from myi_pipelines.runtime.stack import end_killed_stack, running_stack
 from myi_pipelines.runtime.stack_state import AlreadyUp, owner_of
@@ -151,14 +152,26 @@ def test_whatever_ends_up_everything_ends(settings: Settings) -> None:
 
 
 @pytest.mark.long
-def test_a_webserver_that_dies_is_named_with_its_own_log(settings: Settings) -> None:
+def test_a_webserver_that_dies_is_started_again_twice_and_then_named_with_its_own_log(settings: Settings) -> None:
     up = Up(settings)
     up.wait_until_up()
-    [webserver] = [one for one in up.group() if "webserver" in one.cmdline()]
-    webserver.kill()
+    killed = [_webserver(up)]
+    killed[0].kill()
+    for _ in range(RESTARTS):
+        assert wait_until(lambda: not _lives(killed[-1], seconds=0) and answers(settings.ui_url), seconds=60)
+        killed.append(_webserver(up))
+        killed[-1].kill()
     said = up.process.communicate(timeout=90)[0]
-    assert f"myi: Webserver ended by itself (SIGKILL); see {settings.logs / 'webserver.log'}" in said
+    assert len({one.pid for one in killed}) == 1 + RESTARTS
+    ending = f"Webserver ended by itself (SIGKILL); see {settings.logs / 'webserver.log'}"
+    assert said.count(f"{ending}; starting it again\n") == RESTARTS
+    assert f"myi: {ending}\n" in said
     assert up.process.returncode == 1
+
+
+def _webserver(up: Up) -> psutil.Process:
+    [webserver] = [one for one in up.group() if "webserver" in one.cmdline()]
+    return webserver
 
 
 def _lives(process: psutil.Process, seconds: float = 5) -> bool:

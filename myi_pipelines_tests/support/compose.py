@@ -53,6 +53,15 @@ def service(file: Mapping[str, Any], name: str) -> Service:
     )
 
 
+def secrets(folder: Path, password: str = "secret") -> Path:
+    """A folder with the files that the services find in /run/secrets."""
+    made = folder / "secrets"
+    made.mkdir(mode=0o700)
+    for name in read({})["secrets"]:
+        (made / name).write_text(f"{password}\n", encoding="utf-8")
+    return made
+
+
 def _put_in(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: _put_in(one, variables) for key, one in value.items()}
@@ -79,7 +88,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_open(port: int) -> bool:
+def is_open(port: int) -> bool:
+    """Whether somebody listens on a TCP port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -117,7 +127,7 @@ class Processes:
         deadline = time.monotonic() + seconds
         while True:
             assert self.running[name].poll() is None, f"{name} ended:\n{self.said(name)}"
-            if not _is_open(port) and time.monotonic() < deadline:
+            if not is_open(port) and time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue
             check = subprocess.run(

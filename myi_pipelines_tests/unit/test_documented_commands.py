@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from myi_pipelines.cli.app import app
-from myi_pipelines.settings import PREFIX, PROJECT, Settings
+from myi_pipelines.settings import PREFIX, PROJECT, SECRETS, Settings
 from myi_pipelines_tests.support import compose
 
 PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -77,7 +77,7 @@ def test_myi_takes_what_the_pages_say(words: list[str], tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("words", [words[1:] for words in commands("docker") if words[0] == "compose"], ids=" ".join)
 def test_the_pages_name_services_that_the_compose_file_has(words: list[str]) -> None:
-    services = compose.read({"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"})["services"]
+    services = compose.read({})["services"]
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
     for option, word in pairwise(words):
         if option == "--profile":
@@ -137,6 +137,11 @@ def test_the_metrics_that_the_pages_name_are_those_of_myi_metrics() -> None:
 def test_the_guide_lists_every_setting() -> None:
     listed = set(re.findall(rf"`({PREFIX}[A-Z_]+)`", (PROJECT / "docs" / "guide" / "settings.md").read_text()))
     assert listed == {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def test_the_guide_lists_every_secret_that_may_be_in_a_file() -> None:
+    _, _, section = (PROJECT / "docs" / "guide" / "settings.md").read_text().partition("## Secrets by file")
+    assert set(re.findall(rf"`({PREFIX}[A-Z_]+)`", section)) == {PREFIX + name.upper() for name in SECRETS}
 
 
 def test_the_index_of_the_glossary_lists_every_term_in_order() -> None:

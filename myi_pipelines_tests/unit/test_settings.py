@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from myi_pipelines.settings import SettingsError, load_settings, unknown_settings
+from myi_pipelines.settings import BY_FILE, PREFIX, SECRETS, SettingsError, load_settings, unknown_settings
 
 
 @pytest.fixture(autouse=True)
@@ -114,3 +115,120 @@ def test_a_misspelled_setting_is_noticed_with_the_nearest_name(tmp_path: Path, m
         "MYI_PROT is not a setting of MYI; did you mean MYI_PORT?",
         "MYI_UPLOAD is not a setting of MYI; did you mean MYI_UPLOADS?",
     ]
+
+
+URL = "postgresql://anna:geheim@host:5432/myi"
+FIELDS = {
+    "database_url": URL,
+    "reader_database_url": URL,
+    "dagster_database_url": URL,
+    "redis_url": "redis://:geheim@host:6379/0",
+    "spotify_client_secret": "geheim",
+    "encryption_key": "Z2VoZWlt",
+    "notify_urls": "ntfys://geheim",
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    (tmp_path / "secret").write_text(f"{FIELDS[field]}\n")
+    monkeypatch.setenv(f"MYI_{field.upper()}_FILE", "secret")
+    assert getattr(load_settings(), field) == FIELDS[field]
+    assert unknown_settings() == []
+
+
+def test_whatever_may_be_in_a_file_is_tested_here() -> None:
+    assert {*FIELDS, "database_password", "redis_password"} == set(SECRETS)
+
+
+def test_passwords_in_files_are_put_into_the_urls_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("ge/he@im\n")
+    monkeypatch.setenv("MYI_DATABASE_URL", "postgresql://myi@host:5432/myi?sslmode=require")
+    monkeypatch.setenv("MYI_DATABASE_PASSWORD_FILE", "secret")
+    monkeypatch.setenv("MYI_REDIS_URL", "redis://host:6379/0")
+    monkeypatch.setenv("MYI_REDIS_PASSWORD", "geheim")
+    settings = load_settings()
+    assert settings.database_url == "postgresql://myi:ge%2Fhe%40im@host:5432/myi?sslmode=require"
+    assert settings.redis_url == "redis://:geheim@host:6379/0"
+    assert (settings.database_password, settings.redis_password) == ("", "")
+
+
+@pytest.mark.parametrize("url", [URL, "postgresql:///myi", ""])
+def test_a_password_changes_no_url_that_has_one_or_names_no_host(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MYI_DATABASE_URL", url)
+    monkeypatch.setenv("MYI_DATABASE_PASSWORD", "other")
+    assert load_settings().database_url == url
+
+
+def test_a_secret_given_twice_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text(URL)
+    monkeypatch.setenv("MYI_DATABASE_URL", URL)
+    monkeypatch.setenv("MYI_DATABASE_URL_FILE", "secret")
+    with pytest.raises(
+        SettingsError, match=r"\AMYI_DATABASE_URL and MYI_DATABASE_URL_FILE are both set: keep one of them\Z"
+    ):
+        load_settings()
+
+
+def test_in_the_environment_a_secret_and_its_file_win_over_the_env_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("from a file")
+    (tmp_path / ".env").write_text("MYI_SPOTIFY_CLIENT_SECRET_FILE=missing\nMYI_NOTIFY_URLS=from .env\n")
+    monkeypatch.setenv("MYI_SPOTIFY_CLIENT_SECRET", "from the environment")
+    monkeypatch.setenv("MYI_NOTIFY_URLS_FILE", "secret")
+    settings = load_settings()
+    assert (settings.spotify_client_secret, settings.notify_urls) == ("from the environment", "from a file")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "there is no such file"),
+        (b" \n", "it is empty"),
+        (b"\xff\xfe", "it is not UTF-8 text"),
+        (b"x" * 70_000, "it is larger than 65,536 bytes"),
+    ],
+)
+def test_a_file_without_a_secret_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("MYI_ENCRYPTION_KEY_FILE", "secret")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    line = f'MYI_ENCRYPTION_KEY_FILE="{tmp_path}/secret": expected a file with the secret in it ({reason})'
+    assert str(caught.value) == line
+
+
+def test_a_pipe_or_a_device_is_not_read_as_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        monkeypatch.setenv("MYI_ENCRYPTION_KEY_FILE", str(file))
+        with pytest.raises(SettingsError, match="expected a file with the secret"):
+            load_settings()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("geheim")
+    (tmp_path / "secret").chmod(0)
+    monkeypatch.setenv("MYI_ENCRYPTION_KEY_FILE", "secret")
+    with pytest.raises(SettingsError, match=r"expected a file with the secret in it \(Permission denied\)"):
+        load_settings()
+
+
+def test_a_child_process_gets_the_secrets_and_reads_no_file_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("geheim")
+    monkeypatch.setenv("MYI_DATABASE_URL", "postgresql://myi@host/myi")
+    for field in ("DATABASE_PASSWORD", "ENCRYPTION_KEY"):
+        monkeypatch.setenv(f"MYI_{field}_FILE", "secret")
+    settings = load_settings()
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "secret").unlink()
+    assert load_settings() == settings
+    assert {PREFIX + name.upper() + BY_FILE for name in SECRETS} <= set(settings.as_environment())

@@ -8,7 +8,10 @@ from typing import NamedTuple
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 
-ROUTINE = ("poll_plays", "refresh_metadata", "heal_user_months", "refresh_top_lists")
+ROUTINE = (
+    *("poll_plays", "refresh_metadata", "heal_user_months", "refresh_top_lists"),
+    *("maintain_partitions", "prune_runs", "check_warehouse"),
+)
 """Jobs that run again and again by themselves, and matter only while something may be wrong with them."""
 
 DAYS_OF_ROUTINE = 3

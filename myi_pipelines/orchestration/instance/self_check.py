@@ -1,7 +1,6 @@
 """Whether Dagster works under these settings, for `myi doctor`: its instance, and the definitions. Each function raises
 what Dagster raises when it does not."""
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from myi_pipelines.orchestration.instance.local_instance import local_instance
@@ -29,7 +28,8 @@ class InstanceState(NamedTuple):
 def open_and_count_runs(settings: Settings) -> InstanceState:
     """Open the instance and read from its storage."""
     with local_instance(settings) as instance:
-        return InstanceState(instance.get_runs_count(), os.environ["DAGSTER_PG_URL"].partition("://")[0])
+        driver = getattr(instance.run_storage, "postgres_url", "").partition("://")[0]
+        return InstanceState(instance.get_runs_count(), driver)
 
 
 def validate_definitions(definitions: "Definitions") -> int:

@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from dagster import DagsterEventType
+from dagster import DagsterEventType, Field, StringSource
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
-from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+from dagster_postgres.utils import create_pg_engine
 
 from myi_pipelines.orchestration.instance.dagster_internals import (
     ConfigurableClassData,
@@ -21,14 +21,19 @@ from myi_pipelines.orchestration.instance.dagster_internals import (
     run_table,
     without_partitions,
 )
+from myi_pipelines.runtime.database_urls import sqlalchemy_url
+from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.settings import load_settings
 
 EVENTS_PER_BATCH = "500"
 PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 
 
 class _Connected:
-    """A storage of dagster-postgres that keeps a connection while it is open, and opens more for threads that need them
-    at the same time. One that the server has lost is replaced when it is next needed."""
+    """A storage of dagster-postgres where MYI's settings say that Dagster's tables are, unless ``postgres_url`` does.
+
+    It keeps a connection while it is open, and opens more for threads that need them at the same time. One that the
+    server has lost is replaced when it is next needed."""
 
     def __init__(self, *, postgres_url: str, **rest: Any) -> None:
         super().__init__(postgres_url=postgres_url, **rest)  # type: ignore[call-arg]
@@ -37,12 +42,14 @@ class _Connected:
         )
 
     @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        return {"postgres_url": Field(StringSource, is_required=False)}
+
+    @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        return cls(
-            postgres_url=pg_url_from_config(config_value),
-            should_autocreate_tables=config_value.get("should_autocreate_tables", True),
-            inst_data=inst_data,
-        )
+        """Raises SettingsError."""
+        url = config_value.get("postgres_url") or sqlalchemy_url(servers_of(load_settings()).dagster_url)
+        return cls(postgres_url=url, inst_data=inst_data)
 
     def dispose(self) -> None:
         super().dispose()  # type: ignore[misc]

@@ -29,7 +29,7 @@ def test_the_owners_url_is_what_was_set(myi: Myi, database_url: str) -> None:
 def test_env_makes_dagsters_own_commands_work(myi: Myi, tmp_path: Path, database_url: str) -> None:
     lines = myi("env").stdout.splitlines()
     assert f"export DAGSTER_HOME={tmp_path}/.myi/dagster" in lines
-    assert any(line.startswith("export DAGSTER_PG_URL='postgresql+psycopg2://") for line in lines)
+    assert any(line.startswith("export MYI_DAGSTER_DATABASE_URL='postgresql://") for line in lines)
     assert (tmp_path / ".myi" / "dagster" / "dagster.yaml").exists()
 
 

@@ -1,26 +1,34 @@
 import json
+import os
 import re
+import subprocess
+from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
+import psutil
 import pytest
+import redis
 import yaml
+from dagster_celery.launcher import CeleryRunLauncher
 
 from myi_pipelines.runtime.dagster_home import dagster_environment
+from myi_pipelines.runtime.embedded.processes import wait_until
+from myi_pipelines.runtime.embedded.redis import program
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.warehouse.schema.migrations import MINIMUM_POSTGRES
 from myi_pipelines_tests.support import compose
 
 SCHEMA = PROJECT / "myi_pipelines_tests/data/vendor/compose-spec.json"
 CELERY = PROJECT / "deploy/celery"
-SECRETS = {"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"}
 OURS = ("migrate", "code", "webserver", "daemon", "worker", "metrics")
 
 
 @pytest.fixture
 def deployment() -> dict[str, Any]:
-    return compose.read(SECRETS)
+    return compose.read({})
 
 
 def test_the_file_is_valid_by_the_compose_specifications_schema(deployment: dict[str, Any]) -> None:
@@ -33,10 +41,43 @@ def test_the_schema_would_notice_a_mistake(deployment: dict[str, Any]) -> None:
         jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(deployment)
 
 
-@pytest.mark.parametrize("secret", SECRETS)
-def test_without_a_password_nothing_starts(secret: str) -> None:
-    with pytest.raises(compose.MissingVariable, match=rf"{secret}: put it into \.env"):
-        compose.read({**SECRETS, secret: ""})
+def test_passwords_reach_containers_as_files_and_in_no_environment(deployment: dict[str, Any]) -> None:
+    files = {f"/run/secrets/{name}" for name in deployment["secrets"]}
+    assert all(set(secret) == {"file"} for secret in deployment["secrets"].values()), "containers are read-only"
+    for name, service in deployment["services"].items():
+        environment = service.get("environment", {})
+        given = {environment[key] for key in environment if key.endswith("_FILE")}
+        assert given <= {f"/run/secrets/{secret}" for secret in service["secrets"]}, name
+        assert given <= files
+        spelled = [key for key, value in environment.items() if "PASSWORD" in key and value not in files]
+        assert spelled == [], name
+    assert re.findall(r"\$\{\w*PASSWORD", compose.COMPOSE_FILE.read_text()) == []
+    for name in OURS:
+        assert set(deployment["services"][name]["secrets"]) == {"postgres_password", "redis_password"}
+
+
+def test_redis_reads_its_password_from_the_file_and_shows_it_to_nobody(
+    deployment: dict[str, Any], tmp_path: Path
+) -> None:
+    """The service's own command, with the embedded package's server for redis-server."""
+    port, folder = compose.free_port(), compose.secrets(tmp_path, "geheim")
+    server = tmp_path / "redis-server"
+    server.write_text(f'#!/bin/sh\nexec "{program()}" "$@" --port {port} --bind 127.0.0.1 --dir "{tmp_path}"\n')
+    server.chmod(0o755)
+    command = [word.replace("/run/secrets", str(folder)) for word in compose.service(deployment, "redis").command]
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.defpath}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            url = load_settings(redis_url=f"redis://127.0.0.1:{port}/0", redis_password="geheim").redis_url
+            with redis.Redis.from_url(url) as client, redis.Redis(port=port) as stranger:
+                assert wait_until(lambda: process.poll() is not None or compose.is_open(port), seconds=30)
+                assert client.ping()
+                assert client.config_get("appendonly") == {"appendonly": "yes"}
+                with pytest.raises(redis.AuthenticationError):
+                    stranger.ping()
+            assert "geheim" not in " ".join(psutil.Process(process.pid).cmdline())
+        finally:
+            process.terminate()
 
 
 def test_every_service_is_contained(deployment: dict[str, Any]) -> None:
@@ -92,7 +133,7 @@ def test_whatever_must_last_lies_in_a_volume(deployment: dict[str, Any]) -> None
         volumes = [volume.partition(":") for volume in deployment["services"][name]["volumes"]]
         return {inside: outside for outside, _, inside in volumes}
 
-    assert set(mounts("postgres")) == {"/var/lib/postgresql"}
+    assert set(mounts("postgres")) == {"/var/lib/postgresql", "/docker-entrypoint-initdb.d/owner.sh:ro"}
     assert set(mounts("redis")) == {"/data"}
     for name in OURS:
         assert set(mounts(name)) == {"/var/lib/myi", "/uploads", "/opt/myi/dagster.yaml:ro"}
@@ -107,24 +148,31 @@ def test_nothing_starts_before_what_it_stands_on(deployment: dict[str, Any]) -> 
     assert waits["webserver"] == waits["daemon"] == {"code": "service_healthy"}
 
 
-def test_every_service_finds_dagsters_tables_where_myi_looks_for_them(
-    deployment: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_every_service_finds_servers_and_folders_with_the_passwords_of_the_files(
+    deployment: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = compose.secrets(tmp_path, "geheim")
     for name in OURS:
         given = compose.service(deployment, name).environment
         with monkeypatch.context() as patch:
             for variable, value in given.items():
-                patch.setenv(variable, value)
+                patch.setenv(variable, value.replace("/run/secrets", str(folder)))
             derived = dagster_environment(load_settings())
-        wanted = ("DAGSTER_HOME", "DAGSTER_PG_URL", "MYI_DATABASE_URL", "MYI_REDIS_URL", "MYI_HOME", "MYI_UPLOADS")
-        assert {key: derived[key] for key in wanted} == {key: given[key] for key in wanted}
+        assert {key: derived[key] for key in ("DAGSTER_HOME", "MYI_HOME", "MYI_UPLOADS")} == {
+            "DAGSTER_HOME": given["DAGSTER_HOME"],
+            "MYI_HOME": given["MYI_HOME"],
+            "MYI_UPLOADS": given["MYI_UPLOADS"],
+        }
+        assert derived["MYI_DATABASE_URL"] == "postgresql://myi:geheim@postgres:5432/myi"
+        assert derived["MYI_DAGSTER_DATABASE_URL"] == f"{derived['MYI_DATABASE_URL']}?options=-csearch_path%3Ddagster"
+        assert derived["MYI_REDIS_URL"] == "redis://:geheim@redis:6379/0"
 
 
 def test_the_image_holds_what_the_commands_need() -> None:
     copied = [
         source
         for line in (PROJECT / "Dockerfile").read_text().splitlines()
-        if line.startswith("COPY")
+        if line.startswith("COPY") and "--from=" not in line
         for source in line.split()[1:-1]
     ]
     let_in = {
@@ -144,4 +192,4 @@ def test_celery_changes_the_launcher_and_nothing_else_of_dagsters_configuration(
         "max_concurrent_runs"
     )
     assert spread == usual
-    assert launcher["module"] == "dagster_celery.launcher"
+    assert issubclass(getattr(import_module(launcher["module"]), launcher["class"]), CeleryRunLauncher)

@@ -1,13 +1,16 @@
+import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from myi_pipelines.settings import PROJECT
+from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines_tests.support import compose
 
 FOLDER = PROJECT / "deploy/kubernetes"
+SECRETS = "/run/secrets/myi"
 
 
 @pytest.fixture
@@ -26,13 +29,14 @@ def instance() -> dict[str, Any]:
 
 def test_the_code_server_is_started_as_compose_starts_it(values: dict[str, Any]) -> None:
     [deployed] = values["dagster-user-deployments"]["deployments"]
-    composed = compose.service(compose.read({"POSTGRES_PASSWORD": "p", "REDIS_PASSWORD": "r"}), "code")
+    composed = compose.service(compose.read({}), "code")
     assert composed.command[3 : 3 + len(deployed["dagsterApiGrpcArgs"])] == deployed["dagsterApiGrpcArgs"]
     assert deployed["port"] == int(composed.environment["DAGSTER_GRPC_PORT"])
     assert deployed["includeConfigInLaunchedRuns"]["enabled"], "runs would find neither servers nor uploads"
     assert {mount["mountPath"] for mount in deployed["volumeMounts"]} == {
         composed.environment["MYI_HOME"],
         composed.environment["MYI_UPLOADS"],
+        SECRETS,
     }
 
 
@@ -57,7 +61,7 @@ def test_dagsters_storage_is_told_to_use_psycopg2(values: dict[str, Any]) -> Non
 
 
 def test_one_image_migrates_and_runs(values: dict[str, Any]) -> None:
-    claim, job = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
+    _, claim, job = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
     [container] = job["spec"]["template"]["spec"]["containers"]
     [deployed] = values["dagster-user-deployments"]["deployments"]
     assert container["image"] == f"{deployed['image']['repository']}:{deployed['image']['tag']}"
@@ -76,3 +80,29 @@ def test_the_webserver_is_the_guarded_one(values: dict[str, Any]) -> None:
     assert webserver["readinessProbe"]["httpGet"]["port"] == webserver["service"]["port"] >= 1024, "it is not root"
     # A probe names the pod's address as its host, which is none of ours.
     assert webserver["readinessProbe"]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
+
+
+def test_secrets_are_files_and_everything_else_is_in_the_config_map(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _, job = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    [migrate] = pod["containers"]
+    [deployed] = values["dagster-user-deployments"]["deployments"]
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    assert migrate["envFrom"] == [{"configMapRef": {"name": settings["metadata"]["name"]}}]
+    assert deployed["envConfigMaps"] == launcher["envConfigMaps"] == [{"name": settings["metadata"]["name"]}]
+    for volumes, mounts in ((pod["volumes"], migrate["volumeMounts"]), (deployed["volumes"], deployed["volumeMounts"])):
+        assert {"name": "secrets", "secret": {"secretName": "myi", "defaultMode": 0o440}} in volumes
+        assert {"name": "secrets", "mountPath": SECRETS, "readOnly": True} in mounts
+
+    contents = {"database-url": "postgresql://myi:geheim@host/myi", "redis-url": "redis://host", "encryption-key": "k"}
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    for name, value in settings["data"].items():
+        monkeypatch.setenv(name, value.replace(SECRETS, str(tmp_path)))
+    loaded = load_settings()
+    assert [loaded.database_url, loaded.redis_url, loaded.encryption_key] == [*contents.values()]
+    assert set(contents) == set(
+        re.findall(r"^\| `([a-z]+-[a-z]+)` \|", (PROJECT / "docs/operations/deploying.md").read_text(), re.MULTILINE)
+    )
