@@ -27,6 +27,8 @@ from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 SECONDS_AT_MOST = 10
 LONGEST_LINE = 600
+INPUTS_A_USER = 200
+"""What is looked at after each input is what its user has: less than everything."""
 LAST = date(2024, 6, 30)
 LIMITS = Limits()
 LOG = logging.getLogger("myi fuzz")
@@ -63,10 +65,11 @@ class Fuzzer:
 
     def __init__(self, warehouse: Warehouse, folder: Path, seed: int) -> None:
         self._warehouse, self._folder, self._seed = warehouse, folder, seed
-        self._user_id = warehouse.user("damaged", "UTC")
+        self._user_ids: list[int] = []
         sample = write_sample(folder / "sample", seed=seed + 100, users=3, years=1, plays=400, end=LAST)
         self._members = [renamed(rows) for one in sample for path in one.files for rows in rows_in(path)]
-        self._landed_rows = 0
+        self._landed_rows = 0  # of the latest user
+        self._rows = 0
 
     def input(self, number: int) -> Input:
         """One of the inputs. It depends on the seed and its number alone."""
@@ -78,7 +81,10 @@ class Fuzzer:
     def run(self, numbers: Sequence[int]) -> Fuzzed:
         """Import some inputs, then derive what landed of them, and an undamaged history."""
         outcomes, kinds, faults, slowest = Counter[str](), Counter[str](), [], 0.0
-        for number in numbers:
+        for place, number in enumerate(numbers):
+            if place % INPUTS_A_USER == 0:
+                self._user_ids.append(self._warehouse.user(f"damaged {place}", "UTC"))
+                self._landed_rows = 0
             one = self.input(number)
             kinds.update(one.kinds)
             began = datetime.now(UTC)
@@ -87,7 +93,7 @@ class Fuzzer:
             outcomes[outcome] += 1
             faults += [Fault(number, what, one.kinds) for what in found]
         faults += [Fault(-1, what, ()) for what in self._afterwards()]
-        return Fuzzed(outcomes["landed"], outcomes["refused"], self._landed_rows, kinds, slowest, faults)
+        return Fuzzed(outcomes["landed"], outcomes["refused"], self._rows, kinds, slowest, faults)
 
     def _import(self, one: Input) -> tuple[str, list[str]]:
         """Whether an input is landed or refused, and what is wrong with that."""
@@ -95,7 +101,7 @@ class Fuzzer:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(one.content)
         run = FileRun(
-            self._warehouse.session(), self._user_id, uploads=self._folder / "uploads", limits=LIMITS, log=LOG
+            self._warehouse.session(), self._user_ids[-1], uploads=self._folder / "uploads", limits=LIMITS, log=LOG
         )
         faulthandler.dump_traceback_later(SECONDS_AT_MOST, exit=True)
         try:
@@ -114,8 +120,10 @@ class Fuzzer:
             if not line.isprintable() or len(line) > LONGEST_LINE:
                 yield f"no clear line: {line!r}"
         conn = self._warehouse.conn
-        self._landed_rows += sum(landed.added_rows for landed in run.landed if not landed.known)
-        [(present,)] = conn.execute("SELECT count(*) FROM imported_plays WHERE user_id = %s", [self._user_id])
+        added = sum(landed.added_rows for landed in run.landed if not landed.known)
+        self._rows += added
+        self._landed_rows += added
+        [(present,)] = conn.execute("SELECT count(*) FROM imported_plays WHERE user_id = %s", [self._user_ids[-1]])
         if present != self._landed_rows:
             yield f"{present} rows are there, {self._landed_rows} were landed"
             self._landed_rows = present
@@ -128,8 +136,8 @@ class Fuzzer:
         jobs = [landed.job_id for landed in run.landed if not landed.known]
         rows = self._warehouse.conn.execute(
             "SELECT coalesce(stopped_at, played_at), ms_played, spotify_id FROM imported_plays"
-            " JOIN export_tracks ON export_tracks.id = export_track_id WHERE job_id = ANY (%s)",
-            [jobs],
+            " JOIN export_tracks ON export_tracks.id = export_track_id WHERE user_id = %s AND job_id = ANY (%s)",
+            [self._user_ids[-1], jobs],
         ).fetchall()
         if rows:
             told = set(_plays_told(one.texts))
@@ -152,7 +160,7 @@ class Fuzzer:
             for path in one.files:
                 run.land(path, lambda name: lambda batch, total: None)
             yield from run.problems
-        self._warehouse.settle([self._user_id, *user_ids.values()])
+        self._warehouse.settle([*self._user_ids, *user_ids.values()])
         yield from map(str, invariants.check(self._warehouse.conn))
         yield from map(str, verify.verify(self._warehouse.session()).differences)
         expected = reference.derive({one.name: landing_of(one) for one in sample})

@@ -65,7 +65,7 @@ class Steps:
             self._take(conn)
             return wait(conn, *arguments, **named)
 
-        psycopg.Connection.wait = counted  # type: ignore[method-assign]
+        psycopg.Connection.wait = counted  # type: ignore[assignment, method-assign]
         event.listen(sqlalchemy.Engine, "before_cursor_execute", lambda *_: self._take())
         sys.addaudithook(self._audit)
 
