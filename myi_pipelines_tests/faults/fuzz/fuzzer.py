@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -187,10 +187,15 @@ def _plays_told(texts: Sequence[bytes]) -> Iterator[tuple[datetime, int | None, 
     for text in texts:
         values: Any = None
         with suppress(ValueError, RecursionError):
-            values = json.loads(text.decode("utf-8-sig", "replace"), strict=False)
+            values = json.loads(text.decode("utf-8-sig", "replace"), strict=False, parse_int=_number)
         for row in values if isinstance(values, list) else ():
             if isinstance(row, dict):
                 yield from _as_told(row)
+
+
+def _number(digits: str) -> int:
+    """Python refuses to read numbers of thousands of digits; no play has one."""
+    return int(digits) if len(digits) < 1_000 else -1
 
 
 def _as_told(row: dict[str, Any]) -> Iterator[tuple[datetime, int | None, str | None]]:
@@ -201,8 +206,9 @@ def _as_told(row: dict[str, Any]) -> Iterator[tuple[datetime, int | None, str | 
             if ended is None or not isinstance(length, int | float):
                 continue
             ended = ended.replace(tzinfo=ended.tzinfo or UTC).astimezone(UTC)
+            minute, rounded = ended.replace(second=0, microsecond=0), ended + timedelta(microseconds=1)
             uris = (row.get("spotify_track_uri"), row.get("spotify_episode_uri"), row.get("audiobook_chapter_uri"),
                     row.get("audiobook_uri"))  # fmt: skip
             ids = [uri.rpartition(":")[2] for uri in uris if isinstance(uri, str)]
-            for spotify_id in (None, *ids):
-                yield ended, int(length), spotify_id
+            for told in (minute,) if time_key == "endTime" else (ended, rounded):
+                yield from ((told, int(length), spotify_id) for spotify_id in (None, *ids))
