@@ -7,7 +7,8 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up check test test-fast test-image schema bench bench-scale wheel lock clean
+.PHONY: help setup setup-dev demo up check test test-fast test-image test-faults test-fuzz schema bench bench-scale
+.PHONY: wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +40,16 @@ test-fast: setup-dev  ## The tests that take a second at most each: under a minu
 
 test-image: setup-dev  ## Build and start the image, in minutes; as root, with buildah and debootstrap
 	$(BIN)/pytest -m image myi_pipelines_tests/e2e/test_image.py
+
+KILLS ?= 300
+INPUTS ?= 5000
+SEED ?= 1
+
+test-faults: setup-dev  ## Kill every operation that changes data, KILLS=300 times in all, and count what is wrong
+	@$(BIN)/python -m myi_pipelines_tests.faults.kills --kills $(KILLS) --seed $(SEED)
+
+test-fuzz: setup-dev  ## Import INPUTS=5000 damaged files: each lands, or one line says why not
+	@$(BIN)/python -m myi_pipelines_tests.faults.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 schema: setup-dev  ## Write sql/schema.sql and sql/schema.json from what the migrations make
 	@$(BIN)/python -m myi_pipelines_tests.migrations.schema_files

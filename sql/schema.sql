@@ -505,6 +505,7 @@ COMMENT ON FUNCTION public.song_text(name text) IS 'A name for comparing songs: 
 
 CREATE FUNCTION public.song_title(title text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO '$user', 'public'
     AS $$
 DECLARE
     known_words CONSTANT text[] := ARRAY[

@@ -1,13 +1,12 @@
-"""Killed at any point and run again: the final tables are those of a run that nobody killed."""
+"""A server that is killed during an import or a backfill, and an import whose process died: nothing is lost."""
 
 from __future__ import annotations
 
 import os
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
@@ -17,65 +16,16 @@ from myi_pipelines.warehouse.import_jobs import ImportJob, JobInProgress, list_j
 from myi_pipelines_tests.support import killable_import, reference
 from myi_pipelines_tests.support.killable_processes import (
     DATABASE,
-    KillableProcess,
     durable_server,
     kill_server,
-    sessions,
     start_killable,
     wait_until_gone,
     wait_until_held,
 )
-from myi_pipelines_tests.support.reference import Tables
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse, sha256_of
 
 VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
-KILLS_EACH = 4
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
-
-Kill: TypeAlias = Callable[[Warehouse, KillableProcess, random.Random], None]
-
-
-def kill_process(warehouse: Warehouse, killable: KillableProcess, chance: random.Random) -> None:
-    killable.kill()
-
-
-def kill_backend(warehouse: Warehouse, killable: KillableProcess, chance: random.Random) -> None:
-    """End one or both of the process's sessions on the server; the process finds out by itself."""
-    backends = sessions(warehouse.conn, killable_import.APPLICATION)
-    for pid in chance.sample(backends, min(len(backends), chance.randint(1, 2))):
-        warehouse.conn.execute("SELECT pg_terminate_backend(%s)", [pid])
-
-
-@pytest.mark.parametrize("kill", [kill_process, kill_backend])
-def test_a_killed_import_is_finished_by_the_next_run(warehouse: Warehouse, database_url: str, kill: Kill) -> None:
-    seconds, clean_job, expected = clean_run(warehouse, database_url)
-    chance = random.Random(SEED)
-    deaths = []
-    for number in range(VICTIMS):
-        tag = f"killed{number:03}"
-        user_id = killable_import.prepare(warehouse, tag)
-        for _ in range(KILLS_EACH):
-            delay = chance.uniform(0, seconds)
-            with start_killable("killable_import", database_url, tag) as killable:
-                time.sleep(delay)
-                kill(warehouse, killable, chance)
-                _, said = killable.communicate(timeout=30)
-            wait_until_gone(warehouse.conn, killable_import.APPLICATION)
-            deaths.append(killable.returncode != 0)
-            found = [str(violation) for violation in invariants.check(warehouse.conn, [user_id])]
-            assert found == [], f"{tag} killed after {delay:.3f} s (seed {SEED}); it said {said}"
-
-        killable_import.import_upload(warehouse, tag)
-
-        assert invariants.check(warehouse.conn, [user_id]) == []
-        assert comparable(warehouse.tables(user_id), tag) == expected, f"{tag} (seed {SEED})"
-        [job] = [
-            job for job in list_jobs(warehouse.conn, user=tag) if job.status == "COMPLETED" and is_upload(job, tag)
-        ]
-        assert counts(job) == counts(clean_job)
-        unfinished = [job for job in list_jobs(warehouse.conn, user=tag) if job.status in ("PENDING", "PROCESSING")]
-        assert unfinished == []
-    assert sum(deaths) >= len(deaths) // 4, "most processes were done before they were killed"
 
 
 @pytest.mark.parametrize("doing", ["import", "backfill"])
@@ -178,40 +128,5 @@ def test_a_job_whose_process_died_is_taken_up_again(warehouse: Warehouse, databa
     assert (done.id, done.status, done.total_rows) == (landed.job_id, "COMPLETED", landed.total_rows)
 
 
-def clean_run(warehouse: Warehouse, database_url: str) -> tuple[float, ImportJob, str]:
-    """How long an import takes that nobody kills, its job, and the tables after it: those of the reference."""
-    tag = "nobody000"
-    user_id = killable_import.prepare(warehouse, tag)
-    with start_killable("killable_import", database_url, tag) as process:
-        began = time.monotonic()
-        _, said = process.communicate(timeout=60)
-        seconds = time.monotonic() - began
-    assert process.returncode == 0, said
-    tables = warehouse.tables(user_id)
-    assert tables == reference.derive({tag: killable_import.landing(tag)})[tag]
-    [job] = [job for job in list_jobs(warehouse.conn, user=tag) if is_upload(job, tag)]
-    return seconds, job, comparable(tables, tag)
-
-
-def comparable(tables: Tables, tag: str) -> str:
-    """The tables as text in which no process's own names remain; all tags have one length, so the order is one too."""
-    return "\n".join(repr(_ordered(table)) for table in tables).replace(tag, "")
-
-
-def _ordered(value: object) -> object:
-    """Sets and dictionaries as lists, which have one order."""
-    if isinstance(value, dict):
-        return sorted(map(_ordered, value.items()), key=repr)
-    if isinstance(value, frozenset):
-        return sorted(value, key=repr)
-    if isinstance(value, tuple | list):
-        return [_ordered(one) for one in value]
-    return value
-
-
 def is_upload(job: ImportJob, tag: str) -> bool:
     return job.sha256 == sha256_of(killable_import.listener(tag).files[1])
-
-
-def counts(job: ImportJob) -> tuple[int | None, ...]:
-    return job.total_rows, job.processed_rows, job.added_rows, job.duplicate_rows, *sorted(job.rejected.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from myi_pipelines.sources.exports import Batch, Limits, Play, open_upload
 
@@ -64,7 +64,7 @@ def as_zip(members: Mapping[str, bytes] | Iterable[tuple[str, bytes]], method: i
     packed = BytesIO()
     with ZipFile(packed, "w", method) as archive:
         for name, content in members.items() if isinstance(members, Mapping) else members:
-            archive.writestr(name, content)
+            archive.writestr(ZipInfo(name), content, method)  # dated alike, whenever it is made
     return packed.getvalue()
 
 
@@ -107,3 +107,10 @@ def play_of(folder: Path, *rows: object, name: str = "history.json") -> Play:
     """The one play among some rows."""
     [play] = read_rows(folder, *rows, name=name).plays
     return play
+
+
+def rows_in(path: Path) -> list[list[dict[str, Any]]]:
+    """The rows of each member with history of a ZIP, as plain JSON reads them."""
+    with ZipFile(path) as archive:
+        members = [json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(".json")]
+    return [rows for rows in members if isinstance(rows, list) and rows and {"ts", "endTime"} & rows[0].keys()]

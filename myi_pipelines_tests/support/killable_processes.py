@@ -44,17 +44,6 @@ def sessions(conn: Connection, application: str) -> list[int]:
     return [pid for (pid,) in rows]
 
 
-def end_victim(killable: KillableProcess, conn: Connection, application: str, *, by: str) -> None:
-    """Kill the process, or end its sessions on the server so that it finds out by itself; return when they are gone."""
-    if by == "process":
-        killable.kill()
-    else:
-        for pid in sessions(conn, application):
-            conn.execute("SELECT pg_terminate_backend(%s)", [pid])
-    killable.communicate(timeout=30)
-    wait_until_gone(conn, application)
-
-
 def wait_until_gone(conn: Connection, application: str) -> None:
     """The server notices a client's death when it next talks to it."""
     deadline = time.monotonic() + SECONDS_TO_GO

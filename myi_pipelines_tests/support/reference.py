@@ -1169,9 +1169,19 @@ PLATFORM_FAMILIES = {
     "ios": "ios",
     "Android OS 7.0 API 24 (samsung, SM-G935F)": "android",
     "Partner sonos_imx6 Sonos;Beam;;tpapi": "speaker",
+    "Android OS 9 API 28 (samsung, SM-G960F)": "android",
+    "Android OS 8.1.0 API 27 (Xiaomi, Redmi 5)": "android",
+    "android": "android",
+    "OS X 10.15.7 [x86 8]": "macos",
+    "osx": "macos",
+    "Windows 10 (10.0.18363; x64; AppX)": "windows",
+    "windows": "windows",
+    "Linux [x86-64 0]": "linux",
+    "linux": "linux",
+    "web_player windows 10;chrome 118.0.0.0;desktop": "web",
     None: "unknown",
 }
-"""Of the platforms that generated histories have."""
+"""Of the platforms that generated histories and the sample's have."""
 
 
 def ways_heard(event: Event, catalog: Catalog) -> dict[str, str]:

@@ -20,7 +20,7 @@ FROM linked
 JOIN export_tracks AS e ON e.id = linked.export_track_id
 JOIN tracks AS t ON t.id = linked.track_id
 LEFT JOIN pending_song_keys AS named ON named.song_key = e.song_key
-WHERE e.song_key IS NOT NULL
+WHERE e.track_name IS NOT NULL -- a title without an artist has no key, and is shown where there is no other
   AND (t.song_id IS DISTINCT FROM named.song_id
        OR t.id IN (SELECT link.track_id -- whose names by "Various Artists" may no longer count
                    FROM export_tracks AS various

@@ -24,21 +24,22 @@ def application_name(run_id: str) -> str:
 
 def under_way(instance: DagsterInstance) -> Sequence[RunRecord]:
     """The runs that are queued, starting or at work. A run that was made and never handed over is none of them."""
-    now = get_current_timestamp()
     return [
         record
         for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
-        if record.dagster_run.status != DagsterRunStatus.NOT_STARTED
-        or now - record.create_timestamp.timestamp() < SECONDS_TO_BEGIN
+        if record.dagster_run.status != DagsterRunStatus.NOT_STARTED or not _is_abandoned(record)
     ]
 
 
 def end_dead_runs(instance: DagsterInstance, conn: Connection) -> list[str]:
-    """Mark as failed the runs whose process was killed; return their ids.
+    """Mark as failed the runs whose process was killed; return their ids. Those that it only made are canceled.
 
     Such a run never says that it ended, so it would keep its place in the queue and hold back all that waits for it.
     Dead is a run that has been silent for a while and has no connection to the warehouse.
     """
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED])):
+        if _is_abandoned(record):
+            instance.report_run_canceled(record.dagster_run, "The process that made it is gone, and never began it.")
     connected = _connected(conn)
     dead = [
         record.dagster_run
@@ -69,6 +70,11 @@ def end_idle_runs(instance: DagsterInstance, conn: Connection, run_ids: Sequence
         elif application_name(run.run_id) not in connected and _is_silent(instance, record):
             instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
             instance.report_run_failed(run, "The run's process is gone.")
+
+
+def _is_abandoned(record: RunRecord) -> bool:
+    """Whether a run that was made and not handed over never will be."""
+    return get_current_timestamp() - record.create_timestamp.timestamp() >= SECONDS_TO_BEGIN
 
 
 def _connected(conn: Connection) -> set[str]:

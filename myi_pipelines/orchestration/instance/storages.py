@@ -55,6 +55,16 @@ class _Connected:
         super().dispose()  # type: ignore[misc]
         self._engine.dispose()
 
+    def _init_db(self) -> None:
+        """Make the tables in one transaction. Dagster commits each by itself, and takes a storage with some of them for
+        whole: a process that was killed between two left one in which no run could ever begin."""
+        engine = self._engine
+        self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        try:
+            super()._init_db()  # type: ignore[misc]
+        finally:
+            self._engine = engine
+
 
 class ConnectedRunStorage(_Connected, PostgresRunStorage):
     """PostgresRunStorage over one connection. ``dagster.yaml`` names it under ``run_storage``."""

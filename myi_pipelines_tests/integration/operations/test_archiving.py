@@ -32,7 +32,7 @@ from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines.warehouse.stats import refresh_stats
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
-from myi_pipelines_tests.support import killable_archiver, killable_import, reference
+from myi_pipelines_tests.support import killable_import, reference
 from myi_pipelines_tests.support.archive_fixtures import (
     DERIVED,
     LANDED,
@@ -43,7 +43,6 @@ from myi_pipelines_tests.support.archive_fixtures import (
 from myi_pipelines_tests.support.killable_processes import (
     DATABASE,
     durable_server,
-    end_victim,
     kill_server,
     start_killable,
 )
@@ -51,7 +50,6 @@ from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 TAG = "anna00000"
 MARCH = date(2012, 3, 1)
@@ -345,32 +343,6 @@ def test_archiving_while_others_read_and_derive_leaves_everything_exact(warehous
     warehouse.restore_archived()
     warehouse.settle([user_id])
     assert warehouse.tables(user_id) == reference.derive({TAG: killable_import.landing(TAG)})[TAG]
-
-
-@pytest.mark.parametrize("killed", ["process", "session"])
-@pytest.mark.parametrize("doing", ["archive", "restore"])
-def test_killed_at_any_point_every_play_is_in_the_tables_or_in_the_archive(
-    warehouse: ArchivingWarehouse, database_url: str, folder: Path, doing: str, killed: str
-) -> None:
-    before = warehouse.everything()
-    chance = random.Random(SEED)
-    deaths = 0
-    for number in range(KILLS):
-        if doing == "restore":
-            warehouse.archive()
-        with start_killable("killable_archiver", database_url, str(folder), doing) as killable:
-            time.sleep(chance.uniform(0, 1.5) if number else 0)  # one at least is at work still
-            end_victim(killable, warehouse.conn, killable_archiver.APPLICATION, by=killed)
-        deaths += killable.returncode != 0
-        assert invariants.check(warehouse.conn) == [], f"seed {SEED}"
-        assert warehouse.everything(*DERIVED) == {table: before[table] for table in DERIVED}, f"seed {SEED}"
-    assert deaths > 0, "every process was done before it was killed"
-    warehouse.archive()
-    assert {part.folder for part in archive.archived_parts(warehouse.conn)} | set(
-        archive.orphaned_folders(warehouse.conn)
-    ) == folders(warehouse), "every folder is recorded"
-    warehouse.restore_archived()
-    assert warehouse.everything() == before, f"seed {SEED}"
 
 
 def test_a_killed_server_has_every_play_in_the_tables_or_in_the_archive(tmp_path: Path, folder: Path) -> None:

@@ -210,22 +210,6 @@ def test_forgetting_removes_all_data_of_one_user_and_none_of_the_others(
         forget(warehouse, settings, store)
 
 
-def test_forgetting_that_was_interrupted_is_finished_by_the_next(
-    warehouse: Warehouse, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    anna, _, _ = fill(warehouse, store)
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(personal_data, "forget_user", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            forget(warehouse, settings, store)
-    assert forget(warehouse, settings, store).after.nonzero() == []
-    assert set(personal_data.count_rows(warehouse.conn, anna).values()) == {0}
-
-
 def test_folders_in_all_spellings_of_the_name_are_removed(
     warehouse: Warehouse, settings: Settings, store: Store
 ) -> None:

@@ -2,10 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -267,37 +265,6 @@ def test_a_repair_beside_archived_months_makes_events_right_before_statistics(ar
     assert verify.repair(archived.session(), None, archived.store).differences == []
     archived.restore_archived()
     assert archived.tables(user_id) == expected
-
-
-@pytest.mark.parametrize("step", ["sync_catalog", "_repair_user", "invalidate", "derive_user", "verify"])
-@pytest.mark.parametrize("calls", [1, 2])
-def test_a_repair_that_is_killed_anywhere_is_right_when_it_is_run_again(
-    archived: ArchivingWarehouse, monkeypatch: pytest.MonkeyPatch, step: str, calls: int
-) -> None:
-    user_id = archived.user("anna", "Pacific/Apia")
-    expected = archived.rows(user_id)
-    delete_events_after_archived_months(archived, user_id)
-    archived.conn.execute(DAMAGES["the totals are wrong"][0].encode())
-    go_on, done = getattr(verify, step), 0
-
-    def killed(*arguments: Any, **named: Any) -> Any:
-        nonlocal done
-        done += 1
-        if done > calls:
-            raise KeyboardInterrupt
-        return go_on(*arguments, **named)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(verify, step, killed)
-        with suppress(KeyboardInterrupt):
-            verify.repair(archived.session(), None, archived.store)
-    assert verify.repair(archived.session(), None, archived.store).differences == []
-    archived.archive(only=archived.months_of([user_id])[:3])
-    ids = {"listening_events"}
-    found = archived.rows(user_id)
-    assert {table: found[table] for table in found.keys() - ids} == {
-        table: expected[table] for table in expected.keys() - ids
-    }
 
 
 def test_a_repair_derives_what_an_earlier_one_left_invalidated(archived: ArchivingWarehouse) -> None:

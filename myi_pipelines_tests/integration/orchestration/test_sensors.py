@@ -397,6 +397,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
     run = fake_run(instance, harness, request, DagsterRunStatus.STARTED)
     daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.STARTED  # type: ignore[union-attr]
+    only_made = fake_run(instance, harness, request, DagsterRunStatus.NOT_STARTED)
     monkeypatch.setattr("myi_pipelines.orchestration.instance.active_runs.SECONDS_UNTIL_SILENT", 0)
     settle()
     conn.execute("SELECT set_config('application_name', %s, false)", [f"myi run {run.run_id}"])
@@ -405,6 +406,10 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(
     conn.execute("SET application_name = 'another program'")
     daemon.tick(invalidated_user_months_sensor)
     assert instance.get_run_by_id(run.run_id).status == DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+    assert instance.get_run_by_id(only_made.run_id).status == DagsterRunStatus.NOT_STARTED  # type: ignore[union-attr]
+    monkeypatch.setattr("myi_pipelines.orchestration.instance.active_runs.SECONDS_TO_BEGIN", 0)
+    daemon.tick(invalidated_user_months_sensor)
+    assert instance.get_run_by_id(only_made.run_id).status == DagsterRunStatus.CANCELED  # type: ignore[union-attr]
     monkeypatch.setattr(sensors, "SECONDS_BEFORE_RUN", (0, 0, 0, 0))
     [retry] = daemon.uploads()
     result = daemon.launch(retry)

@@ -1,19 +1,28 @@
 """The import job on Dagster's Postgres storage, and the event log that makes it fit for many months."""
 
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count as count_up
+from multiprocessing import get_context
 from pathlib import Path
 
 import dagster as dg
 import psycopg
 import pytest
+import sqlalchemy
 import yaml
 from dagster import DagsterEventType, DagsterInstance
 from dagster._core.events.log import EventLogEntry
 from dagster._core.instance.ref import InstanceRef
 
-from myi_pipelines.orchestration.instance.storages import BatchingEventLog
+from myi_pipelines.orchestration.instance.storages import (
+    BatchingEventLog,
+    ConnectedRunStorage,
+    ConnectedScheduleStorage,
+)
 from myi_pipelines.runtime.database_urls import sqlalchemy_url
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines_tests.support.dagster_harness import IMPORT_SELECTION, Harness, count, export, months_of_export, why
@@ -45,6 +54,34 @@ def instance(dagster_database_url: str, tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.fixture
 def harness(database_url: str, tmp_path: Path) -> Harness:
     return Harness(database_url, tmp_path / "uploads")
+
+
+def test_a_storage_whose_making_was_killed_is_made_by_the_next(empty_database_url: str) -> None:
+    """Dagster takes a storage with some of its tables for whole."""
+    for last in (12, 25, 75, 90):
+        killed = get_context("spawn").Process(target=make_storages, args=[empty_database_url, last])
+        killed.start()
+        killed.join()
+        assert killed.exitcode == -signal.SIGKILL
+        make_storages(empty_database_url)
+        with psycopg.connect(empty_database_url) as conn:
+            tables = {name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+            assert {"runs", "event_logs", "asset_check_executions", "jobs", "instigators"} <= tables, last
+            conn.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def make_storages(url: str, last: int = 0) -> None:
+    """Make Dagster's tables, in a process that is killed before one of the statements."""
+    statements = count_up(1)
+
+    def die(*_: object) -> None:
+        if next(statements) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if last:
+        sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", die)
+    for storage in (ConnectedRunStorage, BatchingEventLog, ConnectedScheduleStorage):
+        storage(postgres_url=sqlalchemy_url(url)).dispose()
 
 
 def test_the_import_job_runs_on_postgres_storage(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:

@@ -35,7 +35,6 @@ from myi_pipelines_tests.support.exchanging import (
 from myi_pipelines_tests.support.killable_processes import (
     DATABASE,
     durable_server,
-    end_victim,
     kill_server,
     start_killable,
 )
@@ -47,7 +46,6 @@ pytestmark = pytest.mark.slow
 
 MAY = MONTHS[0]
 USERS = 5
-KILLS = 5
 
 
 @pytest.fixture(autouse=True)
@@ -394,24 +392,6 @@ def test_a_server_that_is_killed_during_a_rebuild_has_the_old_month_or_the_new_o
                 assert rows(warehouse) == before
                 assert shadow_partitions.orphans(warehouse.conn) == []
                 assert_whole(warehouse, user_ids)
-
-
-@pytest.mark.parametrize("killed", ["process", "session"])
-def test_a_killed_rebuild_leaves_the_old_month_or_the_new_one(
-    warehouse: ExchangingWarehouse, database_url: str, killed: str
-) -> None:
-    user_ids = prepare(warehouse, USERS)
-    before = rows(warehouse)
-    chance = random.Random(11)
-    for _ in range(KILLS):
-        killable = start_killable("exchanging", database_url)
-        time.sleep(chance.uniform(0.05, 0.8))
-        end_victim(killable, warehouse.conn, exchanging.APPLICATION, by=killed)
-        assert [row[:5] for row in rows(warehouse)] == [row[:5] for row in before]
-        warehouse.conform(invalidate_all(warehouse))
-        assert rows(warehouse) == before
-        assert shadow_partitions.orphans(warehouse.conn) == []
-    assert_whole(warehouse, user_ids)
 
 
 # ── Which way ────────────────────────────────────────────────────────────────────────────────────────────────────────

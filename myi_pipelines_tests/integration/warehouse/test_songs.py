@@ -32,7 +32,7 @@ class Listener:
         self.plays = 0
 
     def hears(
-        self, track_id: str | None, name: str, artist: str = "Band", album: str = "Album", times: int = 1
+        self, track_id: str | None, name: str, artist: str | None = "Band", album: str = "Album", times: int = 1
     ) -> None:
         plays = []
         for _ in range(times):
@@ -164,6 +164,15 @@ def test_a_polled_track_without_a_name_is_a_song_of_its_own_until_it_has_one(ada
     assert ada.songs == [("Alder", 1, 2), (A, 1, 1)]
     ada.learns(A, "Alder - Mono")
     assert ada.songs == [("Alder", 2, 3)]
+
+
+def test_a_title_without_an_artist_is_shown_where_there_is_no_other(ada: Listener) -> None:
+    ada.hears(A, "Alder", artist=None)
+    assert ada.songs == [("Alder", 1, 1)]
+    ada.hears(A, "Elder", artist=None)
+    assert ada.rows("SELECT name, artist FROM songs") == [("Elder", None)]
+    ada.hears(A, "Alder, a longer title")
+    assert ada.rows("SELECT name, artist FROM songs") == [("Alder, a longer title", "Band")]
 
 
 def test_two_plays_become_one_when_their_tracks_prove_to_be_one_song(ada: Listener) -> None:

@@ -1,25 +1,18 @@
-"""The process that a crash test kills: `python -m myi_pipelines_tests.support.killable_corrections URL SEED`.
-
-It makes corrections of one listener and takes them back, one after another, and derives what follows, until it is
-killed. Which ones is decided by the seed.
-"""
+"""A listener with three exports that overlap, and corrections of it, made or taken back, as chance decides."""
 
 from __future__ import annotations
 
 import random
-import sys
 from datetime import UTC, datetime, timedelta
 
 from myi_pipelines.operations import correcting
 from myi_pipelines.sources.exports import Play, Track
-from myi_pipelines.warehouse import corrections, user_merge
+from myi_pipelines.warehouse import corrections
 from myi_pipelines.warehouse.corrections import Kind
-from myi_pipelines.warehouse.database import connections
 from myi_pipelines.warehouse.import_jobs import list_jobs
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
-APPLICATION = "myi corrections test"
 TIMEZONE = "America/St_Johns"
 BEGAN = datetime(2019, 1, 1, tzinfo=UTC)
 
@@ -34,15 +27,6 @@ def files(seed: int) -> tuple[tuple[Play, ...], ...]:
         track = Track(f"{number:022}", f"Song {number}", f"Artist {number % 9}", f"Album {number % 11}")
         plays.append(Play(track, CONTEXT, ended, ended, chance.randrange(1_000, 300_000)))
     return tuple(plays[:300]), tuple(plays[200:450]), tuple(plays[400:])
-
-
-def prepare(warehouse: Warehouse, seed: int, name: str = "anna") -> int:
-    """The listener, with all exports imported and derived."""
-    user_id = warehouse.user(name, TIMEZONE)
-    for plays in files(seed):
-        warehouse.land(user_id, plays, batch_rows=100)
-    warehouse.settle([user_id])
-    return user_id
 
 
 def correct(warehouse: Warehouse, user_id: int, chance: random.Random) -> None:
@@ -64,23 +48,3 @@ def correct(warehouse: Warehouse, user_id: int, chance: random.Random) -> None:
                 correcting.undo_import(session, chance.choice(jobs).id)
         case _ if made:
             correcting.take_back(session, [chance.choice(made).id])
-
-
-def main(url: str, seed: str, doing: str = "correct") -> None:
-    with (
-        connections.connect(url, application_name=APPLICATION) as conn,
-        connections.connect(url, application_name=APPLICATION) as status_conn,
-    ):
-        print("ready", flush=True)
-        warehouse, chance = Warehouse(conn, status_conn), random.Random(int(seed))
-        if doing == "merge":
-            user_merge.merge_users(conn, "bob", "anna")
-            warehouse.settle([warehouse.user("anna", TIMEZONE)])
-            return
-        user_id = warehouse.user("anna", TIMEZONE)
-        while True:
-            correct(warehouse, user_id, chance)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
