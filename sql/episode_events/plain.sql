@@ -2,8 +2,7 @@
 WITH distinct_rows AS MATERIALIZED (
     {episode_events/told}
 ), told AS MATERIALIZED ( -- noqa: ST03
-    SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id,
-           kind
+    SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id
     FROM distinct_rows AS t
     WHERE NOT ({episode_events/is_named})
 )

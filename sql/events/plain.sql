@@ -9,7 +9,7 @@ WITH followed AS MATERIALIZED (
     FROM (SELECT told.*, lag(played_at) OVER (PARTITION BY user_id, track_id ORDER BY played_at) AS before_at
           FROM ({events/told}) AS told) AS told
 ), told AS ( -- noqa: ST03
-    SELECT * FROM followed WHERE may_repeat
+    SELECT followed.*, NULL::bigint AS export_track_id FROM followed WHERE may_repeat
 ), plays AS ( -- noqa: ST03
     SELECT user_id, track_id, played_at, ms_played, 'IMPORT'::source AS source, false AS is_estimated, context_id,
            NULL::integer AS stream_no, NULL::integer AS shown_no, 0 AS exactness

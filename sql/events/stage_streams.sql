@@ -2,7 +2,7 @@
 INSERT INTO streams
     (stream_no, track_id, song_id, played_at, ms_played, stopped_at, elapsed_s, context_id, before_at)
 WITH told AS ( -- noqa: ST03
-    SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id
+    SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, NULL::bigint AS export_track_id
     FROM told_plays
     WHERE track_id IS NOT NULL
 )

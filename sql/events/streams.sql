@@ -1,27 +1,31 @@
 -- One row per play that the extended history tells. The statement around this one has its rows: a relation named told.
+-- Its export_track_id, which may be NULL, only comes back with each row.
 -- Of rows of one track, instant and length, the one that tells most of how it was heard counts; of those of one instant
 -- the longest, but offline plays that cannot be dated are all different plays. A play cannot overlap itself: of rows of
 -- one track and length, a further one that ended less than half that length after the last that was kept, or that began
 -- in the same second, is the same stream.
-SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id
+SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id
 FROM (
-    SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, may_repeat,
+    SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id, may_repeat,
            last_kept_stream(CASE WHEN may_repeat THEN played_at END,
                             coalesce(started_at, played_at + interval '1000 years'), ms_played)
                OVER (PARTITION BY user_id, track_id, ms_played, is_undated ORDER BY played_at
                      ROWS UNBOUNDED PRECEDING) AS kept
     FROM (
-        SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, is_undated, started_at,
+        SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id, is_undated,
+               started_at,
                bool_or(repeats_the_one_before) OVER (PARTITION BY user_id, track_id, ms_played, is_undated)
                    AS may_repeat
         FROM (
-            SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, is_undated, started_at,
+            SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id,
+                   is_undated, started_at,
                    NOT is_undated
                    AND (2 * (played_at - lag(played_at) OVER same) < ms_played * interval '1 millisecond'
                         OR (started_at = lag(started_at) OVER same
                             AND played_at - lag(played_at) OVER same < interval '1 day')) AS repeats_the_one_before
             FROM (
-                SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, is_undated,
+                SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id,
+                       is_undated,
                        CASE WHEN elapsed_s >= 0
                             THEN date_trunc('second', played_at - elapsed_s * interval '1 second') END AS started_at,
                        count(*) FILTER (WHERE NOT is_undated)
@@ -30,7 +34,8 @@ FROM (
                 FROM (
                     SELECT DISTINCT ON (told.user_id, told.track_id, told.played_at, told.ms_played)
                            told.user_id, told.track_id, told.played_at, told.ms_played, told.stopped_at,
-                           told.elapsed_s, told.context_id, coalesce(told.elapsed_s = -1, false) AS is_undated
+                           told.elapsed_s, told.context_id, told.export_track_id,
+                           coalesce(told.elapsed_s = -1, false) AS is_undated
                     FROM told
                     LEFT JOIN play_contexts AS context ON context.id = told.context_id
                     ORDER BY told.user_id, told.track_id, told.played_at, told.ms_played DESC,
