@@ -237,6 +237,7 @@ def _recompute(
         # The helper sees the same events: a session that changes events of these users waits for the locks held here.
         reading = pool.submit(_read_local_clock, helper, ranges) if helper is not None else None
         track_months = _write_track_months(conn, ranges)
+        conn.execute("ANALYZE changed_tracks (user_id, track_id)")  # few after a poll, all of a user's after an import
         tracks = _write_tracks(conn, scope)
         artists = _write_artists(conn, scope)
         songs = _write_songs(conn, scope)

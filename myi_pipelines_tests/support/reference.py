@@ -192,6 +192,8 @@ class Catalog(NamedTuple):
     names_given: dict[TrackKey, set[tuple[str, str]]] = {}  # noqa: RUF012
     """Every complete pair of title and artist that exports ever gave a track."""
     songs: dict[TrackKey, Song] = {}  # noqa: RUF012
+    account_names: set[NameKeys] = set()  # noqa: RUF012
+    """The names of tracks that account data ever gave."""
 
     def told(self, track: TrackKey) -> dict[str, Any]:
         return self.metadata.objects.get(("track", track), {}) if isinstance(track, str) else {}
@@ -408,9 +410,11 @@ def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None, polled: 
         if play.track.kind is Kind.TRACK:
             last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
 
-    catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {})
+    catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {}, set())
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
         catalog.tracks[catalog.metadata.track_key(track)] = track
+        if track.spotify_id is None and (names := name_keys(track)):
+            catalog.account_names.add(names)
         if track.name is not None and track.artist is not None:
             catalog.names_given.setdefault(catalog.metadata.track_key(track), set()).add((track.name, track.artist))
     for track in sorted(last_played_at, key=lambda t: (last_played_at[t], t.artist or "")):
@@ -1050,6 +1054,8 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
             return is_within(what, event.played_at)
         case "HIDE_PLAY":
             track, at = track_meant(what, catalog), datetime.fromisoformat(what["played_at"])
+            if track is None:
+                return False
             apart = abs(event.played_at - at)
             is_same_stream = what["ms_played"] == event.ms_played and catalog.song(event.track) == catalog.song(track)
             overlaps = 2 * apart < timedelta(milliseconds=event.ms_played) or minute(event.played_at) == at
@@ -1057,10 +1063,12 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
     raise ValueError(kind)
 
 
-def track_meant(what: Mapping[str, Any], catalog: Catalog) -> TrackKey:
+def track_meant(what: Mapping[str, Any], catalog: Catalog) -> TrackKey | None:
+    """The track that a correction names, by its id or as account data does. None while no account data does so."""
     if "spotify_id" in what:
         return catalog.metadata.aliases.get(what["spotify_id"], str(what["spotify_id"]))
-    return catalog.metadata.track_key(Track(None, what["track"], what["artist"], None))
+    track = Track(None, what["track"], what["artist"], None)
+    return catalog.metadata.track_key(track) if name_keys(track) in catalog.account_names else None
 
 
 def album_meant(what: Mapping[str, Any], catalog: Catalog) -> AlbumKey:

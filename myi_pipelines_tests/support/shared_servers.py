@@ -35,7 +35,7 @@ class SessionServers(NamedTuple):
     @contextmanager
     def database(self, name: str, template: str = TEMPLATE) -> Iterator[str]:
         """A database of its own for one test, and its URL."""
-        self._admin("CREATE DATABASE {} TEMPLATE {}", name, template)
+        self._admin("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
         try:
             yield self.servers.postgres.url(name)
         finally:
