@@ -109,13 +109,17 @@ class Warehouse(NamedTuple):
     def stale(self, user_id: int, stage: Stage) -> list[UserMonth]:
         return user_months.invalidated_user_months(self.conn, stage, user_id=user_id)
 
+    def derive(self, user_id: int) -> None:
+        """Do what the marks ask for now."""
+        self.sync()
+        self.conform(self.stale(user_id, Stage.EVENTS))
+        self.refresh(user_id, [one.month for one in self.stale(user_id, Stage.STATS)])
+
     def settle(self, user_ids: Iterable[int]) -> None:
         """Do what the marks ask for, until none is left."""
         for user_id in user_ids:
             for _ in range(5):
-                self.sync()
-                self.conform(self.stale(user_id, Stage.EVENTS))
-                self.refresh(user_id, [one.month for one in self.stale(user_id, Stage.STATS)])
+                self.derive(user_id)
                 if not self.stale(user_id, Stage.EVENTS) and not self.stale(user_id, Stage.STATS):
                     break
             else:
