@@ -69,7 +69,7 @@ class Twin(NamedTuple):
 
     steps: int
     seconds: float
-    rows: Mapping[str, int]
+    rows: Mapping[str, int | None]
     """By table."""
     identities: Mapping[Any, Any]
     """The ids and times of creation of events that there were before, by user and event."""
@@ -273,7 +273,9 @@ class Harness:
             now_rows = rows(conn)
             for table in twin.rows.keys() | now_rows.keys():
                 count, should = now_rows.get(table, 0), twin.rows.get(table, 0)
-                if count != should:
+                if count is None or should is None:
+                    faults += [Fault("wrong", f"{table}: {count}, {should} without a kill")] if count != should else []
+                elif count != should:
                     kind = "lost" if count < should else "doubled"
                     faults.append(Fault(kind, f"{table} has {count} rows, {should} without a kill"))
             now = identities(warehouse)
@@ -339,7 +341,7 @@ def _compared(what: str, found: Any, expected: Any) -> list[Fault]:
     return faults
 
 
-def rows(conn: Connection) -> dict[str, int]:
+def rows(conn: Connection) -> dict[str, int | None]:
     """How many rows each table has, and what import jobs have counted."""
     tables = [name for (name,) in conn.execute(COUNTED)]
     counts = {name: conn.execute(f"SELECT count(*) FROM {name}".encode()).fetchall()[0][0] for name in tables}
