@@ -18,7 +18,6 @@ from myi_pipelines.settings import PROJECT
 DOCKERFILE = PROJECT / "Dockerfile"
 TOOLS = ("buildah", "debootstrap", "chroot")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-MIRROR = "http://deb.debian.org/debian"
 PASSED_ON = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_CERT")
 """Variables by which pip finds packages here, and is to find them in the base too."""
 
@@ -62,7 +61,7 @@ class Builder(NamedTuple):
         root = self.folder / "base"
         run(
             "debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates",
-            match.group("suite"), str(root), MIRROR,
+            match.group("suite"), str(root),
         )  # fmt: skip
         # In /usr/local, as in Docker's image of Python, which has the same pip there.
         run("chroot", str(root), f"python{match.group('version')}", "-m", "venv", "/usr/local")
