@@ -87,6 +87,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         if has_hidden:
             ensure_partitions_visible(conn, USER_TRACK_MONTHS)
             conn.execute(statement("catalog/invalidate_hidden"))
+        conn.execute(statement("catalog/move_version"))
         return CatalogCounts(tracks, artists, albums, credited, songs)
 
 

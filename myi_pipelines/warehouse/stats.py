@@ -244,6 +244,7 @@ def _recompute(
         albums = _write_albums(conn, scope)
         local = reading.result() if reading is not None else _read_local_clock(conn, ranges)
     month_contexts, contexts = _write_contexts(conn, scope, local.month_contexts)
+    conn.execute(statement("stats/move_versions"), scope)
     weekday_hours, hours = _write_hours(conn, scope, local.hour_months)
     return Refreshed(
         user_months=user_months,

@@ -28,7 +28,7 @@ DERIVED = frozenset(
     {"user_track_months", "user_hour_months", "user_track_stats", "user_artist_stats", "user_album_stats"}
     | {"user_song_sums", "user_month_edges", "user_year_top_tracks", "user_time_bucket_stats", "user_hour_stats"}
     | {"user_context_stats", "user_weekday_hour_stats", "user_month_contexts", "episode_events", "hidden_track_months"}
-    | {"invalidated_user_months"}
+    | {"invalidated_user_months", "user_versions"}
 )
 """Tables of users that are derived, or say what is to be derived: they follow."""
 

@@ -1,0 +1,24 @@
+-- One row: a user as pages need it. The version is equal as long as no commit changed what is told of the user: plays
+-- (which mark user-months, or clear marks), statistics, the catalog, settings, corrections, lists and archived months.
+SELECT users.id, users.name, users.display_name, settings.timezone, settings.week_starts_on,
+       (SELECT min(bucket_date) FROM user_time_bucket_stats AS b
+        WHERE b.user_id = users.id AND b.bucket_type = 'DAY') AS first_day,
+       (SELECT max(bucket_date) FROM user_time_bucket_stats AS b
+        WHERE b.user_id = users.id AND b.bucket_type = 'DAY') AS last_day,
+       hashtextextended(concat_ws(
+           ' ',
+           (SELECT version FROM user_versions WHERE user_id = users.id),
+           (SELECT version FROM catalog_version),
+           settings.xmin, users.name, users.display_name, users.last_ingested_at, users.top_stats_refreshed_at,
+           (SELECT string_agg(concat(month, stage, mark.xmin), ' ' ORDER BY month, stage)
+            FROM invalidated_user_months AS mark WHERE mark.user_id = users.id),
+           (SELECT string_agg(id::text, ' ' ORDER BY id) FROM corrections WHERE user_id = users.id),
+           (SELECT string_agg(concat(id, status), ' ' ORDER BY id)
+            FROM import_jobs WHERE user_id = users.id AND status <> 'FAILED'),
+           (SELECT string_agg(concat(month, part), ' ' ORDER BY month)
+            FROM archived_user_months WHERE user_id = users.id),
+           (SELECT concat(count(*), max(found_at)) FROM possible_gaps WHERE user_id = users.id)
+       ), 0) & 9223372036854775807 AS version
+FROM users
+JOIN user_settings AS settings ON settings.user_id = users.id
+WHERE users.id = %(user_id)s
