@@ -5,6 +5,7 @@ import difflib
 import os
 import re
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -28,9 +29,11 @@ SECRETS = (
     "database_url",
     "database_password",
     "reader_database_url",
+    "keeper_database_url",
     "dagster_database_url",
     "redis_url",
     "redis_password",
+    "web_password",
     "spotify_client_secret",
     "encryption_key",
     "notify_urls",
@@ -43,6 +46,7 @@ LARGEST_SECRET = 65_536
 
 _PASSWORDS = {"database_password": "database_url", "redis_password": "redis_url"}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _HIDDEN = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
 
 
@@ -113,12 +117,19 @@ class Settings(BaseSettings):
     database_url: str = ""
     database_password: str = ""
     reader_database_url: str = ""
+    keeper_database_url: str = ""
     dagster_database_url: str = ""
     redis_url: str = ""
     redis_password: str = ""
     dagster_yaml: Folder = package_path("dagster.yaml")
     port: Port = 3000
+    web_port: Port = 3001
+    web_host: str = "127.0.0.1"
+    web_password: str = ""
+    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     public_hosts: str = ""
+    trusted_proxies: str = ""
+    trusted_proxy_header: str = ""
     min_play_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5_000
     spotify_client_id: str = ""
     spotify_client_secret: str = ""
@@ -159,7 +170,7 @@ class Settings(BaseSettings):
                 values[url] = _with_password(str(values.get(url) or ""), given)
         return values
 
-    @field_validator("database_url", "reader_database_url", "dagster_database_url")
+    @field_validator("database_url", "reader_database_url", "keeper_database_url", "dagster_database_url")
     @classmethod
     def _postgres_url(cls, url: str) -> str:
         parts = urlsplit(url)
@@ -196,6 +207,33 @@ class Settings(BaseSettings):
             raise ValueError("names without scheme and port, like myi.example.com, separated by spaces or commas")
         return hosts
 
+    @field_validator("web_host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        try:
+            return str(ip_address(host))
+        except ValueError:
+            raise ValueError("an IP address to listen at, like 127.0.0.1 or 0.0.0.0") from None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: str) -> str:
+        try:
+            for one in _separated(proxies):
+                ip_network(one)
+        except ValueError:
+            raise ValueError(
+                "IP addresses or networks, like 10.0.0.2 or 10.0.0.0/24, separated by spaces or commas"
+            ) from None
+        return proxies
+
+    @field_validator("trusted_proxy_header")
+    @classmethod
+    def _header_name(cls, name: str) -> str:
+        if name and not _HEADER_NAME.fullmatch(name):
+            raise ValueError("the name of a header, like X-Remote-User")
+        return name
+
     @field_validator("spotify_accounts_url", "spotify_api_url")
     @classmethod
     def _web_url(cls, url: str) -> str:
@@ -223,6 +261,29 @@ class Settings(BaseSettings):
     def public_host_names(self) -> frozenset[str]:
         """The names under which browsers reach MYI, besides those of the loopback addresses."""
         return frozenset(_separated(self.public_hosts.lower()))
+
+    @cached_property
+    def web_host_names(self) -> frozenset[str]:
+        """The names under which browsers reach the web server, besides those of the loopback addresses."""
+        address = ip_address(self.web_host)
+        return self.public_host_names | (frozenset() if address.is_unspecified else {self.web_host})
+
+    @cached_property
+    def trusted_proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Where the proxies are that may say who asks, and how."""
+        return tuple(ip_network(one) for one in _separated(self.trusted_proxies))
+
+    @property
+    def is_web_local(self) -> bool:
+        """Whether the web server listens for this machine only."""
+        return ip_address(self.web_host).is_loopback
+
+    @property
+    def web_url(self) -> str:
+        """Where the web server is reached from this machine."""
+        address = ip_address(self.web_host)
+        host = "127.0.0.1" if address.is_unspecified else f"[{address}]" if address.version == 6 else str(address)
+        return f"http://{host}:{self.web_port}"
 
     @property
     def ui_url(self) -> str:

@@ -1,5 +1,6 @@
 """TCP ports of this machine: which one is free, and which process uses one that is not."""
 
+import errno
 import socket
 
 import psutil
@@ -10,23 +11,24 @@ HOST = "127.0.0.1"
 
 
 class PortInUse(BusyError):
-    """Another process listens on MYI_PORT."""
+    """Another process listens on a port that the settings name."""
 
 
-def require_free_port(port: int) -> None:
-    """Raises PortInUse, which names the process where the system allows it."""
-    with socket.socket() as probe:
+def require_free_port(port: int, host: str = HOST, setting: str = "MYI_PORT") -> None:
+    """Raises PortInUse, which names the process where the system allows it, and the setting to change."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
             return
         except PermissionError:
-            raise PortInUse(f"port {port} is reserved for root: set MYI_PORT to 1024 or more") from None
-        except OSError:
-            pass
+            raise PortInUse(f"port {port} is reserved for root: set {setting} to 1024 or more") from None
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise PortInUse(f"{host} is no address of this machine: set MYI_WEB_HOST to one that is") from None
     who = f" by {process}" if (process := process_listening_on(port)) else ""
     raise PortInUse(
-        f"port {port} is in use{who}: end that process, or choose another port, for example MYI_PORT={port + 10}"
+        f"port {port} is in use{who}: end that process, or choose another port, for example {setting}={port + 10}"
     )
 
 

@@ -17,6 +17,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+TOKEN_SCHEMES = ("bearer ", "token ")
 FORBIDDEN = 403
 POLICY_VIOLATION = 1008
 """The close code of a WebSocket that is not let in; before it is accepted, the server answers 403."""
@@ -31,16 +32,29 @@ class RequestGuard:
     - an ``Origin`` that is neither the host asked nor one of ``public_hosts``;
     - a ``Sec-Fetch-Site`` other than ``same-origin`` and ``none``, unless a person follows a link to a page;
     - a query to a path that ends with one of ``posts_only`` by another method than POST: pages there are still shown;
-    - a POST, PUT, PATCH or DELETE whose content is not JSON: a form of any page could send it.
+    - a POST, PUT, PATCH or DELETE whose content is not JSON: a form of any page could send it. With ``own_forms`` it is
+      let in where the browser says that a page of ours sends it, or where it carries a token, which no page can make
+      another's browser send.
 
-    WebSockets are held to the first three. No other page may frame what is served.
+    WebSockets are held to the first three. No other page may frame what is served. What is below one of the paths of
+    ``embeddable`` may be read and framed by any page.
     """
 
-    def __init__(self, app: App, public_hosts: Collection[str] = (), *, posts_only: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: App,
+        public_hosts: Collection[str] = (),
+        *,
+        posts_only: Collection[str] = (),
+        own_forms: bool = False,
+        embeddable: Collection[str] = (),
+    ) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in public_hosts}
         self._public = {host.lower() for host in public_hosts}
         self._posts_only = tuple(posts_only)
+        self._own_forms = own_forms
+        self._embeddable = tuple(embeddable)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -49,13 +63,15 @@ class RequestGuard:
         if reason := self._refusal(scope):
             await _refuse(scope, send, reason)
             return
-        await self._app(scope, receive, _unframed(send))
+        await self._app(scope, receive, send if self._is_embeddable(scope) else _unframed(send))
 
     def _refusal(self, scope: Scope) -> str | None:
         """Why a request is not let in; None when it is."""
         hosts = _values(scope, b"host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
             return f"the host {', '.join(hosts) or 'of the request'} is not ours; name it in MYI_PUBLIC_HOSTS if it is"
+        if self._is_embeddable(scope):
+            return None
         if any(not self._is_ours(origin, hosts[0]) for origin in _values(scope, b"origin")):
             return "the request comes from a page of another site"
         sites = _values(scope, b"sec-fetch-site")
@@ -67,9 +83,9 @@ class RequestGuard:
         safe = scope["method"] in SAFE_METHODS
         if safe and self._is_query(scope):
             return "queries are sent by POST"
-        if not safe and [one.partition(";")[0].strip().lower() for one in _values(scope, b"content-type")] != [
-            "application/json"
-        ]:
+        if safe or (self._own_forms and (_says_same_origin(scope) or _carries_token(scope))):
+            return None
+        if [one.partition(";")[0].strip().lower() for one in _values(scope, b"content-type")] != ["application/json"]:
             return "send it as JSON, with the header Content-Type: application/json"
         return None
 
@@ -94,6 +110,14 @@ class RequestGuard:
             and not self._is_query(scope)
         )
 
+    def _is_embeddable(self, scope: Scope) -> bool:
+        return (
+            scope["type"] == "http"
+            and scope["method"] in ("GET", "HEAD")
+            and bool(self._embeddable)
+            and str(scope["path"]).startswith(self._embeddable)
+        )
+
     def _is_query(self, scope: Scope) -> bool:
         return str(scope["path"]).rstrip("/").endswith(self._posts_only) and "text/html" not in next(
             iter(_values(scope, b"accept")), ""
@@ -102,6 +126,16 @@ class RequestGuard:
 
 def _values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+
+def _says_same_origin(scope: Scope) -> bool:
+    """Whether the browser says that a page of ours sends a request: whoever says so, others have been refused."""
+    return "same-origin" in _values(scope, b"sec-fetch-site") or bool(_values(scope, b"origin"))
+
+
+def _carries_token(scope: Scope) -> bool:
+    """Whether a request has a token of ours, which a page of another can add only if we allow it, and we do not."""
+    return any(one.lower().startswith(TOKEN_SCHEMES) for one in _values(scope, b"authorization"))
 
 
 def _name(netloc: str) -> str:

@@ -29,6 +29,22 @@ def test_folders_are_meant_from_the_folder_that_the_command_runs_in(tmp_path: Pa
             'MYI_PUBLIC_HOSTS="https://myi.example.com": expected names without scheme and port, like myi.example.com, '
             "separated by spaces or commas",
         ),
+        (
+            "MYI_WEB_HOST",
+            "myi.lan",
+            'MYI_WEB_HOST="myi.lan": expected an IP address to listen at, like 127.0.0.1 or 0.0.0.0',
+        ),
+        (
+            "MYI_TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            'MYI_TRUSTED_PROXIES="10.0.0.1/8": expected IP addresses or networks, like 10.0.0.2 or 10.0.0.0/24, separated '
+            "by spaces or commas",
+        ),
+        (
+            "MYI_TRUSTED_PROXY_HEADER",
+            "X-User:",
+            'MYI_TRUSTED_PROXY_HEADER="X-User:": expected the name of a header, like X-Remote-User',
+        ),
         ("MYI_ZIP_MAX_RATIO", "0", 'MYI_ZIP_MAX_RATIO="0": expected a whole number of 1 or more'),
         ("MYI_REDIS_URL", "localhost", 'MYI_REDIS_URL="…": expected a Redis URL like redis://:password@host:6379/0'),
     ],
@@ -121,7 +137,9 @@ URL = "postgresql://anna:geheim@host:5432/myi"
 FIELDS = {
     "database_url": URL,
     "reader_database_url": URL,
+    "keeper_database_url": URL,
     "dagster_database_url": URL,
+    "web_password": "geheim",
     "redis_url": "redis://:geheim@host:6379/0",
     "spotify_client_secret": "geheim",
     "encryption_key": "Z2VoZWlt",

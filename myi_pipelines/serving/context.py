@@ -1,0 +1,150 @@
+"""What every page and API route works with: settings, connections that can only read, templates, static files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import jinja2
+import psycopg
+from psycopg_pool import ConnectionPool
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse
+
+from myi_pipelines.serving.access.viewers import STRANGER, Viewer
+from myi_pipelines.serving.asgi.observing import Figures
+from myi_pipelines.serving.asgi.static_files import StaticFiles
+from myi_pipelines.settings import Settings
+from myi_pipelines.warehouse.database.connections import Connection
+
+WEB = Path(__file__).parent / "web"
+SECONDS_FOR_A_CONNECTION = 5.0
+SECONDS_FOR_A_STATEMENT = 15
+CONNECTIONS = 8
+"""Of one process: more than processors are of no use to statements that wait for nothing."""
+
+Identify = Callable[[HTTPConnection, "Context"], Viewer]
+"""Finds out who asks. Called in a thread, once for a request that wants to know."""
+
+
+def nobody(_: HTTPConnection, __: Context) -> Viewer:
+    """Everybody is a stranger."""
+    return STRANGER
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the process has, made once when it starts. ``request.state.context`` has it; see ``context_of``."""
+
+    settings: Settings
+    pool: ConnectionPool[Connection]
+    """The reader's connections: see ``reading``."""
+    templates: jinja2.Environment
+    static: StaticFiles
+    figures: Figures = field(default_factory=Figures)
+    identify: Identify = nobody
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection of the reader in one read-only transaction: everything that is read in the block is of one
+        instant, and agrees.
+
+        Raises ``psycopg.OperationalError`` or ``psycopg_pool.PoolTimeout`` where there is none, which is answered with
+        503. Call it in a thread, as synchronous endpoints run, and not within another such block.
+        """
+        with self.pool.connection() as conn, conn.transaction():
+            yield conn
+
+    @cached_property
+    def version(self) -> str:
+        """Differs where templates, static files or the program do: a part of every ETag."""
+        digest = hashlib.sha256(f"{version('myi-pipelines')} {self.static.version}".encode())
+        loader = self.templates.loader
+        for name in sorted(loader.list_templates()) if loader else ():
+            source, _, _ = loader.get_source(self.templates, name) if loader else ("", None, None)
+            digest.update(f"{name}\0{source}\0".encode())
+        return digest.hexdigest()[:12]
+
+    def page(self, template: str, /, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page from a template, which gets ``values``; every text in it is escaped."""
+        return HTMLResponse(self.templates.get_template(template).render(values), status)
+
+
+def context_of(request: HTTPConnection) -> Context:
+    """The context of the process that answers a request."""
+    return cast(Context, request.state.context)
+
+
+def viewer_of(request: HTTPConnection) -> Viewer:
+    """Who asks. Reads the session or the token from the database at the first call: call it in a thread, as
+    synchronous endpoints run."""
+    state = request.state
+    if not hasattr(state, "viewer"):
+        context = context_of(request)
+        state.viewer = context.identify(request, context)
+    return cast(Viewer, state.viewer)
+
+
+def reader_pool(url: str, connections: int = CONNECTIONS) -> ConnectionPool[Connection]:
+    """Connections that can only read, not opened yet: a transaction sees one instant, and no statement takes long."""
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=connections,
+        timeout=SECONDS_FOR_A_CONNECTION,
+        max_idle=300,
+        configure=_configure_reader,
+        check=ConnectionPool.check_connection,
+        kwargs={"autocommit": True, "application_name": "myi web", "connect_timeout": 5},
+        open=False,
+        name="reader",
+    )
+
+
+def _configure_reader(conn: Connection) -> None:
+    conn.prepare_threshold = None
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    conn.read_only = True
+    conn.execute(
+        "SET TIME ZONE 'UTC'; SET jit = off; SET work_mem = '32MB'; SET default_transaction_read_only = on;"
+        f" SET statement_timeout = '{SECONDS_FOR_A_STATEMENT}s'; SET idle_in_transaction_session_timeout = '60s'"
+    )
+
+
+def make_templates(static: StaticFiles, folder: Path = WEB / "templates") -> jinja2.Environment:
+    """The templates of all pages. Everything is escaped, and a name that a template does not get is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["static"] = static.url
+    return environment
+
+
+def make_context(settings: Settings, reader_url: str, identify: Identify = nobody) -> Context:
+    """The context of a process. Its pool is not open yet."""
+    static = StaticFiles(WEB / "static")
+    return Context(settings, reader_pool(reader_url), make_templates(static), static, identify=identify)
+
+
+__all__ = [
+    "Context",
+    "Identify",
+    "Request",
+    "context_of",
+    "make_context",
+    "make_templates",
+    "nobody",
+    "reader_pool",
+    "viewer_of",
+]

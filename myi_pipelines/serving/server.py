@@ -1,0 +1,85 @@
+"""The web server: one ASGI application for people and programs, ``myi serve``.
+
+It assembles what others define: pages of ``web``, the API of ``api``, sign-in of ``access``, and before them the guard
+and everything of ``asgi`` that each answer goes through. It reads as a login that can do nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from myi_pipelines.runtime.request_guard import App, Receive, RequestGuard, Scope, Send
+from myi_pipelines.serving.asgi.compression import Compression
+from myi_pipelines.serving.asgi.error_pages import add_error_pages, log_mistake, was_logged
+from myi_pipelines.serving.asgi.headers import SecurityHeaders
+from myi_pipelines.serving.asgi.observing import Observing
+from myi_pipelines.serving.asgi.static_files import PREFIX
+from myi_pipelines.serving.context import Context, context_of
+
+API = "/api/v1"
+EMBEDDABLE = ("/embed/",)
+"""Paths of what pages of others may show: pictures and frames of narrow tokens. No cookie is read there."""
+
+
+def application(context: Context, *, pages: Sequence[BaseRoute] = (), api: ASGIApp | None = None) -> App:
+    """The whole application: ``pages`` at their paths, ``api`` below ``/api/v1``.
+
+    Every request has ``request.state.context`` (see ``context_of`` and ``viewer_of``), also those of the API.
+    """
+    mounts = [Mount(API, app=api, name="api")] if api is not None else []
+    routes = [
+        Route("/healthz", healthz, name="healthz"),
+        Route(f"{PREFIX}/{{version}}/{{name:path}}", context.static.serve, name="static"),
+        *mounts,
+        *pages,
+    ]
+    app = Starlette(routes=routes, lifespan=_lifespan(context))
+    add_error_pages(app)
+    guard = RequestGuard(
+        _WithContext(app, context), context.settings.web_host_names, own_forms=True, embeddable=EMBEDDABLE
+    )
+    return Observing(Compression(SecurityHeaders(guard, EMBEDDABLE)), context.figures, (API,))
+
+
+def healthz(request: Request) -> Response:
+    """200 while the database answers; 503 otherwise. For whatever starts and watches the process."""
+    with context_of(request).reading() as conn:
+        conn.execute("SELECT 1")
+    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+
+class _WithContext:
+    """Gives each request the context, and keeps what a mistake says out of the server's log: it may hold names."""
+
+    def __init__(self, app: App, context: Context) -> None:
+        self._app = app
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope["state"] = {**scope.get("state", {}), "context": self._context}
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if not was_logged(error):
+                log_mistake(error)
+
+
+def _lifespan(context: Context) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def opened(_: Starlette) -> AsyncIterator[None]:
+        context.pool.open()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(context.pool.close)
+
+    return opened

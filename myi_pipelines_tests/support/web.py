@@ -1,0 +1,111 @@
+"""The web server of a test: a real one, on a port, over the test's own database. No expectations here."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import uvicorn
+
+from myi_pipelines.runtime.request_guard import App
+
+
+class Answer(NamedTuple):
+    """What a server has said."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case names; the last of several."""
+    body: bytes
+    cookies: Mapping[str, str]
+    """The values of the cookies that were set."""
+    set_cookies: list[str]
+    """The whole headers."""
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Server(NamedTuple):
+    """A server that runs."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: str | bytes | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request over a connection of its own, as a program does."""
+        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, path, body, {**sent, **(headers or {})})
+            answer = connection.getresponse()
+            set_cookies = answer.headers.get_all("Set-Cookie") or []
+            values = dict(one.partition(";")[0].split("=", 1) for one in set_cookies)
+            lower = {name.lower(): value for name, value in answer.headers.items()}
+            return Answer(answer.status, lower, answer.read(), values, set_cookies)
+
+    def get(self, path: str, cookies: Mapping[str, str] | None = None, **headers: str) -> Answer:
+        """Ask as a browser does that is sent to an address by its user."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("GET", path, {"Accept": "text/html", "Sec-Fetch-Site": "none", **more}, cookies=cookies)
+
+    def submit(self, path: str, form: Mapping[str, str], cookies: Mapping[str, str] | None = None) -> Answer:
+        """Send a form as a browser does from a page of ours."""
+        headers = {
+            "Accept": "text/html",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Origin": self.url,
+            "Sec-Fetch-Site": "same-origin",
+        }
+        return self.ask("POST", path, headers, urlencode(form), cookies)
+
+
+@contextmanager
+def serving(app: App) -> Iterator[Server]:
+    """Serve an application on a free port, in a thread of this process."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    try:
+        yield Server(int(listening.getsockname()[1]))
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        listening.close()
