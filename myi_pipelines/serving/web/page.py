@@ -1,0 +1,246 @@
+"""What every page of a listener begins with: who asks, whose plays, which days; and ends with: the layout around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.access.viewers import Viewer
+from myi_pipelines.serving.asgi.etags import etag_of, not_modified, with_etag
+from myi_pipelines.serving.context import Context, context_of, viewer_of
+from myi_pipelines.serving.queries.listeners import Freshness, find_listener, freshness
+from myi_pipelines.serving.queries.scope import (
+    Filters,
+    InvalidRange,
+    Listener,
+    Measure,
+    NamedRange,
+    Scope,
+    parse_range,
+)
+from myi_pipelines.serving.web.bar import Asked, Choice, make_bar, range_label
+from myi_pipelines.serving.web.formats import Formats, locale_of
+from myi_pipelines.serving.web.links import DEFAULTS, KEPT, Links, links_to
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.users import UnknownUser
+
+NAVIGATION = (
+    ("", "Overview", Part.STATS),
+    ("tops", "Tops", Part.STATS),
+    ("history", "History", Part.HISTORY),
+    ("trends", "Trends", Part.STATS),
+    ("habits", "Habits", Part.STATS),
+    ("review", "Review", Part.STATS),
+    ("imports", "Imports", Part.MANAGE),
+)
+THEMES = ("light", "dark")
+
+
+class Notice(NamedTuple):
+    """A sentence above the page."""
+
+    text: str
+    is_alert: bool = False
+
+
+class Link(NamedTuple):
+    name: str
+    href: str
+
+
+class Page:
+    """One request for one page of one listener, with a connection that sees one instant."""
+
+    def __init__(self, request: Request, conn: Connection, listener: Listener, parts: frozenset[Part]) -> None:
+        self.request = request
+        self.context: Context = context_of(request)
+        self.viewer: Viewer = viewer_of(request)
+        self.conn = conn
+        self.listener = listener
+        self.parts = parts
+        self.query: Mapping[str, str] = request.query_params
+        self.formats = Formats(
+            locale_of(request.headers.get("accept-language", "")), listener.timezone, listener.week_starts_on
+        )
+        self.now = datetime.now(UTC)
+        self.today: date = self.now.astimezone(listener.timezone).date()
+        self.links: Links = links_to(listener.name, self.query)
+        self.range: NamedRange = parse_range(self.query.get("range") or DEFAULTS["range"], self.today, listener)
+        self.scope = Scope(listener, self.range.days, self._measure(), self._filters())
+        self.chips: list[Choice] = []
+        self.path = ""
+        """Of this page below the listener's: set by the page's route."""
+        self.extra: dict[str, str] = {}
+        """Parameters of this page alone, which stay when the range changes."""
+
+    def _measure(self) -> Measure:
+        return Measure.TIME if self.query.get("by") == "time" else Measure.PLAYS
+
+    def _filters(self) -> Filters:
+        return Filters(
+            artist_id=whole_number(self.query.get("artist")),
+            album_id=whole_number(self.query.get("album")),
+            genre=self.query.get("genre") or None,
+            platform=self.query.get("platform") or None,
+            skipped={"yes": True, "no": False}.get(self.query.get("skipped", "")),
+        )
+
+    @cached_property
+    def fresh(self) -> Freshness:
+        return freshness(self.conn, self.listener)
+
+    @property
+    def by_time(self) -> bool:
+        return self.scope.measure is Measure.TIME
+
+    @property
+    def etag(self) -> str:
+        """Of everything that the page depends on."""
+        return etag_of(
+            self.listener.version,
+            self.today,
+            self.context.version,
+            self.viewer.key,
+            self.formats.locale,
+            self.request.cookies.get("theme", ""),
+            self.request.url,
+        )
+
+    def value_text(self, plays: int, ms: int) -> str:
+        """A value by the measure, with its unit."""
+        return self.formats.length(ms) if self.by_time else self.formats.plays(plays)
+
+    def axis(self, value: float) -> str:
+        """A value by the measure, for an axis."""
+        return self.formats.hours(value) if self.by_time else self.formats.short(value)
+
+    def value(self, plays: int, ms: int) -> int:
+        """By the measure."""
+        return ms if self.by_time else plays
+
+    def may(self, part: Part) -> bool:
+        return part in self.parts
+
+    def render(self, template: str, /, title: str, status: int = 200, **values: Any) -> Response:
+        """The page of a template, inside the layout."""
+        asked = Asked(
+            self.listener,
+            self.today,
+            self.range,
+            self.path,
+            tuple(self.extra.items()),
+            self.chips,
+            self.query.get("q", ""),
+        )
+        return self.context.page(
+            template,
+            status,
+            title=title,
+            page=self,
+            listener=self.listener,
+            formats=self.formats,
+            links=self.links,
+            range=self.range,
+            range_label=range_label(self.range, self.formats),
+            bar=make_bar(asked, self.links, self.formats),
+            navigation=self._navigation(),
+            home=self.links.to(),
+            who_href=self.links.to("settings") if self.may(Part.MANAGE) else self.links.to(),
+            theme=theme_of(self.request),
+            as_of=self.fresh.as_of,
+            deriving=deriving(self.fresh, self.formats),
+            foot_links=self._foot_links(),
+            **values,
+        )
+
+    def _navigation(self) -> list[Choice]:
+        section = self.path.split("/")[0]
+        return [
+            Choice(name, self.links.to(path), section == path) for path, name, part in NAVIGATION if part in self.parts
+        ]
+
+    def _foot_links(self) -> list[Link]:
+        manage = [
+            Link("On this day", self.links.to("on-this-day")),
+            Link("Spotify’s lists", self.links.to("spotify")),
+            Link("Corrections", self.links.to("corrections")),
+            Link("Settings", self.links.to("settings")),
+        ]
+        return [*(manage if self.may(Part.MANAGE) else []), Link("API", "/api/v1/docs")]
+
+
+Endpoint = Callable[[Page], Response]
+
+
+def listener_page(function: Endpoint, path: str, part: Part, *, has_etag: bool = True) -> Callable[[Request], Response]:
+    """An endpoint below ``/u/{name}``: 404 unless the viewer may see ``part`` of the listener, 304 where nothing
+    changed since the browser asked last. `path`: of the page below the listener's, for the bar and the navigation."""
+
+    def endpoint(request: Request) -> Response:
+        if (custom := custom_range(request)) is not None:
+            return custom
+        with context_of(request).reading() as conn:
+            page = open_page(request, conn, part)
+            page.path = path.format(**request.path_params)
+            if has_etag and (answer := not_modified(request, page.etag)):
+                return answer
+            response = function(page)
+        return with_etag(response, page.etag) if has_etag and response.status_code == 200 else response
+
+    endpoint.__name__ = function.__name__
+    return endpoint
+
+
+def open_page(request: Request, conn: Connection, part: Part) -> Page:
+    """The beginning of each page. Raises NotVisible, and HTTPException 400 for a range that is none."""
+    try:
+        listener = find_listener(conn, request.path_params["name"])
+    except UnknownUser:
+        raise NotVisible from None
+    parts = parts_shown(conn, viewer_of(request), listener)
+    if part not in parts:
+        raise NotVisible
+    try:
+        return Page(request, conn, listener, parts)
+    except InvalidRange as error:
+        raise HTTPException(400, str(error)) from None
+
+
+def custom_range(request: Request) -> Response | None:
+    """The form with two days sends them apart: on to the address that has them as a range."""
+    first, last = request.query_params.get("from"), request.query_params.get("to")
+    if not first or not last:
+        return None
+    first, last = sorted((first, last))
+    kept = {name: value for name, value in request.query_params.items() if name not in ("from", "to", "range")}
+    links = links_to(request.path_params.get("name", ""), kept)
+    here = request.url.path
+    others = {name: value for name, value in kept.items() if name not in KEPT}
+    target = links._replace(home=here).to(**{**others, "range": first if first == last else f"{first}..{last}"})
+    return RedirectResponse(target, 303)
+
+
+def whole_number(text: str | None) -> int | None:
+    """A number in an address; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def theme_of(request: Request) -> str | None:
+    """The theme that the reader chose, or None for the system's."""
+    theme = request.cookies.get("theme")
+    return theme if theme in THEMES else None
+
+
+def deriving(fresh: Freshness, formats: Formats) -> str:
+    """What is not in the numbers yet, in words; empty if nothing is."""
+    if not fresh.user_months:
+        return ""
+    verb = "is" if fresh.user_months == 1 else "are"
+    return f"{formats.counted(fresh.user_months, 'month')} {verb} being derived"
