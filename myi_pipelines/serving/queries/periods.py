@@ -1,0 +1,247 @@
+"""Any local days as what the warehouse holds of them: whole months from statistics, the days around them from events.
+
+Local months are the unit of the statistics: a UTC month and its edges make one. What is left of a range are at most 30
+days at each end, and their plays lie between instants, which are given as constants so that the planner opens only
+their partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from myi_pipelines.serving.queries.scope import NO_FILTERS, ONE_DAY, Days, Filters, Listener, Scope
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import next_month
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_KEPT = 20_000
+"""Local days whose beginnings a process remembers."""
+_beginnings: dict[tuple[str, date], tuple[datetime, datetime]] = {}
+
+
+class Instants(NamedTuple):
+    """The instants between which some local days lie: from the first, before the second."""
+
+    first: datetime
+    end: datetime
+
+
+class Counted(NamedTuple):
+    """Which tracks a user played, and how often and long: a query with the columns track_id, play_count, total_ms."""
+
+    query: sql.Composable
+    parameters: dict[str, Any]
+    is_ever: bool
+    """It is what the all-time tables say."""
+    archived: tuple[date, ...]
+    """UTC months with plays that would count and are in the archive: the query cannot see them."""
+
+
+def clipped(listener: Listener, days: Days) -> Days:
+    """The days among these on which something was played at the earliest and the latest; one day at least."""
+    if listener.first_day is None or listener.last_day is None:
+        return Days(days.first, days.first - ONE_DAY)
+    return Days(max(days.first, listener.first_day), min(days.last, listener.last_day))
+
+
+def instants_of(conn: Connection, listener: Listener, days: Days) -> Instants:
+    """Instants between which local days lie. Near changes of the clock they are a day wider on either side."""
+    if days.last < days.first:
+        return Instants(_NEVER, _NEVER)
+    begin = _beginnings_of(conn, listener, (days.first, days.last + ONE_DAY))
+    return Instants(begin[days.first][0], begin[days.last + ONE_DAY][1])
+
+
+def counted(conn: Connection, scope: Scope) -> Counted:
+    """What of the scope was played, by track."""
+    listener, filters = scope.listener, scope.filters
+    days = clipped(listener, scope.days)
+    parameters: dict[str, Any] = {
+        "user_id": listener.id,
+        "zone": listener.timezone.key,
+        "by_time": scope.measure == "time",
+        "tracks": _filtered_tracks(conn, listener, filters),
+    }
+    if filters.platform is not None or filters.skipped is not None:
+        instants = instants_of(conn, listener, days)
+        parameters |= {"platform": filters.platform, "skipped": filters.skipped}
+        parameters |= {"first_day": days.first, "last_day": days.last}
+        parameters |= {"played_from": instants.first, "played_to": instants.end}
+        return Counted(statement("queries/counted_heard"), parameters, False, _archived(conn, listener, [instants]))
+    if days.last < days.first or (days.first, days.last) == (listener.first_day, listener.last_day):
+        is_empty = days.last < days.first
+        parameters["tracks"] = [] if is_empty else parameters["tracks"]
+        return Counted(statement("queries/counted_ever"), parameters, filters == NO_FILTERS and not is_empty, ())
+    months, head, tail = _parts(listener, days)
+    at_head, at_tail = instants_of(conn, listener, head), instants_of(conn, listener, tail)
+    parameters |= {"first_month": months.first, "end_month": months.last, "has_months": months.first < months.last}
+    parameters |= {"head_first": head.first, "head_last": head.last, "tail_first": tail.first, "tail_last": tail.last}
+    parameters |= {"head_from": at_head.first, "head_to": at_head.end}
+    parameters |= {"tail_from": at_tail.first, "tail_to": at_tail.end}
+    earliest, latest = _span(listener)
+    parameters |= {"earliest_month": earliest, "latest_month": latest}
+    inside, all_months = _months_between(months.first, months.last), _months_between(earliest, latest) + 1
+    around = inside > all_months / 2 + 1
+    return Counted(
+        statement("queries/counted_around" if around else "queries/counted_between"),
+        parameters,
+        False,
+        _archived(conn, listener, [at_head, at_tail]),
+    )
+
+
+def signed(conn: Connection, listener: Listener, days: Days) -> tuple[dict[str, Any], tuple[date, ...]]:
+    """The UTC months nearest to some local days, the instants in which the two differ, and archived months there.
+
+    The plays of the days are those of the months, and each play near their ends that is in one of the two only counts
+    once more or less. For what statistics hold by UTC month without edges.
+    """
+    days = clipped(listener, days)
+    at = instants_of(conn, listener, days)
+    first, end = _nearest_month(at.first), _nearest_month(at.end)
+    if first >= end or days.last < days.first:
+        windows = at, Instants(_NEVER, _NEVER)
+        first = end = month_of(days.first)
+    else:
+        windows = _between(conn, listener, days.first, first), _between(conn, listener, days.last + ONE_DAY, end)
+    parameters = {
+        "user_id": listener.id,
+        "zone": listener.timezone.key,
+        "first_day": days.first,
+        "last_day": days.last,
+        "first_month": first,
+        "end_month": end,
+        "months_from": _starts_at(first),
+        "months_to": _starts_at(end),
+        "begin_from": windows[0].first,
+        "begin_to": windows[0].end,
+        "end_from": windows[1].first,
+        "end_to": windows[1].end,
+    }
+    return parameters, _archived(conn, listener, windows)
+
+
+def heard(conn: Connection, scope: Scope) -> tuple[dict[str, Any], tuple[date, ...]]:
+    """The parameters of statements that read the events of a scope, and the archived months that they cannot see."""
+    listener, filters, days = scope.listener, scope.filters, clipped(scope.listener, scope.days)
+    at = instants_of(conn, listener, days)
+    parameters = {
+        "user_id": listener.id,
+        "zone": listener.timezone.key,
+        "by_time": scope.measure == "time",
+        "tracks": _filtered_tracks(conn, listener, filters),
+        "platform": filters.platform,
+        "skipped": filters.skipped,
+        "first_day": days.first,
+        "last_day": days.last,
+        "played_from": at.first,
+        "played_to": at.end,
+    }
+    return parameters, _archived(conn, listener, [at])
+
+
+def filtered_tracks(conn: Connection, scope: Scope) -> list[int] | None:
+    """The tracks that the filters of a scope name by artist, album and genre; None: all."""
+    return _filtered_tracks(conn, scope.listener, scope.filters)
+
+
+def month_span(listener: Listener) -> dict[str, date]:
+    """The UTC months in which plays of a listener may lie."""
+    earliest, latest = _span(listener) if listener.first_day else (date(2006, 1, 1), date(2006, 1, 1))
+    return {"earliest_month": earliest, "latest_month": latest}
+
+
+def _between(conn: Connection, listener: Listener, day: date, month: date) -> Instants:
+    """The instants between the beginning of a local day and of a UTC month, in any order."""
+    begins = _beginnings_of(conn, listener, [day])[day]
+    return Instants(min(begins[0], _starts_at(month)), max(begins[1], _starts_at(month)))
+
+
+def _nearest_month(instant: datetime) -> date:
+    """The first day of the UTC month that begins next to an instant."""
+    this = month_of(instant.astimezone(UTC).date())
+    following = next_month(this)
+    return this if instant - _starts_at(this) <= _starts_at(following) - instant else following
+
+
+def _starts_at(month: date) -> datetime:
+    return datetime.combine(month, time.min, UTC)
+
+
+def archived_in(conn: Connection, listener: Listener, days: Days) -> tuple[date, ...]:
+    """The archived UTC months in which some local days lie, those with plays."""
+    return _archived(conn, listener, [instants_of(conn, listener, clipped(listener, days))])
+
+
+def _parts(listener: Listener, days: Days) -> tuple[Days, Days, Days]:
+    """The whole local months of a range, from the first to before the second; the days before and after them.
+
+    A month in which the listener's plays begin or end is whole without the days on which nothing was played.
+    """
+    first = days.first if days.first.day == 1 or days.first == listener.first_day else next_month(month_of(days.first))
+    first_month = month_of(first)
+    is_last_whole = (days.last + ONE_DAY).day == 1 or days.last == listener.last_day
+    end_month = next_month(month_of(days.last)) if is_last_whole else month_of(days.last)
+    if first_month >= end_month:
+        return Days(days.first, days.first), days, Days(days.first, days.first - ONE_DAY)
+    head = (
+        Days(days.first, first_month - ONE_DAY) if first_month > days.first else Days(days.first, days.first - ONE_DAY)
+    )
+    return Days(first_month, end_month), head, Days(end_month, days.last)
+
+
+def _span(listener: Listener) -> tuple[date, date]:
+    """The UTC months in which the first and the last local day with plays may lie."""
+    assert listener.first_day is not None
+    assert listener.last_day is not None
+    return month_of(listener.first_day - ONE_DAY), month_of(listener.last_day + ONE_DAY)
+
+
+def month_of(day: date) -> date:
+    """The first day of the month of a day."""
+    return day.replace(day=1)
+
+
+def _months_between(first: date, end: date) -> int:
+    return (end.year - first.year) * 12 + end.month - first.month
+
+
+def _filtered_tracks(conn: Connection, listener: Listener, filters: Filters) -> list[int] | None:
+    """The tracks that filters name; None: all."""
+    if filters.artist_id is None and filters.album_id is None and filters.genre is None:
+        return None
+    asked = {"user_id": listener.id, **filters._asdict()}
+    return list(fetch_scalar(conn, statement("queries/filtered_tracks"), asked))
+
+
+def _archived(conn: Connection, listener: Listener, instants: Iterable[Instants]) -> tuple[date, ...]:
+    months = sorted({month for one in instants for month in _utc_months(one)})
+    if not months:
+        return ()
+    found = conn.execute(statement("queries/archived_months"), {"user_id": listener.id, "months": months})
+    return tuple(month for (month,) in found)
+
+
+def _utc_months(instants: Instants) -> Iterable[date]:
+    month = instants.first.date().replace(day=1)
+    while datetime.combine(month, time.min, UTC) < instants.end and instants.first < instants.end:
+        yield month
+        month = next_month(month)
+
+
+def _beginnings_of(conn: Connection, listener: Listener, days: Iterable[date]) -> dict[date, tuple[datetime, datetime]]:
+    """Of each local day the instants between which it begins, as PostgreSQL's time zones say."""
+    name = listener.timezone.key
+    found = {day: known for day in days if (known := _beginnings.get((name, day)))}
+    missing = [day for day in days if day not in found]
+    if missing:
+        if len(_beginnings) > _KEPT:
+            _beginnings.clear()
+        for day, earliest, latest in conn.execute(statement("queries/day_beginnings"), {"days": missing, "zone": name}):
+            found[day] = _beginnings[name, day] = earliest, latest
+    return found

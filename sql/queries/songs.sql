@@ -1,0 +1,20 @@
+-- One row per song: the names and the picture to show, and what a user ever played of it.
+SELECT song.id, song.name, song.artist,
+       (SELECT credit.artist_id FROM track_artists AS credit
+        WHERE credit.track_id = shown.id ORDER BY credit.position, credit.artist_id LIMIT 1) AS artist_id,
+       shown.album_id, shown.album, shown.image_url, shown.spotify_id, shown.duration_ms,
+       ever.play_count, ever.total_ms, ever.first_played_at, ever.last_played_at
+FROM named_songs AS song
+LEFT JOIN LATERAL (SELECT t.id, t.album_id, albums.name AS album, albums.image_url, t.spotify_id, t.duration_ms
+                   FROM tracks AS t
+                   LEFT JOIN albums ON albums.id = t.album_id
+                   LEFT JOIN user_track_stats AS s ON s.user_id = %(user_id)s AND s.track_id = t.id
+                   WHERE t.song_id = song.id AND t.merged_into IS NULL
+                   ORDER BY s.play_count DESC NULLS LAST, t.id
+                   LIMIT 1) AS shown ON TRUE
+LEFT JOIN LATERAL (SELECT sum(s.play_count)::bigint AS play_count, sum(s.total_ms)::bigint AS total_ms,
+                          min(s.first_played_at) AS first_played_at, max(s.last_played_at) AS last_played_at
+                   FROM tracks AS t
+                   JOIN user_track_stats AS s ON s.user_id = %(user_id)s AND s.track_id = t.id
+                   WHERE t.song_id = song.id) AS ever ON TRUE
+WHERE song.id = ANY (%(ids)s)
