@@ -30,7 +30,10 @@ from myi_pipelines.warehouse.users import known_user
 FORMAT = 1
 MANIFEST = "manifest.json"
 ACCOUNT = "account.json"
-IN_ACCOUNT = ("users", "user_settings", "spotify_auth", "poll_states", "possible_gaps", "import_jobs", "corrections")
+IN_ACCOUNT = (
+    *("users", "user_settings", "spotify_auth", "poll_states", "possible_gaps", "import_jobs", "corrections"),
+    *("web_sessions", "api_tokens", "sign_in_links", "web_passwords"),
+)
 """Small tables, written into one JSON file."""
 
 _INSTANT = pa.timestamp("us", tz="UTC")

@@ -102,6 +102,7 @@ def restore(
         progress("removing what was there before")
         _drop_replaced(conn, schema)
         _drop_undone(conn, schema)
+        conn.execute("TRUNCATE web_sessions, sign_in_links, awaited_logins")  # Some may have been ended since.
         conn.execute("ANALYZE")
         progress("comparing with the archive")
         reconciled = _reconcile(conn, store, progress)

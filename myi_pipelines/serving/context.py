@@ -17,11 +17,13 @@ from psycopg_pool import ConnectionPool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
+from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.serving.access.attempts import Attempts
 from myi_pipelines.serving.access.viewers import STRANGER, Viewer
 from myi_pipelines.serving.asgi.observing import Figures
 from myi_pipelines.serving.asgi.static_files import StaticFiles
 from myi_pipelines.settings import Settings
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, connect
 
 WEB = Path(__file__).parent / "web"
 SECONDS_FOR_A_CONNECTION = 5.0
@@ -45,8 +47,14 @@ class Context:
     settings: Settings
     pool: ConnectionPool[Connection]
     """The reader's connections: see ``reading``."""
+    keeper: ConnectionPool[Connection]
+    """The keeper's connections: see ``keeping``."""
     templates: jinja2.Environment
     static: StaticFiles
+    names: ConnectionPool[Connection]
+    """The reader's too, for who asks, which is found out while ``pool`` may be in use: see ``naming``."""
+    attempts: Attempts
+    """The tries to sign in by a password."""
     figures: Figures = field(default_factory=Figures)
     identify: Identify = nobody
 
@@ -60,6 +68,36 @@ class Context:
         """
         with self.pool.connection() as conn, conn.transaction():
             yield conn
+
+    @contextmanager
+    def naming(self) -> Iterator[Connection]:
+        """A connection of the reader to look up a name, also within ``reading``."""
+        with self.names.connection() as conn, conn.transaction():
+            yield conn
+
+    @contextmanager
+    def keeping(self) -> Iterator[Connection]:
+        """A connection of the keeper, autocommitting: sessions, links, tokens and passwords, and nothing else."""
+        with self.keeper.connection() as conn:
+            yield conn
+
+    @contextmanager
+    def owning(self) -> Iterator[Connection]:
+        """A connection of the owner, opened for one action of somebody who may do it, and closed after it."""
+        with connect(servers_of(self.settings).database_url, application_name="myi web action") as conn:
+            yield conn
+
+    def open(self) -> None:
+        """Begin to connect. Answers while the database is away: see ``reading``."""
+        self.pool.open()
+        self.keeper.open()
+        self.names.open()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.pool.close()
+        self.keeper.close()
+        self.names.close()
 
     @cached_property
     def version(self) -> str:
@@ -91,11 +129,11 @@ def viewer_of(request: HTTPConnection) -> Viewer:
     return cast(Viewer, state.viewer)
 
 
-def reader_pool(url: str, connections: int = CONNECTIONS) -> ConnectionPool[Connection]:
+def reader_pool(url: str, connections: int = CONNECTIONS, least: int = 1) -> ConnectionPool[Connection]:
     """Connections that can only read, not opened yet: a transaction sees one instant, and no statement takes long."""
     return ConnectionPool(
         url,
-        min_size=1,
+        min_size=least,
         max_size=connections,
         timeout=SECONDS_FOR_A_CONNECTION,
         max_idle=300,
@@ -104,6 +142,21 @@ def reader_pool(url: str, connections: int = CONNECTIONS) -> ConnectionPool[Conn
         kwargs={"autocommit": True, "application_name": "myi web", "connect_timeout": 5},
         open=False,
         name="reader",
+    )
+
+
+def keeper_pool(url: str, connections: int = 4) -> ConnectionPool[Connection]:
+    """Connections that can only keep sessions and tokens, not opened yet."""
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=connections,
+        timeout=SECONDS_FOR_A_CONNECTION,
+        max_idle=300,
+        check=ConnectionPool.check_connection,
+        kwargs={"autocommit": True, "application_name": "myi web sessions", "connect_timeout": 5},
+        open=False,
+        name="keeper",
     )
 
 
@@ -131,10 +184,19 @@ def make_templates(static: StaticFiles, folder: Path = WEB / "templates") -> jin
     return environment
 
 
-def make_context(settings: Settings, reader_url: str, identify: Identify = nobody) -> Context:
-    """The context of a process. Its pool is not open yet."""
+def make_context(settings: Settings, reader_url: str, keeper_url: str, identify: Identify = nobody) -> Context:
+    """The context of a process. Its pools are not open yet."""
     static = StaticFiles(WEB / "static")
-    return Context(settings, reader_pool(reader_url), make_templates(static), static, identify=identify)
+    return Context(
+        settings,
+        reader_pool(reader_url),
+        keeper_pool(keeper_url),
+        make_templates(static),
+        static,
+        reader_pool(reader_url, connections=2, least=0),
+        Attempts(servers_of(settings).redis_url),
+        identify=identify,
+    )
 
 
 __all__ = [
@@ -142,6 +204,7 @@ __all__ = [
     "Identify",
     "Request",
     "context_of",
+    "keeper_pool",
     "make_context",
     "make_templates",
     "nobody",

@@ -8,9 +8,10 @@ from contextlib import closing
 import uvicorn
 
 from myi_pipelines.runtime.ports import require_free_port
-from myi_pipelines.runtime.reader import reader_url
+from myi_pipelines.runtime.reader import keeper_url, reader_url
 from myi_pipelines.runtime.request_guard import App
 from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.serving.access.identity import identify
 from myi_pipelines.serving.context import Context, make_context
 from myi_pipelines.serving.server import application
 from myi_pipelines.settings import Settings, load_settings
@@ -31,12 +32,12 @@ def from_settings() -> App:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     settings = load_settings()
     with closing(connect(servers_of(settings).database_url, application_name="myi serve")) as owner:
-        reader = reader_url(settings, owner)
-    return assembled(make_context(settings, reader))
+        reader, keeper = reader_url(settings, owner), keeper_url(settings, owner)
+    return assembled(make_context(settings, reader, keeper, identify))
 
 
 def serve(settings: Settings) -> None:
-    """Serve until the process is told to end. The warehouse is current. Raises PortInUse, ReaderNotUsable."""
+    """Serve until the process is told to end. The warehouse is current. Raises PortInUse, LoginNotUsable."""
     require_free_port(settings.web_port, settings.web_host, "MYI_WEB_PORT")
     uvicorn.run(
         FACTORY,

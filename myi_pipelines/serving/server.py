@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from myi_pipelines.runtime.request_guard import App, Receive, RequestGuard, Scope, Send
+from myi_pipelines.serving.access.proxies import TrustedProxies
 from myi_pipelines.serving.asgi.compression import Compression
 from myi_pipelines.serving.asgi.error_pages import add_error_pages, log_mistake, was_logged
 from myi_pipelines.serving.asgi.headers import SecurityHeaders
@@ -46,7 +47,9 @@ def application(context: Context, *, pages: Sequence[BaseRoute] = (), api: ASGIA
     guard = RequestGuard(
         _WithContext(app, context), context.settings.web_host_names, own_forms=True, embeddable=EMBEDDABLE
     )
-    return Observing(Compression(SecurityHeaders(guard, EMBEDDABLE)), context.figures, (API,))
+    answered = Observing(Compression(SecurityHeaders(guard, EMBEDDABLE)), context.figures, (API,))
+    settings = context.settings
+    return TrustedProxies(answered, settings.trusted_proxy_networks, settings.trusted_proxy_header)
 
 
 def healthz(request: Request) -> Response:
@@ -65,7 +68,7 @@ class _WithContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            scope["state"] = {**scope.get("state", {}), "context": self._context}
+            scope.setdefault("state", {})["context"] = self._context
         try:
             await self._app(scope, receive, send)
         except Exception as error:
@@ -76,10 +79,10 @@ class _WithContext:
 def _lifespan(context: Context) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def opened(_: Starlette) -> AsyncIterator[None]:
-        context.pool.open()
+        context.open()
         try:
             yield
         finally:
-            await run_in_threadpool(context.pool.close)
+            await run_in_threadpool(context.close)
 
     return opened

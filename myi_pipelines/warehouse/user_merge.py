@@ -36,10 +36,13 @@ TOP_LIST_HISTORIES = ("spotify_top_track_history", "spotify_top_artist_history")
 
 MOVED = frozenset(
     {*(table.name for table in MONTH_TABLES), *TOP_LISTS, *TOP_LIST_HISTORIES, "import_jobs", "corrections"}
-    | {"possible_gaps", "import_job_duplicates", "undone_plays"}
+    | {"possible_gaps", "import_job_duplicates", "undone_plays", "api_tokens"}
 )
 """Tables whose rows move to the user who stays."""
-OF_ONE = frozenset({"users", "user_settings", "spotify_auth", "poll_states", "archived_user_months", "archived_names"})
+OF_ONE = frozenset(
+    {"users", "user_settings", "spotify_auth", "poll_states", "archived_user_months", "archived_names"}
+    | {"web_sessions", "sign_in_links", "web_passwords"}
+)
 """Tables of which the row of one user is kept, or of which the other user has no rows: see ``merge_users``."""
 
 
@@ -141,6 +144,7 @@ def _move(conn: Connection, both: Mapping[str, int], months: Sequence[date]) -> 
         conn.execute(statement(f"user_merge/{name}"), {**both, **jobs})
     for name in ("corrections", "possible_gaps"):
         conn.execute(statement(f"user_merge/{name}"), both)
+    conn.execute("UPDATE api_tokens SET user_id = %(kept)s WHERE user_id = %(gone)s", both)
     for name in TOP_LISTS:
         for step in ("older_top_list", "top_list"):
             conn.execute(statement(f"user_merge/{step}").format(table=sql.Identifier(name)), both)
@@ -171,5 +175,9 @@ def _keep_one(conn: Connection, gone: User, kept: User, target: User) -> None:
             conn.execute(statement("users/invalidate_all"), [kept.id])
         conn.execute("DELETE FROM user_settings WHERE user_id = %(kept)s", both)
         conn.execute("UPDATE user_settings SET user_id = %(kept)s WHERE user_id = %(target)s", both)
+        for name in ("web_sessions", "web_passwords"):  # Whoever is signed in as the user who goes, is no more.
+            table = sql.Identifier(name)
+            conn.execute(sql.SQL("DELETE FROM {} WHERE user_id = %(kept)s").format(table), both)
+            conn.execute(sql.SQL("UPDATE {} SET user_id = %(kept)s WHERE user_id = %(target)s").format(table), both)
     conn.execute(statement("user_merge/users"), both)
     conn.execute(statement("users/settle_shared_names"))

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +23,7 @@ from myi_pipelines.runtime import embedded
 
 TEMPLATE = "myi_template"
 DAGSTER_TEMPLATE = "myi_dagster_template"
+SECONDS_TO_END = 20
 MEMORY_NEEDED = 4 * 1024**3
 """Bytes: several times what a session's databases and log take at their most."""
 
@@ -39,7 +41,20 @@ class SessionServers(NamedTuple):
         try:
             yield self.servers.postgres.url(name)
         finally:
-            self._admin("DROP DATABASE {} WITH (FORCE)", name)
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        """Drop a database. Sessions of logins that are not the owner's, which it may not end, have a moment to end."""
+        deadline = time.monotonic() + SECONDS_TO_END
+        while True:
+            try:
+                self._admin("DROP DATABASE {} WITH (FORCE)", name)
+            except psycopg.errors.InsufficientPrivilege:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def close(self) -> None:
         """Close what this process has open of them."""

@@ -7,14 +7,20 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import uvicorn
 
+from myi_pipelines.runtime.reader import keeper_url, reader_url
 from myi_pipelines.runtime.request_guard import App
+from myi_pipelines.serving.access.identity import identify
+from myi_pipelines.serving.context import Context, Identify, make_context
+from myi_pipelines.settings import load_settings
+from myi_pipelines.warehouse.database.connections import connect
 
 
 class Answer(NamedTuple):
@@ -81,6 +87,21 @@ class Server(NamedTuple):
         return self.ask("POST", path, headers, urlencode(form), cookies)
 
 
+def wait_until(ready: Callable[[], bool]) -> None:
+    """Wait for what happens after an answer was sent."""
+    deadline = time.monotonic() + 10
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def web_context(database_url: str, home: Path, identify: Identify = identify, **settings: Any) -> Context:
+    """The context of a web server on a test's database, as its process makes it."""
+    chosen = load_settings(home=home, database_url=database_url, **settings)
+    with closing(connect(database_url)) as owner:
+        return make_context(chosen, reader_url(chosen, owner), keeper_url(chosen, owner), identify)
+
+
 @contextmanager
 def serving(app: App) -> Iterator[Server]:
     """Serve an application on a free port, in a thread of this process."""
@@ -98,11 +119,7 @@ def serving(app: App) -> Iterator[Server]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: server.started)
     try:
         yield Server(int(listening.getsockname()[1]))
     finally:

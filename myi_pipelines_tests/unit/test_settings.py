@@ -37,8 +37,8 @@ def test_folders_are_meant_from_the_folder_that_the_command_runs_in(tmp_path: Pa
         (
             "MYI_TRUSTED_PROXIES",
             "10.0.0.1/8",
-            'MYI_TRUSTED_PROXIES="10.0.0.1/8": expected IP addresses or networks, like 10.0.0.2 or 10.0.0.0/24, separated '
-            "by spaces or commas",
+            'MYI_TRUSTED_PROXIES="10.0.0.1/8": expected IP addresses or networks, like 10.0.0.2 or 10.0.0.0/24, '
+            "separated by spaces or commas",
         ),
         (
             "MYI_TRUSTED_PROXY_HEADER",

@@ -38,6 +38,9 @@ class Sharing(NamedTuple):
     share_top_tracks: bool = False
     share_top_artists: bool = False
     share_listening_time: bool = False
+    share_history: bool = False
+    allows_comparison: bool = False
+    """With another listener who allows it too."""
 
 
 PRIVATE = Sharing()
@@ -70,6 +73,13 @@ class NotVisible(HTTPException):
         super().__init__(404)
 
 
+class InvalidToken(HTTPException):
+    """A request carries a token that is revoked, expired or none."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "the token is not valid", {"WWW-Authenticate": "Bearer"})
+
+
 class SignInNeeded(HTTPException):
     """Only somebody who is signed in has such a page: pages answer with the way to sign in, the API with 401."""
 
@@ -77,13 +87,14 @@ class SignInNeeded(HTTPException):
         super().__init__(401)
 
 
-def parts_of(viewer: Viewer, listener_id: int, sharing: Sharing) -> frozenset[Part]:
-    """The parts of a listener that a viewer may see, or do."""
+def parts_of(viewer: Viewer, listener_id: int, sharing: Sharing, own: Sharing = PRIVATE) -> frozenset[Part]:
+    """The parts of a listener that a viewer may see, or do. ``own`` is what the viewer, a listener, shares."""
     if viewer.is_operator:
         return ALL - {Part.SUBMIT}
     shared = _shared(sharing)
     if viewer.user_id != listener_id:
-        return shared
+        both = viewer.kind is Kind.LISTENER and sharing.allows_comparison and own.allows_comparison
+        return shared | {Part.COMPARISON} if both else shared
     if viewer.kind is Kind.LISTENER:
         return ALL
     return shared.union(*(_OF_RIGHTS[right] for right in viewer.rights))
@@ -91,10 +102,12 @@ def parts_of(viewer: Viewer, listener_id: int, sharing: Sharing) -> frozenset[Pa
 
 def parts_shown(conn: Connection, viewer: Viewer, listener: HasId) -> frozenset[Part]:
     """The parts of a listener that a viewer may see, or do. ``conn`` is the reader's."""
-    sharing = PRIVATE
+    sharing = own = PRIVATE
     if not viewer.is_operator and not (viewer.kind is Kind.LISTENER and viewer.user_id == listener.id):
         sharing = sharing_of(conn, listener.id)
-    return parts_of(viewer, listener.id, sharing)
+        if sharing.allows_comparison and viewer.kind is Kind.LISTENER and viewer.user_id is not None:
+            own = sharing_of(conn, viewer.user_id)
+    return parts_of(viewer, listener.id, sharing, own)
 
 
 def require(conn: Connection, viewer: Viewer, listener: HasId | None, part: Part) -> None:
@@ -130,5 +143,6 @@ def _shared(sharing: Sharing) -> frozenset[Part]:
         Part.TOP_TRACKS: sharing.share_top_tracks,
         Part.TOP_ARTISTS: sharing.share_top_artists,
         Part.LISTENING_TIME: sharing.share_listening_time,
+        Part.HISTORY: sharing.share_history,
     }
     return frozenset({Part.PROFILE, *(part for part, is_shared in flags.items() if is_shared)})

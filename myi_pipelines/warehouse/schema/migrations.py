@@ -11,6 +11,7 @@ from yoyo import get_backend, read_migrations
 from myi_pipelines.errors import BusyError, ConfigurationError
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
+from myi_pipelines.warehouse.schema.keeper import grant_keeping_again
 from myi_pipelines.warehouse.schema.reader import grant_reading_again
 from myi_pipelines.warehouse.schema.takeover import BASELINE, VERSION_0_1, take_over
 
@@ -47,6 +48,7 @@ def migrate(url: str, *, restoring: bool = False, folder: Path = MIGRATIONS) -> 
             applied = _apply_pending(url, folder)
             if applied or restoring:
                 grant_reading_again(guard)
+                grant_keeping_again(guard)
             return applied
 
 

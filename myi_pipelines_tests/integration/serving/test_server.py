@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import brotli
@@ -16,10 +17,9 @@ from starlette.routing import Route
 from myi_pipelines.runtime.ports import free_port
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified, with_etag
 from myi_pipelines.serving.asgi.static_files import StaticFiles
-from myi_pipelines.serving.context import Context, context_of, make_templates, reader_pool
+from myi_pipelines.serving.context import Context, context_of, nobody, reader_pool
 from myi_pipelines.serving.server import application
-from myi_pipelines.settings import load_settings
-from myi_pipelines_tests.support.web import Server, serving
+from myi_pipelines_tests.support.web import Server, serving, wait_until, web_context
 
 SECRET_NAME = "Anna Perenna"
 
@@ -63,18 +63,9 @@ PAGES = [
 ]
 
 
-def make_context(url: str, folder: Path) -> Context:
-    (folder / "static").mkdir(exist_ok=True)
-    (folder / "static" / "app.css").write_text("body { color: black }\n" * 100)
-    static = StaticFiles(folder / "static")
-    return Context(
-        load_settings(home=folder, public_hosts="myi.example.com"), reader_pool(url), make_templates(static), static
-    )
-
-
 @contextmanager
 def running(url: str, folder: Path) -> Iterator[tuple[Server, Context]]:
-    context = make_context(url, folder)
+    context = web_context(url, folder, nobody, public_hosts="myi.example.com")
     with serving(application(context, pages=PAGES)) as server:
         yield server, context
 
@@ -112,17 +103,21 @@ def test_answers_are_compressed_as_the_client_understands(server: Server) -> Non
 def test_static_files_are_kept_for_good_and_have_new_addresses_when_one_changes(
     database_url: str, tmp_path: Path
 ) -> None:
-    with running(database_url, tmp_path) as (server, context):
+    style = tmp_path / "static" / "app.css"
+    style.parent.mkdir()
+    style.write_text("body { color: black }\n" * 100)
+    context = replace(web_context(database_url, tmp_path, nobody), static=StaticFiles(style.parent))
+    with serving(application(context)) as server:
         url = context.static.url("app.css")
         answer = server.ask("GET", url, {"Accept-Encoding": "br"})
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-type"] == "text/css; charset=utf-8"
-        assert brotli.decompress(answer.body) == (tmp_path / "static" / "app.css").read_bytes()
+        assert brotli.decompress(answer.body) == style.read_bytes()
         other_version = server.ask("GET", url.replace(context.static.version, "0" * 12))
         assert (other_version.status, other_version.headers["cache-control"]) == (200, "no-cache")
         assert server.ask("GET", url.replace("app.css", "../../settings.py")).status == 404
-    (tmp_path / "static" / "more.css").write_text("b {}")
-    changed = StaticFiles(tmp_path / "static")
+    (style.parent / "more.css").write_text("b {}")
+    changed = StaticFiles(style.parent)
     assert changed.url("app.css") != url
     with pytest.raises(LookupError, match=r"nothing\.css"):
         changed.url("nothing.css")
@@ -163,7 +158,7 @@ def test_a_mistake_is_told_plainly_and_the_log_holds_no_name(server: Server, cap
     assert "our mistake" in answer.text
     number = answer.text.partition("Its number is ")[2][:8]
     assert f"mistake {number}: builtins.RuntimeError" in caplog.text
-    assert "GET /u/{name}/mistake 500" in caplog.text
+    wait_until(lambda: "GET /u/{name}/mistake 500" in caplog.text)
     assert "test_server.py" in caplog.text
     assert "Anna" not in caplog.text + answer.text
     assert "token" not in caplog.text
@@ -182,21 +177,21 @@ def test_pages_cannot_write(server: Server, conn: psycopg.Connection) -> None:
     assert conn.execute("SELECT count(*) FROM users").fetchone() == (0,)
 
 
-def test_a_database_that_is_away_is_told_and_comes_back(
-    database_url: str, tmp_path: Path, conn: psycopg.Connection
-) -> None:
-    with running(f"postgresql://127.0.0.1:{free_port()}/myi", tmp_path) as (server, context):
-        context.pool.timeout = 0.2
+def test_a_database_that_is_away_is_told_and_comes_back(database_url: str, tmp_path: Path) -> None:
+    away = reader_pool(f"postgresql://127.0.0.1:{free_port()}/myi")
+    away.timeout = 0.2
+    with serving(application(replace(web_context(database_url, tmp_path, nobody), pool=away), pages=PAGES)) as server:
         answer = server.get("/listeners")
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert "database is away" in answer.text
         assert server.ask("GET", "/healthz").status == 503
-    with running(database_url, tmp_path) as (server, _):
+    with running(database_url, tmp_path) as (server, context):
         assert server.get("/listeners").text == "(0,)"
-        conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'myi web'"
-        )
+        with psycopg.connect(str(context.pool.conninfo)) as reader:
+            reader.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'myi web'"
+            )
         assert server.get("/listeners").text == "(0,)"
 
 
@@ -247,6 +242,7 @@ def test_requests_are_counted_by_route(database_url: str, tmp_path: Path) -> Non
         server.get("/u/Anna/mistake")
         server.get("/text")
         server.get("/wp-login.php")
+        wait_until(lambda: 'route="other"' in context.figures.exposition().decode())
         figures = context.figures.exposition().decode()
     assert 'myi_web_request_seconds_count{method="GET",route="/text",status="200"} 1.0' in figures
     assert 'route="/u/{name}/mistake",status="500"' in figures

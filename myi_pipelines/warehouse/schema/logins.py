@@ -1,0 +1,62 @@
+"""Logins that can do one thing only: they are made where the owner may make roles, and refused where they can do more.
+
+Which login may do what is in ``reader`` and ``keeper``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import psycopg
+from psycopg import sql
+
+from myi_pipelines.errors import ConfigurationError
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
+from myi_pipelines.warehouse.database.statements import statement
+
+LONGEST_NAME = 63
+
+
+class LoginNotUsable(ConfigurationError):
+    """There is no such login, or it can do more than it should."""
+
+
+def named_after(owner: str, suffix: str) -> str:
+    """The name of a login of an owner's warehouse."""
+    return owner[: LONGEST_NAME - len(suffix)] + suffix
+
+
+def exists(conn: Connection, role: str) -> bool | None:
+    """Whether a role exists; None for one that exists and is powerful."""
+    found = conn.execute(statement("schema/role"), {"role": role}).fetchone()
+    return None if found and found[0] else found is not None
+
+
+def make_login(conn: Connection, role: str, password: str, settings: Mapping[str, str]) -> None:
+    """Make a login, whose sessions begin with settings. Safe from several processes at once.
+
+    Raises ``psycopg.errors.InsufficientPrivilege`` where the owner may not make roles.
+    """
+    name = sql.Identifier(role)
+    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation), conn.transaction():
+        conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        for setting, value in settings.items():
+            conn.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value)))
+        if password:
+            set_password(conn, role, password)
+
+
+def set_password(conn: Connection, role: str, password: str) -> None:
+    """Give a login a password. The server is sent its hash only, so that no log can hold it."""
+    hashed = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed.decode())))
+
+
+def grant(conn: Connection, role: str, privileges: str, tables: Iterable[str]) -> None:
+    """Grant a login privileges, such as ``SELECT, INSERT``, on tables of the warehouse."""
+    to, schema = sql.Identifier(role), sql.Identifier(str(fetch_scalar(conn, "SELECT current_schema()")))
+    named = sql.SQL(", ").join(map(sql.Identifier, tables))
+    with conn.transaction():
+        conn.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, to))
+        conn.execute(sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privileges), named, to))
