@@ -178,7 +178,7 @@ def activity(conn: Connection, scope: Scope, step: Step) -> Activity:
     else:
         parameters, archived = heard(conn, scope)
         rows = conn.execute(statement("queries/activity_heard"), asked | parameters).fetchall()
-    return Activity(_filled(rows, days, step, listener), archived)
+    return Activity(filled(rows, days, step, listener), archived)
 
 
 def life(conn: Connection, listener: Listener, tracks: Sequence[int]) -> list[Bucket]:
@@ -187,7 +187,7 @@ def life(conn: Connection, listener: Listener, tracks: Sequence[int]) -> list[Bu
         return []
     asked = {"user_id": listener.id, "tracks": list(tracks), **month_span(listener)}
     rows = conn.execute(statement("queries/activity_months"), asked).fetchall()
-    return _filled(rows, Days(rows[0][0], listener.last_day), Step.MONTH, listener) if rows else []
+    return filled(rows, Days(rows[0][0], listener.last_day), Step.MONTH, listener) if rows else []
 
 
 def clock(conn: Connection, scope: Scope) -> Clock:
@@ -218,7 +218,8 @@ def _sum(cells: Iterable[ClockCell]) -> tuple[int, int]:
     return sum(cell.play_count for cell in chosen), sum(cell.total_ms for cell in chosen)
 
 
-def _filled(rows: Sequence[Any], days: Days, step: Step, listener: Listener) -> list[Bucket]:
+def filled(rows: Sequence[Any], days: Days, step: Step, listener: Listener) -> list[Bucket]:
+    """Every bucket of some days, with what rows of a first day, plays and milliseconds say."""
     found = {first: (play_count, total_ms) for first, play_count, total_ms in rows}
     return [
         Bucket(max(first, days.first), min(last, days.last), *found.get(first, (0, 0)))

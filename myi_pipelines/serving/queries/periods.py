@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from myi_pipelines.serving.queries.scope import NO_FILTERS, ONE_DAY, Days, Filters, Listener, Scope
+from myi_pipelines.serving.queries.scope import (
+    EARLIEST,
+    LATEST,
+    NO_FILTERS,
+    ONE_DAY,
+    Days,
+    Filters,
+    Listener,
+    Measure,
+    Scope,
+)
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -148,6 +158,11 @@ def heard(conn: Connection, scope: Scope) -> tuple[dict[str, Any], tuple[date, .
 def filtered_tracks(conn: Connection, scope: Scope) -> list[int] | None:
     """The tracks that the filters of a scope name by artist, album and genre; None: all."""
     return _filtered_tracks(conn, scope.listener, scope.filters)
+
+
+def ever(listener: Listener, measure: Measure = Measure.PLAYS) -> Scope:
+    """All that a listener ever played."""
+    return Scope(listener, Days(EARLIEST, LATEST), measure)
 
 
 def month_span(listener: Listener) -> dict[str, date]:

@@ -1,0 +1,288 @@
+"""Single plays: the history, page by page, grouped by day and session; sessions; what is not music."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import median
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from myi_pipelines.serving.queries.periods import clipped, heard, instants_of, month_span
+from myi_pipelines.serving.queries.scope import Days, Listener, Scope
+from myi_pipelines.serving.queries.tops import EACH, Item, Kind, items
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import next_month
+
+WINDOWS = (timedelta(days=31), timedelta(days=92), timedelta(days=366), timedelta(days=1_830))
+"""How far back a page is looked for at first, then next: a partition that is not opened costs nothing."""
+SESSIONS_OF_DAYS = 366
+"""Days of which sessions are read at most: the latest of a range."""
+GAP = timedelta(minutes=30)
+
+
+class Before(NamedTuple):
+    """Before which play a page of the history begins."""
+
+    played_at: datetime
+    track_id: int
+
+
+class Play(NamedTuple):
+    """One play."""
+
+    id: int
+    played_at: datetime
+    """Its end."""
+    track: Item
+    """The recording."""
+    ms_played: int
+    is_skip: bool
+    """Heard for less than 30 seconds."""
+    is_estimated: bool
+    """How long it was heard is not known: ``ms_played`` is the length of the track, or less."""
+    source: str
+    """IMPORT where an export tells the play, else API."""
+    platform: str | None
+    """Device or application as the export names it; None if no export tells it, as all below."""
+    platform_family: str
+    """``ios``, ``web``, …; ``unknown`` if nothing tells it."""
+    country: str | None
+    reason_start: str | None
+    reason_end: str | None
+    shuffle: bool | None
+    offline: bool | None
+    incognito: bool | None
+
+    @property
+    def started_at(self) -> datetime:
+        """At the latest: a play that was paused began earlier."""
+        return self.played_at - timedelta(milliseconds=self.ms_played)
+
+
+class History(NamedTuple):
+    """A page of plays, the latest first."""
+
+    plays: list[Play]
+    next: Before | None
+    """Where the next page begins; None after the last."""
+    archived: tuple[date, ...]
+    """UTC months of the whole range whose plays are in the archive and missing."""
+
+
+class SessionOfPlays(NamedTuple):
+    """Plays of a page with less than a gap between them, the latest first."""
+
+    plays: list[Play]
+    gap_before: timedelta | None
+    """Silence between the play before and this session; None if the play before is not on the page."""
+
+
+class DayOfPlays(NamedTuple):
+    """The plays of a page that ended on one local day, the latest session first."""
+
+    day: date
+    sessions: list[SessionOfPlays]
+
+
+class OtherPlay(NamedTuple):
+    """A play of something that is not music."""
+
+    id: int
+    played_at: datetime
+    kind: str
+    """EPISODE, CHAPTER, VIDEO or UNIDENTIFIED."""
+    ms_played: int
+    name: str | None
+    show: str | None
+    author: str | None
+    spotify_id: str | None
+    show_key: UUID | None
+    platform_family: str
+    country: str | None
+
+
+class Session(NamedTuple):
+    """Plays without a long gap."""
+
+    started_at: datetime
+    ended_at: datetime
+    play_count: int
+    total_ms: int
+    first_track_id: int
+
+
+class FirstSong(NamedTuple):
+    """A recording with which days began."""
+
+    track: Item
+    days: int
+
+
+class Sessions(NamedTuple):
+    """The sessions of some days."""
+
+    days: Days
+    """Of which days they are: the latest ones of a long range."""
+    number: int
+    longest: list[Session]
+    """By the time from beginning to end."""
+    usual_ms: int
+    """Median of the time from beginning to end."""
+    usual_plays: float
+    """Median of their plays."""
+    first_of_day: list[FirstSong]
+    """With which most days began, the most frequent first."""
+    archived: tuple[date, ...]
+
+
+def history(conn: Connection, scope: Scope, *, before: Before | None = None, each: int = EACH) -> History:
+    """The plays of the scope, the latest first."""
+    return _history(conn, scope.listener, *heard(conn, scope), before=before, each=each)
+
+
+def history_of(
+    conn: Connection, scope: Scope, tracks: Sequence[int], *, before: Before | None = None, each: int = EACH
+) -> History:
+    """The plays of some tracks in the scope, the latest first."""
+    parameters, archived = heard(conn, scope)
+    known = parameters["tracks"]
+    parameters["tracks"] = [one for one in tracks if known is None or one in known]
+    return _history(conn, scope.listener, parameters, archived, before=before, each=each)
+
+
+def _history(
+    conn: Connection,
+    listener: Listener,
+    parameters: dict[str, Any],
+    archived: tuple[date, ...],
+    *,
+    before: Before | None,
+    each: int,
+) -> History:
+    parameters |= {"before_at": None, "before_track": None, "each": each + 1}
+    end = parameters["played_to"]
+    if before is not None:
+        parameters |= {"before_at": before.played_at, "before_track": before.track_id}
+        end = min(end, before.played_at + timedelta(microseconds=1))
+    rows: list[Any] = []
+    for first, last in _windows(conn, listener, parameters, end):
+        found = conn.execute(
+            statement("queries/history"), parameters | {"played_from": first, "played_to": last, "each": each + 1}
+        ).fetchall()
+        rows += found
+        if len(rows) > each:
+            break
+    plays = _plays(conn, listener, rows[:each])
+    following = Before(plays[-1].played_at, plays[-1].track.id) if len(rows) > each else None
+    return History(plays, following, archived)
+
+
+def by_day(listener: Listener, plays: Sequence[Play], *, gap: timedelta = GAP) -> list[DayOfPlays]:
+    """Plays, the latest first, by local day and session. A session that goes on past midnight is one of each day."""
+    days: list[DayOfPlays] = []
+    later: Play | None = None
+    for play in plays:
+        day = play.played_at.astimezone(listener.timezone).date()
+        silence = later.started_at - play.played_at if later else timedelta(0)
+        if not days or days[-1].day != day:
+            days.append(DayOfPlays(day, []))
+        sessions = days[-1].sessions
+        if not sessions or silence >= gap:
+            _end(days, silence if later else None)
+            sessions.append(SessionOfPlays([], None))
+        sessions[-1].plays.append(play)
+        later = play
+    return days
+
+
+def other_plays(
+    conn: Connection,
+    scope: Scope,
+    *,
+    before: tuple[datetime, int] | None = None,
+    show_key: UUID | None = None,
+    each: int = EACH,
+) -> list[OtherPlay]:
+    """Plays that are not music, of one show or of all, the latest first, before a time and number."""
+    at = instants_of(conn, scope.listener, scope.days)
+    asked = {
+        "user_id": scope.listener.id,
+        "zone": scope.listener.timezone.key,
+        "first_day": scope.days.first,
+        "last_day": scope.days.last,
+        "played_from": at.first,
+        "played_to": at.end,
+        "before_at": before[0] if before else None,
+        "before_id": before[1] if before else None,
+        "show_key": show_key,
+        "each": each,
+    }
+    return [OtherPlay(*row) for row in conn.execute(statement("queries/episode_history"), asked)]
+
+
+def sessions(conn: Connection, scope: Scope, *, gap: timedelta = GAP, each: int = 5) -> Sessions:
+    """The sessions of the scope, without its filters, of its latest ``SESSIONS_OF_DAYS`` days."""
+    days = clipped(scope.listener, scope.days)
+    days = Days(max(days.first, days.last - timedelta(days=SESSIONS_OF_DAYS - 1)), days.last)
+    parameters, archived = heard(conn, Scope(scope.listener, days))
+    rows = conn.execute(statement("queries/sessions"), parameters | {"gap": gap})
+    found = [Session(*row) for row in rows]
+    if not found:
+        return Sessions(days, 0, [], 0, 0.0, [], archived)
+    longest = sorted(found, key=lambda one: one.started_at - one.ended_at)[:each]
+    firsts: dict[date, int] = {}
+    for one in found:
+        firsts.setdefault(one.started_at.astimezone(scope.listener.timezone).date(), one.first_track_id)
+    counts: dict[int, int] = {}
+    for track_id in firsts.values():
+        counts[track_id] = counts.get(track_id, 0) + 1
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:each]
+    named = items(conn, scope.listener, Kind.TRACK, [track_id for track_id, _ in most])
+    return Sessions(
+        days,
+        len(found),
+        longest,
+        int(median((one.ended_at - one.started_at) / timedelta(milliseconds=1) for one in found)),
+        median(one.play_count for one in found),
+        [FirstSong(named[track_id], number) for track_id, number in most],
+        archived,
+    )
+
+
+def _plays(conn: Connection, listener: Listener, rows: Sequence[Any]) -> list[Play]:
+    tracks = items(conn, listener, Kind.TRACK, list({row[2] for row in rows}))
+    return [Play._make((*row[:2], tracks[row[2]], *row[3:])) for row in rows]
+
+
+def _windows(
+    conn: Connection, listener: Listener, parameters: dict[str, Any], end: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """Instants between which plays may lie, from the end to the beginning of a range."""
+    begin = parameters["played_from"]
+    if parameters["tracks"] is not None:
+        # Tracks say in which months they were played.
+        rows = conn.execute(statement("queries/months_of_tracks"), parameters | month_span(listener))
+        for (month,) in rows:
+            first, last = _instant(month), _instant(next_month(month))
+            if max(first, begin) < min(last, end):
+                yield max(first, begin), min(last, end)
+        return
+    for length in (*WINDOWS, end - begin):
+        first = max(begin, end - length)
+        if first < end:
+            yield first, end
+        end = first
+
+
+def _instant(month: date) -> datetime:
+    return datetime.combine(month, time.min, UTC)
+
+
+def _end(days: Sequence[DayOfPlays], silence: timedelta | None) -> None:
+    """Say how long it was silent before the session that ends the list of them."""
+    for day in reversed(days):
+        if day.sessions:
+            day.sessions[-1] = day.sessions[-1]._replace(gap_before=silence)
+            return

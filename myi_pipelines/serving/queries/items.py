@@ -1,0 +1,266 @@
+"""The page of one song, recording, artist, album, genre or show: what was played of it, when, and beside what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from myi_pipelines.serving.queries.activity import Bucket, Clock, ClockCell, Step, filled, life
+from myi_pipelines.serving.queries.history import history_of
+from myi_pipelines.serving.queries.periods import (
+    counted,
+    ever,
+    filtered_tracks,
+    heard,
+    instants_of,
+    month_span,
+)
+from myi_pipelines.serving.queries.scope import Days, Filters, Listener, Measure, Scope
+from myi_pipelines.serving.queries.tops import EACH, Item, Kind, Ranked, TopGenre, TopShow, items, ranks, top_genres
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+
+NEAR = timedelta(minutes=20)
+LATEST_PLAYS = 200
+"""Plays of an item around which its neighbours are looked for."""
+
+
+class DayOfMost(NamedTuple):
+    """The local day on which an item was played most."""
+
+    day: date
+    play_count: int
+    total_ms: int
+
+
+class YearRank(NamedTuple):
+    """A local year in which an item was played, with its place among those of its kind."""
+
+    year: int
+    rank: int
+    play_count: int
+    total_ms: int
+
+
+class Neighbour(NamedTuple):
+    """A recording that was played near an item."""
+
+    track: Item
+    play_count: int
+    """How often within 20 minutes, around the item's latest plays."""
+
+
+class ItemPage(NamedTuple):
+    """What there is to say of a song, a recording, an artist or an album, ever and in a range."""
+
+    item: Item
+    credits: list[tuple[int, str]]
+    """Number and name of each artist of the most played recording; of an artist itself."""
+    rank_ever: Ranked | None
+    """None if it was never played."""
+    in_range: Ranked | None
+    """None if it was not played in the range."""
+    days: Days
+    """Of which days the page is."""
+    tracks: list[int]
+    """Its tracks that the listener ever played, the most played first."""
+    life: list[Bucket]
+    """Each local month since the first play."""
+    archived: tuple[date, ...]
+    """UTC months that are missing in ``in_range``."""
+
+
+class GenrePage(NamedTuple):
+    """What there is to say of a genre, ever and in a range."""
+
+    genre: str
+    ever: Ranked | None
+    in_range: Ranked | None
+    life: list[Bucket]
+    archived: tuple[date, ...]
+
+
+class ShowPage(NamedTuple):
+    """What there is to say of a podcast's show or an audiobook."""
+
+    show: TopShow
+    """Of all time; its rank is 0."""
+    life: list[Bucket]
+
+
+def meant(conn: Connection, kind: Kind, item_id: int) -> int:
+    """The number under which an item is found: of a merged track, that of the track that it is the same as."""
+    if kind is not Kind.TRACK:
+        return item_id
+    row = conn.execute(statement("queries/meant_track"), {"id": item_id}).fetchone()
+    return int(row[0]) if row else item_id
+
+
+def tracks_of(conn: Connection, listener: Listener, kind: Kind, item_id: int) -> list[int]:
+    """The tracks of an item that a listener ever played, the most played first."""
+    match kind:
+        case Kind.TRACK:
+            return [meant(conn, kind, item_id)]
+        case Kind.SONG:
+            rows = conn.execute(statement("queries/recordings"), {"user_id": listener.id, "id": item_id})
+        case _:
+            asked = {
+                "user_id": listener.id,
+                "artist_id": item_id if kind is Kind.ARTIST else None,
+                "album_id": item_id if kind is Kind.ALBUM else None,
+            }
+            rows = conn.execute(statement("queries/tracks_of_item"), asked)
+    return [track_id for (track_id,) in rows]
+
+
+def item_page(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> ItemPage | None:
+    """What there is to say of an item, without the scope's filters; None if there is no such item."""
+    listener = scope.listener
+    item_id = meant(conn, kind, item_id)
+    found = items(conn, listener, kind, [item_id]).get(item_id)
+    if found is None:
+        return None
+    tracks, wanted = tracks_of(conn, listener, kind, item_id), {kind: [item_id]}
+    in_range = ranks(conn, Scope(listener, scope.days, scope.measure), wanted)[kind].get(item_id)
+    at_ends = counted(conn, Scope(listener, scope.days)).archived
+    return ItemPage(
+        found,
+        [(item_id, found.name)] if kind is Kind.ARTIST else credited(conn, tracks[:1]),
+        ranks(conn, ever(listener, scope.measure), wanted)[kind].get(item_id),
+        in_range,
+        scope.days,
+        tracks,
+        life(conn, listener, tracks),
+        at_ends,
+    )
+
+
+def genre_page(conn: Connection, scope: Scope, genre: str) -> GenrePage:
+    """What there is to say of a genre."""
+    listener = scope.listener
+    every, _ = top_genres(conn, ever(listener, scope.measure))
+    ranged, archived = top_genres(conn, Scope(listener, scope.days, scope.measure))
+
+    def of(genres: Sequence[TopGenre]) -> Ranked | None:
+        return next((Ranked(one.rank, one.play_count, one.total_ms) for one in genres if one.genre == genre), None)
+
+    tracks = filtered_tracks(conn, Scope(listener, scope.days, filters=Filters(genre=genre))) or []
+    return GenrePage(genre, of(every), of(ranged), life(conn, listener, tracks), archived)
+
+
+def show_page(conn: Connection, listener: Listener, show_key: UUID) -> ShowPage | None:
+    """What there is to say of a show or an audiobook; None if the listener never played it."""
+    asked = {"user_id": listener.id, "show_key": show_key, "zone": listener.timezone.key}
+    row = conn.execute(statement("queries/show_names"), asked).fetchone()
+    if row is None:
+        return None
+    months = conn.execute(statement("queries/show_months"), asked).fetchall()
+    last = max(months[-1][0], listener.last_day or months[-1][0])
+    return ShowPage(TopShow(0, *row), filled(months, Days(months[0][0], last), Step.MONTH, listener))
+
+
+def credited(conn: Connection, tracks: Sequence[int]) -> list[tuple[int, str]]:
+    """Number and name of each artist of some tracks, track by track, in the order of the credits."""
+    rows = conn.execute(statement("queries/credits"), {"ids": list(tracks)})
+    return list(dict.fromkeys((artist_id, name) for _, artist_id, name in rows))
+
+
+def recordings(conn: Connection, listener: Listener, song_id: int) -> list[Item]:
+    """The recordings of a song that the listener ever played, the most played first."""
+    tracks = tracks_of(conn, listener, Kind.SONG, song_id)
+    named = items(conn, listener, Kind.TRACK, tracks)
+    return [named[track_id] for track_id in tracks]
+
+
+def albums_of_artist(conn: Connection, listener: Listener, artist_id: int, *, each: int = EACH) -> list[Item]:
+    """The albums from which tracks of an artist were played, those with the most such plays first."""
+    asked = {"user_id": listener.id, "id": artist_id, "each": each}
+    ids = [row[0] for row in conn.execute(statement("queries/albums_of_artist"), asked)]
+    named = items(conn, listener, Kind.ALBUM, ids)
+    return [named[album_id] for album_id in ids]
+
+
+def day_of_most(conn: Connection, listener: Listener, tracks: Sequence[int]) -> DayOfMost | None:
+    """The local day on which some tracks were played most, the first of equals; None if never, or only in the archive.
+
+    Months are read from the one with the most plays on, until none can hold a day with more.
+    """
+    months = sorted(life(conn, listener, tracks), key=lambda one: (-one.play_count, one.first))
+    best: DayOfMost | None = None
+    for month in months:
+        # No day has more plays than its month.
+        if month.play_count == 0 or (best and month.play_count < best.play_count):
+            break
+        at = instants_of(conn, listener, Days(month.first, month.last))
+        asked = {
+            "user_id": listener.id,
+            "zone": listener.timezone.key,
+            "tracks": list(tracks),
+            "played_from": at.first,
+            "played_to": at.end,
+        }
+        row = conn.execute(statement("queries/day_of_most"), asked).fetchone()
+        found = DayOfMost(*row) if row else None
+        if found and (best is None or (-found.play_count, -found.total_ms, found.day) < _order(best)):
+            best = found
+    return best
+
+
+def item_clock(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> Clock:
+    """In which hours of the local week an item was played in the scope."""
+    parameters, archived = heard(conn, Scope(scope.listener, scope.days))
+    parameters["tracks"] = tracks_of(conn, scope.listener, kind, item_id)
+    rows = conn.execute(statement("queries/clock_heard"), parameters)
+    return Clock([ClockCell(*row) for row in rows], archived)
+
+
+def neighbours(conn: Connection, scope: Scope, tracks: Sequence[int], *, each: int = 10) -> list[Neighbour]:
+    """What was played within 20 minutes of the latest plays of some tracks, the most frequent first."""
+    listener = scope.listener
+    plays = history_of(conn, Scope(listener, scope.days), tracks, each=LATEST_PLAYS).plays
+    if not plays:
+        return []
+    asked = {
+        "user_id": listener.id,
+        "tracks": list(tracks),
+        "played_at": [play.played_at for play in plays],
+        "played_from": min(play.played_at for play in plays) - NEAR,
+        "played_to": max(play.played_at for play in plays) + NEAR,
+        "each": each,
+    }
+    rows = conn.execute(statement("queries/neighbours"), asked).fetchall()
+    named = items(conn, listener, Kind.TRACK, [track_id for track_id, _ in rows])
+    return [Neighbour(named[track_id], number) for track_id, number in rows]
+
+
+def years_of(
+    conn: Connection,
+    listener: Listener,
+    kind: Kind,
+    ids: Sequence[int] | None = None,
+    *,
+    measure: Measure = Measure.PLAYS,
+    each: int = 10,
+) -> dict[int, list[YearRank]]:
+    """The places of some items in each local year, or of those that were among the first of any year.
+
+    It reads every month: of 300,000 plays about a quarter of a second.
+    """
+    asked = {
+        "user_id": listener.id,
+        "by_time": measure is Measure.TIME,
+        "ids": None if ids is None else list(ids),
+        "each": each,
+        **month_span(listener),
+    }
+    query = statement("queries/years_of_items").format(of_years=statement(f"queries/years_of_{kind.value}s"))
+    found: dict[int, list[YearRank]] = {}
+    for item_id, *row in conn.execute(query, asked):
+        found.setdefault(item_id, []).append(YearRank(*row))
+    return found
+
+
+def _order(one: DayOfMost) -> tuple[int, int, date]:
+    return -one.play_count, -one.total_ms, one.day
