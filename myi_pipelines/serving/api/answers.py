@@ -33,6 +33,7 @@ S = TypeVar("S", bound=Shape)
 
 JSON = "application/json"
 CSV = "text/csv; charset=utf-8"
+URIS = "text/uri-list"
 NOT_KEPT = {"Cache-Control": "private, no-cache", "Vary": VARY}
 
 
@@ -60,6 +61,14 @@ def listed(
         page = PageShown(items=items, next=following)
         answer = Listing[shape].model_construct(data=shapes, meta=meta_of(asked, archived), page=page)  # type: ignore[valid-type]
         response = Response(answer.model_dump_json(), media_type=JSON)
+    link_pages(asked.asking.request, response, following)
+    return _sent(asked, response)
+
+
+def track_uris(asked: Asked, spotify_ids: Iterable[str | None], *, following: str | None) -> Response:
+    """Spotify's addresses of tracks, a line each, to paste into a playlist; those without one are left out."""
+    lines = [f"spotify:track:{one}\r\n" for one in spotify_ids if one]
+    response = Response("".join(lines), media_type=URIS)
     link_pages(asked.asking.request, response, following)
     return _sent(asked, response)
 

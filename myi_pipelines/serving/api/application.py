@@ -7,9 +7,9 @@ from fastapi.routing import APIRoute
 
 from myi_pipelines.serving.api.document import TAGS, add_document
 from myi_pipelines.serving.api.problems import add_problems
-from myi_pipelines.serving.api.routes import listeners
+from myi_pipelines.serving.api.routes import activity, listeners, tops
 
-ROUTERS = (listeners.router,)
+ROUTERS = (listeners.router, activity.router, tops.router)
 
 
 def api_application() -> FastAPI:

@@ -17,11 +17,13 @@ from starlette.requests import Request
 
 from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
 from myi_pipelines.serving.access.viewers import Viewer
-from myi_pipelines.serving.api.problems import Unchanged
+from myi_pipelines.serving.api import cursors
+from myi_pipelines.serving.api.problems import BAD_CURSOR, BadCursor, Unchanged
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified
 from myi_pipelines.serving.context import context_of, viewer_of
 from myi_pipelines.serving.queries.listeners import Freshness, find_listener, freshness
 from myi_pipelines.serving.queries.scope import (
+    NO_FILTERS,
     Filters,
     Listener,
     Measure,
@@ -33,6 +35,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import UnknownUser
 
 MOST_EACH = 1_000
+MOST_SKIPPED = 1_000_000
 EACH = 50
 BIGINT = 2**63 - 1
 
@@ -71,8 +74,19 @@ Cursor = Annotated[
     Text | None, Query(max_length=600, description="Where the page begins: `page.next` of the one before.")
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST_EACH, description="Rows of a page.", examples=[50])]
-Format = Annotated[
-    Literal["json", "csv"] | None, Query(description="`csv` gives the rows as CSV, as `Accept: text/csv` does.")
+
+
+RowsFormat = Annotated[
+    Literal["json", "csv"] | None,
+    Query(alias="format", description="`csv` gives the rows as CSV, as `Accept: text/csv` does."),
+]
+TracksFormat = Annotated[
+    Literal["json", "csv", "uris"] | None,
+    Query(description="`csv` gives the rows as CSV, as `Accept: text/csv` does; `uris` gives Spotify's track URIs."),
+]
+SomeRange = Annotated[
+    Text | None,
+    Query(max_length=60, description="Compare with this range instead of the period before.", examples=["2023"]),
 ]
 
 
@@ -97,6 +111,10 @@ class Asked(NamedTuple):
         assert self.range is not None
         return self.range
 
+    def range_of(self, text: str) -> NamedRange:
+        """Another range of the listener's days. Raises InvalidRange."""
+        return parse_range(text, self.today, self.listener)
+
     @property
     def about(self) -> Scope:
         """The scope of a question that has one."""
@@ -117,6 +135,14 @@ class AskingListener:
         accept = self.request.headers.get("accept", "")
         asked = self.request.query_params.get("format")
         return asked == "csv" or (not asked and "text/csv" in accept and "json" not in accept)
+
+    @property
+    def wants_uris(self) -> bool:
+        """Whether a list of tracks is wanted as Spotify's addresses of them."""
+        return self.request.query_params.get("format") == "uris"
+
+    def _needs(self, part: Part) -> frozenset[Part]:
+        return frozenset({part})
 
     def _range(self, today: date, listener: Listener) -> NamedRange | None:
         return None
@@ -139,7 +165,7 @@ class AskingListener:
             except UnknownUser:
                 raise NotVisible from None
             parts = parts_shown(conn, viewer, listener)
-            if part not in parts:
+            if not self._needs(part) <= parts:
                 raise NotVisible
             today = datetime.now(UTC).astimezone(listener.timezone).date()
             etag = etag_of(
@@ -184,6 +210,10 @@ class AskingRange(AskingListener):
         is_skip = None if skipped is None else skipped == "yes"
         self.filters = Filters(artist, album, genre or None, platform or None, is_skip)
 
+    def _needs(self, part: Part) -> frozenset[Part]:
+        """What is shared does not become more by asking for parts of it."""
+        return super()._needs(part) | (frozenset() if self.filters == NO_FILTERS else {Part.STATS})
+
     def _range(self, today: date, listener: Listener) -> NamedRange | None:
         return parse_range(self.text, today, listener)
 
@@ -193,8 +223,30 @@ class AskingRange(AskingListener):
 
 
 class Paging:
-    """Which page of a list, and as what."""
+    """Which page of a list."""
 
-    def __init__(self, after: Cursor = None, limit: Limit = EACH, format: Format = None) -> None:  # noqa: A002
+    def __init__(self, after: Cursor = None, limit: Limit = EACH, _: RowsFormat = None) -> None:
         self.after = after
         self.limit = limit
+
+    def skipped(self, of: object) -> int:
+        """How many rows of a list, which ``of`` tells from others, come before the page. Raises BadCursor."""
+        if self.after is None:
+            return 0
+        [skip] = cursors.decoded(self.after, (int,), of)
+        if not 0 <= int(skip) <= MOST_SKIPPED:
+            raise BadCursor(BAD_CURSOR.text)
+        return int(skip)
+
+    def slice(self, items: int, of: object) -> tuple[int, str | None]:
+        """Where the page begins in a list that was read whole, and the cursor of the next one. Raises BadCursor."""
+        begins = self.skipped(of)
+        ends = begins + self.limit
+        return begins, cursors.encoded([ends], of) if ends < items else None
+
+
+class PagingOfTracks(Paging):
+    """Which page of a list of tracks, which can be had as Spotify's addresses."""
+
+    def __init__(self, after: Cursor = None, limit: Limit = EACH, format: TracksFormat = None) -> None:  # noqa: A002
+        super().__init__(after, limit)

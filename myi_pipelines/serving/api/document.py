@@ -20,20 +20,23 @@ from myi_pipelines.serving.context import context_of
 PATH = "/api/v1"
 ABOUT = """Everything that MYI's pages show, for programs: the same questions, ranges, measures and filters, in JSON.
 
-Times are in UTC (RFC 3339), days are local days of the listener, durations are in milliseconds, ids are numbers of this \
-warehouse. An answer holds `data`, and in `meta` whose it is, of which days, as of when, and what is still being derived.
+Times are in UTC (RFC 3339), days are local days of the listener, durations are in milliseconds, ids are numbers of this
+warehouse. An answer holds `data`, and in `meta` whose it is, of which days, as of when, and what is being derived.
 
-**Who may ask.** Send `Authorization: Bearer TOKEN`; a listener makes tokens, each with its rights, in the settings. \
-`stats:read` opens statistics and lists, `history:read` single plays. What is not shared is answered like what does not exist: 404.
+**Who may ask.** Send `Authorization: Bearer TOKEN`; a listener makes tokens, each with its rights, in the settings.
+`stats:read` opens statistics and lists, `history:read` single plays. What is not shared is answered like what does not
+exist: 404.
 
-**Lists** come in pages of `limit` rows; `page.next`, and the header `Link`, lead on. `Accept: text/csv` or `format=csv` \
-gives CSV, in which no text is a formula.
+**Lists** come in pages of `limit` rows; `page.next`, and the header `Link`, lead on. `Accept: text/csv` or
+`format=csv` gives CSV, in which no text is a formula.
 
 **Asking again** costs next to nothing: send the `ETag` as `If-None-Match`, and 304 says that nothing has changed.
 
 **Errors** are problems (RFC 9457): `detail` says in a sentence what is wrong."""
 TAGS = [
     {"name": "listeners", "description": "Who asks, who there is, what they set, how fresh their numbers are."},
+    {"name": "activity", "description": "How much was played, and when."},
+    {"name": "tops", "description": "What was played most."},
 ]
 
 

@@ -112,7 +112,9 @@ def _of_validation(_: Request, error: Exception) -> Response:
 
 def _of_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind = _BY_STATUS.get(error.status_code) or Kind("http", error.status_code, HTTPException(error.status_code).detail, "")
+    kind = _BY_STATUS.get(error.status_code) or Kind(
+        "http", error.status_code, HTTPException(error.status_code).detail, ""
+    )
     detail = "" if error.detail == HTTPException(error.status_code).detail else error.detail
     headers = dict(error.headers or {})
     if error.status_code == 401:

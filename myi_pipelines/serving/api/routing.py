@@ -23,9 +23,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         404: "There is no such thing, or it is not shared with who asks.",
         503: "The database does not answer at the moment.",
     }
-    return {
-        status: {"model": Problem, "description": told[status], "content": {MEDIA_TYPE: {}}} for status in statuses
-    }
+    return {status: {"model": Problem, "description": told[status], "content": {MEDIA_TYPE: {}}} for status in statuses}
 
 
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The answer of `If-None-Match` has not changed."}}

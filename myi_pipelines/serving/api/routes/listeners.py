@@ -44,7 +44,8 @@ def me(request: Request) -> Response:
         with context_of(request).reading() as conn:
             name = load_listener(conn, viewer.user_id).name
     return plain(
-        ViewerShown, ViewerShown(kind=viewer.kind.value, listener=name, rights=sorted(one.value for one in viewer.rights))
+        ViewerShown,
+        ViewerShown(kind=viewer.kind.value, listener=name, rights=sorted(one.value for one in viewer.rights)),
     )
 
 

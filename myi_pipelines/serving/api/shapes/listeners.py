@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from myi_pipelines.serving.api.shapes.fields import Milliseconds, Plays, Shape, SomeDay, SomeInstant, said
 
 
@@ -64,7 +62,9 @@ class SettingsShown(Shape):
     timezone: str = said("The IANA name of the time zone in which days, weeks and hours are counted.", "Europe/Berlin")
     week_starts_on: int = said("The day on which weeks begin: 0 is Monday, 6 is Sunday.", 0)
     session_gap_minutes: int = said("Minutes of silence after which another session begins.", 30)
-    is_public_profile: bool = said("Whether others see that the listener exists, and what the flags below allow.", False)
+    is_public_profile: bool = said(
+        "Whether others see that the listener exists, and what the flags below allow.", False
+    )
     share_listening_time: bool = said("Whether others see totals.", False)
     share_top_tracks: bool = said("Whether others see lists of songs, recordings and albums.", False)
     share_top_artists: bool = said("Whether others see lists of artists and genres.", False)

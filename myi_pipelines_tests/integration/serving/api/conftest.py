@@ -14,17 +14,16 @@ from benchmarks import many_users
 from benchmarks.many_users import MONTHS
 from myi_pipelines.serving.access.viewers import OPERATOR, STRANGER, Right, Viewer, listener_viewer, token_viewer
 from myi_pipelines.serving.api.application import api_application
-from myi_pipelines.serving.context import Context, make_context
+from myi_pipelines.serving.context import Context
 from myi_pipelines.serving.server import application
-from myi_pipelines.settings import load_settings
 from myi_pipelines_tests.support import shared_servers
 from myi_pipelines_tests.support.shared_servers import SessionServers
-from myi_pipelines_tests.support.web import Answer, Server, serving
+from myi_pipelines_tests.support.web import Answer, Server, serving, web_context
 
 BUILT = MONTHS[-14:]
 
 
-def identify(request: HTTPConnection, _: Context) -> Viewer:
+def identify(request: HTTPConnection, _context: Context) -> Viewer:
     """Whom the test says that it is, in a header."""
     kind, _, rest = request.headers.get("x-viewer", "stranger").partition(" ")
     user_id, *rights = rest.split()[:1] + rest.split()[1:] or ["0"]
