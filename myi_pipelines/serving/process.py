@@ -12,9 +12,9 @@ from myi_pipelines.runtime.reader import keeper_url, reader_url
 from myi_pipelines.runtime.request_guard import App
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.serving.access.identity import identify
-from myi_pipelines.serving.api.application import api_application
 from myi_pipelines.serving.context import Context, make_context
 from myi_pipelines.serving.server import application
+from myi_pipelines.serving.web.routes import PAGES
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.warehouse.database.connections import connect
 
@@ -25,7 +25,7 @@ SECONDS_TO_END = 5
 
 def assembled(context: Context) -> App:
     """The application with everything that MYI serves."""
-    return application(context, api=api_application())
+    return application(context, pages=PAGES)
 
 
 def from_settings() -> App:

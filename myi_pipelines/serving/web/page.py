@@ -25,9 +25,11 @@ from myi_pipelines.serving.queries.scope import (
     Scope,
     parse_range,
 )
+from myi_pipelines.serving.queries.tops import Kind, items
 from myi_pipelines.serving.web.bar import Asked, Choice, make_bar, range_label
 from myi_pipelines.serving.web.formats import Formats, locale_of
 from myi_pipelines.serving.web.links import DEFAULTS, KEPT, Links, links_to
+from myi_pipelines.serving.web.words import value_name
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import UnknownUser
 
@@ -130,6 +132,7 @@ class Page:
 
     def render(self, template: str, /, title: str, status: int = 200, **values: Any) -> Response:
         """The page of a template, inside the layout."""
+        self.chips = [*self._filter_chips(), *self.chips]
         asked = Asked(
             self.listener,
             self.today,
@@ -159,6 +162,22 @@ class Page:
             foot_links=self._foot_links(),
             **values,
         )
+
+    def _filter_chips(self) -> list[Choice]:
+        """What is filtered, each with the address without it."""
+        filters = self.scope.filters
+        named = []
+        for key, kind, number in (("artist", Kind.ARTIST, filters.artist_id), ("album", Kind.ALBUM, filters.album_id)):
+            if number is not None:
+                found = items(self.conn, self.listener, kind, [number]).get(number)
+                named.append((key, found.name if found else f"an unknown {key}"))
+        if filters.genre:
+            named.append(("genre", filters.genre))
+        if filters.platform:
+            named.append(("platform", value_name(self.formats, "PLATFORM", filters.platform)))
+        if filters.skipped is not None:
+            named.append(("skipped", "skipped" if filters.skipped else "not skipped"))
+        return [Choice(name, self.links.to(self.path, **{**self.extra, key: None})) for key, name in named]
 
     def _navigation(self) -> list[Choice]:
         section = self.path.split("/")[0]

@@ -24,7 +24,9 @@ def bump(name: str, lanes: Sequence[Lane], periods: Sequence[str], *, places: in
     """Lanes that reach `places` or better. Their names stand where they end, those of the last period at the right."""
     count = max(len(periods), 1)
     height = places * LANE + 22
-    drawn = "".join(_lane(lane, count, places) for lane in sorted(lanes, key=_draw_order))
+    ordered = sorted(lanes, key=_draw_order)
+    drawn = "".join(_lane(lane, count, places) for lane in ordered)
+    endings = "".join(_ending(lane, count) for lane in ordered)
     numbers = "".join(f'<text x="0" y="{_y(rank) + 4:g}">{rank}</text>' for rank in range(1, places + 1))
     last = {lane.ranks[-1]: lane for lane in lanes if lane.ranks}
     ends = "".join(_end(last.get(rank)) for rank in range(1, places + 1))
@@ -35,7 +37,7 @@ def bump(name: str, lanes: Sequence[Lane], periods: Sequence[str], *, places: in
     )
     body = (
         f'<div class="bump"><svg width="20" height="{height}" aria-hidden="true">{numbers}</svg>'
-        f'<svg width="100%" height="{height}" role="group" aria-label="{escape(name)}">{drawn}{heads}</svg>'
+        f'<svg width="100%" height="{height}" role="group" aria-label="{escape(name)}">{drawn}{endings}{heads}</svg>'
         f'<ol class="ends">{ends}</ol></div>'
     )
     rows = ([lane.name, *(str(rank) if rank else "" for rank in lane.ranks)] for lane in lanes)
@@ -77,7 +79,7 @@ def _lane(lane: Lane, count: int, places: int) -> str:
     return (
         f'<a class="lane{_first(lane)}" href="{escape(lane.href)}" tabindex="-1"><title>{escape(lane.name)}: {ranks}'
         f'</title><svg width="100%" height="{places * LANE}" viewBox="0 0 {2 * count} {places * LANE}"'
-        f' preserveAspectRatio="none"><path class="trace" d="{"".join(pieces)}"/></svg>{dots}{_ending(lane, count)}</a>'
+        f' preserveAspectRatio="none"><path class="trace" d="{"".join(pieces)}"/></svg>{dots}</a>'
     )
 
 

@@ -51,7 +51,7 @@ def calendar(
         if mark is None:
             cells.append(f'<rect class="future" {place}/>')
             continue
-        shape = f'<rect class="heat-{heat_level(mark.value, highest)}" {place}/>'
+        shape = f'<rect class="heat-{heat_level(mark.value, highest, 0.6)}" {place}/>'
         cells.append(linked(mark, shape, tabbable=tabbable))
         tabbable = False
     body = (

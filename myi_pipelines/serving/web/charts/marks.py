@@ -139,8 +139,8 @@ def _numeric(column: int) -> str:
     return ' class="n"' if column else ""
 
 
-def heat_level(value: float, highest: float) -> int:
-    """0 for nothing, else 1 to 5, by the square root: most days are far below the best one."""
+def heat_level(value: float, highest: float, power: float = 1) -> int:
+    """0 for nothing, else 1 to 5. `power` below 1 lifts small values: most days are far below the best one."""
     if value <= 0 or highest <= 0:
         return 0
-    return min(5, 1 + int(4.999 * math.sqrt(value / highest)))
+    return min(5, 1 + int(4.999 * (value / highest) ** power))

@@ -99,7 +99,7 @@ def test_scales_end_at_round_numbers_that_hold_the_highest_value() -> None:
 
 
 def test_shades_go_from_nothing_to_the_highest() -> None:
-    assert [heat_level(value, 100) for value in (0, 1, 30, 100)] == [0, 1, 3, 5]
+    assert [heat_level(value, 100) for value in (0, 1, 50, 100)] == [0, 1, 3, 5]
     assert heat_level(0, 0) == 0
 
 

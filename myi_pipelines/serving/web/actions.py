@@ -1,0 +1,88 @@
+"""What a form does: who may, once, and where the browser goes then. The guard has let in only forms of our pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from myi_pipelines.errors import MyiError
+from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.access.viewers import Viewer
+from myi_pipelines.serving.context import Context, context_of, viewer_of
+from myi_pipelines.serving.queries.listeners import find_listener
+from myi_pipelines.serving.queries.scope import Listener
+from myi_pipelines.serving.web.links import links_to
+from myi_pipelines.warehouse.users import UnknownUser
+
+MOST_FIELDS = 100
+
+
+class Action(NamedTuple):
+    """One form that was sent for one listener, by somebody who may manage them."""
+
+    request: Request
+    context: Context
+    viewer: Viewer
+    listener: Listener
+    form: FormData
+
+    def text(self, name: str) -> str:
+        """A field as text; empty without it."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def number(self, name: str) -> int:
+        """A field as a number; 0 for anything else."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+    def texts(self, name: str) -> list[str]:
+        """All values of a field."""
+        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+
+
+class Done(NamedTuple):
+    """What an action says, and on which page."""
+
+    page: str
+    said: str
+    is_alert: bool = False
+
+
+Act = Callable[[Action], "Done | Response"]
+
+
+def listener_action(function: Act, page: str) -> Callable[[Request], object]:
+    """An endpoint for a form below ``/u/{name}``. Errors that are meant for the user are said on `page`."""
+
+    async def endpoint(request: Request) -> Response:
+        async with request.form(max_fields=MOST_FIELDS, max_files=0) as form:
+            return await run_in_threadpool(_act, request, form, function, page)
+
+    endpoint.__name__ = function.__name__
+    return endpoint
+
+
+def _act(request: Request, form: FormData, function: Act, page: str) -> Response:
+    context, viewer = context_of(request), viewer_of(request)
+    with context.reading() as conn:
+        try:
+            listener = find_listener(conn, request.path_params["name"])
+        except UnknownUser:
+            raise NotVisible from None
+        if Part.MANAGE not in parts_shown(conn, viewer, listener):
+            raise NotVisible
+    try:
+        done = function(Action(request, context, viewer, listener, form))
+    except MyiError as error:
+        done = Done(page, str(error), is_alert=True)
+    if isinstance(done, Response):
+        return done
+    links = links_to(listener.name, {})
+    alert = {"alert": "yes"} if done.is_alert else {}
+    return RedirectResponse(links.to(done.page, said=done.said[:500], **alert), 303)

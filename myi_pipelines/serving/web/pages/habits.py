@@ -1,0 +1,123 @@
+"""Habits: when in the day and the week, how long at a time, on what, how much of a track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from myi_pipelines.serving.queries.activity import Way, clock, totals, ways
+from myi_pipelines.serving.queries.scope import NO_FILTERS
+from myi_pipelines.serving.web.charts.marks import Mark, Tick
+from myi_pipelines.serving.web.charts.timeline import shares, timeline
+from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.pages.overview import empty
+from myi_pipelines.serving.web.series import axes, busiest_hour, day_clock, plays_href, week_grid
+from myi_pipelines.serving.web.views import Figure
+from myi_pipelines.serving.web.words import value_name
+
+MOST = 8
+DIMENSIONS = (
+    ("PLATFORM", "Devices"),
+    ("COUNTRY", "Countries"),
+    ("SHARE_HEARD", "How much of a track"),
+    ("REASON_START", "How a track began"),
+    ("REASON_END", "How it ended"),
+    ("SHUFFLE", "Shuffle"),
+    ("SKIP", "Skipped"),
+    ("OFFLINE", "Offline"),
+    ("INCOGNITO", "Private sessions"),
+)
+FILTERS = {"PLATFORM": "platform"}
+
+
+class WayChart(NamedTuple):
+    name: str
+    note: str
+    chart: Markup
+
+
+def show_habits(page: Page) -> Response:
+    """The clock first."""
+    if page.listener.first_day is None:
+        return empty(page)
+    formats = page.formats
+    now = totals(page.conn, page.scope)
+    week = clock(page.conn, page.scope)
+    hours, days = week.hours, week.weekdays
+    hour = busiest_hour(hours, page.by_time)
+    whole = sum(hour[page.by_time] for hour in hours) or 1
+    night = sum(hours[at][page.by_time] for at in (22, 23, 0, 1, 2, 3)) / whole
+    morning = sum(hours[at][page.by_time] for at in range(5, 11)) / whole
+    best = max(range(7), key=lambda day: days[day][page.by_time])
+    kind = (
+        "an early bird" if morning > 0.28 and morning > night else "a night owl" if night > 0.28 else "a day listener"
+    )
+    sentence = (
+        f"You are {kind}: your fullest hour is {formats.hours_between(hour)}, your fullest day {formats.weekday(best)}."
+        if week.cells
+        else "Nothing was played in these days."
+    )
+    found = ways(page.conn, page.scope)[0] if page.scope.filters == NO_FILTERS else []
+    skipped = next((way.play_count for way in found if (way.dimension, way.value) == ("SKIP", "true")), 0)
+    numbers = [
+        Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour=23)),
+        Figure(formats.percent(morning), "between 5 and 11 in the morning", plays_href(page, 1, hour=8)),
+    ]
+    if found and now.play_count:
+        numbers.append(
+            Figure(
+                formats.percent(skipped / now.play_count), "skipped within 30 seconds", page.links.plays(skipped="yes")
+            )
+        )
+        numbers.append(Figure(formats.track_length(now.total_ms // now.play_count), "an average play"))
+    return page.render(
+        "habits.html",
+        "Habits",
+        sentence=sentence,
+        numbers=numbers,
+        clock=day_clock(page, hours, (formats.hours_between(hour).split(" to ")[0], "the fullest hour")),
+        weekdays=_weekdays(page, days),
+        week=week_grid(page, week.cells),
+        sessions=None,
+        sessions_note="",
+        streaks=None,
+        ways=[chart for key, name in DIMENSIONS if (chart := way_chart(page, key, name, found))],
+    )
+
+
+def _weekdays(page: Page, days: Sequence[tuple[int, int]]) -> Markup:
+    formats = page.formats
+    marks = [
+        Mark(
+            formats.weekday(day),
+            page.value(*days[day]),
+            page.value_text(*days[day]),
+            plays_href(page, days[day][0], weekday=day),
+        )
+        for day in formats.weekdays
+    ]
+    labels = [Tick(index, formats.weekday(day, "abbreviated")) for index, day in enumerate(formats.weekdays)]
+    return timeline("Days of the week", marks, axes(page, marks, labels), height=300)
+
+
+def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way]) -> WayChart | None:
+    """The known values of a dimension, the largest first; None where nothing is known or it says nothing."""
+    formats = page.formats
+    rows = [way for way in found if way.dimension == dimension and way.value != "unknown" and way.play_count]
+    whole = sum(page.value(way.play_count, way.total_ms) for way in rows)
+    if not rows or not whole or (len(rows) == 1 and dimension in ("OFFLINE", "INCOGNITO", "SHUFFLE")):
+        return None
+    if dimension != "SHARE_HEARD":
+        rows.sort(key=lambda way: -page.value(way.play_count, way.total_ms))
+    marks = []
+    for way in rows[:MOST]:
+        value = page.value(way.play_count, way.total_ms)
+        text = f"{formats.percent(value / whole)}, {formats.short(way.play_count)}"
+        href = page.links.plays(**{FILTERS[dimension]: way.value}) if dimension in FILTERS else None
+        if dimension == "SKIP":
+            href = page.links.plays(skipped="yes" if way.value == "true" else "no")
+        marks.append(Mark(value_name(formats, dimension, way.value), value / whole, text, href))
+    return WayChart(name, "", shares(marks))

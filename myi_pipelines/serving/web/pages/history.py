@@ -1,0 +1,238 @@
+"""History: days as headings, sessions as groups, every play that makes a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from myi_pipelines.serving.queries.activity import Step, activity
+from myi_pipelines.serving.queries.history import Before, DayOfPlays, History, Play, by_day, history, history_of
+from myi_pipelines.serving.queries.items import tracks_of
+from myi_pipelines.serving.queries.listeners import listener_settings
+from myi_pipelines.serving.queries.scope import RangeKind
+from myi_pipelines.serving.queries.tops import Kind, items
+from myi_pipelines.serving.web.bar import Choice, range_label
+from myi_pipelines.serving.web.page import Page, whole_number
+from myi_pipelines.serving.web.pages.overview import empty
+from myi_pipelines.serving.web.series import bars, step_for
+from myi_pipelines.serving.web.views import cover_of
+from myi_pipelines.serving.web.words import value_name
+
+EACH = 60
+SCANNED = 400
+"""Plays read at once where only those of an hour are shown."""
+MOST_SCANNED = 4_000
+"""Of one page: further ones are on the next."""
+NOTHING = "No play is among these days that fits. Take a filter away above, or choose another range."
+
+
+class PlayRow(NamedTuple):
+    """A play as the list shows it."""
+
+    moment: str
+    time: str
+    name: str
+    href: str
+    by: str
+    by_href: str | None
+    album: str
+    cover: Markup
+    heard: str
+    note: str
+    is_skipped: bool
+
+
+class SessionRow(NamedTuple):
+    summary: str
+    plays: list[PlayRow]
+
+
+class DayRow(NamedTuple):
+    name: str
+    href: str
+    summary: str
+    sessions: list[SessionRow]
+
+
+class Hour(NamedTuple):
+    """An hour of the local day, a local weekday, or both."""
+
+    hour: int | None
+    weekday: int | None
+
+    def has(self, local: datetime) -> bool:
+        return (self.hour is None or local.hour == self.hour) and (
+            self.weekday is None or local.weekday() == self.weekday
+        )
+
+
+def show_history(page: Page) -> Response:
+    """The plays of the range, the latest first."""
+    if page.listener.first_day is None:
+        return empty(page)
+    hour = _hour(page)
+    tracks = _tracks(page)
+    before = read_before(page.query.get("before", ""))
+    found = _history(page, tracks, hour, before)
+    gap = timedelta(minutes=listener_settings(page.conn, page.listener).session_gap_minutes)
+    is_day = page.range.kind is RangeKind.DAY
+    is_plain = tracks is None and hour is None
+    chart: Markup | None = None
+    if is_plain and not is_day and before is None:
+        step = step_for(page.range.days)
+        chart = bars(page, activity(page.conn, page.scope, step).buckets, step, height=130)
+    more = page.links.to("history", **page.extra, before=write_before(found.next)) if found.next else ""
+    return page.render(
+        "history.html",
+        range_label(page.range, page.formats) if is_day else "History",
+        heading=page.formats.full_day(page.range.days.first) if is_day else "History",
+        summary=_summary(page, found, is_plain),
+        chart=chart,
+        jump_action=page.links._replace(kept=()).to("history"),
+        jump_day=min(page.range.days.last, page.today).isoformat(),
+        jump_first=page.listener.first_day.isoformat(),
+        jump_last=page.today.isoformat(),
+        days=[_day(page, day, is_day) for day in by_day(page.listener, found.plays, gap=gap)],
+        nothing="Plays of this hour may come earlier." if more else NOTHING,
+        more=more,
+    )
+
+
+def _history(page: Page, tracks: Sequence[int] | None, hour: Hour | None, before: Before | None) -> History:
+    def read(at: Before | None, each: int) -> History:
+        if tracks is not None:
+            return history_of(page.conn, page.scope, tracks, before=at, each=each)
+        return history(page.conn, page.scope, before=at, each=each)
+
+    if hour is None:
+        return read(before, EACH)
+    plays: list[Play] = []
+    at = before
+    found = History([], None, ())
+    for _ in range(MOST_SCANNED // SCANNED):
+        found = read(at, SCANNED)
+        plays += [play for play in found.plays if hour.has(page.formats.local(play.played_at))]
+        at = found.next
+        if at is None or len(plays) > EACH:
+            break
+    if len(plays) > EACH:
+        last = plays[EACH - 1]
+        return History(plays[:EACH], Before(last.played_at, last.track.id), found.archived)
+    return found._replace(plays=plays)
+
+
+def _hour(page: Page) -> Hour | None:
+    hour, weekday = whole_number(page.query.get("hour")), whole_number(page.query.get("weekday"))
+    hour = hour if hour is not None and hour < 24 else None
+    weekday = weekday if weekday is not None and weekday < 7 else None
+    if hour is None and weekday is None:
+        return None
+    parts = [page.formats.weekday(weekday)] if weekday is not None else []
+    parts += [page.formats.hours_between(hour)] if hour is not None else []
+    page.extra |= {name: str(value) for name, value in (("hour", hour), ("weekday", weekday)) if value is not None}
+    page.chips.append(Choice(", ".join(parts), page.links.to("history", **_without(page, "hour", "weekday"))))
+    return Hour(hour, weekday)
+
+
+def _tracks(page: Page) -> list[int] | None:
+    """The tracks of the song or recording that the address names; None without one."""
+    for kind in (Kind.SONG, Kind.TRACK):
+        number = whole_number(page.query.get(kind.value))
+        if number is not None:
+            named = items(page.conn, page.listener, kind, [number]).get(number)
+            page.extra[kind.value] = str(number)
+            name = named.name if named else "an unknown song"
+            page.chips.append(Choice(name, page.links.to("history", **_without(page, kind.value))))
+            return tracks_of(page.conn, page.listener, kind, number) if named else []
+    return None
+
+
+def _without(page: Page, *names: str) -> dict[str, str]:
+    kept = ("song", "track", "hour", "weekday")
+    return {name: page.query[name] for name in kept if name in page.query and name not in names}
+
+
+def _summary(page: Page, found: History, is_plain: bool) -> str:
+    parts = []
+    if is_plain:
+        whole = sum_of(page)
+        if whole:
+            parts.append(whole)
+    if found.archived:
+        months = page.formats.counted(len(found.archived), "month")
+        parts.append(f"The plays of {months} are in the archive and not shown.")
+    return " ".join(parts)
+
+
+def sum_of(page: Page) -> str:
+    """How much the range holds."""
+    days = activity(page.conn, page.scope, Step.YEAR).buckets
+    plays, ms = sum(one.play_count for one in days), sum(one.total_ms for one in days)
+    return f"{page.formats.plays(plays)}, {page.formats.length(ms)}." if plays else ""
+
+
+def _day(page: Page, day: DayOfPlays, with_device: bool) -> DayRow:
+    formats = page.formats
+    plays = [play for session in day.sessions for play in session.plays]
+    ms = sum(play.ms_played for play in plays)
+    return DayRow(
+        formats.full_day(day.day) if not with_device else "Plays",
+        page.links.day(day.day),
+        f"{formats.plays(len(plays))}, {formats.length(ms)}",
+        [
+            SessionRow(
+                _session(page, session.plays, session.gap_before),
+                [play_row(page, play, with_device=with_device) for play in session.plays],
+            )
+            for session in day.sessions
+        ],
+    )
+
+
+def _session(page: Page, plays: Sequence[Play], gap: timedelta | None) -> str:
+    formats = page.formats
+    span = f"{formats.time(plays[-1].started_at)} – {formats.time(plays[0].played_at)}"
+    quiet = f", after {formats.length(int(gap / timedelta(milliseconds=1)))} of silence" if gap else ""
+    return f"{span}{quiet}"
+
+
+def play_row(page: Page, play: Play, *, with_device: bool = False, with_day: bool = False) -> PlayRow:
+    """A line for a play. `with_device`: on what it was heard, not its album; `with_day`: its day, not its time."""
+    formats, track = page.formats, play.track
+    device = value_name(formats, "PLATFORM", play.platform_family) if play.platform_family != "unknown" else ""
+    details = [play.platform or device, "about" if play.is_estimated else "", "shuffled" if play.shuffle else ""]
+    details += ["offline" if play.offline else "", "in a private session" if play.incognito else ""]
+    local = formats.local(play.played_at)
+    return PlayRow(
+        moment=local.isoformat(timespec="seconds"),
+        time=formats.day_and_year(local.date()) if with_day else formats.time(play.played_at),
+        name=track.name,
+        href=page.links.item("track", track.id),
+        by=track.artist or "",
+        by_href=page.links.item("artist", track.artist_id) if track.artist_id else None,
+        album=device if with_device else track.album or "",
+        cover=cover_of(track),
+        heard=("~" if play.is_estimated else "") + formats.track_length(play.ms_played),
+        note=", ".join(filter(None, details)),
+        is_skipped=play.is_skip,
+    )
+
+
+def write_before(before: Before) -> str:
+    """Where a page of the history begins, for an address."""
+    return f"{before.played_at.astimezone(UTC).replace(tzinfo=None).isoformat()},{before.track_id}"
+
+
+def read_before(text: str) -> Before | None:
+    """The opposite of `write_before`; the beginning for anything else."""
+    moment, _, track = text.partition(",")
+    number = whole_number(track)
+    try:
+        at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return Before(at, number) if number is not None else None

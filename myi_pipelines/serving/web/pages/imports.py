@@ -1,0 +1,184 @@
+"""Imports: upload, progress, what was not counted and why, gaps, freshness."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.asgi.error_pages import error_response, wants_json
+from myi_pipelines.serving.context import context_of, viewer_of
+from myi_pipelines.serving.queries.listeners import find_listener
+from myi_pipelines.serving.queries.scope import Listener
+from myi_pipelines.serving.web import uploads
+from myi_pipelines.serving.web.links import links_to
+from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.views import Figure
+from myi_pipelines.text import counted, size
+from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
+from myi_pipelines.warehouse.users import UnknownUser
+
+JOBS = 30
+STATES = {"PENDING": "waits", "PROCESSING": "is being read", "COMPLETED": "imported", "FAILED": "could not be read"}
+CHUNK = 256 * 1024
+MOST_FILES = 50
+
+
+class Reason(NamedTuple):
+    """Rows that do not count, and why."""
+
+    rows: str
+    text: str
+
+
+class Job(NamedTuple):
+    """An import job as the page shows it."""
+
+    id: int
+    name: str
+    state: str
+    when: str
+    progress: float | None
+    """Percent; None when it has ended."""
+    progress_text: str
+    counts: str
+    error: str
+    reasons: list[Reason]
+    notes: list[str]
+    can_undo: bool
+
+
+class WaitingFile(NamedTuple):
+    name: str
+    size: str
+
+
+def show_imports(page: Page) -> Response:
+    """``/imports``."""
+    formats = page.formats
+    jobs = list_jobs(page.conn, user=page.listener.name, limit=JOBS)
+    waiting = uploads.waiting(page.context.settings.uploads, page.listener.name)
+    reading = {job.file_name for job in jobs if job.status == "PROCESSING"}
+    fresh = page.fresh
+    is_live = bool(waiting) or bool(fresh.user_months) or any(job.status in ("PENDING", "PROCESSING") for job in jobs)
+    figures = [
+        Figure(formats.moment(fresh.landed_at) if fresh.landed_at else "never", "plays last arrived"),
+        Figure(formats.moment(fresh.polled_at) if fresh.polled_at else "not linked", "Spotify last answered"),
+        Figure(formats.number(fresh.user_months), "months being derived"),
+    ]
+    return page.render(
+        "imports.html",
+        "Imports",
+        heading="Imports",
+        summary=_summary(page.listener, jobs),
+        waiting=[WaitingFile(file.name, size(file.size)) for file in waiting if file.name not in reading],
+        jobs=[_job(page, job) for job in jobs],
+        gaps=_gaps(page),
+        freshness=figures,
+        is_live=is_live,
+    )
+
+
+def _summary(listener: Listener, jobs: list[ImportJob]) -> str:
+    done = [job for job in jobs if job.status == "COMPLETED" and not job.is_undone]
+    if not done:
+        return f"Nothing was imported yet. Files may also be put into the folder uploads/{listener.name}/ by hand."
+    return (
+        f"{counted(sum(job.added_rows for job in done), 'play')} came from {counted(len(done), 'file')}. "
+        f"Files may also be put into the folder uploads/{listener.name}/ by hand."
+    )
+
+
+def _job(page: Page, job: ImportJob) -> Job:
+    formats = page.formats
+    progress: float | None = None
+    text = ""
+    if job.status == "PROCESSING":
+        whole = job.total_bytes or 0
+        progress = round(100 * min(1.0, job.processed_bytes / whole), 1) if whole else 0.0
+        text = f"{formats.plays(job.processed_rows).replace('play', 'row')} read, {round(progress)}%"
+    counts = ""
+    if job.status == "COMPLETED":
+        counts = (
+            f"{formats.counted(job.total_rows or 0, 'row')} read, {formats.number(job.added_rows)} new, "
+            f"{formats.number(job.duplicate_rows)} known before"
+        )
+    return Job(
+        id=job.id,
+        name=job.file_name,
+        state="undone" if job.is_undone else STATES.get(job.status, job.status.lower()),
+        when=formats.moment(job.completed_at or job.started_at or job.created_at),
+        progress=progress,
+        progress_text=text,
+        counts=counts,
+        error=job.error_message or "",
+        reasons=_reasons(page, job.rejected),
+        notes=job.notes,
+        can_undo=job.status == "COMPLETED" and not job.is_undone,
+    )
+
+
+WHY = {
+    "too_short": "played for less than five seconds",
+    "no_track": "name no track",
+    "bad_time": "have no date that can be right",
+}
+
+
+def _reasons(page: Page, rejected: Mapping[str, int]) -> list[Reason]:
+    return [
+        Reason(page.formats.number(rows), WHY.get(reason, reason.replace("_", " ")))
+        for reason, rows in sorted(rejected.items(), key=lambda one: -one[1])
+    ]
+
+
+def _gaps(page: Page) -> list[str]:
+    return []
+
+
+def back_to_imports(request: Request) -> Response:
+    target = links_to(request.path_params["name"], {}).to("imports")
+    return RedirectResponse(target, 303)
+
+
+async def upload(request: Request) -> Response:
+    """``POST /imports/upload``: one file as the body, named by ``?file=``, or a form with files.
+
+    Answers 201 with the name it got, or shows the page again where a form was sent. 400 for what is no export.
+    """
+    listener = await run_in_threadpool(_uploading_listener, request)
+    folder = context_of(request).settings.uploads
+    try:
+        if name := request.query_params.get("file"):
+            path = await uploads.receive(folder, listener.name, name, request.stream())
+            return JSONResponse({"name": path.name, "size": path.stat().st_size}, 201)
+        async with request.form(max_files=MOST_FILES) as form:
+            for file in form.getlist("files"):
+                if isinstance(file, UploadFile) and file.filename:
+                    await uploads.receive(folder, listener.name, file.filename, _chunks(file))
+    except uploads.NotTaken as error:
+        if wants_json(request):
+            return JSONResponse({"type": "about:blank", "title": "Not taken", "status": 400, "detail": str(error)}, 400)
+        return error_response(request, 400, detail=str(error))
+    return back_to_imports(request)
+
+
+async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await file.read(CHUNK):
+        yield chunk
+
+
+def _uploading_listener(request: Request) -> Listener:
+    with context_of(request).reading() as conn:
+        try:
+            listener = find_listener(conn, request.path_params["name"])
+        except UnknownUser:
+            raise NotVisible from None
+        if Part.MANAGE not in parts_shown(conn, viewer_of(request), listener):
+            raise NotVisible
+        return listener

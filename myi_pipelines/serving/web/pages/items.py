@@ -1,0 +1,373 @@
+"""The page of one song, recording, artist, album, genre or show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from myi_pipelines.serving.access.permissions import Part
+from myi_pipelines.serving.queries.activity import Bucket, Step
+from myi_pipelines.serving.queries.history import history_of, other_plays
+from myi_pipelines.serving.queries.items import (
+    ItemPage,
+    YearRank,
+    albums_of_artist,
+    day_of_most,
+    genre_page,
+    item_clock,
+    item_page,
+    meant,
+    neighbours,
+    recordings,
+    show_page,
+    years_of,
+)
+from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, Filters, Scope
+from myi_pipelines.serving.queries.tops import Item, Kind, tops
+from myi_pipelines.serving.web.bar import range_label
+from myi_pipelines.serving.web.charts.marks import Mark, Tick
+from myi_pipelines.serving.web.charts.timeline import Axes, shares, timeline
+from myi_pipelines.serving.web.covers import letterform
+from myi_pipelines.serving.web.page import Page, whole_number
+from myi_pipelines.serving.web.pages.history import play_row
+from myi_pipelines.serving.web.series import bars, busiest_hour, day_clock
+from myi_pipelines.serving.web.views import NAMES, SHOWS, Figure, RankRow, cover_of, plays_of, rank_row
+
+LISTED = 8
+PLAYS = 12
+LONGEST_OF_MONTHS = 130
+"""Months that are drawn one by one; a longer life is drawn by year."""
+
+
+class List(NamedTuple):
+    name: str
+    note: str
+    href: str | None
+    rows: list[RankRow]
+
+
+def show_item(page: Page, kind: Kind) -> Response:
+    """``/song/{id}``, ``/track/{id}``, ``/artist/{id}``, ``/album/{id}``. Old numbers lead on to new ones."""
+    number = whole_number(page.request.path_params["id"])
+    if number is None:
+        raise HTTPException(404)
+    now = meant(page.conn, kind, number)
+    if now != number:
+        return RedirectResponse(page.links.item(kind.value, now), 301)
+    found = item_page(page.conn, page.scope, kind, number)
+    if found is None or not found.item.play_count:
+        raise HTTPException(404)
+    page.path = f"{kind.value}/{number}"
+    item, formats = found.item, page.formats
+    clock = _clock(page, kind, found) if found.in_range else None
+    return page.render(
+        "item.html",
+        item.name,
+        kind=NAMES[kind].capitalize(),
+        name=item.name,
+        by=_by(page, kind, found),
+        cover=cover_of(item),
+        is_round=kind is Kind.ARTIST,
+        sentence=_sentence(page, item),
+        numbers=_figures(page, kind, found),
+        timeline=life(page, found.life, **{kind.value: item.id}),
+        timeline_note="Since the first play.",
+        ranks=_ranks(page, kind, item),
+        clock=clock,
+        clock_note=range_label(page.range, formats),
+        lists=[one for one in _lists(page, kind, found) if one.rows],
+        plays=_plays(page, found.tracks),
+        plays_note=range_label(page.range, formats),
+        plays_href=plays_of(page, item),
+        hide=(page.links.to("corrections", kind=kind.value, name=item.spotify_id or item.name))
+        if page.may(Part.MANAGE)
+        else None,
+    )
+
+
+def show_song(page: Page) -> Response:
+    return show_item(page, Kind.SONG)
+
+
+def show_track(page: Page) -> Response:
+    return show_item(page, Kind.TRACK)
+
+
+def show_artist(page: Page) -> Response:
+    return show_item(page, Kind.ARTIST)
+
+
+def show_album(page: Page) -> Response:
+    return show_item(page, Kind.ALBUM)
+
+
+def life(page: Page, buckets: Sequence[Bucket], **changes: Any) -> Markup | None:
+    """The months since the first play; years of a long life."""
+    if not buckets:
+        return None
+    if len(buckets) <= LONGEST_OF_MONTHS:
+        return bars(page, buckets, Step.MONTH, height=200, **changes)
+    years: dict[int, Bucket] = {}
+    for one in buckets:
+        known = years.get(one.first.year)
+        years[one.first.year] = (
+            Bucket(known.first, one.last, known.play_count + one.play_count, known.total_ms + one.total_ms)
+            if known
+            else one
+        )
+    return bars(page, list(years.values()), Step.YEAR, height=200, **changes)
+
+
+def _by(page: Page, kind: Kind, found: ItemPage) -> Markup | None:
+    """Its artists, and of a recording its album, as links."""
+    if kind is Kind.ARTIST or not found.credits:
+        return None
+    names = Markup(", ").join(
+        Markup('<a href="{}">{}</a>').format(page.links.item("artist", number), name) for number, name in found.credits
+    )
+    item = found.item
+    if kind is not Kind.ALBUM and item.album and item.album_id:
+        names += Markup(', <a class="muted" href="{}">{}</a>').format(
+            page.links.item("album", item.album_id), item.album
+        )
+    return names
+
+
+def _sentence(page: Page, item: Item) -> str:
+    formats = page.formats
+    if not item.first_played_at or not item.last_played_at:
+        return ""
+    first, last = formats.local(item.first_played_at).date(), formats.local(item.last_played_at).date()
+    if item.play_count == 1:
+        return f"Heard once, on {formats.day(first)}."
+    return f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}."
+
+
+def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
+    formats, item = page.formats, found.item
+    ever = plays_of_ever(page, item)
+    entries = [
+        Figure(formats.number(item.play_count), "plays ever", ever),
+        Figure(formats.length(item.total_ms), "ever"),
+    ]
+    if found.rank_ever:
+        plural = {"song": "songs", "recording": "recordings", "artist": "artists", "album": "albums"}[NAMES[kind]]
+        path = {Kind.ARTIST: "tops/artists", Kind.ALBUM: "tops/albums"}.get(kind, "tops")
+        of = {"of": "recordings"} if kind is Kind.TRACK else {}
+        href = page.links.to(path, range="all", **of)
+        entries.append(Figure(f"#{formats.number(found.rank_ever.rank)}", f"among your {plural}", href))
+    label = range_label(page.range, formats)
+    if page.range.kind != "all":
+        now = found.in_range
+        note = f"#{formats.number(now.rank)} then" if now else ""
+        value = page.value_text(now.play_count, now.total_ms) if now else "none"
+        entries.append(Figure(value, label, plays_of(page, item) if now else None, note))
+    best = day_of_most(page.conn, page.listener, found.tracks)
+    if best and best.play_count > 1:
+        href = page.links.plays(range=best.day.isoformat())
+        entries.append(Figure(formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day", href))
+    return entries
+
+
+def plays_of_ever(page: Page, item: Item) -> str:
+    """All plays of an item."""
+    ever = page.links._replace(kept=())
+    return ever.plays(range="all", **{item.kind.value: item.id})
+
+
+def _ranks(page: Page, kind: Kind, item: Item) -> Markup | None:
+    """Its place in each year, the bar is its plays."""
+    found = years_of(page.conn, page.listener, kind, [item.id], measure=page.scope.measure).get(item.id, [])
+    if len(found) < 2:
+        return None
+    return rank_chart(page, sorted(found), kind, item.id)
+
+
+def rank_chart(page: Page, years: Sequence[YearRank], kind: Kind, number: int) -> Markup:
+    """A line for each year."""
+    rows = [
+        Mark(
+            f"{one.year}: #{page.formats.number(one.rank)}",
+            page.value(one.play_count, one.total_ms),
+            page.value_text(one.play_count, one.total_ms),
+            page.links.plays(range=str(one.year), **{kind.value: number}),
+        )
+        for one in reversed(years)
+    ]
+    return shares(rows)
+
+
+def _clock(page: Page, kind: Kind, found: ItemPage) -> Markup | None:
+    week = item_clock(page.conn, page.scope, kind, found.item.id)
+    if not week.cells:
+        return None
+    hours = week.hours
+    hour = busiest_hour(hours, page.by_time)
+    text = page.formats.hours_between(hour).split(" to ")[0]
+    return day_clock(page, hours, (text, "the fullest hour"), **{kind.value: found.item.id})
+
+
+def _lists(page: Page, kind: Kind, found: ItemPage) -> list[List]:
+    listener, item, formats = page.listener, found.item, page.formats
+    everything = Days(listener.first_day or page.today, page.today)
+    lists = []
+    if kind is Kind.SONG:
+        tracks = recordings(page.conn, listener, item.id)
+        lists.append(List("Recordings", "", None, item_rows(page, tracks, by_album=True) if len(tracks) > 1 else []))
+    if kind in (Kind.ARTIST, Kind.ALBUM):
+        filters = Filters(artist_id=item.id) if kind is Kind.ARTIST else Filters(album_id=item.id)
+        scope = Scope(listener, everything, page.scope.measure, filters)
+        rows = tops(page.conn, scope, [Kind.SONG], each=LISTED)[Kind.SONG].rows
+        top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
+        href = page.links.to("tops", range="all", **{kind.value: item.id})
+        lists.append(List("Songs", "Of all time.", href, [rank_row(page, row, top) for row in rows]))
+    if kind is Kind.ARTIST:
+        albums = albums_of_artist(page.conn, listener, item.id, each=LISTED)
+        lists.append(List("Albums", "", None, item_rows(page, albums)))
+    near = neighbours(page.conn, Scope(listener, everything), found.tracks, each=LISTED)
+    rows_near = item_rows(page, [one.track for one in near], [formats.counted(one.play_count, "time") for one in near])
+    lists.append(List("Often beside it", "Within 20 minutes.", None, rows_near))
+    return lists
+
+
+def item_rows(
+    page: Page, found: Sequence[Item], values: Sequence[str] = (), *, by_album: bool = False
+) -> list[RankRow]:
+    """Items in their order, with all their plays or with `values`."""
+    return [
+        RankRow(
+            place=page.formats.number(place),
+            name=item.name,
+            href=page.links.item(item.kind.value, item.id),
+            cover=cover_of(item),
+            is_round=item.kind is Kind.ARTIST,
+            by=(item.album if by_album else item.artist) or "",
+            by_href=page.links.item("artist", item.artist_id) if item.artist_id and not by_album else None,
+            value=values[place - 1] if values else page.formats.number(item.play_count),
+            value_href=plays_of_ever(page, item),
+        )
+        for place, item in enumerate(found, 1)
+    ]
+
+
+def _plays(page: Page, tracks: Sequence[int]) -> list[object]:
+    if not page.may(Part.HISTORY):
+        return []
+    found = history_of(page.conn, page.scope._replace(filters=NO_FILTERS), tracks, each=PLAYS)
+    return [play_row(page, play, with_day=True) for play in found.plays]
+
+
+def show_genre(page: Page) -> Response:
+    """``/genre?name=``."""
+    name = page.query.get("name", "").strip()
+    if not name:
+        raise HTTPException(404)
+    page.path, page.extra = "genre", {"name": name}
+    found = genre_page(page.conn, page.scope, name)
+    if found.ever is None:
+        raise HTTPException(404)
+    formats, ever = page.formats, found.ever
+    entries = [
+        Figure(formats.number(ever.play_count), "plays ever", page.links.plays(range="all", genre=name)),
+        Figure(formats.length(ever.total_ms), "ever"),
+        Figure(f"#{ever.rank}", "among your genres", page.links.to("tops/genres", range="all")),
+    ]
+    if found.in_range and page.range.kind != "all":
+        label = range_label(page.range, formats)
+        value = page.value_text(found.in_range.play_count, found.in_range.total_ms)
+        entries.append(Figure(value, label, page.links.plays(genre=name), f"#{found.in_range.rank} then"))
+    scope = page.scope._replace(filters=Filters(genre=name))
+    tops_found = tops(page.conn, scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
+    lists = []
+    for kind, heading, path in ((Kind.ARTIST, "Artists", "tops/artists"), (Kind.SONG, "Songs", "tops")):
+        rows = tops_found[kind].rows
+        top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
+        lists.append(List(heading, "", page.links.to(path, genre=name), [rank_row(page, row, top) for row in rows]))
+    return page.render(
+        "item.html",
+        name,
+        kind="Genre",
+        name=name,
+        by=None,
+        cover=letterform(name, "genre"),
+        is_round=False,
+        sentence="",
+        numbers=entries,
+        timeline=life(page, found.life, genre=name),
+        timeline_note="Since the first play.",
+        ranks=None,
+        clock=None,
+        clock_note="",
+        lists=[one for one in lists if one.rows],
+        plays=[],
+        plays_note="",
+        plays_href="",
+        hide=None,
+    )
+
+
+def show_show(page: Page) -> Response:
+    """``/show/{key}``."""
+    try:
+        key = UUID(page.request.path_params["key"])
+    except ValueError:
+        raise HTTPException(404) from None
+    found = show_page(page.conn, page.listener, key)
+    if found is None:
+        raise HTTPException(404)
+    page.path = f"show/{key}"
+    formats, show = page.formats, found.show
+    name = show.show or SHOWS.get(show.kind, "show")
+    first, last = formats.local(show.first_played_at).date(), formats.local(show.last_played_at).date()
+    values = [
+        Mark(
+            formats.month(one.first),
+            page.value(one.play_count, one.total_ms),
+            page.value_text(one.play_count, one.total_ms),
+        )
+        for one in found.life
+    ]
+    labels = [Tick(index, str(one.first.year)) for index, one in enumerate(found.life) if one.first.month == 1]
+    shown = other_plays(page.conn, page.scope, show_key=key, each=PLAYS)
+    rows = [
+        RankRow(
+            place="",
+            name=one.name or name,
+            href=None,
+            cover=letterform(name, "show"),
+            by=formats.moment(one.played_at),
+            value=formats.length(one.ms_played),
+            value_href=None,
+        )
+        for one in shown
+    ]
+    return page.render(
+        "item.html",
+        name,
+        kind=SHOWS.get(show.kind, "show").capitalize(),
+        name=name,
+        by=None,
+        cover=letterform(name, "show"),
+        is_round=False,
+        sentence=f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}.",
+        numbers=[
+            Figure(formats.number(show.play_count), "plays ever"),
+            Figure(formats.length(show.total_ms), "ever"),
+            Figure(formats.number(show.episode_count), "episodes"),
+        ],
+        timeline=timeline(f"Plays of {name}", values, Axes(labels, page.axis), height=200),
+        timeline_note="Since the first play.",
+        ranks=None,
+        clock=None,
+        clock_note="",
+        lists=[List("Episodes", range_label(page.range, formats), None, rows)] if rows else [],
+        plays=[],
+        plays_note="",
+        plays_href="",
+        hide=None,
+    )

@@ -1,0 +1,174 @@
+"""The overview: one sentence, then the shape of the period, its tops, its days and its week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from myi_pipelines.serving.access.permissions import Part
+from myi_pipelines.serving.queries.activity import (
+    Bucket,
+    Compared,
+    Distinct,
+    Step,
+    activity,
+    clock,
+    compared,
+    distinct,
+)
+from myi_pipelines.serving.queries.scope import parse_range
+from myi_pipelines.serving.queries.tops import Kind, tops
+from myi_pipelines.serving.web.bar import range_label, range_phrase
+from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.pages.profile import show_profile
+from myi_pipelines.serving.web.series import (
+    LONGEST_CALENDAR,
+    NAMES,
+    SHORTEST_CALENDAR,
+    bars,
+    busiest_hour,
+    day_calendar,
+    month_calendar,
+    step_for,
+    week_grid,
+)
+from myi_pipelines.serving.web.views import Figure, RankRow, rank_row
+
+TOP = 5
+LISTS = ((Kind.SONG, "Songs", "tops"), (Kind.ARTIST, "Artists", "tops/artists"), (Kind.ALBUM, "Albums", "tops/albums"))
+
+
+class List(NamedTuple):
+    name: str
+    href: str
+    rows: list[RankRow]
+
+
+def show_start(page: Page) -> Response:
+    """``/u/{name}``: the overview for who may see it, the public profile for others."""
+    return show_overview(page) if page.may(Part.STATS) else show_profile(page)
+
+
+def show_overview(page: Page) -> Response:
+    """One sentence first."""
+    if page.listener.first_day is None:
+        return empty(page)
+    conn, scope, now = page.conn, page.scope, page.range
+    numbers = compared(conn, scope, now.days_before, now.days_year_before)
+    different = distinct(conn, scope)
+    step = step_for(now.days)
+    buckets = activity(conn, scope, step).buckets
+    before_buckets = []
+    if now.before and step is not Step.YEAR:
+        earlier = parse_range(now.before, page.today, page.listener)
+        before_buckets = activity(conn, scope._replace(days=earlier.days), step).buckets[: len(buckets)]
+    found = tops(conn, scope, [kind for kind, _, _ in LISTS], each=TOP)
+    lists = []
+    for kind, name, path in LISTS:
+        rows = found[kind].rows
+        top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
+        lists.append(List(name, page.links.to(path), [rank_row(page, row, top) for row in rows]))
+    week = clock(conn, scope)
+    busiest = busiest_hour(week.hours, page.by_time) if week.cells else None
+    return page.render(
+        "overview.html",
+        "Overview",
+        sentence=sentence(page, numbers, different),
+        aside=aside(page, numbers),
+        numbers=figures(page, numbers, different),
+        timeline_name=NAMES[step],
+        timeline_note=f"The dotted line is {before_name(page)}." if before_buckets else "",
+        timeline=bars(page, buckets, step, before=before_buckets),
+        tops=[one for one in lists if one.rows],
+        **_calendar(page, buckets, step),
+        week=week_grid(page, week.cells),
+        week_note=f"Most from {page.formats.hours_between(busiest)}." if busiest is not None else "",
+        found=[],
+        found_note="",
+        years_ago=[],
+    )
+
+
+def empty(page: Page) -> Response:
+    """What to do while there are no plays, with a picture of what will be here."""
+    return page.render("empty.html", "Welcome", may_upload=page.may(Part.MANAGE), picture=Markup())
+
+
+def _calendar(page: Page, buckets: Sequence[Bucket], step: Step) -> dict[str, Any]:
+    days = page.range.days
+    if days.length > LONGEST_CALENDAR:
+        months = buckets if step is Step.MONTH else activity(page.conn, page.scope, Step.MONTH).buckets
+        return {"calendar": month_calendar(page, months), "calendar_name": "Every month", "calendar_note": ""}
+    if days.length < SHORTEST_CALENDAR:
+        return {"calendar": None, "calendar_name": "", "calendar_note": ""}
+    by_day = activity(page.conn, page.scope, Step.DAY).buckets
+    best = max(by_day, key=lambda one: page.value(one.play_count, one.total_ms))
+    text = page.value_text(best.play_count, best.total_ms)
+    note = f"The fullest was {page.formats.day(best.first)}: {text}." if best.play_count else ""
+    return {"calendar": day_calendar(page, by_day), "calendar_name": "Every day", "calendar_note": note}
+
+
+def before_name(page: Page) -> str:
+    """The period before, in words."""
+    if not page.range.before:
+        return ""
+    if page.range.kind == "rolling":
+        return f"the {range_label(page.range, page.formats)} before"
+    return range_label(parse_range(page.range.before, page.today, page.listener), page.formats)
+
+
+def sentence(page: Page, numbers: Compared, different: Distinct) -> Markup:
+    """What the period was, in one sentence whose numbers are links."""
+    formats, now = page.formats, numbers.totals
+    start = range_phrase(page.range, formats)
+    if not now.play_count:
+        return Markup("{} you played nothing.").format(start)
+    verb = "have listened" if page.range.is_incomplete or page.range.kind == "all" else "listened"
+    head = Markup('{} you {} for <a href="{}">{}</a>').format(
+        start, verb, page.links.plays(), formats.length(now.total_ms)
+    )
+    change = ""
+    if numbers.before and page.range.days_before:
+        more = formats.change(now.total_ms, numbers.before.total_ms)
+        same = "the same part of " if page.range.is_incomplete and page.range.kind != "rolling" else ""
+        change = f", {more} in {same}{before_name(page)}" if more else ""
+    tail = Markup(', to <a href="{}">{}</a>.').format(
+        page.links.to("tops/artists"), formats.counted(different.artists, "artist")
+    )
+    return head + change + tail
+
+
+def aside(page: Page, numbers: Compared) -> str:
+    """What must be said of the numbers."""
+    parts = []
+    if numbers.year_before and numbers.year_before.total_ms and page.range.days_year_before != page.range.days_before:
+        change = page.formats.change(numbers.totals.total_ms, numbers.year_before.total_ms)
+        parts.append(f"That is {change} in the same days a year before.")
+    if numbers.totals.archived:
+        parts.append("Some months are in the archive and not counted here.")
+    return " ".join(parts)
+
+
+def figures(page: Page, numbers: Compared, different: Distinct) -> list[Figure]:
+    """A handful of large numbers."""
+    formats, links, now = page.formats, page.links, numbers.totals
+    days = (min(page.range.days.last, page.today) - page.range.days.first).days + 1
+    note = ""
+    if numbers.before:
+        change = formats.change(now.play_count, numbers.before.play_count)
+        note = f"{change} in {before_name(page)}" if change and not page.range.is_incomplete else ""
+    entries = [
+        Figure(formats.number(now.play_count), "plays" if now.play_count != 1 else "play", links.plays(), note),
+        Figure(formats.number(different.songs), "songs", links.to("tops")),
+        Figure(formats.number(different.artists), "artists", links.to("tops/artists")),
+    ]
+    if different.albums:
+        entries.append(Figure(formats.number(different.albums), "albums", links.to("tops/albums")))
+    if days > 1:
+        with_plays = now.days_with_plays
+        on = f"with music on {formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""
+        entries.append(Figure(formats.length(now.total_ms // days), "a day on average", links.to("habits"), on))
+    return entries

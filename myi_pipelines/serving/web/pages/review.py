@@ -1,0 +1,265 @@
+"""A year, a month or a week in review: a statement and a picture at a time, replayable for every past one."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from myi_pipelines.serving.queries.activity import Bucket, Step, Totals, activity, clock, distinct, totals
+from myi_pipelines.serving.queries.scope import Days, InvalidRange, NamedRange, RangeKind, parse_range
+from myi_pipelines.serving.queries.tops import Kind, TopList, top_genres, tops
+from myi_pipelines.serving.web.bar import range_label
+from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
+from myi_pipelines.serving.web.charts.timeline import bar_line
+from myi_pipelines.serving.web.formats import HOUR, MINUTE
+from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.pages.overview import empty
+from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, step_for
+from myi_pipelines.serving.web.views import RankRow, cover_of, rank_row
+
+KINDS = (RangeKind.YEAR, RangeKind.MONTH, RangeKind.WEEK)
+EACH = 9
+LISTED = 5
+FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+class Panel(NamedTuple):
+    """One statement and one picture."""
+
+    statement: str
+    text: str = ""
+    picture: Markup = Markup()
+    rows: list[RankRow] = []  # noqa: RUF012 (never changed)
+
+
+class Month(NamedTuple):
+    name: str
+    href: str | None
+    bar: Markup
+
+
+class Year(NamedTuple):
+    name: str
+    href: str
+    text: str
+    months: list[Month]
+
+
+def show_reviews(page: Page) -> Response:
+    """``/review``: every year and month that can be replayed."""
+    first_day = page.listener.first_day
+    if first_day is None:
+        return empty(page)
+    scope = page.scope._replace(days=Days(first_day, page.today))
+    months = {one.first.replace(day=1): one for one in activity(page.conn, scope, Step.MONTH).buckets}
+    highest = max(page.value(one.play_count, one.total_ms) for one in months.values())
+    formats = page.formats
+    years = []
+    for year in range(page.today.year, first_day.year - 1, -1):
+        inside = [months.get(date(year, number, 1)) for number in range(1, 13)]
+        plays = sum(one.play_count for one in inside if one)
+        ms = sum(one.total_ms for one in inside if one)
+        shown = [
+            Month(
+                name,
+                page.links.to(f"review/{year}-{number:02}", range=None) if one and one.play_count else None,
+                bar_line(page.value(one.play_count, one.total_ms) if one else 0, highest),
+            )
+            for number, (name, one) in enumerate(zip(formats.months, inside, strict=True), 1)
+        ]
+        so_far = " so far" if year == page.today.year else ""
+        text = f"{formats.length(ms)}, {formats.plays(plays)}{so_far}"
+        years.append(Year(str(year), page.links.to(f"review/{year}", range=None), text, shown))
+    return page.render("reviews.html", "Review", heading="Every year of yours, and every month.", years=years)
+
+
+def show_review(page: Page) -> Response:
+    """``/review/{period}``: panels."""
+    now = reviewed(page)
+    if page.listener.first_day is None:
+        return empty(page)
+    page.range, page.scope = now, page.scope._replace(days=now.days)
+    page.path = f"review/{now.text}"
+    page.links = page.links._replace(kept=tuple(one for one in page.links.kept if one[0] != "range"))
+    whole = totals(page.conn, page.scope)
+    label = range_label(now, page.formats)
+    before = parse_range(now.before, page.today, page.listener) if now.before else None
+    card = build_card(page, whole)
+    return page.render(
+        "review.html",
+        f"{label} in review",
+        panels=panels(page, whole, before) if whole.play_count else [],
+        card=page.links.to(f"review/{now.text}/card"),
+        card_text=f"{card.title}: {card.number} {card.unit}. "
+        + "; ".join(f"{column.heading}: {', '.join(column.names)}" for column in card.columns),
+        file_name=f"myi-{now.text}",
+        earlier=page.links.to(f"review/{before.text}") if before else "",
+        earlier_name=range_label(before, page.formats) if before else "",
+    )
+
+
+def show_card(page: Page) -> Response:
+    """``/review/{period}/card.svg`` and ``.png``."""
+    now = reviewed(page)
+    page.range, page.scope = now, page.scope._replace(days=now.days)
+    kind = page.request.path_params["format"]
+    if kind not in FORMATS:
+        raise HTTPException(404)
+    card = build_card(page, totals(page.conn, page.scope))
+    content = card_png(card) if kind == "png" else str(card_svg(card)).encode()
+    return Response(content, media_type=FORMATS[kind])
+
+
+def reviewed(page: Page) -> NamedRange:
+    """The period of the address. Raises HTTPException 404 for one that is none, or has not begun."""
+    try:
+        now = parse_range(page.request.path_params["period"], page.today, page.listener)
+    except InvalidRange:
+        raise HTTPException(404) from None
+    if now.kind not in KINDS or now.days.first > page.today:
+        raise HTTPException(404)
+    return now
+
+
+def build_card(page: Page, whole: Totals) -> Card:
+    """What the share card of the page's range shows."""
+    formats = page.formats
+    found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
+    different = distinct(page.conn, page.scope)
+    step = step_for(page.range.days)
+    values = [float(one.total_ms) for one in activity(page.conn, page.scope, step).buckets]
+    name = page.listener.display_name or page.listener.name
+    if whole.total_ms >= 2 * HOUR:
+        number, unit = formats.number(whole.total_ms / HOUR), "hours of music"
+    else:
+        number, unit = formats.number(whole.total_ms / MINUTE), "minutes of music"
+    return Card(
+        title=f"{name}’s {range_label(page.range, formats)}",
+        number=number,
+        unit=unit,
+        bars=values,
+        columns=[
+            Column("Artists", [row.item.name for row in found[Kind.ARTIST].rows]),
+            Column("Songs", [row.item.name for row in found[Kind.SONG].rows]),
+        ],
+        foot=", ".join(
+            (
+                formats.plays(whole.play_count),
+                formats.counted(different.songs, "song"),
+                formats.counted(different.artists, "artist"),
+            )
+        ),
+    )
+
+
+def panels(page: Page, whole: Totals, before: NamedRange | None) -> list[Panel]:
+    """The statements of a period, the largest first."""
+    found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG, Kind.ALBUM], each=EACH)
+    made = [
+        _amount(page, whole, before),
+        _artist(page, found[Kind.ARTIST], whole),
+        _song(page, found[Kind.SONG]),
+        _albums(page, found[Kind.ALBUM]),
+        _genres(page),
+        _fullest_day(page),
+        _hour(page),
+    ]
+    return [panel for panel in made if panel is not None]
+
+
+def _amount(page: Page, whole: Totals, before: NamedRange | None) -> Panel:
+    formats = page.formats
+    label = range_label(page.range, formats)
+    so_far = "So far in" if page.range.is_incomplete else "In"
+    text = ""
+    if before and page.range.days_before:
+        earlier = totals(page.conn, page.scope._replace(days=page.range.days_before))
+        if change := formats.change(whole.total_ms, earlier.total_ms):
+            same = "the same part of " if page.range.is_incomplete else ""
+            text = f"That is {change} in {same}{range_label(before, formats)}."
+    step = step_for(page.range.days)
+    picture = bars(page, activity(page.conn, page.scope, step).buckets, step)
+    return Panel(f"{so_far} {label} you listened for {formats.length(whole.total_ms)}.", text, picture)
+
+
+def _artist(page: Page, found: TopList, whole: Totals) -> Panel | None:
+    if not found.rows:
+        return None
+    formats, first = page.formats, found.rows[0]
+    top = page.value(first.play_count, first.total_ms)
+    share = formats.percent(first.play_count / whole.play_count)
+    label = range_label(page.range, formats)
+    return Panel(
+        f"{label} belonged to {first.item.name}.",
+        f"{formats.plays(first.play_count)} over {formats.length(first.total_ms)}, {share} of all you played. "
+        f"{formats.counted(found.items - 1, 'other artist')} shared the rest.",
+        rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
+    )
+
+
+def _song(page: Page, found: TopList) -> Panel | None:
+    if not found.rows:
+        return None
+    formats, first = page.formats, found.rows[0]
+    top = page.value(first.play_count, first.total_ms)
+    by = f"It is by {first.item.artist}; you" if first.item.artist else "You"
+    return Panel(
+        f"One song came back more than any other: {first.item.name}.",
+        f"{by} played it {formats.counted(first.play_count, 'time')}, among {formats.counted(found.items, 'song')}.",
+        rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
+    )
+
+
+def _albums(page: Page, found: TopList) -> Panel | None:
+    if len(found.rows) < EACH - 3:
+        return None
+    covers = Markup("").join(
+        Markup('<li><a class="cover" href="{}" title="{}">{}<span class="only-read">{}</span></a></li>').format(
+            page.links.item("album", row.item.id), row.item.name, cover_of(row.item), row.item.name
+        )
+        for row in found.rows[:6]
+    )
+    first = found.rows[0].item
+    text = f"{first.name} most of all" + (f", by {first.artist}." if first.artist else ".")
+    return Panel(
+        f"You heard {page.formats.counted(found.items, 'album')}.",
+        text,
+        Markup('<ul class="mosaic">{}</ul>').format(covers),
+    )
+
+
+def _genres(page: Page) -> Panel | None:
+    genres, _ = top_genres(page.conn, page.scope)
+    if len(genres) < 3:
+        return None
+    names = ", ".join(one.genre for one in genres[1:5])
+    return Panel(f"It sounded like {genres[0].genre}.", f"And like {names}.")
+
+
+def _fullest_day(page: Page) -> Panel | None:
+    if page.range.kind is RangeKind.WEEK:
+        return None
+    days: list[Bucket] = activity(page.conn, page.scope, Step.DAY).buckets
+    best = max(days, key=lambda one: one.total_ms)
+    with_music = sum(one.play_count > 0 for one in days)
+    picture = day_calendar(page, days) if page.range.kind is RangeKind.YEAR else Markup()
+    return Panel(
+        f"{page.formats.day(best.first)} was the fullest day.",
+        f"{page.formats.length(best.total_ms)}, {page.formats.plays(best.play_count)}. There was music on "
+        f"{page.formats.counted(with_music, 'day')}.",
+        picture,
+    )
+
+
+def _hour(page: Page) -> Panel | None:
+    week = clock(page.conn, page.scope)
+    if not week.cells:
+        return None
+    hour = busiest_hour(week.hours, page.by_time)
+    text = page.formats.hours_between(hour)
+    picture = day_clock(page, week.hours, (text.split(" to ")[0], "the fullest hour"))
+    return Panel(f"Your hour was from {text}.", "", picture)

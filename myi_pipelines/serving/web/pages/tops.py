@@ -1,0 +1,92 @@
+"""Ranked lists without end: songs or recordings, artists, albums, genres, shows."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from myi_pipelines.serving.queries.tops import Kind, Place, top_genres, top_shows, tops
+from myi_pipelines.serving.web.bar import Choice
+from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.views import RankRow, genre_row, rank_row, show_row
+
+KINDS = (("songs", "Songs"), ("artists", "Artists"), ("albums", "Albums"), ("genres", "Genres"), ("shows", "Shows"))
+EACH = 50
+GENRES = 200
+"""At most: there are a few thousand, and hardly anybody hears more than some hundred."""
+NOTHING = "Nothing was played in these days. Choose another range above, or all time."
+NO_GENRES = "No genre is known of what you played in these days. Spotify tells genres to apps with extended quota only."
+
+
+def show_tops(page: Page) -> Response:
+    """``/tops/{kind}``: `songs` by default; `of=recordings` lists recordings instead."""
+    kind = page.request.path_params.get("kind", "songs")
+    if kind not in dict(KINDS):
+        raise HTTPException(404)
+    page.path = f"tops/{kind}" if kind != "songs" else "tops"
+    recordings = kind == "songs" and page.query.get("of") == "recordings"
+    compare = page.range.days_before
+    rows: list[RankRow]
+    more = summary = ""
+    if kind == "genres":
+        genres, _ = top_genres(page.conn, page.scope, before=compare)
+        top = page.value(genres[0].play_count, genres[0].total_ms) if genres else 0
+        rows = [genre_row(page, row, top, with_change=bool(compare)) for row in genres[:GENRES]]
+        summary = "A play counts once for each genre of its artists." if rows else ""
+    elif kind == "shows":
+        skip = min(int(page.query.get("skip", "0")) if page.query.get("skip", "0").isdigit() else 0, 10_000)
+        shows = top_shows(page.conn, page.scope, each=EACH + 1, skip=skip)
+        top = page.value(shows[0].play_count, shows[0].total_ms) if shows else 0
+        rows = [show_row(page, row, top) for row in shows[:EACH]]
+        more = page.links.to(page.path, skip=skip + EACH) if len(shows) > EACH else ""
+    else:
+        of = {"songs": Kind.TRACK if recordings else Kind.SONG, "artists": Kind.ARTIST, "albums": Kind.ALBUM}[kind]
+        after, top = read_place(page.query.get("after", ""))
+        found = tops(page.conn, page.scope, [of], each=EACH, after=after, before=compare)[of]
+        if found.rows and not top:
+            top = page.value(found.rows[0].play_count, found.rows[0].total_ms)
+        rows = [rank_row(page, row, top, with_change=bool(compare)) for row in found.rows]
+        noun = "recording" if recordings else kind[:-1]
+        summary = page.formats.counted(found.items, noun) + " played" if rows and not after else ""
+        if compare and summary and page.range.kind != "all":
+            summary += "; arrows compare with the period before"
+        if found.archived:
+            months = page.formats.counted(len(found.archived), "month")
+            summary += f"; {months} of it are in the archive and not counted here"
+        more = page.links.to(page.path, after=write_place(found.next, top)) if found.next else ""
+    return page.render(
+        "tops.html",
+        "Tops" if kind == "songs" else dict(KINDS)[kind],
+        heading=heading(kind, recordings),
+        kinds=[
+            Choice(name, page.links.to(f"tops/{key}" if key != "songs" else "tops"), key == kind) for key, name in KINDS
+        ],
+        units=[
+            Choice("Songs", page.links.to("tops", of="songs"), not recordings),
+            Choice("Recordings", page.links.to("tops", of="recordings"), recordings),
+        ]
+        if kind == "songs"
+        else [],
+        summary=summary,
+        rows=rows,
+        nothing=NO_GENRES if kind == "genres" else NOTHING,
+        more=more,
+    )
+
+
+def heading(kind: str, recordings: bool) -> str:
+    return "Your recordings" if recordings else f"Your {kind}"
+
+
+def write_place(place: Place, top: int) -> str:
+    """Where a list goes on, and how long the longest bar of its first page is."""
+    return ",".join(map(str, (*place, top)))
+
+
+def read_place(text: str) -> tuple[Place | None, int]:
+    """The opposite of `write_place`; the beginning of the list for anything else."""
+    parts = text.split(",")
+    if len(parts) != 5 or not all(part.lstrip("-").isdigit() and len(part) < 19 for part in parts):
+        return None, 0
+    play_count, total_ms, tie, rank, top = map(int, parts)
+    return Place(play_count, total_ms, tie, rank), top

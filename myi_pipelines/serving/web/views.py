@@ -1,0 +1,144 @@
+"""Rows as templates show them: texts in the reader's language, links with the range, covers, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, TopGenre, TopRow, TopShow
+from myi_pipelines.serving.web.charts.timeline import bar_line
+from myi_pipelines.serving.web.covers import letterform
+from myi_pipelines.serving.web.page import Page
+
+NAMES = {Kind.SONG: "song", Kind.TRACK: "recording", Kind.ARTIST: "artist", Kind.ALBUM: "album"}
+SHOWS = {"EPISODE": "podcast", "CHAPTER": "audiobook", "VIDEO": "video", "UNIDENTIFIED": "unnamed"}
+
+
+class Figure(NamedTuple):
+    """A number with what it counts."""
+
+    value: str
+    label: str
+    href: str | None = None
+    note: str = ""
+
+
+class Recording(NamedTuple):
+    name: str
+    href: str
+    value: str
+
+
+class RankRow(NamedTuple):
+    """A line of a ranked list."""
+
+    place: str
+    name: str
+    href: str | None
+    cover: Markup
+    value: str
+    value_href: str | None
+    by: str = ""
+    by_href: str | None = None
+    other: str = ""
+    is_round: bool = False
+    change: str = ""
+    change_is_up: bool = False
+    bar: Markup = Markup()
+    life: Markup | None = None
+    when: str = ""
+    recordings: Sequence[Recording] = ()
+
+
+def cover_of(item: Item) -> Markup:
+    """The picture of an item: of a song or recording that of its album, so that songs of an album look alike."""
+    if item.kind is Kind.ARTIST:
+        return letterform(item.name, "artist")
+    return letterform(item.album or item.name, item.artist or "")
+
+
+def rank_row(
+    page: Page, row: TopRow, highest: int, *, with_change: bool = False, life: Markup | None = None
+) -> RankRow:
+    """A row of a top list. `highest`: the value of the first row, which has the longest bar."""
+    formats, item = page.formats, row.item
+    change, is_up = change_of(row.rank, row.before) if with_change else ("", False)
+    return RankRow(
+        place=formats.number(row.rank),
+        name=item.name,
+        href=page.links.item(item.kind.value, item.id),
+        cover=cover_of(item),
+        is_round=item.kind is Kind.ARTIST,
+        by=item.artist or "",
+        by_href=page.links.item("artist", item.artist_id) if item.artist and item.artist_id else None,
+        value=formats.length(row.total_ms) if page.by_time else formats.number(row.play_count),
+        value_href=plays_of(page, item),
+        other=formats.plays(row.play_count) if page.by_time else formats.length(row.total_ms),
+        change=change,
+        change_is_up=is_up,
+        bar=bar_line(page.value(row.play_count, row.total_ms), highest),
+        life=life,
+        when=f"since {formats.day_and_year(formats.local(item.first_played_at).date())}"
+        if item.first_played_at
+        else "",
+    )
+
+
+def plays_of(page: Page, item: Item) -> str:
+    """The plays of an item in the range."""
+    match item.kind:
+        case Kind.ARTIST:
+            return page.links.plays(artist=item.id)
+        case Kind.ALBUM:
+            return page.links.plays(album=item.id)
+    return page.links.plays(**{item.kind.value: item.id})
+
+
+def genre_row(page: Page, row: TopGenre, highest: int, *, with_change: bool) -> RankRow:
+    formats = page.formats
+    change, is_up = change_of(row.rank, row.before) if with_change else ("", False)
+    return RankRow(
+        place=formats.number(row.rank),
+        name=row.genre,
+        href=page.links.to("genre", name=row.genre),
+        cover=letterform(row.genre, "genre"),
+        value=formats.length(row.total_ms) if page.by_time else formats.number(row.play_count),
+        value_href=page.links.plays(genre=row.genre),
+        other=formats.plays(row.play_count) if page.by_time else formats.length(row.total_ms),
+        change=change,
+        change_is_up=is_up,
+        bar=bar_line(page.value(row.play_count, row.total_ms), highest),
+    )
+
+
+def show_row(page: Page, row: TopShow, highest: int) -> RankRow:
+    formats = page.formats
+    name = row.show or SHOWS.get(row.kind, row.kind.lower())
+    href = page.links.to(f"show/{row.show_key}") if row.show_key else page.links.to("tops/shows")
+    return RankRow(
+        place=formats.number(row.rank),
+        name=name,
+        href=href,
+        cover=letterform(name, "show"),
+        by=f"{SHOWS.get(row.kind, row.kind.lower())}, {formats.counted(row.episode_count, 'episode')}",
+        value=formats.length(row.total_ms) if page.by_time else formats.number(row.play_count),
+        value_href=href,
+        other=formats.plays(row.play_count) if page.by_time else formats.length(row.total_ms),
+        bar=bar_line(page.value(row.play_count, row.total_ms), highest),
+        when=f"last {formats.day_and_year(formats.local(row.last_played_at).date())}",
+    )
+
+
+def change_of(rank: int, before: Ranked | None) -> tuple[str, bool]:
+    """How a rank moved since the period before, and whether that is up.
+
+    >>> change_of(3, Ranked(5, 0, 0)), change_of(3, Ranked(3, 0, 0)), change_of(3, None)
+    (('▲ 2', True), ('=', False), ('new', False))
+    """
+    if before is None:
+        return "new", False
+    if before.rank == rank:
+        return "=", False
+    return (f"▲ {before.rank - rank}", True) if before.rank > rank else (f"▼ {rank - before.rank}", False)

@@ -1,0 +1,57 @@
+"""What the values of ways of listening are called."""
+
+from __future__ import annotations
+
+from myi_pipelines.serving.web.formats import Formats
+
+WORDS = {
+    "PLATFORM": {
+        "android": "Android",
+        "ios": "iPhone, iPad",
+        "macos": "Mac",
+        "windows": "Windows",
+        "linux": "Linux",
+        "web": "Web player",
+        "tv": "TV",
+        "speaker": "Speaker, Cast",
+        "car": "Car",
+        "console": "Game console",
+        "watch": "Watch",
+        "other": "Other",
+    },
+    "SHUFFLE": {"true": "shuffled", "false": "in order"},
+    "SKIP": {"true": "under 30 seconds", "false": "heard"},
+    "OFFLINE": {"true": "offline", "false": "online"},
+    "INCOGNITO": {"true": "private", "false": "not private"},
+    "REASON_START": {
+        "trackdone": "the one before ended",
+        "fwdbtn": "skipped to it",
+        "backbtn": "went back to it",
+        "clickrow": "chosen from a list",
+        "playbtn": "play was pressed",
+        "appload": "the app started",
+        "remote": "from another device",
+        "trackerror": "another failed",
+        "switched-to-video": "from its video",
+        "switched-to-audio": "from its video",
+    },
+    "REASON_END": {
+        "trackdone": "played to the end",
+        "fwdbtn": "skipped",
+        "backbtn": "went back",
+        "clickrow": "another was chosen",
+        "endplay": "something else was chosen",
+        "logout": "signed out",
+        "remote": "from another device",
+        "unexpected-exit": "the app closed",
+        "unexpected-exit-while-paused": "the app closed while paused",
+        "trackerror": "it failed",
+    },
+}
+
+
+def value_name(formats: Formats, dimension: str, value: str) -> str:
+    """What a value of a dimension is called; its own text if it is new."""
+    if dimension == "COUNTRY":
+        return str(formats.locale.territories.get(value.upper(), value))
+    return WORDS.get(dimension, {}).get(value, value.replace("_", " "))
