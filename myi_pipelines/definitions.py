@@ -6,6 +6,7 @@ import dagster as dg
 
 from myi_pipelines.orchestration.assets.archived_months import archived_months
 from myi_pipelines.orchestration.assets.catalog import catalog
+from myi_pipelines.orchestration.assets.cover_images import cover_images
 from myi_pipelines.orchestration.assets.imported_plays import imported_plays
 from myi_pipelines.orchestration.assets.listening_events import listening_events
 from myi_pipelines.orchestration.assets.listening_events_partitions import listening_events_partitions
@@ -31,6 +32,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
             polled_plays,
             spotify_objects,
             catalog,
+            cover_images,
             listening_events,
             stats,
             top_lists,

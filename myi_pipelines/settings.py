@@ -140,6 +140,7 @@ class Settings(BaseSettings):
     calls_per_minute: Annotated[int, Field(ge=1)] = 150
     calls_per_day: Annotated[int, Field(ge=1)] = 600
     poll_minutes: Annotated[int, Field(ge=1, le=59)] = 5
+    cover_images: Annotated[int, Field(ge=0, le=100_000)] = 2_000
     retention_months: Annotated[int, Field(ge=0)] = 0
     archive_url: str = ""
     notify_urls: str = ""

@@ -157,13 +157,15 @@ def id_of_key_in_use(settings: Settings) -> str | None:
 
 
 def _dump(conn: Connection, url: str, file: Path, exported: str) -> None:
-    """Dump the warehouse's schema, and the schema of shadow partitions without its tables."""
+    """Dump the warehouse's schema, without pictures, which are fetched again, and the schema of shadow partitions,
+    without its tables."""
     run_program(
         find_program("pg_dump", conn.info.server_version),
         [
             *("--format=custom", "--compress=gzip:3", "--no-owner", "--no-privileges"),
             *(f'--schema="{current_schema(conn)}"', f'--schema="{SHADOW_SCHEMA}"'),
             *(f'--exclude-table="{SHADOW_SCHEMA}".*', f"--snapshot={exported}"),
+            f'--exclude-table-data="{current_schema(conn)}".cover_images',
             *("--lock-wait-timeout=120s", f"--file={file}"),
         ],
         url,

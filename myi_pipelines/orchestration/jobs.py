@@ -8,6 +8,7 @@ import dagster as dg
 from myi_pipelines.orchestration import names
 from myi_pipelines.orchestration.assets.archived_months import archived_months
 from myi_pipelines.orchestration.assets.catalog import catalog
+from myi_pipelines.orchestration.assets.cover_images import cover_images
 from myi_pipelines.orchestration.assets.imported_plays import imported_plays
 from myi_pipelines.orchestration.assets.listening_events import listening_events
 from myi_pipelines.orchestration.assets.listening_events_partitions import listening_events_partitions
@@ -66,10 +67,10 @@ refresh_top_lists = dg.define_asset_job(
 
 refresh_metadata = dg.define_asset_job(
     names.REFRESH_METADATA,
-    selection=dg.AssetSelection.assets(spotify_objects, catalog, listening_events, stats) - _ON_DEMAND,
+    selection=dg.AssetSelection.assets(spotify_objects, catalog, cover_images, listening_events, stats) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
     tags=CALLS_AT_MOST,
-    description="Fetches metadata that is missing, the most played first, and derives what it changes.",
+    description="Fetches metadata and covers that are missing, the most played first; derives what that changes.",
 )
 
 archive_history = dg.define_asset_job(

@@ -12,6 +12,7 @@ from myi_pipelines.runtime.reader import keeper_url, reader_url
 from myi_pipelines.runtime.request_guard import App
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.serving.access.identity import identify
+from myi_pipelines.serving.api.application import api_application
 from myi_pipelines.serving.context import Context, make_context
 from myi_pipelines.serving.server import application
 from myi_pipelines.serving.web.routes import PAGES
@@ -25,7 +26,7 @@ SECONDS_TO_END = 5
 
 def assembled(context: Context) -> App:
     """The application with everything that MYI serves."""
-    return application(context, pages=PAGES)
+    return application(context, pages=PAGES, api=api_application())
 
 
 def from_settings() -> App:

@@ -38,12 +38,20 @@ class Shapes(NamedTuple):
         return {**self._reference("artist", artist.id), "name": artist.name}
 
     def artist(self, artist: Artist) -> Payload:
-        payload = {**self.simple_artist(artist), "images": _images(artist.id, ARTIST_IMAGES)}
+        payload = {**self.simple_artist(artist), "images": self._images(artist.id, ARTIST_IMAGES)}
         if self.is_extended:
             payload["genres"] = list(artist.genres)
             payload["followers"] = {"href": None, "total": artist.popularity * 1234}
             payload["popularity"] = artist.popularity
         return payload
+
+    def _images(self, id_: str, sizes: dict[int, str]) -> list[Payload]:
+        """The sizes of a picture, the largest first. The simulator draws them: see `pictures`."""
+        digest = hashlib.sha256(id_.encode()).hexdigest()[:24]
+        return [
+            {"url": f"{self.base_url}/image/{code}{digest}", "height": pixels, "width": pixels}
+            for pixels, code in sizes.items()
+        ]
 
     def _artists(self, ids: tuple[str, ...]) -> list[Payload]:
         return [self.simple_artist(self.world.artists[id_]) for id_ in ids]
@@ -53,7 +61,7 @@ class Shapes(NamedTuple):
             "album_type": album.kind,
             "total_tracks": len(album.track_ids),
             **self._reference("album", album.id),
-            "images": _images(album.id, ALBUM_IMAGES),
+            "images": self._images(album.id, ALBUM_IMAGES),
             "name": album.name,
             "release_date": album.release_date,
             "release_date_precision": album.precision,
@@ -171,8 +179,3 @@ class Shapes(NamedTuple):
             "previous": link(max(0, offset - limit)) if offset else None,
             "total": total,
         }
-
-
-def _images(id_: str, sizes: dict[int, str]) -> list[Payload]:
-    digest = hashlib.sha256(id_.encode()).hexdigest()[:24]
-    return [{"url": f"https://i.scdn.co/image/{code}{digest}", "height": px, "width": px} for px, code in sizes.items()]

@@ -74,6 +74,8 @@ def group_of(path: str) -> str:
         return "recently_played"
     if path.startswith("/v1/me/top/"):
         return "top"
+    if path.startswith("/image/"):
+        return "image"
     parts = path.strip("/").split("/")
     if parts[0] == "v1" and len(parts) > 1:
         return parts[1]

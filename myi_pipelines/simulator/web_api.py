@@ -18,7 +18,8 @@ from myi_pipelines.simulator.availability import UnknownId
 from myi_pipelines.simulator.clock import unix_ms
 from myi_pipelines.simulator.faults import Kind, api_error, json_response, unauthorized
 from myi_pipelines.simulator.listening import TERMS, Play
-from myi_pipelines.simulator.payloads import Payload, Shapes
+from myi_pipelines.simulator.payloads import ALBUM_IMAGES, ARTIST_IMAGES, Payload, Shapes
+from myi_pipelines.simulator.pictures import draw
 from myi_pipelines.simulator.searching import find_tracks
 from myi_pipelines.simulator.simulated_spotify import Mode, Spotify
 
@@ -249,6 +250,19 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {Refused: _refused}
+
+
+async def image(request: Request) -> Response:
+    """A picture of an album or an artist. Spotify serves these from hosts of their own, and asks for no token."""
+    code, seed = request.path_params["name"][:16], request.path_params["name"][16:]
+    sizes = {prefix: pixels for kind in (ALBUM_IMAGES, ARTIST_IMAGES) for pixels, prefix in kind.items()}
+    if code not in sizes or not re.fullmatch("[0-9a-f]{24}", seed):
+        return Response(status_code=404)
+    return Response(
+        draw(seed, sizes[code]), media_type="image/png", headers={"Cache-Control": "public, max-age=31536000"}
+    )
+
+
 ROUTES = [
     Route("/v1/me", me),
     Route("/v1/me/player/recently-played", recently_played),
@@ -258,4 +272,5 @@ ROUTES = [
     Route("/v1/{kind:object}", batch),
     Route("/v1/search", search),
     Route("/v1/{rest:path}", not_found),
+    Route("/image/{name}", image),
 ]

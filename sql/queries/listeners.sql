@@ -1,5 +1,6 @@
 -- One row per user, by name: with all-time totals.
-SELECT users.id, users.name, users.display_name, users.total_play_count, users.total_listening_ms,
+SELECT users.id, users.name, users.display_name, users.total_play_count AS play_count,
+       users.total_listening_ms AS total_ms,
        (SELECT max(bucket_date) FROM user_time_bucket_stats AS b
         WHERE b.user_id = users.id AND b.bucket_type = 'DAY') AS last_day
 FROM users

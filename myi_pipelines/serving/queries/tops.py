@@ -177,7 +177,7 @@ def ranks(conn: Connection, scope: Scope, wanted: Mapping[Kind, Sequence[int]]) 
         return ranked
     query = statement("queries/tops").format(counted=found.query, parts=_union(parts))
     rows = conn.execute(query, parameters).fetchall()
-    songs = _songs_of(conn, [item for kind, item, *_ in rows if kind == Kind.SONG])
+    songs = songs_of(conn, [item for kind, item, *_ in rows if kind == Kind.SONG])
     for kind, item, *place in rows:
         ranked[Kind(kind)][songs[item] if kind == Kind.SONG else item] = Ranked(*place)
     return ranked
@@ -262,7 +262,7 @@ def _list(
 ) -> TopList:
     shown = rows[:each]
     ties = [row[0] for row in shown]
-    ids = _songs_of(conn, ties) if kind is Kind.SONG else {tie: tie for tie in ties}
+    ids = songs_of(conn, ties) if kind is Kind.SONG else {tie: tie for tie in ties}
     named = items(conn, scope.listener, kind, list(ids.values()))
     earlier: Mapping[int, Ranked] = {}
     if before is not None and shown and clipped(scope.listener, before).length:
@@ -277,7 +277,7 @@ def _list(
     return TopList(listed, rows[0][4] if rows else 0, following, archived)
 
 
-def _songs_of(conn: Connection, tracks: Sequence[int]) -> dict[int, int]:
+def songs_of(conn: Connection, tracks: Sequence[int]) -> dict[int, int]:
     """The song of each track."""
     if not tracks:
         return {}

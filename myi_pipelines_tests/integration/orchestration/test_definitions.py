@@ -12,6 +12,7 @@ from myi_pipelines.definitions import build_defs, defs
 from myi_pipelines.settings import PROJECT
 
 UNPARTITIONED = {
+    "cover_images",
     *("tracks", "songs", "artists", "albums", "track_artists"),
     *("spotify_objects", "spotify_top_tracks", "spotify_top_artists", "archived_months", "listening_events_partitions"),
 }

@@ -1,0 +1,123 @@
+"""Who asks, the listeners that there are, what they set, and how fresh their numbers are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from myi_pipelines.serving.access.permissions import Part, SignInNeeded
+from myi_pipelines.serving.api import cursors
+from myi_pipelines.serving.api.answers import answered, plain, plain_list
+from myi_pipelines.serving.api.asking import AskingListener, Cursor, Limit
+from myi_pipelines.serving.api.routing import USER, one, plain_many, plain_one
+from myi_pipelines.serving.api.shapes.listeners import (
+    FreshnessShown,
+    ListenerShown,
+    Profile,
+    SettingsShown,
+    TimeZone,
+    ViewerShown,
+)
+from myi_pipelines.serving.context import context_of, viewer_of
+from myi_pipelines.serving.queries.listeners import listener_settings, listeners, load_listener
+
+router = APIRouter(tags=["listeners"])
+
+_MINUTE = timedelta(minutes=1)
+Ask = Annotated[AskingListener, Depends()]
+
+
+@plain_one(router, "/me", ViewerShown)
+def me(request: Request) -> Response:
+    """Who asks.
+
+    Nobody is a stranger by mistake: a token that is not valid gets 401.
+    """
+    viewer = viewer_of(request)
+    name = None
+    if viewer.user_id is not None:
+        with context_of(request).reading() as conn:
+            name = load_listener(conn, viewer.user_id).name
+    return plain(
+        ViewerShown,
+        ViewerShown(kind=viewer.kind.value, listener=name, rights=sorted(one.value for one in viewer.rights)),
+    )
+
+
+@plain_many(router, "/users", ListenerShown)
+def users(request: Request, after: Cursor = None, limit: Limit = 100) -> Response:
+    """The listeners by name, with totals of all time.
+
+    The operator sees all; a listener, or a listener's token, only that one; whoever else gets 401.
+    """
+    viewer = viewer_of(request)
+    if viewer.is_stranger or (viewer.user_id is None and not viewer.is_operator):
+        raise SignInNeeded
+    last = str(cursors.decoded(after, (str,), "users")[0]) if after else ""
+    with context_of(request).reading() as conn:
+        if viewer.is_operator:
+            rows = listeners(conn, after=last, each=limit + 1)
+        else:
+            assert viewer.user_id is not None
+            own = load_listener(conn, viewer.user_id)
+            rows = [one for one in listeners(conn, after="", each=1_000_000) if one.id == own.id]
+    following = cursors.encoded([rows[limit - 1].name], "users") if len(rows) > limit else None
+    return plain_list(request, ListenerShown, rows[:limit], following=following)
+
+
+@one(router, USER, Profile)
+def profile(ask: Ask) -> Response:
+    """A listener: the name, since when, and what of it whoever asks may see."""
+    with ask.about(Part.PROFILE) as asked:
+        listener = asked.listener
+        shown = [part.name for part in Part if part in asked.parts]
+        return answered(
+            asked,
+            Profile,
+            Profile(
+                name=listener.name,
+                display_name=listener.display_name,
+                first_day=listener.first_day,
+                last_day=listener.last_day,
+                shown=shown,
+            ),
+        )
+
+
+@one(router, f"{USER}/freshness", FreshnessShown)
+def freshness(ask: Ask) -> Response:
+    """Until when plays are counted, and what is being derived."""
+    with ask.about(Part.PROFILE) as asked:
+        return answered(asked, FreshnessShown, asked.fresh)
+
+
+@one(router, f"{USER}/settings", SettingsShown)
+def settings(ask: Ask) -> Response:
+    """What a listener set. For the listener and the operator."""
+    with ask.about(Part.MANAGE) as asked:
+        return answered(asked, SettingsShown, listener_settings(asked.conn, asked.listener))
+
+
+@plain_many(router, "/time-zones", TimeZone)
+def time_zones(
+    request: Request,
+    q: Annotated[str, Query(max_length=60, description="A part of the name.", examples=["berlin"])] = "",
+) -> Response:
+    """The time zones that can be set, by name."""
+    now = datetime.now(UTC)
+    found = [name for name in _zone_names() if q.casefold().replace(" ", "_") in name.casefold()]
+    zones = [
+        TimeZone(name=name, utc_offset_minutes=(now.astimezone(ZoneInfo(name)).utcoffset() or timedelta()) // _MINUTE)
+        for name in found
+    ]
+    return plain_list(request, TimeZone, zones, items=len(zones))
+
+
+@cache
+def _zone_names() -> list[str]:
+    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")

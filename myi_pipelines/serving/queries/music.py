@@ -1,0 +1,104 @@
+"""What the music is like: when it was released, how diverse it is, how much of a track is heard."""
+
+from __future__ import annotations
+
+from datetime import date
+from math import exp, log
+from typing import NamedTuple
+
+from myi_pipelines.serving.queries.activity import Way
+from myi_pipelines.serving.queries.periods import clipped, counted, month_of
+from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Scope
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import next_month
+
+MONTHS_OF_SHARES = 12
+
+
+class ReleaseYear(NamedTuple):
+    """The plays of music that was released in a year."""
+
+    year: int | None
+    """None: it is not known."""
+    play_count: int
+    total_ms: int
+
+
+class Releases(NamedTuple):
+    """When the music of a scope was released."""
+
+    years: list[ReleaseYear]
+    archived: tuple[date, ...]
+
+    @property
+    def decades(self) -> list[ReleaseYear]:
+        """By the first year of each decade, those with plays."""
+        found: dict[int, ReleaseYear] = {}
+        for one in self.years:
+            if one.year is not None:
+                first = one.year // 10 * 10
+                before = found.get(first, ReleaseYear(first, 0, 0))
+                found[first] = ReleaseYear(first, before.play_count + one.play_count, before.total_ms + one.total_ms)
+        return [found[first] for first in sorted(found)]
+
+    @property
+    def usual_year(self) -> int | None:
+        """The median year of release, by plays; None if none is known."""
+        known = [one for one in self.years if one.year is not None]
+        half, seen = sum(one.play_count for one in known) / 2, 0
+        for one in known:
+            seen += one.play_count
+            if seen >= half:
+                return one.year
+        return None
+
+
+class Diversity(NamedTuple):
+    """How plays spread over artists."""
+
+    artists: int
+    play_count: int
+    """A play counts for every credited artist."""
+    effective_artists: float
+    """As many artists, played equally often, would be as diverse (the exponential of Shannon's entropy)."""
+    evenness: float
+    """From 0, nearly all plays are of one artist, to 1, all are played equally often."""
+    concentration: float
+    """The chance that two plays are of one artist (Simpson's index), 0 to 1."""
+    archived: tuple[date, ...]
+
+
+def releases(conn: Connection, scope: Scope) -> Releases:
+    """How often music of each year of release was played in the scope."""
+    found = counted(conn, scope)
+    rows = conn.execute(statement("queries/decades").format(counted=found.query), found.parameters)
+    return Releases([ReleaseYear(*row) for row in rows], found.archived)
+
+
+def diversity(conn: Connection, scope: Scope) -> Diversity:
+    """How the plays of the scope spread over artists."""
+    found = counted(conn, scope)
+    query = statement("queries/diversity").format(counted=found.query)
+    artists, plays, entropy, squares = fetch_row(conn, query, found.parameters)
+    if not plays:
+        return Diversity(0, 0, 0.0, 0.0, 0.0, found.archived)
+    shannon = max(0.0, log(plays) - entropy / plays)
+    evenness = min(1.0, shannon / log(artists)) if artists > 1 else 1.0
+    return Diversity(artists, plays, exp(shannon), evenness, squares / plays**2, found.archived)
+
+
+def share_heard(conn: Connection, scope: Scope) -> tuple[Days, list[Way]]:
+    """How much of the tracks was heard in the UTC months in which the scope lies, and of which days these are.
+
+    Every track of each month is read, so that it is the latest ``MONTHS_OF_SHARES`` months of a long range.
+    """
+    days = clipped(scope.listener, scope.days)
+    if not days.length:
+        return days, []
+    first, end = month_of(days.first), next_month(month_of(days.last))
+    number = max(first.year * 12 + first.month - 1, end.year * 12 + end.month - 1 - MONTHS_OF_SHARES)
+    first = date(number // 12, number % 12 + 1, 1)
+    asked = {"user_id": scope.listener.id, "first_month": first, "end_month": end}
+    rows = conn.execute(statement("queries/share_heard"), asked)
+    return Days(first, end - ONE_DAY), [Way(*row) for row in rows]
