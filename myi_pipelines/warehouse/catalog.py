@@ -87,8 +87,10 @@ def _sync(conn: Connection) -> CatalogCounts:
         if has_hidden:
             ensure_partitions_visible(conn, USER_TRACK_MONTHS)
             conn.execute(statement("catalog/invalidate_hidden"))
-        conn.execute(statement("catalog/move_version"))
-        return CatalogCounts(tracks, artists, albums, credited, songs)
+        written = CatalogCounts(tracks, artists, albums, credited, songs)
+        if has_payloads or changed_albums or any(written):
+            conn.execute(statement("catalog/move_version"))
+        return written
 
 
 def _take_in_payloads(conn: Connection, table: str) -> int:

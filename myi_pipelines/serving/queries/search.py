@@ -61,7 +61,7 @@ def search_shows(conn: Connection, listener: Listener, text: str, *, each: int =
 
 
 def _words(text: str) -> list[str]:
-    return [_escaped(word) for word in text[:LONGEST].split()[:MOST_WORDS]]
+    return [word for word in map(_escaped, text[:LONGEST].split()[:MOST_WORDS]) if word]
 
 
 def _escaped(text: str) -> str:
