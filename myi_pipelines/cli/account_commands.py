@@ -1,7 +1,6 @@
 """Linked Spotify accounts: ``myi login``, ``accounts``, ``logout`` and ``rotate-key``."""
 
 import sys
-import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from myi_pipelines.ingest.spotify.login import LoginAttempt
+    from myi_pipelines.settings import Settings
     from myi_pipelines.warehouse.spotify_accounts import Account
 
 PANEL = "Your Spotify account"
-IN_A_TERMINAL = ("www-browser", "links", "elinks", "lynx", "w3m")
 
 
 class NothingPasted(InputError):
@@ -90,7 +89,7 @@ def login(
     if paste or not can_listen(settings.spotify_redirect_uri):
         answer = _pasted(attempt)
     else:
-        answer = _received(attempt, settings.spotify_redirect_uri, timeout)
+        answer = _received(settings, attempt, timeout)
     with warehouse_connection(settings) as conn, client_of(settings) as client:
         services = LoginServices(spotify_app, client, keys)
         ask: Callable[[str], None] = note if yes else confirm
@@ -103,25 +102,26 @@ def login(
     output().print(f"linked {linked.name}{shown}; `myi up` keeps the plays current", markup=False, highlight=False)
 
 
-def _received(attempt: "LoginAttempt", redirect_uri: str, timeout: float) -> str:
-    """The address to which Spotify sends a browser on this machine."""
+def _received(settings: "Settings", attempt: "LoginAttempt", timeout: float) -> str:
+    """The address to which Spotify sends a browser on this machine: to the web server, if it is there, or to us."""
     from myi_pipelines.ingest.spotify.login_callback import callback_server
+    from myi_pipelines.serving.access.waiting import answers_at, received_by_web_server
 
-    with callback_server(redirect_uri, attempt.state) as callback:
-        typer.echo(f"Open this address and agree:\n\n{attempt.url}\n")
-        if not _open_browser(attempt.url):
-            note("no browser opened here; where it is on another machine, use `myi login --paste`")
-        note("waiting for Spotify's answer (Ctrl-C gives up)")
+    if answers_at(settings.spotify_redirect_uri):
+        with warehouse_connection(settings) as conn:
+            return received_by_web_server(conn, settings, attempt, timeout, lambda: _show_address(attempt))
+    with callback_server(settings.spotify_redirect_uri, attempt.state) as callback:
+        _show_address(attempt)
         return callback.wait(timeout)
 
 
-def _open_browser(url: str) -> bool:
-    """Open a window, never a browser that takes over this terminal."""
-    try:
-        browser = webbrowser.get()
-    except webbrowser.Error:
-        return False
-    return Path(getattr(browser, "name", "")).name not in IN_A_TERMINAL and browser.open(url)
+def _show_address(attempt: "LoginAttempt") -> None:
+    from myi_pipelines.runtime.browser import open_browser
+
+    typer.echo(f"Open this address and agree:\n\n{attempt.url}\n")
+    if not open_browser(attempt.url):
+        note("no browser opened here; where it is on another machine, use `myi login --paste`")
+    note("waiting for Spotify's answer (Ctrl-C gives up)")
 
 
 def _pasted(attempt: "LoginAttempt") -> str:

@@ -45,10 +45,10 @@ Settings are environment variables (MYI_HOME, MYI_PORT, MYI_DATABASE_URL, …) o
 """
 
 ORDER = [
-    *("demo", "up", "import", "jobs", "report", "users", "settings", "sql"),
+    *("demo", "up", "open", "import", "jobs", "report", "users", "settings", "sql"),
     *("hide", "unhide", "undo-import", "join-songs", "split-song", "corrections"),
     *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
-    *("serve", "url", "services", "migrate", "env", "doctor"),
+    *("serve", "password", "url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),
     *("archive", "unarchive"),
     *("verify", "rederive", "backup", "restore", "export", "forget", "rename-user", "merge-users"),

@@ -1,8 +1,37 @@
-"""``myi serve``: the web server."""
+"""The web server and the ways into it: ``myi serve``, ``open`` and ``password``."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from myi_pipelines.cli.app import app, note, read_settings, warehouse_connection
+from myi_pipelines.cli.app import app, note, output, read_settings, warehouse_connection
+from myi_pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    from myi_pipelines.orchestration.instance.user_runs import UserRuns
+    from myi_pipelines.runtime.request_guard import App
+    from myi_pipelines.settings import Settings
+    from myi_pipelines.warehouse.database.connections import Connection
+
+FACTORY = "myi_pipelines.cli.serve_commands:web_application"
+
+
+class PasswordsDiffer(InputError):
+    """The password was not typed twice alike, or not at all."""
+
+
+def web_application() -> "App":
+    """What each process of ``myi serve`` answers with."""
+    from myi_pipelines.serving.process import from_settings
+
+    return from_settings(_runs)
+
+
+def _runs(settings: "Settings") -> "UserRuns":
+    from myi_pipelines.orchestration.instance.user_runs import UserRuns
+
+    return UserRuns(settings)
 
 
 @app.command(rich_help_panel="Servers")
@@ -11,11 +40,89 @@ def serve() -> None:
 
     Choose another port with MYI_WEB_PORT=3011 myi serve.
     """
+    from myi_pipelines.serving.process import require_way_in
     from myi_pipelines.serving.process import serve as serve_until_end
 
     settings = read_settings()
-    with warehouse_connection(settings):
-        pass
-    typer.echo(f"serving at {settings.web_url} (Ctrl-C stops it)")
-    serve_until_end(settings)
+    with warehouse_connection(settings) as conn:
+        require_way_in(settings, conn)
+    typer.echo(f"serving at {settings.web_url} (Ctrl-C stops it); `myi open` signs you in")
+    serve_until_end(settings, FACTORY)
     note("stopped")
+
+
+@app.command("open", rich_help_panel="Start here")
+def open_pages(
+    user: Annotated[
+        str | None, typer.Option(help="Sign in as this listener, as `myi users` names them, not as the operator.")
+    ] = None,
+    print_only: Annotated[bool, typer.Option("--print", help="Print the link and open nothing.")] = False,
+) -> None:
+    """Open the pages in a browser, signed in by a link that works once, for ten minutes.
+
+    Examples:
+
+      myi open
+
+      myi open --user anna --print
+    """
+    from myi_pipelines.runtime.browser import open_browser
+    from myi_pipelines.serving.access.links import make_link
+
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        link = settings.web_url + make_link(conn, _user_id(conn, user))
+    if not print_only and open_browser(link):
+        note(f"opened {settings.web_url}")
+        return
+    typer.echo(link)
+
+
+@app.command(rich_help_panel="Servers")
+def password(
+    user: Annotated[
+        str | None,
+        typer.Option(help="The listener, as `myi users` names them. Without it: the operator."),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Let nobody sign in by a password.")] = False,
+) -> None:
+    """Set the password of a listener, or of the operator, for the pages. All their browsers are signed out.
+
+    It is asked for twice, and read from standard input in a pipe.
+
+    Examples:
+
+      myi password --user anna
+
+      myi password --user anna --remove
+    """
+    from myi_pipelines.serving.access.passwords import remove_password, set_password
+    from myi_pipelines.serving.access.sessions import end_other_sessions
+
+    settings = read_settings()
+    with warehouse_connection(settings) as conn:
+        user_id = _user_id(conn, user)
+        who = user or "the operator"
+        if remove:
+            removed = remove_password(conn, user_id)
+            output().print(f"{who}: {'removed' if removed else 'there is no password'}", markup=False, highlight=False)
+            return
+        chosen = _typed_password()
+        set_password(conn, user_id, chosen)
+        end_other_sessions(conn, user_id)
+    output().print(f"{who}: the password is set", markup=False, highlight=False)
+
+
+def _typed_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    chosen = typer.prompt("Password", hide_input=True)
+    if typer.prompt("Again", hide_input=True) != chosen:
+        raise PasswordsDiffer("the two differ, so nothing was changed")
+    return str(chosen)
+
+
+def _user_id(conn: "Connection", name: str | None) -> int | None:
+    from myi_pipelines.warehouse.users import known_user
+
+    return None if name is None else known_user(conn, name).id

@@ -9,9 +9,9 @@ from myi_pipelines.cli.app import app, note, read_settings
 
 @app.command(rich_help_panel="Start here")
 def up() -> None:
-    """Run everything: the servers, Dagster's UI and its daemon, which imports what you put into uploads/<your name>/.
+    """Run everything: pages, servers, Dagster's UI and its daemon, which imports what you put into uploads/<name>/.
 
-    Ctrl-C stops all that was started. Choose another port with MYI_PORT=3010 myi up.
+    Ctrl-C stops all that was started. Choose other ports with MYI_PORT=3010 MYI_WEB_PORT=3011 myi up.
     """
     from myi_pipelines.runtime.signals import stopping_on_signals
     from myi_pipelines.runtime.stack import running_stack
@@ -19,7 +19,10 @@ def up() -> None:
     settings = read_settings()
     try:
         with stopping_on_signals(), running_stack(settings, progress=note) as stack:
-            typer.echo(f"MYI is up: {stack.url} (uploads go into {settings.uploads}/<your name>/; Ctrl-C stops it)")
+            typer.echo(
+                f"MYI is up: {stack.web_url} (`myi open` signs you in; Dagster's UI: {stack.url}; uploads go into "
+                f"{settings.uploads}/<your name>/; Ctrl-C stops it)"
+            )
             while True:
                 stack.keep_running(progress=note)
                 time.sleep(0.5)

@@ -19,9 +19,11 @@ from myi_pipelines.demo.simulated_accounts import (
 )
 from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.demo.watch import Watch
+from myi_pipelines.runtime.browser import open_browser
 from myi_pipelines.runtime.dagster_processes import Stack, starting_dagster
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.runtime.stack import running_warehouse
+from myi_pipelines.serving.access.links import make_link
 from myi_pipelines.serving.report import load_report, render_report
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection, connect
@@ -55,7 +57,12 @@ def run_demo(settings: Settings, *, plays: int, stay: bool, out: Console, err: C
             if arrivals is not None:
                 print_spotify(arrivals, calls_by_group(spotify), out)
             next_poll = _next_poll(conn, settings) if arrivals is not None else None
-            out.print(next_steps(settings, sample, is_serving=stay, next_poll=next_poll))
+            if stay:
+                stack.wait_until_serving()
+            link = settings.web_url + make_link(conn, None) if stay else None
+            out.print(next_steps(settings, sample, link=link, next_poll=next_poll))
+            if link and err.is_terminal:
+                open_browser(settings.web_url + make_link(conn, None))
             if stay:
                 _serve(stack, conn, spotify, sample.last_day, say)
 
@@ -91,7 +98,7 @@ def _serve(stack: Stack, conn: Connection, spotify: SpotifyPlan, last_day: date,
     looked = 0.0
     try:
         while True:
-            stack.raise_if_ended()
+            stack.keep_running(say)
             if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
                 for user in load_user_arrivals(conn, spotify.users, last_day):
                     if new := user.polled_plays - polled.get(user.name, user.polled_plays):

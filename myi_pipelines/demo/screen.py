@@ -197,25 +197,27 @@ def describe_upload(sample: SampleUpload, uploads: Path) -> list[str]:
 
 
 def next_steps(
-    settings: Settings, sample: SampleUpload, *, is_serving: bool, next_poll: datetime | None
+    settings: Settings, sample: SampleUpload, *, link: str | None, next_poll: datetime | None
 ) -> RenderableType:
-    """Where the user can look, and commands to try."""
+    """Where the user can look, and commands to try. ``link`` signs in at the pages; None: nothing is served."""
     myi = _command()
     user = next((file.user for file in (*sample.waiting, *sample.known)), "NAME")
     steps = Table.grid(padding=(0, 3, 0, 0))
     steps.add_column(style=NOTE, no_wrap=True)
     steps.add_column(overflow="fold")
-    if is_serving:
-        steps.add_row("Dagster's UI", Text(f"{settings.ui_url}/asset-groups", f"bold {GREEN}"))
+    if link:
+        steps.add_row("the pages", Text(link, f"bold {GREEN}"))
+        steps.add_row("", Text(f"works once, for ten minutes; then {myi} open makes another", NOTE))
+        steps.add_row("Dagster's UI", Text(f"{settings.ui_url}/asset-groups"))
         if next_poll:
             steps.add_row("what polls add", Text(f"{settings.ui_url}/assets/polled_plays"))
     else:
-        steps.add_row("Dagster's UI", Text(f"{myi} up"))
+        steps.add_row("the pages", Text(f"{myi} up, then {myi} open"))
     steps.add_row("one listener", Text(f"{myi} report --user {user}"))
     steps.add_row("any question", Text(f'{myi} sql "SELECT name, total_play_count FROM users"'))
     steps.add_row("your own account", Text(f"{myi} login --user NAME"))
     steps.add_row("your own history", Text(f"{myi} import my_spotify_data.zip --user NAME --timezone Europe/Berlin"))
-    if is_serving:
+    if link:
         steps.add_row("", Text(f"or put the ZIP that Spotify sent you into {_short(settings.uploads)}/NAME/"))
         lines = ["Ctrl-C stops everything."]
         if next_poll:

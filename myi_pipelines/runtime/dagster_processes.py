@@ -1,4 +1,5 @@
-"""Dagster's processes on this machine: the code server, the webserver and the daemon, and programs beside them.
+"""Dagster's processes on this machine: the code server, the webserver and the daemon, and programs beside them, among
+which is MYI's own web server.
 
 They are what `dagster dev` starts, without the two processes and the seconds that it needs to watch source code. They
 form a session of their own, so that Ctrl-C reaches them only through us, in our order. An id in their environment
@@ -33,12 +34,16 @@ from myi_pipelines.settings import Settings
 START_SECONDS = 180
 STOP_SECONDS = 8
 RESTARTS = 2
-"""How often a stack starts its webserver again, on which nothing else depends."""
+"""How often a stack starts one of those again."""
 WEBSERVER = "Webserver"
+WEB = "Web"
+RESTARTED = (WEBSERVER, WEB)
+"""Processes on which nothing else depends."""
 DEFINITIONS = "myi_pipelines.definitions"
 ENTRY_POINT = "myi_pipelines.orchestration.instance.entry_point"
 """Starts a program of Dagster's as soon as the code server listens."""
 LOCATION = "myi"
+SERVE = ("myi_pipelines.cli", "serve")
 STACK_ID = "_MYI_STACK"
 """The variable with the stack's id in the environment of each of its processes."""
 
@@ -82,6 +87,9 @@ class Stack(NamedTuple):
     """A running stack."""
 
     url: str
+    """Of Dagster's UI."""
+    web_url: str
+    """Of the pages and the API."""
     logs: Path
     """The folder of the processes' logs."""
     processes: list[StackProcess]
@@ -93,8 +101,8 @@ class Stack(NamedTuple):
                 raise DagsterFailed(ending)
 
     def keep_running(self, progress: Progress) -> None:
-        """Start the webserver again when it has ended by itself, twice at most. Raises DagsterFailed after that, and
-        when another process has."""
+        """Start Dagster's webserver or the web server again when one has ended by itself, twice at most. Raises
+        DagsterFailed after that, and when another process has."""
         for place, one in enumerate(self.processes):
             if one.restarts and (ending := one.ending()):
                 progress(f"{ending}; starting it again")
@@ -102,8 +110,9 @@ class Stack(NamedTuple):
         self.raise_if_ended()
 
     def wait_until_serving(self) -> None:
-        """Wait until Dagster's UI answers. Raises DagsterFailed."""
+        """Wait until Dagster's UI and the pages answer. Raises DagsterFailed."""
         self.wait_until(lambda: answers(self.url), f"the UI does not answer at {self.url}")
+        self.wait_until(lambda: pages_answer(self.web_url), f"the pages do not answer at {self.web_url}")
 
     def wait_until(self, ready: Callable[[], bool], complaint: str) -> None:
         """Wait for something that Dagster does; raises DagsterFailed when a process ends or the time is over."""
@@ -121,7 +130,7 @@ def starting_dagster(settings: Settings, progress: Progress, beside: Sequence[Co
     start; all of them have ended when it is left."""
     prepare_dagster_home(settings)
     progress("starting Dagster")
-    stack = Stack(settings.ui_url, settings.logs, [])
+    stack = Stack(settings.ui_url, settings.web_url, settings.logs, [])
     stack_id = uuid.uuid4().hex
     write_state(settings, read_state(settings)._replace(stack_id=stack_id))
     code_socket = _code_socket(settings)
@@ -152,6 +161,15 @@ def answers(url: str) -> bool:
         return False
 
 
+def pages_answer(url: str) -> bool:
+    """Whether the web server answers at ``url``, and reads the warehouse."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
 # Starting and stopping
 
 
@@ -163,11 +181,12 @@ def _start(settings: Settings, stack: Stack, stack_id: str, code_socket: Path, b
         Companion("Code server", tuple(_code_server(code_socket))),
         Companion(WEBSERVER, tuple(_webserver(code_socket, workspace, settings.port))),
         Companion("Daemon", tuple(_daemon(code_socket, workspace))),
+        Companion(WEB, SERVE),
     ]
     for one in programs:
         log = _new_log(settings, one.name)
         start = partial(_spawn, settings, log, stack_id, list(one.arguments))
-        stack.processes.append(StackProcess(one.name, start(), log, start, RESTARTS if one.name == WEBSERVER else 0))
+        stack.processes.append(StackProcess(one.name, start(), log, start, RESTARTS if one.name in RESTARTED else 0))
 
 
 def _stop(stack: Stack, stack_id: str) -> None:

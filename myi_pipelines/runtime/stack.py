@@ -33,7 +33,7 @@ def running_stack(settings: Settings, progress: Progress = lambda line: None) ->
 @contextmanager
 def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
     """The half of a stack that Dagster stands on: the servers run, the schema is current, no other process serves this
-    MYI_HOME, and the port is free."""
+    MYI_HOME, and the ports are free."""
     settings.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
         stack.enter_context(only_stack(settings))
@@ -44,6 +44,7 @@ def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
         stack.enter_context(guarded(settings))
         stack.callback(_stop_servers, settings, ours, progress)
         require_free_port(settings.port)
+        require_free_port(settings.web_port, settings.web_host, "MYI_WEB_PORT")
         servers.start_servers(settings, on_start=lambda name: progress(f"starting {name}"))
         if applied := migrate(servers_of(settings).database_url):
             progress(f"applied {len(applied)} migrations")

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
+from myi_pipelines.operations.forget import RunHistory
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.serving.access.attempts import Attempts
 from myi_pipelines.serving.access.viewers import STRANGER, Viewer
@@ -31,6 +32,8 @@ SECONDS_FOR_A_STATEMENT = 15
 CONNECTIONS = 8
 """Of one process: more than processors are of no use to statements that wait for nothing."""
 
+RunsOf = Callable[[Settings], RunHistory]
+"""Gives ``orchestration.instance.user_runs.UserRuns``."""
 Identify = Callable[[HTTPConnection, "Context"], Viewer]
 """Finds out who asks. Called in a thread, once for a request that wants to know."""
 
@@ -57,6 +60,8 @@ class Context:
     """The tries to sign in by a password."""
     figures: Figures = field(default_factory=Figures)
     identify: Identify = nobody
+    runs: RunsOf | None = None
+    """The runs that Dagster remembers, which serving does not import; None: they are not known here."""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -26,6 +26,8 @@ from myi_pipelines.serving.asgi.static_files import PREFIX
 from myi_pipelines.serving.context import Context, context_of
 
 API = "/api/v1"
+HEALTHY = "MYI answers\n"
+"""What `/healthz` says. `myi login` tells by it who listens where Spotify sends the browser."""
 EMBEDDABLE = ("/embed/",)
 """Paths of what pages of others may show: pictures and frames of narrow tokens. No cookie is read there."""
 
@@ -56,7 +58,7 @@ def healthz(request: Request) -> Response:
     """200 while the database answers; 503 otherwise. For whatever starts and watches the process."""
     with context_of(request).reading() as conn:
         conn.execute("SELECT 1")
-    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+    return PlainTextResponse(HEALTHY, headers={"Cache-Control": "no-store"})
 
 
 class _WithContext:

@@ -41,7 +41,8 @@ USERS = ("ada", "bela", "chandra")
 
 
 def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess[str]:
-    own = {"MYI_HOME": str(folder / "home"), "MYI_UPLOADS": str(folder / "uploads"), "MYI_PORT": str(port), **changes}
+    own = {"MYI_HOME": str(folder / "home"), "MYI_UPLOADS": str(folder / "uploads"), "MYI_PORT": str(port)}
+    own |= {"MYI_WEB_PORT": str(free_port()), **changes}
     return subprocess.run(
         [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "demo", "--exit", "--plays", "2000"],
         env={name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))} | own,

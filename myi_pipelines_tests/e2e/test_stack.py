@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from myi_pipelines.runtime import servers
-from myi_pipelines.runtime.dagster_processes import RESTARTS, answers
+from myi_pipelines.runtime.dagster_processes import RESTARTS, answers, pages_answer
 from myi_pipelines.runtime.embedded.processes import wait_until
 from myi_pipelines.runtime.ports import PortInUse, require_free_port
 from myi_pipelines.runtime.stack import end_killed_stack, running_stack
@@ -22,10 +22,11 @@ from myi_pipelines.settings import PROJECT, Settings, load_settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as other:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = load_settings(home=tmp_path / "home", uploads=tmp_path / "uploads", port=port)
+        other.bind(("127.0.0.1", 0))
+        port, web_port = probe.getsockname()[1], other.getsockname()[1]
+    made = load_settings(home=tmp_path / "home", uploads=tmp_path / "uploads", port=port, web_port=web_port)
     yield made
     end_killed_stack(made)
     servers.stop_servers(made)
@@ -73,7 +74,8 @@ class Up:
     def __init__(self, settings: Settings) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
         environment |= {"MYI_HOME": str(settings.home), "MYI_UPLOADS": str(settings.uploads)}
-        environment |= {"MYI_PORT": str(settings.port), "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        environment |= {"MYI_PORT": str(settings.port), "MYI_WEB_PORT": str(settings.web_port)}
+        environment |= {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "up"],
             cwd=settings.uploads.parent,
@@ -105,8 +107,10 @@ class Up:
 def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(settings: Settings) -> None:
     killed = Up(settings)
     said = killed.wait_until_up()
-    assert said[-1].startswith(f"MYI is up: {settings.ui_url} ")
+    assert said[-1].startswith(f"MYI is up: {settings.web_url} ")
+    assert settings.ui_url in said[-1]
     assert answers(settings.ui_url)
+    assert pages_answer(settings.web_url)
     assert owner_of(settings) == killed.process.pid
 
     second = Up(settings)
@@ -114,7 +118,7 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     assert second.process.returncode == 1
 
     guardian, *orphans = sorted(killed.group(), key=lambda one: "guardian" not in " ".join(one.cmdline()))
-    assert len(orphans) == 3
+    assert len(orphans) == 4
     guardian.kill()
     killed.end(signal.SIGKILL)
     assert all(orphan.is_running() for orphan in orphans)
@@ -123,11 +127,12 @@ def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(setting
     heir.wait_until_up()
     assert not any(_lives(orphan) for orphan in orphans)
     group = heir.group()
-    assert len(group) == 4
+    assert len(group) == 5
     assert "stopped" in heir.end(signal.SIGINT)
     assert heir.process.returncode == 0
     assert not any(_lives(process) for process in group)
     assert not answers(settings.ui_url)
+    assert not pages_answer(settings.web_url)
     assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
 
 

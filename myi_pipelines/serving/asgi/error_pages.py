@@ -101,7 +101,8 @@ def was_logged(error: BaseException) -> bool:
 
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 401 and not wants_json(request) and request.method in ("GET", "HEAD"):
+    has_token = "WWW-Authenticate" in (error.headers or {})
+    if error.status_code == 401 and not has_token and not wants_json(request) and request.method in ("GET", "HEAD"):
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{SIGN_IN}?next={quote(target, safe='')}", 303, {"Cache-Control": "no-store"})
     detail = "" if error.detail == _phrase(error.status_code) else error.detail

@@ -1,0 +1,182 @@
+"""The pages by which people come in and go: sign in, the one-time link, Spotify's answer, sign out."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from myi_pipelines.serving.access import cookies
+from myi_pipelines.serving.access.awaited_logins import answer_login
+from myi_pipelines.serving.access.links import PATH, LinkNotValid, use_link
+from myi_pipelines.serving.access.passwords import is_password
+from myi_pipelines.serving.access.permissions import NotVisible, SignInNeeded
+from myi_pipelines.serving.access.sessions import Method, begin_session, device_of, end_session, viewer_of_session
+from myi_pipelines.serving.access.spotify_sign_in import SpotifySignIn
+from myi_pipelines.serving.asgi.error_pages import SIGN_IN
+from myi_pipelines.serving.context import Context, context_of, viewer_of
+from myi_pipelines.serving.forms import Form, form_endpoint, own_path
+from myi_pipelines.settings import Settings
+from myi_pipelines.warehouse.users import find_user
+
+NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+WRONG = "That name and password do not belong together."
+USED = "This link has been used"
+USED_TEXT = "A sign-in link works once, for ten minutes. In the folder of your installation, `myi open` makes another."
+
+
+def access_routes(settings: Settings) -> list[BaseRoute]:
+    """The routes of all pages here. Spotify's answer arrives where the settings say that it does."""
+    callback = urlsplit(settings.spotify_redirect_uri).path or "/"
+    return [
+        Route(SIGN_IN, sign_in_page, name="sign_in"),
+        Route(SIGN_IN, form_endpoint(sign_in), methods=["POST"]),
+        Route(f"{PATH}{{secret}}", sign_in_by_link, methods=["GET"]),
+        Route("/sign-out", form_endpoint(sign_out), methods=["POST"], name="sign_out"),
+        Route("/auth/spotify", to_spotify, name="to_spotify"),
+        Route(callback, from_spotify, name="from_spotify"),
+    ]
+
+
+def sign_in_page(request: Request) -> Response:
+    """The form, or the way on for somebody who is signed in."""
+    target = own_path(request.query_params.get("next", ""))
+    if viewer_of(request).is_person:
+        return RedirectResponse(target, 303, NO_STORE)
+    return _form(request, target)
+
+
+def sign_in(request: Request, form: Form) -> Response:
+    """Sign in by a password: a listener by name, the operator without one."""
+    context = context_of(request)
+    name, password, target = form.get("name", "").strip(), form.get("password", ""), own_path(form.get("next", ""))
+    address = request.client.host if request.client else ""
+    if wait := context.attempts.seconds_to_wait(name, address):
+        minutes = max(1, round(wait / 60))
+        text = f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
+        return _form(request, target, 429, text, name, {"Retry-After": str(wait)})
+    is_right, user_id = _is_right(context, name, password)
+    if not is_right:
+        return _form(request, target, 403, WRONG, name)
+    context.attempts.forget(name, address)
+    return signed_in(request, user_id, Method.PASSWORD, target)
+
+
+def sign_in_by_link(request: Request) -> Response:
+    """Sign in by a link of ``myi open``. A browser that only looks ahead, or a HEAD, does not use it up."""
+    if request.method == "HEAD" or "prefetch" in request.headers.get("sec-purpose", request.headers.get("purpose", "")):
+        return Response(status_code=204, headers=NO_STORE)
+    try:
+        with context_of(request).keeping() as conn:
+            user_id = use_link(conn, request.path_params["secret"])
+    except LinkNotValid:
+        return said(request, USED, USED_TEXT, 410)
+    return signed_in(request, user_id, Method.LINK, "/")
+
+
+def sign_out(request: Request, form: Form) -> Response:
+    """End this browser's session."""
+    viewer = viewer_of(request)
+    if viewer.session_id is not None:
+        with context_of(request).keeping() as conn:
+            end_session(conn, viewer.user_id, viewer.session_id)
+    response = said(request, "Signed out", "This browser has forgotten who you are.")
+    cookies.clear_session(request, response)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def to_spotify(request: Request) -> Response:
+    """On to Spotify, to sign in, or with ``?link=yes`` to link the account of the listener who is signed in."""
+    spotify = SpotifySignIn(context_of(request))
+    viewer = viewer_of(request)
+    is_link = request.query_params.get("link") == "yes"
+    if not spotify.is_possible(request.url):
+        raise NotVisible
+    if is_link and viewer.user_id is None:
+        raise SignInNeeded
+    address, kept = spotify.begin(viewer.user_id if is_link else None, own_path(request.query_params.get("next", "")))
+    response = RedirectResponse(address, 303, NO_STORE)
+    cookies.set_under_way(request, response, kept)
+    return response
+
+
+def from_spotify(request: Request) -> Response:
+    """Spotify's answer: to a sign-in or a link that this browser began, or to `myi login`."""
+    context, query = context_of(request), request.url.query
+    state, kept = request.query_params.get("state", ""), cookies.under_way(request)
+    spotify = SpotifySignIn(context)
+    if not state or not {"code", "error"} & request.query_params.keys():
+        return said(request, "Nothing here", "This is where Spotify sends the browser after a login.", 400)
+    if kept and hmac.compare_digest(spotify.state_of(kept).encode(), state.encode()):
+        outcome = spotify.finish(kept, query, viewer_of(request))
+        if outcome.signs_in is not None:
+            response = signed_in(request, outcome.signs_in, Method.SPOTIFY, outcome.target)
+        elif outcome.text:
+            response = said(request, outcome.title, outcome.text, outcome.status)
+        else:
+            response = RedirectResponse(outcome.target, 303, NO_STORE)
+        cookies.set_under_way(request, response, "")
+        return response
+    with context.keeping() as conn:
+        is_awaited = answer_login(conn, state, query)
+    if not is_awaited:
+        return said(request, "Not this login", "This answer of Spotify's belongs to another login, or is too old.", 400)
+    return said(request, "Thank you", "Spotify has answered. You can close this page: your terminal says how it went.")
+
+
+def signed_in(request: Request, user_id: int | None, method: Method, target: str) -> Response:
+    """A new session, in place of one that the browser may have had: its secret is never one that was known before."""
+    with context_of(request).keeping() as conn:
+        if (old := cookies.session_secret(request)) and (before := viewer_of_session(conn, old)):
+            assert before.session_id is not None
+            end_session(conn, before.user_id, before.session_id)
+        secret = begin_session(conn, user_id, method, device_of(request.headers.get("user-agent", "")))
+    response = RedirectResponse(target, 303, NO_STORE)
+    cookies.set_session(request, response, secret)
+    return response
+
+
+def said(request: Request, title: str, text: str, status: int = 200) -> Response:
+    """A page that says one thing."""
+    page = context_of(request).page("access/said.html", status, title=title, text=text)
+    page.headers.update(NO_STORE)
+    return page
+
+
+def _is_right(context: Context, name: str, password: str) -> tuple[bool, int | None]:
+    """Whether a password is that of a name, and whose. Takes as long for a name that nobody has."""
+    configured = context.settings.web_password
+    if not name and configured:
+        is_right = hmac.compare_digest(password.encode("utf-8", "replace"), configured.encode())
+        return is_right, None
+    with context.naming() as conn:
+        user = find_user(conn, name) if name else None
+    user_id = user.id if user else None if not name else -1
+    with context.keeping() as conn:
+        return is_password(conn, user_id, password), user_id
+
+
+def _form(
+    request: Request,
+    target: str,
+    status: int = 200,
+    wrong: str = "",
+    name: str = "",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    context = context_of(request)
+    page = context.page(
+        "access/sign_in.html",
+        status,
+        title="Sign in",
+        wrong=wrong,
+        name=name[:100],
+        next=target,
+        spotify=SpotifySignIn(context).is_possible(request.url),
+    )
+    page.headers.update(NO_STORE | (headers or {}))
+    return page

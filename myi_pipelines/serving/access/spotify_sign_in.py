@@ -1,0 +1,120 @@
+"""Sign in by Spotify, and link an account: begun in a browser, answered there. What is needed in between is kept in a
+cookie of that browser, so that the answer counts in no other.
+
+An account signs in the listener whom it is linked to, and nobody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import URL
+
+from myi_pipelines.errors import InputError, MyiError
+from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
+from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
+from myi_pipelines.ingest.spotify.login import LoginAttempt, LoginServices, begin_login, code_in, finish_login
+from myi_pipelines.serving.access.viewers import Kind, Viewer
+from myi_pipelines.serving.context import Context
+from myi_pipelines.sources.spotify import oauth
+from myi_pipelines.sources.spotify.rate_limits import Priority
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.users import known_user
+
+UNKNOWN = "Nobody here has this Spotify account. Sign in another way, and link it in the settings."
+NOT_LINKED = "Not linked"
+NOT_SIGNED_IN = "Not signed in"
+
+
+class Doubtful(InputError):
+    """The account has, or had, another history: somebody has to say that it is meant."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What Spotify's answer has led to."""
+
+    target: str = "/"
+    """Where to go on."""
+    signs_in: int | None = None
+    """The listener to sign in."""
+    title: str = ""
+    text: str = ""
+    """What to say instead of going on."""
+    status: int = 403
+
+
+class SpotifySignIn:
+    """What can be done by Spotify's accounts service."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settings = context.settings
+
+    def is_possible(self, url: URL) -> bool:
+        """Whether Spotify sends a browser back to the address by which it asks us now."""
+        redirect = urlsplit(self._settings.spotify_redirect_uri)
+        return bool(self._settings.spotify_client_id) and (url.scheme, url.netloc) == (redirect.scheme, redirect.netloc)
+
+    def begin(self, link_to: int | None, target: str) -> tuple[str, str]:
+        """The address at Spotify, and what the browser keeps. ``link_to``: the listener to link the account to; None
+        signs in."""
+        attempt = begin_login(app_of(self._settings))
+        kept = {"state": attempt.state, "verifier": attempt.verifier, "link": link_to, "next": target}
+        return attempt.url, base64.urlsafe_b64encode(json.dumps(kept).encode()).decode()
+
+    def state_of(self, kept: str) -> str:
+        """The state that the answer must have; empty for what we have not made."""
+        return str(_read(kept).get("state") or "")
+
+    def finish(self, kept: str, query: str, viewer: Viewer) -> Outcome:
+        """Do what was begun. Never raises what a person can cause."""
+        values = _read(kept)
+        attempt = LoginAttempt("", str(values["state"]), str(values["verifier"]))
+        target, link_to = str(values.get("next") or "/"), values.get("link")
+        try:
+            if link_to is None:
+                return self._sign_in(attempt, query, target)
+            if viewer.kind is not Kind.LISTENER or viewer.user_id is None or viewer.user_id != link_to:
+                return Outcome(title=NOT_LINKED, text="You have signed out, or in as somebody else, since you began.")
+            return self._link(attempt, query, target, viewer.user_id)
+        except MyiError as error:
+            return Outcome(title=NOT_SIGNED_IN if link_to is None else NOT_LINKED, text=_sentence(str(error)))
+
+    def _sign_in(self, attempt: LoginAttempt, query: str, target: str) -> Outcome:
+        code = code_in(attempt, f"?{query}")
+        reply = oauth.exchange_code(app_of(self._settings), code, attempt.verifier)
+        with client_of(self._settings) as client:
+            me = client.me(reply.access_token, priority=Priority.LOGIN)
+        with self._context.naming() as conn:
+            account = {"spotify_id": me.spotify_id, "account_id": me.account_id}
+            row = conn.execute(statement("access/listener_of_account"), account).fetchone()
+        if row is None:
+            return Outcome(title=NOT_SIGNED_IN, text=UNKNOWN)
+        return Outcome(target, signs_in=int(row[0]))
+
+    def _link(self, attempt: LoginAttempt, query: str, target: str, user_id: int) -> Outcome:
+        def refuse(question: str) -> None:
+            raise Doubtful(f"{question} `myi login` asks, and links it if you say so")
+
+        with self._context.owning() as conn, client_of(self._settings) as client:
+            row = conn.execute("SELECT name FROM users WHERE id = %s", [user_id]).fetchone()
+            name = known_user(conn, str(row[0]) if row else "").name
+            services = LoginServices(app_of(self._settings), client, TokenKeys.of_settings(self._settings))
+            finish_login(conn, services, attempt, f"?{query}", name=name, confirm=refuse)
+        return Outcome(target)
+
+
+def _read(kept: str) -> dict[str, object]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(kept.encode()))
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,204 @@
+"""What a listener, or the operator for a listener, changes from a page: the same functions as the command's, over a
+connection of the owner that is opened for the one action.
+
+Callers have asked ``permissions.require(…, Part.MANAGE)`` before, and pass the listener that it was asked for. What
+must be derived after a change is derived by Dagster, as after an import: until then pages say so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from myi_pipelines.errors import InputError
+from myi_pipelines.operations.archiving import store_of
+from myi_pipelines.operations.export import ExportFormat, export_user
+from myi_pipelines.operations.forget import ForgottenUser, Places, forget_user
+from myi_pipelines.serving.access import passwords, sessions, tokens
+from myi_pipelines.serving.access.permissions import Sharing
+from myi_pipelines.serving.access.viewers import Viewer
+from myi_pipelines.serving.context import Context
+from myi_pipelines.warehouse import spotify_accounts, users
+from myi_pipelines.warehouse.database.statements import statement
+
+SHORTEST_GAP, LONGEST_GAP = 1, 1_440
+"""Minutes."""
+
+
+class NotMeant(InputError):
+    """What cannot be undone was asked for without naming the listener."""
+
+
+class WrongPassword(InputError):
+    """The present password was not given."""
+
+
+class NotPossible(InputError):
+    """A value cannot be set."""
+
+
+class Whose(Protocol):
+    """The listener whose data an action changes: a ``Listener`` or a ``User``."""
+
+    @property
+    def id(self) -> int:
+        """users.id"""
+
+    @property
+    def name(self) -> str:
+        """The name as it is kept."""
+
+
+# Settings
+
+
+def change_timezone(context: Context, whose: Whose, timezone: str) -> int:
+    """Count days in another zone; return how many months are derived again. Raises UnknownTimezone."""
+    with context.owning() as conn:
+        return users.set_timezone(conn, whose.name, timezone)
+
+
+def change_incognito(context: Context, whose: Whose, *, hide: bool) -> int:
+    """Leave plays of private sessions out, or count them; return how many months are derived again."""
+    with context.owning() as conn:
+        return users.set_hide_incognito(conn, whose.name, hide=hide)
+
+
+def change_week_start(context: Context, whose: Whose, day: int) -> None:
+    """Begin weeks on another day: 0 is Monday. Raises NotPossible."""
+    if day not in range(7):
+        raise NotPossible("weeks begin on one of seven days")
+    with context.owning() as conn:
+        conn.execute("UPDATE user_settings SET week_starts_on = %s WHERE user_id = %s", [day, whose.id])
+
+
+def change_session_gap(context: Context, whose: Whose, minutes: int) -> None:
+    """Let a session end after so many minutes without a play. Raises NotPossible."""
+    if not SHORTEST_GAP <= minutes <= LONGEST_GAP:
+        raise NotPossible(f"a session ends after {SHORTEST_GAP} to {LONGEST_GAP:,} minutes without a play")
+    with context.owning() as conn:
+        conn.execute("UPDATE user_settings SET session_gap_minutes = %s WHERE user_id = %s", [minutes, whose.id])
+
+
+def change_sharing(context: Context, whose: Whose, sharing: Sharing) -> None:
+    """Share with everybody what is said, and nothing else. It holds from the next request on."""
+    with context.owning() as conn:
+        conn.execute(statement("access/set_sharing"), {"user_id": whose.id, **sharing._asdict()})
+
+
+# Ways in
+
+
+def change_password(context: Context, viewer: Viewer, user_id: int | None, present: str, password: str) -> int:
+    """Set a password; end all sessions but the viewer's, and return how many. ``user_id`` None: the operator's own.
+
+    The present password is asked for where there is one, of everybody but the operator. Raises WrongPassword and
+    PasswordRefused.
+    """
+    with context.keeping() as conn:
+        is_asked = passwords.has_password(conn, user_id) and not (viewer.is_operator and user_id is not None)
+        if is_asked and not passwords.is_password(conn, user_id, present):
+            raise WrongPassword("that is not your present password")
+        passwords.set_password(conn, user_id, password)
+        return sessions.end_other_sessions(conn, user_id, viewer.session_id)
+
+
+def remove_password(context: Context, user_id: int | None) -> bool:
+    """Let nobody sign in by a password; False where there was none."""
+    with context.keeping() as conn:
+        return passwords.remove_password(conn, user_id)
+
+
+def has_password(context: Context, user_id: int | None) -> bool:
+    """Whether somebody can sign in by a password."""
+    with context.keeping() as conn:
+        return passwords.has_password(conn, user_id)
+
+
+def list_sessions(context: Context, user_id: int | None) -> list[sessions.Session]:
+    """The browsers that are signed in; the viewer's own has the id ``viewer.session_id``."""
+    with context.keeping() as conn:
+        return sessions.sessions_of(conn, user_id)
+
+
+def end_session(context: Context, user_id: int | None, session_id: int) -> bool:
+    """Sign a browser out; False where there is no such session."""
+    with context.keeping() as conn:
+        return sessions.end_session(conn, user_id, session_id)
+
+
+def end_other_sessions(context: Context, viewer: Viewer) -> int:
+    """Sign all other browsers of the viewer out; return how many."""
+    with context.keeping() as conn:
+        return sessions.end_other_sessions(conn, viewer.user_id, viewer.session_id)
+
+
+def list_tokens(context: Context, user_id: int | None) -> list[tokens.Token]:
+    """The tokens of a listener, the newest first."""
+    with context.keeping() as conn:
+        return tokens.tokens_of(conn, user_id)
+
+
+def make_token(
+    context: Context, user_id: int | None, name: str, rights: Collection[str], expires_at: datetime | None = None
+) -> tokens.NewToken:
+    """Make a token, whose text is to be shown now, on a page that is not kept. Raises NoSuchRight and TokenRefused."""
+    with context.keeping() as conn:
+        return tokens.make_token(conn, user_id, name, rights, expires_at)
+
+
+def revoke_token(context: Context, user_id: int | None, token_id: int) -> bool:
+    """Revoke a token at once; False where there is none of that number."""
+    with context.keeping() as conn:
+        return tokens.revoke_token(conn, user_id, token_id)
+
+
+def unlink_spotify(context: Context, whose: Whose) -> bool:
+    """Delete the listener's tokens of Spotify; False where there are none. ``/auth/spotify?link=yes`` links an account."""
+    with context.owning() as conn:
+        return spotify_accounts.unlink(conn, whose.id)
+
+
+# All of somebody's data
+
+
+def export_zip(context: Context, whose: Whose, form: ExportFormat, folder: Path) -> Path:
+    """Write all data of the listener into a ZIP in ``folder``, which is the caller's to remove, and return its path.
+
+    Raises what ``operations.export`` raises.
+    """
+    target = folder / "export"
+    with context.owning() as conn:
+        export_user(conn, store_of(context.settings), whose.name, target, form)
+    archive = folder / "export.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
+        for file in sorted(target.rglob("*")):
+            if file.is_file():
+                stored = file.suffix == ".parquet"
+                kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+                written.write(file, file.relative_to(target), kind)
+    shutil.rmtree(target)
+    return archive
+
+
+def new_export_folder() -> Path:
+    """A folder for ``export_zip`` that only this process reads."""
+    return Path(tempfile.mkdtemp(prefix="myi-export-"))
+
+
+def forget_listener(context: Context, whose: Whose, typed_name: str) -> ForgottenUser:
+    """Remove all data of the listener: it cannot be undone. Raises NotMeant unless the name was typed, and what
+    ``operations.forget`` raises."""
+    if typed_name.strip() != whose.name:
+        raise NotMeant(f"to remove everything, type the name as it is written here: {whose.name}")
+    if context.runs is None:
+        raise NotPossible("this process does not know Dagster's runs: use `myi forget`")
+    with context.owning() as conn:
+        runs = context.runs(context.settings)
+        places = Places(conn, store_of(context.settings), context.settings.uploads, runs)
+        return forget_user(places, whose.name)

@@ -1,0 +1,109 @@
+"""What a page changes for a listener, by the functions that the command uses."""
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from myi_pipelines.operations.export import ExportFormat
+from myi_pipelines.serving import actions
+from myi_pipelines.serving.access.passwords import PasswordRefused, is_password
+from myi_pipelines.serving.access.permissions import Sharing, sharing_of
+from myi_pipelines.serving.access.sessions import Method, begin_session, viewer_of_session
+from myi_pipelines.serving.access.viewers import OPERATOR
+from myi_pipelines.serving.context import Context
+from myi_pipelines.warehouse import users
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines_tests.support.web import web_context
+
+
+class NoRuns:
+    """Dagster has never run anything."""
+
+    def unfinished(self, user: str) -> Sequence[str]:
+        return ()
+
+    def naming(self, user: str) -> Sequence[str]:
+        return ()
+
+    def remove_naming(self, user: str) -> None:
+        pass
+
+
+@pytest.fixture
+def context(database_url: str, tmp_path: Path) -> Iterator[Context]:
+    context = web_context(database_url, tmp_path, uploads=tmp_path / "uploads")
+    context.open()
+    yield replace(context, runs=lambda settings: NoRuns())
+    context.close()
+
+
+def test_settings(context: Context, conn: Connection) -> None:
+    anna = users.known_or_new_user(conn, "anna")
+    actions.change_timezone(context, anna, "Pacific/Apia")
+    with pytest.raises(users.UnknownTimezone):
+        actions.change_timezone(context, anna, "Mars/Olympus")
+    actions.change_week_start(context, anna, 6)
+    actions.change_session_gap(context, anna, 45)
+    actions.change_incognito(context, anna, hide=True)
+    for change, value in ((actions.change_week_start, 7), (actions.change_session_gap, 0)):
+        with pytest.raises(actions.NotPossible):
+            change(context, anna, value)
+    columns = "timezone, week_starts_on, session_gap_minutes, hide_incognito"
+    assert conn.execute(f"SELECT {columns} FROM user_settings".encode()).fetchone() == ("Pacific/Apia", 6, 45, True)
+    shared = Sharing(is_public_profile=True, share_top_artists=True, allows_comparison=True)
+    actions.change_sharing(context, anna, shared)
+    assert sharing_of(conn, anna.id) == shared
+
+
+def test_a_password_is_changed_by_whoever_knows_it_and_ends_other_sessions(context: Context, conn: Connection) -> None:
+    anna = users.known_or_new_user(conn, "anna")
+    mine, other = (begin_session(conn, anna.id, Method.LINK, device) for device in ("mine", "other"))
+    viewer = viewer_of_session(conn, mine)
+    assert viewer is not None
+    assert actions.change_password(context, viewer, anna.id, "", "four plain words here") == 1
+    assert viewer_of_session(conn, other) is None
+    assert viewer_of_session(conn, mine) == viewer
+    with pytest.raises(actions.WrongPassword):
+        actions.change_password(context, viewer, anna.id, "wrong", "five plain words are here")
+    with pytest.raises(PasswordRefused):
+        actions.change_password(context, viewer, anna.id, "four plain words here", "short")
+    actions.change_password(context, OPERATOR, anna.id, "", "set by the operator")
+    assert is_password(conn, anna.id, "set by the operator")
+    assert actions.has_password(context, anna.id)
+    assert actions.remove_password(context, anna.id)
+
+
+def test_tokens_and_sessions_are_listed_and_ended(context: Context, conn: Connection) -> None:
+    anna, bob = users.known_or_new_user(conn, "anna"), users.known_or_new_user(conn, "bob")
+    made = actions.make_token(context, anna.id, "widget", ["stats:read"])
+    assert actions.list_tokens(context, anna.id)[0] == made.token
+    assert not actions.revoke_token(context, bob.id, made.token.id)
+    assert actions.revoke_token(context, anna.id, made.token.id)
+    begin_session(conn, anna.id, Method.LINK, "Firefox")
+    [session] = actions.list_sessions(context, anna.id)
+    assert not actions.end_session(context, bob.id, session.id)
+    assert actions.end_session(context, anna.id, session.id)
+    assert not actions.unlink_spotify(context, anna)
+
+
+def test_everything_is_exported_and_forgotten(context: Context, conn: Connection, tmp_path: Path) -> None:
+    anna = users.known_or_new_user(conn, "anna")
+    actions.make_token(context, anna.id, "widget", ["stats:read"])
+    folder = actions.new_export_folder()
+    with zipfile.ZipFile(actions.export_zip(context, anna, ExportFormat.CSV, folder)) as archive:
+        account = json.loads(archive.read("account.json"))
+        assert account["users"][0]["name"] == "anna"
+        assert account["api_tokens"][0]["name"] == "widget"
+        assert "secret_hash" not in account["api_tokens"][0]
+        assert "plays.csv" in archive.namelist()
+    assert [one.name for one in folder.iterdir()] == ["export.zip"]
+    for typed in ("", "Anna", "bob"):
+        with pytest.raises(actions.NotMeant):
+            actions.forget_listener(context, anna, typed)
+    actions.forget_listener(context, anna, "anna")
+    assert users.find_user(conn, "anna") is None
+    assert conn.execute("SELECT count(*) FROM api_tokens").fetchone() == (0,)
