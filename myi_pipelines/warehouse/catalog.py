@@ -133,7 +133,7 @@ def _move_to_albums(conn: Connection) -> None:
     conn.execute("TRUNCATE touched_albums")
     conn.execute(statement("catalog/realbum"))
     conn.execute("ANALYZE touched_albums")
-    conn.execute(statement("stats/albums"), {"user_id": None})
+    conn.execute(statement("stats/albums"))
 
 
 def _credit(conn: Connection, *, has_payloads: bool) -> int:
@@ -149,7 +149,7 @@ def _credit(conn: Connection, *, has_payloads: bool) -> int:
         conn.execute("TRUNCATE touched_artists")
         conn.execute(statement("catalog/recredit"))
         conn.execute("ANALYZE touched_artists")
-        conn.execute(statement("stats/artists"), {"user_id": None})
+        conn.execute(statement("stats/artists"))
     if has_payloads:
         conn.execute(statement("catalog/remove_provisional"))
     return credited + changed

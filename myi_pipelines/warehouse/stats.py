@@ -341,8 +341,7 @@ def _write_artists(conn: Connection, scope: dict[str, Any]) -> int:
     acquire(conn, shared(Lock.CATALOG_LINKS))
     conn.execute(statement("stats/touched_artists"), scope)
     conn.execute("ANALYZE touched_artists")
-    [user_id, *others] = scope["user_ids"]
-    return conn.execute(statement("stats/artists"), {"user_id": None if others else user_id}).rowcount
+    return conn.execute(statement("stats/artists")).rowcount
 
 
 def _write_songs(conn: Connection, scope: dict[str, Any]) -> int:
@@ -369,8 +368,7 @@ def _write_albums(conn: Connection, scope: dict[str, Any]) -> int:
     acquire(conn, shared(Lock.CATALOG_LINKS))
     conn.execute(statement("stats/touched_albums"), scope)
     conn.execute("ANALYZE touched_albums")
-    [user_id, *others] = scope["user_ids"]
-    return conn.execute(statement("stats/albums"), {"user_id": None if others else user_id}).rowcount
+    return conn.execute(statement("stats/albums")).rowcount
 
 
 def _write_year_top_tracks(conn: Connection, scope: dict[str, Any], month_edges: Sequence[tuple[Any, ...]]) -> int:
