@@ -174,14 +174,14 @@ def test_files_of_two_accounts_are_noted_and_nothing_tells_which(
 ) -> None:
     files = [
         harness.drop("anna", "1.json", of_account("made_up_anna", LATER)),
-        harness.drop("anna", "2.json", export(20)),
-        harness.drop("anna", "3.json", of_account("made_up_anna", LATER.replace(year=2020))),
+        harness.drop("anna", "2.json", export(20, first=LATER + timedelta(days=160))),
+        harness.drop("anna", "3.json", of_account("made_up_anna", LATER + timedelta(days=40))),
     ]
     assert harness.run_import(instance, "anna", files).success
     files = [
         harness.drop("anna", "1.json", of_account("made_up_anna", LATER)),
-        harness.drop("anna", "4.json", of_account("made_up_ben", LATER.replace(year=2021))),
-        harness.drop("anna", "5.json", of_account("made_up_ben", LATER.replace(year=2022))),
+        harness.drop("anna", "4.json", of_account("made_up_ben", LATER + timedelta(days=80))),
+        harness.drop("anna", "5.json", of_account("made_up_ben", LATER + timedelta(days=120))),
     ]
     result = harness.run_import(instance, "anna", files)
     assert checks(result)["uploads_readable"][0]
