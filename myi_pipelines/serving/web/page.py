@@ -77,6 +77,8 @@ class Page:
         self.range: NamedRange = parse_range(self.query.get("range") or DEFAULTS["range"], self.today, listener)
         self.scope = Scope(listener, self.range.days, self._measure(), self._filters())
         self.chips: list[Choice] = []
+        self.covers: dict[tuple[str, int], str | None] = {}
+        """Keys of the pictures of albums and artists that were looked up."""
         self.path = ""
         """Of this page below the listener's: set by the page's route."""
         self.extra: dict[str, str] = {}
@@ -186,13 +188,22 @@ class Page:
         ]
 
     def _foot_links(self) -> list[Link]:
-        manage = [
+        stats = [
+            Link("Discoveries", self.links.to("discoveries")),
             Link("On this day", self.links.to("on-this-day")),
+            Link("Milestones", self.links.to("milestones")),
             Link("Spotify’s lists", self.links.to("spotify")),
+        ]
+        manage = [
+            Link("Compare", self.links.to("compare")),
             Link("Corrections", self.links.to("corrections")),
             Link("Settings", self.links.to("settings")),
         ]
-        return [*(manage if self.may(Part.MANAGE) else []), Link("API", "/api/v1/docs")]
+        return [
+            *(stats if self.may(Part.STATS) else []),
+            *(manage if self.may(Part.MANAGE) else []),
+            Link("API", "/api/v1/docs"),
+        ]
 
 
 Endpoint = Callable[[Page], Response]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from myi_pipelines.serving.queries.cover_images import Pictured, kept_covers
 from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, TopGenre, TopRow, TopShow
 from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.covers import letterform
@@ -52,11 +53,32 @@ class RankRow(NamedTuple):
     recordings: Sequence[Recording] = ()
 
 
-def cover_of(item: Item) -> Markup:
+def find_covers(page: Page, items: Iterable[Item]) -> None:
+    """Look up at once which of some items have a picture. Those that nobody looked up get a letter."""
+    wanted: dict[Pictured, set[int]] = {Pictured.ARTIST: set(), Pictured.ALBUM: set()}
+    for item in items:
+        kind, number = _pictured(item)
+        if number is not None and (kind.value, number) not in page.covers:
+            wanted[kind].add(number)
+    for kind, numbers in wanted.items():
+        found = kept_covers(page.conn, kind, numbers)
+        page.covers |= {(kind.value, number): str(found[number]) if number in found else None for number in numbers}
+
+
+def cover_of(page: Page, item: Item) -> Markup:
     """The picture of an item: of a song or recording that of its album, so that songs of an album look alike."""
+    kind, number = _pictured(item)
+    if number is not None and (key := page.covers.get((kind.value, number))):
+        return Markup('<img src="/covers/{}" alt="" width="300" height="300" loading="lazy" decoding="async">').format(
+            key
+        )
     if item.kind is Kind.ARTIST:
         return letterform(item.name, "artist")
     return letterform(item.album or item.name, item.artist or "")
+
+
+def _pictured(item: Item) -> tuple[Pictured, int | None]:
+    return (Pictured.ARTIST, item.id) if item.kind is Kind.ARTIST else (Pictured.ALBUM, item.album_id)
 
 
 def rank_row(
@@ -69,7 +91,7 @@ def rank_row(
         place=formats.number(row.rank),
         name=item.name,
         href=page.links.item(item.kind.value, item.id),
-        cover=cover_of(item),
+        cover=cover_of(page, item),
         is_round=item.kind is Kind.ARTIST,
         by=item.artist or "",
         by_href=page.links.item("artist", item.artist_id) if item.artist and item.artist_id else None,
@@ -94,6 +116,33 @@ def plays_of(page: Page, item: Item) -> str:
         case Kind.ALBUM:
             return page.links.plays(album=item.id)
     return page.links.plays(**{item.kind.value: item.id})
+
+
+def plays_of_ever(page: Page, item: Item) -> str:
+    """All plays of an item."""
+    ever = page.links._replace(kept=())
+    return ever.plays(range="all", **{item.kind.value: item.id})
+
+
+def item_rows(
+    page: Page, found: Sequence[Item], values: Sequence[str] = (), *, by_album: bool = False
+) -> list[RankRow]:
+    """Items in their order, with all their plays or with `values`."""
+    find_covers(page, found)
+    return [
+        RankRow(
+            place=page.formats.number(place),
+            name=item.name,
+            href=page.links.item(item.kind.value, item.id),
+            cover=cover_of(page, item),
+            is_round=item.kind is Kind.ARTIST,
+            by=(item.album if by_album else item.artist) or "",
+            by_href=page.links.item("artist", item.artist_id) if item.artist_id and not by_album else None,
+            value=values[place - 1] if values else page.formats.number(item.play_count),
+            value_href=plays_of_ever(page, item),
+        )
+        for place, item in enumerate(found, 1)
+    ]
 
 
 def genre_row(page: Page, row: TopGenre, highest: int, *, with_change: bool) -> RankRow:

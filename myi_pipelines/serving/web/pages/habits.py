@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from markupsafe import Markup
 from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Way, clock, totals, ways
-from myi_pipelines.serving.queries.scope import NO_FILTERS
+from myi_pipelines.serving.queries.history import sessions
+from myi_pipelines.serving.queries.listeners import listener_settings
+from myi_pipelines.serving.queries.milestones import streaks
+from myi_pipelines.serving.queries.music import share_heard
+from myi_pipelines.serving.queries.scope import NO_FILTERS, Days
 from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import shares, timeline
+from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import axes, busiest_hour, day_clock, plays_href, week_grid
-from myi_pipelines.serving.web.views import Figure
+from myi_pipelines.serving.web.views import Figure, RankRow, item_rows
 from myi_pipelines.serving.web.words import value_name
 
 MOST = 8
@@ -61,6 +67,8 @@ def show_habits(page: Page) -> Response:
         else "Nothing was played in these days."
     )
     found = ways(page.conn, page.scope)[0] if page.scope.filters == NO_FILTERS else []
+    if found and not any(way.dimension == "SHARE_HEARD" for way in found):
+        found += share_heard(page.conn, page.scope)[1]
     skipped = next((way.play_count for way in found if (way.dimension, way.value) == ("SKIP", "true")), 0)
     numbers = [
         Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour=23)),
@@ -81,9 +89,8 @@ def show_habits(page: Page) -> Response:
         clock=day_clock(page, hours, (formats.hours_between(hour).split(" to ")[0], "the fullest hour")),
         weekdays=_weekdays(page, days),
         week=week_grid(page, week.cells),
-        sessions=None,
-        sessions_note="",
-        streaks=None,
+        sessions=_sessions(page),
+        streaks=_streaks(page),
         ways=[chart for key, name in DIMENSIONS if (chart := way_chart(page, key, name, found))],
     )
 
@@ -101,6 +108,62 @@ def _weekdays(page: Page, days: Sequence[tuple[int, int]]) -> Markup:
     ]
     labels = [Tick(index, formats.weekday(day, "abbreviated")) for index, day in enumerate(formats.weekdays)]
     return timeline("Days of the week", marks, axes(page, marks, labels), height=300)
+
+
+class SessionPart(NamedTuple):
+    """What there is to say of sessions."""
+
+    note: str
+    figures: list[Figure]
+    longest: list[list[str | Markup]]
+    first_songs: list[RankRow]
+
+
+def _sessions(page: Page) -> SessionPart | None:
+    formats = page.formats
+    minutes = listener_settings(page.conn, page.listener).session_gap_minutes
+    found = sessions(page.conn, page.scope, gap=timedelta(minutes=minutes))
+    if not found.number:
+        return None
+    longest = []
+    for one in found.longest:
+        day = formats.local(one.started_at).date()
+        span = int((one.ended_at - one.started_at) / timedelta(milliseconds=1))
+        link = Markup('<a href="{}">{}</a>').format(page.links.day(day), formats.day_and_year(day))
+        longest.append([link, formats.time(one.started_at), formats.length(span), formats.number(one.play_count)])
+    first = item_rows(
+        page,
+        [one.track for one in found.first_of_day],
+        [formats.counted(one.days, "day") for one in found.first_of_day],
+    )
+    return SessionPart(
+        f"A session ends after {minutes} minutes of silence.",
+        [
+            Figure(formats.number(found.number), "sessions"),
+            Figure(formats.length(found.usual_ms), "a usual session"),
+            Figure(formats.short(found.usual_plays), "plays in it"),
+        ],
+        longest,
+        first,
+    )
+
+
+def _streaks(page: Page) -> list[list[str | Markup]]:
+    formats = page.formats
+    found = streaks(page.conn, page.scope, page.today)
+    return [
+        [
+            Markup('<a href="{}">{} – {}</a>').format(
+                page.links.plays(range=days_text(Days(one.first, one.last))),
+                formats.day_and_year(one.first),
+                "today" if one == found.current else formats.day_and_year(one.last),
+            ),
+            formats.counted(one.days, "day"),
+            formats.plays(one.play_count),
+        ]
+        for one in found.longest
+        if one.days > 1
+    ]
 
 
 def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way]) -> WayChart | None:

@@ -19,7 +19,7 @@ from myi_pipelines.serving.web.bar import Choice, range_label
 from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars, step_for
-from myi_pipelines.serving.web.views import cover_of
+from myi_pipelines.serving.web.views import cover_of, find_covers
 from myi_pipelines.serving.web.words import value_name
 
 EACH = 60
@@ -78,6 +78,7 @@ def show_history(page: Page) -> Response:
     tracks = _tracks(page)
     before = read_before(page.query.get("before", ""))
     found = _history(page, tracks, hour, before)
+    find_covers(page, [play.track for play in found.plays])
     gap = timedelta(minutes=listener_settings(page.conn, page.listener).session_gap_minutes)
     is_day = page.range.kind is RangeKind.DAY
     is_plain = tracks is None and hour is None
@@ -215,7 +216,7 @@ def play_row(page: Page, play: Play, *, with_device: bool = False, with_day: boo
         by=track.artist or "",
         by_href=page.links.item("artist", track.artist_id) if track.artist_id else None,
         album=device if with_device else track.album or "",
-        cover=cover_of(track),
+        cover=cover_of(page, track),
         heard=("~" if play.is_estimated else "") + formats.track_length(play.ms_played),
         note=", ".join(filter(None, details)),
         is_skipped=play.is_skip,

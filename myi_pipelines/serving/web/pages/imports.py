@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
 from myi_pipelines.serving.asgi.error_pages import error_response, wants_json
 from myi_pipelines.serving.context import context_of, viewer_of
+from myi_pipelines.serving.queries.imports import gaps
 from myi_pipelines.serving.queries.listeners import find_listener
 from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.web import uploads
@@ -138,7 +139,8 @@ def _reasons(page: Page, rejected: Mapping[str, int]) -> list[Reason]:
 
 
 def _gaps(page: Page) -> list[str]:
-    return []
+    formats = page.formats
+    return [f"{formats.moment(one.after)} – {formats.moment(one.before)}" for one in gaps(page.conn, page.listener)]
 
 
 def back_to_imports(request: Request) -> Response:

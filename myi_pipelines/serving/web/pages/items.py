@@ -36,7 +36,18 @@ from myi_pipelines.serving.web.covers import letterform
 from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.pages.history import play_row
 from myi_pipelines.serving.web.series import bars, busiest_hour, day_clock
-from myi_pipelines.serving.web.views import NAMES, SHOWS, Figure, RankRow, cover_of, plays_of, rank_row
+from myi_pipelines.serving.web.views import (
+    NAMES,
+    SHOWS,
+    Figure,
+    RankRow,
+    cover_of,
+    find_covers,
+    item_rows,
+    plays_of,
+    plays_of_ever,
+    rank_row,
+)
 
 LISTED = 8
 PLAYS = 12
@@ -64,6 +75,7 @@ def show_item(page: Page, kind: Kind) -> Response:
         raise HTTPException(404)
     page.path = f"{kind.value}/{number}"
     item, formats = found.item, page.formats
+    find_covers(page, [item])
     clock = _clock(page, kind, found) if found.in_range else None
     return page.render(
         "item.html",
@@ -71,7 +83,7 @@ def show_item(page: Page, kind: Kind) -> Response:
         kind=NAMES[kind].capitalize(),
         name=item.name,
         by=_by(page, kind, found),
-        cover=cover_of(item),
+        cover=cover_of(page, item),
         is_round=kind is Kind.ARTIST,
         sentence=_sentence(page, item),
         numbers=_figures(page, kind, found),
@@ -174,12 +186,6 @@ def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
     return entries
 
 
-def plays_of_ever(page: Page, item: Item) -> str:
-    """All plays of an item."""
-    ever = page.links._replace(kept=())
-    return ever.plays(range="all", **{item.kind.value: item.id})
-
-
 def _ranks(page: Page, kind: Kind, item: Item) -> Markup | None:
     """Its place in each year, the bar is its plays."""
     found = years_of(page.conn, page.listener, kind, [item.id], measure=page.scope.measure).get(item.id, [])
@@ -223,6 +229,7 @@ def _lists(page: Page, kind: Kind, found: ItemPage) -> list[List]:
         filters = Filters(artist_id=item.id) if kind is Kind.ARTIST else Filters(album_id=item.id)
         scope = Scope(listener, everything, page.scope.measure, filters)
         rows = tops(page.conn, scope, [Kind.SONG], each=LISTED)[Kind.SONG].rows
+        find_covers(page, [row.item for row in rows])
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
         href = page.links.to("tops", range="all", **{kind.value: item.id})
         lists.append(List("Songs", "Of all time.", href, [rank_row(page, row, top) for row in rows]))
@@ -235,30 +242,11 @@ def _lists(page: Page, kind: Kind, found: ItemPage) -> list[List]:
     return lists
 
 
-def item_rows(
-    page: Page, found: Sequence[Item], values: Sequence[str] = (), *, by_album: bool = False
-) -> list[RankRow]:
-    """Items in their order, with all their plays or with `values`."""
-    return [
-        RankRow(
-            place=page.formats.number(place),
-            name=item.name,
-            href=page.links.item(item.kind.value, item.id),
-            cover=cover_of(item),
-            is_round=item.kind is Kind.ARTIST,
-            by=(item.album if by_album else item.artist) or "",
-            by_href=page.links.item("artist", item.artist_id) if item.artist_id and not by_album else None,
-            value=values[place - 1] if values else page.formats.number(item.play_count),
-            value_href=plays_of_ever(page, item),
-        )
-        for place, item in enumerate(found, 1)
-    ]
-
-
 def _plays(page: Page, tracks: Sequence[int]) -> list[object]:
     if not page.may(Part.HISTORY):
         return []
     found = history_of(page.conn, page.scope._replace(filters=NO_FILTERS), tracks, each=PLAYS)
+    find_covers(page, [play.track for play in found.plays])
     return [play_row(page, play, with_day=True) for play in found.plays]
 
 
@@ -286,6 +274,7 @@ def show_genre(page: Page) -> Response:
     lists = []
     for kind, heading, path in ((Kind.ARTIST, "Artists", "tops/artists"), (Kind.SONG, "Songs", "tops")):
         rows = tops_found[kind].rows
+        find_covers(page, [row.item for row in rows])
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
         lists.append(List(heading, "", page.links.to(path, genre=name), [rank_row(page, row, top) for row in rows]))
     return page.render(

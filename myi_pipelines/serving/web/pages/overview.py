@@ -19,6 +19,8 @@ from myi_pipelines.serving.queries.activity import (
     compared,
     distinct,
 )
+from myi_pipelines.serving.queries.discoveries import discovered, discoveries
+from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
 from myi_pipelines.serving.queries.scope import parse_range
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.bar import range_label, range_phrase
@@ -35,10 +37,23 @@ from myi_pipelines.serving.web.series import (
     step_for,
     week_grid,
 )
-from myi_pipelines.serving.web.views import Figure, RankRow, rank_row
+from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, rank_row
 
 TOP = 5
+YEARS_AGO = 4
 LISTS = ((Kind.SONG, "Songs", "tops"), (Kind.ARTIST, "Artists", "tops/artists"), (Kind.ALBUM, "Albums", "tops/albums"))
+
+
+class Then(NamedTuple):
+    """This day in another year."""
+
+    year: str
+    day_href: str
+    name: str
+    by: str
+    note: str
+    href: str
+    by_href: None = None
 
 
 class List(NamedTuple):
@@ -66,6 +81,12 @@ def show_overview(page: Page) -> Response:
         earlier = parse_range(now.before, page.today, page.listener)
         before_buckets = activity(conn, scope._replace(days=earlier.days), step).buckets[: len(buckets)]
     found = tops(conn, scope, [kind for kind, _, _ in LISTS], each=TOP)
+    met = discovered(conn, scope, Kind.ARTIST, each=TOP)
+    find_covers(page, [*(row.item for one in found.values() for row in one.rows), *met])
+    then, _ = on_this_day(conn, page.listener, page.today, each=1)
+    find_covers(page, [track for one in then for track, _ in one.tracks])
+    months = discoveries(conn, scope)
+    new, new_songs = sum(one.artists for one in months), sum(one.songs for one in months)
     lists = []
     for kind, name, path in LISTS:
         rows = found[kind].rows
@@ -76,7 +97,7 @@ def show_overview(page: Page) -> Response:
     return page.render(
         "overview.html",
         "Overview",
-        sentence=sentence(page, numbers, different),
+        sentence=sentence(page, numbers, different, new),
         aside=aside(page, numbers),
         numbers=figures(page, numbers, different),
         timeline_name=NAMES[step],
@@ -86,9 +107,9 @@ def show_overview(page: Page) -> Response:
         **_calendar(page, buckets, step),
         week=week_grid(page, week.cells),
         week_note=f"Most from {page.formats.hours_between(busiest)}." if busiest is not None else "",
-        found=[],
-        found_note="",
-        years_ago=[],
+        found=item_rows(page, met),
+        found_note=f"{page.formats.counted(new, 'artist')}, {page.formats.counted(new_songs, 'song')}.",
+        years_ago=[then_row(page, one) for one in then[:YEARS_AGO]],
     )
 
 
@@ -120,7 +141,18 @@ def before_name(page: Page) -> str:
     return range_label(parse_range(page.range.before, page.today, page.listener), page.formats)
 
 
-def sentence(page: Page, numbers: Compared, different: Distinct) -> Markup:
+def then_row(page: Page, one: DayThen) -> Then:
+    """This day in another year."""
+    track, count = one.tracks[0] if one.tracks else (None, 0)
+    name = track.name if track else "music"
+    note = f"{page.formats.plays(one.play_count)}, {page.formats.length(one.total_ms)}"
+    by = track.artist or "" if track else ""
+    often = f", {page.formats.counted(count, 'time')}" if count > 1 else ""
+    href = page.links.item("track", track.id) if track else page.links.day(one.day)
+    return Then(str(one.day.year), page.links.day(one.day), name, by + often, note, href)
+
+
+def sentence(page: Page, numbers: Compared, different: Distinct, new: int) -> Markup:
     """What the period was, in one sentence whose numbers are links."""
     formats, now = page.formats, numbers.totals
     start = range_phrase(page.range, formats)
@@ -135,6 +167,14 @@ def sentence(page: Page, numbers: Compared, different: Distinct) -> Markup:
         more = formats.change(now.total_ms, numbers.before.total_ms)
         same = "the same part of " if page.range.is_incomplete and page.range.kind != "rolling" else ""
         change = f", {more} in {same}{before_name(page)}" if more else ""
+    if new and page.range.kind != "all":
+        return (
+            head
+            + change
+            + Markup(', and met <a href="{}">{}</a>.').format(
+                page.links.to("discoveries"), formats.counted(new, "new artist")
+            )
+        )
     tail = Markup(', to <a href="{}">{}</a>.').format(
         page.links.to("tops/artists"), formats.counted(different.artists, "artist")
     )

@@ -11,7 +11,7 @@ from myi_pipelines.serving.queries.activity import activity, totals
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.series import bars, step_for
-from myi_pipelines.serving.web.views import rank_row
+from myi_pipelines.serving.web.views import find_covers, rank_row
 
 LISTS = (
     (Kind.ARTIST, "Artists", Part.TOP_ARTISTS),
@@ -26,6 +26,7 @@ def show_profile(page: Page) -> Response:
     listener, formats = page.listener, page.formats
     kinds = [kind for kind, _, part in LISTS if page.may(part)]
     found = tops(page.conn, page.scope, kinds, each=EACH) if kinds else {}
+    find_covers(page, [row.item for one in found.values() for row in one.rows])
     lists: list[dict[str, Any]] = []
     for kind, name, _ in LISTS:
         if kind in found and (rows := found[kind].rows):

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Bucket, Step, Totals, activity, clock, distinct, totals
+from myi_pipelines.serving.queries.discoveries import discovered, discoveries, obsessions
+from myi_pipelines.serving.queries.milestones import streaks
 from myi_pipelines.serving.queries.scope import Days, InvalidRange, NamedRange, RangeKind, parse_range
 from myi_pipelines.serving.queries.tops import Kind, TopList, top_genres, tops
 from myi_pipelines.serving.web.bar import range_label
@@ -19,11 +21,12 @@ from myi_pipelines.serving.web.formats import HOUR, MINUTE
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, step_for
-from myi_pipelines.serving.web.views import RankRow, cover_of, rank_row
+from myi_pipelines.serving.web.views import RankRow, cover_of, find_covers, item_rows, rank_row
 
 KINDS = (RangeKind.YEAR, RangeKind.MONTH, RangeKind.WEEK)
 EACH = 9
 LISTED = 5
+STREAK = 5
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -159,13 +162,17 @@ def build_card(page: Page, whole: Totals) -> Card:
 def panels(page: Page, whole: Totals, before: NamedRange | None) -> list[Panel]:
     """The statements of a period, the largest first."""
     found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG, Kind.ALBUM], each=EACH)
+    find_covers(page, [row.item for one in found.values() for row in one.rows])
     made = [
         _amount(page, whole, before),
         _artist(page, found[Kind.ARTIST], whole),
         _song(page, found[Kind.SONG]),
         _albums(page, found[Kind.ALBUM]),
+        _met(page),
+        _obsession(page),
         _genres(page),
         _fullest_day(page),
+        _streak(page),
         _hour(page),
     ]
     return [panel for panel in made if panel is not None]
@@ -219,7 +226,7 @@ def _albums(page: Page, found: TopList) -> Panel | None:
         return None
     covers = Markup("").join(
         Markup('<li><a class="cover" href="{}" title="{}">{}<span class="only-read">{}</span></a></li>').format(
-            page.links.item("album", row.item.id), row.item.name, cover_of(row.item), row.item.name
+            page.links.item("album", row.item.id), row.item.name, cover_of(page, row.item), row.item.name
         )
         for row in found.rows[:6]
     )
@@ -229,6 +236,39 @@ def _albums(page: Page, found: TopList) -> Panel | None:
         f"You heard {page.formats.counted(found.items, 'album')}.",
         text,
         Markup('<ul class="mosaic">{}</ul>').format(covers),
+    )
+
+
+def _met(page: Page) -> Panel | None:
+    new = sum(one.artists for one in discoveries(page.conn, page.scope))
+    found = discovered(page.conn, page.scope, Kind.ARTIST, each=LISTED)
+    if not found:
+        return None
+    rows = item_rows(page, found)
+    text = f"{found[0].name} became the most played of them since."
+    return Panel(f"You met {page.formats.counted(new, 'new artist')}.", text, rows=rows)
+
+
+def _obsession(page: Page) -> Panel | None:
+    found = obsessions(page.conn, page.scope, each=1)
+    if not found or page.range.kind is not RangeKind.YEAR:
+        return None
+    one = found[0]
+    by = f" by {one.track.artist}" if one.track.artist else ""
+    month = page.formats.month(one.month)
+    text = f"{page.formats.plays(one.play_count)} in one month, {page.formats.length(one.total_ms)}."
+    return Panel(f"In {month} you could not stop playing {one.track.name}{by}.", text)
+
+
+def _streak(page: Page) -> Panel | None:
+    longest = streaks(page.conn, page.scope, page.today, each=1).longest
+    if not longest or longest[0].days < STREAK:
+        return None
+    one = longest[0]
+    formats = page.formats
+    return Panel(
+        f"For {formats.counted(one.days, 'day')} in a row there was music.",
+        f"From {formats.day(one.first)} to {formats.day(one.last)}, {formats.plays(one.play_count)}.",
     )
 
 

@@ -11,7 +11,7 @@ from myi_pipelines.serving.queries.search import search, search_shows
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.covers import letterform
 from myi_pipelines.serving.web.page import Page
-from myi_pipelines.serving.web.views import NAMES, SHOWS, cover_of
+from myi_pipelines.serving.web.views import NAMES, SHOWS, cover_of, find_covers
 
 WHILE_TYPING, ON_THE_PAGE = 8, 50
 
@@ -40,16 +40,18 @@ def found(page: Page, words: str, each: int) -> list[Result]:
     if not words:
         return []
     formats = page.formats
+    items = search(page.conn, page.listener, words, each=each)
+    find_covers(page, items)
     results = [
         Result(
             item.name,
             ", ".join(filter(None, (NAMES[item.kind], item.artist))),
             page.links.item(item.kind.value, item.id),
-            cover_of(item),
+            cover_of(page, item),
             formats.plays(item.play_count),
             item.kind is Kind.ARTIST,
         )
-        for item in search(page.conn, page.listener, words, each=each)
+        for item in items
     ]
     shows = search_shows(page.conn, page.listener, words, each=3 if each < ON_THE_PAGE else each)
     return results + [

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.queries.tops import Kind, Place, top_genres, top_shows, tops
 from myi_pipelines.serving.web.bar import Choice
 from myi_pipelines.serving.web.page import Page
-from myi_pipelines.serving.web.views import RankRow, genre_row, rank_row, show_row
+from myi_pipelines.serving.web.views import RankRow, find_covers, genre_row, rank_row, show_row
 
 KINDS = (("songs", "Songs"), ("artists", "Artists"), ("albums", "Albums"), ("genres", "Genres"), ("shows", "Shows"))
 EACH = 50
@@ -45,6 +45,7 @@ def show_tops(page: Page) -> Response:
         found = tops(page.conn, page.scope, [of], each=EACH, after=after, before=compare)[of]
         if found.rows and not top:
             top = page.value(found.rows[0].play_count, found.rows[0].total_ms)
+        find_covers(page, [row.item for row in found.rows])
         rows = [rank_row(page, row, top, with_change=bool(compare)) for row in found.rows]
         noun = "recording" if recordings else kind[:-1]
         summary = page.formats.counted(found.items, noun) + " played" if rows and not after else ""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Step, activity
+from myi_pipelines.serving.queries.discoveries import discoveries
+from myi_pipelines.serving.queries.music import diversity, releases
 from myi_pipelines.serving.queries.scope import Days, Scope
 from myi_pipelines.serving.queries.tops import Kind, TopGenre, TopRow, ranks, top_genres, tops
 from myi_pipelines.serving.web.charts.bump import Lane, bump
 from myi_pipelines.serving.web.charts.marks import Mark, Tick, table
-from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, stacked
+from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, shares, stacked, timeline
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars
@@ -45,12 +48,9 @@ def show_trends(page: Page) -> Response:
         bump=_bump(page, by_year) if len(years) > 1 else None,
         multiples=_multiples(page, scope, scopes),
         genres=_genres(page, scopes),
-        decades=None,
-        decades_note="",
-        diversity=None,
-        diversity_note="",
-        stayed=None,
-        stayed_note="",
+        **_age(page, scope),
+        **_variety(page, scopes),
+        **_stayed(page, scope),
     )
 
 
@@ -86,6 +86,68 @@ def _multiples(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | N
         )
     years = [str(year) for year in scopes]
     return multiples("Artists by year", series, years[0], years[-1], table=table(["Artist", *years], rows))
+
+
+def _age(page: Page, scope: Scope) -> dict[str, Any]:
+    """By decade of release."""
+    found = releases(page.conn, scope)
+    if not found.decades:
+        return {"decades": None, "decades_note": ""}
+    known = sum(page.value(one.play_count, one.total_ms) for one in found.decades) or 1
+    marks = []
+    for one in found.decades:
+        value = page.value(one.play_count, one.total_ms)
+        text = f"{page.value_text(one.play_count, one.total_ms)}, {page.formats.percent(value / known)}"
+        marks.append(Mark(f"{one.year}s", value, text))
+    labels = [Tick(index, mark.label, len(marks) > 6 and index % 2 == 1) for index, mark in enumerate(marks)]
+    usual = found.usual_year
+    note = f"Half of your plays are of music from {usual} or before." if usual else ""
+    chart = timeline(
+        "Plays by decade of release", marks, Axes(labels, page.axis, heads=("Decade", "Plays")), height=190
+    )
+    return {"decades": chart, "decades_note": note}
+
+
+def _variety(page: Page, scopes: dict[int, Scope]) -> dict[str, Any]:
+    """How many artists, heard equally often, would be as varied."""
+    found = {year: diversity(page.conn, one) for year, one in scopes.items()}
+    marks = [
+        Mark(
+            str(year),
+            round(one.effective_artists, 1),
+            f"{page.formats.number(one.effective_artists)} of {page.formats.counted(one.artists, 'artist')}",
+            page.links.to("tops/artists", range=str(year)),
+            year == page.today.year,
+        )
+        for year, one in found.items()
+    ]
+    if sum(mark.value > 0 for mark in marks) < 2:
+        return {"diversity": None, "diversity_note": ""}
+    labels = [Tick(index, mark.label, index % 2 == 1 and len(marks) > 8) for index, mark in enumerate(marks)]
+    chart = timeline("Variety by year", marks, Axes(labels, page.formats.short, heads=("Year", "Artists")), height=180)
+    note = "As many artists, heard equally often, would be as varied as what you heard."
+    return {"diversity": chart, "diversity_note": note}
+
+
+def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
+    """New songs of each year, and how many of them were heard again a month later."""
+    years: dict[int, tuple[int, int]] = {}
+    for one in discoveries(page.conn, scope):
+        songs, stayed = years.get(one.month.year, (0, 0))
+        years[one.month.year] = songs + one.songs, stayed + one.songs_that_stayed
+    if not years:
+        return {"stayed": None, "stayed_note": ""}
+    formats = page.formats
+    rows = [
+        Mark(
+            str(year),
+            stayed / songs if songs else 0,
+            f"{formats.percent(stayed / songs if songs else 0)} of {formats.counted(songs, 'new song')}",
+            page.links.to("discoveries", range=str(year)),
+        )
+        for year, (songs, stayed) in sorted(years.items(), reverse=True)
+    ]
+    return {"stayed": shares(rows, whole=1), "stayed_note": "New songs that were still played a month later."}
 
 
 def _genres(page: Page, scopes: dict[int, Scope]) -> Markup | None:
