@@ -207,7 +207,10 @@ def check_plays(asked: Asked, scope: Scope, events: list[Heard]) -> None:
     days = history.by_day(scope.listener, found)
     assert [play for day in days for session in day.sessions for play in session.plays] == found
     assert [day.day for day in days] == sorted({one.day for one in events}, reverse=True) or is_odd(scope, events)
-    ours, gap = history.sessions(conn, scope, gap=timedelta(minutes=30)), timedelta(minutes=30)
+    silences = [two.played_at - timedelta(milliseconds=two.ms) - one.played_at for one, two in pairwise(events)]
+    # As long as one of the silences, which ends a session then.
+    gap = max((one for one in silences[::2] if one > timedelta(0)), default=history.GAP)
+    ours = history.sessions(conn, scope, gap=gap)
     runs = slow.sessions(slow.between(events, *ours.days), gap)
     assert ours.number == len(runs)
     if runs:

@@ -6,7 +6,7 @@ WITH joined AS MATERIALIZED (
     WHERE s.user_id = %(user_id)s
 ), by_track AS MATERIALIZED (
     SELECT day - (extract(isodow FROM day)::integer + 6 - %(week_starts_on)s) %% 7 AS week, track_id,
-           count(*) AS play_count, sum(ms_played) AS total_ms
+           count(*) AS play_count, sum(ms_played)::bigint AS total_ms
     FROM (SELECT track_id, (played_at AT TIME ZONE %(zone)s)::date AS day, ms_played
           FROM listening_events
           WHERE user_id = %(user_id)s AND played_at >= %(played_from)s AND played_at < %(played_to)s) AS plays
@@ -16,6 +16,10 @@ WITH joined AS MATERIALIZED (
 SELECT DISTINCT ON (week) week, id, play_count, total_ms
 FROM (SELECT week, min(track_id) AS id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms
       FROM by_track
-      LEFT JOIN joined ON joined.joined_id = by_track.track_id
-      GROUP BY week, coalesce(-joined.song_id, by_track.track_id)) AS by_song
+      JOIN joined ON joined.joined_id = by_track.track_id
+      GROUP BY week, joined.song_id
+      UNION ALL
+      SELECT week, track_id, play_count, total_ms
+      FROM by_track
+      WHERE NOT EXISTS (SELECT FROM joined WHERE joined.joined_id = by_track.track_id)) AS by_song
 ORDER BY week, play_count DESC, total_ms DESC, id

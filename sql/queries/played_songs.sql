@@ -1,5 +1,5 @@
--- One row per song that was played, named by the least of its tracks that were. Only a song of which the user played
--- several tracks has to be looked up.
+-- One row per song that was played, named by the least of its tracks that were. Only the tracks of songs of which the
+-- user ever played several are looked up; any other is its song's only one.
 WITH joined AS MATERIALIZED (
     SELECT t.id AS track_id, t.song_id
     FROM user_song_sums AS s
@@ -9,5 +9,9 @@ WITH joined AS MATERIALIZED (
 SELECT min(c.track_id) AS id, count(*) AS recordings, sum(c.play_count)::bigint AS play_count,
        sum(c.total_ms)::bigint AS total_ms
 FROM counted AS c
-LEFT JOIN joined ON joined.track_id = c.track_id
-GROUP BY coalesce(-joined.song_id, c.track_id)
+JOIN joined ON joined.track_id = c.track_id
+GROUP BY joined.song_id
+UNION ALL
+SELECT c.track_id, 1, c.play_count, c.total_ms
+FROM counted AS c
+WHERE NOT EXISTS (SELECT FROM joined WHERE joined.track_id = c.track_id)

@@ -2,4 +2,4 @@
 WITH counted AS MATERIALIZED (
     {counted}
 )
-{parts}
+SELECT * FROM ({parts}) AS parts

@@ -230,7 +230,8 @@ def _genres(conn: Connection, found: Counted) -> dict[str, Ranked]:
 
 def _played(kind: Kind, found: Counted) -> sql.Composable:
     """The items of a kind that were played, with their counts."""
-    return statement(f"queries/{'ever' if found.is_ever and kind is not Kind.TRACK else 'played'}_{kind.value}s")
+    is_kept = found.is_ever and kind in (Kind.ARTIST, Kind.ALBUM)
+    return statement(f"queries/{'ever' if is_kept else 'played'}_{kind.value}s")
 
 
 def _union(parts: Iterable[sql.Composable]) -> sql.Composable:
