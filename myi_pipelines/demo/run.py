@@ -16,6 +16,7 @@ from myi_pipelines.demo.simulated_accounts import (
     link_accounts,
     no_simulated_account_stays_linked,
     plan_spotify,
+    simulated_url,
 )
 from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.demo.watch import Watch
@@ -43,8 +44,9 @@ def run_demo(settings: Settings, *, plays: int, stay: bool, out: Console, err: C
     stops what it started and unlinks the simulated accounts.
     """
     with running_warehouse(settings, say), no_simulated_account_stays_linked(settings), _connect(settings) as conn:
-        sample = upload_sample(conn, settings.uploads, plays=plays)
-        spotify = plan_spotify(conn, settings, sample)
+        api_url = simulated_url()
+        sample = upload_sample(conn, settings.uploads, plays=plays, api_url=api_url)
+        spotify = plan_spotify(conn, settings, sample, api_url)
         for line in describe_upload(sample, settings.uploads):
             say(line)
         if spotify.refusal:

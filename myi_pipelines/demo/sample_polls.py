@@ -15,9 +15,10 @@ from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def land_sample_polls(conn: Connection, user_id: int, shown: Sequence[ShownPlay], world: World) -> int:
-    """Land shown plays as polls do; return how many are new. ``world`` has the music of the sample."""
-    available, shapes = Availability(world), Shapes(world, "https://api.spotify.com", is_extended=False)
+def land_sample_polls(conn: Connection, user_id: int, shown: Sequence[ShownPlay], world: World, *, api_url: str) -> int:
+    """Land shown plays as polls do; return how many are new. ``world`` has the music of the sample, and the simulated
+    Spotify at ``api_url`` has the pictures."""
+    available, shapes = Availability(world), Shapes(world, api_url, is_extended=False)
     tracks = {row.track_id: available.track(row.track_id).track for row in shown}
     plays = [
         PolledPlay(EPOCH + timedelta(milliseconds=row.shown_ms), row.track_id, tracks[row.track_id].duration_ms)

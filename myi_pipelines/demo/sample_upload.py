@@ -51,12 +51,12 @@ class SampleUpload(NamedTuple):
         return tuple(name for name in NAMES if name not in self.namesakes)
 
 
-def upload_sample(conn: Connection, uploads: Path, *, plays: int) -> SampleUpload:
+def upload_sample(conn: Connection, uploads: Path, *, plays: int, api_url: str) -> SampleUpload:
     """Write the sample into ``uploads/<user>/``. Each file appears complete and never replaces another.
 
     Users get their time zones before Dagster sees their files, and the plays that polling would have brought of the
     last weeks, which the exports tell as well. A user is a namesake who has imported something else,
-    or has another file of the same name waiting.
+    or has another file of the same name waiting. ``api_url``: where the simulated Spotify will be.
     """
     waiting: list[SampleFile] = []
     known: list[SampleFile] = []
@@ -72,7 +72,7 @@ def upload_sample(conn: Connection, uploads: Path, *, plays: int) -> SampleUploa
                 continue
             user_id = ensure_user(conn, user.name, user.timezone)
             if not imported:
-                land_sample_polls(conn, user_id, user.polled, build_world(end=end))
+                land_sample_polls(conn, user_id, user.polled, build_world(end=end), api_url=api_url)
             for path, file in made.items():
                 if file.sha256 in imported and not file.path.exists():
                     known.append(file)

@@ -49,8 +49,13 @@ class SpotifyPlan(NamedTuple):
     """Why this demo runs no simulated Spotify."""
 
 
-def plan_spotify(conn: Connection, settings: Settings, sample: SampleUpload) -> SpotifyPlan:
-    """Plan the simulator for the users whose history is the sample.
+def simulated_url() -> str:
+    """Where the simulated Spotify will be: on a port that is free now."""
+    return f"http://{HOST}:{free_port()}"
+
+
+def plan_spotify(conn: Connection, settings: Settings, sample: SampleUpload, url: str) -> SpotifyPlan:
+    """Plan the simulator at ``url`` for the users whose history is the sample.
 
     There is no Spotify at all while a user's own account is linked: the simulator would refuse its tokens, and the user
     would have to log in again.
@@ -66,7 +71,6 @@ def plan_spotify(conn: Connection, settings: Settings, sample: SampleUpload) -> 
         refusal = "no listener's history is the sample, so no account is linked to a simulated Spotify"
     if refusal is not None:
         return SpotifyPlan(settings.model_copy(update={"spotify_client_id": ""}), (), (), refusal)
-    url = f"http://{HOST}:{free_port()}"
     changed = {"spotify_api_url": url, "spotify_accounts_url": url}
     changed |= {"spotify_client_id": CLIENT_ID, "spotify_client_secret": ""}
     if not settings.redis_url:

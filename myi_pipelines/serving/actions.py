@@ -159,7 +159,7 @@ def revoke_token(context: Context, user_id: int | None, token_id: int) -> bool:
 
 
 def unlink_spotify(context: Context, whose: Whose) -> bool:
-    """Delete the listener's tokens of Spotify; False where there are none. ``/auth/spotify?link=yes`` links an account."""
+    """Delete the listener's tokens of Spotify; False where there are none. ``/auth/spotify?link=yes`` links one."""
     with context.owning() as conn:
         return spotify_accounts.unlink(conn, whose.id)
 

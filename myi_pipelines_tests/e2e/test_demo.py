@@ -26,6 +26,7 @@ from myi_pipelines.demo.simulated_accounts import (
     no_simulated_account_stays_linked,
     plan_spotify,
     simulated_ids,
+    simulated_url,
 )
 from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.runtime import embedded
@@ -191,7 +192,7 @@ def link(conn: Connection, name: str, spotify_id: str) -> None:
 
 
 def test_the_demo_asks_its_simulator_and_not_the_spotify_of_the_settings(conn: Connection, settings: Settings) -> None:
-    plan = plan_spotify(conn, settings, a_sample("bela"))
+    plan = plan_spotify(conn, settings, a_sample("bela"), simulated_url())
     assert plan.users == ("ada", "chandra")
     assert plan.settings.spotify_api_url == plan.settings.spotify_accounts_url
     assert plan.settings.spotify_api_url.startswith("http://127.0.0.1:")
@@ -203,7 +204,7 @@ def test_the_demo_asks_its_simulator_and_not_the_spotify_of_the_settings(conn: C
 
 def test_the_demo_runs_no_simulator_while_a_real_account_is_linked(conn: Connection, settings: Settings) -> None:
     link(conn, "anna", "anna-on-spotify")
-    plan = plan_spotify(conn, settings, a_sample())
+    plan = plan_spotify(conn, settings, a_sample(), simulated_url())
     assert (plan.companions, plan.users) == ((), ())
     assert plan.settings.spotify_client_id == ""
     assert "anna" in (plan.refusal or "")
@@ -219,7 +220,7 @@ def test_the_next_demo_unlinks_accounts_that_a_killed_demo_left_linked(conn: Con
 
 
 def test_users_with_another_history_than_the_sample_are_not_linked(conn: Connection, settings: Settings) -> None:
-    plan = plan_spotify(conn, settings, a_sample(*USERS))
+    plan = plan_spotify(conn, settings, a_sample(*USERS), simulated_url())
     assert plan.companions == ()
     assert "no account is linked" in (plan.refusal or "")
 

@@ -136,7 +136,9 @@ def arrive(warehouse: Warehouse, user_id: int, step: Step) -> None:
     if isinstance(step, Path):
         land_file(warehouse.session(), WaitingFile(step, user_id, Limits()))
     else:
-        land_sample_polls(warehouse.conn, user_id, step, build_world(end=END, years=YEARS))
+        land_sample_polls(
+            warehouse.conn, user_id, step, build_world(end=END, years=YEARS), api_url="http://127.0.0.1:1"
+        )
 
 
 @pytest.mark.parametrize("order", ORDERS)
