@@ -140,22 +140,27 @@ def tops(
     """
     asked = list(dict.fromkeys(kinds))
     found = counted(conn, scope)
-    parts = _union(
-        statement("queries/top_part").format(kind=sql.Literal(kind.value), played=_played(kind, found))
-        for kind in asked
-    )
-    place = _place(after, scope.measure)
-    parameters = {**found.parameters, "each": each + 1, "after": place}
-    query = statement("queries/tops").format(counted=found.query, parts=parts)
-    rows: dict[Kind, list[Any]] = {kind: [] for kind in asked}
-    for kind, *row in conn.execute(query, parameters):
-        rows[Kind(kind)].append(row)
+    rows = _first(conn, found, asked, scope.measure, each=each + 1, after=after)
     lists = {}
     for kind in asked:
-        # The union does not promise the order of its parts.
-        ordered = sorted(rows[kind], key=lambda row: _order(row, scope.measure))
-        lists[kind] = _list(conn, scope, kind, ordered, each=each, after=after, before=before, archived=found.archived)
+        lists[kind] = _list(
+            conn, scope, kind, rows[kind], each=each, after=after, before=before, archived=found.archived
+        )
     return lists
+
+
+def leaders(
+    conn: Connection, scope: Scope, kinds: Iterable[Kind], *, each: int
+) -> tuple[dict[Kind, dict[int, Ranked]], tuple[date, ...]]:
+    """The first places of some kinds by number, without what to show of them; the archived months that are missing."""
+    asked, found = list(kinds), counted(conn, scope)
+    rows = _first(conn, found, asked, scope.measure, each=each)
+    places: dict[Kind, dict[int, Ranked]] = {}
+    for kind in asked:
+        ties = [row[0] for row in rows[kind]]
+        ids = songs_of(conn, ties) if kind is Kind.SONG else {tie: tie for tie in ties}
+        places[kind] = {ids[row[0]]: Ranked(rank, *row[2:4]) for rank, row in enumerate(rows[kind], 1)}
+    return places, found.archived
 
 
 def ranks(conn: Connection, scope: Scope, wanted: Mapping[Kind, Sequence[int]]) -> dict[Kind, dict[int, Ranked]]:
@@ -221,6 +226,28 @@ def top_shows(conn: Connection, scope: Scope, *, each: int = EACH, skip: int = 0
     }
     rows = conn.execute(statement("queries/shows"), parameters)
     return [TopShow(rank, *row) for rank, row in enumerate(rows, skip + 1)]
+
+
+def _first(
+    conn: Connection,
+    found: Counted,
+    kinds: Sequence[Kind],
+    measure: Measure,
+    *,
+    each: int,
+    after: Place | None = None,
+) -> dict[Kind, list[Any]]:
+    """Of each kind the first rows after a place: tie, recordings, plays, milliseconds, number of all items."""
+    parts = _union(
+        statement("queries/top_part").format(kind=sql.Literal(kind.value), played=_played(kind, found))
+        for kind in kinds
+    )
+    query = statement("queries/tops").format(counted=found.query, parts=parts)
+    rows: dict[Kind, list[Any]] = {kind: [] for kind in kinds}
+    for kind, *row in conn.execute(query, {**found.parameters, "each": each, "after": _place(after, measure)}):
+        rows[Kind(kind)].append(row)
+    # The union does not promise the order of its parts.
+    return {kind: sorted(of_kind, key=lambda row: _order(row, measure)) for kind, of_kind in rows.items()}
 
 
 def _genres(conn: Connection, found: Counted) -> dict[str, Ranked]:
