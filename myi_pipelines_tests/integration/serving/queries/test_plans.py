@@ -168,3 +168,18 @@ def test_what_is_in_the_archive_is_counted_or_named(warehouse: ArchivingWarehous
     assert ([one.play_count for one in then], archived) == ([2], (date(2023, 3, 1),))
     # The hours from the end of the local month to that of the UTC month are in the archive, too.
     assert activity.clock(reader, Scope(anna, cut)).archived == (date(2023, 3, 1), date(2023, 4, 1))
+
+
+def test_a_play_counts_once_for_a_genre_that_several_of_its_artists_have(
+    warehouse: ArchivingWarehouse, reader: Connection, anna: Listener
+) -> None:
+    conn = warehouse.conn
+    conn.execute("UPDATE artists SET genres = ARRAY['pop', name]")
+    conn.execute(
+        "INSERT INTO track_artists (track_id, artist_id, position)"
+        " SELECT t.id, a.id, 1 FROM tracks AS t, artists AS a WHERE t.name = 'Song 1' AND a.name = 'Artist 2'"
+    )
+    genres, _ = tops.top_genres(reader, Scope(anna, Days(date(2023, 5, 1), date(2023, 5, 31))))
+    assert {one.genre: one.play_count for one in genres} == {
+        "pop": 40, "Artist 0": 16, "Artist 1": 12, "Artist 2": 16
+    }  # fmt: skip
