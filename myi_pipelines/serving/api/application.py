@@ -7,9 +7,18 @@ from fastapi.routing import APIRoute
 
 from myi_pipelines.serving.api.document import TAGS, add_document
 from myi_pipelines.serving.api.problems import add_problems
-from myi_pipelines.serving.api.routes import activity, listeners, tops
+from myi_pipelines.serving.api.routes import (
+    activity,
+    findings,
+    history,
+    items,
+    listeners,
+    management,
+    reviews,
+    tops,
+)
 
-ROUTERS = (listeners.router, activity.router, tops.router)
+ROUTERS = tuple(module.router for module in (listeners, activity, tops, history, items, findings, reviews, management))
 
 
 def api_application() -> FastAPI:

@@ -104,6 +104,7 @@ class Asked(NamedTuple):
     range: NamedRange | None
     scope: Scope | None
     asking: AskingListener
+    other: Listener | None
 
     @property
     def days(self) -> NamedRange:
@@ -156,20 +157,19 @@ class AskingListener:
         return viewer_of(self.request)
 
     @contextmanager
-    def about(self, part: Part) -> Iterator[Asked]:
-        """Answer a question inside. Raises NotVisible, InvalidRange and, where nothing has changed, Unchanged."""
+    def about(self, part: Part, other_name: str | None = None) -> Iterator[Asked]:
+        """Answer a question inside, about a part of the listener, and of another one.
+
+        Raises NotVisible, InvalidRange and, where nothing has changed, Unchanged.
+        """
         context, viewer = context_of(self.request), self.viewer
         with context.reading() as conn:
-            try:
-                listener = find_listener(conn, self.name)
-            except UnknownUser:
-                raise NotVisible from None
-            parts = parts_shown(conn, viewer, listener)
-            if not self._needs(part) <= parts:
-                raise NotVisible
+            listener, parts = self._found(conn, self.name, part)
+            other = self._found(conn, other_name, part)[0] if other_name is not None else None
             today = datetime.now(UTC).astimezone(listener.timezone).date()
             etag = etag_of(
                 *(listener.version, today, context.version, viewer.key, sorted(one.name for one in parts)),
+                other.version if other else "",
                 *(self.request.url.path, self.request.url.query, self.wants_csv),
             )
             if not_modified(self.request, etag):
@@ -186,7 +186,19 @@ class AskingListener:
                 days,
                 self._scope(listener, days),
                 self,
+                other,
             )
+
+    def _found(self, conn: Connection, name: str, part: Part) -> tuple[Listener, frozenset[Part]]:
+        """A listener and the parts that the viewer may see, if the part is among them. Raises NotVisible."""
+        try:
+            listener = find_listener(conn, name)
+        except UnknownUser:
+            raise NotVisible from None
+        parts = parts_shown(conn, self.viewer, listener)
+        if not self._needs(part) <= parts:
+            raise NotVisible
+        return listener, parts
 
 
 class AskingRange(AskingListener):
@@ -211,8 +223,9 @@ class AskingRange(AskingListener):
         self.filters = Filters(artist, album, genre or None, platform or None, is_skip)
 
     def _needs(self, part: Part) -> frozenset[Part]:
-        """What is shared does not become more by asking for parts of it."""
-        return super()._needs(part) | (frozenset() if self.filters == NO_FILTERS else {Part.STATS})
+        """What is shared does not become more by asking for parts of it; single plays are all there is of them."""
+        is_whole = self.filters == NO_FILTERS or part is Part.HISTORY
+        return super()._needs(part) | (frozenset() if is_whole else {Part.STATS})
 
     def _range(self, today: date, listener: Listener) -> NamedRange | None:
         return parse_range(self.text, today, listener)

@@ -37,6 +37,11 @@ TAGS = [
     {"name": "listeners", "description": "Who asks, who there is, what they set, how fresh their numbers are."},
     {"name": "activity", "description": "How much was played, and when."},
     {"name": "tops", "description": "What was played most."},
+    {"name": "history", "description": "Single plays, and the sessions that they make."},
+    {"name": "items", "description": "One song, recording, artist, album, genre or show; search."},
+    {"name": "findings", "description": "Discoveries, streaks, milestones, what the music is like, Spotify's lists."},
+    {"name": "reviews", "description": "Years, months and weeks in review; two listeners side by side."},
+    {"name": "management", "description": "Imports, gaps and corrections, for the listener and the operator."},
 ]
 
 

@@ -21,7 +21,7 @@ from myi_pipelines.serving.api.shapes.activity import (
     WayShown,
 )
 from myi_pipelines.serving.queries import activity as queries
-from myi_pipelines.serving.queries.activity import Step, Totals
+from myi_pipelines.serving.queries.activity import Compared, Step, Totals
 from myi_pipelines.serving.queries.scope import Days
 
 router = APIRouter(tags=["activity"])
@@ -36,11 +36,7 @@ def totals(ask: Ask, against: SomeRange = None) -> Response:
         before = asked.range_of(against).days if against else asked.days.days_before
         year_before = asked.days.days_year_before
         found = queries.compared(asked.conn, asked.about, before, year_before)
-        shown = ComparedShown.model_construct(
-            current=_of_days(found.totals, asked.about.days),
-            before=_of_days(found.before, before),
-            year_before=_of_days(found.year_before, year_before),
-        )
+        shown = compared_shown(found, asked.about.days, before, year_before)
         archived = sorted({*found.totals.archived, *(found.before.archived if found.before else ())})
         return answered(asked, ComparedShown, shown, archived=archived)
 
@@ -91,7 +87,19 @@ def ways_of_listening(ask: Ask, _: RowsFormat = None) -> Response:
         return listed(asked, WayShown, rows, items=len(rows), archived=archived)
 
 
-def _of_days(totals: Totals | None, days: Days | None) -> TotalsShown | None:
+def compared_shown(
+    found: Compared, days: Days, before: Days | None, year_before: Days | None
+) -> dict[str, TotalsShown | None]:
+    """Totals beside those that they are compared with."""
+    return {
+        "current": totals_shown(found.totals, days),
+        "before": totals_shown(found.before, before),
+        "year_before": totals_shown(found.year_before, year_before),
+    }
+
+
+def totals_shown(totals: Totals | None, days: Days | None) -> TotalsShown | None:
+    """The totals of some days; None where there are none."""
     if totals is None or days is None:
         return None
     return TotalsShown(

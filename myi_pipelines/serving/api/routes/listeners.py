@@ -14,17 +14,20 @@ from myi_pipelines.serving.access.permissions import Part, SignInNeeded
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.answers import answered, plain, plain_list
 from myi_pipelines.serving.api.asking import AskingListener, Cursor, Limit
-from myi_pipelines.serving.api.routing import USER, one, plain_many, plain_one
+from myi_pipelines.serving.api.routing import USER, one, plain_many, plain_one, problems
+from myi_pipelines.serving.api.shapes.answers import Plain
 from myi_pipelines.serving.api.shapes.listeners import (
     FreshnessShown,
     ListenerShown,
     Profile,
+    SettingsChange,
     SettingsShown,
     TimeZone,
     ViewerShown,
 )
 from myi_pipelines.serving.context import context_of, viewer_of
 from myi_pipelines.serving.queries.listeners import listener_settings, listeners, load_listener
+from myi_pipelines.warehouse.users import PREFERENCES, set_hide_incognito, set_preferences, set_timezone
 
 router = APIRouter(tags=["listeners"])
 
@@ -101,6 +104,26 @@ def settings(ask: Ask) -> Response:
     """What a listener set. For the listener and the operator."""
     with ask.about(Part.MANAGE) as asked:
         return answered(asked, SettingsShown, listener_settings(asked.conn, asked.listener))
+
+
+@router.patch(f"{USER}/settings", response_model=Plain[SettingsShown], responses=problems(400, 401, 403, 404, 503))
+def change_settings(ask: Ask, change: SettingsChange) -> Response:
+    """Set some of what a listener can set. For the listener and the operator, signed in.
+
+    It answers with all settings as they are then.
+    """
+    with ask.about(Part.MANAGE) as asked:
+        listener = asked.listener
+    values = change.model_dump(exclude_none=True)
+    preferences = {name: value for name, value in values.items() if name in PREFERENCES}
+    with context_of(ask.request).owning() as conn:
+        if change.timezone is not None:
+            set_timezone(conn, listener.name, change.timezone)
+        if change.hide_incognito is not None:
+            set_hide_incognito(conn, listener.name, hide=change.hide_incognito)
+        if preferences:
+            set_preferences(conn, listener.id, preferences)
+        return plain(SettingsShown, listener_settings(conn, listener))
 
 
 @plain_many(router, "/time-zones", TimeZone)

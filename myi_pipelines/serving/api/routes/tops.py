@@ -33,7 +33,7 @@ Against = Annotated[
 ]
 
 
-@many(router, f"{USER}/tops/songs", TopRowShown)
+@many(router, f"{USER}/tops/songs", TopRowShown, as_uris=True)
 def top_songs(ask: Ask, page: PageOfTracks, of: Of = Unit.SONGS, against: Against = None) -> Response:
     """The most played songs of a range, or their recordings.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from pydantic import ConfigDict, Field
+
 from myi_pipelines.serving.api.shapes.fields import Milliseconds, Plays, Shape, SomeDay, SomeInstant, said
 
 
@@ -71,6 +73,38 @@ class SettingsShown(Shape):
     share_history: bool = said("Whether others see single plays and when they were.", False)
     allows_comparison: bool = said("Whether listeners who allow it too may be compared with this one.", False)
     hide_incognito: bool = said("Whether plays of private sessions do not count.", False)
+
+
+class SettingsChange(Shape):
+    """What to set; what is left out or null stays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timezone: str | None = Field(
+        None,
+        max_length=100,
+        description="The IANA name of a time zone: every month is derived again.",
+        examples=["Europe/Berlin"],
+    )
+    week_starts_on: int | None = Field(None, ge=0, le=6, description="0 is Monday, 6 is Sunday.", examples=[0])
+    session_gap_minutes: int | None = Field(
+        None, ge=1, le=1440, description="Minutes of silence after which another session begins.", examples=[30]
+    )
+    is_public_profile: bool | None = Field(None, description="Whether others see anything at all.", examples=[True])
+    share_listening_time: bool | None = Field(None, description="Whether others see totals.", examples=[True])
+    share_top_tracks: bool | None = Field(
+        None, description="Whether others see lists of songs, recordings and albums.", examples=[True]
+    )
+    share_top_artists: bool | None = Field(
+        None, description="Whether others see lists of artists and genres.", examples=[True]
+    )
+    share_history: bool | None = Field(None, description="Whether others see single plays.", examples=[False])
+    allows_comparison: bool | None = Field(None, description="Whether listeners may be compared.", examples=[False])
+    hide_incognito: bool | None = Field(
+        None,
+        description="Whether plays of private sessions do not count: their months are derived again.",
+        examples=[False],
+    )
 
 
 class TimeZone(Shape):

@@ -12,8 +12,12 @@ from starlette.requests import HTTPConnection
 
 from benchmarks import many_users
 from benchmarks.many_users import MONTHS
+from myi_pipelines.serving.access.identity import bearer
+from myi_pipelines.serving.access.identity import identify as identify_really
 from myi_pipelines.serving.access.viewers import OPERATOR, STRANGER, Right, Viewer, listener_viewer, token_viewer
 from myi_pipelines.serving.api.application import api_application
+from myi_pipelines.serving.api.homepage import HOMEPAGE
+from myi_pipelines.serving.api.listenbrainz import LISTENBRAINZ
 from myi_pipelines.serving.context import Context
 from myi_pipelines.serving.server import application
 from myi_pipelines_tests.support import shared_servers
@@ -23,8 +27,10 @@ from myi_pipelines_tests.support.web import Answer, Server, serving, web_context
 BUILT = MONTHS[-14:]
 
 
-def identify(request: HTTPConnection, _context: Context) -> Viewer:
-    """Whom the test says that it is, in a header."""
+def identify(request: HTTPConnection, context: Context) -> Viewer:
+    """Whom the test says that it is, in a header, or whose token it sends."""
+    if bearer(request):
+        return identify_really(request, context)
     kind, _, rest = request.headers.get("x-viewer", "stranger").partition(" ")
     user_id, *rights = rest.split()[:1] + rest.split()[1:] or ["0"]
     match kind:
@@ -77,5 +83,5 @@ def many_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
 def api(many_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     home: Path = tmp_path_factory.mktemp("home")
     context = web_context(many_url, home, identify)
-    with serving(application(context, api=api_application())) as server:
+    with serving(application(context, pages=[*LISTENBRAINZ, *HOMEPAGE], api=api_application())) as server:
         yield Api(server, many_url, "user-1")

@@ -21,7 +21,7 @@ from myi_pipelines.serving.api.document import PATH, TAGS, document
 from myi_pipelines_tests.integration.serving.api.conftest import Api
 
 DOCUMENT = document(api_application())
-EXAMPLES = 6
+EXAMPLES = 2
 """Of each route; a longer search is `MYI_API_EXAMPLES`' and not the suite's."""
 
 

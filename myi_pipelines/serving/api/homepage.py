@@ -1,0 +1,94 @@
+"""What the widget `yourspotify` of Homepage, a start page, asks for: plays, time and artists since a day.
+
+It sends its token in the address, so that only a token for embedding is taken, which can do nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from myi_pipelines.serving.access.identity import IN_ADDRESS
+from myi_pipelines.serving.access.permissions import InvalidToken
+from myi_pipelines.serving.access.tokens import viewer_of_token
+from myi_pipelines.serving.access.viewers import Right
+from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS
+from myi_pipelines.serving.context import context_of
+from myi_pipelines.serving.queries.activity import distinct, totals
+from myi_pipelines.serving.queries.listeners import load_listener
+from myi_pipelines.serving.queries.scope import EARLIEST, Days, Scope
+from myi_pipelines.serving.queries.tops import Kind, tops
+from myi_pipelines.warehouse.database.connections import Connection
+
+Ask = Callable[[Connection, Scope], dict[str, Any]]
+
+
+def songs_per(conn: Connection, scope: Scope) -> dict[str, Any]:
+    """Plays, and how many songs they were of."""
+    return {"count": totals(conn, scope).play_count, "differents": distinct(conn, scope).songs}
+
+
+def time_per(conn: Connection, scope: Scope) -> dict[str, Any]:
+    """Milliseconds listened."""
+    return {"count": totals(conn, scope).total_ms}
+
+
+def different_artists_per(conn: Connection, scope: Scope) -> dict[str, Any]:
+    """The artists: the widget counts them."""
+    number = distinct(conn, scope).artists
+    rows = tops(conn, scope, [Kind.ARTIST], each=max(number, 1))[Kind.ARTIST].rows
+    return {"artists": [{"id": str(row.item.id), "name": row.item.name, "count": row.play_count} for row in rows]}
+
+
+def _endpoint(ask: Ask) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        context, query = context_of(request), request.query_params
+        try:
+            with context.keeping() as conn:
+                viewer = viewer_of_token(conn, query.get(IN_ADDRESS, ""))
+            if viewer is None or viewer.user_id is None or viewer.rights != {Right.READ_EMBED}:
+                raise InvalidToken
+            if query.get("timeSplit", "all") != "all":
+                return _refused(400, "timeSplit: only 'all' is answered")
+            begins = _instant(query.get("start", ""))
+            if begins is None:
+                return _refused(400, "start: expected an instant such as 2024-05-03T00:00:00Z")
+            with context.reading() as conn:
+                listener = load_listener(conn, viewer.user_id)
+                today = datetime.now(UTC).astimezone(listener.timezone).date()
+                first = min(max(begins.astimezone(listener.timezone).date(), EARLIEST), today)
+                days = Days(first, max(today, listener.last_day or date.min))
+                return JSONResponse([ask(conn, Scope(listener, days))], headers={"Cache-Control": "no-store"})
+        except HTTPException as error:
+            return _refused(error.status_code, error.detail)
+        except DATABASE_AWAY:
+            response = _refused(503, "the database does not answer")
+            response.headers["Retry-After"] = RETRY_SECONDS
+            return response
+
+    return endpoint
+
+
+HOMEPAGE: list[BaseRoute] = [
+    Route("/spotify/songs_per", _endpoint(songs_per)),
+    Route("/spotify/time_per", _endpoint(time_per)),
+    Route("/spotify/different_artists_per", _endpoint(different_artists_per)),
+]
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)) if 1 < found.year < 9999 else None
+    except ValueError:
+        return None
+
+
+def _refused(code: int, error: str) -> Response:
+    return JSONResponse({"code": code, "error": error}, code, {"Cache-Control": "no-store"})

@@ -1,0 +1,142 @@
+"""The shapes that programs of others speak: ListenBrainz' real client, and what Homepage's widget sends."""
+
+from __future__ import annotations
+
+import json
+import time
+from urllib.parse import urlencode
+
+import pytest
+from liblistenbrainz import ListenBrainz
+from liblistenbrainz.errors import InvalidAuthTokenException, ListenBrainzAPIException
+
+from myi_pipelines.serving.access.tokens import make_token
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines_tests.integration.serving.api.conftest import Api
+
+USER_ID = 1
+
+
+def token(api: Api, *rights: str) -> str:
+    with connect(api.url) as conn:
+        return make_token(conn, USER_ID, "a test", rights).text
+
+
+@pytest.fixture(params=["", "/apis/listenbrainz"])
+def client(api: Api, request: pytest.FixtureRequest) -> ListenBrainz:
+    """The client, at each of the addresses under which programs are told to look."""
+    found = ListenBrainz(api_base_url=api.server.url)
+    get = found._get
+    found._get = lambda path, **more: get(request.param + path, **more)
+    found.set_auth_token(token(api, "stats:read", "history:read"))
+    return found
+
+
+def test_the_client_s_token_is_valid_or_not(api: Api) -> None:
+    with pytest.raises(InvalidAuthTokenException):
+        ListenBrainz(api_base_url=api.server.url).set_auth_token("wrong")
+    missing = api.server.ask("GET", "/1/validate-token")
+    assert (missing.status, set(missing.json)) == (400, {"code", "error"})
+    text = token(api, "history:read")
+    for path, headers in (
+        ("/1/validate-token", {"Authorization": f"tOKEN {text}"}),
+        (f"/1/validate-token?token={text}", {}),
+    ):
+        told = api.server.ask("GET", path, headers).json
+        assert told == {"code": 200, "message": "Token valid.", "valid": True, "user_name": "user-1"}
+
+
+def test_the_client_pages_through_all_listens(api: Api, client: ListenBrainz) -> None:
+    count = client.get_user_listen_count(api.user)
+    assert count == api.data("{u}/totals?range=all")["current"]["play_count"]
+    listens, max_ts = [], None
+    while page := client.get_listens(api.user, max_ts=max_ts, count=97):
+        listens += page
+        max_ts = page[-1].listened_at
+    assert len(listens) == count
+    starts = [one.listened_at for one in listens]
+    assert starts == sorted(starts, reverse=True)
+    assert listens[0].spotify_id.startswith("https://open.spotify.com/track/")
+    middle = starts[count // 2]
+    after = client.get_listens(api.user, min_ts=middle, count=5)
+    assert [one.listened_at for one in after] == [one for one in starts if one > middle][-5:]
+    assert client.get_listens(api.user, min_ts=starts[0]) == []
+
+
+def test_the_client_gets_what_lists_say(api: Api, client: ListenBrainz) -> None:
+    artists = client.get_user_artists(api.user, count=3, offset=1)["payload"]
+    rows = api.data("{u}/tops/artists?range=all&limit=4")[1:]
+    assert [(one["artist_name"], one["listen_count"]) for one in artists["artists"]] == [
+        (row["item"]["name"], row["play_count"]) for row in rows
+    ]
+    assert artists["total_artist_count"] == api.data("{u}/totals/distinct?range=all")["artists"]
+    assert artists["range"] == "all_time"
+    recordings = client.get_user_recordings(api.user, count=1)["payload"]["recordings"]
+    assert recordings[0]["listen_count"] == api.data("{u}/tops/songs?range=all&limit=1")[0]["play_count"]
+    releases = client.get_user_releases(api.user, count=1)["payload"]["releases"]
+    assert releases[0]["release_name"] == api.data("{u}/tops/albums?range=all&limit=1")[0]["item"]["name"]
+    for name in ("listening-activity", "daily-activity"):
+        payload = client._get(f"/1/stats/user/{api.user}/{name}")["payload"]
+        assert payload["from_ts"] < payload["to_ts"] <= time.time() + 366 * 86_400
+    days = payload["daily_activity"]
+    assert sum(hour["listen_count"] for day in days.values() for hour in day) == client.get_user_listen_count(api.user)
+
+
+def test_errors_are_those_of_listenbrainz(api: Api, client: ListenBrainz) -> None:
+    with pytest.raises(ListenBrainzAPIException) as found:
+        client.get_user_artists("nobody")
+    assert found.value.status_code == 404
+    assert client.get_user_artists(api.user, time_range="this_week") is None  # long after the last play: 204
+    for path in (
+        "/1/user/user-1/listens?max_ts=1&min_ts=1",
+        "/1/user/user-1/listens?count=many",
+        "/1/stats/user/user-1/artists?range=always",
+    ):
+        answer = api.server.ask("GET", path, {"X-Viewer": "operator"})
+        assert (answer.status, set(answer.json)) == (400, {"code", "error"})
+    refused = api.server.ask("GET", "/1/user/user-1/listens", {"Authorization": "Token wrong"})
+    assert (refused.status, refused.json["code"]) == (401, 401)
+    statistics = {"Authorization": f"Token {token(api, 'stats:read')}"}
+    assert api.server.ask("GET", "/1/user/user-1/listens", statistics).status == 404
+    assert api.server.ask("GET", "/1/user/user-2/listens", statistics).status == 404
+
+
+@pytest.mark.parametrize("name", ["week", "month", "quarter", "half_yearly", "year", "this_month", "this_year"])
+def test_every_range_of_listenbrainz_is_answered(api: Api, name: str) -> None:
+    for path in ("artists", "listening-activity", "daily-activity"):
+        answer = api.server.ask("GET", f"/1/stats/user/user-1/{path}?range={name}", {"X-Viewer": "operator"})
+        assert answer.status in (200, 204)
+        if answer.status == 200:
+            assert answer.json["payload"]["range"] == name
+
+
+def test_homepage_s_widget_counts_what_totals_say(api: Api) -> None:
+    asked = {"start": "2025-01-01T00:00:00.000Z", "timeSplit": "all", "token": token(api, "embed:read")}
+    [songs], [spent], [artists] = (
+        json.loads(api.server.ask("GET", f"/spotify/{name}?{urlencode(asked)}").body)
+        for name in ("songs_per", "time_per", "different_artists_per")
+    )
+    days = "range=2025-01-01..2025-12-31"
+    told = api.data(f"{{u}}/totals?{days}")["current"]
+    assert (songs["count"], spent["count"]) == (told["play_count"], told["total_ms"])
+    distinct = api.data(f"{{u}}/totals/distinct?{days}")
+    assert (songs["differents"], len(artists["artists"])) == (distinct["songs"], distinct["artists"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [({"start": "yesterday"}, 400), ({"timeSplit": "day"}, 400), ({"token": "wrong"}, 401), ({"token": ""}, 401)],
+)
+def test_homepage_s_widget_hears_what_is_wrong(api: Api, changed: dict[str, str], status: int) -> None:
+    asked = {"start": "2025-01-01", "timeSplit": "all", "token": token(api, "embed:read")} | changed
+    assert api.server.ask("GET", f"/spotify/time_per?{urlencode(asked)}").status == status
+
+
+def test_only_a_token_for_embedding_may_stand_in_an_address(api: Api) -> None:
+    asked = {"start": "2025-01-01", "token": token(api, "stats:read")}
+    assert api.server.ask("GET", f"/spotify/time_per?{urlencode(asked)}").status == 401
+    assert api.server.ask("GET", f"/api/v1/users/user-1?{urlencode(asked)}").status == 404
+
+
+def test_nothing_answers_where_koito_would(api: Api) -> None:
+    assert api.server.ask("GET", "/apis/web/v1/stats").status == 404
