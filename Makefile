@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up check test test-fast test-image test-faults test-fuzz schema bench bench-scale
+.PHONY: help setup setup-dev demo up check test test-fast test-image test-faults test-fuzz schema bench bench-scale bench-web
 .PHONY: wheel lock clean
 
 help:  ## Show this list
@@ -61,6 +61,9 @@ ROWS ?= 2000000
 
 bench-scale: setup  ## Build a warehouse of many users, ROWS=20000000 for example, and measure it
 	@$(BIN)/python -m benchmarks.scale --rows $(ROWS)
+
+bench-web: setup  ## Ask every page and API route over a warehouse of ROWS=2000000 plays, and print how long each took
+	@$(BIN)/python -m benchmarks.web --rows $(ROWS)
 
 wheel: setup  ## Build dist/myi_pipelines-….whl, which pip installs anywhere
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
