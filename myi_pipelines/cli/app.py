@@ -48,7 +48,7 @@ ORDER = [
     *("demo", "up", "open", "import", "jobs", "report", "users", "settings", "sql"),
     *("hide", "unhide", "undo-import", "join-songs", "split-song", "corrections"),
     *("login", "accounts", "sync", "enrich", "quota", "logout", "rotate-key"),
-    *("serve", "password", "url", "services", "migrate", "env", "doctor"),
+    *("serve", "password", "token", "url", "services", "migrate", "env", "doctor"),
     *("status", "metrics", "notify"),
     *("archive", "unarchive"),
     *("verify", "rederive", "backup", "restore", "export", "forget", "rename-user", "merge-users"),

@@ -113,6 +113,31 @@ def password(
     output().print(f"{who}: the password is set", markup=False, highlight=False)
 
 
+@app.command(rich_help_panel="Servers")
+def token(
+    name: Annotated[str, typer.Argument(help="What it is for, such as prometheus.")],
+    may: Annotated[
+        list[str],
+        typer.Option(help="What it allows: stats:read, history:read, listens:write, embed:read; or metrics:read."),
+    ],
+    user: Annotated[
+        str | None, typer.Option(help="The listener whose data it opens. Without it: the server's own figures.")
+    ] = None,
+) -> None:
+    """Make a token for a program, and print it. It is not shown again; it is revoked in the settings, on the pages.
+
+    Examples:
+
+      myi token prometheus --may metrics:read
+
+      myi token "my phone" --user anna --may stats:read --may listens:write
+    """
+    from myi_pipelines.serving.access.tokens import make_token
+
+    with warehouse_connection(read_settings()) as conn:
+        typer.echo(make_token(conn, _user_id(conn, user), name, may).text)
+
+
 def _typed_password() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

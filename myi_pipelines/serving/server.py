@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,13 +18,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from myi_pipelines.runtime.request_guard import App, Receive, RequestGuard, Scope, Send
+from myi_pipelines.serving.access.permissions import NotVisible
 from myi_pipelines.serving.access.proxies import TrustedProxies
+from myi_pipelines.serving.access.viewers import Right
 from myi_pipelines.serving.asgi.compression import Compression
 from myi_pipelines.serving.asgi.error_pages import add_error_pages, log_mistake, was_logged
 from myi_pipelines.serving.asgi.headers import SecurityHeaders
 from myi_pipelines.serving.asgi.observing import Observing
 from myi_pipelines.serving.asgi.static_files import PREFIX
-from myi_pipelines.serving.context import Context, context_of
+from myi_pipelines.serving.context import Context, context_of, viewer_of
 
 API = "/api/v1"
 HEALTHY = "MYI answers\n"
@@ -40,6 +43,7 @@ def application(context: Context, *, pages: Sequence[BaseRoute] = (), api: ASGIA
     mounts = [Mount(API, app=api, name="api")] if api is not None else []
     routes = [
         Route("/healthz", healthz, name="healthz"),
+        Route("/metrics", metrics, name="metrics"),
         Route(f"{PREFIX}/{{version}}/{{name:path}}", context.static.serve, name="static"),
         *mounts,
         *pages,
@@ -59,6 +63,14 @@ def healthz(request: Request) -> Response:
     with context_of(request).reading() as conn:
         conn.execute("SELECT 1")
     return PlainTextResponse(HEALTHY, headers={"Cache-Control": "no-store"})
+
+
+def metrics(request: Request) -> Response:
+    """This process's figures for Prometheus, for the operator and for tokens that may read them."""
+    viewer = viewer_of(request)
+    if not viewer.is_operator and Right.READ_METRICS not in viewer.rights:
+        raise NotVisible
+    return Response(context_of(request).figures.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 class _WithContext:

@@ -103,10 +103,10 @@ def web_context(database_url: str, home: Path, identify: Identify = identify, **
 
 
 @contextmanager
-def serving(app: App) -> Iterator[Server]:
-    """Serve an application on a free port, in a thread of this process."""
+def serving(app: App, port: int = 0) -> Iterator[Server]:
+    """Serve an application on a port, a free one for 0, in a thread of this process."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.bind(("127.0.0.1", port))
     config = uvicorn.Config(
         app,
         access_log=False,

@@ -77,6 +77,7 @@ def evaluate(snapshot: HealthSnapshot) -> list[CheckResult]:
     return [
         evaluate_server("PostgreSQL", snapshot.postgres, without=Level.BROKEN),
         evaluate_server("Redis", snapshot.redis, without=Level.WARNING),
+        *([evaluate_web(snapshot.web)] if snapshot.web else []),
         evaluate_daemon(snapshot.dagster, snapshot.at),
         *([evaluate_runs(snapshot.dagster)] if isinstance(snapshot.dagster, DagsterHealth) else []),
         *_evaluate_warehouse(snapshot),
@@ -109,6 +110,15 @@ def evaluate_server(name: str, probe: Probe, *, without: Level) -> CheckResult:
     if probe.running:
         return CheckResult(name, Level.OK, probe.version)
     return CheckResult(name, without, f"no answer: {probe.problem.rstrip('.')}; see `myi doctor`")
+
+
+def evaluate_web(probe: Probe) -> CheckResult:
+    """Whether the pages answer. Where nothing listens, they may be served by another machine or container."""
+    if probe.running:
+        return CheckResult("pages", Level.OK, probe.version)
+    if not probe.problem:
+        return CheckResult("pages", Level.OK, "not served here")
+    return CheckResult("pages", Level.WARNING, f"{probe.problem}; see logs/web.log in MYI_HOME")
 
 
 def evaluate_daemon(dagster: DagsterHealth | str, now: datetime) -> CheckResult:

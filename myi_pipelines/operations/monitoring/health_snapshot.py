@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
-from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis
+from myi_pipelines.operations.monitoring.probes import CONNECT_SECONDS, Probe, probe_postgres, probe_redis, probe_web
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.text import one_line
@@ -123,6 +123,8 @@ class HealthSnapshot(NamedTuple):
     spotify: list[EndpointUsage]
     """Calls by group of endpoints; empty while Redis does not answer."""
     disk: Disk
+    web: Probe | None = None
+    """The web server; None where it was not asked."""
 
 
 def read_health_snapshot(settings: Settings) -> HealthSnapshot:
@@ -138,6 +140,7 @@ def read_health_snapshot(settings: Settings) -> HealthSnapshot:
         dagster=_read_dagster(urls.dagster_url, now),
         spotify=_read_calls(settings, urls.redis_url) if redis.running else [],
         disk=read_disk(settings.home),
+        web=probe_web(settings.web_url),
     )
 
 

@@ -1,5 +1,7 @@
 """Asks servers from outside whether they answer, and which version they are. Starts and changes nothing."""
 
+import urllib.error
+import urllib.request
 from typing import NamedTuple
 
 import psycopg
@@ -40,3 +42,16 @@ def probe_redis(url: str) -> Probe:
         return Probe(False, problem=one_line(str(error)))
     finally:
         client.close()
+
+
+def probe_web(url: str) -> Probe:
+    """Whether the web server answers at ``url``, and reads the warehouse; no problem where nothing listens."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=CONNECT_SECONDS):
+            return Probe(True, url)
+    except urllib.error.HTTPError as error:
+        return Probe(False, problem=f"{url} answers {error.code}")
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        nothing_listens = isinstance(reason, ConnectionRefusedError)
+        return Probe(False, problem="" if nothing_listens else f"{url}: {one_line(str(reason))}")

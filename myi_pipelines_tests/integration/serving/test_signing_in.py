@@ -14,14 +14,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from myi_pipelines.ingest.spotify.app_settings import app_of
+from myi_pipelines.ingest.spotify.login import begin_login, code_in
+from myi_pipelines.runtime.ports import free_port
 from myi_pipelines.serving.access.links import make_link
 from myi_pipelines.serving.access.pages import access_routes
 from myi_pipelines.serving.access.passwords import set_password
 from myi_pipelines.serving.access.permissions import Part, require, require_operator, require_person
 from myi_pipelines.serving.access.tokens import make_token
+from myi_pipelines.serving.access.waiting import answers_at, received_by_web_server
 from myi_pipelines.serving.context import Context, context_of, viewer_of
 from myi_pipelines.serving.forms import Form, form_endpoint
+from myi_pipelines.serving.process import NobodyCanSignIn, require_way_in
 from myi_pipelines.serving.server import application
+from myi_pipelines.settings import Settings, load_settings
+from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import User, find_user, known_or_new_user
 from myi_pipelines_tests.support import browser
@@ -29,6 +36,7 @@ from myi_pipelines_tests.support.web import Answer, Server, serving, web_context
 
 PASSWORD = "four plain words here"
 ATTACKER = "attacker.test"
+NAVIGATION: dict[str, Any] = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 
 
 def who(request: Request) -> Response:
@@ -365,3 +373,78 @@ def test_our_own_forms_work(server: Server, conn: Connection, anna: User) -> Non
     large = "to=" + "x" * 70_000
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
     assert server.ask("POST", "/rename", headers, large, come_in(server, conn, anna)).status == 413
+
+
+def test_figures_are_for_the_operator_and_a_token_that_may_read_them(
+    server: Server, conn: Connection, anna: User
+) -> None:
+    may, may_not = make_token(conn, None, "test", ["metrics:read"]), make_token(conn, anna.id, "test", ["stats:read"])
+    server.get("/who")
+    answer = server.ask("GET", "/metrics", {"Authorization": f"Bearer {may.text}"})
+    assert 'myi_web_request_seconds_bucket{le="0.001",method="GET",route="/who",status="200"}' in answer.text
+    assert server.get("/metrics", come_in(server, conn, None)).status == 200
+    assert server.get("/metrics", come_in(server, conn, anna)).status == 404
+    assert server.get("/metrics").status == 404
+    assert server.ask("GET", "/metrics", {"Authorization": f"Bearer {may_not.text}"}).status == 404
+
+
+def test_another_address_than_loopback_needs_a_way_to_sign_in(conn: Connection, tmp_path: Path) -> None:
+    def settings(**values: Any) -> Settings:
+        return load_settings(home=tmp_path, web_host="0.0.0.0", **values)
+
+    require_way_in(load_settings(home=tmp_path), conn)
+    require_way_in(settings(web_password="of the operator"), conn)
+    require_way_in(settings(trusted_proxies="10.0.0.1", trusted_proxy_header="X-User"), conn)
+    for values in ({}, {"trusted_proxies": "10.0.0.1"}, {"trusted_proxy_header": "X-User"}):
+        with pytest.raises(NobodyCanSignIn, match=r"^MYI_WEB_HOST=0\.0\.0\.0 lets other machines in: set a password"):
+            require_way_in(settings(**values), conn)
+    set_password(conn, None, PASSWORD)
+    require_way_in(settings(), conn)
+
+
+def test_spotify_links_an_account_and_signs_in_whom_it_is_linked_to(
+    database_url: str, redis_url: str, tmp_path: Path, conn: Connection, anna: User
+) -> None:
+    port = free_port()
+    with Simulator(Setup(users=2, client_id="my-client")) as simulator:
+        spotify: dict[str, Any] = {"spotify_accounts_url": simulator.url, "spotify_api_url": simulator.url}
+        spotify |= {"spotify_client_id": "my-client", "spotify_redirect_uri": f"http://127.0.0.1:{port}/auth/callback"}
+        first, second = (user.name for user in simulator.control.users())
+
+        running = Server(port)
+
+        def by_spotify(path: str, listener: str, cookies: dict[str, str], *, other: bool = False) -> Answer:
+            """A browser is sent to Spotify, agrees there, and comes back; or another browser comes."""
+            begun = running.get(path, cookies)
+            back = simulator.control.approve(begun.headers["location"], listener, deny=listener == "nobody")
+            kept = {} if other else {**cookies, **begun.cookies}
+            return running.get(back.removeprefix(running.url), kept, Sec_Fetch_Site="cross-site", **NAVIGATION)
+
+        context = web_context(database_url, tmp_path, redis_url=redis_url, **spotify)
+        with serving(web(context), port):
+            assert "Sign in with Spotify" in running.get("/sign-in").text
+            unknown = by_spotify("/auth/spotify", first, {})
+            assert (unknown.status, "Nobody here has this Spotify account" in unknown.text) == (403, True)
+            assert running.get("/auth/spotify?link=yes").headers["location"].startswith("/sign-in")
+            mine = come_in(running, conn, anna)
+            assert by_spotify("/auth/spotify?link=yes&next=/settings", first, mine).headers["location"] == "/settings"
+            assert conn.execute("SELECT user_id FROM spotify_auth").fetchall() == [(anna.id,)]
+            answer = by_spotify("/auth/spotify?next=/who", first, {})
+            assert answer.headers["location"] == "/who"
+            assert running.get("/who", answer.cookies).text.startswith(f"listener {anna.id}")
+            assert by_spotify("/auth/spotify", second, {}).status == 403
+            assert "You did not allow it" in html.unescape(by_spotify("/auth/spotify", "nobody", {}).text)
+            assert by_spotify("/auth/spotify", first, {}, other=True).status == 400
+
+            attempt = begin_login(app_of(context.settings))
+            assert answers_at(context.settings.spotify_redirect_uri)
+            arrived: list[Answer] = []
+
+            def agree() -> None:
+                back = simulator.control.approve(attempt.url, second)
+                arrived.append(running.get(back.removeprefix(running.url), Sec_Fetch_Site="cross-site", **NAVIGATION))
+
+            received = received_by_web_server(conn, context.settings, attempt, 10, agree)
+            assert "your terminal says how it went" in arrived[0].text
+            assert code_in(attempt, received)
+            assert conn.execute("SELECT count(*) FROM awaited_logins").fetchone() == (0,)

@@ -23,7 +23,7 @@ from myi_pipelines_tests.support import compose
 
 SCHEMA = PROJECT / "myi_pipelines_tests/data/vendor/compose-spec.json"
 CELERY = PROJECT / "deploy/celery"
-OURS = ("migrate", "code", "webserver", "daemon", "worker", "metrics")
+OURS = ("migrate", "code", "webserver", "web", "daemon", "worker", "metrics")
 
 
 @pytest.fixture
@@ -53,7 +53,8 @@ def test_passwords_reach_containers_as_files_and_in_no_environment(deployment: d
         assert spelled == [], name
     assert re.findall(r"\$\{\w*PASSWORD", compose.COMPOSE_FILE.read_text()) == []
     for name in OURS:
-        assert set(deployment["services"][name]["secrets"]) == {"postgres_password", "redis_password"}
+        own = {"web_password"} if name == "web" else set()
+        assert set(deployment["services"][name]["secrets"]) == {"postgres_password", "redis_password", *own}
 
 
 def test_redis_reads_its_password_from_the_file_and_shows_it_to_nobody(
@@ -117,7 +118,7 @@ def test_postgres_is_the_release_that_the_embedded_server_is(deployment: dict[st
 
 def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in deployment["services"].items() if "ports" in service}
-    assert set(published) == {"webserver", "metrics"}
+    assert set(published) == {"webserver", "web", "metrics"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any(
         "network_mode" in service or service.get("privileged") for service in deployment["services"].values()

@@ -61,13 +61,19 @@ def test_dagsters_storage_is_told_to_use_psycopg2(values: dict[str, Any]) -> Non
 
 
 def test_one_image_migrates_and_runs(values: dict[str, Any]) -> None:
-    _, claim, job = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
+    _, claim, job, web, service = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
     [container] = job["spec"]["template"]["spec"]["containers"]
     [deployed] = values["dagster-user-deployments"]["deployments"]
     assert container["image"] == f"{deployed['image']['repository']}:{deployed['image']['tag']}"
     assert deployed["image"]["tag"] == f"{version('myi-pipelines')}-kubernetes"
     assert f"FROM myi:{version('myi-pipelines')}\n" in (FOLDER / "Dockerfile").read_text()
     assert container["command"] == ["myi", "migrate"]
+    [served] = web["spec"]["template"]["spec"]["containers"]
+    assert served["image"] == container["image"]
+    assert served["command"] == ["myi", "serve"]
+    assert served["securityContext"] == container["securityContext"]
+    assert service["spec"]["ports"] == [{"port": served["ports"][0]["containerPort"]}]
+    assert served["readinessProbe"]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
     assert claim["metadata"]["name"] == deployed["volumes"][0]["persistentVolumeClaim"]["claimName"]
 
 
@@ -85,7 +91,7 @@ def test_the_webserver_is_the_guarded_one(values: dict[str, Any]) -> None:
 def test_secrets_are_files_and_everything_else_is_in_the_config_map(
     values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings, _, job = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
+    settings, _, job, web, _ = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
     pod = job["spec"]["template"]["spec"]
     [migrate] = pod["containers"]
     [deployed] = values["dagster-user-deployments"]["deployments"]
@@ -96,13 +102,22 @@ def test_secrets_are_files_and_everything_else_is_in_the_config_map(
         assert {"name": "secrets", "secret": {"secretName": "myi", "defaultMode": 0o440}} in volumes
         assert {"name": "secrets", "mountPath": SECRETS, "readOnly": True} in mounts
 
+    web_pod = web["spec"]["template"]["spec"]
+    [served] = web_pod["containers"]
+    assert served["envFrom"] == migrate["envFrom"]
+    assert {"name": "secrets", "mountPath": SECRETS, "readOnly": True} in served["volumeMounts"]
+    own = {one["name"]: one["value"] for one in served["env"]}
+
     contents = {"database-url": "postgresql://myi:geheim@host/myi", "redis-url": "redis://host", "encryption-key": "k"}
+    contents |= {"web-password": "geheim"}
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
-    for name, value in settings["data"].items():
+    for name, value in {**settings["data"], **own}.items():
         monkeypatch.setenv(name, value.replace(SECRETS, str(tmp_path)))
     loaded = load_settings()
-    assert [loaded.database_url, loaded.redis_url, loaded.encryption_key] == [*contents.values()]
+    found = [loaded.database_url, loaded.redis_url, loaded.encryption_key, loaded.web_password]
+    assert found == [*contents.values()]
+    assert str(loaded.web_host) == "0.0.0.0"
     assert set(contents) == set(
         re.findall(r"^\| `([a-z]+-[a-z]+)` \|", (PROJECT / "docs/operations/deploying.md").read_text(), re.MULTILINE)
     )
