@@ -63,7 +63,7 @@ bench-scale: setup  ## Build a warehouse of many users, ROWS=20000000 for exampl
 	@$(BIN)/python -m benchmarks.scale --rows $(ROWS)
 
 bench-web: setup  ## Ask every page and API route over a warehouse of ROWS=2000000 plays, and print how long each took
-	@$(BIN)/python -m benchmarks.web --rows $(ROWS)
+	@$(BIN)/python -m benchmarks.web --rows $(ROWS) $(if $(MALOJA),--maloja $(MALOJA))
 
 wheel: setup  ## Build dist/myi_pipelines-….whl, which pip installs anywhere
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .

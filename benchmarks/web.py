@@ -21,12 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice, product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import exports, many_users, pipeline
+from benchmarks import exports, maloja, many_users, pipeline
 from benchmarks.databases import cluster, database
 from benchmarks.many_users import MONTHS
 from benchmarks.output import open_console
@@ -46,6 +46,8 @@ SEED = 3
 PAGE_MS, API_MS, CUSTOM_MS, UNCHANGED_MS = 100.0, 25.0, 150.0, 3.0
 """What the slowest in a hundred may take, alone."""
 SECONDS_TO_START = 60
+TIMES_FASTER = 10
+"""Than the rival, asked for the first time; asked again at least as fast."""
 
 PAGES = {
     "overview": "/u/{user}?range={range}",
@@ -127,6 +129,7 @@ class Target(NamedTuple):
     song: int
     artist: int
     album: int
+    artist_name: str
 
 
 class Asked(NamedTuple):
@@ -227,15 +230,18 @@ def _wait(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
 def targets(port: int, cookie: str, users: Sequence[str]) -> list[Target]:
     """What each user played most, as the API says."""
 
-    def first(user: str, kind: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        with closing(connection):
+    def first(user: str, kind: str) -> dict[str, Any]:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
             path = f"/api/v1/users/{user}/tops/{kind}?range=all&limit=1"
             connection.request("GET", path, headers={"Cookie": cookie})
-            rows = json.loads(connection.getresponse().read())["data"]
-            return int(rows[0]["item"]["id"])
+            item: dict[str, Any] = json.loads(connection.getresponse().read())["data"][0]["item"]
+            return item
 
-    return [Target(user, first(user, "songs"), first(user, "artists"), first(user, "albums")) for user in users]
+    def target(user: str) -> Target:
+        artist = first(user, "artists")
+        return Target(user, first(user, "songs")["id"], artist["id"], first(user, "albums")["id"], artist["name"])
+
+    return [target(user) for user in users]
 
 
 def measure(
@@ -343,6 +349,25 @@ def show(console: Console, measured: Sequence[Measured], imports: tuple[float, f
         )
 
 
+def show_rival(console: Console, rivalries: Sequence[maloja.Rivalry]) -> None:
+    """Print both in milliseconds, and how many times faster ours is."""
+    table = Table(title=f"Beside Maloja, the same plays of one user (ms; at least {TIMES_FASTER} times faster first)")
+    table.add_column("page")
+    for name in ("ours, first", "Maloja's", "times faster", "ours, again", "Maloja's", "times faster"):
+        table.add_column(name, justify="right")
+    for one in rivalries:
+        table.add_row(
+            one.name,
+            f"{one.ours_first:.1f}",
+            f"{one.theirs_first:.1f}",
+            f"{one.theirs_first / one.ours_first:.1f}",
+            f"{one.ours_again:.1f}",
+            f"{one.theirs_again:.1f}",
+            f"{one.theirs_again / one.ours_again:.1f}",
+        )
+    console.print(table)
+
+
 def percentile(took: Sequence[float], which: int) -> float:
     """A percentile of some times; of one time, itself."""
     if len(took) < 2:
@@ -366,6 +391,7 @@ def main() -> None:
     parser.add_argument("--import-rows", type=int, default=300_000, help="plays imported beside readers; 0: none")
     parser.add_argument("--users", type=int, default=30, help="users asked about (default: 30)")
     parser.add_argument("--times", type=int, default=3, help="times that each is asked again (default: 3)")
+    parser.add_argument("--maloja", type=Path, help="the executable of Maloja, in a venv of its own, to compare with")
     options = parser.parse_args()
     console = open_console()
     with tempfile.TemporaryDirectory(prefix="myi-web-") as name, ExitStack() as stack:
@@ -383,6 +409,13 @@ def main() -> None:
         with connect(url) as conn:
             conn.execute("VACUUM (ANALYZE)")
             users = [one.name for one in many_users.some_users(conn, options.users)]
+        if options.maloja:
+            status.update("importing the long history into Maloja")
+            rival = stack.enter_context(maloja.serving(options.maloja.resolve(), folder / "heavy.zip", folder))
+            port, cookie = stack.enter_context(serving(url, folder))
+            [heavy] = targets(port, cookie, [HEAVY])
+            asked_both = maloja.pages(HEAVY, heavy.artist, heavy.artist_name)
+            show_rival(console, maloja.compare(port, cookie, rival, asked_both))
         port, cookie = stack.enter_context(serving(url, folder))
         status.update("asking")
         asked = targets(port, cookie, [HEAVY, *users])

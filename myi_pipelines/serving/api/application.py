@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from myi_pipelines.serving.api.document import TAGS, add_document
+from myi_pipelines.serving.api.heads import HeadAsGet
 from myi_pipelines.serving.api.problems import add_problems
 from myi_pipelines.serving.api.routes import (
     activity,
@@ -37,6 +38,7 @@ def api_application() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_document(app)
+    app.add_middleware(HeadAsGet)
     return app
 
 

@@ -64,6 +64,15 @@ def test_problems_are_told_in_a_sentence(api: Api) -> None:
     assert json.loads(posted.body)["title"] == "Method not allowed"
 
 
+def test_a_head_is_a_get_without_its_body(api: Api) -> None:
+    asked = {"X-Viewer": "operator"}
+    whole = api.server.ask("GET", "/api/v1/users/user-1", asked)
+    head = api.server.ask("HEAD", "/api/v1/users/user-1", asked)
+    assert (head.status, head.body, head.headers["etag"]) == (200, b"", whole.headers["etag"])
+    assert head.headers["content-length"] == str(len(whole.body))
+    assert api.server.ask("HEAD", "/api/v1/users/nobody", asked).status == 404
+
+
 def test_time_zones_can_be_found(api: Api) -> None:
     assert {"name": "Asia/Kathmandu", "utc_offset_minutes": 345} in api.data("/time-zones?q=kathm")
 

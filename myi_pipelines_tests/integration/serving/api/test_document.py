@@ -22,7 +22,7 @@ from myi_pipelines_tests.integration.serving.api.conftest import Api
 
 DOCUMENT = document(api_application())
 EXAMPLES = 2
-"""Of each route; a longer search is `MYI_API_EXAMPLES`' and not the suite's."""
+"""Of each route."""
 
 
 def operations() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -74,6 +74,7 @@ def map_path_parameters(_: object, parameters: dict[str, Any] | None) -> dict[st
     return parameters
 
 
+@pytest.mark.slow
 @SCHEMA.parametrize()
 @settings(
     max_examples=EXAMPLES,
