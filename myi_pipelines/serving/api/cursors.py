@@ -22,7 +22,7 @@ def encoded(place: Sequence[int | str], of: object) -> str:
     """The cursor of a place in the list that ``of`` tells from others.
 
     >>> encoded([412, 9], "songs of 2024")
-    'WyJkNzNjYyIsNDEyLDld'
+    'WyI2ZWVmNyIsNDEyLDld'
     """
     text = json.dumps([_digest(of), *place], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -31,7 +31,7 @@ def encoded(place: Sequence[int | str], of: object) -> str:
 def decoded(cursor: str, types: Sequence[type], of: object) -> list[int | str]:
     """The place that a cursor of the same list holds, of values of these types. Raises BadCursor.
 
-    >>> decoded('WyJkNzNjYyIsNDEyLDld', (int, int), "songs of 2024")
+    >>> decoded('WyI2ZWVmNyIsNDEyLDld', (int, int), "songs of 2024")
     [412, 9]
     """
     try:
@@ -43,9 +43,16 @@ def decoded(cursor: str, types: Sequence[type], of: object) -> list[int | str]:
         raise BadCursor(BAD_CURSOR.text)
     place: list[int | str] = values[1:]
     for value, expected in zip(place, types, strict=True):
-        if type(value) is not expected or (isinstance(value, int) and not -_BIGGEST <= value <= _BIGGEST):
+        if type(value) is not expected or not _is_possible(value):
             raise BadCursor(BAD_CURSOR.text)
     return place
+
+
+def _is_possible(value: int | str) -> bool:
+    """Whether PostgreSQL can hold it: anybody can make a cursor up."""
+    if isinstance(value, int):
+        return -_BIGGEST <= value <= _BIGGEST
+    return value.isprintable()
 
 
 def _digest(of: object) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from myi_pipelines.serving.access.permissions import Part, SignInNeeded
+from myi_pipelines.serving.access.permissions import Part, SignInNeeded, require
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.answers import answered, plain, plain_list
 from myi_pipelines.serving.api.asking import AskingListener, Cursor, Limit
@@ -26,7 +26,10 @@ from myi_pipelines.serving.api.shapes.listeners import (
     ViewerShown,
 )
 from myi_pipelines.serving.context import context_of, viewer_of
+from myi_pipelines.serving.queries.activity import totals
 from myi_pipelines.serving.queries.listeners import listener_settings, listeners, load_listener
+from myi_pipelines.serving.queries.scope import EARLIEST, Days, Listener, Scope
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import PREFERENCES, set_hide_incognito, set_preferences, set_timezone
 
 router = APIRouter(tags=["listeners"])
@@ -63,12 +66,11 @@ def users(request: Request, after: Cursor = None, limit: Limit = 100) -> Respons
         raise SignInNeeded
     last = str(cursors.decoded(after, (str,), "users")[0]) if after else ""
     with context_of(request).reading() as conn:
-        if viewer.is_operator:
-            rows = listeners(conn, after=last, each=limit + 1)
-        else:
-            assert viewer.user_id is not None
+        if viewer.user_id is not None:
             own = load_listener(conn, viewer.user_id)
-            rows = [one for one in listeners(conn, after="", each=1_000_000) if one.id == own.id]
+            require(conn, viewer, own, Part.LISTENING_TIME)
+            return plain_list(request, ListenerShown, [_listed(conn, own)], items=1)
+        rows = listeners(conn, after=last, each=limit + 1)
     following = cursors.encoded([rows[limit - 1].name], "users") if len(rows) > limit else None
     return plain_list(request, ListenerShown, rows[:limit], following=following)
 
@@ -139,6 +141,18 @@ def time_zones(
         for name in found
     ]
     return plain_list(request, TimeZone, zones, items=len(zones))
+
+
+def _listed(conn: Connection, listener: Listener) -> ListenerShown:
+    ever = Days(listener.first_day or EARLIEST, listener.last_day or EARLIEST)
+    found = totals(conn, Scope(listener, ever))
+    return ListenerShown(
+        name=listener.name,
+        display_name=listener.display_name,
+        play_count=found.play_count,
+        total_ms=found.total_ms,
+        last_day=listener.last_day,
+    )
 
 
 @cache
