@@ -21,6 +21,7 @@ from myi_pipelines.operations.forget import RunHistory
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.serving.access.attempts import Attempts
 from myi_pipelines.serving.access.viewers import STRANGER, Viewer
+from myi_pipelines.serving.asgi.kept_answers import KeptAnswers
 from myi_pipelines.serving.asgi.observing import Figures
 from myi_pipelines.serving.asgi.static_files import StaticFiles
 from myi_pipelines.settings import Settings
@@ -59,6 +60,8 @@ class Context:
     attempts: Attempts
     """The tries to sign in by a password."""
     figures: Figures = field(default_factory=Figures)
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    """Pages that were made and still hold."""
     identify: Identify = nobody
     runs: RunsOf | None = None
     """The runs that Dagster remembers, which serving does not import; None: they are not known here."""

@@ -219,10 +219,13 @@ def listener_page(function: Endpoint, path: str, part: Part, *, has_etag: bool =
         with context_of(request).reading() as conn:
             page = open_page(request, conn, part)
             page.path = path.format(**request.path_params)
-            if has_etag and (answer := not_modified(request, page.etag)):
+            kept = page.context.answers
+            if has_etag and (answer := not_modified(request, page.etag) or kept.get(page.etag)):
                 return answer
             response = function(page)
-        return with_etag(response, page.etag) if has_etag and response.status_code == 200 else response
+        if has_etag and response.status_code == 200:
+            kept.keep(page.etag, with_etag(response, page.etag))
+        return response
 
     endpoint.__name__ = function.__name__
     return endpoint
