@@ -1,8 +1,8 @@
 """``make bench-web ROWS=…``: how long every page and route of the API takes through HTTP, rendering included.
 
 A warehouse of many users, and one with a long history, is served by a process of its own. Each page is asked about many
-users: for the first time, again, and with the ETag of the answer; by one client alone, by eight at once, and by eight
-while an export is imported.
+users: for the first time, again (from what the server keeps), and with the ETag of the answer; by eight clients at
+once, and by eight while an export is imported, each time as if for the first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from itertools import islice, product
+from itertools import count, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,6 +122,9 @@ OVER_YEARS = {
     "distinct": f"{_LISTENER}/totals/distinct?range={CUSTOM}",
     "clock": f"{_LISTENER}/clock?range={CUSTOM}",
 }
+
+
+_asked = count()
 
 
 class Target(NamedTuple):
@@ -290,10 +293,15 @@ def _together(port: int, cookie: str, paths: Sequence[str]) -> list[float]:
 
     def work(number: int) -> list[float]:
         with closing(Client(port, cookie)) as client:
-            return [client.ask(path).ms for path in islice(paths, number, None, CLIENTS)]
+            return [client.ask(_anew(path)).ms for path in islice(paths, number, None, CLIENTS)]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [ms for took in pool.map(work, range(CLIENTS)) for ms in took]
+
+
+def _anew(path: str) -> str:
+    """An address under which no answer was kept."""
+    return f"{path}{'&' if '?' in path else '?'}asked={next(_asked)}"
 
 
 def _beside(

@@ -26,6 +26,7 @@ from myi_pipelines.serving.api.shapes.answers import (
 )
 from myi_pipelines.serving.api.shapes.fields import Shape
 from myi_pipelines.serving.asgi.etags import VARY, with_etag
+from myi_pipelines.serving.context import context_of
 from myi_pipelines.serving.queries.scope import NamedRange
 from myi_pipelines.text import csv_cell
 
@@ -187,4 +188,5 @@ def _cell(value: Any) -> Any:
 def _sent(asked: Asked, response: Response) -> Response:
     with_etag(response, asked.etag)
     response.headers["Vary"] += ", Accept"
+    context_of(asked.asking.request).answers.keep(asked.etag, response)
     return response

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.api import cursors
-from myi_pipelines.serving.api.problems import BAD_CURSOR, BadCursor, Unchanged
+from myi_pipelines.serving.api.problems import BAD_CURSOR, Answered, BadCursor
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified
 from myi_pipelines.serving.context import context_of, viewer_of
 from myi_pipelines.serving.queries.listeners import Freshness, find_listener, freshness
@@ -160,7 +160,7 @@ class AskingListener:
     def about(self, part: Part, other_name: str | None = None) -> Iterator[Asked]:
         """Answer a question inside, about a part of the listener, and of another one.
 
-        Raises NotVisible, InvalidRange and, where nothing has changed, Unchanged.
+        Raises NotVisible, InvalidRange and, where the answer is known, Answered.
         """
         context, viewer = context_of(self.request), self.viewer
         with context.reading() as conn:
@@ -172,8 +172,10 @@ class AskingListener:
                 other.version if other else "",
                 *(self.request.url.path, self.request.url.query, self.wants_csv),
             )
-            if not_modified(self.request, etag):
-                raise Unchanged(etag)
+            if self.request.method == "GET" and (
+                known := not_modified(self.request, etag) or context.answers.get(etag)
+            ):
+                raise Answered(known)
             days = self._range(today, listener)
             yield Asked(
                 conn,

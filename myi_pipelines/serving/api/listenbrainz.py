@@ -20,9 +20,9 @@ from myi_pipelines.serving.access.identity import IN_ADDRESS, bearer
 from myi_pipelines.serving.access.permissions import InvalidToken, NotVisible, Part
 from myi_pipelines.serving.access.tokens import viewer_of_token
 from myi_pipelines.serving.api.asking import Asked, AskingListener
-from myi_pipelines.serving.api.problems import AWAY, Unchanged
+from myi_pipelines.serving.api.problems import AWAY, Answered
 from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS
-from myi_pipelines.serving.asgi.etags import not_modified, with_etag
+from myi_pipelines.serving.asgi.etags import with_etag
 from myi_pipelines.serving.context import context_of
 from myi_pipelines.serving.queries.activity import Step, activity, clock, totals
 from myi_pipelines.serving.queries.history import Before, Play, history
@@ -190,10 +190,8 @@ def _of_listener(part: Part, ask: Ask) -> Callable[[Request], Response]:
                 )
         except Refused as refused:
             return _error(refused.code, str(refused))
-        except Unchanged as unchanged:
-            response = not_modified(request, unchanged.etag)
-            assert response is not None
-            return response
+        except Answered as answered:
+            return answered.response
         except NotVisible:
             return _error(404, f"Cannot find user: {name[:100]}")
 

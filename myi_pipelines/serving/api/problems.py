@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from myi_pipelines.errors import MyiError
 from myi_pipelines.serving.api.shapes.answers import Problem
 from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS, log_mistake
-from myi_pipelines.serving.asgi.etags import not_modified
 from myi_pipelines.serving.queries.scope import InvalidRange
 from myi_pipelines.warehouse.users import UnknownTimezone
 
@@ -57,17 +56,17 @@ class BadParameter(MyiError):
     """A parameter cannot be used as given; the text says why."""
 
 
-class Unchanged(Exception):
-    """The client has the answer of this ETag already."""
+class Answered(Exception):
+    """The answer is known before the question is asked: the client has it already, or we have kept it."""
 
-    def __init__(self, etag: str) -> None:
-        super().__init__(etag)
-        self.etag = etag
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 def add_problems(app: FastAPI) -> None:
     """Let an application answer its errors so."""
-    app.add_exception_handler(Unchanged, _of_unchanged)
+    app.add_exception_handler(Answered, _of_answered)
     app.add_exception_handler(InvalidRange, _of_kind(BAD_RANGE))
     app.add_exception_handler(UnknownTimezone, _of_kind(BAD_ZONE))
     app.add_exception_handler(BadCursor, _of_kind(BAD_CURSOR))
@@ -96,11 +95,9 @@ def _of_kind(kind: Kind):  # type: ignore[no-untyped-def]
     return answer
 
 
-def _of_unchanged(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Unchanged)
-    response = not_modified(request, error.etag)
-    assert response is not None
-    return response
+def _of_answered(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Answered)
+    return error.response
 
 
 def _of_validation(_: Request, error: Exception) -> Response:

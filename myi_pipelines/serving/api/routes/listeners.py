@@ -94,11 +94,11 @@ def profile(ask: Ask) -> Response:
         )
 
 
-@one(router, f"{USER}/freshness", FreshnessShown)
+@plain_one(router, f"{USER}/freshness", FreshnessShown)
 def freshness(ask: Ask) -> Response:
-    """Until when plays are counted, and what is being derived."""
+    """Until when plays are counted, and what is being derived. It has no `ETag`: a poll without plays moves it too."""
     with ask.about(Part.PROFILE) as asked:
-        return answered(asked, FreshnessShown, asked.fresh)
+        return plain(FreshnessShown, asked.fresh)
 
 
 @one(router, f"{USER}/settings", SettingsShown)

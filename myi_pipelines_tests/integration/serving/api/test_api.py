@@ -86,3 +86,12 @@ def test_the_documentation_is_a_page_without_scripts_of_its_own(api: Api) -> Non
     assert "http://" not in page.text.replace("http://www.w3.org", "")
     assert "/api/v1/users/{name}/freshness" in page.text
     assert api.server.get("/api/v1/docs", If_None_Match=page.headers["etag"]).status == 304
+
+
+def test_the_same_question_is_answered_from_memory_to_the_same_viewer_alone(api: Api) -> None:
+    first = api.get("{u}/totals?range=2025-07")
+    again = api.get("{u}/totals?range=2025-07")
+    assert (again.status, again.body, again.headers["etag"]) == (200, first.body, first.headers["etag"])
+    assert api.get("{u}/totals?range=2025-07&format=csv").headers["etag"] != first.headers["etag"]
+    assert api.get("{u}/totals?range=2025-07", "stranger").status == 404
+    assert "etag" not in api.get("{u}/freshness").headers
