@@ -16,7 +16,7 @@ NAMES = (
     "PYTHONPATH",
     "TERM",
 )
-KEPT = ("MYI_CRASH_", "MYI_HYPOTHESIS_", "MYI_SOAK_")
+KEPT = ("MYI_CRASH_", "MYI_HYPOTHESIS_", "MYI_SOAK_", "MYI_SCREENSHOTS")
 """Settings of the tests themselves: how many kills, how many simulated days."""
 
 

@@ -67,7 +67,7 @@ class Page:
         self.conn = conn
         self.listener = listener
         self.parts = parts
-        self.query: Mapping[str, str] = request.query_params
+        self.query: Mapping[str, str] = {name: value.replace("\0", "") for name, value in request.query_params.items()}
         self.formats = Formats(
             locale_of(request.headers.get("accept-language", "")), listener.timezone, listener.week_starts_on
         )
@@ -234,7 +234,7 @@ def listener_page(function: Endpoint, path: str, part: Part, *, has_etag: bool =
 def open_page(request: Request, conn: Connection, part: Part) -> Page:
     """The beginning of each page. Raises NotVisible, and HTTPException 400 for a range that is none."""
     try:
-        listener = find_listener(conn, request.path_params["name"])
+        listener = find_listener(conn, request.path_params["name"].replace("\0", "\N{REPLACEMENT CHARACTER}"))
     except UnknownUser:
         raise NotVisible from None
     parts = parts_shown(conn, viewer_of(request), listener)

@@ -26,6 +26,8 @@ from myi_pipelines.serving.web.pages.review import show_card, show_review, show_
 from myi_pipelines.serving.web.pages.search import show_search
 from myi_pipelines.serving.web.pages.settings import (
     end_session,
+    export,
+    forget,
     make_token,
     revoke_token,
     save_privacy,
@@ -33,6 +35,7 @@ from myi_pipelines.serving.web.pages.settings import (
     set_password,
     set_theme,
     show_settings,
+    unlink_spotify,
 )
 from myi_pipelines.serving.web.pages.start import operator, start
 from myi_pipelines.serving.web.pages.tops import show_tops
@@ -83,6 +86,9 @@ PAGES: list[BaseRoute] = [
     form("settings/end-session", end_session, "settings"),
     form("settings/make-token", make_token, "settings"),
     form("settings/revoke-token", revoke_token, "settings"),
+    form("settings/unlink-spotify", unlink_spotify, "settings"),
+    form("settings/export", export, "settings"),
+    form("settings/forget", forget, "settings"),
     of_listener("review", show_reviews),
     of_listener("review/{period}", show_review),
     of_listener("review/{period}/card.{format}", show_card),

@@ -61,6 +61,18 @@ def calendar(
     return figure(body + scale_key(), table=marks_table(("Day", "Value"), marks.values()))
 
 
+def year_outline() -> Markup:
+    """A year of empty days: what will be here."""
+    cells = "".join(
+        f'<rect class="future" x="{week + 0.06:g}" y="{row + 0.06:g}" width="0.88" height="0.88"/>'
+        for week in range(53)
+        for row in range(7)
+    )
+    return Markup(
+        f'<figure class="chart" aria-hidden="true"><svg width="100%" viewBox="0 0 53 7">{cells}</svg></figure>'
+    )
+
+
 def month_grid(name: str, marks: Mapping[date, Mark], *, months: Sequence[str]) -> Markup:
     """A row for each year, a cell for each month: for histories of many years. Keys are the first days of months."""
     highest = max((mark.value for mark in marks.values()), default=0)

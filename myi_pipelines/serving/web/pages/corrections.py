@@ -7,10 +7,16 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from myi_pipelines.errors import InputError
+from myi_pipelines.operations import correcting
+from myi_pipelines.operations.archiving import restoring_from, store_of
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import Page
+from myi_pipelines.text import counted
 from myi_pipelines.warehouse import correction_targets, corrections
 from myi_pipelines.warehouse.corrections import Correction, Kind
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.import_jobs import UnknownJob, find_job
+from myi_pipelines.warehouse.session import Session
 
 KINDS = (
     ("song", "a song"),
@@ -31,7 +37,6 @@ WORDS = {
     "JOIN_SONGS": "one song:",
     "SPLIT_SONG": "a song of its own:",
 }
-SOON = "the numbers follow within minutes"
 
 
 class Row(NamedTuple):
@@ -100,8 +105,11 @@ def hide(action: Action) -> Done:
                 several = ", ".join(str(target) for target in targets[:5])
                 raise Ambiguous(f"{name} means several: {several}. Name the artist, or give the address from Spotify.")
             what, shown = targets[0].what, str(targets[0])
-        corrected = corrections.correct(conn, user_id, hidden, what)
-    return Done("corrections", f"{shown} is hidden; {SOON}." if corrected.is_new else f"{shown} was hidden already.")
+        outcome = correcting.hide(session_of(action, conn), user_id, hidden, what)
+    if not outcome.corrected.is_new:
+        return Done("corrections", f"{shown} was hidden already.")
+    removed = outcome.derived.removed + outcome.derived.episodes
+    return Done("corrections", f"{shown} is hidden: {counted(removed, 'play')} less.")
 
 
 def take_back(action: Action) -> Done:
@@ -111,17 +119,22 @@ def take_back(action: Action) -> Done:
         number = action.number("id")
         if number not in own:
             raise corrections.UnknownCorrection("there is no such correction; it may have been taken back already")
-        corrections.take_back(conn, [number])
-    return Done("corrections", f"It counts again; {SOON}.")
+        correcting.take_back(session_of(action, conn), [number])
+    return Done("corrections", "It counts again.")
 
 
 def undo_import(action: Action) -> Done:
     """Undo an import of the listener."""
-    from myi_pipelines.warehouse.import_jobs import UnknownJob, find_job
-
     with action.context.owning() as conn:
         job = find_job(conn, action.number("job"))
         if job.user != action.listener.name:
             raise UnknownJob("there is no such import")
-        corrections.undo_import(conn, job.id)
-    return Done("corrections", f"The import of {job.file_name} is undone; {SOON}.")
+        correcting.undo_import(session_of(action, conn), job.id)
+    return Done("corrections", f"The import of {job.file_name} is undone.")
+
+
+def session_of(action: Action, conn: Connection) -> Session:
+    """The rules by which what a correction changes is derived at once."""
+    settings = action.context.settings
+    restoring = restoring_from(store_of(settings))
+    return Session(conn, min_play_ms=settings.min_play_ms, restore_archived=restoring)

@@ -125,6 +125,8 @@ def _sessions(page: Page) -> SessionPart | None:
     found = sessions(page.conn, page.scope, gap=timedelta(minutes=minutes))
     if not found.number:
         return None
+    is_cut = found.days.first > max(page.range.days.first, page.listener.first_day or found.days.first)
+    since = f" Of the days since {formats.day(found.days.first)}." if is_cut else ""
     longest = []
     for one in found.longest:
         day = formats.local(one.started_at).date()
@@ -137,7 +139,7 @@ def _sessions(page: Page) -> SessionPart | None:
         [formats.counted(one.days, "day") for one in found.first_of_day],
     )
     return SessionPart(
-        f"A session ends after {minutes} minutes of silence.",
+        f"A session ends after {minutes} minutes of silence.{since}",
         [
             Figure(formats.number(found.number), "sessions"),
             Figure(formats.length(found.usual_ms), "a usual session"),
@@ -183,4 +185,4 @@ def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way]) -> Wa
         if dimension == "SKIP":
             href = page.links.plays(skipped="yes" if way.value == "true" else "no")
         marks.append(Mark(value_name(formats, dimension, way.value), value / whole, text, href))
-    return WayChart(name, "", shares(marks))
+    return WayChart(name, "", shares(marks, whole=1))

@@ -23,6 +23,7 @@ from myi_pipelines.serving.web.views import cover_of, find_covers
 from myi_pipelines.serving.web.words import value_name
 
 EACH = 60
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 SCANNED = 400
 """Plays read at once where only those of an hour are shown."""
 MOST_SCANNED = 4_000
@@ -236,4 +237,5 @@ def read_before(text: str) -> Before | None:
         at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return Before(at, number) if number is not None else None
+    is_possible = number is not None and FIRST_YEAR <= at.year <= LAST_YEAR
+    return Before(at, number) if is_possible and number is not None else None

@@ -24,6 +24,7 @@ from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
 from myi_pipelines.serving.queries.scope import parse_range
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.bar import range_label, range_phrase
+from myi_pipelines.serving.web.charts.calendars import year_outline
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.pages.profile import show_profile
 from myi_pipelines.serving.web.series import (
@@ -115,7 +116,7 @@ def show_overview(page: Page) -> Response:
 
 def empty(page: Page) -> Response:
     """What to do while there are no plays, with a picture of what will be here."""
-    return page.render("empty.html", "Welcome", may_upload=page.may(Part.MANAGE), picture=Markup())
+    return page.render("empty.html", "Welcome", may_upload=page.may(Part.MANAGE), picture=year_outline())
 
 
 def _calendar(page: Page, buckets: Sequence[Bucket], step: Step) -> dict[str, Any]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
-from myi_pipelines.errors import InputError
-from myi_pipelines.serving.access import passwords, sessions, tokens
-from myi_pipelines.serving.access.permissions import Part
+from myi_pipelines.operations.export import ExportFormat
+from myi_pipelines.serving import actions
+from myi_pipelines.serving.access.permissions import Part, Sharing
 from myi_pipelines.serving.access.viewers import OF_LISTENERS, Right
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import THEMES, Page, open_page
-from myi_pipelines.warehouse.users import set_preferences, set_timezone
+from myi_pipelines.text import counted
 
 FLAGS = (
     ("is_public_profile", "I have a public page: my name, and since when I listen"),
     ("share_listening_time", "It shows how much I listen"),
     ("share_top_artists", "It shows my artists and genres"),
     ("share_top_tracks", "It shows my songs and albums"),
+    ("share_history", "It shows single plays, and when they were"),
     ("allows_comparison", "Listeners of this installation who allow it too may compare their music with mine"),
 )
 RIGHTS = {
@@ -55,15 +58,16 @@ def show_settings(page: Page) -> Response:
 def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Response:
     """The page, with what an action has to say."""
     listener, formats = page.listener, page.formats
-    with page.context.keeping() as conn:
-        devices = sessions.sessions_of(conn, listener.id)
-        own_tokens = tokens.tokens_of(conn, listener.id)
-        has_password = passwords.has_password(conn, listener.id)
+    devices = actions.list_sessions(page.context, listener.id)
+    own_tokens = actions.list_tokens(page.context, listener.id)
+    has_password = actions.has_password(page.context, listener.id)
     base = str(page.request.base_url).rstrip("/")
     return page.render(
         "settings.html",
         "Settings",
         said=said,
+        is_alert=page.query.get("alert") == "yes",
+        asks_present=has_password and not page.viewer.is_operator,
         settings=listener_settings(page.conn, listener),
         zones=sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")),
         range_of_week=range(7),
@@ -91,45 +95,42 @@ def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Respons
 
 
 def save_time(action: Action) -> Done:
-    """Zone, first day of the week, what ends a session."""
-    gap, week = action.number("session_gap_minutes"), action.number("week_starts_on")
-    if not 1 <= gap <= 1440 or not 0 <= week <= 6:
-        raise InputError("a session ends after 1 to 1440 minutes")
-    with action.context.owning() as conn:
-        changed = set_timezone(conn, action.listener.name, action.text("timezone"))
-        set_preferences(conn, action.listener.id, {"session_gap_minutes": gap, "week_starts_on": week})
-    return Done("settings", "Saved. All months are counted anew by the new clock." if changed else "Saved.")
+    """Zone, first day of the week, what ends a session, whether private sessions count."""
+    context, listener = action.context, action.listener
+    actions.change_session_gap(context, listener, action.number("session_gap_minutes"))
+    actions.change_week_start(context, listener, action.number("week_starts_on"))
+    changed = actions.change_incognito(context, listener, hide=action.text("hide_incognito") == "yes")
+    changed += actions.change_timezone(context, listener, action.text("timezone"))
+    return Done("settings", "Saved. Months that it changes are counted anew." if changed else "Saved.")
 
 
 def save_privacy(action: Action) -> Done:
     """What others may see."""
-    with action.context.owning() as conn:
-        set_preferences(conn, action.listener.id, {name: action.text(name) == "yes" for name, _ in FLAGS})
-    return Done("settings", "Saved.")
+    sharing = Sharing(**{name: action.text(name) == "yes" for name in Sharing._fields})
+    actions.change_sharing(action.context, action.listener, sharing)
+    return Done("settings", "Saved. It holds from now on.")
 
 
 def set_password(action: Action) -> Done:
     """Set, change or remove the listener's password; other devices are signed out."""
-    with action.context.keeping() as conn:
-        if action.text("remove") == "yes":
-            passwords.remove_password(conn, action.listener.id)
-            return Done("settings", "The password is removed.")
-        passwords.set_password(conn, action.listener.id, action.text("password"))
-        sessions.end_other_sessions(conn, action.listener.id, action.viewer.session_id)
-    return Done("settings", "The password is set. Other devices are signed out.")
+    if action.text("remove") == "yes":
+        actions.remove_password(action.context, action.listener.id)
+        return Done("settings", "The password is removed.")
+    present, new = str(action.form.get("present", "")), str(action.form.get("password", ""))
+    ended = actions.change_password(action.context, action.viewer, action.listener.id, present, new)
+    others = f" {counted(ended, 'other device')} signed out." if ended else ""
+    return Done("settings", f"The password is set.{others}")
 
 
 def end_session(action: Action) -> Done:
     """Sign a device out."""
-    with action.context.keeping() as conn:
-        sessions.end_session(conn, action.listener.id, action.number("id"))
+    actions.end_session(action.context, action.listener.id, action.number("id"))
     return Done("settings", "That device is signed out.")
 
 
 def make_token(action: Action) -> Response:
     """Make a token; the page that answers is the only one that shows it."""
-    with action.context.keeping() as conn:
-        made = tokens.make_token(conn, action.listener.id, action.text("name"), action.texts("rights"))
+    made = actions.make_token(action.context, action.listener.id, action.text("name"), action.texts("rights"))
     with action.context.reading() as conn:
         page = open_page(action.request, conn, Part.MANAGE)
         page.path = "settings"
@@ -140,9 +141,33 @@ def make_token(action: Action) -> Response:
 
 def revoke_token(action: Action) -> Done:
     """Revoke a token."""
-    with action.context.keeping() as conn:
-        tokens.revoke_token(conn, action.listener.id, action.number("id"))
+    actions.revoke_token(action.context, action.listener.id, action.number("id"))
     return Done("settings", "The token is revoked.")
+
+
+def unlink_spotify(action: Action) -> Done:
+    """Forget the tokens of the linked Spotify account."""
+    was = actions.unlink_spotify(action.context, action.listener)
+    return Done("settings", "The account is unlinked; your history stays." if was else "No account is linked.")
+
+
+def export(action: Action) -> Response:
+    """All data of the listener as a ZIP, which is removed when it was sent."""
+    form = ExportFormat.CSV if action.text("form") == "csv" else ExportFormat.PARQUET
+    folder = actions.new_export_folder()
+    try:
+        path = actions.export_zip(action.context, action.listener, form, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    away = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(path, media_type="application/zip", filename="myi-export.zip", background=away)
+
+
+def forget(action: Action) -> Response:
+    """Remove everything of the listener, if their name was typed."""
+    actions.forget_listener(action.context, action.listener, action.text("typed"))
+    return RedirectResponse("/", 303)
 
 
 async def set_theme(request: Request) -> Response:

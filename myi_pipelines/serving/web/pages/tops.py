@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from myi_pipelines.serving.queries.tops import Kind, Place, top_genres, top_shows, tops
 from myi_pipelines.serving.web.bar import Choice
-from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.views import RankRow, find_covers, genre_row, rank_row, show_row
 
 KINDS = (("songs", "Songs"), ("artists", "Artists"), ("albums", "Albums"), ("genres", "Genres"), ("shows", "Shows"))
 EACH = 50
+MOST_SKIPPED = 10_000
+NUMBER = re.compile(r"-?[0-9]{1,18}")
 GENRES = 200
 """At most: there are a few thousand, and hardly anybody hears more than some hundred."""
 NOTHING = "Nothing was played in these days. Choose another range above, or all time."
@@ -34,7 +38,7 @@ def show_tops(page: Page) -> Response:
         rows = [genre_row(page, row, top, with_change=bool(compare)) for row in genres[:GENRES]]
         summary = "A play counts once for each genre of its artists." if rows else ""
     elif kind == "shows":
-        skip = min(int(page.query.get("skip", "0")) if page.query.get("skip", "0").isdigit() else 0, 10_000)
+        skip = min(whole_number(page.query.get("skip")) or 0, MOST_SKIPPED)
         shows = top_shows(page.conn, page.scope, each=EACH + 1, skip=skip)
         top = page.value(shows[0].play_count, shows[0].total_ms) if shows else 0
         rows = [show_row(page, row, top) for row in shows[:EACH]]
@@ -87,7 +91,7 @@ def write_place(place: Place, top: int) -> str:
 def read_place(text: str) -> tuple[Place | None, int]:
     """The opposite of `write_place`; the beginning of the list for anything else."""
     parts = text.split(",")
-    if len(parts) != 5 or not all(part.lstrip("-").isdigit() and len(part) < 19 for part in parts):
+    if len(parts) != 5 or not all(NUMBER.fullmatch(part) for part in parts):
         return None, 0
     play_count, total_ms, tie, rank, top = map(int, parts)
     return Place(play_count, total_ms, tie, rank), top

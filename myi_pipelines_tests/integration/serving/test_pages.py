@@ -1,0 +1,158 @@
+"""Pages over HTTP: who sees what, odd addresses, names that try to be more, answers that a browser has already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+
+from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
+from myi_pipelines.serving.access.sessions import Method, begin_session
+from myi_pipelines.serving.access.tokens import make_token
+from myi_pipelines.serving.access.viewers import Right
+from myi_pipelines.serving.process import assembled
+from myi_pipelines.sources.exports import Limits
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+from myi_pipelines_tests.support.web import Answer, Server, serving, web_context
+
+NAME = "<script>alert(1)</script>\"'&"
+PAGES = (
+    *("", "tops", "tops/artists", "tops/albums", "tops/genres", "tops/shows", "history", "trends", "habits"),
+    *("discoveries", "on-this-day", "milestones", "spotify", "compare", "search?q=s", "review", "review/2025"),
+    *("imports", "corrections", "settings", "review/2025/card.svg"),
+)
+ODD = (
+    *("?range=nonsense", "?range=9999", "?range=2025-13", "?from=2025-02-01&to=2025-01-01"),
+    "?artist=%C2%B2&album=-1",
+    *(
+        "?genre=%00&platform=%00",
+        "tops?after=--1,2,3,4,5",
+        "tops?after=1,2,3,4,%C2%B2",
+        "tops/shows?skip=%C2%B2",
+        "tops/nothing",
+    ),
+    *(
+        "history?before=0001-01-01,1",
+        "history?before=x",
+        "history?hour=99&weekday=-1",
+        "history?song=999999999999999999",
+    ),
+    *("song/0", "song/x", "track/999999999999999999", "artist/%C2%B2", "genre", "genre?name=%00", "show/x"),
+    *("search?q=%00%25_%5C", "review/all", "review/2999", "review/2025/card.exe", "compare?with=nobody"),
+)
+
+
+class Site(NamedTuple):
+    server: Server
+    warehouse: Warehouse
+    user_id: int
+    cookies: dict[str, str]
+    token: str
+
+    def get(self, path: str, *, as_user: bool = True, **headers: str) -> Answer:
+        return self.server.get(path, self.cookies if as_user else None, **headers)
+
+
+@pytest.fixture(scope="module")
+def site(session_servers: SessionServers, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Site]:
+    """Anna has thirty plays of songs with one name, and another listener has none."""
+    folder = tmp_path_factory.mktemp("pages")
+    name = database_name("pages", worker_id)
+    with session_servers.database(name) as url, open_warehouse(url) as warehouse:
+        user_id = warehouse.user("anna", "Europe/Berlin")
+        path = folder / "Streaming_History_Audio_2025.json"
+        path.write_text(json.dumps([row(number) for number in range(30)]))
+        land_file(warehouse.session(), WaitingFile(path, user_id, Limits()))
+        warehouse.settle([user_id])
+        with closing(connect(url)) as owner:
+            secret = begin_session(owner, user_id, Method.LINK, "a test")
+            token = make_token(owner, user_id, "a badge", [Right.READ_EMBED]).text
+        with serving(assembled(web_context(url, folder, uploads=folder / "uploads"))) as server:
+            yield Site(server, warehouse, user_id, {f"myi_{server.port}": secret}, token)
+
+
+def row(number: int) -> dict[str, object]:
+    ended = datetime(2025, 3, 1, 20, tzinfo=UTC) + timedelta(hours=7 * number)
+    return {
+        "ts": f"{ended:%Y-%m-%dT%H:%M:%SZ}",
+        "ms_played": 200_000,
+        "master_metadata_track_name": NAME,
+        "master_metadata_album_artist_name": NAME,
+        "master_metadata_album_album_name": NAME,
+        "spotify_track_uri": f"spotify:track:{number % 3:022d}",
+    }
+
+
+def path_of(page: str) -> str:
+    return f"/u/anna{'' if not page or page.startswith('?') else '/'}{page}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_names_as_text(site: Site, page: str) -> None:
+    answer = site.get(path_of(page))
+    assert answer.status == 200
+    assert "<script>alert" not in answer.text
+    assert 'style="' not in answer.text
+    assert site.get(path_of(page), as_user=False).status in (303, 404)
+
+
+@pytest.mark.parametrize("page", ODD)
+def test_an_odd_address_is_no_mistake_of_ours(site: Site, page: str) -> None:
+    assert site.get(path_of(page)).status in (200, 303, 400, 404)
+
+
+def test_a_page_that_a_browser_has_is_not_sent_again(site: Site) -> None:
+    first = site.get("/u/anna")
+    assert site.get("/u/anna", If_None_Match=first.headers["etag"]).status == 304
+    assert site.get("/u/anna?by=time", If_None_Match=first.headers["etag"]).status == 200
+
+
+def test_a_public_page_shows_what_the_flags_allow(site: Site) -> None:
+    assert site.get("/u/anna", as_user=False).status == 404
+    conn = site.warehouse.conn
+    conn.execute("UPDATE user_settings SET is_public_profile = true WHERE user_id = %s", [site.user_id])
+    try:
+        shown = site.get("/u/anna?range=all", as_user=False)
+        assert shown.status == 200
+        assert "script" not in shown.text.split("<main")[1]
+        assert "/history" not in shown.text
+        conn.execute("UPDATE user_settings SET share_top_artists = true WHERE user_id = %s", [site.user_id])
+        assert "&lt;script&gt;" in site.get("/u/anna?range=all", as_user=False).text
+        assert site.get("/u/anna/tops", as_user=False).status == 404
+    finally:
+        conn.execute(
+            "UPDATE user_settings SET is_public_profile = false, share_top_artists = false WHERE user_id = %s",
+            [site.user_id],
+        )
+
+
+def test_a_badge_needs_a_token_that_may_embed(site: Site) -> None:
+    badge = site.get(f"/embed/u/anna/badge.svg?range=all&token={site.token}", as_user=False)
+    assert badge.status == 200
+    assert badge.headers["content-type"] == "image/svg+xml"
+    assert "<script" not in site.get(f"/embed/u/anna/badge.svg?of=artist&range=all&token={site.token}").text
+    assert site.get("/embed/u/anna/badge.svg", as_user=False).status == 404
+
+
+def test_a_day_typed_into_the_form_becomes_a_range(site: Site) -> None:
+    answer = site.get("/u/anna/tops?from=2025-03-05&to=2025-03-02&by=time")
+    assert answer.status == 303
+    assert answer.headers["location"].endswith("/u/anna/tops?range=2025-03-02..2025-03-05&by=time")
+
+
+@pytest.mark.parametrize(("name", "status"), [("my data.zip", 201), ("../../x.json", 201), ("x.exe", 400)])
+def test_an_upload_lands_in_the_listeners_folder_or_nowhere(site: Site, name: str, status: int) -> None:
+    headers = {
+        "Sec-Fetch-Site": "same-origin",
+        "Content-Type": "application/octet-stream",
+        "Accept": "application/json",
+    }
+    path = f"/u/anna/imports/upload?file={name.replace(' ', '%20')}"
+    assert site.server.ask("POST", path, headers, b"PK-like", site.cookies).status == status
+    assert site.server.ask("POST", path, headers, b"PK-like").status == 404

@@ -1,0 +1,295 @@
+"""Every page in a real browser: nothing wrong for a screen reader, no error, nothing asked of another host, no page
+wider than its window, in both themes; and what people do there from page to page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
+from myi_pipelines.serving.access.sessions import Method, begin_session
+from myi_pipelines.serving.process import assembled
+from myi_pipelines.simulator.sample import write_sample
+from myi_pipelines.sources.exports import Limits
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines_tests.support import browser as browsers
+from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+from myi_pipelines_tests.support.web import Server, serving, web_context
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        browsers.installed() is None, reason="no browser is installed: `apt-get install chromium` brings one"
+    ),
+]
+
+SHOTS = os.environ.get("MYI_SCREENSHOTS")
+"""A folder for pictures of all pages; without it none are made."""
+WIDTHS = (1440, 768, 360)
+THEMES = ("light", "dark")
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+LONG = "Concerto for Someone with a Name that Does not End " * 4
+NAMES = (EVIL, LONG, "宇多田ヒカル", "שלמה ארצי", "فيروز", "!!!", "Ő")
+SWITCHES = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync", "--disable-dev-shm-usage"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+PATHS = (
+    "",
+    "?range=all&by=time",
+    "?range=2025-03",
+    "tops",
+    "tops?of=recordings",
+    "tops/artists?range=all",
+    "tops/albums",
+    "tops/genres",
+    "tops/shows?range=all",
+    "history",
+    "history?range=2025-03-05",
+    "history?hour=20&weekday=2&range=all",
+    "trends",
+    "habits",
+    "discoveries",
+    "on-this-day",
+    "milestones",
+    "spotify",
+    "compare",
+    "search?q=a",
+    "review",
+    "review/2025",
+    "review/2025-03",
+    "imports",
+    "corrections",
+    "settings",
+)
+
+
+class Site(NamedTuple):
+    """A running web server over a warehouse with listeners."""
+
+    server: Server
+    warehouse: Warehouse
+    uploads: Path
+    cookies: dict[str | None, str]
+    """The secret of a session for each listener; None is the operator's."""
+
+
+@pytest.fixture(scope="module")
+def site(session_servers: SessionServers, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Site]:
+    """Ada has two years of history, odd has odd names, one has one play, none has nothing yet."""
+    folder = tmp_path_factory.mktemp("site")
+    with (
+        session_servers.database(database_name("pages-in-a-browser", worker_id)) as url,
+        open_warehouse(url) as warehouse,
+    ):
+        users = {}
+        for one in write_sample(folder / "sample", users=1, years=2, plays=1_500, end=date(2025, 10, 31)):
+            users["ada"] = warehouse.user("ada", one.timezone)
+            for path in one.files:
+                land_file(warehouse.session(), WaitingFile(path, users["ada"], Limits()))
+        for name, rows in (("odd", [row(NAMES[n % 7], n) for n in range(40)]), ("one", [row("Alone", 1)])):
+            users[name] = warehouse.user(name, "Asia/Jerusalem")
+            path = folder / f"Streaming_History_Audio_{name}.json"
+            path.write_text(json.dumps(rows))
+            land_file(warehouse.session(), WaitingFile(path, users[name], Limits()))
+        users["none"] = warehouse.user("none", "UTC")
+        warehouse.settle(users.values())
+        warehouse.conn.execute("UPDATE user_settings SET allows_comparison = true")
+        context = web_context(url, folder, uploads=folder / "uploads")
+        with closing(connect(url)) as owner:
+            whose: list[tuple[str | None, int | None]] = [*users.items(), (None, None)]
+            cookies = {name: begin_session(owner, user, Method.LINK, "a test") for name, user in whose}
+        with serving(assembled(context)) as server:
+            yield Site(server, warehouse, folder / "uploads", cookies)
+
+
+def row(name: str, number: int) -> dict[str, object]:
+    """A row of an export, a play on one of the last days of October 2025."""
+    ended = datetime(2025, 10, 1, 18, tzinfo=UTC) + timedelta(hours=11 * number)
+    return {
+        "ts": f"{ended:%Y-%m-%dT%H:%M:%SZ}",
+        "ms_played": 200_000 + number,
+        "master_metadata_track_name": name,
+        "master_metadata_album_artist_name": f"{name} & Co",
+        "master_metadata_album_album_name": f"{name} II",
+        "spotify_track_uri": f"spotify:track:{number % 7:022d}",
+        "platform": "ios",
+        "conn_country": "IL",
+        "reason_start": "clickrow",
+        "reason_end": "trackdone",
+        "shuffle": False,
+        "skipped": False,
+        "offline": False,
+        "incognito_mode": False,
+    }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=browsers.installed(), args=SWITCHES)
+        yield running
+        running.close()
+
+
+@contextmanager
+def opened(site: Site, browser: Browser, user: str | None, *, scripts: bool = True) -> Iterator[Page]:
+    """A tab in which somebody is signed in. Fails for errors, dialogs and requests to other hosts."""
+    context: BrowserContext = browser.new_context(
+        locale="en-GB", java_script_enabled=scripts, viewport={"width": 1440, "height": 900}
+    )
+    context.add_cookies(
+        [{"name": f"myi_{site.server.port}", "value": site.cookies[user], "url": site.server.url, "httpOnly": True}]
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
+    page.on("request", lambda sent: None if sent.url.startswith((site.server.url, "blob:")) else wrong.append(sent.url))
+    try:
+        yield page
+        assert not wrong
+    finally:
+        context.close()
+
+
+def address(site: Site, user: str, path: str) -> str:
+    return f"{site.server.url}/u/{user}{'' if not path or path.startswith('?') else '/'}{path}"
+
+
+def check_looks(page: Page, name: str) -> list[str]:
+    """What is wrong with a page in each width and theme."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = []
+    for theme in THEMES:
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+                found.append(f"{name}: {wide} pixels wide in a window of {width}")
+            if SHOTS:
+                Path(SHOTS).mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=f"{SHOTS}/{re.sub(r'[^a-z0-9]+', '-', name)}-{theme}-{width}.png", full_page=True)
+            if (theme, width) in (("light", 1440), ("dark", 360)):
+                for violation in Axe().run(page).response["violations"]:
+                    nodes = [node["html"][:160] for node in violation["nodes"][:2]]
+                    found.append(f"{name}, {theme}: {violation['id']}: {nodes}")
+    return found
+
+
+@pytest.mark.long
+def test_every_page_is_well_in_each_width_and_theme(site: Site, browser: Browser) -> None:
+    found: list[str] = []
+    with opened(site, browser, "ada") as page:
+        for path in PATHS:
+            answer = page.goto(address(site, "ada", path))
+            assert answer is not None
+            assert answer.status == 200, path
+            found += check_looks(page, f"ada-{path}")
+        for kind, lists in (("song", "tops"), ("artist", "tops/artists"), ("album", "tops/albums")):
+            page.goto(address(site, "ada", f"{lists}?range=all"))
+            page.locator(f"a.name[href*='/{kind}/']").first.click()
+            found += check_looks(page, kind)
+    with opened(site, browser, None) as page:
+        page.goto(f"{site.server.url}/operator")
+        found += check_looks(page, "operator")
+    assert found == []
+
+
+@pytest.mark.long
+def test_odd_names_one_play_and_none_are_well_too(site: Site, browser: Browser) -> None:
+    found: list[str] = []
+    for user in ("odd", "one", "none"):
+        with opened(site, browser, user) as page:
+            for path in (
+                "?range=all",
+                "tops?range=all",
+                "history?range=all",
+                "trends",
+                "habits",
+                "review/2025",
+                "search?q=i",
+            ):
+                page.goto(address(site, user, path))
+                found += check_looks(page, f"{user}-{path}")
+                assert page.locator("main img[onerror]").count() == 0
+    assert found == []
+
+
+def test_the_range_goes_along_from_page_to_page(site: Site, browser: Browser) -> None:
+    with opened(site, browser, "ada") as page:
+        page.goto(address(site, "ada", ""))
+        page.locator(".range summary").click()
+        page.locator(".sheet a", has_text=re.compile("^2025$")).click()
+        page.locator("nav[aria-label=Pages] a", has_text="Tops").click()
+        page.locator("nav[aria-label=Kind] a", has_text="Artists").click()
+        assert "range=2025" in page.url
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_url("**range=2024**")
+        page.locator(".ranks .value a").first.click()
+        assert "range=2024" in page.url
+        assert page.locator(".chip").count() == 1
+        total = sum(1 for _ in page.locator(".play").all())
+        assert total > 0
+
+
+def test_search_finds_as_one_types_and_without_scripts(site: Site, browser: Browser) -> None:
+    with opened(site, browser, "odd") as page:
+        page.goto(address(site, "odd", ""))
+        page.keyboard.press("/")
+        page.keyboard.type("宇多")
+        page.locator(".found a").first.wait_for()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h1:has-text('宇多田ヒカル')")
+    with opened(site, browser, "odd", scripts=False) as page:
+        page.goto(address(site, "odd", ""))
+        page.locator(".find input").fill("宇多")
+        page.locator(".find input").press("Enter")
+        assert page.locator(".results a").count() >= 1
+
+
+def test_a_year_in_review_has_a_picture_to_share(site: Site, browser: Browser) -> None:
+    with opened(site, browser, "ada") as page:
+        page.goto(address(site, "ada", "review"))
+        page.locator("h2.year a", has_text="2025").click()
+        assert page.locator(".statement").count() > 4
+        with page.expect_download() as downloading:
+            page.locator("a[download$='.png']").click()
+        assert Path(downloading.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_first_visit_leads_from_an_upload_to_the_overview(site: Site, browser: Browser, tmp_path: Path) -> None:
+    user_id = site.warehouse.user("newcomer", "UTC")
+    with closing(connect(site.warehouse.conn.info.dsn)) as owner:
+        site.cookies["newcomer"] = begin_session(owner, user_id, Method.LINK, "a test")
+    export = tmp_path / "Streaming_History_Audio_2025.json"
+    export.write_text(json.dumps([row("First", number) for number in range(5)]))
+    with opened(site, browser, "newcomer") as page:
+        page.goto(address(site, "newcomer", ""))
+        page.locator("a", has_text="Drop your export here").click()
+        page.locator("input[type=file]").set_input_files(export)
+        page.locator("#live", has_text=export.name).wait_for()
+        waiting = site.uploads / "newcomer" / export.name
+        assert waiting.read_bytes() == export.read_bytes()
+        land_file(site.warehouse.session(), WaitingFile(waiting, user_id, Limits()))
+        site.warehouse.settle([user_id])
+        waiting.unlink()
+        page.goto(address(site, "newcomer", "?range=all"))
+        assert "minutes" in page.locator("h1").inner_text() or "min" in page.locator("h1").inner_text()
