@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from myi_pipelines.errors import InputError
@@ -225,3 +227,29 @@ def require_timezone(conn: Connection, timezone: str) -> None:
         return
     near = difflib.get_close_matches(timezone, zones, n=3, cutoff=0.5) or ["Europe/Berlin", "America/New_York"]
     raise UnknownTimezone(f"time zone {timezone!r} is not known; use an IANA name such as {', '.join(near)}")
+
+
+PREFERENCES = frozenset(
+    {
+        "week_starts_on",
+        "session_gap_minutes",
+        "is_public_profile",
+        "share_listening_time",
+        "share_top_tracks",
+        "share_top_artists",
+        "share_history",
+        "allows_comparison",
+    }
+)
+"""Columns of ``user_settings`` that change no statistic."""
+
+
+def set_preferences(conn: Connection, user_id: int, values: Mapping[str, int | bool]) -> None:
+    """Set some of ``PREFERENCES`` of a user. Raises ValueError for another column."""
+    if not values or not values.keys() <= PREFERENCES:
+        raise ValueError(f"expected some of {', '.join(sorted(PREFERENCES))}")
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in sorted(values)
+    )
+    query = sql.SQL("UPDATE user_settings SET {} WHERE user_id = {}").format(assignments, sql.Placeholder("user_id"))
+    conn.execute(query, {**values, "user_id": user_id})
