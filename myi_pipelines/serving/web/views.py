@@ -184,10 +184,10 @@ def change_of(rank: int, before: Ranked | None) -> tuple[str, bool]:
     """How a rank moved since the period before, and whether that is up.
 
     >>> change_of(3, Ranked(5, 0, 0)), change_of(3, Ranked(3, 0, 0)), change_of(3, None)
-    (('▲ 2', True), ('=', False), ('new', False))
+    (('▲ 2', True), ('', False), ('new', False))
     """
     if before is None:
         return "new", False
     if before.rank == rank:
-        return "=", False
+        return "", False
     return (f"▲ {before.rank - rank}", True) if before.rank > rank else (f"▼ {rank - before.rank}", False)
