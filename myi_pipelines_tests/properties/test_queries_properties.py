@@ -240,6 +240,12 @@ def check_facts(asked: Asked, scope: Scope, events: list[Heard]) -> None:
     assert spread.play_count == sum(len(one.artists) for one in events)
     if events:
         assert isclose(spread.effective_artists, exp(slow.entropy(events)), rel_tol=1e-9)
+    spreads = music.diversity_by_year(conn, scope.listener)
+    assert set(spreads) == {one.day.year for one in ever}
+    for year, of_year in spreads.items():
+        plays = [one for one in ever if one.day.year == year]
+        assert of_year.artists == len({artist for one in plays for artist in one.artists})
+        assert isclose(of_year.effective_artists, exp(slow.entropy(plays)), rel_tol=1e-9)
     first_songs, first_artists = slow.first_plays(ever, "song"), slow.first_plays(ever, "artist")
     months = {one.month: one for one in discoveries.discoveries(conn, scope)}
     for month in {one.day.replace(day=1) for one in ever} | set(months):

@@ -7,8 +7,8 @@ from math import exp, log
 from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Way
-from myi_pipelines.serving.queries.periods import clipped, counted, month_of
-from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Scope
+from myi_pipelines.serving.queries.periods import clipped, counted, month_of, month_span
+from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -81,11 +81,22 @@ def diversity(conn: Connection, scope: Scope) -> Diversity:
     found = counted(conn, scope)
     query = statement("queries/diversity").format(counted=found.query)
     artists, plays, entropy, squares = fetch_row(conn, query, found.parameters)
+    return _diversity(artists, plays, entropy, squares, found.archived)
+
+
+def diversity_by_year(conn: Connection, listener: Listener) -> dict[int, Diversity]:
+    """How the plays of each local year with plays spread over artists. It reads every month once."""
+    rows = conn.execute(statement("queries/diversity_by_year"), {"user_id": listener.id, **month_span(listener)})
+    return {year: _diversity(*sums) for year, *sums in rows}
+
+
+def _diversity(artists: int, plays: int, entropy: float, squares: float, archived: tuple[date, ...] = ()) -> Diversity:
+    """``entropy`` is the sum of n ln n over the plays n of each artist, ``squares`` that of n²."""
     if not plays:
-        return Diversity(0, 0, 0.0, 0.0, 0.0, found.archived)
+        return Diversity(0, 0, 0.0, 0.0, 0.0, archived)
     shannon = max(0.0, log(plays) - entropy / plays)
     evenness = min(1.0, shannon / log(artists)) if artists > 1 else 1.0
-    return Diversity(artists, plays, exp(shannon), evenness, squares / plays**2, found.archived)
+    return Diversity(artists, plays, exp(shannon), evenness, squares / plays**2, archived)
 
 
 def share_heard(conn: Connection, scope: Scope) -> tuple[Days, list[Way]]:

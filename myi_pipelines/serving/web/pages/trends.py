@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Step, activity
 from myi_pipelines.serving.queries.discoveries import discoveries
-from myi_pipelines.serving.queries.music import diversity, releases
-from myi_pipelines.serving.queries.scope import Days, Scope
-from myi_pipelines.serving.queries.tops import Kind, TopGenre, TopRow, ranks, top_genres, tops
+from myi_pipelines.serving.queries.items import YearRank, years_of
+from myi_pipelines.serving.queries.music import diversity, diversity_by_year, releases
+from myi_pipelines.serving.queries.scope import Days, Filters, Scope
+from myi_pipelines.serving.queries.tops import Kind, TopGenre, items, top_genres, tops
 from myi_pipelines.serving.web.charts.bump import Lane, bump
 from myi_pipelines.serving.web.charts.marks import Mark, Tick, table
 from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, shares, stacked, timeline
@@ -36,7 +37,6 @@ def show_trends(page: Page) -> Response:
     scope = page.scope._replace(days=everything)
     years = list(range(max(first_day.year, page.today.year - MOST_YEARS + 1), page.today.year + 1))
     scopes = {year: scope._replace(days=Days(date(year, 1, 1), date(year, 12, 31))) for year in years}
-    by_year = {year: tops(page.conn, one, [Kind.ARTIST], each=PLACES)[Kind.ARTIST].rows for year, one in scopes.items()}
     totals = activity(page.conn, scope, Step.YEAR).buckets
     best = max(totals, key=lambda one: page.value(one.play_count, one.total_ms))
     return page.render(
@@ -45,47 +45,63 @@ def show_trends(page: Page) -> Response:
         sentence=f"{best.first.year} was your fullest year, with {page.value_text(best.play_count, best.total_ms)}.",
         years=bars(page, totals, Step.YEAR, height=180),
         noun="artists",
-        bump=_bump(page, by_year) if len(years) > 1 else None,
-        multiples=_multiples(page, scope, scopes),
+        **_ranks(page, scope, scopes),
         genres=_genres(page, scopes),
         **_age(page, scope),
-        **_variety(page, scopes),
+        **_variety(page, scope, scopes),
         **_stayed(page, scope),
     )
 
 
-def _bump(page: Page, by_year: dict[int, list[TopRow]]) -> Markup:
-    names: dict[int, str] = {}
-    ranked: dict[int, dict[int, int]] = {}
-    for year, rows in by_year.items():
-        for row in rows:
-            names[row.item.id] = row.item.name
-            ranked.setdefault(row.item.id, {})[year] = row.rank
-    lanes = [
-        Lane(names[item], [places.get(year) for year in by_year], page.links.item("artist", item))
-        for item, places in ranked.items()
-    ]
-    return bump("Ranks of artists by year", lanes, [str(year) for year in by_year], places=PLACES)
+def _ranks(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[str, Any]:
+    """The artists that were among the first of any year: their places, and how much the most played were played."""
+    if len(scopes) < 2:
+        return {"bump": None, "multiples": None}
+    found = _years_of_artists(page, scope, scopes)
+    names = {id_: one.name for id_, one in items(page.conn, page.listener, Kind.ARTIST, list(found)).items()}
+    lanes = []
+    for artist, of_years in sorted(found.items()):
+        places = {one.year: one.rank for one in of_years if one.rank <= PLACES}
+        lanes.append(Lane(names[artist], [places.get(year) for year in scopes], page.links.item("artist", artist)))
+    years = [str(year) for year in scopes]
+    return {
+        "bump": bump("Ranks of artists by year", lanes, years, places=PLACES),
+        "multiples": _multiples(page, found, names, list(scopes)),
+    }
 
 
-def _multiples(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:
-    top = tops(page.conn, scope, [Kind.ARTIST], each=MULTIPLES)[Kind.ARTIST].rows
-    if not top or len(scopes) < 2:
-        return None
-    ids = [row.item.id for row in top]
-    found = {year: ranks(page.conn, one, {Kind.ARTIST: ids})[Kind.ARTIST] for year, one in scopes.items()}
+def _years_of_artists(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[int, list[YearRank]]:
+    """Every year of the artists that were among the first of any; with filters, the years in which they were."""
+    if scope.filters == Filters():
+        return years_of(page.conn, page.listener, Kind.ARTIST, measure=scope.measure, each=PLACES)
+    found: dict[int, list[YearRank]] = {}
+    for year, one in scopes.items():
+        for row in tops(page.conn, one, [Kind.ARTIST], each=PLACES)[Kind.ARTIST].rows:
+            found.setdefault(row.item.id, []).append(YearRank(year, row.rank, row.play_count, row.total_ms))
+    return found
+
+
+def _multiples(page: Page, found: dict[int, list[YearRank]], names: dict[int, str], years: list[int]) -> Markup:
     series = []
     rows = []
-    for row in top:
-        of_years = [found[year].get(row.item.id) for year in scopes]
-        values = [page.value(one.play_count, one.total_ms) if one else 0 for one in of_years]
-        text = page.value_text(row.play_count, row.total_ms)
-        series.append(Multiple(row.item.name, text, values, page.links.item("artist", row.item.id)))
-        rows.append(
-            [row.item.name, *(page.value_text(one.play_count, one.total_ms) if one else "" for one in of_years)]
-        )
-    years = [str(year) for year in scopes]
-    return multiples("Artists by year", series, years[0], years[-1], table=table(["Artist", *years], rows))
+    sums = {
+        artist: (sum(one.play_count for one in of_years), sum(one.total_ms for one in of_years))
+        for artist, of_years in found.items()
+    }
+    for artist in sorted(sums, key=lambda artist: (-page.value(*sums[artist]), artist))[:MULTIPLES]:
+        of_years = {one.year: one for one in found[artist]}
+        values = [
+            page.value(of_years[year].play_count, of_years[year].total_ms) if year in of_years else 0 for year in years
+        ]
+        text = page.value_text(*sums[artist])
+        series.append(Multiple(names[artist], text, values, page.links.item("artist", artist)))
+        texts = [
+            page.value_text(of_years[year].play_count, of_years[year].total_ms) if year in of_years else ""
+            for year in years
+        ]
+        rows.append([names[artist], *texts])
+    heads = [str(year) for year in years]
+    return multiples("Artists by year", series, heads[0], heads[-1], table=table(["Artist", *heads], rows))
 
 
 def _age(page: Page, scope: Scope) -> dict[str, Any]:
@@ -108,9 +124,13 @@ def _age(page: Page, scope: Scope) -> dict[str, Any]:
     return {"decades": chart, "decades_note": note}
 
 
-def _variety(page: Page, scopes: dict[int, Scope]) -> dict[str, Any]:
+def _variety(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[str, Any]:
     """How many artists, heard equally often, would be as varied."""
-    found = {year: diversity(page.conn, one) for year, one in scopes.items()}
+    if scope.filters == Filters():
+        of_years = diversity_by_year(page.conn, page.listener)
+        found = {year: of_years[year] for year in scopes if year in of_years}
+    else:
+        found = {year: diversity(page.conn, one) for year, one in scopes.items()}
     marks = [
         Mark(
             str(year),
