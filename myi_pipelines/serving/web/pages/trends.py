@@ -46,7 +46,7 @@ def show_trends(page: Page) -> Response:
         years=bars(page, totals, Step.YEAR, height=180),
         noun="artists",
         **_ranks(page, scope, scopes),
-        genres=_genres(page, scopes),
+        genres=_genres(page, scope, scopes),
         **_age(page, scope),
         **_variety(page, scope, scopes),
         **_stayed(page, scope),
@@ -170,7 +170,9 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
     return {"stayed": shares(rows, whole=1), "stayed_note": "New songs that were still played a month later."}
 
 
-def _genres(page: Page, scopes: dict[int, Scope]) -> Markup | None:
+def _genres(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:
+    if not top_genres(page.conn, scope, each=1)[0]:
+        return None  # Spotify tells most apps none.
     by_year: dict[int, Sequence[TopGenre]] = {year: top_genres(page.conn, one)[0] for year, one in scopes.items()}
     by_year = {year: rows for year, rows in by_year.items() if rows}
     if not by_year:
