@@ -171,7 +171,7 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
 
 
 def _genres(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:
-    if not top_genres(page.conn, scope, each=1)[0]:
+    if not top_genres(page.conn, scope)[0]:
         return None  # Spotify tells most apps none.
     by_year: dict[int, Sequence[TopGenre]] = {year: top_genres(page.conn, one)[0] for year, one in scopes.items()}
     by_year = {year: rows for year, rows in by_year.items() if rows}
