@@ -5,13 +5,14 @@ A route takes one of the classes here as its only dependency, and reads inside `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import AfterValidator
 from starlette.requests import Request
 
@@ -33,6 +34,8 @@ from myi_pipelines.serving.queries.scope import (
 )
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import UnknownUser
+
+T = TypeVar("T")
 
 MOST_EACH = 1_000
 MOST_SKIPPED = 1_000_000
@@ -265,3 +268,19 @@ class PagingOfTracks(Paging):
 
     def __init__(self, after: Cursor = None, limit: Limit = EACH, format: TracksFormat = None) -> None:  # noqa: A002
         super().__init__(after, limit)
+
+
+def at_once(kind: type[T]) -> Callable[..., Awaitable[T]]:
+    """A dependency that makes a question from its parameters in the event loop: a class would cost a thread's turn."""
+
+    async def make(**values: Any) -> T:
+        return kind(**values)
+
+    make.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]
+    return make
+
+
+AboutListener = Annotated[AskingListener, Depends(at_once(AskingListener))]
+AboutRange = Annotated[AskingRange, Depends(at_once(AskingRange))]
+Page = Annotated[Paging, Depends(at_once(Paging))]
+PageOfTracks = Annotated[PagingOfTracks, Depends(at_once(PagingOfTracks))]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.api.answers import answered, listed
-from myi_pipelines.serving.api.asking import AskingRange, RowsFormat, SomeRange
+from myi_pipelines.serving.api.asking import AboutRange, RowsFormat, SomeRange
 from myi_pipelines.serving.api.routing import USER, many, one
 from myi_pipelines.serving.api.shapes.activity import (
     BucketShown,
@@ -26,7 +26,7 @@ from myi_pipelines.serving.queries.scope import Days
 
 router = APIRouter(tags=["activity"])
 
-Ask = Annotated[AskingRange, Depends()]
+Ask = AboutRange
 
 
 @one(router, f"{USER}/totals", ComparedShown)

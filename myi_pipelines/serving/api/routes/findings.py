@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.api.answers import answered, listed
-from myi_pipelines.serving.api.asking import AskingListener, AskingRange, Paging, RowsFormat
+from myi_pipelines.serving.api.asking import AboutListener, AboutRange, Page, RowsFormat
 from myi_pipelines.serving.api.routing import USER, many, one
 from myi_pipelines.serving.api.shapes.findings import (
     DayThenShown,
@@ -35,9 +35,8 @@ from myi_pipelines.serving.queries.tops import Kind
 
 router = APIRouter(tags=["findings"])
 
-Ask = Annotated[AskingRange, Depends()]
-AskListener = Annotated[AskingListener, Depends()]
-Page = Annotated[Paging, Depends()]
+Ask = AboutRange
+AskListener = AboutListener
 AtLeast = Annotated[int, Query(ge=1, le=1_000_000, description="Plays that it takes.")]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.answers import answered, listed, track_uris
-from myi_pipelines.serving.api.asking import BIGINT, AskingRange, Paging, PagingOfTracks
+from myi_pipelines.serving.api.asking import BIGINT, AboutRange, Page, PageOfTracks
 from myi_pipelines.serving.api.problems import BAD_CURSOR, BadCursor
 from myi_pipelines.serving.api.routing import USER, many, one
 from myi_pipelines.serving.api.shapes.plays import OtherPlayShown, PlayShown, SessionsShown
@@ -23,9 +23,7 @@ from myi_pipelines.serving.queries.tops import Kind
 
 router = APIRouter(tags=["history"])
 
-Ask = Annotated[AskingRange, Depends()]
-Page = Annotated[Paging, Depends()]
-PageOfTracks = Annotated[PagingOfTracks, Depends()]
+Ask = AboutRange
 SongFilter = Annotated[int | None, Query(ge=1, le=BIGINT, description="Only plays of this song's recordings.")]
 TrackFilter = Annotated[int | None, Query(ge=1, le=BIGINT, description="Only plays of this recording.")]
 

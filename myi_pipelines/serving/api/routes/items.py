@@ -9,17 +9,17 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import NotVisible, Part
 from myi_pipelines.serving.api.answers import answered, listed
 from myi_pipelines.serving.api.asking import (
+    AboutListener,
+    AboutRange,
     Asked,
-    AskingListener,
-    AskingRange,
     Id,
-    Paging,
+    Page,
     RowsFormat,
     Text,
 )
@@ -59,9 +59,8 @@ class Of(StrEnum):
         return Kind(self.value.removesuffix("s"))
 
 
-Ask = Annotated[AskingRange, Depends()]
-AskListener = Annotated[AskingListener, Depends()]
-Page = Annotated[Paging, Depends()]
+Ask = AboutRange
+AskListener = AboutListener
 KindOf = Annotated[Of, Path(description="`songs`, `tracks` (recordings), `artists` or `albums`.")]
 Words = Annotated[
     Text, Query(max_length=200, description="Words, each anywhere in the name; of a song also in its artist's.")

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part, SignInNeeded, require
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.answers import answered, plain, plain_list
-from myi_pipelines.serving.api.asking import AskingListener, Cursor, Limit
+from myi_pipelines.serving.api.asking import AboutListener, Cursor, Limit
 from myi_pipelines.serving.api.routing import USER, one, plain_many, plain_one, problems
 from myi_pipelines.serving.api.shapes.answers import Plain
 from myi_pipelines.serving.api.shapes.listeners import (
@@ -35,7 +35,7 @@ from myi_pipelines.warehouse.users import PREFERENCES, set_hide_incognito, set_p
 router = APIRouter(tags=["listeners"])
 
 _MINUTE = timedelta(minutes=1)
-Ask = Annotated[AskingListener, Depends()]
+Ask = AboutListener
 
 
 @plain_one(router, "/me", ViewerShown)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.answers import listed
-from myi_pipelines.serving.api.asking import AskingListener, Paging
+from myi_pipelines.serving.api.asking import AboutListener, Page
 from myi_pipelines.serving.api.routing import USER, many
 from myi_pipelines.serving.api.shapes.management import CorrectionShown, GapShown, ImportShown
 from myi_pipelines.serving.queries import imports as queries
@@ -18,8 +16,7 @@ from myi_pipelines.warehouse.corrections import list_corrections
 
 router = APIRouter(tags=["management"])
 
-Ask = Annotated[AskingListener, Depends()]
-Page = Annotated[Paging, Depends()]
+Ask = AboutListener
 
 
 @many(router, f"{USER}/imports", ImportShown)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.api.answers import answered, listed, range_shown
-from myi_pipelines.serving.api.asking import Asked, AskingListener, AskingRange, RowsFormat, Text
+from myi_pipelines.serving.api.asking import AboutListener, AboutRange, Asked, RowsFormat, Text
 from myi_pipelines.serving.api.problems import BadParameter
 from myi_pipelines.serving.api.routes.activity import compared_shown, totals_shown
 from myi_pipelines.serving.api.routes.history import sessions_shown
@@ -26,8 +26,8 @@ from myi_pipelines.serving.queries.tops import Kind
 router = APIRouter(tags=["reviews"])
 
 LONGEST_REVIEW = 366
-Ask = Annotated[AskingRange, Depends()]
-AskListener = Annotated[AskingListener, Depends()]
+Ask = AboutRange
+AskListener = AboutListener
 
 
 @many(router, f"{USER}/reviews", PeriodShown)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.answers import listed, track_uris
-from myi_pipelines.serving.api.asking import Asked, AskingRange, Paging, PagingOfTracks
+from myi_pipelines.serving.api.asking import AboutRange, Asked, Page, PageOfTracks
 from myi_pipelines.serving.api.routing import USER, many
 from myi_pipelines.serving.api.shapes.music import TopGenreShown, TopRowShown, TopShowShown
 from myi_pipelines.serving.queries import tops as queries
@@ -19,9 +19,7 @@ from myi_pipelines.serving.queries.tops import Kind, Place, TopList
 
 router = APIRouter(tags=["tops"])
 
-Ask = Annotated[AskingRange, Depends()]
-Page = Annotated[Paging, Depends()]
-PageOfTracks = Annotated[PagingOfTracks, Depends()]
+Ask = AboutRange
 Of = Annotated[Unit, Query(description="Rank `songs`, or their `recordings`.")]
 Against = Annotated[
     str | None,
@@ -89,7 +87,7 @@ def _against(asked: Asked, against: str | None) -> Days | None:
     return asked.days.days_before if against == "before" else asked.range_of(against).days
 
 
-def _tops(asked: Asked, kind: Kind, page: Paging, against: str | None) -> tuple[TopList, str | None]:
+def _tops(asked: Asked, kind: Kind, page: Page, against: str | None) -> tuple[TopList, str | None]:
     of = (asked.listener.id, kind.value, *asked.about[1:])
     after = None
     if page.after:

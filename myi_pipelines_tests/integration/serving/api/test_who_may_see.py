@@ -97,11 +97,11 @@ WITHOUT_RIGHTS = ("stranger", "listener 2")
 def sharing(api: Api, shared: Sharing) -> Iterator[None]:
     statement = "UPDATE user_settings SET " + ", ".join(f"{name} = %({name})s" for name in Sharing._fields)
     with connect(api.url) as conn:
-        conn.execute(f"{statement} WHERE user_id = {USER_ID}", shared._asdict())  # type: ignore[arg-type]
+        conn.execute(f"{statement} WHERE user_id = {USER_ID}", shared._asdict())
         try:
             yield
         finally:
-            conn.execute(f"{statement} WHERE user_id = {USER_ID}", PRIVATE._asdict())  # type: ignore[arg-type]
+            conn.execute(f"{statement} WHERE user_id = {USER_ID}", PRIVATE._asdict())
 
 
 def test_every_route_is_in_the_matrix() -> None:
