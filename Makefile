@@ -36,7 +36,7 @@ test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with
 	$(BIN)/pytest -n auto $(T)
 
 test-fast: setup-dev  ## The tests that take a second at most each: under a minute on two processors
-	$(BIN)/pytest -n auto -m "not slow and not e2e" $(T)
+	$(BIN)/pytest -n auto -m "not slow and not e2e and not browser" $(T)
 
 test-image: setup-dev  ## Build and start the image, in minutes; as root, with buildah and debootstrap
 	$(BIN)/pytest -m image myi_pipelines_tests/e2e/test_image.py
