@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
+from zoneinfo import available_timezones
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -218,10 +219,12 @@ _accepted_timezones: set[str] = set()
 
 
 def require_timezone(conn: Connection, timezone: str) -> None:
-    """Raise UnknownTimezone for a name that is no time zone."""
+    """Raise UnknownTimezone for a name that is no time zone, to PostgreSQL and to Python alike: statistics are of the
+    one's days, and questions of the other's."""
     if timezone in _accepted_timezones:
         return
-    zones = [name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]' ORDER BY name")]
+    names = conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]' ORDER BY name")
+    zones = [name for (name,) in names if name in available_timezones()]
     if timezone in zones:
         _accepted_timezones.add(timezone)
         return

@@ -22,6 +22,7 @@ from myi_pipelines.serving.web.series import bars, step_for
 from myi_pipelines.serving.web.views import cover_of, find_covers
 from myi_pipelines.serving.web.words import value_name
 
+A_MINUTE = timedelta(minutes=1)
 EACH = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 SCANNED = 400
@@ -198,8 +199,9 @@ def _day(page: Page, day: DayOfPlays, with_device: bool) -> DayRow:
 def _session(page: Page, plays: Sequence[Play], gap: timedelta | None) -> str:
     formats = page.formats
     span = f"{formats.time(plays[-1].started_at)} – {formats.time(plays[0].played_at)}"
-    quiet = f", after {formats.length(int(gap / timedelta(milliseconds=1)))} of silence" if gap else ""
-    return f"{span}{quiet}"
+    if gap is None or gap < A_MINUTE:  # The session began on the day before.
+        return span
+    return f"{span}, after {formats.length(int(gap / timedelta(milliseconds=1)))} of silence"
 
 
 def play_row(page: Page, play: Play, *, with_device: bool = False, with_day: bool = False) -> PlayRow:
