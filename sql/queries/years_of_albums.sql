@@ -2,6 +2,9 @@
 SELECT t.album_id AS id, plays.year, sum(plays.play_count)::bigint AS play_count,
        sum(plays.total_ms)::bigint AS total_ms
 FROM plays
-JOIN (SELECT id, album_id FROM tracks WHERE id = ANY (ARRAY(SELECT track_id FROM plays)) AND album_id IS NOT NULL) AS t
+JOIN (SELECT id, album_id
+      FROM tracks
+      WHERE id = ANY (ARRAY(SELECT track_id FROM user_track_stats WHERE user_id = %(user_id)s))
+        AND album_id IS NOT NULL) AS t
     ON t.id = plays.track_id
 GROUP BY t.album_id, plays.year

@@ -1,5 +1,5 @@
 -- One row per local year and item of a kind among some, or among the first ones of any year: its place in the year.
-WITH plays AS MATERIALIZED (
+WITH plays AS (
     {queries/plays_by_year}
 ), of_items AS (
     {of_years}
