@@ -142,7 +142,7 @@ def test_whatever_ends_up_everything_ends(settings: Settings) -> None:
     ended.wait_until_up()
     group = ended.group()
     ended.end(signal.SIGKILL)
-    assert not any(_lives(process, seconds=40) for process in group)
+    assert not any(_lives(process, seconds=120) for process in group)
     assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
 
     unread = Up(settings)

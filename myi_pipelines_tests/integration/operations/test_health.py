@@ -99,8 +99,8 @@ def test_all_is_well(settings: Settings, instance: DagsterInstance, conn: psycop
     found = results(settings)
     assert worst(list(found.values())) == Level.OK, found
     assert list(found) == [
-        *("PostgreSQL", "Redis", "daemon", "runs", "sync", "user-months", "imports", "partitions", "database"),
-        *("Spotify", "disk"),
+        *("PostgreSQL", "Redis", "pages", "daemon", "runs", "sync", "user-months", "imports", "partitions"),
+        *("database", "Spotify", "disk"),
     ]
     assert found["partitions"].text == f"{PREMADE_MONTHS} months ahead (at least {PREMADE_MONTHS})"
 

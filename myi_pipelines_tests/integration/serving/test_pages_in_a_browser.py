@@ -239,6 +239,7 @@ def test_the_range_goes_along_from_page_to_page(site: Site, browser: Browser) ->
         page.locator(".sheet a", has_text=re.compile("^2025$")).click()
         page.locator("nav[aria-label=Pages] a", has_text="Tops").click()
         page.locator("nav[aria-label=Kind] a", has_text="Artists").click()
+        page.wait_for_url("**/tops/artists**", wait_until="load")  # scripts have run
         assert "range=2025" in page.url
         page.keyboard.press("ArrowLeft")
         page.wait_for_url("**range=2024**")
