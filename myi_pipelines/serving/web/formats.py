@@ -78,11 +78,11 @@ class Formats:
         return f"{ms // 1000} s"
 
     def hours(self, ms: float) -> str:
-        """A length for an axis: "30 min", "5 h"."""
+        """A length for an axis or a column: "30 min", "5 h", "1,340 h"."""
         if ms < HOUR:
             return f"{round(ms / MINUTE)} min"
         value = ms / HOUR
-        return f"{self.short(value) if value >= 10 or value == int(value) else round(value, 1)} h"
+        return f"{self.short(round(value)) if value >= 10 or value == int(value) else round(value, 1)} h"
 
     def track_length(self, ms: int) -> str:
         """Minutes and seconds: "3:20"."""
