@@ -39,6 +39,8 @@ def keep_image(conn: Connection, image_url: str, content: bytes | None) -> bool:
     """Keep a picture; return whether it is one. Anything else counts as one that could not be fetched."""
     media_type = None if content is None else media_type_of(content)
     kept = content if media_type is not None else None
+    if kept is not None:
+        conn.execute(statement("catalog/move_version"))  # Pages show it.
     conn.execute(statement("cover_images/keep"), {"image_url": image_url, "content": kept, "media_type": media_type})
     return kept is not None
 

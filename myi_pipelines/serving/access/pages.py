@@ -142,7 +142,7 @@ def signed_in(request: Request, user_id: int | None, method: Method, target: str
 
 def said(request: Request, title: str, text: str, status: int = 200) -> Response:
     """A page that says one thing."""
-    page = context_of(request).page("access/said.html", status, title=title, text=text)
+    page = context_of(request).page("error.html", status, title=title, text=text)
     page.headers.update(NO_STORE)
     return page
 

@@ -86,9 +86,11 @@ def test_the_smallest_size_that_is_large_enough_is_kept_under_the_largest(conn: 
     with serving({"/300": (200, PNG, {}), "/640": (200, PNG + b"large", {})}) as (address, asked):
         sizes = {640: f"{address}/640", 300: f"{address}/300", 64: f"{address}/64"}
         album_id = add_album(conn, 1, 5, sizes)
+        before = conn.execute("SELECT version FROM catalog_version").fetchone()
         done = fetch_covers(conn, settings_for(address))
         assert (done.fetched, done.failed, done.stopped) == (1, 0, None)
         assert asked == ["/300"]
+        assert conn.execute("SELECT version FROM catalog_version").fetchone() != before, "pages show the picture"
         keys = kept_covers(conn, Pictured.ALBUM, [album_id, album_id + 1])
         assert list(keys) == [album_id]
         assert cover_image(conn, keys[album_id]) == ("image/png", PNG)
