@@ -182,8 +182,12 @@ def bounded(notes: Sequence[str]) -> list[str]:
 
 
 def fail_job(conn: Connection, job_id: int, message: str) -> None:
-    """PROCESSING → FAILED, with the one line that says why."""
+    """PROCESSING → FAILED, with the one line that says why.
+
+    A completed job stays so: a connection that breaks during the commit does not tell whether the file has landed.
+    """
     conn.execute(
-        "UPDATE import_jobs SET status = 'FAILED', error_message = %s, completed_at = now() WHERE id = %s",
+        "UPDATE import_jobs SET status = 'FAILED', error_message = %s, completed_at = now()"
+        " WHERE id = %s AND status <> 'COMPLETED'",
         [message, job_id],
     )

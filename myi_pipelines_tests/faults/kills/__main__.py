@@ -1,5 +1,5 @@
 """`python -m myi_pipelines_tests.faults.kills --kills 300 --seed 1`: kills every operation as often as any other, and
-prints a table, also when Ctrl-C ends it. With --operation and --number it repeats one of these kills alone."""
+prints a table, also when Ctrl-C ends it. With --operation and --number it repeats some of these kills alone."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=300, help="How many in all.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--operation", choices=[one.name for one in OPERATIONS], help="Only this one.")
-    parser.add_argument("--number", type=int, help="Only this kill of each operation.")
+    parser.add_argument("--number", type=int, nargs="+", help="Only these kills of each operation.")
     chosen = parser.parse_args(arguments)
     clean_environment()
     shared_servers.end_dead_sessions()
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
             servers.prepare()
             harness = Harness(servers, Path(work), chosen.seed, stack)
             operations = [one for one in OPERATIONS if chosen.operation in (None, one.name)]
-            for number in range(each) if chosen.number is None else [chosen.number]:
+            for number in chosen.number or range(each):
                 for operation in operations:
                     one = harness.kill(operation, number)
                     killed.append(one)

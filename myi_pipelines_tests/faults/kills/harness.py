@@ -53,7 +53,9 @@ COUNTED_BY_JOBS = """
     JOIN users ON users.id = user_id
     CROSS JOIN LATERAL (VALUES ('total', total_rows), ('added', added_rows), ('duplicate', duplicate_rows))
         AS counted (what, rows)
+    WHERE status <> 'FAILED'
 """
+"""A connection that is cut fails the job of its file, which gets another one."""
 
 
 class Fault(NamedTuple):
@@ -317,6 +319,8 @@ RUBBISH = """
     UNION ALL SELECT 'an invalid index', indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid
     UNION ALL SELECT 'an open import job', id || ' ' || status FROM import_jobs
     WHERE status IN ('PENDING', 'PROCESSING')
+    UNION ALL SELECT 'a failed import job with plays', id::text FROM import_jobs
+    WHERE status = 'FAILED' AND EXISTS (SELECT FROM imported_plays WHERE job_id = import_jobs.id)
     UNION ALL SELECT 'an invalidated user-month', concat_ws(' ', user_id, month, stage) FROM invalidated_user_months
     UNION ALL SELECT 'a prepared transaction', gid FROM pg_prepared_xacts WHERE database = current_database()
 """
