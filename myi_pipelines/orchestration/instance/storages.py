@@ -6,6 +6,7 @@ itself, which costs more than importing the history does.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -67,7 +68,19 @@ class _Connected:
 
 
 class ConnectedRunStorage(_Connected, PostgresRunStorage):
-    """PostgresRunStorage over one connection. ``dagster.yaml`` names it under ``run_storage``."""
+    """PostgresRunStorage over one connection. ``dagster.yaml`` names it under ``run_storage``.
+
+    A webserver opens it before it makes what it serves, so nobody serves runs of this storage without our guard: not
+    ``dagster dev`` either, which knows no other command.
+    """
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        if "dagster_webserver.cli" in sys.modules:  # This process is a webserver.
+            from myi_pipelines.orchestration.instance import webserver
+
+            webserver.guard_dagster()
+        return super().from_config_value(inst_data, config_value)
 
 
 class ConnectedScheduleStorage(_Connected, PostgresScheduleStorage):

@@ -1,9 +1,11 @@
 """Dagster's webserver with our guard before it: the only way in which MYI starts one.
 
 ``myi-webserver`` takes the options of ``dagster-webserver``. Dagster's own server runs a mutation sent by GET, and asks
-for neither ``Host`` nor ``Origin``, so that any page in the user's browser could launch runs.
+for neither ``Host`` nor ``Origin``, so that any page in the user's browser could launch runs. ``storages`` puts the
+guard before a webserver that is started in another way, as by ``dagster dev``.
 """
 
+from functools import cache
 from typing import Any
 
 from dagster_webserver import cli
@@ -16,8 +18,9 @@ APP_FACTORY = "create_app_from_workspace_process_context"
 POSTS_ONLY = ("/graphql",)
 
 
+@cache
 def guard_dagster() -> None:
-    """Put the guard before what Dagster's command serves in this process.
+    """Put the guard before what Dagster's command serves in this process, once.
 
     Raises SettingsError, and AttributeError when Dagster has no such function any more: then nothing is served.
     """

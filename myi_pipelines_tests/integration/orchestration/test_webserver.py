@@ -1,4 +1,4 @@
-"""Dagster's webserver as MYI starts it: what other pages and programs get from it."""
+"""Dagster's webserver, as MYI and `dagster dev` start it: what other pages and programs get from it."""
 
 import http.client
 import json
@@ -23,6 +23,8 @@ pytestmark = pytest.mark.slow
 
 GUARDED = "myi_pipelines.orchestration.instance.webserver"
 DAGSTERS_OWN = "dagster_webserver"
+"""What `dagster dev` and `dagster-webserver` start."""
+UNGUARDED = "myi_pipelines_tests.support.unguarded_webserver"
 JSON = {"Content-Type": "application/json"}
 ATTACKER = "attacker.test"
 OPEN = "<title>the socket is open</title>"
@@ -61,15 +63,16 @@ def ask(port: int, method: str, path: str, headers: Mapping[str, str], body: str
         return answer.status, answer.read().decode(errors="replace")
 
 
+@pytest.mark.parametrize("module", [GUARDED, DAGSTERS_OWN])
 def test_only_our_own_pages_and_programs_are_answered(
-    project_instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project_instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
     monkeypatch.setenv("MYI_PUBLIC_HOSTS", "myi.example.com")
     query, body = f"/graphql?query={quote(mutation('by-get'))}", json.dumps({"query": mutation("by-post")})
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     upgrade |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "graphql-ws"}
-    with webserver(GUARDED, tmp_path) as port:
+    with webserver(module, tmp_path) as port:
         here = f"127.0.0.1:{port}"
         refused: list[tuple[str, str, dict[str, str], str | None]] = [
             ("GET", query, {}, None),
@@ -167,7 +170,7 @@ def test_a_page_in_the_users_browser_changes_nothing_and_our_own_pages_work(
             return browser.open_page(f"http://{ATTACKER}:{page}/", tmp_path / "profile", foreign=[ATTACKER])
 
     storage = project_instance.event_log_storage
-    with webserver(DAGSTERS_OWN, tmp_path) as port:
+    with webserver(UNGUARDED, tmp_path) as port:
         assert OPEN in attacked(port)
         changed = storage.get_concurrency_keys()
         assert {"image", "get", "form"} <= changed, "the attack does not work: this test shows nothing"
