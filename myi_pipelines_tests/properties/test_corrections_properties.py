@@ -4,9 +4,9 @@ Examples are the same on every run; MYI_HYPOTHESIS_EXAMPLES searches among new o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from myi_pipelines.sources.exports import Track
 from myi_pipelines.warehouse import corrections, stats, users
+from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.correction_targets import Span, find_plays
 from myi_pipelines.warehouse.corrections import Kind
 from myi_pipelines.warehouse.user_merge import merge_users
@@ -62,6 +63,13 @@ class Hide(NamedTuple):
     correction: Correction
 
 
+class CorrectSongs(NamedTuple):
+    """Say that tracks are one song, or that one is a song of its own; for everybody."""
+
+    listener: int
+    correction: Correction
+
+
 class HidePlay(NamedTuple):
     """Hide one of the events that there are now."""
 
@@ -95,7 +103,7 @@ class SetIncognito(NamedTuple):
     hide: bool
 
 
-Made: TypeAlias = Hide | HidePlay | TakeBack | Undo | LandAgain | SetIncognito
+Made: TypeAlias = Hide | CorrectSongs | HidePlay | TakeBack | Undo | LandAgain | SetIncognito
 
 
 def named(track: Track) -> dict[str, str]:
@@ -111,6 +119,13 @@ HIDDEN_SONGS = [
     *(Correction("HIDE_SONG", {"spotify_id": spotify_id}) for spotify_id in POLLED_IDS),
     *(Correction("HIDE_SONG", named(track)) for track in ACCOUNT_TRACKS),
 ]
+NAMED_TRACKS = [one.what for one in HIDDEN_TRACKS]
+OTHER_SONGS = st.one_of(
+    st.builds(Correction, st.just("SPLIT_SONG"), st.sampled_from(NAMED_TRACKS)),
+    st.lists(st.sampled_from(NAMED_TRACKS), min_size=2, max_size=3, unique_by=repr).map(
+        lambda tracks: Correction("JOIN_SONGS", {"tracks": tracks})
+    ),
+)
 HIDDEN_SHOWS = [Correction("HIDE_SHOW", {"shows": [name]}) for name in ("SHOW", "Book")]
 HIDDEN_ARTISTS = [
     Correction("HIDE_ARTIST", {"artist": artist}) for artist in ("Artist", "BJÖRK", "Various Artists", "Nobody Else")
@@ -131,7 +146,13 @@ def hidden_periods(draw: st.DrawFn) -> Correction:
 
 def tagged(correction: Correction, tag: str) -> Correction:
     """The same of tracks and artists that only this example has."""
-    what = dict(correction.what)
+    return Correction(correction.kind, tagged_names(correction.what, tag))
+
+
+def tagged_names(named: Mapping[str, Any], tag: str) -> dict[str, Any]:
+    what = dict(named)
+    if "tracks" in what:
+        what["tracks"] = sorted((tagged_names(track, tag) for track in what["tracks"]), key=repr)
     if "spotify_id" in what:
         what["spotify_id"] = renamed_id(what["spotify_id"], tag)
     if "track" in what:
@@ -140,7 +161,7 @@ def tagged(correction: Correction, tag: str) -> Correction:
         what["artist"] = renamed_artist(what["artist"], tag)
     if "shows" in what:
         what["shows"] = [name if name == "Book" else f"{tag} {name}" for name in what["shows"]]
-    return Correction(correction.kind, what)
+    return what
 
 
 def jobs_of(home: Home, index: int) -> list[int]:
@@ -170,6 +191,11 @@ def correct(home: Home | test_metadata_properties.Home, step: Made) -> None:
             correction = tagged(correction, home.tag)
             if corrections.correct(conn, user_id, Kind(correction.kind), correction.what).is_new:
                 made.append(correction)
+        case CorrectSongs(_, correction):
+            correction = tagged(correction, home.tag)
+            if corrections.correct(conn, user_id, Kind(correction.kind), correction.what).is_new:
+                made.append(correction)
+            sync_catalog(conn)
         case HidePlay(_, dice):
             every = Span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
             if plays := find_plays(conn, user_id, every):
@@ -181,6 +207,7 @@ def correct(home: Home | test_metadata_properties.Home, step: Made) -> None:
                 listed = corrections.list_corrections(conn, user_id)
                 assert [(one.kind, one.what) for one in listed] == made
                 corrections.take_back(conn, [listed[dice % len(made)].id])
+                sync_catalog(conn)
                 del made[dice % len(made)]
         case Undo(_, dice):
             if isinstance(home, Home) and (jobs := jobs_of(home, step.listener)):
@@ -208,6 +235,7 @@ def corrected_programs(draw: st.DrawFn, household: Household) -> list[Step | Mad
     hidden = st.sampled_from(by_name) | hidden_periods()
     made = st.one_of(
         st.builds(Hide, who, hidden),
+        st.builds(CorrectSongs, who, OTHER_SONGS),
         st.builds(HidePlay, who, dice),
         st.builds(TakeBack, who, dice),
         st.builds(Undo, who, dice),
@@ -232,7 +260,12 @@ def corrected_stories(draw: st.DrawFn, household: Household) -> list[test_metada
     """Uploads, polls and replies in any order, with corrections in between."""
     who, dice = st.integers(0, len(household) - 1), st.integers(0, 99)
     hidden = st.sampled_from([*HIDDEN_TRACKS, *HIDDEN_SONGS, *HIDDEN_ARTISTS, *HIDDEN_ALBUMS, *OF_SPOTIFY, *OF_SPOTIFY])
-    made = st.one_of(st.builds(Hide, who, hidden), st.builds(HidePlay, who, dice), st.builds(TakeBack, who, dice))
+    made = st.one_of(
+        st.builds(Hide, who, hidden),
+        st.builds(CorrectSongs, who, OTHER_SONGS),
+        st.builds(HidePlay, who, dice),
+        st.builds(TakeBack, who, dice),
+    )
     steps: list[test_metadata_properties.Step | Made] = [draw(st.builds(Hide, who, hidden))]
     for step in draw(stories(household)):
         steps += [step, *draw(st.lists(made, max_size=1))]

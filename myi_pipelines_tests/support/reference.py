@@ -23,6 +23,7 @@ EventKey: TypeAlias = tuple[TrackKey, datetime]
 AlbumKey: TypeAlias = str | tuple[str, str | None]  # a Spotify id, or key(name) and key(artist)
 Bucket: TypeAlias = tuple[str, date]  # DAY, WEEK or MONTH, and its first day
 Song: TypeAlias = frozenset[TrackKey]  # the tracks that are the song
+SongKey: TypeAlias = tuple[str, ...]  # tracks that share one are one song
 
 MIN_PLAY_MS = 5_000
 SKIP_BELOW_MS = 30_000
@@ -194,6 +195,10 @@ class Catalog(NamedTuple):
     songs: dict[TrackKey, Song] = {}  # noqa: RUF012
     account_names: set[NameKeys] = set()  # noqa: RUF012
     """The names of tracks that account data ever gave."""
+    joined: dict[TrackKey, set[SongKey]] = {}  # noqa: RUF012
+    """Keys that listeners gave tracks by saying that they are one song."""
+    split: set[TrackKey] = set()  # noqa: RUF012
+    """Tracks that a listener made songs of their own."""
 
     def told(self, track: TrackKey) -> dict[str, Any]:
         return self.metadata.objects.get(("track", track), {}) if isinstance(track, str) else {}
@@ -206,15 +211,19 @@ class Catalog(NamedTuple):
             return key(told["name"]), key(told["artists"][0]["name"])
         return exported
 
-    def song_keys(self, track: TrackKey) -> set[tuple[str, ...]]:
+    def song_keys(self, track: TrackKey) -> set[SongKey]:
         """'Tracks of equal normalized title and first artist, or of equal ISRC' are one song. "Various Artists" counts
-        only where a track has no other name."""
+        only where a track has no other name. A track that was split is only of the songs that it was joined to."""
+        joined = self.joined.get(track, set())
+        return joined if track in self.split else joined | self.keys_told(track)
+
+    def keys_told(self, track: TrackKey) -> set[SongKey]:
         told = self.told(track)
         names = set(self.names_given.get(track, ()))
         if "name" in told and "artists" in told:
             names.add((told["name"], told["artists"][0]["name"]))
         known = {(title, artist) for title, artist in names if key(artist) != "various artists"}
-        keys: set[tuple[str, ...]] = {(song_title(title), song_text(artist)) for title, artist in known or names}
+        keys: set[SongKey] = {(song_title(title), song_text(artist)) for title, artist in known or names}
         if isrc := told.get("external_ids", {}).get("isrc"):
             keys.add((isrc.upper().replace("-", "").replace(" ", ""),))
         return keys
@@ -343,7 +352,8 @@ def derive(
     landed = {user: landing.relinked(metadata.aliases) for user, landing in landed.items()}
     plays = [play for landing in landed.values() for play in (*landing.plays, *landing.undone)]
     polled = [row.spotify_id for landing in landed.values() for row in landing.polled]
-    catalog = catalog_of(plays, metadata, polled)
+    made = [one for ones in (corrections or {}).values() for one in ones]
+    catalog = catalog_of(plays, metadata, polled, made)
     return {
         user: aggregate(
             visible(conform(landing, catalog, min_play_ms), landing, (corrections or {}).get(user, ()), catalog),
@@ -403,14 +413,21 @@ def album_keys(told: Mapping[str, Any]) -> tuple[str, str | None]:
     return key(told["name"]), key(told["artists"][0]["name"]) if told.get("artists") else None
 
 
-def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None, polled: Iterable[str] = ()) -> Catalog:
-    """Of all the names that exports gave a row, those played last; ties go to the greatest in C (code point) order."""
+def catalog_of(
+    plays: Iterable[Play],
+    metadata: Metadata | None = None,
+    polled: Iterable[str] = (),
+    corrections: Iterable[Correction] = (),
+) -> Catalog:
+    """Of all the names that exports gave a row, those played last; ties go to the greatest in C (code point) order.
+
+    ``corrections`` are those of all listeners: what one says of songs holds for everybody."""
     last_played_at: dict[Track, datetime] = {}
     for play in plays:  # too short ones too: they are landed, and they name their track
         if play.track.kind is Kind.TRACK:
             last_played_at[play.track] = max(play.played_at, last_played_at.get(play.track, play.played_at))
 
-    catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {}, set())
+    catalog = Catalog({}, {}, {}, metadata or metadata_of([]), {}, {}, set(), {}, set())
     for track in sorted(last_played_at, key=lambda t: (has_names(t), last_played_at[t], texts(t))):
         catalog.tracks[catalog.metadata.track_key(track)] = track
         if track.spotify_id is None and (names := name_keys(track)):
@@ -424,6 +441,7 @@ def catalog_of(plays: Iterable[Play], metadata: Metadata | None = None, polled: 
         if track.album is not None:
             catalog.albums[key(track.album), None if track.artist is None else key(track.artist)] = track.album
     whole = {catalog.metadata.aliases.get(one, one) for kind, one in catalog.metadata.full if kind == "track"}
+    correct_songs(catalog, corrections)
     catalog.songs.update(songs_of({*catalog.tracks, *polled, *whole}, catalog))
     return catalog
 
@@ -442,9 +460,9 @@ def has_names(track: Track) -> bool:
 
 def songs_of(tracks: Iterable[TrackKey], catalog: Catalog) -> dict[TrackKey, Song]:
     """Each track's song. Tracks that share a key are one song, and so are tracks that others link."""
-    groups: list[tuple[set[TrackKey], set[tuple[str, ...]]]] = []
+    groups: list[tuple[set[TrackKey], set[SongKey]]] = []
     for track in tracks:
-        members, keys = {track}, catalog.song_keys(track)
+        members, keys = {track}, set(catalog.song_keys(track))
         apart = []
         for group in groups:
             if group[1] & keys:
@@ -454,6 +472,16 @@ def songs_of(tracks: Iterable[TrackKey], catalog: Catalog) -> dict[TrackKey, Son
                 apart.append(group)
         groups = [*apart, (members, keys)]
     return {track: frozenset(members) for members, _ in groups for track in members}
+
+
+def correct_songs(catalog: Catalog, corrections: Iterable[Correction]) -> None:
+    for number, (kind, what) in enumerate(corrections):
+        if kind == "JOIN_SONGS":
+            for named in what["tracks"]:
+                if (track := track_meant(named, catalog)) is not None:
+                    catalog.joined.setdefault(track, set()).add(("joined", str(number)))
+        if kind == "SPLIT_SONG" and (track := track_meant(what, catalog)) is not None:
+            catalog.split.add(track)
 
 
 def song_text(name: str) -> str:
@@ -1039,6 +1067,8 @@ def hides(correction: Correction, event: Event, were: Collection[EventKey], cata
     match kind:
         case "UNDO_IMPORT":
             return False  # its plays have not landed
+        case "JOIN_SONGS" | "SPLIT_SONG":
+            return False  # the catalog knows the songs
         case "HIDE_SHOW":
             return False
         case "HIDE_SONG":

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from myi_pipelines.sources.exports import UNDATED, Context, Play, Track
 from myi_pipelines_tests.support.reference import (
     BucketStats,
+    Correction,
     Event,
     EventKey,
     Landing,
     Polled,
+    Song,
     Tables,
     Totals,
     TrackKey,
@@ -19,7 +21,7 @@ from myi_pipelines_tests.support.reference import (
     key,
 )
 
-A, B = "a" * 22, "b" * 22
+A, B, C = "a" * 22, "b" * 22, "c" * 22
 SONG, TWIN = Track(A, "Song", "Artist", "Album"), Track(B, "Song", "Artist", "Other Album")
 ACCOUNT_SONG = Track(None, "SONG", "artist", None)
 SONG_NAMES = ("song", "artist")
@@ -347,6 +349,21 @@ def test_of_names_played_at_the_same_time_the_greatest_wins() -> None:
     catalog = catalog_of([play("12:00:00", track=lower), play("12:00:00", track=upper)])
     assert catalog.tracks == {A: lower}  # "song" > "Song"
     assert catalog.artists == {"artist": "Artist"}  # "Artist" > "ARTIST"
+
+
+def test_a_correction_beats_the_names_and_joins_link() -> None:
+    other = Track(C, "Else", "Nobody", "Album")
+    plays = [play("12:00:00"), play("13:00:00", track=TWIN), play("14:00:00", track=other)]
+    split = Correction("SPLIT_SONG", {"spotify_id": B})
+    joined = Correction("JOIN_SONGS", {"tracks": [{"spotify_id": B}, {"spotify_id": C}]})
+
+    def songs(*corrections: Correction) -> set[Song]:
+        return set(catalog_of(plays, corrections=corrections).songs.values())
+
+    assert songs() == {frozenset({A, B}), frozenset({C})}
+    assert songs(split) == {frozenset({A}), frozenset({B}), frozenset({C})}
+    assert songs(joined) == {frozenset({A, B, C})}
+    assert songs(split, joined) == {frozenset({A}), frozenset({B, C})}
 
 
 # ── Stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
