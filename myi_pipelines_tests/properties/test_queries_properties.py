@@ -283,6 +283,35 @@ def check_filters(asked: Asked, scope: Scope, events: list[Heard]) -> None:
         assert sum(one.play_count for one in cells) == len(kept)
         page = history.history(conn, narrow, each=1_000)
         assert sorted((one.played_at, one.track.id) for one in page.plays) == [one[:2] for one in kept]
+        runs = milestones.streaks(conn, narrow, scope.days.last, each=100).longest
+        assert [one.days for one in runs] == sorted(slow.streaks(kept), reverse=True)
+        ours = history.sessions(conn, narrow)
+        assert ours.number == len(slow.sessions(slow.between(kept, *ours.days), history.GAP))
+        ways, _ = activities.ways(conn, narrow)
+        countries = slow.grouped(kept, lambda one: [one.country])
+        assert {one.value: one[2:] for one in ways if one.dimension == "COUNTRY"} == countries
+        assert sum(one.play_count for one in ways if one.dimension == "SHARE_HEARD") == len(kept)
+        weeks = {slow.week_of(one.day, scope.listener.week_starts_on) for one in kept}
+        assert {one.week for one in milestones.weeks_at_number_one(conn, narrow)[0]} == weeks
+    check_filtered_discoveries(asked, scope, artist, album)
+
+
+def check_filtered_discoveries(asked: Asked, scope: Scope, artist: int, album: int | None) -> None:
+    """A song is met when any of its recordings is, and is of an artist or album when any of them is."""
+    cases: list[tuple[Filters, Callable[[Heard], bool]]] = [
+        (Filters(artist_id=artist), lambda one: artist in one.artists),
+        (Filters(album_id=album), lambda one: album in (None, one.album)),
+    ]
+    for filters, keep in cases:
+        narrow, own = scope._replace(filters=filters), [one for one in asked.events if keep(one)]
+        for kind, items_of in ((Kind.SONG, lambda one: [one.song]), (Kind.ARTIST, lambda one: one.artists)):
+            firsts, wanted = slow.first_plays(asked.events, kind.value), {item for one in own for item in items_of(one)}
+            met = {item for item in wanted if scope.days.first <= firsts[item][0].day <= scope.days.last}
+            assert {one.id for one in discoveries.discovered(asked.conn, narrow, kind, each=100)} == met
+            counted = [getattr(one, f"{kind.value}s") for one in discoveries.discoveries(asked.conn, narrow)]
+            assert sum(counted) == len(met)
+        crazes = discoveries.obsessions(asked.conn, narrow, at_least=1, each=1_000)
+        assert {one.track.id for one in crazes} <= {one.track for one in own}
 
 
 def check_items(asked: Asked) -> None:

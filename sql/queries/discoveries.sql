@@ -15,12 +15,16 @@ FROM (SELECT date_trunc('month', first_played_at AT TIME ZONE %(zone)s)::date AS
       FROM user_artist_stats
       WHERE user_id = %(user_id)s
         AND (first_played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
+        AND (%(tracks)s::bigint[] IS NULL
+             OR artist_id = ANY (ARRAY(SELECT artist_id FROM track_artists WHERE track_id = ANY (%(tracks)s))))
       GROUP BY month
       UNION ALL
       SELECT date_trunc('month', first_played_at AT TIME ZONE %(zone)s)::date AS month, 0, 0, 0, 0, count(*)
       FROM user_album_stats
       WHERE user_id = %(user_id)s AND album_id <> 0
         AND (first_played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
+        AND (%(tracks)s::bigint[] IS NULL
+             OR album_id = ANY (ARRAY(SELECT album_id FROM tracks WHERE id = ANY (%(tracks)s))))
       GROUP BY month) AS counted
 GROUP BY month
 ORDER BY month

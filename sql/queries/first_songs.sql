@@ -1,4 +1,5 @@
--- One row per song that a user ever played, named by the least of its tracks that were: the first and the last play.
+-- One row per song that a user ever played, named by the least of its tracks that were: the first and the last play. Of
+-- some tracks, the songs that have one of them.
 WITH joined AS MATERIALIZED (
     SELECT t.id AS track_id, t.song_id
     FROM user_song_sums AS sums
@@ -14,7 +15,9 @@ SELECT min(s.track_id) AS track_id, sum(s.play_count)::bigint AS play_count, sum
 FROM played AS s
 JOIN joined ON joined.track_id = s.track_id
 GROUP BY joined.song_id
+HAVING %(tracks)s::bigint[] IS NULL OR bool_or(s.track_id = ANY (%(tracks)s))
 UNION ALL
 SELECT s.track_id, s.play_count, s.total_ms, s.first_played_at, s.last_played_at
 FROM played AS s
-WHERE NOT EXISTS (SELECT FROM joined WHERE joined.track_id = s.track_id)
+WHERE (%(tracks)s::bigint[] IS NULL OR s.track_id = ANY (%(tracks)s))
+  AND NOT EXISTS (SELECT FROM joined WHERE joined.track_id = s.track_id)

@@ -2,7 +2,10 @@
 SELECT played.artist_id, min(t.song_id) AS song_id, played.play_count
 FROM (SELECT artist_id, play_count, total_ms
       FROM user_artist_stats
-      WHERE user_id = %(user_id)s AND play_count >= %(at_least)s) AS played
+      WHERE user_id = %(user_id)s AND play_count >= %(at_least)s
+        AND (%(tracks)s::bigint[] IS NULL
+             OR artist_id = ANY (ARRAY(SELECT artist_id FROM track_artists WHERE track_id = ANY (%(tracks)s))))
+     ) AS played
 JOIN track_artists AS credit ON credit.artist_id = played.artist_id
 JOIN user_track_stats AS s ON s.user_id = %(user_id)s AND s.track_id = credit.track_id
 JOIN tracks AS t ON t.id = credit.track_id

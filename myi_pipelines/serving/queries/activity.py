@@ -205,8 +205,14 @@ def clock(conn: Connection, scope: Scope) -> Clock:
 
 
 def ways(conn: Connection, scope: Scope) -> tuple[list[Way], tuple[date, ...]]:
-    """How the plays of the scope were heard, without filters, and the archived months that are missing at its ends."""
+    """How the plays of the scope were heard, and the archived months that are missing; without filters, at its ends.
+
+    How much of a track was heard is said where filters are, or all plays are asked for: see ``music.share_heard``.
+    """
     listener = scope.listener
+    if scope.filters != NO_FILTERS:
+        parameters, archived = heard(conn, scope)
+        return [Way(*row) for row in conn.execute(statement("queries/ways_heard"), parameters)], archived
     if clipped(listener, scope.days) == (listener.first_day, listener.last_day):
         return [Way(*row) for row in conn.execute(statement("queries/ways_ever"), {"user_id": listener.id})], ()
     parameters, archived = signed(conn, listener, scope.days)

@@ -1,12 +1,16 @@
-"""What was met and what became of it: discoveries, forgotten favourites, obsessions, one-hit wonders."""
+"""What was met and what became of it: discoveries, forgotten favourites, obsessions, one-hit wonders.
+
+Filters by artist, album and genre say of what: songs with such a recording, artists and albums with such a song. Those
+by platform and skips do not apply: statistics know the first play of a song, and not on what it was heard.
+"""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from myi_pipelines.serving.queries.periods import clipped, instants_of, month_of
-from myi_pipelines.serving.queries.scope import Days, Listener, Measure, Scope
+from myi_pipelines.serving.queries.periods import clipped, ever, filtered_tracks, instants_of, month_of
+from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import Item, Kind, items, songs_of
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
@@ -49,33 +53,46 @@ class OneHitWonder(NamedTuple):
 
 
 def discoveries(conn: Connection, scope: Scope) -> list[MonthOfDiscoveries]:
-    """What was played for the first time ever in each local month of the scope, whatever its filters."""
-    rows = conn.execute(statement("queries/discoveries"), {**_days(scope), "stays": STAYS})
+    """What was played for the first time ever in each local month of the scope."""
+    rows = conn.execute(statement("queries/discoveries"), {**_days(conn, scope), "stays": STAYS})
     return [MonthOfDiscoveries(*row) for row in rows]
 
 
 def discovered(conn: Connection, scope: Scope, kind: Kind, *, each: int = 10) -> list[Item]:
     """Songs, artists or albums that were first played in the scope, those that were played most since first."""
-    asked = {**_days(scope), "by_time": scope.measure is Measure.TIME, "each": each}
+    asked = {**_days(conn, scope), "by_time": scope.measure is Measure.TIME, "each": each}
     ids = [row[0] for row in conn.execute(statement(f"queries/found_{kind.value}s"), asked)]
     return _named(conn, scope.listener, kind, ids)
 
 
 def forgotten(
-    conn: Connection, listener: Listener, today: date, *, at_least: int = ONCE_PLAYED, each: int = 10
+    conn: Connection,
+    listener: Listener,
+    today: date,
+    *,
+    filters: Filters = NO_FILTERS,
+    at_least: int = ONCE_PLAYED,
+    each: int = 10,
 ) -> list[Item]:
     """Songs that were once played often, but not in the last 365 days, the most played first."""
+    tracks = filtered_tracks(conn, ever(listener)._replace(filters=filters))
     since = instants_of(conn, listener, Days(today - FORGOTTEN_FOR, today))
-    asked = {"user_id": listener.id, "before": since.first, "at_least": at_least, "each": each}
+    asked = {"user_id": listener.id, "before": since.first, "tracks": tracks, "at_least": at_least, "each": each}
     ids = [row[0] for row in conn.execute(statement("queries/forgotten"), asked)]
     return _named(conn, listener, Kind.SONG, ids)
 
 
 def one_hit_wonders(
-    conn: Connection, listener: Listener, *, at_least: int = ONCE_PLAYED, each: int = 10
+    conn: Connection,
+    listener: Listener,
+    *,
+    filters: Filters = NO_FILTERS,
+    at_least: int = ONCE_PLAYED,
+    each: int = 10,
 ) -> list[OneHitWonder]:
     """Artists of whom only one song was ever played, but often: the most played first."""
-    asked = {"user_id": listener.id, "at_least": at_least, "each": each}
+    tracks = filtered_tracks(conn, ever(listener)._replace(filters=filters))
+    asked = {"user_id": listener.id, "tracks": tracks, "at_least": at_least, "each": each}
     rows = conn.execute(statement("queries/one_hit_wonders"), asked).fetchall()
     artists = items(conn, listener, Kind.ARTIST, [row[0] for row in rows])
     songs = items(conn, listener, Kind.SONG, [row[1] for row in rows])
@@ -89,6 +106,7 @@ def obsessions(conn: Connection, scope: Scope, *, at_least: int = OBSESSION, eac
         "user_id": scope.listener.id,
         "first_month": month_of(days.first),
         "end_month": next_month(month_of(days.last)) if days.length else month_of(days.first),
+        "tracks": filtered_tracks(conn, scope),
         "at_least": at_least,
         "each": each,
     }
@@ -97,12 +115,13 @@ def obsessions(conn: Connection, scope: Scope, *, at_least: int = OBSESSION, eac
     return [Obsession(named[track_id], *row) for track_id, *row in rows]
 
 
-def _days(scope: Scope) -> dict[str, Any]:
+def _days(conn: Connection, scope: Scope) -> dict[str, Any]:
     return {
         "user_id": scope.listener.id,
         "zone": scope.listener.timezone.key,
         "first_day": scope.days.first,
         "last_day": scope.days.last,
+        "tracks": filtered_tracks(conn, scope),
     }
 
 

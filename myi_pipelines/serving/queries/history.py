@@ -223,10 +223,10 @@ def other_plays(
 
 
 def sessions(conn: Connection, scope: Scope, *, gap: timedelta = GAP, each: int = 5) -> Sessions:
-    """The sessions of the scope, without its filters, of its latest ``SESSIONS_OF_DAYS`` days."""
+    """The sessions of the plays of the scope, of its latest ``SESSIONS_OF_DAYS`` days."""
     days = clipped(scope.listener, scope.days)
     days = Days(max(days.first, days.last - timedelta(days=SESSIONS_OF_DAYS - 1)), days.last)
-    parameters, archived = heard(conn, Scope(scope.listener, days))
+    parameters, archived = heard(conn, scope._replace(days=days))
     rows = conn.execute(statement("queries/sessions"), parameters | {"gap": gap})
     found = [Session(*row) for row in rows]
     if not found:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from myi_pipelines.serving.queries.activity import Step, activity
 from myi_pipelines.serving.queries.periods import archived_in, clipped, heard, instants_of
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import Item, Kind, items, songs_of
@@ -40,6 +41,8 @@ class Streaks(NamedTuple):
     days_with_plays: int
     longest_silence: Days | None
     """The most days in a row without a play, between two plays; None if there are none."""
+    archived: tuple[date, ...]
+    """UTC months whose plays are in the archive and missing here."""
 
 
 class Milestone(NamedTuple):
@@ -73,12 +76,12 @@ class DayThen(NamedTuple):
 
 
 def streaks(conn: Connection, scope: Scope, today: date, *, each: int = 5) -> Streaks:
-    """Days in a row with plays, in the scope, whatever its filters."""
-    asked = {"user_id": scope.listener.id, "first_day": scope.days.first, "last_day": scope.days.last}
-    days = conn.execute(statement("queries/day_counts"), asked).fetchall()
+    """Days in a row with plays of the scope."""
+    days = activity(conn, scope._replace(days=clipped(scope.listener, scope.days)), Step.DAY)
     found: list[Streak] = []
     silences: list[Days] = []
-    for day, play_count, total_ms in days:
+    played = [one for one in days.buckets if one.play_count]
+    for day, _, play_count, total_ms in played:
         if found and found[-1].last == day - ONE_DAY:
             last = found[-1]
             found[-1] = Streak(last.first, day, last.play_count + play_count, last.total_ms + total_ms)
@@ -88,7 +91,8 @@ def streaks(conn: Connection, scope: Scope, today: date, *, each: int = 5) -> St
             found.append(Streak(day, day, play_count, total_ms))
     longest = sorted(found, key=lambda one: -one.days)[:each]
     current = found[-1] if found and found[-1].last >= today - ONE_DAY else None
-    return Streaks(longest, current, len(days), max(silences, key=lambda one: one.length, default=None))
+    silence = max(silences, key=lambda one: one.length, default=None)
+    return Streaks(longest, current, len(played), silence, days.archived)
 
 
 def milestones(conn: Connection, listener: Listener, numbers: Sequence[int] = MILESTONES) -> list[Milestone]:
@@ -117,11 +121,11 @@ def milestones(conn: Connection, listener: Listener, numbers: Sequence[int] = MI
 def weeks_at_number_one(conn: Connection, scope: Scope) -> tuple[list[NumberOne], tuple[date, ...]]:
     """The most played song of each local week of the scope's latest days, and the archived months that are missing.
 
-    A week is counted as far as it lies in the scope; filters do not reach it. Ask year by year for more.
+    A week is counted as far as it lies in the scope. Ask year by year for more.
     """
     listener, days = scope.listener, clipped(scope.listener, scope.days)
     days = Days(max(days.first, days.last - timedelta(days=WEEKS_OF_DAYS - 1)), days.last)
-    parameters, archived = heard(conn, Scope(listener, days))
+    parameters, archived = heard(conn, scope._replace(days=days))
     asked = parameters | {"week_starts_on": listener.week_starts_on}
     rows = conn.execute(statement("queries/number_ones"), asked).fetchall()
     songs = songs_of(conn, [row[1] for row in rows])

@@ -43,6 +43,15 @@ NAVIGATION = (
     ("imports", "Imports", Part.MANAGE),
 )
 THEMES = ("light", "dark")
+FILTER_NAMES = {
+    "artist_id": "artist",
+    "album_id": "album",
+    "genre": "genre",
+    "platform": "device",
+    "skipped": "skips",
+}
+OF_MUSIC = ("artist_id", "album_id", "genre")
+"""Filters that reach what is known of songs, artists and albums, and not of single plays."""
 
 
 class Notice(NamedTuple):
@@ -131,6 +140,14 @@ class Page:
 
     def may(self, part: Part) -> bool:
         return part in self.parts
+
+    def unreached(self, *reached: str) -> str:
+        """Says which of the filters that are on do not reach a part of a page, whose own are `reached`; else empty."""
+        on = [name for name, value in self.scope.filters._asdict().items() if value is not None and name not in reached]
+        names = " and ".join(FILTER_NAMES[name] for name in on)
+        if not on:
+            return ""
+        return f"The filter{'s' if len(on) > 1 else ''} by {names} {'do' if len(on) > 1 else 'does'} not reach this."
 
     def render(self, template: str, /, title: str, status: int = 200, **values: Any) -> Response:
         """The page of a template, inside the layout."""

@@ -107,6 +107,16 @@ def test_an_odd_address_is_no_mistake_of_ours(site: Site, page: str) -> None:
     assert site.get(path_of(page)).status in (200, 303, 400, 404)
 
 
+def test_a_page_says_which_filters_do_not_reach_it(site: Site) -> None:
+    unreached = "does not reach this."
+    assert unreached not in site.get("/u/anna/milestones").text
+    assert f"The filter by device {unreached}" in site.get("/u/anna/milestones?platform=ios").text
+    assert f"The filter by skips {unreached}" in site.get("/u/anna/discoveries?skipped=no&artist=1").text
+    assert "The filters by artist and skips do not" in site.get("/u/anna/tops/shows?skipped=no&artist=1").text
+    for page in ("habits", "tops", "history", "discoveries"):
+        assert unreached not in site.get(f"/u/anna/{page}?range=all&artist=1").text
+
+
 def test_a_page_that_a_browser_has_is_not_sent_again(site: Site) -> None:
     first = site.get("/u/anna")
     assert site.get("/u/anna", If_None_Match=first.headers["etag"]).status == 304

@@ -81,7 +81,7 @@ def clock(ask: Ask, _: RowsFormat = None) -> Response:
 
 @many(router, f"{USER}/ways-of-listening", WayShown)
 def ways_of_listening(ask: Ask, _: RowsFormat = None) -> Response:
-    """How the plays of a range were heard: devices, countries, shuffle, skips, reasons. Filters do not apply."""
+    """How the plays of a range were heard: devices, countries, shuffle, skips, reasons."""
     with ask.about(Part.STATS) as asked:
         rows, archived = queries.ways(asked.conn, asked.about)
         return listed(asked, WayShown, rows, items=len(rows), archived=archived)

@@ -69,7 +69,10 @@ InTerm = Annotated[SpotifyTerm, Query(description="Spotify's periods: about `4-w
 
 @many(router, f"{USER}/discoveries", DiscoveriesShown)
 def discoveries(ask: Ask, _: RowsFormat = None) -> Response:
-    """What was played for the first time ever in each local month of a range, and how much stayed."""
+    """What was played for the first time ever in each local month of a range, and how much stayed.
+
+    The filters `platform` and `skipped` do not apply.
+    """
     with ask.about(Part.STATS) as asked:
         rows = found.discoveries(asked.conn, asked.about)
         return listed(asked, DiscoveriesShown, rows, items=len(rows))
@@ -81,7 +84,7 @@ def discovered(
 ) -> Response:
     """What was first played in a range, what was played most since first.
 
-    The first `limit` of them: there are no further pages.
+    The first `limit` of them: there are no further pages. The filters `platform` and `skipped` do not apply.
     """
     with ask.about(Part.STATS) as asked:
         rows = found.discovered(asked.conn, asked.about, Kind(kind.value.removesuffix("s")), each=page.limit)
@@ -98,7 +101,10 @@ def forgotten(ask: AskListener, page: Page, at_least: AtLeast = found.ONCE_PLAYE
 
 @many(router, f"{USER}/obsessions", ObsessionShown)
 def obsessions(ask: Ask, page: Page, at_least: AtLeast = found.OBSESSION) -> Response:
-    """Recordings that were played very often in one of the local months of a range, most first."""
+    """Recordings that were played very often in one of the local months of a range, most first.
+
+    The filters `platform` and `skipped` do not apply.
+    """
     with ask.about(Part.STATS) as asked:
         rows = found.obsessions(asked.conn, asked.about, at_least=at_least, each=page.limit)
         return listed(asked, ObsessionShown, rows)
@@ -116,7 +122,8 @@ def one_hit_wonders(ask: AskListener, page: Page, at_least: AtLeast = found.ONCE
 def streaks(ask: Ask) -> Response:
     """Days in a row with plays, in a range: the longest, the one that goes on, and the longest silence."""
     with ask.about(Part.LISTENING_TIME) as asked:
-        return answered(asked, StreaksShown, days.streaks(asked.conn, asked.about, asked.today))
+        told = days.streaks(asked.conn, asked.about, asked.today)
+        return answered(asked, StreaksShown, told, archived=told.archived)
 
 
 @many(router, f"{USER}/milestones", MilestoneShown)

@@ -80,7 +80,7 @@ def history_not_music(ask: Ask, page: Page) -> Response:
 
 @one(router, f"{USER}/sessions", SessionsShown)
 def sessions(ask: Ask) -> Response:
-    """The sessions of a range, without its filters: how many, how long, and with what days began.
+    """The sessions of the plays of a range: how many, how long, and with what days began.
 
     Of a range longer than 366 days the latest ones are read.
     """

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.access.permissions import NotVisible
 from myi_pipelines.serving.queries.comparison import Shared, compare
 from myi_pipelines.serving.queries.listeners import find_listener, listener_settings, listeners
-from myi_pipelines.serving.queries.scope import InvalidRange, Listener, Scope, parse_range
+from myi_pipelines.serving.queries.scope import InvalidRange, Listener, parse_range
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.page import Page
@@ -75,7 +75,7 @@ def _compared(page: Page, other: Listener) -> Response:
         theirs = parse_range(page.range.text, page.today, other)
     except InvalidRange:
         raise NotVisible from None
-    found = compare(page.conn, page.scope, Scope(other, theirs.days, page.scope.measure), each=EACH)
+    found = compare(page.conn, page.scope, page.scope._replace(listener=other, days=theirs.days), each=EACH)
     name = other.display_name or other.name
     find_covers(page, [one.item for shared in found.shared.values() for one in shared])
     lists = [

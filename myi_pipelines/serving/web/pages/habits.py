@@ -14,7 +14,8 @@ from myi_pipelines.serving.queries.history import sessions
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.milestones import streaks
 from myi_pipelines.serving.queries.music import share_heard
-from myi_pipelines.serving.queries.scope import NO_FILTERS, Days
+from myi_pipelines.serving.queries.periods import clipped
+from myi_pipelines.serving.queries.scope import Days
 from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import shares, timeline
 from myi_pipelines.serving.web.links import days_text
@@ -66,9 +67,11 @@ def show_habits(page: Page) -> Response:
         if week.cells
         else "Nothing was played in these days."
     )
-    found = ways(page.conn, page.scope)[0] if page.scope.filters == NO_FILTERS else []
+    found, notes = ways(page.conn, page.scope)[0], {}
     if found and not any(way.dimension == "SHARE_HEARD" for way in found):
-        found += share_heard(page.conn, page.scope)[1]
+        span, shares_heard = share_heard(page.conn, page.scope)
+        found += shares_heard
+        notes["SHARE_HEARD"] = _span_note(page, span)
     skipped = next((way.play_count for way in found if (way.dimension, way.value) == ("SKIP", "true")), 0)
     numbers = [
         Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour=23)),
@@ -91,7 +94,7 @@ def show_habits(page: Page) -> Response:
         week=week_grid(page, week.cells),
         sessions=_sessions(page),
         streaks=_streaks(page),
-        ways=[chart for key, name in DIMENSIONS if (chart := way_chart(page, key, name, found))],
+        ways=[chart for key, name in DIMENSIONS if (chart := way_chart(page, key, name, found, notes.get(key, "")))],
     )
 
 
@@ -150,6 +153,18 @@ def _sessions(page: Page) -> SessionPart | None:
     )
 
 
+def _span_note(page: Page, span: Days) -> str:
+    """Of which months the shares of tracks are, where it is not the range: whole ones, and twelve at most."""
+    days = clipped(page.listener, page.range.days)
+    if span.first.replace(day=1) == days.first.replace(day=1) and span.first <= days.first and span.last >= days.last:
+        whole = days.first.day == 1 or days.first == page.listener.first_day
+        if whole and (days.last == span.last or days.last == page.listener.last_day):
+            return ""
+    formats = page.formats
+    first, last = formats.short_month(span.first), formats.short_month(span.last)
+    return f"Of {first}." if first == last else f"Of {first} to {last}."
+
+
 def _streaks(page: Page) -> list[list[str | Markup]]:
     formats = page.formats
     found = streaks(page.conn, page.scope, page.today)
@@ -168,7 +183,7 @@ def _streaks(page: Page) -> list[list[str | Markup]]:
     ]
 
 
-def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way]) -> WayChart | None:
+def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way], note: str = "") -> WayChart | None:
     """The known values of a dimension, the largest first; None where nothing is known or it says nothing."""
     formats = page.formats
     rows = [way for way in found if way.dimension == dimension and way.value != "unknown" and way.play_count]
@@ -185,4 +200,4 @@ def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way]) -> Wa
         if dimension == "SKIP":
             href = page.links.plays(skipped="yes" if way.value == "true" else "no")
         marks.append(Mark(value_name(formats, dimension, way.value), value / whole, text, href))
-    return WayChart(name, "", shares(marks, whole=1))
+    return WayChart(name, note, shares(marks, whole=1))

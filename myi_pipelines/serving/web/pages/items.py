@@ -80,6 +80,7 @@ def show_item(page: Page, kind: Kind) -> Response:
     return page.render(
         "item.html",
         item.name,
+        unreached=page.unreached(),
         kind=NAMES[kind].capitalize(),
         name=item.name,
         by=_by(page, kind, found),
@@ -280,6 +281,7 @@ def show_genre(page: Page) -> Response:
     return page.render(
         "item.html",
         name,
+        unreached=page.unreached(),
         kind="Genre",
         name=name,
         by=None,
@@ -338,6 +340,7 @@ def show_show(page: Page) -> Response:
     return page.render(
         "item.html",
         name,
+        unreached=page.unreached(),
         kind=SHOWS.get(show.kind, "show").capitalize(),
         name=name,
         by=None,

@@ -15,7 +15,7 @@ from myi_pipelines.serving.queries.tops import Kind, Ranked
 from myi_pipelines.serving.web.bar import Choice, range_phrase
 from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import Axes, timeline
-from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.views import Figure, RankRow, change_of, find_covers, item_rows
 
@@ -68,7 +68,7 @@ def show_discoveries(page: Page) -> Response:
         wide.append(Wide("New songs", "", None, timeline("New songs by month", marks, axes, height=180)))
     crazes = obsessions(conn, page.scope, each=EACH)
     find_covers(page, [one.track for one in crazes])
-    once = one_hit_wonders(conn, page.listener, each=EACH)
+    once = one_hit_wonders(conn, page.listener, filters=page.scope.filters, each=EACH)
     lists = [
         List(
             "Artists",
@@ -92,7 +92,7 @@ def show_discoveries(page: Page) -> Response:
             "Forgotten favourites",
             "Not heard for a year, in any range.",
             None,
-            item_rows(page, forgotten(conn, page.listener, page.today, each=EACH)),
+            item_rows(page, forgotten(conn, page.listener, page.today, filters=page.scope.filters, each=EACH)),
         ),
         List(
             "One-hit wonders", "Artists of whom you know one song.", None, item_rows(page, [one.song for one in once])
@@ -109,7 +109,7 @@ def show_discoveries(page: Page) -> Response:
             Figure(formats.number(songs), "new songs"),
             Figure(formats.percent(stayed / songs), "of them stayed for a month or more"),
         ]
-    return _lists(page, "Discoveries", heading, lists, wide=wide, numbers=numbers)
+    return _lists(page, "Discoveries", heading, lists, wide=wide, numbers=numbers, reached=OF_MUSIC)
 
 
 def show_on_this_day(page: Page) -> Response:
@@ -183,6 +183,7 @@ def _lists(
     numbers: list[Figure] | None = None,
     tabs: list[Choice] | None = None,
     nothing: str = "",
+    reached: tuple[str, ...] = (),
 ) -> Response:
     return page.render(
         "lists.html",
@@ -194,4 +195,5 @@ def _lists(
         wide=wide or [],
         lists=[one for one in lists if one.rows],
         nothing=nothing,
+        unreached=page.unreached(*reached),
     )

@@ -25,7 +25,7 @@ from myi_pipelines.serving.queries.scope import parse_range
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.bar import range_label, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
-from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.profile import show_profile
 from myi_pipelines.serving.web.series import (
     LONGEST_CALENDAR,
@@ -109,7 +109,9 @@ def show_overview(page: Page) -> Response:
         week=week_grid(page, week.cells),
         week_note=f"Most from {page.formats.hours_between(busiest)}." if busiest is not None else "",
         found=item_rows(page, met),
-        found_note=f"{page.formats.counted(new, 'artist')}, {page.formats.counted(new_songs, 'song')}.",
+        found_note=f"{page.formats.counted(new, 'artist')}, {page.formats.counted(new_songs, 'song')}."
+        + (f" {unreached}" if (unreached := page.unreached(*OF_MUSIC)) else ""),
+        years_note=page.unreached(),
         years_ago=[then_row(page, one) for one in then[:YEARS_AGO]],
     )
 

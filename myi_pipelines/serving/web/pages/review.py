@@ -18,7 +18,7 @@ from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
 from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.formats import HOUR, MINUTE
-from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, step_for
 from myi_pipelines.serving.web.views import RankRow, cover_of, find_covers, item_rows, rank_row
@@ -245,7 +245,7 @@ def _met(page: Page) -> Panel | None:
     if not found:
         return None
     rows = item_rows(page, found)
-    text = f"{found[0].name} became the most played of them since."
+    text = f"{found[0].name} became the most played of them since. {page.unreached(*OF_MUSIC)}".strip()
     return Panel(f"You met {page.formats.counted(new, 'new artist')}.", text, rows=rows)
 
 
@@ -257,6 +257,7 @@ def _obsession(page: Page) -> Panel | None:
     by = f" by {one.track.artist}" if one.track.artist else ""
     month = page.formats.month(one.month)
     text = f"{page.formats.plays(one.play_count)} in one month, {page.formats.length(one.total_ms)}."
+    text = f"{text} {page.unreached(*OF_MUSIC)}".strip()
     return Panel(f"In {month} you could not stop playing {one.track.name}{by}.", text)
 
 

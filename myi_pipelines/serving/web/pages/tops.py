@@ -78,6 +78,7 @@ def show_tops(page: Page) -> Response:
         rows=rows,
         nothing=NO_GENRES if kind == "genres" else NOTHING,
         more=more,
+        unreached=page.unreached() if kind == "shows" else "",
     )
 
 

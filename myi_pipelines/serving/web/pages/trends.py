@@ -18,7 +18,7 @@ from myi_pipelines.serving.queries.tops import Kind, TopGenre, items, top_genres
 from myi_pipelines.serving.web.charts.bump import Lane, bump
 from myi_pipelines.serving.web.charts.marks import Mark, Tick, table
 from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, shares, stacked, timeline
-from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars
 
@@ -158,6 +158,9 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
     if not years:
         return {"stayed": None, "stayed_note": ""}
     formats = page.formats
+    note = "New songs that were still played a month later."
+    if unreached := page.unreached(*OF_MUSIC):
+        note += f" {unreached}"
     rows = [
         Mark(
             str(year),
@@ -167,7 +170,7 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
         )
         for year, (songs, stayed) in sorted(years.items(), reverse=True)
     ]
-    return {"stayed": shares(rows, whole=1), "stayed_note": "New songs that were still played a month later."}
+    return {"stayed": shares(rows, whole=1), "stayed_note": note}
 
 
 def _genres(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:

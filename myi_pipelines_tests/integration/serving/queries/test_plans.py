@@ -80,7 +80,7 @@ QUESTIONS: dict[str, Callable[[Connection, Scope], object]] = {
     "diversity": music.diversity,
     "discoveries": discoveries.discoveries,
 }
-FILTERED = {name: QUESTIONS[name] for name in ("tops", "days", "clock", "history")}
+FILTERED = {name: QUESTIONS[name] for name in ("tops", "days", "clock", "history", "sessions", "ways", "number ones")}
 
 
 def months_of(partitions: frozenset[str], table: str) -> set[int]:
