@@ -116,7 +116,7 @@ def finish_login(
     if name is not None:
         doubts = spotify_accounts.doubts_about_link(conn, name=name, spotify_id=me.spotify_id, account_id=me.account_id)
         if doubts:
-            confirm(f"{' '.join(doubts)} Link this account to {name} all the same?")
+            confirm(f"{' '.join(doubts)} Link the account {me.spotify_id} to {name} all the same?")
     now = services.now()
     with conn.transaction():
         user = spotify_accounts.link_account(

@@ -1,4 +1,7 @@
-"""Links that sign in once, made at the terminal: ``myi open``. ``user_id`` None means the operator."""
+"""Links that sign in once, made at the terminal: ``myi open``. ``user_id`` None means the operator.
+
+To look at a link does nothing: programs do that which show a preview of what is in a message. Its page has a button.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,21 @@ def make_link(conn: Connection, user_id: int | None, valid_for: timedelta = VALI
     return PATH + secret
 
 
+def whom_link_signs_in(conn: Connection, secret: str) -> int | None:
+    """Whom a link would sign in. Does not use it up. Raises LinkNotValid."""
+    row = conn.execute(
+        "SELECT user_id FROM sign_in_links WHERE secret_hash = %s AND used_at IS NULL AND expires_at > now()",
+        [hash_of(secret)],
+    ).fetchone()
+    return _user_in(row)
+
+
 def use_link(conn: Connection, secret: str) -> int | None:
     """Use a link up, and return whom it signs in. Of two at once, one succeeds. Raises LinkNotValid."""
-    row = conn.execute(statement("access/use_link"), {"secret_hash": hash_of(secret)}).fetchone()
+    return _user_in(conn.execute(statement("access/use_link"), {"secret_hash": hash_of(secret)}).fetchone())
+
+
+def _user_in(row: tuple[int | None] | None) -> int | None:
     if row is None:
         raise LinkNotValid("this link was used before or is too old; `myi open` makes another")
-    user_id: int | None = row[0]
-    return user_id
+    return row[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from myi_pipelines.serving.access import cookies
 from myi_pipelines.serving.access.awaited_logins import answer_login
-from myi_pipelines.serving.access.links import PATH, LinkNotValid, use_link
+from myi_pipelines.serving.access.links import PATH, LinkNotValid, use_link, whom_link_signs_in
 from myi_pipelines.serving.access.passwords import is_password
 from myi_pipelines.serving.access.permissions import NotVisible, SignInNeeded
 from myi_pipelines.serving.access.sessions import Method, begin_session, device_of, end_session, viewer_of_session
@@ -19,6 +19,7 @@ from myi_pipelines.serving.access.spotify_sign_in import SpotifySignIn
 from myi_pipelines.serving.asgi.error_pages import SIGN_IN
 from myi_pipelines.serving.context import Context, context_of, viewer_of
 from myi_pipelines.serving.forms import Form, form_endpoint, own_path
+from myi_pipelines.serving.queries.listeners import load_listener
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.users import find_user
 
@@ -34,7 +35,8 @@ def access_routes(settings: Settings) -> list[BaseRoute]:
     return [
         Route(SIGN_IN, sign_in_page, name="sign_in"),
         Route(SIGN_IN, form_endpoint(sign_in), methods=["POST"]),
-        Route(f"{PATH}{{secret}}", sign_in_by_link, methods=["GET"]),
+        Route(f"{PATH}{{secret}}", link_page, name="link"),
+        Route(f"{PATH}{{secret}}", form_endpoint(sign_in_by_link), methods=["POST"]),
         Route("/sign-out", form_endpoint(sign_out), methods=["POST"], name="sign_out"),
         Route("/auth/spotify", to_spotify, name="to_spotify"),
         Route(callback, from_spotify, name="from_spotify"),
@@ -46,7 +48,7 @@ def sign_in_page(request: Request) -> Response:
     target = own_path(request.query_params.get("next", ""))
     if viewer_of(request).is_person:
         return RedirectResponse(target, 303, NO_STORE)
-    return _form(request, target)
+    return _sign_in_form(request, target)
 
 
 def sign_in(request: Request, form: Form) -> Response:
@@ -57,18 +59,32 @@ def sign_in(request: Request, form: Form) -> Response:
     if wait := context.attempts.seconds_to_wait(name, address):
         minutes = max(1, round(wait / 60))
         text = f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
-        return _form(request, target, 429, text, name, {"Retry-After": str(wait)})
+        return _sign_in_form(request, target, 429, text, name, {"Retry-After": str(wait)})
     is_right, user_id = _is_right(context, name, password)
     if not is_right:
-        return _form(request, target, 403, WRONG, name)
+        return _sign_in_form(request, target, 403, WRONG, name)
     context.attempts.forget(name, address)
     return signed_in(request, user_id, Method.PASSWORD, target)
 
 
-def sign_in_by_link(request: Request) -> Response:
-    """Sign in by a link of ``myi open``. A browser that only looks ahead, or a HEAD, does not use it up."""
-    if request.method == "HEAD" or "prefetch" in request.headers.get("sec-purpose", request.headers.get("purpose", "")):
-        return Response(status_code=204, headers=NO_STORE)
+def link_page(request: Request) -> Response:
+    """A link of ``myi open``: says whom it signs in, and does that at a click."""
+    context = context_of(request)
+    try:
+        with context.keeping() as conn:
+            user_id = whom_link_signs_in(conn, request.path_params["secret"])
+    except LinkNotValid:
+        return said(request, USED, USED_TEXT, 410)
+    name = "the operator"
+    if user_id is not None:
+        with context.naming() as conn:
+            name = load_listener(conn, user_id).name
+    text = f"This browser will know you as {name}, until you sign out. The link works once."
+    return _form_page(request, "access/sure.html", title="Sign in", text=text, button="Sign in")
+
+
+def sign_in_by_link(request: Request, _: Form) -> Response:
+    """Sign in by a link, which is used up."""
     try:
         with context_of(request).keeping() as conn:
             user_id = use_link(conn, request.path_params["secret"])
@@ -90,7 +106,8 @@ def sign_out(request: Request, form: Form) -> Response:
 
 
 def to_spotify(request: Request) -> Response:
-    """On to Spotify, to sign in, or with ``?link=yes`` to link the account of the listener who is signed in."""
+    """On to Spotify, to sign in, or with ``?link=yes`` to link the account of the listener who is signed in; with
+    ``&sure=yes`` also one that this browser was asked about."""
     spotify = SpotifySignIn(context_of(request))
     viewer = viewer_of(request)
     is_link = request.query_params.get("link") == "yes"
@@ -98,7 +115,9 @@ def to_spotify(request: Request) -> Response:
         raise NotVisible
     if is_link and viewer.user_id is None:
         raise SignInNeeded
-    address, kept = spotify.begin(viewer.user_id if is_link else None, own_path(request.query_params.get("next", "")))
+    sure = spotify.question_of(cookies.under_way(request)) if request.query_params.get("sure") == "yes" else ""
+    target = own_path(request.query_params.get("next", ""))
+    address, kept = spotify.begin(viewer.user_id if is_link else None, target, sure)
     response = RedirectResponse(address, 303, NO_STORE)
     cookies.set_under_way(request, response, kept)
     return response
@@ -115,11 +134,15 @@ def from_spotify(request: Request) -> Response:
         outcome = spotify.finish(kept, query, viewer_of(request))
         if outcome.signs_in is not None:
             response = signed_in(request, outcome.signs_in, Method.SPOTIFY, outcome.target)
+        elif outcome.question:
+            values = {"title": "Is this account yours?", "text": outcome.text, "button": "Link it all the same"}
+            way = f"/auth/spotify?link=yes&sure=yes&next={quote(outcome.target)}"
+            response = _form_page(request, "access/sure.html", 409, **values, way=way, back=outcome.target)
         elif outcome.text:
             response = said(request, outcome.title, outcome.text, outcome.status)
         else:
             response = RedirectResponse(outcome.target, 303, NO_STORE)
-        cookies.set_under_way(request, response, "")
+        cookies.set_under_way(request, response, outcome.question)
         return response
     with context.keeping() as conn:
         is_awaited = answer_login(conn, state, query)
@@ -160,7 +183,7 @@ def _is_right(context: Context, name: str, password: str) -> tuple[bool, int | N
         return is_password(conn, user_id, password), user_id
 
 
-def _form(
+def _sign_in_form(
     request: Request,
     target: str,
     status: int = 200,
@@ -168,15 +191,16 @@ def _form(
     name: str = "",
     headers: dict[str, str] | None = None,
 ) -> Response:
-    context = context_of(request)
-    page = context.page(
-        "access/sign_in.html",
-        status,
-        title="Sign in",
-        wrong=wrong,
-        name=name[:100],
-        next=target,
-        spotify=SpotifySignIn(context).is_possible(request.url),
-    )
-    page.headers.update(NO_STORE | (headers or {}))
+    is_possible = SpotifySignIn(context_of(request)).is_possible(request.url)
+    values = {"wrong": wrong, "name": name[:100], "next": target, "spotify": is_possible}
+    page = _form_page(request, "access/sign_in.html", status, title="Sign in", **values)
+    page.headers.update(headers or {})
+    return page
+
+
+def _form_page(request: Request, template: str, status: int = 200, **values: object) -> Response:
+    """A page with a form of ours. Its browser says where the form comes from, as the guard asks, and says it to us
+    alone."""
+    page = context_of(request).page(template, status, **values)
+    page.headers.update({**NO_STORE, "Referrer-Policy": "same-origin"})
     return page

@@ -7,7 +7,9 @@ An account signs in the listener whom it is linked to, and nobody else.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -30,7 +32,7 @@ NOT_SIGNED_IN = "Not signed in"
 
 
 class Doubtful(InputError):
-    """The account has, or had, another history: somebody has to say that it is meant."""
+    """The account has, or had, another history: somebody has to say that it is meant. Says what to ask them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Outcome:
     title: str = ""
     text: str = ""
     """What to say instead of going on."""
+    question: str = ""
+    """What the browser is to keep, where the text asks whether to link the account: see ``begin``."""
     status: int = 403
 
 
@@ -59,12 +63,16 @@ class SpotifySignIn:
         redirect = urlsplit(self._settings.spotify_redirect_uri)
         return bool(self._settings.spotify_client_id) and (url.scheme, url.netloc) == (redirect.scheme, redirect.netloc)
 
-    def begin(self, link_to: int | None, target: str) -> tuple[str, str]:
+    def begin(self, link_to: int | None, target: str, sure: str = "") -> tuple[str, str]:
         """The address at Spotify, and what the browser keeps. ``link_to``: the listener to link the account to; None
-        signs in."""
+        signs in. ``sure``: the question that was answered with yes, which is not asked again."""
         attempt = begin_login(app_of(self._settings))
-        kept = {"state": attempt.state, "verifier": attempt.verifier, "link": link_to, "next": target}
-        return attempt.url, base64.urlsafe_b64encode(json.dumps(kept).encode()).decode()
+        kept = {"state": attempt.state, "verifier": attempt.verifier, "link": link_to, "next": target, "sure": sure}
+        return attempt.url, _written(kept)
+
+    def question_of(self, kept: str) -> str:
+        """The question that this browser was asked last; empty for none."""
+        return str(_read(kept).get("question") or "")
 
     def state_of(self, kept: str) -> str:
         """The state that the answer must have; empty for what we have not made."""
@@ -80,7 +88,9 @@ class SpotifySignIn:
                 return self._sign_in(attempt, query, target)
             if viewer.kind is not Kind.LISTENER or viewer.user_id is None or viewer.user_id != link_to:
                 return Outcome(title=NOT_LINKED, text="You have signed out, or in as somebody else, since you began.")
-            return self._link(attempt, query, target, viewer.user_id)
+            return self._link(attempt, query, target, viewer.user_id, str(values.get("sure") or ""))
+        except Doubtful as doubt:
+            return Outcome(target, text=str(doubt), question=_written({"question": _digest(str(doubt))}), status=409)
         except MyiError as error:
             return Outcome(title=NOT_SIGNED_IN if link_to is None else NOT_LINKED, text=_sentence(str(error)))
 
@@ -96,16 +106,26 @@ class SpotifySignIn:
             return Outcome(title=NOT_SIGNED_IN, text=UNKNOWN)
         return Outcome(target, signs_in=int(row[0]))
 
-    def _link(self, attempt: LoginAttempt, query: str, target: str, user_id: int) -> Outcome:
-        def refuse(question: str) -> None:
-            raise Doubtful(f"{question} `myi login` asks, and links it if you say so")
+    def _link(self, attempt: LoginAttempt, query: str, target: str, user_id: int, sure: str) -> Outcome:
+        def ask(question: str) -> None:
+            if _digest(question) != sure:
+                raise Doubtful(question)
 
         with self._context.owning() as conn, client_of(self._settings) as client:
             row = conn.execute("SELECT name FROM users WHERE id = %s", [user_id]).fetchone()
             name = known_user(conn, str(row[0]) if row else "").name
             services = LoginServices(app_of(self._settings), client, TokenKeys.of_settings(self._settings))
-            finish_login(conn, services, attempt, f"?{query}", name=name, confirm=refuse)
+            finish_login(conn, services, attempt, f"?{query}", name=name, confirm=ask)
         return Outcome(target)
+
+
+def _digest(question: str) -> str:
+    """Tells questions apart: a yes counts for the account and the listener that it names, as they are."""
+    return hashlib.sha256(question.encode()).hexdigest()
+
+
+def _written(values: Mapping[str, object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def _read(kept: str) -> dict[str, object]:

@@ -196,9 +196,11 @@ def test_linking_to_a_history_of_another_account_is_asked_about_first(harness: H
         login(other, "Ada ")
     with pytest.raises(Refused):
         login("ada", "someone new")
+    accounts = {one.name: one.spotify_id for one in harness.control.users()}
     assert questions == [
-        "ada has a history of another Spotify account. Link this account to Ada  all the same?",
-        "This Spotify account has a history already, that of ada. Link this account to someone new all the same?",
+        f"ada has a history of another Spotify account. Link the account {accounts[other]} to Ada  all the same?",
+        "This Spotify account has a history already, that of ada. Link the account "
+        f"{accounts['ada']} to someone new all the same?",
     ]
     assert harness.conn.execute("SELECT name FROM users").fetchall() == [("ada",)]
     login("ada", "ada")

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from myi_pipelines.ingest.spotify.app_settings import app_of
 from myi_pipelines.ingest.spotify.login import begin_login, code_in
 from myi_pipelines.runtime.ports import free_port
-from myi_pipelines.serving.access.links import make_link
-from myi_pipelines.serving.access.pages import access_routes
+from myi_pipelines.serving.access.links import PATH, make_link
+from myi_pipelines.serving.access.pages import access_routes, sign_in_by_link
 from myi_pipelines.serving.access.passwords import set_password
 from myi_pipelines.serving.access.permissions import Part, require, require_operator, require_person
 from myi_pipelines.serving.access.tokens import make_token
@@ -29,6 +29,7 @@ from myi_pipelines.serving.process import NobodyCanSignIn, require_way_in
 from myi_pipelines.serving.server import application
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator import Setup, Simulator
+from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import User, find_user, known_or_new_user
 from myi_pipelines_tests.support import browser
@@ -57,6 +58,11 @@ def settings_page(request: Request) -> Response:
     return PlainTextResponse("settings")
 
 
+def come_in_by_address(request: Request) -> Response:
+    """As the button on the page of a link, for a browser that nobody clicks in."""
+    return sign_in_by_link(request, {})
+
+
 def operator_page(request: Request) -> Response:
     require_operator(viewer_of(request))
     return PlainTextResponse("operator")
@@ -71,6 +77,7 @@ def rename(request: Request, form: Form) -> Response:
 
 PAGES = [
     Route("/who", who),
+    Route("/come-in/{secret}", come_in_by_address),
     Route("/embed/who", who),
     Route("/u/{name}/{part}", part),
     Route("/settings", settings_page),
@@ -106,7 +113,7 @@ def bob(conn: Connection) -> User:
 
 def come_in(server: Server, conn: Connection, user: User | None) -> dict[str, str]:
     """The cookies of a browser that has followed a link."""
-    answer = server.get(make_link(conn, user.id if user else None))
+    answer = server.submit(make_link(conn, user.id if user else None), {})
     assert answer.status == 303
     return dict(answer.cookies)
 
@@ -115,11 +122,15 @@ def sign_in(server: Server, name: str, password: str, target: str = "/who", **he
     return server.submit("/sign-in", {"name": name, "password": password, "next": target})
 
 
-def test_a_link_signs_in_once(server: Server, conn: Connection, anna: User) -> None:
+def test_a_link_signs_in_once_by_a_button(server: Server, conn: Connection, anna: User) -> None:
     link = make_link(conn, anna.id)
-    assert server.ask("HEAD", link).status == 204
-    assert server.ask("GET", link, {"Sec-Purpose": "prefetch;prerender"}).status == 204
-    answer = server.get(link)
+    for method in ("HEAD", "GET", "GET"):  # as a preview in a chat does
+        looked = server.ask(method, link)
+        assert (looked.status, dict(looked.cookies)) == (200, {})
+    assert "know you as anna" in looked.text
+    assert '<form method="post"' in looked.text
+    assert server.ask("POST", link, {"Sec-Fetch-Site": "cross-site"}).status == 403
+    answer = server.submit(link, {})
     assert (answer.status, answer.headers["location"]) == (303, "/")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
@@ -127,10 +138,10 @@ def test_a_link_signs_in_once(server: Server, conn: Connection, anna: User) -> N
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
     assert server.get("/who", answer.cookies).text.startswith(f"listener {anna.id} ")
-    again = server.get(link)
-    assert again.status == 410
-    assert "This link has been used" in again.text
-    assert not again.cookies
+    for again in (server.get(link), server.submit(link, {})):
+        assert again.status == 410
+        assert "This link has been used" in again.text
+        assert not again.cookies
     assert server.get("/who", come_in(server, conn, None)).text.startswith("operator None")
     assert server.get("/who").text.startswith("stranger")
 
@@ -182,11 +193,11 @@ def again(context: Context) -> Context:
 def test_two_processes_behind_one_address_know_the_same_people(context: Context, conn: Connection, anna: User) -> None:
     with serving(web(context)) as one, serving(web(again(context))) as other:
         behind = {"Host": "myi.example.com"}
-        answer = one.ask("GET", make_link(conn, anna.id), behind)
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+        answer = one.ask("POST", make_link(conn, anna.id), behind | form, "")
         cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in answer.cookies.items())}
         for server in (other, one, other):
             assert server.ask("GET", "/who", behind | cookies).text.startswith(f"listener {anna.id}")
-        form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
         assert other.ask("POST", "/sign-out", behind | cookies | form, "").status == 200
         assert one.ask("GET", "/who", behind | cookies).text.startswith("stranger")
 
@@ -308,7 +319,7 @@ def test_a_trusted_proxy_says_who_asks_and_nobody_else_does(
         assert server.ask("GET", "/who", said).text == f"listener {anna.id} https 10.1.2.3"
         assert server.ask("GET", "/who", {**said, "X-Remote-User": "nobody"}).text == "stranger None https 10.1.2.3"
         assert server.ask("GET", "/embed/who", said).text.startswith("stranger")
-        cookie = server.ask("GET", make_link(conn, anna.id), said).set_cookies[0]
+        cookie = server.ask("POST", make_link(conn, anna.id), said | {"Sec-Fetch-Site": "same-origin"}).set_cookies[0]
         assert cookie.startswith("__Host-myi=")
         assert "Secure" in cookie
         assert "Domain" not in cookie
@@ -339,7 +350,8 @@ def test_a_page_in_the_users_browser_changes_and_reads_nothing(
     server: Server, conn: Connection, anna: User, tmp_path: Path
 ) -> None:
     profile = tmp_path / "profile"
-    assert "Signed out" not in browser.open_page(server.url + make_link(conn, anna.id), profile)
+    secret = make_link(conn, anna.id).removeprefix(PATH)
+    browser.open_page(f"{server.url}/come-in/{secret}", profile)
     assert f"listener {anna.id}" in browser.open_page(f"{server.url}/who", profile), "the browser is not signed in"
 
     class Page(BaseHTTPRequestHandler):
@@ -413,6 +425,9 @@ def test_spotify_links_an_account_and_signs_in_whom_it_is_linked_to(
 
         running = Server(port)
 
+        def linked() -> list[tuple[str]]:
+            return conn.execute("SELECT spotify_id FROM users WHERE spotify_id IS NOT NULL").fetchall()
+
         def by_spotify(path: str, listener: str, cookies: dict[str, str], *, other: bool = False) -> Answer:
             """A browser is sent to Spotify, agrees there, and comes back; or another browser comes."""
             begun = running.get(path, cookies)
@@ -429,12 +444,25 @@ def test_spotify_links_an_account_and_signs_in_whom_it_is_linked_to(
             mine = come_in(running, conn, anna)
             assert by_spotify("/auth/spotify?link=yes&next=/settings", first, mine).headers["location"] == "/settings"
             assert conn.execute("SELECT user_id FROM spotify_auth").fetchall() == [(anna.id,)]
+            [first_account] = linked()
             answer = by_spotify("/auth/spotify?next=/who", first, {})
             assert answer.headers["location"] == "/who"
             assert running.get("/who", answer.cookies).text.startswith(f"listener {anna.id}")
             assert by_spotify("/auth/spotify", second, {}).status == 403
             assert "You did not allow it" in html.unescape(by_spotify("/auth/spotify", "nobody", {}).text)
             assert by_spotify("/auth/spotify", first, {}, other=True).status == 400
+
+            conn.execute("UPDATE users SET total_play_count = 7")
+            spotify_accounts.unlink(conn, anna.id)
+            asked = by_spotify("/auth/spotify?link=yes&next=/settings", second, mine)
+            assert asked.status == 409
+            assert "history of another Spotify account" in html.unescape(asked.text)
+            [way] = re.findall(r'class="button" href="([^"]+)"', asked.text)
+            way = html.unescape(way)
+            assert linked() == [first_account]
+            assert by_spotify(way, second, mine).status == 409  # a link from elsewhere, in a browser not asked
+            assert by_spotify(way, second, {**mine, **asked.cookies}).headers["location"] == "/settings"
+            assert linked() != [first_account]
 
             attempt = begin_login(app_of(context.settings))
             assert answers_at(context.settings.spotify_redirect_uri)
