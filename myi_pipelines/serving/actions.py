@@ -7,10 +7,10 @@ must be derived after a change is derived by Dagster, as after an import: until 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from typing import Protocol
 from myi_pipelines.errors import InputError
 from myi_pipelines.operations.archiving import store_of
 from myi_pipelines.operations.export import ExportFormat, export_user
-from myi_pipelines.operations.forget import ForgottenUser, Places, forget_user
+from myi_pipelines.operations.forget import ForgottenUser, Places, forget_user, require_idle
 from myi_pipelines.serving.access import passwords, sessions, tokens
 from myi_pipelines.serving.access.permissions import Sharing
 from myi_pipelines.serving.access.viewers import Viewer
@@ -28,6 +28,7 @@ from myi_pipelines.warehouse.database.statements import statement
 
 SHORTEST_GAP, LONGEST_GAP = 1, 1_440
 """Minutes."""
+PIECE = 256 * 1024
 
 
 class NotMeant(InputError):
@@ -167,38 +168,72 @@ def unlink_spotify(context: Context, whose: Whose) -> bool:
 # All of somebody's data
 
 
-def export_zip(context: Context, whose: Whose, form: ExportFormat, folder: Path) -> Path:
-    """Write all data of the listener into a ZIP in ``folder``, which is the caller's to remove, and return its path.
+def exported(context: Context, whose: Whose, form: ExportFormat) -> Iterator[bytes]:
+    """All data of the listener as the pieces of a ZIP. The first comes when all of it was written to a folder of this
+    process, so that no slow reader holds the database's instant; the folder goes with the last, or with the reader.
 
     Raises what ``operations.export`` raises.
     """
-    target = folder / "export"
-    with context.owning() as conn:
-        export_user(conn, store_of(context.settings), whose.name, target, form)
-    archive = folder / "export.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
-        for file in sorted(target.rglob("*")):
-            if file.is_file():
-                stored = file.suffix == ".parquet"
-                kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-                written.write(file, file.relative_to(target), kind)
-    shutil.rmtree(target)
-    return archive
+    with tempfile.TemporaryDirectory(prefix="myi-export-") as folder:
+        target = Path(folder) / "export"
+        with context.owning() as conn:
+            export_user(conn, store_of(context.settings), whose.name, target, form)
+        yield from _zipped(target)
 
 
-def new_export_folder() -> Path:
-    """A folder for ``export_zip`` that only this process reads."""
-    return Path(tempfile.mkdtemp(prefix="myi-export-"))
+class _Written:
+    """A file that ``zipfile`` writes, taken away piece by piece."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def taken(self) -> bytes:
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken
 
 
-def forget_listener(context: Context, whose: Whose, typed_name: str) -> ForgottenUser:
-    """Remove all data of the listener: it cannot be undone. Raises NotMeant unless the name was typed, and what
-    ``operations.forget`` raises."""
+def _zipped(folder: Path) -> Iterator[bytes]:
+    written = _Written()
+    with zipfile.ZipFile(written, "w", compresslevel=1) as archive:  # type: ignore[call-overload]
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo.from_file(path, path.relative_to(folder))
+                entry.compress_type = zipfile.ZIP_STORED if path.suffix == ".parquet" else zipfile.ZIP_DEFLATED
+                with path.open("rb") as source, archive.open(entry, "w") as target:
+                    while piece := source.read(PIECE):
+                        target.write(piece)
+                        yield written.taken()
+    yield written.taken()
+
+
+def begin_forgetting(context: Context, whose: Whose, typed_name: str) -> Future[ForgottenUser]:
+    """Begin to remove all data of the listener, which cannot be undone. It goes on whatever becomes of who asked; after
+    a stop of this process, asking again finishes it. The result raises what ``operations.forget`` raises.
+
+    Raises NotMeant unless the name was typed, NotPossible, and ImportUnderWay.
+    """
     if typed_name.strip() != whose.name:
         raise NotMeant(f"to remove everything, type the name as it is written here: {whose.name}")
     if context.runs is None:
         raise NotPossible("this process does not know Dagster's runs: use `myi forget`")
-    with context.owning() as conn:
-        runs = context.runs(context.settings)
-        places = Places(conn, store_of(context.settings), context.settings.uploads, runs)
-        return forget_user(places, whose.name)
+    settings = context.settings
+    runs = context.runs(settings)
+    require_idle(runs, whose.name)
+
+    def forget() -> ForgottenUser:
+        with context.owning() as conn:
+            return forget_user(Places(conn, store_of(settings), settings.uploads, runs), whose.name)
+
+    executor = ThreadPoolExecutor(1, thread_name_prefix="forget")
+    try:
+        return executor.submit(forget)
+    finally:
+        executor.shutdown(wait=False)

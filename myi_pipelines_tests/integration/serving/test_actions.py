@@ -1,23 +1,29 @@
 """What a page changes for a listener, by the functions that the command uses."""
 
+import io
 import json
+import tempfile
+import urllib.request
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from myi_pipelines.operations.export import ExportFormat
+from myi_pipelines.operations.forget import ImportUnderWay
 from myi_pipelines.serving import actions
 from myi_pipelines.serving.access.passwords import PasswordRefused, is_password
 from myi_pipelines.serving.access.permissions import Sharing, sharing_of
 from myi_pipelines.serving.access.sessions import Method, begin_session, viewer_of_session
 from myi_pipelines.serving.access.viewers import OPERATOR
 from myi_pipelines.serving.context import Context
+from myi_pipelines.serving.process import assembled
 from myi_pipelines.warehouse import users
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines_tests.support.web import web_context
+from myi_pipelines_tests.support.web import serving, web_context
 
 
 class NoRuns:
@@ -31,6 +37,19 @@ class NoRuns:
 
     def remove_naming(self, user: str) -> None:
         pass
+
+
+class BusyRuns(NoRuns):
+    """A run imports for everybody."""
+
+    def unfinished(self, user: str) -> Sequence[str]:
+        return ["run"]
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written for a moment lies here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture
@@ -93,17 +112,54 @@ def test_tokens_and_sessions_are_listed_and_ended(context: Context, conn: Connec
 def test_everything_is_exported_and_forgotten(context: Context, conn: Connection, tmp_path: Path) -> None:
     anna = users.known_or_new_user(conn, "anna")
     actions.make_token(context, anna.id, "widget", ["stats:read"])
-    folder = actions.new_export_folder()
-    with zipfile.ZipFile(actions.export_zip(context, anna, ExportFormat.CSV, folder)) as archive:
+    pieces = actions.exported(context, anna, ExportFormat.CSV)
+    first = next(pieces)
+    with zipfile.ZipFile(io.BytesIO(first + b"".join(pieces))) as archive:
+        assert archive.testzip() is None
         account = json.loads(archive.read("account.json"))
         assert account["users"][0]["name"] == "anna"
         assert account["api_tokens"][0]["name"] == "widget"
         assert "secret_hash" not in account["api_tokens"][0]
         assert "plays.csv" in archive.namelist()
-    assert [one.name for one in folder.iterdir()] == ["export.zip"]
+    assert list(Path(tempfile.gettempdir()).glob("myi-export-*")) == []
     for typed in ("", "Anna", "bob"):
         with pytest.raises(actions.NotMeant):
-            actions.forget_listener(context, anna, typed)
-    actions.forget_listener(context, anna, "anna")
+            actions.begin_forgetting(context, anna, typed)
+    busy = replace(context, runs=lambda settings: BusyRuns())
+    with pytest.raises(ImportUnderWay):
+        actions.begin_forgetting(busy, anna, "anna")
+    actions.begin_forgetting(context, anna, "anna").result(timeout=60)
     assert users.find_user(conn, "anna") is None
     assert conn.execute("SELECT count(*) FROM api_tokens").fetchone() == (0,)
+
+
+def test_pages_export_and_forget_without_making_the_browser_wait(context: Context, conn: Connection) -> None:
+    anna = users.known_or_new_user(conn, "anna")
+    entered, may_go_on = Event(), Event()
+
+    class SlowRuns(NoRuns):
+        def remove_naming(self, user: str) -> None:
+            entered.set()
+            may_go_on.wait(60)
+
+    secret = begin_session(conn, anna.id, Method.LINK, "a test")
+    with serving(assembled(replace(context, runs=lambda settings: SlowRuns()))) as server:
+        cookies = {f"myi_{server.port}": secret}
+        downloaded = server.submit("/u/anna/settings/export", {"form": "parquet"}, cookies)
+        assert downloaded.headers["content-disposition"] == 'attachment; filename="myi-export.zip"'
+        assert "plays.parquet" in zipfile.ZipFile(io.BytesIO(downloaded.body)).namelist()
+        refused = server.submit("/u/anna/settings/forget", {"typed": "bob"}, cookies)
+        assert (refused.status, "alert=yes" in refused.headers["location"]) == (303, True)
+        request = urllib.request.Request(
+            f"{server.url}/u/anna/settings/forget",
+            b"typed=anna",
+            {"Origin": server.url, "Cookie": f"myi_{server.port}={secret}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            begun = answer.read1().decode()
+            assert "Everything of anna is being removed" in begun
+            assert entered.wait(30)
+            assert server.get("/healthz").status == 200
+            may_go_on.set()
+            assert "Nothing of yours is left here" in answer.read().decode()
+    assert users.find_user(conn, "anna") is None

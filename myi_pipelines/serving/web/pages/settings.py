@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
-from starlette.background import BackgroundTask
+from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from myi_pipelines.errors import MyiError
 from myi_pipelines.operations.export import ExportFormat
 from myi_pipelines.serving import actions
 from myi_pipelines.serving.access.permissions import Part, Sharing
 from myi_pipelines.serving.access.viewers import OF_LISTENERS, Right
+from myi_pipelines.serving.asgi.error_pages import log_mistake
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import THEMES, Page, open_page
@@ -33,6 +35,7 @@ RIGHTS = {
     Right.WRITE_LISTENS: "submit plays",
     Right.READ_EMBED: "embed cards and badges; it may stand in addresses, and allows nothing else",
 }
+END = "<!-- what became of it -->"
 LOOKS = (("", "As the system"), ("light", "Light"), ("dark", "Dark"))
 
 
@@ -152,22 +155,34 @@ def unlink_spotify(action: Action) -> Done:
 
 
 def export(action: Action) -> Response:
-    """All data of the listener as a ZIP, which is removed when it was sent."""
+    """All data of the listener as a ZIP, which the browser receives while it is made."""
     form = ExportFormat.CSV if action.text("form") == "csv" else ExportFormat.PARQUET
-    folder = actions.new_export_folder()
-    try:
-        path = actions.export_zip(action.context, action.listener, form, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    away = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return FileResponse(path, media_type="application/zip", filename="myi-export.zip", background=away)
+    headers = {"Content-Disposition": 'attachment; filename="myi-export.zip"', "Cache-Control": "no-store"}
+    pieces = actions.exported(action.context, action.listener, form)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 def forget(action: Action) -> Response:
-    """Remove everything of the listener, if their name was typed."""
-    actions.forget_listener(action.context, action.listener, action.text("typed"))
-    return RedirectResponse("/", 303)
+    """Remove everything of the listener, if their name was typed. The page says that it runs, and, at its end, is sent
+    to its end."""
+    forgetting = actions.begin_forgetting(action.context, action.listener, action.text("typed"))
+    page = action.context.page("forgetting.html", title="Removed", name=action.listener.name, end=END)
+    begun, _, rest = bytes(page.body).decode().partition(END)
+
+    def told() -> Iterator[str]:
+        yield begun
+        try:
+            forgetting.result()
+        except MyiError as error:
+            yield Markup('<p class="notice alert">{}</p>').format(f"Not everything was removed: {error}")
+        except Exception as error:
+            log_mistake(error)
+            yield Markup('<p class="notice alert">Not everything was removed. <code>myi forget</code> says why.</p>')
+        else:
+            yield Markup('<p class="notice">Done. Nothing of yours is left here. <a href="/">To the start</a></p>')
+        yield rest
+
+    return StreamingResponse(told(), media_type="text/html", headers={"Cache-Control": "no-store"})
 
 
 async def set_theme(request: Request) -> Response:
