@@ -223,12 +223,12 @@ def require_timezone(conn: Connection, timezone: str) -> None:
     one's days, and questions of the other's."""
     if timezone in _accepted_timezones:
         return
-    names = conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]' ORDER BY name")
-    zones = [name for (name,) in names if name in available_timezones()]
+    of_postgres = {name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]'")}
+    zones = of_postgres & available_timezones()
     if timezone in zones:
         _accepted_timezones.add(timezone)
         return
-    near = difflib.get_close_matches(timezone, zones, n=3, cutoff=0.5) or ["Europe/Berlin", "America/New_York"]
+    near = difflib.get_close_matches(timezone, sorted(zones), n=3, cutoff=0.5) or ["Europe/Berlin", "America/New_York"]
     raise UnknownTimezone(f"time zone {timezone!r} is not known; use an IANA name such as {', '.join(near)}")
 
 
