@@ -204,6 +204,14 @@ def check_plays(asked: Asked, scope: Scope, events: list[Heard]) -> None:
             break
     latest = sorted(events, key=lambda one: (-one.played_at.timestamp(), one.track))
     assert [(one.played_at, one.track.id, one.ms_played) for one in found] == [one[:3] for one in latest]
+    if found:
+        hour, weekday = found[0].played_at.astimezone(scope.listener.timezone).hour, events[0].local.weekday()
+        of_hour = history.history(conn, scope, at=history.LocalTime((hour,)), each=1_000).plays
+        assert [(one.played_at, one.track.id) for one in of_hour] == [
+            one[:2] for one in latest if one.local.hour == hour
+        ]
+        of_day = history.history(conn, scope, at=history.LocalTime(None, weekday), each=1_000).plays
+        assert len(of_day) == sum(one.local.weekday() == weekday for one in events)
     days = history.by_day(scope.listener, found)
     assert [play for day in days for session in day.sessions for play in session.plays] == found
     assert [day.day for day in days] == sorted({one.day for one in events}, reverse=True) or is_odd(scope, events)

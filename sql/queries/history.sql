@@ -7,6 +7,10 @@ FROM (SELECT e.*
       LEFT JOIN play_contexts AS told ON told.id = e.context_id
       WHERE e.user_id = %(user_id)s AND e.played_at >= %(played_from)s AND e.played_at < %(played_to)s
         AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
+        AND (%(hours)s::integer[] IS NULL
+             OR extract(hour FROM e.played_at AT TIME ZONE %(zone)s)::integer = ANY (%(hours)s))
+        AND (%(weekday)s::integer IS NULL
+             OR extract(isodow FROM e.played_at AT TIME ZONE %(zone)s)::integer - 1 = %(weekday)s)
         AND (%(before_at)s::timestamptz IS NULL OR e.played_at < %(before_at)s
              OR (e.played_at = %(before_at)s AND e.track_id > %(before_track)s))
         AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)

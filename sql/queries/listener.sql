@@ -18,7 +18,9 @@ SELECT users.id, users.name, users.display_name, settings.timezone, settings.wee
            (SELECT string_agg(concat(month, part), ' ' ORDER BY month)
             FROM archived_user_months WHERE user_id = users.id),
            (SELECT concat(count(*), max(found_at)) FROM possible_gaps WHERE user_id = users.id)
-       ), 0) & 9223372036854775807 AS version
+       ), 0) & 9223372036854775807 AS version,
+       ARRAY(SELECT month FROM invalidated_user_months AS mark
+             WHERE mark.user_id = users.id AND mark.stage = 'STATS' ORDER BY month) AS deriving
 FROM users
 JOIN user_settings AS settings ON settings.user_id = users.id
 WHERE users.id = %(user_id)s

@@ -190,17 +190,32 @@ def life(conn: Connection, listener: Listener, tracks: Sequence[int]) -> list[Bu
     return filled(rows, Days(rows[0][0], listener.last_day), Step.MONTH, listener) if rows else []
 
 
+def lives(
+    conn: Connection, listener: Listener, ids: Sequence[int], step: Step, *, are_songs: bool
+) -> dict[int, list[Bucket]]:
+    """How often each of some songs, or of some recordings, was played in each local month or year of all that the
+    listener has: all of one length, so that they compare."""
+    if not ids or listener.first_day is None or listener.last_day is None:
+        return {}
+    asked = {"user_id": listener.id, "ids": list(ids), "kind": "song" if are_songs else "track", "step": step.value}
+    found: dict[int, list[Any]] = {}
+    for item_id, *row in conn.execute(statement("queries/lives"), asked | month_span(listener)):
+        found.setdefault(item_id, []).append(row)
+    days = Days(listener.first_day, listener.last_day)
+    return {item_id: filled(rows, days, step, listener) for item_id, rows in found.items()}
+
+
 def clock(conn: Connection, scope: Scope) -> Clock:
     """In which hours of the local week the plays of the scope ended."""
     listener = scope.listener
-    if scope.filters != NO_FILTERS:
-        parameters, archived = heard(conn, scope)
-        rows = conn.execute(statement("queries/clock_heard"), parameters)
-    elif clipped(listener, scope.days) == (listener.first_day, listener.last_day):
-        archived, rows = (), conn.execute(statement("queries/clock_ever"), {"user_id": listener.id})
-    else:
-        parameters, archived = signed(conn, listener, scope.days)
-        rows = conn.execute(statement("queries/clock"), parameters)
+    is_ever = clipped(listener, scope.days) == (listener.first_day, listener.last_day)
+    if scope.filters == NO_FILTERS and is_ever:
+        return Clock(
+            [ClockCell(*row) for row in conn.execute(statement("queries/clock_ever"), {"user_id": listener.id})], ()
+        )
+    near = signed(conn, listener, scope.days) if scope.filters == NO_FILTERS else None
+    parameters, archived = near or heard(conn, scope)
+    rows = conn.execute(statement("queries/clock" if near else "queries/clock_heard"), parameters)
     return Clock([ClockCell(*row) for row in rows], archived)
 
 
@@ -210,13 +225,13 @@ def ways(conn: Connection, scope: Scope) -> tuple[list[Way], tuple[date, ...]]:
     How much of a track was heard is said where filters are, or all plays are asked for: see ``music.share_heard``.
     """
     listener = scope.listener
-    if scope.filters != NO_FILTERS:
-        parameters, archived = heard(conn, scope)
-        return [Way(*row) for row in conn.execute(statement("queries/ways_heard"), parameters)], archived
-    if clipped(listener, scope.days) == (listener.first_day, listener.last_day):
+    is_ever = clipped(listener, scope.days) == (listener.first_day, listener.last_day)
+    if scope.filters == NO_FILTERS and is_ever:
         return [Way(*row) for row in conn.execute(statement("queries/ways_ever"), {"user_id": listener.id})], ()
-    parameters, archived = signed(conn, listener, scope.days)
-    return [Way(*row) for row in conn.execute(statement("queries/ways"), parameters)], archived
+    near = signed(conn, listener, scope.days) if scope.filters == NO_FILTERS else None
+    parameters, archived = near or heard(conn, scope)
+    rows = conn.execute(statement("queries/ways" if near else "queries/ways_heard"), parameters)
+    return [Way(*row) for row in rows], archived
 
 
 def _sum(cells: Iterable[ClockCell]) -> tuple[int, int]:

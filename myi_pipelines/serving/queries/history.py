@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from myi_pipelines.serving.queries.periods import clipped, heard, instants_of, month_span
+from myi_pipelines.serving.queries.periods import heard, heard_days, instants_of, month_span
 from myi_pipelines.serving.queries.scope import Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import EACH, Item, Kind, items
 from myi_pipelines.warehouse.database.connections import Connection
@@ -27,6 +27,18 @@ class Before(NamedTuple):
 
     played_at: datetime
     track_id: int
+
+
+class LocalTime(NamedTuple):
+    """In which hours of the local day plays ended, and on which weekday. None: any."""
+
+    hours: tuple[int, ...] | None = None
+    """0 to 23."""
+    weekday: int | None = None
+    """0 is Monday."""
+
+
+ANY_TIME = LocalTime()
 
 
 class Play(NamedTuple):
@@ -137,19 +149,33 @@ class Sessions(NamedTuple):
     archived: tuple[date, ...]
 
 
-def history(conn: Connection, scope: Scope, *, before: Before | None = None, each: int = EACH) -> History:
+def history(
+    conn: Connection, scope: Scope, *, at: LocalTime = ANY_TIME, before: Before | None = None, each: int = EACH
+) -> History:
     """The plays of the scope, the latest first."""
-    return _history(conn, scope.listener, *heard(conn, scope), before=before, each=each)
+    parameters, archived = heard(conn, scope)
+    return _history(conn, scope.listener, parameters | _at(at), archived, before=before, each=each)
 
 
 def history_of(
-    conn: Connection, scope: Scope, tracks: Sequence[int], *, before: Before | None = None, each: int = EACH
+    conn: Connection,
+    scope: Scope,
+    tracks: Sequence[int],
+    *,
+    at: LocalTime = ANY_TIME,
+    before: Before | None = None,
+    each: int = EACH,
 ) -> History:
     """The plays of some tracks in the scope, the latest first."""
     parameters, archived = heard(conn, scope)
     known = parameters["tracks"]
     parameters["tracks"] = [one for one in tracks if known is None or one in known]
+    parameters |= _at(at)
     return _history(conn, scope.listener, parameters, archived, before=before, each=each)
+
+
+def _at(at: LocalTime) -> dict[str, Any]:
+    return {"hours": None if at.hours is None else list(at.hours), "weekday": at.weekday}
 
 
 def _history(
@@ -224,7 +250,7 @@ def other_plays(
 
 def sessions(conn: Connection, scope: Scope, *, gap: timedelta = GAP, each: int = 5) -> Sessions:
     """The sessions of the plays of the scope, of its latest ``SESSIONS_OF_DAYS`` days."""
-    days = clipped(scope.listener, scope.days)
+    days = heard_days(scope.listener, scope.days)
     days = Days(max(days.first, days.last - timedelta(days=SESSIONS_OF_DAYS - 1)), days.last)
     parameters, archived = heard(conn, scope._replace(days=days))
     rows = conn.execute(statement("queries/sessions"), parameters | {"gap": gap})
@@ -262,9 +288,9 @@ def _windows(
     """Instants between which plays may lie, from the end to the beginning of a range."""
     begin = parameters["played_from"]
     if parameters["tracks"] is not None:
-        # Tracks say in which months they were played.
+        # Tracks say in which months they were played; in months that are being derived, they may have been.
         rows = conn.execute(statement("queries/months_of_tracks"), parameters | month_span(listener))
-        for (month,) in rows:
+        for month in sorted({*(month for (month,) in rows), *listener.deriving}, reverse=True):
             first, last = _instant(month), _instant(next_month(month))
             if max(first, begin) < min(last, end):
                 yield max(first, begin), min(last, end)

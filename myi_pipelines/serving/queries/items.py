@@ -14,10 +14,11 @@ from myi_pipelines.serving.queries.periods import (
     ever,
     filtered_tracks,
     heard,
+    heard_days,
     instants_of,
     month_span,
 )
-from myi_pipelines.serving.queries.scope import Days, Filters, Listener, Measure, Scope
+from myi_pipelines.serving.queries.scope import EARLIEST, LATEST, Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import EACH, Item, Kind, Ranked, TopGenre, TopShow, items, ranks, top_genres
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
@@ -187,25 +188,32 @@ def day_of_most(conn: Connection, listener: Listener, tracks: Sequence[int]) -> 
 
     Months are read from the one with the most plays on, until none can hold a day with more.
     """
+    if listener.deriving:  # what the months hold may be older than the plays
+        everything = heard_days(listener, Days(EARLIEST, LATEST))
+        return _day_of_most(conn, listener, tracks, everything)
     months = sorted(life(conn, listener, tracks), key=lambda one: (-one.play_count, one.first))
     best: DayOfMost | None = None
     for month in months:
         # No day has more plays than its month.
         if month.play_count == 0 or (best and month.play_count < best.play_count):
             break
-        at = instants_of(conn, listener, Days(month.first, month.last))
-        asked = {
-            "user_id": listener.id,
-            "zone": listener.timezone.key,
-            "tracks": list(tracks),
-            "played_from": at.first,
-            "played_to": at.end,
-        }
-        row = conn.execute(statement("queries/day_of_most"), asked).fetchone()
-        found = DayOfMost(*row) if row else None
+        found = _day_of_most(conn, listener, tracks, Days(month.first, month.last))
         if found and (best is None or (-found.play_count, -found.total_ms, found.day) < _order(best)):
             best = found
     return best
+
+
+def _day_of_most(conn: Connection, listener: Listener, tracks: Sequence[int], days: Days) -> DayOfMost | None:
+    at = instants_of(conn, listener, days)
+    asked = {
+        "user_id": listener.id,
+        "zone": listener.timezone.key,
+        "tracks": list(tracks),
+        "played_from": at.first,
+        "played_to": at.end,
+    }
+    row = conn.execute(statement("queries/day_of_most"), asked).fetchone()
+    return DayOfMost(*row) if row else None
 
 
 def item_clock(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> Clock:

@@ -90,8 +90,8 @@ def load_listener(conn: Connection, user_id: int) -> Listener:
     row = conn.execute(statement("queries/listener"), {"user_id": user_id}).fetchone()
     if row is None:
         raise UnknownUser(f"no user has the id {user_id}")
-    _, name, display_name, timezone, *others = row
-    return Listener(user_id, name, display_name, zone(timezone), *others)
+    _, name, display_name, timezone, *others, deriving = row
+    return Listener(user_id, name, display_name, zone(timezone), *others)._replace(deriving=tuple(deriving))
 
 
 def listeners(conn: Connection, *, after: str = "", each: int = EACH) -> list[ListedListener]:

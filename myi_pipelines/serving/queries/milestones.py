@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Step, activity
-from myi_pipelines.serving.queries.periods import archived_in, clipped, heard, instants_of
+from myi_pipelines.serving.queries.periods import archived_in, heard, heard_days, instants_of, is_deriving
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import Item, Kind, items, songs_of
 from myi_pipelines.warehouse.database.connections import Connection
@@ -51,7 +51,7 @@ class Milestone(NamedTuple):
     number: int
     day: date
     played_at: datetime | None
-    """None if the play is in the archive."""
+    """None if the play is in the archive, or its month is being derived."""
     track: Item | None
 
 
@@ -77,7 +77,7 @@ class DayThen(NamedTuple):
 
 def streaks(conn: Connection, scope: Scope, today: date, *, each: int = 5) -> Streaks:
     """Days in a row with plays of the scope."""
-    days = activity(conn, scope._replace(days=clipped(scope.listener, scope.days)), Step.DAY)
+    days = activity(conn, scope._replace(days=heard_days(scope.listener, scope.days)), Step.DAY)
     found: list[Streak] = []
     silences: list[Days] = []
     played = [one for one in days.buckets if one.play_count]
@@ -123,7 +123,7 @@ def weeks_at_number_one(conn: Connection, scope: Scope) -> tuple[list[NumberOne]
 
     A week is counted as far as it lies in the scope. Ask year by year for more.
     """
-    listener, days = scope.listener, clipped(scope.listener, scope.days)
+    listener, days = scope.listener, heard_days(scope.listener, scope.days)
     days = Days(max(days.first, days.last - timedelta(days=WEEKS_OF_DAYS - 1)), days.last)
     parameters, archived = heard(conn, scope._replace(days=days))
     asked = parameters | {"week_starts_on": listener.week_starts_on}
@@ -152,22 +152,28 @@ def on_this_day(
         days = Days(day, day)
         asked = {"user_id": listener.id, "first_day": day, "last_day": day}
         counts = conn.execute(statement("queries/day_counts"), asked).fetchone()
-        if counts is None:
+        is_newer = is_deriving(conn, listener, days)
+        if counts is None and not is_newer:
             continue
         archived += archived_in(conn, listener, days)
         at = instants_of(conn, listener, days)
         asked |= {"zone": listener.timezone.key, "day": day, "played_from": at.first, "played_to": at.end, "each": each}
         rows = conn.execute(statement("queries/on_this_day"), asked).fetchall()
+        if is_newer:
+            counts = (day, *rows[0][3:]) if rows else None
+        if counts is None:
+            continue
         named = items(conn, listener, Kind.TRACK, [track_id for track_id, *_ in rows])
-        tracks = [(named[track_id], play_count) for track_id, play_count, _ in rows]
+        tracks = [(named[track_id], play_count) for track_id, play_count, *_ in rows]
         found.append(DayThen(day, counts[1], counts[2], tracks))
     return found, tuple(sorted(set(archived)))
 
 
 def _nth(conn: Connection, listener: Listener, day: date, places: dict[int, int]) -> dict[int, tuple[datetime, int]]:
-    """By number of all plays: the plays at some places of a day. None if the day is in the archive, in part even."""
+    """By number of all plays: the plays at some places of a day. None if the day is in the archive, in part even, or if
+    its month is being derived, so that there may be others than the number counts."""
     days = Days(day, day)
-    if archived_in(conn, listener, days):
+    if archived_in(conn, listener, days) or is_deriving(conn, listener, days):
         return {}
     at = instants_of(conn, listener, days)
     asked = {

@@ -3,6 +3,10 @@
 Local months are the unit of the statistics: a UTC month and its edges make one. What is left of a range are at most 30
 days at each end, and their plays lie between instants, which are given as constants so that the planner opens only
 their partitions.
+
+Statistics of all months of a user change in one commit, events month by month before it. So an answer is read from
+statistics alone, from events alone, or from both where they agree: while a month at an end of a range is being derived,
+all of the range is read from events.
 """
 
 from __future__ import annotations
@@ -59,6 +63,25 @@ def clipped(listener: Listener, days: Days) -> Days:
     return Days(max(days.first, listener.first_day), min(days.last, listener.last_day))
 
 
+def heard_days(listener: Listener, days: Days) -> Days:
+    """The days among these on which events may lie, also those that statistics do not know yet."""
+    if not listener.deriving:
+        return clipped(listener, days)
+    first, last = listener.deriving[0] - ONE_DAY, next_month(listener.deriving[-1])
+    return Days(
+        max(days.first, min(first, listener.first_day or first)), min(days.last, max(last, listener.last_day or last))
+    )
+
+
+def is_deriving(conn: Connection, listener: Listener, days: Days) -> bool:
+    """Whether events of some local days may be newer than the statistics of their months."""
+    return bool(listener.deriving) and _is_newer(listener, [instants_of(conn, listener, days)])
+
+
+def _is_newer(listener: Listener, instants: Iterable[Instants]) -> bool:
+    return any(month in listener.deriving for one in instants for month in _utc_months(one))
+
+
 def instants_of(conn: Connection, listener: Listener, days: Days) -> Instants:
     """Instants between which local days lie. Near changes of the clock they are a day wider on either side."""
     if days.last < days.first:
@@ -78,17 +101,15 @@ def counted(conn: Connection, scope: Scope) -> Counted:
         "tracks": _filtered_tracks(conn, listener, filters),
     }
     if filters.platform is not None or filters.skipped is not None:
-        instants = instants_of(conn, listener, days)
-        parameters |= {"platform": filters.platform, "skipped": filters.skipped}
-        parameters |= {"first_day": days.first, "last_day": days.last}
-        parameters |= {"played_from": instants.first, "played_to": instants.end}
-        return Counted(statement("queries/counted_heard"), parameters, False, _archived(conn, listener, [instants]))
+        return _counted_heard(conn, scope)
     if days.last < days.first or (days.first, days.last) == (listener.first_day, listener.last_day):
         is_empty = days.last < days.first
         parameters["tracks"] = [] if is_empty else parameters["tracks"]
         return Counted(statement("queries/counted_ever"), parameters, filters == NO_FILTERS and not is_empty, ())
     months, head, tail = _parts(listener, days)
     at_head, at_tail = instants_of(conn, listener, head), instants_of(conn, listener, tail)
+    if _is_newer(listener, [at_head, at_tail]):
+        return _counted_heard(conn, scope)
     parameters |= {"first_month": months.first, "end_month": months.last, "has_months": months.first < months.last}
     parameters |= {"head_first": head.first, "head_last": head.last, "tail_first": tail.first, "tail_last": tail.last}
     parameters |= {"head_from": at_head.first, "head_to": at_head.end}
@@ -105,11 +126,17 @@ def counted(conn: Connection, scope: Scope) -> Counted:
     )
 
 
-def signed(conn: Connection, listener: Listener, days: Days) -> tuple[dict[str, Any], tuple[date, ...]]:
+def _counted_heard(conn: Connection, scope: Scope) -> Counted:
+    parameters, archived = heard(conn, scope)
+    return Counted(statement("queries/counted_heard"), parameters, False, archived)
+
+
+def signed(conn: Connection, listener: Listener, days: Days) -> tuple[dict[str, Any], tuple[date, ...]] | None:
     """The UTC months nearest to some local days, the instants in which the two differ, and archived months there.
 
     The plays of the days are those of the months, and each play near their ends that is in one of the two only counts
-    once more or less. For what statistics hold by UTC month without edges.
+    once more or less. For what statistics hold by UTC month without edges. None while events there may be newer than
+    the statistics: then all of the days are to be read from events.
     """
     days = clipped(listener, days)
     at = instants_of(conn, listener, days)
@@ -119,6 +146,8 @@ def signed(conn: Connection, listener: Listener, days: Days) -> tuple[dict[str, 
         first = end = month_of(days.first)
     else:
         windows = _between(conn, listener, days.first, first), _between(conn, listener, days.last + ONE_DAY, end)
+    if _is_newer(listener, windows):
+        return None
     parameters = {
         "user_id": listener.id,
         "zone": listener.timezone.key,
@@ -138,7 +167,7 @@ def signed(conn: Connection, listener: Listener, days: Days) -> tuple[dict[str, 
 
 def heard(conn: Connection, scope: Scope) -> tuple[dict[str, Any], tuple[date, ...]]:
     """The parameters of statements that read the events of a scope, and the archived months that they cannot see."""
-    listener, filters, days = scope.listener, scope.filters, clipped(scope.listener, scope.days)
+    listener, filters, days = scope.listener, scope.filters, heard_days(scope.listener, scope.days)
     at = instants_of(conn, listener, days)
     parameters = {
         "user_id": listener.id,
@@ -230,7 +259,10 @@ def _filtered_tracks(conn: Connection, listener: Listener, filters: Filters) -> 
     """The tracks that filters name; None: all."""
     if filters.artist_id is None and filters.album_id is None and filters.genre is None:
         return None
-    asked = {"user_id": listener.id, **filters._asdict()}
+    newer = Instants(_NEVER, _NEVER)
+    if listener.deriving:
+        newer = Instants(_starts_at(listener.deriving[0]), _starts_at(next_month(listener.deriving[-1])))
+    asked = {"user_id": listener.id, "newer_from": newer.first, "newer_to": newer.end, **filters._asdict()}
     return list(fetch_scalar(conn, statement("queries/filtered_tracks"), asked))
 
 

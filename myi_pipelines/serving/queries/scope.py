@@ -67,6 +67,8 @@ class Listener(NamedTuple):
     """Local day of the latest play; None without plays."""
     version: int
     """Differs after each commit that can change an answer; never negative. For ETags."""
+    deriving: tuple[date, ...] = ()
+    """UTC months whose events may be newer than the statistics, in order: see ``periods``."""
 
 
 class Filters(NamedTuple):

@@ -146,9 +146,10 @@ class Formats:
         """An hour of the day: 18, or 6 pm where clocks have twelve."""
         return _hour(self.locale, int(hour))
 
-    def hours_between(self, hour: int) -> str:
-        """14:00 to 15:00, for the clock's exact values."""
-        return f"{_clock(self.locale, hour)} to {_clock(self.locale, (hour + 1) % 24)}"
+    def hours_between(self, hour: int, last: int | None = None) -> str:
+        """14:00 to 15:00, for the clock's exact values; with the last of several hours, 22:00 to 04:00."""
+        end = hour if last is None else last
+        return f"{_clock(self.locale, hour)} to {_clock(self.locale, (end + 1) % 24)}"
 
     def ago(self, day: date, today: date) -> str:
         """today, yesterday, 12 days ago, 3 months ago, 4 years ago."""

@@ -16,7 +16,7 @@ from myi_pipelines.serving.api.problems import BAD_CURSOR, BadCursor
 from myi_pipelines.serving.api.routing import USER, many, one
 from myi_pipelines.serving.api.shapes.plays import OtherPlayShown, PlayShown, SessionsShown
 from myi_pipelines.serving.queries import history as queries
-from myi_pipelines.serving.queries.history import Before, Sessions
+from myi_pipelines.serving.queries.history import Before, LocalTime, Sessions
 from myi_pipelines.serving.queries.items import tracks_of
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.tops import Kind
@@ -26,25 +26,34 @@ router = APIRouter(tags=["history"])
 Ask = AboutRange
 SongFilter = Annotated[int | None, Query(ge=1, le=BIGINT, description="Only plays of this song's recordings.")]
 TrackFilter = Annotated[int | None, Query(ge=1, le=BIGINT, description="Only plays of this recording.")]
+HourFilter = Annotated[int | None, Query(ge=0, le=23, description="Only plays that ended in this local hour.")]
+WeekdayFilter = Annotated[int | None, Query(ge=0, le=6, description="Only plays of this local weekday; 0 is Monday.")]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @many(router, f"{USER}/history", PlayShown, as_uris=True)
-def history(ask: Ask, page: PageOfTracks, song: SongFilter = None, track: TrackFilter = None) -> Response:
+def history(
+    ask: Ask,
+    page: PageOfTracks,
+    song: SongFilter = None,
+    track: TrackFilter = None,
+    hour: HourFilter = None,
+    weekday: WeekdayFilter = None,
+) -> Response:
     """The plays of a range, the latest first.
 
     `format=uris` gives Spotify's addresses of the tracks, a line each, to paste into a playlist.
     """
     with ask.about(Part.HISTORY) as asked:
-        of = (asked.listener.id, "history", *asked.about[1:], song, track)
-        before = None
+        of = (asked.listener.id, "history", *asked.about[1:], song, track, hour, weekday)
+        at, before = LocalTime(None if hour is None else (hour,), weekday), None
         if page.after:
-            at, track_id = cursors.decoded(page.after, (int, int), of)
-            before = Before(instant(int(at)), int(track_id))
+            ended_at, track_id = cursors.decoded(page.after, (int, int), of)
+            before = Before(instant(int(ended_at)), int(track_id))
         if song is None and track is None:
-            found = queries.history(asked.conn, asked.about, before=before, each=page.limit)
+            found = queries.history(asked.conn, asked.about, at=at, before=before, each=page.limit)
         else:
             chosen = [
                 tracks_of(asked.conn, asked.listener, kind, number)
@@ -52,7 +61,7 @@ def history(ask: Ask, page: PageOfTracks, song: SongFilter = None, track: TrackF
                 if number is not None
             ]
             tracks = [one for one in chosen[0] if all(one in others for others in chosen[1:])]
-            found = queries.history_of(asked.conn, asked.about, tracks, before=before, each=page.limit)
+            found = queries.history_of(asked.conn, asked.about, tracks, at=at, before=before, each=page.limit)
         following = (
             cursors.encoded([microseconds(found.next.played_at), found.next.track_id], of) if found.next else None
         )

@@ -10,7 +10,17 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Step, activity
-from myi_pipelines.serving.queries.history import Before, DayOfPlays, History, Play, by_day, history, history_of
+from myi_pipelines.serving.queries.history import (
+    ANY_TIME,
+    Before,
+    DayOfPlays,
+    History,
+    LocalTime,
+    Play,
+    by_day,
+    history,
+    history_of,
+)
 from myi_pipelines.serving.queries.items import tracks_of
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.scope import RangeKind
@@ -25,10 +35,6 @@ from myi_pipelines.serving.web.words import value_name
 A_MINUTE = timedelta(minutes=1)
 EACH = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-SCANNED = 400
-"""Plays read at once where only those of an hour are shown."""
-MOST_SCANNED = 4_000
-"""Of one page: further ones are on the next."""
 NOTHING = "No play is among these days that fits. Take a filter away above, or choose another range."
 
 
@@ -60,30 +66,18 @@ class DayRow(NamedTuple):
     sessions: list[SessionRow]
 
 
-class Hour(NamedTuple):
-    """An hour of the local day, a local weekday, or both."""
-
-    hour: int | None
-    weekday: int | None
-
-    def has(self, local: datetime) -> bool:
-        return (self.hour is None or local.hour == self.hour) and (
-            self.weekday is None or local.weekday() == self.weekday
-        )
-
-
 def show_history(page: Page) -> Response:
     """The plays of the range, the latest first."""
     if page.listener.first_day is None:
         return empty(page)
-    hour = _hour(page)
+    at = _local_time(page)
     tracks = _tracks(page)
     before = read_before(page.query.get("before", ""))
-    found = _history(page, tracks, hour, before)
+    found = _history(page, tracks, at, before)
     find_covers(page, [play.track for play in found.plays])
     gap = timedelta(minutes=listener_settings(page.conn, page.listener).session_gap_minutes)
     is_day = page.range.kind is RangeKind.DAY
-    is_plain = tracks is None and hour is None
+    is_plain = tracks is None and at == ANY_TIME
     chart: Markup | None = None
     if is_plain and not is_day and before is None:
         step = step_for(page.range.days)
@@ -100,45 +94,41 @@ def show_history(page: Page) -> Response:
         jump_first=page.listener.first_day.isoformat(),
         jump_last=page.today.isoformat(),
         days=[_day(page, day, is_day) for day in by_day(page.listener, found.plays, gap=gap)],
-        nothing="Plays of this hour may come earlier." if more else NOTHING,
+        nothing=NOTHING,
         more=more,
     )
 
 
-def _history(page: Page, tracks: Sequence[int] | None, hour: Hour | None, before: Before | None) -> History:
-    def read(at: Before | None, each: int) -> History:
-        if tracks is not None:
-            return history_of(page.conn, page.scope, tracks, before=at, each=each)
-        return history(page.conn, page.scope, before=at, each=each)
-
-    if hour is None:
-        return read(before, EACH)
-    plays: list[Play] = []
-    at = before
-    found = History([], None, ())
-    for _ in range(MOST_SCANNED // SCANNED):
-        found = read(at, SCANNED)
-        plays += [play for play in found.plays if hour.has(page.formats.local(play.played_at))]
-        at = found.next
-        if at is None or len(plays) > EACH:
-            break
-    if len(plays) > EACH:
-        last = plays[EACH - 1]
-        return History(plays[:EACH], Before(last.played_at, last.track.id), found.archived)
-    return found._replace(plays=plays)
+def _history(page: Page, tracks: Sequence[int] | None, at: LocalTime, before: Before | None) -> History:
+    if tracks is not None:
+        return history_of(page.conn, page.scope, tracks, at=at, before=before, each=EACH)
+    return history(page.conn, page.scope, at=at, before=before, each=EACH)
 
 
-def _hour(page: Page) -> Hour | None:
-    hour, weekday = whole_number(page.query.get("hour")), whole_number(page.query.get("weekday"))
-    hour = hour if hour is not None and hour < 24 else None
-    weekday = weekday if weekday is not None and weekday < 7 else None
-    if hour is None and weekday is None:
-        return None
-    parts = [page.formats.weekday(weekday)] if weekday is not None else []
-    parts += [page.formats.hours_between(hour)] if hour is not None else []
-    page.extra |= {name: str(value) for name, value in (("hour", hour), ("weekday", weekday)) if value is not None}
+def _local_time(page: Page) -> LocalTime:
+    """The hours that the address names, as ``8`` or ``22-3``, and the weekday."""
+    weekday = whole_number(page.query.get("weekday"))
+    named = LocalTime(read_hours(page.query.get("hour", "")), weekday if weekday is not None and weekday < 7 else None)
+    if named == ANY_TIME:
+        return named
+    formats, parts = page.formats, []
+    if named.weekday is not None:
+        page.extra["weekday"] = str(named.weekday)
+        parts.append(formats.weekday(named.weekday))
+    if named.hours is not None:
+        page.extra["hour"] = page.query["hour"]
+        parts.append(formats.hours_between(named.hours[0], named.hours[-1]))
     page.chips.append(Choice(", ".join(parts), page.links.to("history", **_without(page, "hour", "weekday"))))
-    return Hour(hour, weekday)
+    return named
+
+
+def read_hours(text: str) -> tuple[int, ...] | None:
+    """Hours of the day in a row, also past midnight: "8", "22-3". None for anything else."""
+    first, _, last = text.partition("-")
+    begin, end = whole_number(first), whole_number(last or first)
+    if begin is None or end is None or begin > 23 or end > 23:
+        return None
+    return tuple((begin + number) % 24 for number in range((end - begin) % 24 + 1))
 
 
 def _tracks(page: Page) -> list[int] | None:
