@@ -39,13 +39,14 @@ SHAPES = (
 )
 
 
-def letterform(name: str, key: str = "") -> Markup:
-    """A cover as SVG for `name`. `key` tells covers of the same name apart, as an artist does albums."""
+def letterform(name: str, key: str = "", *, is_round: bool = False) -> Markup:
+    """A cover as SVG for `name`. `key` tells covers of the same name apart, as an artist does albums. In a round one
+    the letter is in the middle."""
     digest = hashlib.blake2b(f"{key}\0{name}".encode(), digest_size=8).digest()
     ground, shape, letter = INKS[digest[0] % len(INKS)]
     form = SHAPES[digest[1] % len(SHAPES)].format(a=28 + digest[2] % 44, b=28 + digest[3] % 44, s=12 + digest[4] % 14)
     form = form.replace('class="hole"', f'fill="{ground}"')
-    x = 50 if digest[5] % 3 else 34
+    x = 50 if is_round or digest[5] % 3 else 34
     return Markup(
         '<svg viewBox="0 0 100 100" aria-hidden="true" focusable="false">'
         f'<rect width="100" height="100" fill="{ground}"/>'

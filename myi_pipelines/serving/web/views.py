@@ -73,7 +73,7 @@ def cover_of(page: Page, item: Item) -> Markup:
             key
         )
     if item.kind is Kind.ARTIST:
-        return letterform(item.name, "artist")
+        return letterform(item.name, "artist", is_round=True)
     return letterform(item.album or item.name, item.artist or "")
 
 

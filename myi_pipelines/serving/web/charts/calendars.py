@@ -36,7 +36,7 @@ def calendar(
     """
     first, last = days
     start = first - timedelta(days=(first.weekday() - week_starts_on) % 7)
-    weeks = max(((last - start).days // 7) + 1, 16)
+    weeks = max(((last - start).days // 7) + 1, 26)
     highest = max((mark.value for mark in marks.values()), default=0)
     cells = []
     labels = []

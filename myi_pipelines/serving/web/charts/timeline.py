@@ -116,9 +116,9 @@ def _before(values: Sequence[float], top: float, plot: int) -> str:
     )
 
 
-def sparkline(values: Sequence[float], highest: float | None = None) -> Markup:
-    """The shape of a series, without axes: its row or heading says what it is."""
-    top = highest or max(values, default=0) or 1
+def sparkline(values: Sequence[float], *, text: str) -> Markup:
+    """The shape of a series, without axes: its row or heading says what it is, `text` what is to be seen."""
+    top = max(values, default=0) or 1
     count = max(len(values), 1)
     points = [f"{index + 0.5:g} {number(26 - 24 * value / top)}" for index, value in enumerate(values)] or ["0 26"]
     if len(points) == 1:
@@ -126,7 +126,8 @@ def sparkline(values: Sequence[float], highest: float | None = None) -> Markup:
     line = "L".join(points)
     start, end = points[0].split(" ")[0], points[-1].split(" ")[0]
     return Markup(
-        f'<svg class="sparkline" viewBox="0 0 {count} 28" preserveAspectRatio="none" aria-hidden="true">'
+        f'<svg class="sparkline" viewBox="0 0 {count} 28" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(text)}"><title>{escape(text)}</title>'
         f'<path class="area" d="M{start} 27L{line}L{end} 27Z"/><path class="stroke" d="M{line}"/></svg>'
     )
 

@@ -74,8 +74,8 @@ def show_habits(page: Page) -> Response:
         notes["SHARE_HEARD"] = _span_note(page, span)
     skipped = next((way.play_count for way in found if (way.dimension, way.value) == ("SKIP", "true")), 0)
     numbers = [
-        Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour=23)),
-        Figure(formats.percent(morning), "between 5 and 11 in the morning", plays_href(page, 1, hour=8)),
+        Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour="22-3")),
+        Figure(formats.percent(morning), "between 5 and 11 in the morning", plays_href(page, 1, hour="5-10")),
     ]
     if found and now.play_count:
         numbers.append(
@@ -83,7 +83,8 @@ def show_habits(page: Page) -> Response:
                 formats.percent(skipped / now.play_count), "skipped within 30 seconds", page.links.plays(skipped="yes")
             )
         )
-        numbers.append(Figure(formats.track_length(now.total_ms // now.play_count), "an average play"))
+        length = formats.track_length(now.total_ms // now.play_count)
+        numbers.append(Figure(length, "an average play", plays_href(page, now.play_count)))
     return page.render(
         "habits.html",
         "Habits",
@@ -141,12 +142,13 @@ def _sessions(page: Page) -> SessionPart | None:
         [one.track for one in found.first_of_day],
         [formats.counted(one.days, "day") for one in found.first_of_day],
     )
+    plays = plays_href(page, found.number, range=days_text(found.days))
     return SessionPart(
         f"A session ends after {minutes} minutes of silence.{since}",
         [
-            Figure(formats.number(found.number), "sessions"),
-            Figure(formats.length(found.usual_ms), "a usual session"),
-            Figure(formats.short(found.usual_plays), "plays in it"),
+            Figure(formats.number(found.number), "sessions", plays),
+            Figure(formats.length(found.usual_ms), "a usual session", plays),
+            Figure(formats.short(found.usual_plays), "plays in it", plays),
         ],
         longest,
         first,

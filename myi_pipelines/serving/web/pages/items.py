@@ -166,7 +166,7 @@ def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
     ever = plays_of_ever(page, item)
     entries = [
         Figure(formats.number(item.play_count), "plays ever", ever),
-        Figure(formats.length(item.total_ms), "ever"),
+        Figure(formats.length(item.total_ms), "ever", ever),
     ]
     if found.rank_ever:
         plural = {"song": "songs", "recording": "recordings", "artist": "artists", "album": "albums"}[NAMES[kind]]
@@ -263,7 +263,7 @@ def show_genre(page: Page) -> Response:
     formats, ever = page.formats, found.ever
     entries = [
         Figure(formats.number(ever.play_count), "plays ever", page.links.plays(range="all", genre=name)),
-        Figure(formats.length(ever.total_ms), "ever"),
+        Figure(formats.length(ever.total_ms), "ever", page.links.plays(range="all", genre=name)),
         Figure(f"#{ever.rank}", "among your genres", page.links.to("tops/genres", range="all")),
     ]
     if found.in_range and page.range.kind != "all":
@@ -320,9 +320,11 @@ def show_show(page: Page) -> Response:
             formats.month(one.first),
             page.value(one.play_count, one.total_ms),
             page.value_text(one.play_count, one.total_ms),
+            page.links.to(page.path, range=f"{one.first:%Y-%m}") if one.play_count else None,
         )
         for one in found.life
     ]
+    every = page.links.to(page.path, range="all")
     labels = [Tick(index, str(one.first.year)) for index, one in enumerate(found.life) if one.first.month == 1]
     shown = other_plays(page.conn, page.scope, show_key=key, each=PLAYS)
     rows = [
@@ -348,9 +350,9 @@ def show_show(page: Page) -> Response:
         is_round=False,
         sentence=f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}.",
         numbers=[
-            Figure(formats.number(show.play_count), "plays ever"),
-            Figure(formats.length(show.total_ms), "ever"),
-            Figure(formats.number(show.episode_count), "episodes"),
+            Figure(formats.number(show.play_count), "plays ever", every),
+            Figure(formats.length(show.total_ms), "ever", every),
+            Figure(formats.number(show.episode_count), "episodes", every),
         ],
         timeline=timeline(f"Plays of {name}", values, Axes(labels, page.axis), height=200),
         timeline_note="Since the first play.",

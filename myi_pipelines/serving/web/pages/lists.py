@@ -106,7 +106,7 @@ def show_discoveries(page: Page) -> Response:
     numbers = []
     if songs:
         numbers = [
-            Figure(formats.number(songs), "new songs"),
+            Figure(formats.number(songs), "new songs", page.links.to("tops")),
             Figure(formats.percent(stayed / songs), "of them stayed for a month or more"),
         ]
     return _lists(page, "Discoveries", heading, lists, wide=wide, numbers=numbers, reached=OF_MUSIC)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.queries.activity import Bucket, Step, Totals, activity, clock, distinct, totals
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries, obsessions
 from myi_pipelines.serving.queries.milestones import streaks
-from myi_pipelines.serving.queries.scope import Days, InvalidRange, NamedRange, RangeKind, parse_range
+from myi_pipelines.serving.queries.scope import ONE_DAY, Days, InvalidRange, NamedRange, RangeKind, Scope, parse_range
 from myi_pipelines.serving.queries.tops import Kind, TopList, top_genres, tops
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
@@ -45,22 +45,29 @@ class Month(NamedTuple):
     bar: Markup
 
 
+class Week(NamedTuple):
+    name: str
+    href: str
+    text: str
+
+
 class Year(NamedTuple):
     name: str
     href: str
     text: str
     months: list[Month]
+    weeks: list[Week]
 
 
 def show_reviews(page: Page) -> Response:
-    """``/review``: every year and month that can be replayed."""
+    """``/review``: every year, month and week that can be replayed."""
     first_day = page.listener.first_day
     if first_day is None:
         return empty(page)
     scope = page.scope._replace(days=Days(first_day, page.today))
     months = {one.first.replace(day=1): one for one in activity(page.conn, scope, Step.MONTH).buckets}
     highest = max(page.value(one.play_count, one.total_ms) for one in months.values())
-    formats = page.formats
+    formats, weeks = page.formats, _weeks(page, scope)
     years = []
     for year in range(page.today.year, first_day.year - 1, -1):
         inside = [months.get(date(year, number, 1)) for number in range(1, 13)]
@@ -76,8 +83,22 @@ def show_reviews(page: Page) -> Response:
         ]
         so_far = " so far" if year == page.today.year else ""
         text = f"{formats.length(ms)}, {formats.plays(plays)}{so_far}"
-        years.append(Year(str(year), page.links.to(f"review/{year}", range=None), text, shown))
-    return page.render("reviews.html", "Review", heading="Every year of yours, and every month.", years=years)
+        years.append(Year(str(year), page.links.to(f"review/{year}", range=None), text, shown, weeks.get(year, [])))
+    return page.render("reviews.html", "Review", heading="Every year of yours, every month and week.", years=years)
+
+
+def _weeks(page: Page, scope: Scope) -> dict[int, list[Week]]:
+    """By year, the weeks with plays."""
+    weeks: dict[int, list[Week]] = {}
+    for one in activity(page.conn, scope, Step.WEEK).buckets:
+        if one.play_count:
+            begins = one.first - (one.first.weekday() - page.listener.week_starts_on) % 7 * ONE_DAY
+            thursday = begins + (3 - begins.weekday()) % 7 * ONE_DAY
+            year, number, _ = thursday.isocalendar()
+            href = page.links.to(f"review/{year}-W{number:02}", range=None)
+            name = f"{page.formats.short_day(one.first)}: {page.value_text(one.play_count, one.total_ms)}"
+            weeks.setdefault(year, []).append(Week(str(number), href, name))
+    return weeks
 
 
 def show_review(page: Page) -> Response:

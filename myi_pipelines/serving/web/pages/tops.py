@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from myi_pipelines.serving.queries.tops import Kind, Place, top_genres, top_shows, tops
+from myi_pipelines.serving.queries.activity import Bucket, Step, lives
+from myi_pipelines.serving.queries.tops import Kind, Place, TopRow, top_genres, top_shows, tops
 from myi_pipelines.serving.web.bar import Choice
+from myi_pipelines.serving.web.charts.timeline import sparkline
 from myi_pipelines.serving.web.page import Page, whole_number
+from myi_pipelines.serving.web.series import bucket_name
 from myi_pipelines.serving.web.views import RankRow, find_covers, genre_row, rank_row, show_row
 
 KINDS = (("songs", "Songs"), ("artists", "Artists"), ("albums", "Albums"), ("genres", "Genres"), ("shows", "Shows"))
 EACH = 50
 MOST_SKIPPED = 10_000
 NUMBER = re.compile(r"-?[0-9]{1,18}")
+LONGEST_OF_MONTHS = 120
 GENRES = 200
 """At most: there are a few thousand, and hardly anybody hears more than some hundred."""
 NOTHING = "Nothing was played in these days. Choose another range above, or all time."
@@ -52,7 +58,8 @@ def show_tops(page: Page) -> Response:
         if found.rows and not top:
             top = page.value(found.rows[0].play_count, found.rows[0].total_ms)
         find_covers(page, [row.item for row in found.rows])
-        rows = [rank_row(page, row, top, with_change=bool(compare)) for row in found.rows]
+        drawn = _lives(page, of, found.rows)
+        rows = [rank_row(page, row, top, with_change=bool(compare), life=drawn.get(row.item.id)) for row in found.rows]
         noun = "recording" if recordings else kind[:-1]
         summary = page.formats.counted(found.items, noun) + " played" if rows and not after else ""
         if compare and summary and page.range.kind != "all":
@@ -80,6 +87,24 @@ def show_tops(page: Page) -> Response:
         more=more,
         unreached=page.unreached() if kind == "shows" else "",
     )
+
+
+def _lives(page: Page, of: Kind, rows: Sequence[TopRow]) -> dict[int, Markup]:
+    """The shape of the life of each song or recording, by month, of a long history by year. Of an artist or an album it
+    would be that of hundreds of tracks, which takes too long."""
+    first, last = page.listener.first_day, page.listener.last_day
+    if of not in (Kind.SONG, Kind.TRACK) or first is None or last is None:
+        return {}
+    step = Step.MONTH if (last - first).days < LONGEST_OF_MONTHS * 30 else Step.YEAR
+    found = lives(page.conn, page.listener, [row.item.id for row in rows], step, are_songs=of is Kind.SONG)
+    return {item_id: _life(page, buckets, step) for item_id, buckets in found.items()}
+
+
+def _life(page: Page, buckets: Sequence[Bucket], step: Step) -> Markup:
+    values = [page.value(one.play_count, one.total_ms) for one in buckets]
+    best = buckets[values.index(max(values))]
+    text = f"most in {bucket_name(page, best, step)}: {page.value_text(best.play_count, best.total_ms)}"
+    return sparkline(values, text=text)
 
 
 def heading(kind: str, recordings: bool) -> str:
