@@ -70,11 +70,12 @@ class Attempts:
 
 
 def _try(limiter: MovingWindowRateLimiter, limits: list[tuple[RateLimitItem, str]]) -> int:
-    for item, key in limits:
-        if not limiter.test(item, key):
-            return max(1, round(limiter.get_window_stats(item, key).reset_time - time.time()))
-    for item, key in limits:
-        limiter.hit(item, key)
+    """Looks first, so that a try that has to wait is not counted, and then counts: of many at once, as many pass as
+    may."""
+    for passes in (limiter.test, limiter.hit):
+        for item, key in limits:
+            if not passes(item, key):
+                return max(1, round(limiter.get_window_stats(item, key).reset_time - time.time()))
     return 0
 
 

@@ -15,7 +15,7 @@ from myi_pipelines.errors import MyiError
 from myi_pipelines.serving.api.shapes.answers import Problem
 from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS, log_mistake
 from myi_pipelines.serving.queries.scope import InvalidRange
-from myi_pipelines.warehouse.users import UnknownTimezone
+from myi_pipelines.warehouse.users import UnknownTimezone, UnknownUser
 
 logger = logging.getLogger("myi.web")
 
@@ -69,6 +69,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Answered, _of_answered)
     app.add_exception_handler(InvalidRange, _of_kind(BAD_RANGE))
     app.add_exception_handler(UnknownTimezone, _of_kind(BAD_ZONE))
+    app.add_exception_handler(UnknownUser, lambda *_: problem(NOT_FOUND))
     app.add_exception_handler(BadCursor, _of_kind(BAD_CURSOR))
     app.add_exception_handler(MyiError, _of_kind(BAD_PARAMETER))
     app.add_exception_handler(RequestValidationError, _of_validation)

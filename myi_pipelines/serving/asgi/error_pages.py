@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from myi_pipelines.warehouse.users import UnknownUser
+
 logger = logging.getLogger("myi.web")
 
 SIGN_IN = "/sign-in"
@@ -57,6 +59,7 @@ SAID = {
 def add_error_pages(app: Starlette) -> None:
     """Let an application answer its errors by pages, or by JSON where that is asked for."""
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(UnknownUser, _of_unknown_user)
     for family in DATABASE_AWAY:
         app.add_exception_handler(family, _of_database)
     app.add_exception_handler(Exception, _of_mistake)
@@ -113,6 +116,11 @@ def _of_http(request: Request, error: Exception) -> Response:
 
 def _phrase(status: int) -> str:
     return HTTPException(status).detail
+
+
+def _of_unknown_user(request: Request, error: Exception) -> Response:
+    """Somebody signed in whom the database that is read does not know: a replica not yet, or not any more."""
+    return error_response(request, 404)
 
 
 def _of_database(request: Request, error: Exception) -> Response:

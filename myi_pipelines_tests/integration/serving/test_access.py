@@ -1,6 +1,7 @@
 """What is kept of sessions, links, tokens and passwords, and what each database login can do with it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -239,6 +240,15 @@ def test_tries_are_counted_by_all_processes_and_without_redis_too(redis_url: str
         spread = [attempts[0].seconds_to_wait("carl", f"10.0.1.{number}") for number in range(51)]
         assert spread[:50] == [0] * 50
         assert spread[50] > 0
+
+
+def test_of_many_tries_at_once_as_many_pass_as_may(redis_url: str) -> None:
+    one, other, alone = Attempts(redis_url), Attempts(redis_url), Attempts("redis://127.0.0.1:1/0")
+    assert alone.seconds_to_wait("bob", "10.0.0.1") == 0  # It knows that Redis is away.
+    with ThreadPoolExecutor(20) as pool:
+        for attempts in ((one, other), (alone, alone)):
+            tries = [pool.submit(attempts[number % 2].seconds_to_wait, "anna", "10.0.0.1") for number in range(40)]
+            assert [one.result() for one in tries].count(0) == 5
 
 
 @pytest.mark.parametrize(
