@@ -351,15 +351,23 @@ def _write_songs(conn: Connection, scope: dict[str, Any]) -> int:
     return conn.execute(statement("stats/songs")).rowcount
 
 
-def choose_year_top_tracks(conn: Connection, user_years: Sequence[tuple[int, int]]) -> int:
+def choose_year_top_tracks(
+    conn: Connection, user_years: Sequence[tuple[int, int]], among: Sequence[int] | None = None
+) -> int:
     """Choose the most played tracks and songs of local years of some users again; return the rows that changed.
 
-    Part of a transaction in which no other session writes these users' statistics or changes songs.
+    Part of a transaction in which no other session writes these users' statistics or changes songs. ``among`` are
+    tracks of which it is known that no other can be kept.
     """
     if not user_years:
         return 0
     years = [year for _, year in user_years]
-    parameters = {"year_users": [user_id for user_id, _ in user_years], "years": years, "each": TOP_TRACKS}
+    parameters = {
+        "year_users": [user_id for user_id, _ in user_years],
+        "years": years,
+        "each": TOP_TRACKS,
+        "among": None if among is None else list(among),
+    }
     bounds = {"first": date(min(years), 1, 1), "end": date(max(years) + 1, 1, 1)}
     return conn.execute(statement("stats/year_top_tracks"), parameters | bounds).rowcount
 
@@ -377,7 +385,12 @@ def _write_year_top_tracks(conn: Connection, scope: dict[str, Any], month_edges:
     conn.execute(statement("stats/remove_month_edges"), scope)
     conn.execute(statement("stats/write_month_edges"), scope)
     years = sorted({day.year for edge in scope["edges"] for day in (edge - ONE_DAY, edge)})
-    return choose_year_top_tracks(conn, [(user_id, year) for user_id in scope["user_ids"] for year in years])
+    user_years = [(user_id, year) for user_id in scope["user_ids"] for year in years]
+    among = None
+    if len(user_years) == 1 and not scope["recount"]:  # as after a poll; a month beside a year's edge is of two years
+        [(user_id, year)] = user_years
+        among = fetch_scalar(conn, statement("stats/most_played_among"), {"user_id": user_id, "year": year})
+    return choose_year_top_tracks(conn, user_years, among)
 
 
 def _write_buckets(

@@ -20,14 +20,17 @@ WITH asked AS (
                   WHERE user_id = asked.user_id
                     AND month >= make_date(asked.year, 1, 1) AND month <= make_date(asked.year, 12, 1)
                     AND month >= %(first)s AND month < %(end)s
+                    AND (%(among)s::bigint[] IS NULL OR track_id = ANY (%(among)s::bigint[]))
                   UNION ALL
                   SELECT track_id, play_count, total_ms
                   FROM user_month_edges
                   WHERE user_id = asked.user_id AND month = make_date(asked.year, 1, 1)
+                    AND (%(among)s::bigint[] IS NULL OR track_id = ANY (%(among)s::bigint[]))
                   UNION ALL
                   SELECT track_id, -play_count, -total_ms
                   FROM user_month_edges
-                  WHERE user_id = asked.user_id AND month = make_date(asked.year + 1, 1, 1)) AS plays
+                  WHERE user_id = asked.user_id AND month = make_date(asked.year + 1, 1, 1)
+                    AND (%(among)s::bigint[] IS NULL OR track_id = ANY (%(among)s::bigint[]))) AS plays
             GROUP BY track_id
             HAVING sum(play_count) > 0
         ), songs AS (
