@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,10 +30,16 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection, connect
 
 WEB = Path(__file__).parent / "web"
-SECONDS_FOR_A_CONNECTION = 5.0
+SECONDS_FOR_A_CONNECTION = 10.0
 SECONDS_FOR_A_STATEMENT = 15
-CONNECTIONS = 8
-"""Of one process: more than processors are of no use to statements that wait for nothing."""
+CONNECTIONS = max(2, os.cpu_count() or 2)
+"""Of one process, for answers that are being made: more are of no use to statements that wait for nothing but
+processors, and would take these from imports."""
+QUICK_CONNECTIONS = 2
+"""Of one process, for what takes no time, so that it never waits for an answer that is being made."""
+
+WHERE_ASKED = 2**31 - 1
+"""After how many executions psycopg prepares a statement that does not ask for it."""
 
 RunsOf = Callable[[Settings], RunHistory]
 """Gives ``orchestration.instance.user_runs.UserRuns``."""
@@ -55,8 +63,8 @@ class Context:
     """The keeper's connections: see ``keeping``."""
     templates: jinja2.Environment
     static: StaticFiles
-    names: ConnectionPool[Connection]
-    """The reader's too, for who asks, which is found out while ``pool`` may be in use: see ``naming``."""
+    quick: ConnectionPool[Connection]
+    """The reader's too: see ``glancing``."""
     attempts: Attempts
     """The tries to sign in by a password."""
     figures: Figures = field(default_factory=Figures)
@@ -78,9 +86,10 @@ class Context:
             yield conn
 
     @contextmanager
-    def naming(self) -> Iterator[Connection]:
-        """A connection of the reader to look up a name, also within ``reading``."""
-        with self.names.connection() as conn, conn.transaction():
+    def glancing(self) -> Iterator[Connection]:
+        """A connection of the reader for statements that take no time, each at an instant of its own: who a name means,
+        whether an answer is known. Also within ``reading``. Raises as it."""
+        with self.quick.connection() as conn:
             yield conn
 
     @contextmanager
@@ -99,13 +108,18 @@ class Context:
         """Begin to connect. Answers while the database is away: see ``reading``."""
         self.pool.open()
         self.keeper.open()
-        self.names.open()
+        self.quick.open()
+
+    def compile_templates(self) -> None:
+        """Each would be compiled when it is first shown, which takes longer than everything else of a page."""
+        for name in self.templates.list_templates():
+            self.templates.get_template(name)
 
     def close(self) -> None:
         """Close all connections."""
         self.pool.close()
         self.keeper.close()
-        self.names.close()
+        self.quick.close()
 
     @cached_property
     def version(self) -> str:
@@ -137,8 +151,11 @@ def viewer_of(request: HTTPConnection) -> Viewer:
     return cast(Viewer, state.viewer)
 
 
-def reader_pool(url: str, connections: int = CONNECTIONS, least: int = 1) -> ConnectionPool[Connection]:
-    """Connections that can only read, not opened yet: a transaction sees one instant, and no statement takes long."""
+def reader_pool(url: str, connections: int = CONNECTIONS, least: int = CONNECTIONS) -> ConnectionPool[Connection]:
+    """Connections that can only read, not opened yet: a transaction sees one instant, and no statement takes long.
+
+    No statement has helpers: to start them takes longer than most statements, and others ask at the same time.
+    """
     return ConnectionPool(
         url,
         min_size=least,
@@ -146,7 +163,7 @@ def reader_pool(url: str, connections: int = CONNECTIONS, least: int = 1) -> Con
         timeout=SECONDS_FOR_A_CONNECTION,
         max_idle=300,
         configure=_configure_reader,
-        check=ConnectionPool.check_connection,
+        check=require_connected,
         kwargs={"autocommit": True, "application_name": "myi web", "connect_timeout": 5},
         open=False,
         name="reader",
@@ -161,21 +178,41 @@ def keeper_pool(url: str, connections: int = 4) -> ConnectionPool[Connection]:
         max_size=connections,
         timeout=SECONDS_FOR_A_CONNECTION,
         max_idle=300,
-        check=ConnectionPool.check_connection,
+        configure=_configure_keeper,
+        check=require_connected,
         kwargs={"autocommit": True, "application_name": "myi web sessions", "connect_timeout": 5},
         open=False,
         name="keeper",
     )
 
 
+def require_connected(conn: Connection) -> None:
+    """Raise ``psycopg.OperationalError`` for a connection that the server has ended while nobody used it.
+
+    It then has something to read, as one that works hardly ever has: only of such a one the server is asked.
+    """
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(conn)
+
+
+def _configure_keeper(conn: Connection) -> None:
+    conn.prepare_threshold = WHERE_ASKED
+
+
 def _configure_reader(conn: Connection) -> None:
-    conn.prepare_threshold = None
+    conn.prepare_threshold = WHERE_ASKED
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     conn.read_only = True
     conn.execute(
-        "SET TIME ZONE 'UTC'; SET jit = off; SET work_mem = '32MB'; SET default_transaction_read_only = on;"
+        "SET TIME ZONE 'UTC'; SET jit = off; SET work_mem = '32MB'; SET max_parallel_workers_per_gather = 0;"
+        " SET default_transaction_read_only = on;"
         f" SET statement_timeout = '{SECONDS_FOR_A_STATEMENT}s'; SET idle_in_transaction_session_timeout = '60s'"
     )
+    # The server reads what it has to know of each partition once a session, which no reader has to wait for then.
+    conn.execute("EXPLAIN SELECT FROM listening_events WHERE user_id = 0")
+    conn.execute("EXPLAIN SELECT FROM user_track_months WHERE user_id = 0")
 
 
 def make_templates(static: StaticFiles, folder: Path = WEB / "templates") -> jinja2.Environment:
@@ -201,7 +238,7 @@ def make_context(settings: Settings, reader_url: str, keeper_url: str, identify:
         keeper_pool(keeper_url),
         make_templates(static),
         static,
-        reader_pool(reader_url, connections=2, least=0),
+        reader_pool(reader_url, QUICK_CONNECTIONS, least=1),
         Attempts(servers_of(settings).redis_url),
         identify=identify,
     )

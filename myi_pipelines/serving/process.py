@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import closing
 from dataclasses import replace
+from threading import Thread
 
 import uvicorn
 
@@ -46,7 +47,9 @@ def from_settings(runs: RunsOf) -> App:
     settings = load_settings()
     with closing(connect(servers_of(settings).database_url, application_name="myi serve")) as owner:
         reader, keeper = reader_url(settings, owner), keeper_url(settings, owner)
-    return assembled(replace(make_context(settings, reader, keeper, identify), runs=runs))
+    context = replace(make_context(settings, reader, keeper, identify), runs=runs)
+    Thread(target=context.compile_templates, name="templates", daemon=True).start()
+    return assembled(context)
 
 
 def require_way_in(settings: Settings, conn: Connection) -> None:

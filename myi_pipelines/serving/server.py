@@ -60,7 +60,7 @@ def application(context: Context, *, pages: Sequence[BaseRoute] = (), api: ASGIA
 
 def healthz(request: Request) -> Response:
     """200 while the database answers; 503 otherwise. For whatever starts and watches the process."""
-    with context_of(request).reading() as conn:
+    with context_of(request).glancing() as conn:
         conn.execute("SELECT 1")
     return PlainTextResponse(HEALTHY, headers={"Cache-Control": "no-store"})
 

@@ -88,7 +88,7 @@ def known_or_new_user(conn: Connection, name: str, timezone: str | None = None) 
 
 def find_user(conn: Connection, name: str) -> User | None:
     """The user whom a name means, in any spelling; None for an unknown one."""
-    row = conn.execute(statement("users/find"), {"name": name}).fetchone() if _is_text(name) else None
+    row = conn.execute(statement("users/find"), {"name": name}).fetchone() if is_text(name) else None
     return User(*row) if row else None
 
 
@@ -199,14 +199,14 @@ def list_users(conn: Connection) -> list[UserSummary]:
 def _valid_name(conn: Connection, name: str) -> str:
     """A name as it is kept. Raises InvalidUserName for one that cannot be the name of a folder."""
     kept_name = unicodedata.normalize("NFC", name.strip())
-    if not _is_text(kept_name) or not fetch_scalar(conn, "SELECT is_user_name(%s)", [kept_name]):
+    if not is_text(kept_name) or not fetch_scalar(conn, "SELECT is_user_name(%s)", [kept_name]):
         raise InvalidUserName(
             f"user name {name!r}: use 1 to 64 characters without slashes or control characters, not starting with a dot"
         )
     return kept_name
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
     """Whether PostgreSQL can hold a name: a folder's, or an argument's, may be other bytes than UTF-8."""
     try:
         return b"\0" not in name.encode()

@@ -1,4 +1,4 @@
--- One row: a user as pages need it. The version is equal as long as no commit changed what is told of the user: plays
+-- At most one row: a user by id or name, as pages need it. The version is equal as long as no commit changed what is told of the user: plays
 -- (which mark user-months, or clear marks), statistics, the catalog, settings, corrections, lists and archived months.
 SELECT users.id, users.name, users.display_name, settings.timezone, settings.week_starts_on,
        (SELECT min(bucket_date) FROM user_time_bucket_stats AS b
@@ -23,4 +23,4 @@ SELECT users.id, users.name, users.display_name, settings.timezone, settings.wee
              WHERE mark.user_id = users.id AND mark.stage = 'STATS' ORDER BY month) AS deriving
 FROM users
 JOIN user_settings AS settings ON settings.user_id = users.id
-WHERE users.id = %(user_id)s
+WHERE users.id = coalesce(%(user_id)s::bigint, (SELECT found.id FROM ({users/find}) AS found))

@@ -59,6 +59,6 @@ def _of_address(request: HTTPConnection, context: Context) -> Viewer:
 
 
 def _of_name(context: Context, name: str) -> Viewer:
-    with context.naming() as conn:
+    with context.glancing() as conn:
         user = find_user(conn, name)
     return Viewer(Kind.LISTENER, user.id) if user else STRANGER

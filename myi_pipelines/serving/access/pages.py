@@ -77,7 +77,7 @@ def link_page(request: Request) -> Response:
         return said(request, USED, USED_TEXT, 410)
     name = "the operator"
     if user_id is not None:
-        with context.naming() as conn:
+        with context.glancing() as conn:
             name = load_listener(conn, user_id).name
     text = f"This browser will know you as {name}, until you sign out. The link works once."
     return _form_page(request, "access/sure.html", title="Sign in", text=text, button="Sign in")
@@ -176,7 +176,7 @@ def _is_right(context: Context, name: str, password: str) -> tuple[bool, int | N
     if not name and configured:
         is_right = hmac.compare_digest(password.encode("utf-8", "replace"), configured.encode())
         return is_right, None
-    with context.naming() as conn:
+    with context.glancing() as conn:
         user = find_user(conn, name) if name else None
     user_id = user.id if user else None if not name else -1
     with context.keeping() as conn:

@@ -55,7 +55,7 @@ def begin_session(conn: Connection, user_id: int | None, method: Method, device:
 def viewer_of_session(conn: Connection, secret: str) -> Viewer | None:
     """Who has the cookie with this secret; None when the session has ended or never was."""
     asked = {"secret_hash": hash_of(secret), "idle": IDLE, "rounding": ROUNDING}
-    row = conn.execute(statement("access/session"), asked).fetchone()
+    row = conn.execute(statement("access/session"), asked, prepare=True).fetchone()
     if row is None:
         return None
     session_id, user_id, is_old = row

@@ -99,7 +99,7 @@ class SpotifySignIn:
         reply = oauth.exchange_code(app_of(self._settings), code, attempt.verifier)
         with client_of(self._settings) as client:
             me = client.me(reply.access_token, priority=Priority.LOGIN)
-        with self._context.naming() as conn:
+        with self._context.glancing() as conn:
             account = {"spotify_id": me.spotify_id, "account_id": me.account_id}
             row = conn.execute(statement("access/listener_of_account"), account).fetchone()
         if row is None:

@@ -77,7 +77,7 @@ def make_token(
 def viewer_of_token(conn: Connection, text: str) -> Viewer | None:
     """Whom a token makes of its holder; None when it is revoked, expired or none."""
     asked = {"secret_hash": hash_of(text), "rounding": ROUNDING}
-    row = conn.execute(statement("access/token"), asked).fetchone()
+    row = conn.execute(statement("access/token"), asked, prepare=True).fetchone()
     if row is None:
         return None
     token_id, user_id, rights, is_old = row

@@ -126,6 +126,16 @@ class Asked(NamedTuple):
         return self.scope
 
 
+class _About(NamedTuple):
+    """Whom a question is about, and the ETag of its answer."""
+
+    listener: Listener
+    parts: frozenset[Part]
+    other: Listener | None
+    today: date
+    etag: str
+
+
 class AskingListener:
     """A question about a listener."""
 
@@ -166,33 +176,39 @@ class AskingListener:
         Raises NotVisible, InvalidRange and, where the answer is known, Answered.
         """
         context, viewer = context_of(self.request), self.viewer
-        with context.reading() as conn:
-            listener, parts = self._found(conn, self.name, part)
-            other = self._found(conn, other_name, part)[0] if other_name is not None else None
-            today = datetime.now(UTC).astimezone(listener.timezone).date()
-            etag = etag_of(
-                *(listener.version, today, context.version, viewer.key, sorted(one.name for one in parts)),
-                other.version if other else "",
-                *(self.request.url.path, self.request.url.query, self.wants_csv),
-            )
-            if self.request.method == "GET" and (
-                known := not_modified(self.request, etag) or context.answers.get(etag)
-            ):
+        if self.request.method == "GET":
+            with context.glancing() as conn:
+                etag = self._about(conn, part, other_name).etag
+            if known := not_modified(self.request, etag) or context.answers.get(etag):
                 raise Answered(known)
-            days = self._range(today, listener)
+        with context.reading() as conn:
+            found = self._about(conn, part, other_name)
+            days = self._range(found.today, found.listener)
             yield Asked(
                 conn,
-                listener,
-                parts,
+                found.listener,
+                found.parts,
                 viewer,
-                today,
-                etag,
-                freshness(conn, listener),
+                found.today,
+                found.etag,
+                freshness(conn, found.listener),
                 days,
-                self._scope(listener, days),
+                self._scope(found.listener, days),
                 self,
-                other,
+                found.other,
             )
+
+    def _about(self, conn: Connection, part: Part, other_name: str | None) -> _About:
+        """Whom the question is about. Raises NotVisible."""
+        listener, parts = self._found(conn, self.name, part)
+        other = self._found(conn, other_name, part)[0] if other_name is not None else None
+        today = datetime.now(UTC).astimezone(listener.timezone).date()
+        etag = etag_of(
+            *(listener.version, today, context_of(self.request).version, self.viewer.key),
+            *(sorted(one.name for one in parts), other.version if other else ""),
+            *(self.request.url.path, self.request.url.query, self.wants_csv),
+        )
+        return _About(listener, parts, other, today, etag)
 
     def _found(self, conn: Connection, name: str, part: Part) -> tuple[Listener, frozenset[Part]]:
         """A listener and the parts that the viewer may see, if the part is among them. Raises NotVisible."""

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.users import UnknownUser, find_user
+from myi_pipelines.warehouse.users import UnknownUser, is_text
 
 EACH = 100
 """Listeners of one page."""
@@ -79,19 +79,28 @@ class Freshness(NamedTuple):
 
 def find_listener(conn: Connection, name: str) -> Listener:
     """The user whom a name means, in any spelling. Raises UnknownUser, whose text names nobody else."""
-    found = find_user(conn, name)
+    found = _listener(conn, None, name) if is_text(name) else None
     if found is None:
         raise UnknownUser(f"no user is named {name[:80]!r}")
-    return load_listener(conn, found.id)
+    return found
 
 
 def load_listener(conn: Connection, user_id: int) -> Listener:
     """A user by id. Raises UnknownUser."""
-    row = conn.execute(statement("queries/listener"), {"user_id": user_id}).fetchone()
-    if row is None:
+    found = _listener(conn, user_id, None)
+    if found is None:
         raise UnknownUser(f"no user has the id {user_id}")
-    _, name, display_name, timezone, *others, deriving = row
-    return Listener(user_id, name, display_name, zone(timezone), *others)._replace(deriving=tuple(deriving))
+    return found
+
+
+def _listener(conn: Connection, user_id: int | None, name: str | None) -> Listener | None:
+    asked = {"user_id": user_id, "name": name}
+    row = conn.execute(statement("queries/listener"), asked, prepare=True).fetchone()
+    if row is None:
+        return None
+    found_id, found_name, display_name, timezone, *others, deriving = row
+    found = Listener(found_id, found_name, display_name, zone(timezone), *others)
+    return found._replace(deriving=tuple(deriving))
 
 
 def listeners(conn: Connection, *, after: str = "", each: int = EACH) -> list[ListedListener]:

@@ -15,7 +15,7 @@ FOR_EVER = "private, max-age=31536000, immutable"
 
 def picture(request: Request) -> Response:
     """One picture. Whoever was shown its address may see it: public pages have pictures too."""
-    with context_of(request).reading() as conn:
+    with context_of(request).glancing() as conn:
         image = cover_image(conn, request.path_params["key"])
     if image is None:
         raise HTTPException(404)

@@ -233,19 +233,27 @@ def listener_page(function: Endpoint, path: str, part: Part, *, has_etag: bool =
     def endpoint(request: Request) -> Response:
         if (custom := custom_range(request)) is not None:
             return custom
-        with context_of(request).reading() as conn:
+        context = context_of(request)
+        if has_etag and (known := _known_answer(request, context, part)):
+            return known
+        with context.reading() as conn:
             page = open_page(request, conn, part)
             page.path = path.format(**request.path_params)
-            kept = page.context.answers
-            if has_etag and (answer := not_modified(request, page.etag) or kept.get(page.etag)):
-                return answer
             response = function(page)
         if has_etag and response.status_code == 200:
-            kept.keep(page.etag, with_etag(response, page.etag))
+            context.answers.keep(page.etag, with_etag(response, page.etag))
         return response
 
     endpoint.__name__ = function.__name__
     return endpoint
+
+
+def _known_answer(request: Request, context: Context, part: Part) -> Response | None:
+    """The answer that the browser has, or that was kept; None where it has to be made. Raises as ``open_page``."""
+    viewer_of(request)  # over another connection, taken before this one
+    with context.glancing() as conn:
+        etag = open_page(request, conn, part).etag
+    return not_modified(request, etag) or context.answers.get(etag)
 
 
 def open_page(request: Request, conn: Connection, part: Part) -> Page:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 
 from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
@@ -115,6 +116,21 @@ def test_a_page_says_which_filters_do_not_reach_it(site: Site) -> None:
     assert "The filters by artist and skips do not" in site.get("/u/anna/tops/shows?skipped=no&artist=1").text
     for page in ("habits", "tops", "history", "discoveries"):
         assert unreached not in site.get(f"/u/anna/{page}?range=all&artist=1").text
+
+
+@pytest.mark.parametrize("path", ["/u/anna/tops", "/api/v1/users/anna/tops/songs"])
+def test_what_a_browser_has_costs_two_statements(site: Site, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    etag = site.get(path).headers["etag"]
+    executed: list[object] = []
+    execute = psycopg.Cursor.execute
+
+    def counting(cursor: psycopg.Cursor[Any], query: Any, *arguments: Any, **options: Any) -> psycopg.Cursor[Any]:
+        executed.append(query)
+        return execute(cursor, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", counting)
+    assert site.get(path, If_None_Match=etag).status == 304
+    assert len(executed) == 2, "the session, and the listener with the version"
 
 
 def test_a_page_that_a_browser_has_is_not_sent_again(site: Site) -> None:

@@ -180,7 +180,8 @@ def test_pages_cannot_write(server: Server, conn: psycopg.Connection) -> None:
 def test_a_database_that_is_away_is_told_and_comes_back(database_url: str, tmp_path: Path) -> None:
     away = reader_pool(f"postgresql://127.0.0.1:{free_port()}/myi")
     away.timeout = 0.2
-    with serving(application(replace(web_context(database_url, tmp_path, nobody), pool=away), pages=PAGES)) as server:
+    context = replace(web_context(database_url, tmp_path, nobody), pool=away, quick=away)
+    with serving(application(context, pages=PAGES)) as server:
         answer = server.get("/listeners")
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert "database is away" in answer.text
