@@ -248,7 +248,8 @@ def check_facts(asked: Asked, scope: Scope, events: list[Heard]) -> None:
     assert spread.play_count == sum(len(one.artists) for one in events)
     if events:
         assert isclose(spread.effective_artists, exp(slow.entropy(events)), rel_tol=1e-9)
-    spreads = music.diversity_by_year(conn, scope.listener)
+    places, spreads = music.artists_by_year(conn, scope.listener, measure=scope.measure, each=1)
+    assert places == items.years_of(conn, scope.listener, Kind.ARTIST, measure=scope.measure, each=1)
     assert set(spreads) == {one.day.year for one in ever}
     for year, of_year in spreads.items():
         plays = [one for one in ever if one.day.year == year]

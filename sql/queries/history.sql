@@ -5,7 +5,7 @@ SELECT e.id, e.played_at, e.track_id, e.ms_played, e.is_skip, e.is_estimated, e.
 FROM (SELECT e.*
       FROM listening_events AS e
       LEFT JOIN play_contexts AS told ON told.id = e.context_id
-      WHERE e.user_id = %(user_id)s AND e.played_at >= %(played_from)s AND e.played_at < %(played_to)s
+      WHERE e.user_id = %(user_id)s AND {within}
         AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
         AND (%(hours)s::integer[] IS NULL
              OR extract(hour FROM e.played_at AT TIME ZONE %(zone)s)::integer = ANY (%(hours)s))

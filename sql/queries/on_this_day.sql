@@ -1,9 +1,14 @@
--- One row per track of a local day: how often it was played, those played most first, and how much all of them.
-SELECT track_id, count(*) AS play_count, sum(ms_played)::bigint AS total_ms,
-       (sum(count(*)) OVER ())::bigint AS day_plays, (sum(sum(ms_played)) OVER ())::bigint AS day_ms
-FROM listening_events
-WHERE user_id = %(user_id)s AND played_at >= %(played_from)s AND played_at < %(played_to)s
-  AND (played_at AT TIME ZONE %(zone)s)::date = %(day)s
-GROUP BY track_id
-ORDER BY count(*) DESC, sum(ms_played) DESC, track_id
-LIMIT %(each)s
+-- One row per local day among some and track of it: how often it was played, and how much all of the day. Of each day
+-- those played most, first.
+SELECT day, track_id, play_count, day_plays, day_ms
+FROM (SELECT day, track_id, count(*) AS play_count, (sum(count(*)) OVER of_day)::bigint AS day_plays,
+             (sum(sum(ms_played)) OVER of_day)::bigint AS day_ms,
+             row_number() OVER (PARTITION BY day ORDER BY count(*) DESC, sum(ms_played) DESC, track_id) AS place
+      FROM (SELECT (played_at AT TIME ZONE %(zone)s)::date AS day, track_id, ms_played
+            FROM listening_events
+            WHERE user_id = %(user_id)s AND {within}) AS plays
+      WHERE day = ANY (%(days)s)
+      GROUP BY day, track_id
+      WINDOW of_day AS (PARTITION BY day)) AS counted
+WHERE place <= %(each)s
+ORDER BY day, place

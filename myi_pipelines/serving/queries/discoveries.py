@@ -116,12 +116,16 @@ def obsessions(conn: Connection, scope: Scope, *, at_least: int = OBSESSION, eac
 
 
 def _days(conn: Connection, scope: Scope) -> dict[str, Any]:
+    at = instants_of(conn, scope.listener, scope.days)
     return {
         "user_id": scope.listener.id,
         "zone": scope.listener.timezone.key,
         "first_day": scope.days.first,
         "last_day": scope.days.last,
         "tracks": filtered_tracks(conn, scope),
+        "played_from": at.first,
+        "played_to": at.end,
+        "is_exact": at.are_exact,
     }
 
 

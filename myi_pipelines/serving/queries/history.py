@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from myi_pipelines.serving.queries.periods import heard, heard_days, instants_of, month_span
+from myi_pipelines.serving.queries.activity import Bucket
+from myi_pipelines.serving.queries.periods import (
+    Instants,
+    heard,
+    heard_days,
+    instants_of,
+    month_span,
+    windows_of,
+    within,
+)
 from myi_pipelines.serving.queries.scope import Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import EACH, Item, Kind, items
 from myi_pipelines.warehouse.database.connections import Connection
@@ -165,13 +174,14 @@ def history_of(
     at: LocalTime = ANY_TIME,
     before: Before | None = None,
     each: int = EACH,
+    months: Sequence[Bucket] | None = None,
 ) -> History:
-    """The plays of some tracks in the scope, the latest first."""
+    """The plays of some tracks in the scope, the latest first. ``months``: what ``life`` says of the tracks."""
     parameters, archived = heard(conn, scope)
     known = parameters["tracks"]
     parameters["tracks"] = [one for one in tracks if known is None or one in known]
     parameters |= _at(at)
-    return _history(conn, scope.listener, parameters, archived, before=before, each=each)
+    return _history(conn, scope.listener, parameters, archived, before=before, each=each, months=months)
 
 
 def _at(at: LocalTime) -> dict[str, Any]:
@@ -186,6 +196,7 @@ def _history(
     *,
     before: Before | None,
     each: int,
+    months: Sequence[Bucket] | None = None,
 ) -> History:
     parameters |= {"before_at": None, "before_track": None, "each": each + 1}
     end = parameters["played_to"]
@@ -193,11 +204,9 @@ def _history(
         parameters |= {"before_at": before.played_at, "before_track": before.track_id}
         end = min(end, before.played_at + timedelta(microseconds=1))
     rows: list[Any] = []
-    for first, last in _windows(conn, listener, parameters, end):
-        found = conn.execute(
-            statement("queries/history"), parameters | {"played_from": first, "played_to": last, "each": each + 1}
-        ).fetchall()
-        rows += found
+    for windows in _windows(conn, listener, parameters, end, months):
+        query = statement("queries/history").format(within=within(windows))
+        rows += conn.execute(query, parameters).fetchall()
         if len(rows) > each:
             break
     plays = _plays(conn, listener, rows[:each])
@@ -283,23 +292,53 @@ def _plays(conn: Connection, listener: Listener, rows: Sequence[Any]) -> list[Pl
 
 
 def _windows(
-    conn: Connection, listener: Listener, parameters: dict[str, Any], end: datetime
-) -> Iterator[tuple[datetime, datetime]]:
-    """Instants between which plays may lie, from the end to the beginning of a range."""
+    conn: Connection,
+    listener: Listener,
+    parameters: dict[str, Any],
+    end: datetime,
+    months: Sequence[Bucket] | None,
+) -> Iterator[list[Instants]]:
+    """Instants between which plays may lie, from the end to the beginning of a range, as many as are read at once."""
     begin = parameters["played_from"]
     if parameters["tracks"] is not None:
-        # Tracks say in which months they were played; in months that are being derived, they may have been.
-        rows = conn.execute(statement("queries/months_of_tracks"), parameters | month_span(listener))
-        for month in sorted({*(month for (month,) in rows), *listener.deriving}, reverse=True):
-            first, last = _instant(month), _instant(next_month(month))
-            if max(first, begin) < min(last, end):
-                yield max(first, begin), min(last, end)
+        # In months that are being derived, the tracks may have been played more often, or less.
+        if months is None or listener.deriving:
+            rows = conn.execute(statement("queries/months_of_tracks"), parameters | month_span(listener))
+            plays = dict(rows.fetchall()) | dict.fromkeys(listener.deriving, 0)
+            played = [
+                (Instants(_instant(month), _instant(next_month(month))), plays[month])
+                for month in sorted(plays, reverse=True)
+            ]
+        else:
+            latest = [one for one in reversed(months) if one.play_count]
+            windows = windows_of(conn, listener, [Days(one.first, one.last) for one in latest])
+            played = [(window, one.play_count) for window, one in zip(windows, latest, strict=True)]
+        yield from _windows_of_tracks(played, begin, end, parameters["each"])
         return
     for length in (*WINDOWS, end - begin):
         first = max(begin, end - length)
         if first < end:
-            yield first, end
+            yield [Instants(first, end)]
         end = first
+
+
+def _windows_of_tracks(
+    played: Iterable[tuple[Instants, int]], begin: datetime, end: datetime, each: int
+) -> Iterator[list[Instants]]:
+    """Months in which tracks were played, the latest first, with how often: as many as are enough, then twice as many
+    each time, because filters or the archive left plays out."""
+    windows: list[Instants] = []
+    plays, fewest = 0, 1
+    for month, play_count in played:
+        if (first := max(month.first, begin)) >= (last := min(month.end, end)):
+            continue
+        windows.append(Instants(first, last))
+        plays += play_count
+        if plays >= each and len(windows) >= fewest:
+            yield windows
+            windows, plays, fewest = [], 0, 2 * len(windows)
+    if windows:
+        yield windows
 
 
 def _instant(month: date) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -15,8 +15,9 @@ from myi_pipelines.serving.queries.periods import (
     filtered_tracks,
     heard,
     heard_days,
-    instants_of,
     month_span,
+    windows_of,
+    within,
 )
 from myi_pipelines.serving.queries.scope import EARLIEST, LATEST, Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import EACH, Item, Kind, Ranked, TopGenre, TopShow, items, ranks, top_genres
@@ -24,6 +25,8 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 
 NEAR = timedelta(minutes=20)
+MONTHS_AT_FIRST = 4
+"""Months in which the day with the most plays is looked for first."""
 LATEST_PLAYS = 200
 """Plays of an item around which its neighbours are looked for."""
 
@@ -183,51 +186,63 @@ def albums_of_artist(conn: Connection, listener: Listener, artist_id: int, *, ea
     return [named[album_id] for album_id in ids]
 
 
-def day_of_most(conn: Connection, listener: Listener, tracks: Sequence[int]) -> DayOfMost | None:
+def day_of_most(
+    conn: Connection, listener: Listener, tracks: Sequence[int], months: Sequence[Bucket] | None = None
+) -> DayOfMost | None:
     """The local day on which some tracks were played most, the first of equals; None if never, or only in the archive.
 
-    Months are read from the one with the most plays on, until none can hold a day with more.
+    The months with the most plays are read, then those that can hold a day with more. ``months``: what ``life`` says.
     """
     if listener.deriving:  # what the months hold may be older than the plays
-        everything = heard_days(listener, Days(EARLIEST, LATEST))
-        return _day_of_most(conn, listener, tracks, everything)
-    months = sorted(life(conn, listener, tracks), key=lambda one: (-one.play_count, one.first))
-    best: DayOfMost | None = None
-    for month in months:
-        # No day has more plays than its month.
-        if month.play_count == 0 or (best and month.play_count < best.play_count):
-            break
-        found = _day_of_most(conn, listener, tracks, Days(month.first, month.last))
-        if found and (best is None or (-found.play_count, -found.total_ms, found.day) < _order(best)):
-            best = found
-    return best
+        return _day_of_most(conn, listener, tracks, [heard_days(listener, Days(EARLIEST, LATEST))])
+    if months is None:
+        months = life(conn, listener, tracks)
+    played = sorted((one for one in months if one.play_count), key=lambda one: (-one.play_count, one.first))
+    best = _day_of_most(conn, listener, tracks, _days(played[:MONTHS_AT_FIRST]))
+    # No day has more plays than its month.
+    others = [one for one in played[MONTHS_AT_FIRST:] if best is None or one.play_count >= best.play_count]
+    found = [one for one in (best, _day_of_most(conn, listener, tracks, _days(others))) if one]
+    return min(found, key=lambda one: (-one.play_count, -one.total_ms, one.day), default=None)
 
 
-def _day_of_most(conn: Connection, listener: Listener, tracks: Sequence[int], days: Days) -> DayOfMost | None:
-    at = instants_of(conn, listener, days)
-    asked = {
-        "user_id": listener.id,
-        "zone": listener.timezone.key,
-        "tracks": list(tracks),
-        "played_from": at.first,
-        "played_to": at.end,
-    }
-    row = conn.execute(statement("queries/day_of_most"), asked).fetchone()
+def _days(buckets: Iterable[Bucket]) -> list[Days]:
+    return [Days(one.first, one.last) for one in buckets]
+
+
+def _day_of_most(
+    conn: Connection, listener: Listener, tracks: Sequence[int], spans: Sequence[Days]
+) -> DayOfMost | None:
+    if not spans:
+        return None
+    query = statement("queries/day_of_most").format(within=within(windows_of(conn, listener, spans)))
+    asked = {"user_id": listener.id, "zone": listener.timezone.key, "tracks": list(tracks)}
+    row = conn.execute(query, asked).fetchone()
     return DayOfMost(*row) if row else None
 
 
-def item_clock(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> Clock:
-    """In which hours of the local week an item was played in the scope."""
+def item_clock(conn: Connection, scope: Scope, tracks: Sequence[int]) -> Clock:
+    """In which hours of the local week the tracks of an item were played in the scope."""
     parameters, archived = heard(conn, Scope(scope.listener, scope.days))
-    parameters["tracks"] = tracks_of(conn, scope.listener, kind, item_id)
+    parameters["tracks"] = list(tracks)
     rows = conn.execute(statement("queries/clock_heard"), parameters)
     return Clock([ClockCell(*row) for row in rows], archived)
 
 
-def neighbours(conn: Connection, scope: Scope, tracks: Sequence[int], *, each: int = 10) -> list[Neighbour]:
-    """What was played within 20 minutes of the latest plays of some tracks, the most frequent first."""
+def neighbours(
+    conn: Connection,
+    scope: Scope,
+    tracks: Sequence[int],
+    *,
+    each: int = 10,
+    latest: int = LATEST_PLAYS,
+    months: Sequence[Bucket] | None = None,
+) -> list[Neighbour]:
+    """What was played within 20 minutes of the latest plays of some tracks, the most frequent first.
+
+    ``months``: what ``life`` says of the tracks.
+    """
     listener = scope.listener
-    plays = history_of(conn, Scope(listener, scope.days), tracks, each=LATEST_PLAYS).plays
+    plays = history_of(conn, Scope(listener, scope.days), tracks, each=latest, months=months).plays
     if not plays:
         return []
     asked = {
@@ -268,7 +283,3 @@ def years_of(
     for item_id, *row in conn.execute(query, asked):
         found.setdefault(item_id, []).append(YearRank(*row))
     return found
-
-
-def _order(one: DayOfMost) -> tuple[int, int, date]:
-    return -one.play_count, -one.total_ms, one.day

@@ -7,7 +7,15 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Step, activity
-from myi_pipelines.serving.queries.periods import archived_in, heard, heard_days, instants_of, is_deriving
+from myi_pipelines.serving.queries.periods import (
+    archived_in,
+    heard,
+    heard_days,
+    instants_of,
+    is_deriving,
+    windows_of,
+    within,
+)
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import Item, Kind, items, songs_of
 from myi_pipelines.warehouse.database.connections import Connection
@@ -142,38 +150,39 @@ def on_this_day(
     """
     if listener.first_day is None:
         return [], ()
-    found: list[DayThen] = []
-    archived: list[date] = []
-    for year in range(today.year - 1, listener.first_day.year - 1, -1):
-        try:
-            day = today.replace(year=year)
-        except ValueError:
-            continue
-        days = Days(day, day)
-        asked = {"user_id": listener.id, "first_day": day, "last_day": day}
-        counts = conn.execute(statement("queries/day_counts"), asked).fetchone()
-        is_newer = is_deriving(conn, listener, days)
-        if counts is None and not is_newer:
-            continue
-        archived += archived_in(conn, listener, days)
-        at = instants_of(conn, listener, days)
-        asked |= {"zone": listener.timezone.key, "day": day, "played_from": at.first, "played_to": at.end, "each": each}
-        rows = conn.execute(statement("queries/on_this_day"), asked).fetchall()
-        if is_newer:
-            counts = (day, *rows[0][3:]) if rows else None
-        if counts is None:
-            continue
-        named = items(conn, listener, Kind.TRACK, [track_id for track_id, *_ in rows])
-        tracks = [(named[track_id], play_count) for track_id, play_count, *_ in rows]
-        found.append(DayThen(day, counts[1], counts[2], tracks))
-    return found, tuple(sorted(set(archived)))
+    days = [day for year in range(today.year - 1, listener.first_day.year - 1, -1) if (day := _in_year(today, year))]
+    asked = {"user_id": listener.id, "days": days, "zone": listener.timezone.key, "each": each}
+    counted = {row[0]: row[1:] for row in conn.execute(statement("queries/counts_of_days"), asked)}
+    newer = {day for day in days if is_deriving(conn, listener, Days(day, day))}
+    spans = [Days(day, day) for day in days if day in counted or day in newer]
+    if not spans:
+        return [], ()
+    query = statement("queries/on_this_day").format(within=within(windows_of(conn, listener, spans)))
+    rows = conn.execute(query, asked).fetchall()
+    named = items(conn, listener, Kind.TRACK, list({track_id for _, track_id, *_ in rows}))
+    tracks: dict[date, list[tuple[Item, int]]] = {}
+    counted = {day: counts for day, counts in counted.items() if day not in newer}
+    for day, track_id, play_count, *all_plays in rows:
+        tracks.setdefault(day, []).append((named[track_id], play_count))
+        if day in newer:
+            counted[day] = tuple(all_plays)
+    found = [DayThen(day, *counted[day], tracks.get(day, [])) for day in days if day in counted]
+    return found, archived_in(conn, listener, spans)
+
+
+def _in_year(day: date, year: int) -> date | None:
+    """The day of the same name of another year; None for 29 February of most."""
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return None
 
 
 def _nth(conn: Connection, listener: Listener, day: date, places: dict[int, int]) -> dict[int, tuple[datetime, int]]:
     """By number of all plays: the plays at some places of a day. None if the day is in the archive, in part even, or if
     its month is being derived, so that there may be others than the number counts."""
     days = Days(day, day)
-    if archived_in(conn, listener, days) or is_deriving(conn, listener, days):
+    if archived_in(conn, listener, [days]) or is_deriving(conn, listener, days):
         return {}
     at = instants_of(conn, listener, days)
     asked = {

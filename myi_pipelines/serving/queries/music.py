@@ -7,8 +7,9 @@ from math import exp, log
 from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Way
+from myi_pipelines.serving.queries.items import YearRank
 from myi_pipelines.serving.queries.periods import clipped, counted, month_of, month_span
-from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope
+from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Measure, Scope
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -84,10 +85,21 @@ def diversity(conn: Connection, scope: Scope) -> Diversity:
     return _diversity(artists, plays, entropy, squares, found.archived)
 
 
-def diversity_by_year(conn: Connection, listener: Listener) -> dict[int, Diversity]:
-    """How the plays of each local year with plays spread over artists. It reads every month once."""
-    rows = conn.execute(statement("queries/diversity_by_year"), {"user_id": listener.id, **month_span(listener)})
-    return {year: _diversity(*sums) for year, *sums in rows}
+def artists_by_year(
+    conn: Connection, listener: Listener, *, measure: Measure = Measure.PLAYS, each: int = 10
+) -> tuple[dict[int, list[YearRank]], dict[int, Diversity]]:
+    """By artist: the places in each local year of those that were among the first of any. By year: how the plays of
+    each with plays spread over artists. It reads every month once."""
+    asked = {"user_id": listener.id, "by_time": measure is Measure.TIME, "each": each, **month_span(listener)}
+    places: dict[int, list[YearRank]] = {}
+    spreads: dict[int, Diversity] = {}
+    query = statement("queries/artists_by_year").format(of_years=statement("queries/years_of_artists"))
+    for artist, year, place, play_count, total_ms, *sums in conn.execute(query, asked):
+        if artist is None:
+            spreads[year] = _diversity(place, play_count, *sums)
+        else:
+            places.setdefault(artist, []).append(YearRank(year, place, play_count, total_ms))
+    return places, spreads
 
 
 def _diversity(artists: int, plays: int, entropy: float, squares: float, archived: tuple[date, ...] = ()) -> Diversity:

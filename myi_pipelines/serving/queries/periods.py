@@ -11,7 +11,7 @@ all of the range is read from events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
@@ -43,6 +43,8 @@ class Instants(NamedTuple):
 
     first: datetime
     end: datetime
+    are_exact: bool = False
+    """Whether all that lies between them is of the days."""
 
 
 class Counted(NamedTuple):
@@ -87,7 +89,29 @@ def instants_of(conn: Connection, listener: Listener, days: Days) -> Instants:
     if days.last < days.first:
         return Instants(_NEVER, _NEVER)
     begin = _beginnings_of(conn, listener, (days.first, days.last + ONE_DAY))
-    return Instants(begin[days.first][0], begin[days.last + ONE_DAY][1])
+    (first, first_latest), (end_earliest, end) = begin[days.first], begin[days.last + ONE_DAY]
+    return Instants(first, end, first == first_latest and end_earliest == end)
+
+
+def windows_of(conn: Connection, listener: Listener, spans: Sequence[Days]) -> list[Instants]:
+    """``instants_of`` each of some spans of local days, looked up all at once."""
+    _beginnings_of(conn, listener, {day for one in spans if one.length for day in (one.first, one.last + ONE_DAY)})
+    return [instants_of(conn, listener, one) for one in spans]
+
+
+def within(windows: Sequence[Instants]) -> sql.Composable:
+    """The condition that ``played_at`` lies in one of some windows, of which the planner opens only the partitions."""
+    joined: list[Instants] = []
+    for one in sorted(windows):
+        if joined and one.first <= joined[-1].end:
+            joined[-1] = Instants(joined[-1].first, max(joined[-1].end, one.end))
+        else:
+            joined.append(one)
+    each = [
+        sql.SQL("(played_at >= {} AND played_at < {})").format(sql.Literal(one.first), sql.Literal(one.end))
+        for one in joined or [Instants(_NEVER, _NEVER)]
+    ]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(each))
 
 
 def counted(conn: Connection, scope: Scope) -> Counted:
@@ -114,6 +138,7 @@ def counted(conn: Connection, scope: Scope) -> Counted:
     parameters |= {"head_first": head.first, "head_last": head.last, "tail_first": tail.first, "tail_last": tail.last}
     parameters |= {"head_from": at_head.first, "head_to": at_head.end}
     parameters |= {"tail_from": at_tail.first, "tail_to": at_tail.end}
+    parameters |= {"head_is_exact": at_head.are_exact, "tail_is_exact": at_tail.are_exact}
     earliest, latest = _span(listener)
     parameters |= {"earliest_month": earliest, "latest_month": latest}
     inside, all_months = _months_between(months.first, months.last), _months_between(earliest, latest) + 1
@@ -180,6 +205,7 @@ def heard(conn: Connection, scope: Scope) -> tuple[dict[str, Any], tuple[date, .
         "last_day": days.last,
         "played_from": at.first,
         "played_to": at.end,
+        "is_exact": at.are_exact,
     }
     return parameters, _archived(conn, listener, [at])
 
@@ -217,9 +243,9 @@ def _starts_at(month: date) -> datetime:
     return datetime.combine(month, time.min, UTC)
 
 
-def archived_in(conn: Connection, listener: Listener, days: Days) -> tuple[date, ...]:
-    """The archived UTC months in which some local days lie, those with plays."""
-    return _archived(conn, listener, [instants_of(conn, listener, clipped(listener, days))])
+def archived_in(conn: Connection, listener: Listener, spans: Sequence[Days]) -> tuple[date, ...]:
+    """The archived UTC months in which some spans of local days lie, those with plays."""
+    return _archived(conn, listener, windows_of(conn, listener, [clipped(listener, one) for one in spans]))
 
 
 def _parts(listener: Listener, days: Days) -> tuple[Days, Days, Days]:

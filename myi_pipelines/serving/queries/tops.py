@@ -12,7 +12,7 @@ from psycopg import sql
 
 from myi_pipelines.serving.queries.periods import Counted, clipped, counted, instants_of
 from myi_pipelines.serving.queries.scope import Days, Listener, Measure, Scope
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 
 EACH = 50
@@ -204,6 +204,8 @@ def top_genres(
     A play counts for each genre of its artists once.
     """
     found = counted(conn, scope)
+    if not fetch_scalar(conn, statement("queries/has_genres"), {"user_id": scope.listener.id}):
+        return [], found.archived  # Spotify tells most apps none.
     earlier = _genres(conn, counted(conn, scope._replace(days=before))) if before else {}
     rows = _genres(conn, found)
     return [TopGenre(one.rank, genre, *one[1:], earlier.get(genre)) for genre, one in rows.items()], found.archived

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from myi_pipelines.serving.queries.scope import Days
 
@@ -30,7 +31,7 @@ class Links(NamedTuple):
             if value is not None and DEFAULTS.get(name) != value:
                 values[name] = str(value)
         ordered = [(name, values.pop(name)) for name in KEPT if name in values]
-        query = urlencode([*ordered, *values.items()], quote_via=quote, safe=",:")
+        query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in (*ordered, *values.items())])
         path = f"{self.home}/{page}" if page else self.home
         return f"{path}?{query}" if query else path
 
@@ -45,6 +46,12 @@ class Links(NamedTuple):
     def item(self, kind: str, number: int) -> str:
         """The page of a song, track, artist or album."""
         return self.to(f"{kind}/{number}", **{kind: None} if kind in KEPT else {})
+
+
+@lru_cache(maxsize=8_192)
+def _quoted(text: str) -> str:
+    """A name or value of a parameter: a page has hundreds of links, of few words."""
+    return quote(text, safe=",:")
 
 
 def links_to(name: str, parameters: Mapping[str, str]) -> Links:

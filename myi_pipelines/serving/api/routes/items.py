@@ -96,8 +96,7 @@ def item_best_day(ask: AskListener, kind: KindOf, id: Id) -> Response:  # noqa: 
 def item_clock(ask: Ask, kind: KindOf, id: Id, _: RowsFormat = None) -> Response:  # noqa: A002
     """Plays and time of an item by hour of the local week, in a range. Hours without plays are left out."""
     with ask.about(Part.STATS) as asked:
-        _tracks(asked, kind, id)
-        found = queries.item_clock(asked.conn, asked.about, kind.kind, id)
+        found = queries.item_clock(asked.conn, asked.about, _tracks(asked, kind, id))
         return listed(asked, ClockCellShown, found.cells, items=len(found.cells), archived=found.archived)
 
 

@@ -51,6 +51,8 @@ from myi_pipelines.serving.web.views import (
 
 LISTED = 8
 PLAYS = 12
+PLAYS_BESIDE = 60
+"""Latest plays beside which others are looked for."""
 LONGEST_OF_MONTHS = 130
 """Months that are drawn one by one; a longer life is drawn by year."""
 
@@ -94,7 +96,7 @@ def show_item(page: Page, kind: Kind) -> Response:
         clock=clock,
         clock_note=range_label(page.range, formats),
         lists=[one for one in _lists(page, kind, found) if one.rows],
-        plays=_plays(page, found.tracks),
+        plays=_plays(page, found),
         plays_note=range_label(page.range, formats),
         plays_href=plays_of(page, item),
         hide=(page.links.to("corrections", kind=kind.value, name=item.spotify_id or item.name))
@@ -180,7 +182,7 @@ def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
         note = f"#{formats.number(now.rank)} then" if now else ""
         value = page.value_text(now.play_count, now.total_ms) if now else "none"
         entries.append(Figure(value, label, plays_of(page, item) if now else None, note))
-    best = day_of_most(page.conn, page.listener, found.tracks)
+    best = day_of_most(page.conn, page.listener, found.tracks, found.life)
     if best and best.play_count > 1:
         href = page.links.plays(range=best.day.isoformat())
         entries.append(Figure(formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day", href))
@@ -210,7 +212,7 @@ def rank_chart(page: Page, years: Sequence[YearRank], kind: Kind, number: int) -
 
 
 def _clock(page: Page, kind: Kind, found: ItemPage) -> Markup | None:
-    week = item_clock(page.conn, page.scope, kind, found.item.id)
+    week = item_clock(page.conn, page.scope, found.tracks)
     if not week.cells:
         return None
     hours = week.hours
@@ -237,16 +239,19 @@ def _lists(page: Page, kind: Kind, found: ItemPage) -> list[List]:
     if kind is Kind.ARTIST:
         albums = albums_of_artist(page.conn, listener, item.id, each=LISTED)
         lists.append(List("Albums", "", None, item_rows(page, albums)))
-    near = neighbours(page.conn, Scope(listener, everything), found.tracks, each=LISTED)
+    near = neighbours(
+        page.conn, Scope(listener, everything), found.tracks, each=LISTED, latest=PLAYS_BESIDE, months=found.life
+    )
     rows_near = item_rows(page, [one.track for one in near], [formats.counted(one.play_count, "time") for one in near])
     lists.append(List("Often beside it", "Within 20 minutes.", None, rows_near))
     return lists
 
 
-def _plays(page: Page, tracks: Sequence[int]) -> list[object]:
+def _plays(page: Page, item: ItemPage) -> list[object]:
     if not page.may(Part.HISTORY):
         return []
-    found = history_of(page.conn, page.scope._replace(filters=NO_FILTERS), tracks, each=PLAYS)
+    scope = page.scope._replace(filters=NO_FILTERS)
+    found = history_of(page.conn, scope, item.tracks, each=PLAYS, months=item.life)
     find_covers(page, [play.track for play in found.plays])
     return [play_row(page, play, with_day=True) for play in found.plays]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -12,12 +12,10 @@ from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.queries.activity import (
     Bucket,
     Compared,
-    Distinct,
     Step,
     activity,
     clock,
     compared,
-    distinct,
 )
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries
 from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
@@ -74,7 +72,6 @@ def show_overview(page: Page) -> Response:
         return empty(page)
     conn, scope, now = page.conn, page.scope, page.range
     numbers = compared(conn, scope, now.days_before, now.days_year_before)
-    different = distinct(conn, scope)
     step = step_for(now.days)
     buckets = activity(conn, scope, step).buckets
     before_buckets = []
@@ -82,6 +79,7 @@ def show_overview(page: Page) -> Response:
         earlier = parse_range(now.before, page.today, page.listener)
         before_buckets = activity(conn, scope._replace(days=earlier.days), step).buckets[: len(buckets)]
     found = tops(conn, scope, [kind for kind, _, _ in LISTS], each=TOP)
+    different = {kind: one.items for kind, one in found.items()}
     met = discovered(conn, scope, Kind.ARTIST, each=TOP)
     find_covers(page, [*(row.item for one in found.values() for row in one.rows), *met])
     then, _ = on_this_day(conn, page.listener, page.today, each=1)
@@ -155,7 +153,7 @@ def then_row(page: Page, one: DayThen) -> Then:
     return Then(str(one.day.year), page.links.day(one.day), name, by + often, note, href)
 
 
-def sentence(page: Page, numbers: Compared, different: Distinct, new: int) -> Markup:
+def sentence(page: Page, numbers: Compared, different: Mapping[Kind, int], new: int) -> Markup:
     """What the period was, in one sentence whose numbers are links."""
     formats, now = page.formats, numbers.totals
     start = range_phrase(page.range, formats)
@@ -179,7 +177,7 @@ def sentence(page: Page, numbers: Compared, different: Distinct, new: int) -> Ma
             )
         )
     tail = Markup(', to <a href="{}">{}</a>.').format(
-        page.links.to("tops/artists"), formats.counted(different.artists, "artist")
+        page.links.to("tops/artists"), formats.counted(different[Kind.ARTIST], "artist")
     )
     return head + change + tail
 
@@ -195,7 +193,7 @@ def aside(page: Page, numbers: Compared) -> str:
     return " ".join(parts)
 
 
-def figures(page: Page, numbers: Compared, different: Distinct) -> list[Figure]:
+def figures(page: Page, numbers: Compared, different: Mapping[Kind, int]) -> list[Figure]:
     """A handful of large numbers."""
     formats, links, now = page.formats, page.links, numbers.totals
     days = (min(page.range.days.last, page.today) - page.range.days.first).days + 1
@@ -205,11 +203,11 @@ def figures(page: Page, numbers: Compared, different: Distinct) -> list[Figure]:
         note = f"{change} in {before_name(page)}" if change and not page.range.is_incomplete else ""
     entries = [
         Figure(formats.number(now.play_count), "plays" if now.play_count != 1 else "play", links.plays(), note),
-        Figure(formats.number(different.songs), "songs", links.to("tops")),
-        Figure(formats.number(different.artists), "artists", links.to("tops/artists")),
+        Figure(formats.number(different[Kind.SONG]), "songs", links.to("tops")),
+        Figure(formats.number(different[Kind.ARTIST]), "artists", links.to("tops/artists")),
     ]
-    if different.albums:
-        entries.append(Figure(formats.number(different.albums), "albums", links.to("tops/albums")))
+    if different[Kind.ALBUM]:
+        entries.append(Figure(formats.number(different[Kind.ALBUM]), "albums", links.to("tops/albums")))
     if days > 1:
         with_plays = now.days_with_plays
         on = f"with music on {formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""

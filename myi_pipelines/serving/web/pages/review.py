@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from myi_pipelines.serving.queries.activity import Bucket, Step, Totals, activity, clock, distinct, totals
+from myi_pipelines.serving.queries.activity import Bucket, Step, Totals, activity, clock, totals
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries, obsessions
 from myi_pipelines.serving.queries.milestones import streaks
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, InvalidRange, NamedRange, RangeKind, Scope, parse_range
@@ -112,11 +113,12 @@ def show_review(page: Page) -> Response:
     whole = totals(page.conn, page.scope)
     label = range_label(now, page.formats)
     before = parse_range(now.before, page.today, page.listener) if now.before else None
-    card = build_card(page, whole)
+    found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG, Kind.ALBUM], each=EACH)
+    card = build_card(page, whole, found)
     return page.render(
         "review.html",
         f"{label} in review",
-        panels=panels(page, whole, before) if whole.play_count else [],
+        panels=panels(page, whole, before, found) if whole.play_count else [],
         card=page.links.to(f"review/{now.text}/card"),
         card_text=f"{card.title}: {card.number} {card.unit}. "
         + "; ".join(f"{column.heading}: {', '.join(column.names)}" for column in card.columns),
@@ -149,11 +151,11 @@ def reviewed(page: Page) -> NamedRange:
     return now
 
 
-def build_card(page: Page, whole: Totals) -> Card:
-    """What the share card of the page's range shows."""
+def build_card(page: Page, whole: Totals, found: Mapping[Kind, TopList] | None = None) -> Card:
+    """What the share card of the page's range shows. ``found``: the top artists and songs, where they are known."""
     formats = page.formats
-    found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
-    different = distinct(page.conn, page.scope)
+    if found is None:
+        found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
     step = step_for(page.range.days)
     values = [float(one.total_ms) for one in activity(page.conn, page.scope, step).buckets]
     name = page.listener.display_name or page.listener.name
@@ -167,22 +169,21 @@ def build_card(page: Page, whole: Totals) -> Card:
         unit=unit,
         bars=values,
         columns=[
-            Column("Artists", [row.item.name for row in found[Kind.ARTIST].rows]),
-            Column("Songs", [row.item.name for row in found[Kind.SONG].rows]),
+            Column("Artists", [row.item.name for row in found[Kind.ARTIST].rows[:LISTED]]),
+            Column("Songs", [row.item.name for row in found[Kind.SONG].rows[:LISTED]]),
         ],
         foot=", ".join(
             (
                 formats.plays(whole.play_count),
-                formats.counted(different.songs, "song"),
-                formats.counted(different.artists, "artist"),
+                formats.counted(found[Kind.SONG].items, "song"),
+                formats.counted(found[Kind.ARTIST].items, "artist"),
             )
         ),
     )
 
 
-def panels(page: Page, whole: Totals, before: NamedRange | None) -> list[Panel]:
+def panels(page: Page, whole: Totals, before: NamedRange | None, found: Mapping[Kind, TopList]) -> list[Panel]:
     """The statements of a period, the largest first."""
-    found = tops(page.conn, page.scope, [Kind.ARTIST, Kind.SONG, Kind.ALBUM], each=EACH)
     find_covers(page, [row.item for one in found.values() for row in one.rows])
     made = [
         _amount(page, whole, before),

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Step, activity
 from myi_pipelines.serving.queries.discoveries import discoveries
-from myi_pipelines.serving.queries.items import YearRank, years_of
-from myi_pipelines.serving.queries.music import diversity, diversity_by_year, releases
+from myi_pipelines.serving.queries.items import YearRank
+from myi_pipelines.serving.queries.music import Diversity, artists_by_year, diversity, releases
 from myi_pipelines.serving.queries.scope import Days, Filters, Scope
 from myi_pipelines.serving.queries.tops import Kind, TopGenre, items, top_genres, tops
 from myi_pipelines.serving.web.charts.bump import Lane, bump
@@ -39,25 +39,25 @@ def show_trends(page: Page) -> Response:
     scopes = {year: scope._replace(days=Days(date(year, 1, 1), date(year, 12, 31))) for year in years}
     totals = activity(page.conn, scope, Step.YEAR).buckets
     best = max(totals, key=lambda one: page.value(one.play_count, one.total_ms))
+    places, spreads = _artists_by_year(page, scope, scopes)
     return page.render(
         "trends.html",
         "Trends",
         sentence=f"{best.first.year} was your fullest year, with {page.value_text(best.play_count, best.total_ms)}.",
         years=bars(page, totals, Step.YEAR, height=180),
         noun="artists",
-        **_ranks(page, scope, scopes),
+        **_ranks(page, places, scopes),
         genres=_genres(page, scope, scopes),
         **_age(page, scope),
-        **_variety(page, scope, scopes),
+        **_variety(page, spreads),
         **_stayed(page, scope),
     )
 
 
-def _ranks(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[str, Any]:
+def _ranks(page: Page, found: dict[int, list[YearRank]], scopes: dict[int, Scope]) -> dict[str, Any]:
     """The artists that were among the first of any year: their places, and how much the most played were played."""
     if len(scopes) < 2:
         return {"bump": None, "multiples": None}
-    found = _years_of_artists(page, scope, scopes)
     names = {id_: one.name for id_, one in items(page.conn, page.listener, Kind.ARTIST, list(found)).items()}
     lanes = []
     for artist, of_years in sorted(found.items()):
@@ -70,15 +70,19 @@ def _ranks(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[str, Any]
     }
 
 
-def _years_of_artists(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[int, list[YearRank]]:
-    """Every year of the artists that were among the first of any; with filters, the years in which they were."""
+def _artists_by_year(
+    page: Page, scope: Scope, scopes: dict[int, Scope]
+) -> tuple[dict[int, list[YearRank]], dict[int, Diversity]]:
+    """Every year of the artists that were among the first of any, with filters the years in which they were; and how
+    plays spread over artists in each year."""
     if scope.filters == Filters():
-        return years_of(page.conn, page.listener, Kind.ARTIST, measure=scope.measure, each=PLACES)
+        places, spreads = artists_by_year(page.conn, page.listener, measure=scope.measure, each=PLACES)
+        return places, {year: spreads[year] for year in scopes if year in spreads}
     found: dict[int, list[YearRank]] = {}
     for year, one in scopes.items():
         for row in tops(page.conn, one, [Kind.ARTIST], each=PLACES)[Kind.ARTIST].rows:
             found.setdefault(row.item.id, []).append(YearRank(year, row.rank, row.play_count, row.total_ms))
-    return found
+    return found, {year: diversity(page.conn, one) for year, one in scopes.items()}
 
 
 def _multiples(page: Page, found: dict[int, list[YearRank]], names: dict[int, str], years: list[int]) -> Markup:
@@ -124,13 +128,8 @@ def _age(page: Page, scope: Scope) -> dict[str, Any]:
     return {"decades": chart, "decades_note": note}
 
 
-def _variety(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[str, Any]:
+def _variety(page: Page, found: dict[int, Diversity]) -> dict[str, Any]:
     """How many artists, heard equally often, would be as varied."""
-    if scope.filters == Filters():
-        of_years = diversity_by_year(page.conn, page.listener)
-        found = {year: of_years[year] for year in scopes if year in of_years}
-    else:
-        found = {year: diversity(page.conn, one) for year, one in scopes.items()}
     marks = [
         Mark(
             str(year),
@@ -174,8 +173,6 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
 
 
 def _genres(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:
-    if not top_genres(page.conn, scope)[0]:
-        return None  # Spotify tells most apps none.
     by_year: dict[int, Sequence[TopGenre]] = {year: top_genres(page.conn, one)[0] for year, one in scopes.items()}
     by_year = {year: rows for year, rows in by_year.items() if rows}
     if not by_year:
