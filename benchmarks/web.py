@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import exports, maloja, many_users, pipeline
+from benchmarks import exports, first_sight, maloja, many_users, pipeline
 from benchmarks.databases import cluster, database
 from benchmarks.many_users import MONTHS
 from benchmarks.output import open_console
@@ -383,6 +383,24 @@ def show_rival(console: Console, rivalries: Sequence[maloja.Rivalry]) -> None:
     console.print(table)
 
 
+def show_sights(console: Console, sights: Sequence[first_sight.Sight]) -> None:
+    """Print what a person sees first of the overview: the first of all answers is made, the others are kept."""
+    title = f"The overview in a browser, a processor {first_sight.SLOWER} times as slow"
+    table = Table(title=title, title_justify="left")
+    for name in ("what", "first", "median", "goal"):
+        table.add_column(name)
+    rows = (
+        ("kB over the wire", [one.kilobytes for one in sights], first_sight.MOST_KB),
+        ("largest part painted, ms", [one.lcp_ms for one in sights], first_sight.LCP_MS),
+        ("movement", [one.cls for one in sights], first_sight.MOST_CLS),
+        ("pages asked for", [float(one.documents) for one in sights], 1.0),
+    )
+    for name, values, goal in rows:
+        verdict = _verdict(max(values) <= goal)
+        table.add_row(name, f"{values[0]:.3g}", f"{statistics.median(values):.3g}", f"≤ {goal:g}: {verdict}")
+    console.print(table)
+
+
 def percentile(took: Sequence[float], which: int) -> float:
     """A percentile of some times; of one time, itself."""
     if len(took) < 2:
@@ -436,6 +454,13 @@ def main() -> None:
         asked = targets(port, cookie, [HEAVY, *users])
         measured, imports = measure(port, cookie, asked, times=options.times, export=export, url=url)
         show(console, measured, imports)
+        if program := first_sight.browser():
+            status.update("looking at the overview")
+            name, _, secret = cookie.partition("=")
+            address = f"http://127.0.0.1:{port}/u/{HEAVY}?range={YEAR}"
+            show_sights(console, first_sight.look(program, address, (name, secret)))
+        else:
+            console.print("no browser is installed: what a person sees first was not measured")
 
 
 if __name__ == "__main__":

@@ -152,7 +152,8 @@ def on_this_day(
         return [], ()
     days = [day for year in range(today.year - 1, listener.first_day.year - 1, -1) if (day := _in_year(today, year))]
     asked = {"user_id": listener.id, "days": days, "zone": listener.timezone.key, "each": each}
-    counted = {row[0]: row[1:] for row in conn.execute(statement("queries/counts_of_days"), asked)}
+    rows = conn.execute(statement("queries/counts_of_days"), asked).fetchall()
+    counted = {day: (play_count, total_ms) for day, play_count, total_ms in rows}
     newer = {day for day in days if is_deriving(conn, listener, Days(day, day))}
     spans = [Days(day, day) for day in days if day in counted or day in newer]
     if not spans:
@@ -162,10 +163,10 @@ def on_this_day(
     named = items(conn, listener, Kind.TRACK, list({track_id for _, track_id, *_ in rows}))
     tracks: dict[date, list[tuple[Item, int]]] = {}
     counted = {day: counts for day, counts in counted.items() if day not in newer}
-    for day, track_id, play_count, *all_plays in rows:
+    for day, track_id, play_count, day_plays, day_ms in rows:
         tracks.setdefault(day, []).append((named[track_id], play_count))
         if day in newer:
-            counted[day] = tuple(all_plays)
+            counted[day] = day_plays, day_ms
     found = [DayThen(day, *counted[day], tracks.get(day, [])) for day in days if day in counted]
     return found, archived_in(conn, listener, spans)
 
