@@ -64,7 +64,11 @@ def test_the_code_server_starts_and_is_healthy_by_the_compose_files_own_commands
 def test_the_pages_answer_by_the_compose_files_own_commands(container: Container) -> None:
     web, port = compose.service(compose.read({}), "web"), str(compose.free_port())
     check = shlex.join(web.healthcheck[1:]).replace("3001", port)
-    read = "import sys, urllib.request as r; print(r.build_opener(r.HTTPCookieProcessor()).open(sys.argv[1]).read())"
+    sign_in = (
+        "import sys, urllib.request as r\n"
+        "click = r.Request(sys.argv[1], b'', {'Sec-Fetch-Site': 'same-origin'})\n"
+        "print(r.build_opener(r.HTTPCookieProcessor()).open(click).read().decode())"
+    )
     script = f"""
         myi migrate
         echo a password of the operator > /tmp/web_password
@@ -72,7 +76,7 @@ def test_the_pages_answer_by_the_compose_files_own_commands(container: Container
         {shlex.join(web.command)} &
         for try in $(seq 60); do {check} && break; sleep 1; done
         {check} && echo healthy
-        python -c {shlex.quote(read)} "$(myi open --print)"
+        python -c {shlex.quote(sign_in)} "$(myi open --print)"
         kill $!
         myi services stop
     """

@@ -7,8 +7,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -126,3 +127,33 @@ def serving(app: App, port: int = 0) -> Iterator[Server]:
         server.should_exit = True
         thread.join(timeout=20)
         listening.close()
+
+
+@contextmanager
+def balanced(ports: Sequence[int]) -> Iterator[Server]:
+    """One address before several servers, which take connections by turns."""
+    turns = cycle(ports)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_balance, args=(listening, turns), daemon=True)
+        thread.start()
+        yield Server(int(listening.getsockname()[1]))
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _balance(listening: socket.socket, turns: Iterator[int]) -> None:
+    while True:
+        try:
+            client, _ = listening.accept()
+        except OSError:
+            return
+        server = socket.create_connection(("127.0.0.1", next(turns)))
+        for source, target in ((client, server), (server, client)):
+            threading.Thread(target=_pass_on, args=(source, target), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with source, suppress(OSError):
+        while some := source.recv(65_536):
+            target.sendall(some)
+        target.shutdown(socket.SHUT_WR)
