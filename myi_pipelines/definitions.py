@@ -1,5 +1,6 @@
 """The one Definitions object: open this first. It only puts together what the modules that it imports from make."""
 
+import warnings
 from collections.abc import Mapping
 
 import dagster as dg
@@ -26,19 +27,23 @@ from myi_pipelines.orchestration.sensors import SENSORS
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """The whole project, with other resources than the settings' where some are given by name."""
+    assets = [
+        imported_plays,
+        polled_plays,
+        spotify_objects,
+        catalog,
+        cover_images,
+        listening_events,
+        stats,
+        top_lists,
+        archived_months,
+        listening_events_partitions,
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        assets_with_sources = dg.with_source_code_references(assets)
     return dg.Definitions(
-        assets=[
-            imported_plays,
-            polled_plays,
-            spotify_objects,
-            catalog,
-            cover_images,
-            listening_events,
-            stats,
-            top_lists,
-            archived_months,
-            listening_events_partitions,
-        ],
+        assets=assets_with_sources,
         asset_checks=CHECKS,
         jobs=JOBS,
         sensors=SENSORS,

@@ -316,6 +316,14 @@ def tick_minutes() -> int:
         return int(Settings.model_fields["poll_minutes"].default)
 
 
+def names_app() -> bool:
+    """Whether a Spotify app is set, for the definitions, as ``tick_minutes``."""
+    try:
+        return bool(load_settings().spotify_client_id)
+    except SettingsError:
+        return False
+
+
 def _with_password(url: str, password: str) -> str:
     """The URL with a password, unless it has one or names no host."""
     scheme, _, rest = url.partition("://")

@@ -13,6 +13,7 @@ def up() -> None:
 
     Ctrl-C stops all that was started. Choose other ports with MYI_PORT=3010 MYI_WEB_PORT=3011 myi up.
     """
+    from myi_pipelines.orchestration.names import lineage_url
     from myi_pipelines.runtime.signals import stopping_on_signals
     from myi_pipelines.runtime.stack import running_stack
 
@@ -20,9 +21,10 @@ def up() -> None:
     try:
         with stopping_on_signals(), running_stack(settings, progress=note) as stack:
             typer.echo(
-                f"MYI is up: {stack.web_url} (`myi open` signs you in; Dagster's UI: {stack.url}; uploads go into "
+                f"MYI is up: {stack.web_url} (`myi open` signs you in; uploads go into "
                 f"{settings.uploads}/<your name>/; Ctrl-C stops it)"
             )
+            typer.echo(f"Dagster's UI: {lineage_url(stack.url)}")
             while True:
                 stack.keep_running(progress=note)
                 time.sleep(0.5)

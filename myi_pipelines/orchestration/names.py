@@ -8,6 +8,15 @@ from typing import Any
 
 from myi_pipelines.warehouse.partitions import FIRST_MONTH, PREMADE_MONTHS
 
+LANDING = "landing"
+CATALOG = "catalog"
+EVENTS = "events"
+STATS = "stats"
+SNAPSHOTS = "snapshots"
+OPERATIONS = "operations"
+GROUPS = (LANDING, CATALOG, EVENTS, STATS, SNAPSHOTS, OPERATIONS)
+"""Of assets."""
+
 IMPORT_HISTORY = "import_history"
 POLL_PLAYS = "poll_plays"
 REFRESH_TOP_LISTS = "refresh_top_lists"
@@ -17,6 +26,11 @@ ARCHIVE_HISTORY = "archive_history"
 MAINTAIN_PARTITIONS = "maintain_partitions"
 PRUNE_RUNS = "prune_runs"
 CHECK_WAREHOUSE = "check_warehouse"
+
+METADATA_POOL = "metadata"
+ARCHIVE_POOL = "archive"
+POOLS = (METADATA_POOL, ARCHIVE_POOL)
+"""Of each, one run at a time is at work."""
 
 USER_TAG = "myi/user"
 """Of a run that imports files: the user whose files they are."""
@@ -90,6 +104,11 @@ def range_tags(months: Iterable[date]) -> Mapping[str, str]:
 def recent_months(now: datetime) -> Mapping[str, str]:
     """Run tags for this month and the one before: polls bring plays of these, except the first poll of a user."""
     return range_tags([(now - LOOKING_BACK).date(), now.date()])
+
+
+def lineage_url(ui: str) -> str:
+    """Where Dagster's UI shows the assets and how they derive from one another, all groups open."""
+    return f"{ui}/asset-groups?expanded={','.join(f'global@global:{group}' for group in GROUPS)}"
 
 
 def key_of(month: date) -> str:

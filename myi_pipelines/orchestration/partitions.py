@@ -14,7 +14,9 @@ from myi_pipelines.orchestration.names import key_of as key_of
 from myi_pipelines.orchestration.names import last_month as last_month
 from myi_pipelines.orchestration.names import range_tags as range_tags
 from myi_pipelines.orchestration.names import recent_months as recent_months
-from myi_pipelines.warehouse.partitions import FIRST_MONTH, PREMADE_MONTHS
+from myi_pipelines.warehouse.partitions import FIRST_MONTH, PREMADE_MONTHS, months_between
+
+PARTITION = "dagster/partition"
 
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=FIRST_MONTH.isoformat(),
@@ -32,5 +34,13 @@ def month_of_key(key: str) -> date:
 
 
 def months_of(context: AssetExecutionContext) -> list[date]:
-    """The months that a run of a partitioned asset is for, oldest first."""
-    return [month_of_key(key) for key in context.partition_keys]
+    """The months that a run is for, oldest first; all there are when it names none, being over whole tables only."""
+    tags = context.run.tags
+    alone = tags.get(PARTITION)
+    first, last = tags.get(RANGE_START, alone), tags.get(RANGE_END, alone)
+    return months_between(month_of_key(first) if first else FIRST_MONTH, month_of_key(last) if last else last_month())
+
+
+def names_months(context: AssetExecutionContext) -> bool:
+    """Whether a run names the months that it is for."""
+    return not {PARTITION, RANGE_START}.isdisjoint(context.run.tags)

@@ -18,18 +18,21 @@ from myi_pipelines.orchestration.failure_notices import failure_notices
 from myi_pipelines.orchestration.instance.active_runs import end_dead_runs, under_way
 from myi_pipelines.orchestration.jobs import (
     USER_TAG,
+    archive_history,
+    check_warehouse,
     heal_config,
     heal_user_months,
     import_config,
     import_history,
     import_tags,
+    maintain_partitions,
 )
 from myi_pipelines.orchestration.partitions import last_month, range_tags
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.sources.exports import printable_name
 from myi_pipelines.warehouse import reporting
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.partitions import FIRST_MONTH
 from myi_pipelines.warehouse.reporting import InvalidatedRange
 from myi_pipelines.warehouse.users import InvalidUserName, known_or_new_user
@@ -237,6 +240,30 @@ def invalidated_user_months_sensor(
     )
 
 
+@dg.sensor(
+    name="first_upkeep",
+    jobs=[maintain_partitions, archive_history, check_warehouse],
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs upkeep and checks once there is something to check; from then on, every night does.",
+)
+def first_upkeep_sensor(context: SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
+    jobs = (maintain_partitions.name, archive_history.name, check_warehouse.name)
+    due = [job for job in jobs if not _has_run(context.instance, job)]
+    if not due:
+        return dg.SkipReason("Upkeep and checks have run; they do so every night.")
+    if running := under_way(context.instance):
+        return dg.SkipReason(f"{len(running)} runs are under way, after which there will be more to check.")
+    with warehouse.connection() as conn:
+        if not fetch_scalar(conn, "SELECT EXISTS (SELECT FROM users WHERE total_play_count > 0)"):
+            return dg.SkipReason("There is nothing to check before the first import.")
+    return dg.SensorResult(run_requests=[dg.RunRequest(job_name=job) for job in due])
+
+
+def _has_run(instance: DagsterInstance, job: str) -> bool:
+    return bool(instance.get_runs_count(dg.RunsFilter(job_name=job)))
+
+
 def _outlived(invalidated: InvalidatedRange, run: dg.RunRecord) -> bool:
     """Whether a user-month was invalidated before a healing run began: that run could not heal it."""
     return (
@@ -244,4 +271,4 @@ def _outlived(invalidated: InvalidatedRange, run: dg.RunRecord) -> bool:
     )
 
 
-SENSORS = [uploads_sensor, invalidated_user_months_sensor, failure_notices]
+SENSORS = [uploads_sensor, invalidated_user_months_sensor, first_upkeep_sensor, failure_notices]

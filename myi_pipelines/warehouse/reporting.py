@@ -3,7 +3,7 @@
 They only read. Dagster's metadata and checks are made of them, but this module imports no Dagster.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -15,10 +15,27 @@ from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, next_mo
 
 
 class MonthSize(NamedTuple):
-    """One month's partition of a table."""
+    """One month's partition of a table, or several months'."""
 
     rows: int
     bytes: int
+
+
+class MonthTableSize(NamedTuple):
+    """A table with one partition a month: some of its months, and all others together."""
+
+    months: Mapping[date, MonthSize]
+    others: MonthSize
+
+    @property
+    def rows(self) -> int:
+        """Rows of all months."""
+        return self.others.rows + sum(one.rows for one in self.months.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all months, with indexes."""
+        return self.others.bytes + sum(one.bytes for one in self.months.values())
 
 
 class TopTrack(NamedTuple):
@@ -114,8 +131,11 @@ class ImportProgress(NamedTuple):
     """Months of the user whose statistics have to be recomputed."""
 
 
-def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> dict[date, MonthSize]:
-    """Rows and bytes of the partitions of some months; a month without a partition is left out."""
+def month_table_size(conn: Connection, table: MonthTable, months: Sequence[date]) -> MonthTableSize:
+    """How large a table is: the rows of some months are counted, those of the others are what the planner knows.
+
+    A month without a partition has no rows.
+    """
     first, end = min(months), next_month(max(months))
     rows = conn.execute(
         statement("reporting/month_sizes").format(
@@ -129,14 +149,12 @@ def month_sizes(conn: Connection, table: MonthTable, months: Sequence[date]) -> 
         },
     )
     sizes = {name: MonthSize(count, size) for name, count, size in rows}
-    named = ((month, partition_name(table.name, month)) for month in months)
-    return {month: sizes[name] for month, name in named if name in sizes}
-
-
-def episode_counts(conn: Connection, months: Sequence[date]) -> dict[date, int]:
-    """How many plays that are not music some months have; a month without any is left out."""
-    bounds = {"starts_at": starts_at(min(months)), "ends_at": starts_at(next_month(max(months)))}
-    return dict(conn.execute(statement("reporting/episode_counts"), bounds).fetchall())
+    names = {month: partition_name(table.name, month) for month in months}
+    others = fetch_row(
+        conn, statement("reporting/other_months_size"), {"table": table.name, "partitions": list(names.values())}
+    )
+    nothing = MonthSize(0, 0)
+    return MonthTableSize({month: sizes.get(name, nothing) for month, name in names.items()}, MonthSize(*others))
 
 
 def has_only_older_account_data(conn: Connection, user_id: int) -> bool:

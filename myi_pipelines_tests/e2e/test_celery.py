@@ -38,6 +38,7 @@ ASSETS = [
     dg.AssetKey(name)
     for name in (
         "listening_events",
+        "user_track_months",
         "user_track_stats",
         "user_artist_stats",
         "user_year_top_tracks",

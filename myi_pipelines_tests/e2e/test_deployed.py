@@ -29,7 +29,7 @@ DERIVED = (
     "user_track_stats", "user_artist_stats", "user_album_stats", "user_year_top_tracks", "user_time_bucket_stats",
     "user_weekday_hour_stats", "user_hour_stats", "user_month_contexts", "user_context_stats",
 )  # fmt: skip
-ASSETS = ("listening_events", *DERIVED, "users")
+ASSETS = ("listening_events", "user_track_months", *DERIVED, "users")
 EVENTS = "SELECT user_id, track_id, played_at, ms_played, source FROM listening_events ORDER BY 1, 2, 3"
 
 LAUNCH = """

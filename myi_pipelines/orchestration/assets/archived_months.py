@@ -8,11 +8,11 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from pydantic import Field
 
-from myi_pipelines.orchestration.assets.metadata import markdown_table
-from myi_pipelines.orchestration.assets.specs import OPERATIONS, table_spec
+from myi_pipelines.orchestration.assets.metadata import markdown_table, table_size
+from myi_pipelines.orchestration.assets.specs import OPERATIONS, data_version, table_spec
+from myi_pipelines.orchestration.names import ARCHIVE_POOL
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
-from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.archive import first_kept_month
 
 LEFT = "months_could_leave"
@@ -22,8 +22,7 @@ ARCHIVED_MONTHS_SPEC = table_spec(
     "archived_months",
     group=OPERATIONS,
     deps=["imported_plays", "polled_plays", "listening_events"],
-    kinds=("postgres", "parquet"),
-    is_partitioned=False,
+    kind="parquet",
     about=(
         "Plays and events of months past `MYI_RETENTION_MONTHS` go to `MYI_ARCHIVE_URL`: one folder a month, checksums "
         "in its manifest, compared with the tables row for row before those are dropped. Statistics stay. "
@@ -42,7 +41,7 @@ class ArchiveConfig(dg.Config):
 
 @dg.multi_asset(
     name="archived_months",
-    pool="archive",
+    pool=ARCHIVE_POOL,
     specs=[ARCHIVED_MONTHS_SPEC],
     check_specs=[
         dg.AssetCheckSpec(
@@ -68,15 +67,16 @@ def archived_months(
                 results.append(one)
         else:
             context.log.info("MYI_RETENTION_MONTHS is 0: everything stays")
-        total = reporting.row_count(conn, "archived_months")
+        size = table_size(conn, "archived_months")
     problems = [one for one in results if one.error is not None]
     lines = [
         (f"{one.month:%Y-%m}", one.rows, one.bytes, one.error or "") for one in [*problems, *results][:LINES_SHOWN]
     ]
     yield dg.MaterializeResult(
+        data_version=data_version(OPERATIONS),
         asset_key="archived_months",
         metadata={
-            "dagster/row_count": total,
+            **size,
             "run_months": len(results) - len(problems),
             "run_failed_months": len(problems),
             "run_rows": sum(one.rows for one in results),

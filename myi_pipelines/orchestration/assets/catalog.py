@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from myi_pipelines.orchestration.assets.specs import CATALOG, table_spec
+from myi_pipelines.orchestration.assets.metadata import table_size
+from myi_pipelines.orchestration.assets.specs import CATALOG, data_version, table_spec
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
-from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.catalog import sync_catalog
 
 _PROVISIONAL = "Exports name them without an id, so they are provisional until Spotify's metadata arrives."
@@ -21,28 +21,24 @@ CATALOG_SPECS = [
         "artists",
         group=CATALOG,
         deps=["imported_plays", "spotify_objects"],
-        is_partitioned=False,
         about=f"Known by their normalized name. {_PROVISIONAL}",
     ),
     table_spec(
         "albums",
         group=CATALOG,
         deps=["imported_plays", "spotify_objects"],
-        is_partitioned=False,
         about=f"Known by their normalized name and artist. {_PROVISIONAL}",
     ),
     table_spec(
         "tracks",
         group=CATALOG,
         deps=["imported_plays", "polled_plays", "spotify_objects"],
-        is_partitioned=False,
         about="A track shows the names under which it was last played, whatever the order of imports.",
     ),
     table_spec(
         "songs",
         group=CATALOG,
         deps=["imported_plays", "polled_plays", "spotify_objects"],
-        is_partitioned=False,
         about="Tracks of equal title and first artist, or of equal ISRC; guests, remasters and such are left out of the"
         " title. Live takes, remixes and other versions stay apart. `tracks.song_id` says which tracks are of a song.",
     ),
@@ -50,7 +46,6 @@ CATALOG_SPECS = [
         "track_artists",
         group=CATALOG,
         deps=["imported_plays", "polled_plays", "spotify_objects"],
-        is_partitioned=False,
         about="Exports name only the album's artist; Spotify's metadata names all artists.",
     ),
 ]
@@ -64,13 +59,14 @@ def catalog(context: AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg
         seconds = round(time.monotonic() - began, 2)
         metadata = {
             table: {
-                "dagster/row_count": reporting.row_count(conn, table),
+                **table_size(conn, table),
                 "rows_written": written[table],
-                "bytes": reporting.table_bytes(conn, table),
                 "seconds": seconds,
             }
             for table in written
         }
     for spec in CATALOG_SPECS:
         if spec.key in context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key.to_user_string()])
+            yield dg.MaterializeResult(
+                data_version=data_version(CATALOG), asset_key=spec.key, metadata=metadata[spec.key.to_user_string()]
+            )

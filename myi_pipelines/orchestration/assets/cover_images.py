@@ -7,25 +7,24 @@ from typing import Any
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.assets.metadata import table_size
+from myi_pipelines.orchestration.assets.specs import LANDING, data_version, table_spec
+from myi_pipelines.orchestration.names import METADATA_POOL
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.settings import load_settings
-from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.cover_images import kept_images
 
 COVER_IMAGES_SPEC = table_spec(
     "cover_images",
     group=LANDING,
     deps=["albums", "artists"],
-    kinds=("postgres", "spotify"),
-    is_partitioned=False,
     about=(
         "Kept so that pages ask no other host. The most played come first; `MYI_COVER_IMAGES` says how many are kept."
     ),
 )
 
 
-@dg.multi_asset(name="cover_images", specs=[COVER_IMAGES_SPEC], pool="metadata")
+@dg.multi_asset(name="cover_images", specs=[COVER_IMAGES_SPEC], pool=METADATA_POOL)
 def cover_images(context: AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
     from myi_pipelines.ingest.spotify.cover_fetch import fetch_covers
 
@@ -37,8 +36,7 @@ def cover_images(context: AssetExecutionContext, warehouse: Warehouse) -> Iterat
             + (f"; {done.stopped}" if done.stopped else "")
         )
         metadata: dict[str, Any] = {
-            "dagster/row_count": reporting.row_count(conn, "cover_images"),
-            "bytes": reporting.table_bytes(conn, "cover_images"),
+            **table_size(conn, "cover_images"),
             "images": kept_images(conn),
             "run_fetched": done.fetched,
             "run_failed": done.failed,
@@ -47,4 +45,4 @@ def cover_images(context: AssetExecutionContext, warehouse: Warehouse) -> Iterat
         }
         if done.stopped:
             metadata["stopped"] = done.stopped
-    yield dg.MaterializeResult(metadata=metadata)
+    yield dg.MaterializeResult(data_version=data_version(LANDING), metadata=metadata)

@@ -15,8 +15,9 @@ from pydantic import Field
 
 from myi_pipelines.ingest.uploads.file_run import FileRun
 from myi_pipelines.ingest.uploads.landing_files import OnBatch
+from myi_pipelines.orchestration.assets.empty_months import report_empty_months
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
-from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.assets.specs import LANDING, data_version, table_spec
 from myi_pipelines.orchestration.names import IMPORT_JOBS_TAG
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
@@ -34,7 +35,6 @@ SECONDS_BETWEEN_PROGRESS = 10
 IMPORTED_PLAYS_SPEC = table_spec(
     "imported_plays",
     group=LANDING,
-    kinds=("postgres", "python"),
     about=(
         "Taken from the files that Spotify sends a user, extended histories and account data alike. A file is "
         "landed all or nothing, and once: the same file again is recognized, an overlapping one adds only what is "
@@ -79,6 +79,7 @@ def imported_plays(
         ensure_months(session.conn, months_between(datetime.now(UTC).date(), last_month()))
         run = None
         if config.files:
+            report_empty_months(context.instance, session.conn, importing=months_of(context))
             user_id = _user_of(session.conn, config)
             run = FileRun(
                 session,
@@ -92,16 +93,10 @@ def imported_plays(
                 run.land(Path(file), lambda name: _progress_log(context, name))
             if jobs := [str(landed.job_id) for landed in run.landed if not landed.known]:
                 context.instance.add_run_tags(context.run.run_id, {IMPORT_JOBS_TAG: ",".join(jobs)})
-        sizes = reporting.month_sizes(session.conn, IMPORTED_PLAYS, months_of(context))
-    report_months(
-        context,
-        "imported_plays",
-        by_month={
-            month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes} for month, size in sizes.items()
-        },
-        summary=_summary(config, run, time.monotonic() - began),
-    )
-    yield dg.MaterializeResult(check_results=[_readable(config, run)])
+        size = reporting.month_table_size(session.conn, IMPORTED_PLAYS, months_of(context))
+    summary = _summary(config, run, time.monotonic() - began)
+    report_months(context, "imported_plays", size, by_month={}, summary=summary)
+    yield dg.MaterializeResult(data_version=data_version(LANDING), check_results=[_readable(config, run)])
 
 
 def _user_of(conn: Connection, config: ImportConfig) -> int:

@@ -4,14 +4,21 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster import AssetExecutionContext
 
 from myi_pipelines.orchestration.assets.charts import MOST_BARS, bar_chart
-from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, reason_of, report_months
-from myi_pipelines.orchestration.assets.specs import EVENTS, table_spec
+from myi_pipelines.orchestration.assets.metadata import (
+    Metadata,
+    markdown_list,
+    per_second,
+    reason_of,
+    report_months,
+    table_size,
+)
+from myi_pipelines.orchestration.assets.specs import EVENTS, data_version, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.names import IMPORT_JOBS_TAG
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
@@ -34,6 +41,14 @@ HELD = timedelta(days=7)
 
 PROBLEMS_SHOWN = 20
 COUNTS = ("added", "upgraded", "updated", "removed", "unchanged")
+
+
+class Problem(NamedTuple):
+    """A user-month that could not be derived."""
+
+    month: date | None
+    text: str
+
 
 LISTENING_EVENTS_SPEC = table_spec(
     "listening_events",
@@ -78,11 +93,12 @@ def listening_events(
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
     months = months_of(context)
-    problems: list[str] = []
+    problems: list[Problem] = []
 
     def note_failure(failure: Failure) -> None:
-        problems.append(f"{failure.month:%Y-%m} of user {failure.user_id}: {reason_of(failure.error)}")
-        context.log.error(f"{problems[-1]}; the user-month stays invalidated, the others go on")
+        text = f"{failure.month:%Y-%m} of user {failure.user_id}: {reason_of(failure.error)}"
+        problems.append(Problem(failure.month, text))
+        context.log.error(f"{text}; the user-month stays invalidated, the others go on")
 
     restore = archive.restore_archived
     with warehouse.session(restore_archived=restore, on_failure=note_failure) as session:
@@ -105,26 +121,23 @@ def listening_events(
                 context.log.info(f"{done:,} of {len(chosen):,} user-months conformed, now at {one.month:%Y-%m}")
         seconds = time.monotonic() - began
         outcomes = _outcomes(context, session, config, months)
-        sizes = reporting.month_sizes(conn, LISTENING_EVENTS, months)
-        episodes = reporting.episode_counts(conn, months)
-        episode_bytes = reporting.table_bytes(conn, "episode_events")
-    summary = {**_summary(len(chosen), counts, sizes, seconds), "run_months_exchanged": len(exchanged)}
-    if outcomes:
-        summary["run_outcomes"] = _outcome_table(outcomes)
-    of_episodes = {
-        "run_written": sum(counted["episodes_written"] for counted in counts.values()),
-        "run_months_with_episodes": len(episodes),
-        "bytes": episode_bytes,
-    }
+        size = reporting.month_table_size(conn, LISTENING_EVENTS, months)
+        of_episodes = {
+            **table_size(conn, "episode_events"),
+            "run_written": sum(counted["episodes_written"] for counted in counts.values()),
+        }
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     if "listening_events" in selected:
-        by_month = {month: _of_month(size, counts.get(month)) for month, size in sizes.items()}
-        report_months(context, "listening_events", by_month=by_month, summary=summary)
-        yield dg.MaterializeResult(asset_key="listening_events", check_results=[_all_derived(problems)])
+        summary = {**_summary(len(chosen), counts, size.months, seconds), "run_months_exchanged": len(exchanged)}
+        if outcomes:
+            summary["run_outcomes"] = _outcome_table(outcomes)
+        by_month = {month: _of_month(month, counts, problems) for month in months}
+        report_months(context, "listening_events", size, by_month=by_month, summary=summary)
+        yield dg.MaterializeResult(
+            data_version=data_version(EVENTS), asset_key="listening_events", check_results=[_all_derived(problems)]
+        )
     if "episode_events" in selected:
-        rows = {month: {"dagster/partition_row_count": count} for month, count in episodes.items()}
-        report_months(context, "episode_events", by_month=rows, summary=of_episodes)
-        yield dg.MaterializeResult(asset_key="episode_events")
+        yield dg.MaterializeResult(data_version=data_version(EVENTS), asset_key="episode_events", metadata=of_episodes)
 
 
 def _outcomes(
@@ -148,24 +161,25 @@ def _outcome_table(outcomes: Mapping[str, int]) -> dg.TableMetadataValue:
     )
 
 
-def _all_derived(problems: Sequence[str]) -> dg.AssetCheckResult:
+def _all_derived(problems: Sequence[Problem]) -> dg.AssetCheckResult:
+    shown = [problem.text for problem in problems[:PROBLEMS_SHOWN]]
     return dg.AssetCheckResult(
         check_name=DERIVED,
         passed=not problems,
-        description="; ".join(problems[:PROBLEMS_SHOWN]) or "Every user-month was derived.",
-        metadata={"user_months_not_derived": len(problems)}
-        | ({"problems": markdown_list(problems[:PROBLEMS_SHOWN])} if problems else {}),
+        description="; ".join(shown) or "Every user-month was derived.",
+        metadata={"user_months_not_derived": len(problems)} | ({"problems": markdown_list(shown)} if shown else {}),
     )
 
 
-def _of_month(size: MonthSize, counts: Counter[str] | None) -> Metadata:
-    """A month's own numbers; what became of its rows only where the run looked at them."""
-    changes = {name: counts[name] for name in COUNTS} if counts is not None else {}
-    return {"dagster/partition_row_count": size.rows, "bytes": size.bytes, **changes}
+def _of_month(month: date, counts: Mapping[date, Counter[str]], problems: Sequence[Problem]) -> Metadata:
+    """What became of a month's rows, if the run looked at them, and what of it could not be derived."""
+    changes = {name: counts[month][name] for name in COUNTS} if month in counts else {}
+    texts = [problem.text for problem in problems if problem.month == month]
+    return {**changes, **({"not_derived": markdown_list(texts[:PROBLEMS_SHOWN])} if texts else {})}
 
 
 def _summary(
-    user_months: int, counts: dict[date, Counter[str]], sizes: dict[date, MonthSize], seconds: float
+    user_months: int, counts: Mapping[date, Counter[str]], sizes: Mapping[date, MonthSize], seconds: float
 ) -> Metadata:
     total = sum(counts.values(), Counter())
     summary: dict[str, Any] = {f"run_{name}": total[name] for name in COUNTS}

@@ -12,21 +12,38 @@ import dagster as dg
 import psycopg
 from dagster import AssetExecutionContext
 
-from myi_pipelines.orchestration.partitions import key_of, months_of
+from myi_pipelines.orchestration.partitions import key_of
+from myi_pipelines.warehouse import reporting
+from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.reporting import MonthTableSize
 
 Metadata = Mapping[str, Any]
 
+ROWS, BYTES, ROWS_OF_MONTH = "dagster/row_count", "dagster/size_bytes", "dagster/partition_row_count"
+"""Names that Dagster's UI looks for."""
+BYTES_OF_MONTH = "partition_bytes"
+
+
+def table_size(conn: Connection, table: str, *, stored_in: str | None = None) -> Metadata:
+    """Rows and bytes of a table, or of a view whose rows are stored elsewhere."""
+    return {ROWS: reporting.row_count(conn, table), BYTES: reporting.table_bytes(conn, stored_in or table)}
+
 
 def report_months(
-    context: AssetExecutionContext, asset: str, *, by_month: Mapping[date, Metadata], summary: Metadata
+    context: AssetExecutionContext,
+    table: str,
+    size: MonthTableSize,
+    *,
+    by_month: Mapping[date, Metadata],
+    summary: Metadata,
 ) -> None:
-    """Attach each month's own metadata to its partition and the run's summary to the newest."""
-    months = months_of(context)
-    said = {month: dict(by_month.get(month, {})) for month in months}
-    said[months[-1]].update(summary)
-    for month, metadata in said.items():
-        if metadata:
-            context.add_asset_metadata(metadata, asset_key=asset, partition_key=key_of(month))
+    """Attach each month's size and own metadata to its partition, and the table's and the run's to the newest."""
+    newest = max(size.months)
+    for month, (rows, size_bytes) in size.months.items():
+        metadata = {ROWS_OF_MONTH: rows, BYTES_OF_MONTH: size_bytes, **by_month.get(month, {})}
+        if month == newest:
+            metadata |= {ROWS: size.rows, BYTES: size.bytes, **summary}
+        context.add_asset_metadata(metadata, asset_key=table, partition_key=key_of(month))
 
 
 def per_second(count: int, seconds: float) -> int:

@@ -10,11 +10,12 @@ from dagster import AssetExecutionContext
 from pydantic import Field
 
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table, report_months
-from myi_pipelines.orchestration.assets.quota_usage import calls_spent, spending
-from myi_pipelines.orchestration.assets.specs import LANDING, table_spec
+from myi_pipelines.orchestration.assets.quota_usage import calls_spent, not_asked, spending
+from myi_pipelines.orchestration.assets.specs import LANDING, data_version, table_spec
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
 from myi_pipelines.orchestration.resources.spotify_app import Access, Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.settings import names_app
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.partitions import POLLED_PLAYS, ensure_months, months_between
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 ANSWERED = "accounts_answer"
 LONGEST_START = timedelta(minutes=1)
 
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=6), fail_window=timedelta(hours=24))
+"""Even who has not listened for weeks is asked for every day."""
+
 POLLED_PLAYS_SPEC = table_spec(
     "polled_plays",
     group=LANDING,
-    kinds=("postgres", "spotify"),
+    freshness=FRESH if names_app() else None,
     about=(
         "Plays that Spotify's API showed before an export contained them; an export row of the same play replaces "
         "them. "
@@ -67,24 +71,22 @@ def polled_plays(
     context: AssetExecutionContext, config: PollConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
     began = time.monotonic()
-    with spotify.access() as access, spending(access.client.gate) as spent:
-        with warehouse.connection() as conn:
-            ensure_months(conn, months_between(datetime.now(UTC).date(), last_month()))
-            chosen = chosen_users(conn, config.users)
-        polls = _poll(warehouse, access, chosen, _moment(config.tick))
-        for poll in polls:
-            context.log.info(_outcome(poll))
     with warehouse.connection() as conn:
-        sizes = reporting.month_sizes(conn, POLLED_PLAYS, months_of(context))
-    report_months(
-        context,
-        "polled_plays",
-        by_month={
-            month: {"dagster/partition_row_count": size.rows, "bytes": size.bytes} for month, size in sizes.items()
-        },
-        summary={**_summary(polls, time.monotonic() - began), **calls_spent(spent)},
-    )
-    yield dg.MaterializeResult(check_results=[_answered(polls)])
+        ensure_months(conn, months_between(datetime.now(UTC).date(), last_month()))
+        chosen = chosen_users(conn, config.users)
+    with spotify.access(required=chosen is not None) as access:
+        if isinstance(access, str):
+            polls, summary = [], not_asked(context, access)
+        else:
+            with spending(access.client.gate) as spent:
+                polls = _poll(warehouse, access, chosen, _moment(config.tick))
+            summary = {**_summary(polls, time.monotonic() - began), **calls_spent(spent)}
+    for poll in polls:
+        context.log.info(_outcome(poll))
+    with warehouse.connection() as conn:
+        size = reporting.month_table_size(conn, POLLED_PLAYS, months_of(context))
+    report_months(context, "polled_plays", size, by_month={}, summary=summary)
+    yield dg.MaterializeResult(data_version=data_version(LANDING), check_results=[_answered(polls)])
 
 
 def chosen_users(conn: Connection, names: Sequence[str]) -> list[LinkedUser] | None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dagster import AssetExecutionContext
+
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ def spending(gate: "Gate") -> Iterator[Spending]:
         spent.calls.update(
             {usage.group.value: max(0, usage.calls_last_day - before.get(usage.group, 0)) for usage in spent.usage}
         )
+
+
+def not_asked(context: AssetExecutionContext, reason: str) -> Metadata:
+    """What a step says that could ask nobody."""
+    context.log.info(f"Spotify was not asked: {reason}")
+    return {"not_asked": reason}
 
 
 def calls_spent(spent: Spending) -> Metadata:

@@ -19,8 +19,9 @@ from myi_pipelines.orchestration.assets.metadata import (
     markdown_table,
     reason_of,
     report_months,
+    table_size,
 )
-from myi_pipelines.orchestration.assets.specs import STATS, table_spec
+from myi_pipelines.orchestration.assets.specs import STATS, data_version, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
 from myi_pipelines.orchestration.resources.archive_store import Archive
@@ -38,6 +39,9 @@ PROBLEMS_SHOWN = 20
 LINES_SHOWN = 6
 """Longer tables the UI hides behind a link."""
 
+STORED_IN = {"user_song_stats": "user_song_sums"}
+"""Where the rows of a view are, as far as they are not in another asset's table."""
+
 _MONTHS = (
     "`user_track_months` keeps what each month contributed, so a user-month that changes is subtracted and added again."
 )
@@ -54,6 +58,7 @@ STATS_SPECS = [
     table_spec(
         "user_song_stats",
         group=STATS,
+        kind="view",
         deps=["user_track_stats", "songs", "tracks"],
         about="A view: of most songs a user plays one track, whose row in `user_track_stats` says it all. The sums of"
         " the others are in `user_song_sums`. They also change where the catalog joins tracks or parts them, with it.",
@@ -91,7 +96,12 @@ STATS_SPECS = [
         about="When in the week a user listens. What each month contributed is in `user_hour_months`, which the view"
         " `user_weekday_hour_months` shows by weekday and hour.",
     ),
-    table_spec("user_hour_stats", group=STATS, deps=["listening_events"], about="When in the day a user listens."),
+    table_spec(
+        "user_hour_stats",
+        group=STATS,
+        deps=["listening_events"],
+        about="When in the day a user listens.",
+    ),
     table_spec(
         "user_month_contexts",
         group=STATS,
@@ -149,40 +159,39 @@ def stats(
             context.log.info(
                 f"{len(refreshed.user_months):,} user-months recomputed together, {months.total():,} in all"
             )
-        seconds = time.monotonic() - began
+        _require_all(problems, users)  # Before any table is reported: Dagster shows what was reported as done.
         tables = [spec.key.to_user_string() for spec in STATS_SPECS if spec.key in context.selected_asset_keys]
+        done: Metadata = {
+            "run_user_months": months.total(),
+            "run_users": len(users),
+            "run_seconds": round(time.monotonic() - began, 2),
+        }
+        metadata = {table: {"rows_written": rows_written[table], **done} for table in tables}
         for table in tables:
-            summary = {
-                "dagster/row_count": reporting.row_count(conn, table),
-                "rows_written": rows_written[table],
-                "bytes": reporting.table_bytes(conn, table),
-                "run_user_months": months.total(),
-                "run_users": len(users),
-                "run_seconds": round(seconds, 2),
-                **_picture(conn, table, users[:USERS_SHOWN]),
-            }
-            by_month = _track_months(conn, months_of(context), months) if table == "user_track_months" else {}
-            report_months(context, table, by_month=by_month, summary=summary)
+            metadata[table] |= _picture(conn, table, users[:USERS_SHOWN])
+            if table != USER_TRACK_MONTHS.name:
+                metadata[table] |= table_size(conn, table, stored_in=STORED_IN.get(table))
+        if summary := metadata.pop(USER_TRACK_MONTHS.name, None):
+            size = reporting.month_table_size(conn, USER_TRACK_MONTHS, months_of(context))
+            by_month = {month: {"user_months_recomputed": months[month]} for month in size.months}
+            report_months(context, USER_TRACK_MONTHS.name, size, by_month=by_month, summary=summary)
         checks = {"users": [agreement(invariants.check(conn, users), len(users), check_name=AGREE)]}
     for table in tables:
-        yield dg.MaterializeResult(asset_key=table, check_results=checks.get(table, []))
+        yield dg.MaterializeResult(
+            data_version=data_version(STATS),
+            asset_key=table,
+            metadata=metadata.get(table),
+            check_results=checks.get(table, []),
+        )
+
+
+def _require_all(problems: Sequence[str], users: Sequence[int]) -> None:
     if problems:
         raise dg.Failure(
             f"statistics of {len(problems):,} of {len(users):,} users could not be recomputed and stay invalidated: "
             + "; ".join(problems[:PROBLEMS_SHOWN]),
             allow_retries=False,
         )
-
-
-def _track_months(conn: Connection, months: Sequence[date], user_months: Counter[date]) -> dict[date, Metadata]:
-    return {
-        month: {
-            "dagster/partition_row_count": size.rows,
-            "bytes": size.bytes,
-            "user_months_recomputed": user_months[month],
-        }
-        for month, size in reporting.month_sizes(conn, USER_TRACK_MONTHS, months).items()
-    }
 
 
 def _picture(conn: Connection, table: str, users: Sequence[int]) -> Metadata:

@@ -2,14 +2,18 @@
 changes. Everything else imports these names from here.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from dagster import AssetMaterialization, DagsterEvent, DagsterEventType
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.event_api import EventLogRecord
-from dagster._core.events import JobFailureData
+from dagster._core.events import JobFailureData, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.dagster_run import RunRecord
 from dagster._core.storage.tags import GRPC_INFO_TAG, WILL_RETRY_TAG
@@ -18,6 +22,7 @@ from dagster._time import get_current_datetime, get_current_timestamp
 from dagster._utils.interrupts import raise_interrupts_as
 
 __all__ = [
+    "DATA_VERSION_TAG",
     "GRPC_INFO_TAG",
     "WILL_RETRY_TAG",
     "CheckRunHealthResult",
@@ -37,6 +42,7 @@ __all__ = [
     "get_current_timestamp",
     "raise_interrupts_as",
     "run_table",
+    "runless_event",
     "without_partitions",
 ]
 
@@ -78,6 +84,24 @@ def run_table() -> Any:
     from dagster._core.storage.runs.schema import RunsTable
 
     return RunsTable
+
+
+def runless_event(materialization: AssetMaterialization) -> EventLogEntry:
+    """A materialization that no run made, as ``DagsterInstance.report_runless_asset_event`` stores it."""
+    event = DagsterEvent(
+        event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
+        job_name=RUNLESS_JOB_NAME,
+        event_specific_data=StepMaterializationData(materialization),
+    )
+    return EventLogEntry(  # type: ignore[no-untyped-call]
+        error_info=None,
+        user_message="",
+        level=logging.INFO,
+        run_id=RUNLESS_RUN_ID,
+        timestamp=get_current_timestamp(),
+        job_name=RUNLESS_JOB_NAME,
+        dagster_event=event,
+    )
 
 
 def without_partitions(event: EventLogEntry) -> EventLogEntry:

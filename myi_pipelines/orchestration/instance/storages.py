@@ -1,8 +1,8 @@
 """Dagster's storages on Postgres, made fit for runs over many months. Nothing of the warehouse is in here.
 
 dagster-postgres opens a connection for every question and every event: 170 in the run of a small import, a fifth of its
-time. And a run over 144 months announces and reports 8 assets a month, 2,300 events, every announcement stored by
-itself, which costs more than importing the history does.
+time. And a run over 144 months announces and reports three tables a month, 900 events, every announcement stored by
+itself.
 """
 
 import os

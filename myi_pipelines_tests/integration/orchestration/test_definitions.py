@@ -10,12 +10,9 @@ import pytest
 
 from myi_pipelines.definitions import build_defs, defs
 from myi_pipelines.settings import PROJECT
+from myi_pipelines.warehouse.partitions import MONTH_TABLES
 
-UNPARTITIONED = {
-    "cover_images",
-    *("tracks", "songs", "artists", "albums", "track_artists"),
-    *("spotify_objects", "spotify_top_tracks", "spotify_top_artists", "archived_months", "listening_events_partitions"),
-}
+LAYERS = {"landing": {"bronze"}, "catalog": {"silver"}, "events": {"silver"}, "stats": {"gold"}, "snapshots": {"gold"}}
 
 
 def test_definitions_are_loadable() -> None:
@@ -57,13 +54,14 @@ def test_every_asset_is_described(key: dg.AssetKey) -> None:
     assert node.description is not None
     assert node.description.startswith("One row per ")
     assert node.group_name in {"landing", "catalog", "events", "stats", "snapshots", "operations"}
-    assert "postgres" in node.kinds
-    assert len(node.kinds) == 2
+    assert node.kinds - {"table", "view", "parquet"} == {"postgres"} | LAYERS.get(node.group_name, set())
     assert node.owners
+    assert node.code_version
     if table != "listening_events_partitions":  # what is told of the tables' partitions is no table itself
         assert node.metadata["dagster/table_name"] == f"public.{table}"
     assert node.metadata["dagster/column_schema"].columns
-    assert (node.partitions_def is None) == (table in UNPARTITIONED)
+    assert all(column.description for column in node.metadata["dagster/column_schema"].columns)
+    assert (node.partitions_def is not None) == (table in {one.name for one in MONTH_TABLES})
     if node.is_executable and node.partitions_def:
         assert node.backfill_policy == dg.BackfillPolicy.single_run()
 
@@ -94,7 +92,9 @@ def test_the_lineage_is_the_designs() -> None:
 
 def test_sensors_are_on_from_the_start() -> None:
     statuses = {one.name: one.default_status for one in defs.sensors or [] if one.name != "failure_notices"}
-    assert statuses == dict.fromkeys(["uploads", "invalidated_user_months"], dg.DefaultSensorStatus.RUNNING)
+    assert statuses == dict.fromkeys(
+        ["uploads", "invalidated_user_months", "first_upkeep"], dg.DefaultSensorStatus.RUNNING
+    )
 
 
 def test_schedules_are_on_from_the_start() -> None:

@@ -20,10 +20,11 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.rebuild import derive_user_months
 from myi_pipelines.warehouse.session import Session
-from myi_pipelines.warehouse.user_months import UserMonth
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.support.dagster_harness import (
     IMPORT_SELECTION,
+    QUIET,
     Harness,
     checks,
     contents,
@@ -375,8 +376,10 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
     events = metadata(result, "listening_events")
     assert sum(events[month]["dagster/partition_row_count"] for month in months) == 54
     assert sum(events[month]["added"] for month in months) == 54
-    assert all(events[month]["bytes"] > 0 for month in months)
+    assert all(events[month]["partition_bytes"] > 0 for month in months)
     summary = events[max(events)]
+    assert summary["dagster/row_count"] == 54
+    assert summary["dagster/size_bytes"] >= sum(events[month]["partition_bytes"] for month in months)
     assert (summary["run_added"], summary["run_unchanged"], summary["run_months"]) == (54, 0, 3)
     assert summary["plays_per_month"].startswith("![Plays per month: 3 bars, the highest ")
     for table in (
@@ -386,23 +389,21 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
         "user_album_stats",
         "user_year_top_tracks",
         "users",
-        "users",
     ):
         reported = metadata(result, "stats", table)
         assert reported[max(reported)]["rows_written"] > 0
         assert reported[max(reported)]["dagster/row_count"] > 0
-    assert "Track" in metadata(result, "stats", "user_track_stats")[max(events)]["top_tracks"]
+        assert reported[max(reported)]["dagster/size_bytes"] > 0
+    assert "Track" in metadata(result, "stats", "user_track_stats")[""]["top_tracks"]
     assert metadata(result, "catalog", "artists")[""]["dagster/row_count"] == 3
 
 
 def test_charts_and_summaries_are_stored_once_not_for_every_month(harness: Harness, instance: DagsterInstance) -> None:
     result = harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
-    for node, asset in (("listening_events", None), ("stats", "user_hour_stats")):
-        reported = metadata(result, node, asset)
-        assert len(reported) > 3
-        assert [month for month, one in reported.items() if any(name.startswith("plays_per") for name in one)] == [
-            max(reported)
-        ]
+    reported = metadata(result, "listening_events")
+    assert len(reported) > len(MONTHS)
+    assert [month for month, one in reported.items() if "plays_per_month" in one] == [max(reported)]
+    assert "plays_per_hour" in metadata(result, "stats", "user_hour_stats")[""]
 
 
 def test_importing_again_writes_nothing(harness: Harness, instance: DagsterInstance, conn: Connection) -> None:
@@ -516,6 +517,40 @@ def test_any_table_can_be_materialized_by_itself(harness: Harness, instance: Dag
         assert result.success, why(result)
         assert {key.to_user_string() for key in materialized(result)} == {table}
     assert contents(conn) == before
+
+
+def test_the_whole_tables_of_a_backfill_derive_no_month_again(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    """Dagster runs them after the months, as a run of their own."""
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
+
+    def user_months(tags: dict[str, str]) -> int:
+        result = dg.materialize(
+            [one for one in harness.defs().assets or [] if isinstance(one, dg.AssetsDefinition)],
+            instance=instance,
+            resources=harness.resources,
+            selection=["users"],
+            tags=tags,
+            run_config=QUIET,
+        )
+        return int(metadata(result, "stats", "users")[""]["run_user_months"])
+
+    assert user_months({"dagster/backfill": "some"}) == 0
+    invalidate(conn, [UserMonth(1, MONTHS[0])], Stage.STATS)
+    assert user_months({"dagster/backfill": "some"}) == 1
+    assert user_months({}) == len(MONTHS)
+
+
+def test_statistics_that_could_not_be_recomputed_are_not_reported_as_done(
+    harness: Harness, instance: DagsterInstance, conn: Connection
+) -> None:
+    harness.run_import(instance, "anna", [harness.drop("anna", "history.json", export(60))])
+    conn.execute("ALTER TABLE users ADD CHECK (total_play_count < 60)")
+    result = harness.run_import(instance, "anna", [harness.drop("anna", "more.json", export(20, first=LATER))])
+    assert not result.success
+    assert "statistics of 1 of 1 users could not be recomputed" in why(result)
+    assert not {key.to_user_string() for key in materialized(result)} & {"users", "user_track_months"}
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:

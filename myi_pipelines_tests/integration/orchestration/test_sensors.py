@@ -15,7 +15,7 @@ from myi_pipelines.orchestration import sensors
 from myi_pipelines.orchestration.names import USER_TAG
 from myi_pipelines.orchestration.partitions import RANGE_END, RANGE_START
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
-from myi_pipelines.orchestration.sensors import invalidated_user_months_sensor, uploads_sensor
+from myi_pipelines.orchestration.sensors import first_upkeep_sensor, invalidated_user_months_sensor, uploads_sensor
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.support.dagster_harness import (
@@ -25,6 +25,7 @@ from myi_pipelines_tests.support.dagster_harness import (
     contents,
     count,
     export,
+    metadata,
     months_of_export,
     settle,
     why,
@@ -382,11 +383,28 @@ def test_a_user_month_that_cannot_be_derived_holds_up_no_other_and_is_not_tried_
     assert not passed
     assert description is not None
     assert description.startswith("2023-12 of user ")
+    hints = {
+        month: one["not_derived"] for month, one in metadata(result, "listening_events").items() if "not_derived" in one
+    }
+    assert [*hints] == ["2023-12-01"]
+    assert "2023-12 of user " in hints["2023-12-01"]
     assert count(conn, "SELECT count(DISTINCT date_trunc('month', played_at)) FROM listening_events") == 2
     assert conn.execute("SELECT month::text, stage::text FROM invalidated_user_months").fetchall() == [
         ("2023-12-01", "EVENTS")
     ]
     assert "failed to heal them, another tries in" in reason(daemon.tick(invalidated_user_months_sensor))
+
+
+def test_upkeep_and_checks_run_once_there_is_something_to_check(
+    daemon: Daemon, harness: Harness, instance: DagsterInstance
+) -> None:
+    assert "before the first import" in reason(daemon.tick(first_upkeep_sensor))
+    assert harness.run_import(instance, "anna", [harness.drop("anna", "1.json", export(10))]).success
+    asked = requests(daemon.tick(first_upkeep_sensor))
+    assert [request.job_name for request in asked] == ["maintain_partitions", "archive_history", "check_warehouse"]
+    for request in asked:
+        assert harness.run(str(request.job_name), instance, months=months_of_export()).success
+    assert "every night" in reason(daemon.tick(first_upkeep_sensor))
 
 
 def test_a_run_whose_process_was_killed_is_ended_and_its_work_taken_up(

@@ -30,7 +30,7 @@ from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse import invariants, reporting
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines_tests.support.dagster_harness import Harness, contents, count, why
+from myi_pipelines_tests.support.dagster_harness import Harness, contents, count, metadata, why
 
 pytestmark = pytest.mark.slow
 
@@ -230,10 +230,23 @@ def test_without_an_app_ticks_are_skipped_and_runs_say_why(
         answer = tick(polling_schedule, harness, instance)
         assert isinstance(answer, dg.SkipReason)
         assert "MYI_SPOTIFY_CLIENT_ID" in str(answer.skip_message)
+        tables = ["polled_plays", "spotify_objects", "spotify_top_tracks", "spotify_top_artists", "cover_images"]
+        result = harness.materialize(instance, [datetime.now(UTC).date()], selection=tables)
+        assert result.success, why(result)
+        for node, table in (("polled_plays", None), ("spotify_objects", None), ("top_lists", "spotify_top_tracks")):
+            [said] = metadata(result, node, table).values()
+            assert said["not_asked"].startswith("MYI_SPOTIFY_CLIENT_ID is not set")
+            assert said["dagster/row_count"] == 0
+
+
+def test_an_app_whose_key_cannot_be_used_fails_the_run(
+    settings: Settings, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYI_ENCRYPTION_KEY", "no key")
+    with dg.instance_for_test() as instance:
         job = harness.defs().resolve_job_def(refresh_top_lists.name)
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not result.success
-        assert "MYI_SPOTIFY_CLIENT_ID" in why(result)
 
 
 def test_a_limit_that_blocks_polling_skips_the_tick(
