@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +40,13 @@ MIB = 1024
 STARTUP_SECONDS = 2.5
 """Of the processor, for a small import from the command line."""
 
+COMMAND_RATIO, COMMAND_SECONDS = 1.3, 2.0
+"""How long the whole command may take: so many times the import itself, and as many seconds."""
+
 CORES = 1.8
 """Fewer available cores than this do not count as two."""
+_numbers = count()
+
 TRIES = 3
 """How many times as many rounds may be measured as are wanted, to find enough with two cores."""
 
@@ -55,6 +61,8 @@ class Round(NamedTuple):
     second: pipeline.Steps
     increment: float
     startup: startup.Startup
+    command: float
+    """The same import by ``myi import``, Dagster's run and all."""
     cores: float
     """The available cores, the lower of before and after."""
 
@@ -112,7 +120,7 @@ def main() -> None:
             status.update("importing a small file from the command line")
             place = startup.prepare(new_database("startup"), folder / "startup")
             rounds = _rounds(folder, data, place, options.rounds, on_step=status.update)
-            rows = [*_speed_rows(rounds, data), startup_row([one.startup for one in rounds])]
+            rows = [*_speed_rows(rounds, data), command_row(rounds), startup_row([one.startup for one in rounds])]
             if not options.skip_memory:
                 status.update(f"importing {BIG_ROWS:,} rows for their memory")
                 rows.append(_memory_row(cluster, folder))
@@ -162,8 +170,10 @@ def _round(folder: Path, data: _Data, place: startup.Place) -> Round:
         increments = [pipeline.poll(url, _polled_plays(data, number)) for number in range(POLLS)]
         second = pipeline.import_file(url, data.export, user="another")
     started = place.measure()
+    with databases.alone(folder) as url:
+        command = startup.prepare(url, folder / f"command_{next(_numbers)}").import_seconds(data.export, "whole")
     cores = min(before, available_cores())
-    return Round(ceiling, parse, first, repeat, second, statistics.median(increments), started, cores)
+    return Round(ceiling, parse, first, repeat, second, statistics.median(increments), started, command, cores)
 
 
 def _parse(path: Path) -> int:
@@ -264,6 +274,16 @@ def _memory_row(cluster: embedded.Cluster, folder: Path) -> Row:
     return Row(
         f"peak memory for {BIG_ROWS:,} rows", BIG_ROWS, seconds,
         f"{peaks[1]:.0f} MiB, {more:+.0f} MiB on {SMALL_ROWS:,} rows", "≤ +64 MiB", more <= 64,
+    )  # fmt: skip
+
+
+def command_row(rounds: list[Round]) -> Row:
+    """The time of the whole command, against that of the import in it."""
+    ratio = Ratio.over(rounds, lambda one: one.command / one.first.whole)
+    over = statistics.median(one.command - COMMAND_RATIO * one.first.whole for one in rounds)
+    return Row(
+        "the same import from the command line", rounds[0].first.rows, statistics.median(one.command for one in rounds),
+        f"{ratio:.2f} of the import", f"≤ {COMMAND_RATIO} × + {COMMAND_SECONDS:.0f} s", over <= COMMAND_SECONDS,
     )  # fmt: skip
 
 

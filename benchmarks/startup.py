@@ -1,4 +1,5 @@
-"""What starting costs: processor time of ``myi import`` for a small file, and of the least that a run of Dagster needs.
+"""What starting costs: processor time of ``myi import`` for a small file, and of the least that a run of Dagster needs;
+how long the command takes for a large one.
 
 Both are whole processes with their children. The servers are not in it: they run already.
 """
@@ -9,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -66,6 +68,12 @@ class Place(NamedTuple):
     def measure(self) -> Startup:
         """Measure an empty run of Dagster, and an import for a new listener."""
         return Startup(self._cpu_seconds(_EMPTY_RUN), self.import_small(f"listener-{next(_numbers)}"))
+
+    def import_seconds(self, export: Path, listener: str) -> float:
+        """Import an export for a listener; seconds that somebody waits for it. Raises CalledProcessError."""
+        began = time.monotonic()
+        self._cpu_seconds(_MYI, "import", str(export), "--user", listener)
+        return time.monotonic() - began
 
     def import_small(self, listener: str) -> float:
         """Import the export for a listener; processor seconds. Raises CalledProcessError if that fails."""
