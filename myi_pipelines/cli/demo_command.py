@@ -16,15 +16,15 @@ def demo(
 ) -> None:
     """Try it all with made-up listeners: Dagster imports their exports, asks a simulated Spotify, a report is printed.
 
-    The exports go into uploads/; the listeners' accounts are linked to a Spotify that runs on this machine, for as long
-    as the demo does. Then Dagster's UI is served until Ctrl-C, which stops all that was started. A second demo finds
-    the sample imported. MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps the sample apart from your own
-    history.
+    The exports go into uploads/ of its home; the listeners' accounts are linked to a Spotify that runs on this machine,
+    for as long as the demo does. Then Dagster's UI is served until Ctrl-C, which stops all that was started. A second
+    demo finds the sample imported. All of it is in .myi-demo, apart from your own history, unless you set MYI_HOME.
     """
+    from myi_pipelines.demo.home import demo_settings
     from myi_pipelines.demo.run import run_demo
     from myi_pipelines.runtime.signals import stopping_on_signals
 
-    settings = read_settings()
+    settings = demo_settings(read_settings())
     try:
         with stopping_on_signals():
             run_demo(settings, plays=plays, stay=not exit, out=Terminal(), err=Terminal(stderr=True), say=note)

@@ -13,6 +13,7 @@ from myi_pipelines.demo.screen import Screen, describe_upload, next_steps, scree
 from myi_pipelines.demo.simulated_accounts import (
     SpotifyPlan,
     calls_by_group,
+    let_poll,
     link_accounts,
     no_simulated_account_stays_linked,
     plan_spotify,
@@ -58,7 +59,10 @@ def run_demo(settings: Settings, *, plays: int, stay: bool, out: Console, err: C
             render_report(load_report(conn, min_play_ms=settings.min_play_ms), out)
             if arrivals is not None:
                 print_spotify(arrivals, calls_by_group(spotify), out)
-            next_poll = _next_poll(conn, settings) if arrivals is not None else None
+            next_poll = None
+            if arrivals is not None:
+                let_poll(conn, spotify.users)
+                next_poll = _next_poll(conn, spotify.settings)
             if stay:
                 stack.wait_until_serving()
             link = settings.web_url + make_link(conn, None) if stay else None

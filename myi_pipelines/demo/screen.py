@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from myi_pipelines.demo.arrivals import Arrivals
+from myi_pipelines.demo.home import HOME
 from myi_pipelines.demo.sample_upload import SampleFile, SampleUpload
 from myi_pipelines.demo.watch import Snapshot, Work
 from myi_pipelines.orchestration import names
@@ -200,7 +201,8 @@ def next_steps(
     settings: Settings, sample: SampleUpload, *, link: str | None, next_poll: datetime | None
 ) -> RenderableType:
     """Where the user can look, and commands to try. ``link`` signs in at the pages; None: nothing is served."""
-    myi = _command()
+    own = _command()
+    myi = f"MYI_HOME={shlex.quote(_short(settings.home))} {own}" if settings.home.name == HOME else own
     user = next((file.user for file in (*sample.waiting, *sample.known)), "NAME")
     steps = Table.grid(padding=(0, 3, 0, 0))
     steps.add_column(style=NOTE, no_wrap=True)
@@ -208,17 +210,16 @@ def next_steps(
     if link:
         steps.add_row("the pages", Text(link, f"bold {GREEN}"))
         steps.add_row("", Text(f"works once, for ten minutes; then {myi} open makes another", NOTE))
-        steps.add_row("Dagster's UI", Text(f"{settings.ui_url}/asset-groups"))
+        steps.add_row("Dagster's UI", Text(names.lineage_url(settings.ui_url)))
         if next_poll:
             steps.add_row("what polls add", Text(f"{settings.ui_url}/assets/polled_plays"))
     else:
         steps.add_row("the pages", Text(f"{myi} up, then {myi} open"))
     steps.add_row("one listener", Text(f"{myi} report --user {user}"))
     steps.add_row("any question", Text(f'{myi} sql "SELECT name, total_play_count FROM users"'))
-    steps.add_row("your own account", Text(f"{myi} login --user NAME"))
-    steps.add_row("your own history", Text(f"{myi} import my_spotify_data.zip --user NAME --timezone Europe/Berlin"))
+    steps.add_row("your own account", Text(f"{own} login --user NAME"))
+    steps.add_row("your own history", Text(f"{own} import my_spotify_data.zip --user NAME --timezone Europe/Berlin"))
     if link:
-        steps.add_row("", Text(f"or put the ZIP that Spotify sent you into {_short(settings.uploads)}/NAME/"))
         lines = ["Ctrl-C stops everything."]
         if next_poll:
             due = f"{next_poll.astimezone():%H:%M}"

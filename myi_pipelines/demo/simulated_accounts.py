@@ -3,7 +3,7 @@
 The real Spotify is never asked. Accounts that are linked to it stay untouched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from myi_pipelines.simulator.control import Control, ControlRefused
 from myi_pipelines.simulator.simulated_spotify import Setup
 from myi_pipelines.simulator.simulated_users import make_users
 from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.poll_pacing import COOLDOWN
 from myi_pipelines.warehouse.spotify_accounts import list_accounts, unlink
 
 NAME = "Simulated Spotify"
@@ -65,14 +66,14 @@ def plan_spotify(conn: Connection, settings: Settings, sample: SampleUpload, url
     if own_accounts:
         refusal = (
             f"{', '.join(own_accounts)} linked a Spotify account of their own: the demo shows the import only; "
-            "MYI_HOME=/tmp/demo MYI_UPLOADS=/tmp/demo/uploads keeps it apart and shows Spotify too"
+            "without MYI_HOME it has a home of its own, and shows Spotify too"
         )
     elif not sample.users:
         refusal = "no listener's history is the sample, so no account is linked to a simulated Spotify"
     if refusal is not None:
         return SpotifyPlan(settings.model_copy(update={"spotify_client_id": ""}), (), (), refusal)
-    changed = {"spotify_api_url": url, "spotify_accounts_url": url}
-    changed |= {"spotify_client_id": CLIENT_ID, "spotify_client_secret": ""}
+    changed: dict[str, object] = {"spotify_api_url": url, "spotify_accounts_url": url}
+    changed |= {"spotify_client_id": CLIENT_ID, "spotify_client_secret": "", "poll_minutes": 1}
     if not settings.redis_url:
         changed["redis_url"] = embedded.redis_of(settings.home).url(REDIS_DATABASE)
     return SpotifyPlan(
@@ -132,6 +133,15 @@ def link_accounts(conn: Connection, plan: SpotifyPlan, stack: Stack) -> None:
             with _as_demo_failures():
                 answer = control.approve(attempt.url, name)
             finish_login(conn, services, attempt, answer, name=name)
+
+
+def let_poll(conn: Connection, users: Sequence[str]) -> None:
+    """Let the schedule's next tick poll these users, whom the demo has just polled: new plays then come in a minute."""
+    conn.execute(
+        "UPDATE poll_states SET last_polled_at = last_polled_at - %(cooldown)s::interval, next_poll_at = now()"
+        " FROM users WHERE users.id = user_id AND users.name = ANY (%(users)s)",
+        {"cooldown": COOLDOWN, "users": list(users)},
+    )
 
 
 def _answers(control: Control) -> bool:

@@ -19,10 +19,12 @@ from rich.console import Console
 
 from myi_pipelines.demo.arrivals import Arrivals, UserArrivals
 from myi_pipelines.demo.failure import DemoFailed
+from myi_pipelines.demo.home import demo_settings
 from myi_pipelines.demo.sample_upload import SampleUpload
 from myi_pipelines.demo.simulated_accounts import (
     SpotifyPlan,
     calls_by_group,
+    let_poll,
     no_simulated_account_stays_linked,
     plan_spotify,
     simulated_ids,
@@ -35,6 +37,7 @@ from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
+from myi_pipelines.warehouse.polls import due_users
 from myi_pipelines.warehouse.spotify_accounts import Authorization, link_account, list_accounts, save_authorization
 
 SECONDS = 300
@@ -200,6 +203,31 @@ def test_the_demo_asks_its_simulator_and_not_the_spotify_of_the_settings(conn: C
     assert plan.settings.redis_url != embedded.redis_of(settings.home).url()
     [simulator] = plan.companions
     assert "2025-12-31" in simulator.arguments
+
+
+def test_the_demo_has_a_home_and_servers_of_its_own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert demo_settings(settings) == settings, "the user said where"
+    monkeypatch.setenv("MYI_DATABASE_URL", "postgresql://elsewhere/history")
+    monkeypatch.setenv("MYI_ARCHIVE_URL", "/archive")
+    monkeypatch.setenv("MYI_PORT", "4321")
+    monkeypatch.delenv("MYI_HOME", raising=False)
+    usual = load_settings()
+    own = demo_settings(usual)
+    assert own.home == usual.home.with_name(".myi-demo")
+    assert own.uploads == own.home / "uploads"
+    assert (own.database_url, own.archive_url, own.port) == ("", "", 4321)
+
+
+def test_the_schedule_polls_the_demos_users_at_its_next_tick(conn: Connection, settings: Settings) -> None:
+    link(conn, "ada", min(simulated_ids()))
+    conn.execute(
+        "INSERT INTO poll_states (user_id, last_polled_at, next_poll_at)"
+        " SELECT id, now(), now() + interval '1 h' FROM users"
+    )
+    assert due_users(conn, datetime.now(UTC)) == []
+    let_poll(conn, ["ada"])
+    assert [user.name for user in due_users(conn, datetime.now(UTC))] == ["ada"]
+    assert plan_spotify(conn, settings, a_sample(), simulated_url()).settings.poll_minutes == 1
 
 
 def test_the_demo_runs_no_simulator_while_a_real_account_is_linked(conn: Connection, settings: Settings) -> None:
