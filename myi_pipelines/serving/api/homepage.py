@@ -20,11 +20,14 @@ from myi_pipelines.serving.access.tokens import viewer_of_token
 from myi_pipelines.serving.access.viewers import Right
 from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS
 from myi_pipelines.serving.context import context_of
-from myi_pipelines.serving.queries.activity import distinct, totals
+from myi_pipelines.serving.queries.activity import Step, distinct, filled, totals
 from myi_pipelines.serving.queries.listeners import load_listener
 from myi_pipelines.serving.queries.scope import EARLIEST, Days, Scope
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.warehouse.database.connections import Connection
+
+MOST_SPLITS = 120
+"""Parts of an answer: each is counted by itself."""
 
 Ask = Callable[[Connection, Scope], dict[str, Any]]
 
@@ -54,8 +57,9 @@ def _endpoint(ask: Ask) -> Callable[[Request], Response]:
                 viewer = viewer_of_token(conn, query.get(IN_ADDRESS, ""))
             if viewer is None or viewer.user_id is None or viewer.rights != {Right.READ_EMBED}:
                 raise InvalidToken
-            if query.get("timeSplit", "all") != "all":
-                return _refused(400, "timeSplit: only 'all' is answered")
+            split = query.get("timeSplit", "all")
+            if split != "all" and split not in tuple(Step):
+                return _refused(400, f"timeSplit: expected all, {', '.join(Step)}")
             begins = _instant(query.get("start", ""))
             if begins is None:
                 return _refused(400, "start: expected an instant such as 2024-05-03T00:00:00Z")
@@ -64,7 +68,11 @@ def _endpoint(ask: Ask) -> Callable[[Request], Response]:
                 today = datetime.now(UTC).astimezone(listener.timezone).date()
                 first = min(max(begins.astimezone(listener.timezone).date(), EARLIEST), today)
                 days = Days(first, max(today, listener.last_day or date.min))
-                return JSONResponse([ask(conn, Scope(listener, days))], headers={"Cache-Control": "no-store"})
+                scopes = _split(Scope(listener, days), split)
+                if len(scopes) > MOST_SPLITS:
+                    return _refused(400, f"timeSplit: more than {MOST_SPLITS} of a {split}; begin later")
+                rows = [{"_id": named, **ask(conn, scope)} for named, scope in scopes]
+                return JSONResponse(rows, headers={"Cache-Control": "no-store"})
         except HTTPException as error:
             return _refused(error.status_code, error.detail)
         except DATABASE_AWAY:
@@ -80,6 +88,27 @@ HOMEPAGE: list[BaseRoute] = [
     Route("/spotify/time_per", _endpoint(time_per)),
     Route("/spotify/different_artists_per", _endpoint(different_artists_per)),
 ]
+
+
+def _split(scope: Scope, split: str) -> list[tuple[dict[str, int] | None, Scope]]:
+    """The parts of a scope, and what the original calls each. Of all, it is one, without a name."""
+    if split == "all":
+        return [(None, scope)]
+    step = Step(split)
+    parts = filled([], scope.days, step, scope.listener)
+    return [(_named(one.first, step), scope._replace(days=Days(one.first, one.last))) for one in parts]
+
+
+def _named(day: date, step: Step) -> dict[str, int]:
+    match step:
+        case Step.YEAR:
+            return {"year": day.year}
+        case Step.MONTH:
+            return {"year": day.year, "month": day.month}
+        case Step.WEEK:
+            year, week, _ = day.isocalendar()
+            return {"year": year, "week": week}
+    return {"year": day.year, "month": day.month, "day": day.day}
 
 
 def _instant(text: str) -> datetime | None:

@@ -97,6 +97,12 @@ def listen_count(asked: Asked, query: Mapping[str, str]) -> dict[str, Any]:
     return {"count": totals(asked.conn, _ever(asked)).play_count}
 
 
+def playing_now(asked: Asked, query: Mapping[str, str]) -> dict[str, Any]:
+    """``GET /1/user/{name}/playing-now``: nothing, as ListenBrainz says it of who is silent. MYI learns of a play when
+    it has ended."""
+    return {"count": 0, "user_id": asked.listener.name, "playing_now": True, "listens": []}
+
+
 def top(kind: Kind, noun: str, shape: Callable[[TopRow], dict[str, Any]]) -> Ask:
     """``GET /1/stats/user/{name}/artists``, ``releases`` or ``recordings``."""
 
@@ -218,6 +224,7 @@ def _routes() -> list[BaseRoute]:
     endpoints = {
         "/1/validate-token": _with_errors(validate_token),
         "/1/user/{name}/listens": _of_listener(Part.HISTORY, listens),
+        "/1/user/{name}/playing-now": _of_listener(Part.HISTORY, playing_now),
         "/1/user/{name}/listen-count": _of_listener(Part.LISTENING_TIME, listen_count),
         "/1/stats/user/{name}/artists": _of_listener(Part.TOP_ARTISTS, top(Kind.ARTIST, "artist", _artist)),
         "/1/stats/user/{name}/releases": _of_listener(Part.TOP_TRACKS, top(Kind.ALBUM, "release", _release)),

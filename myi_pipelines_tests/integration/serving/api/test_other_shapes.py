@@ -125,11 +125,35 @@ def test_homepage_s_widget_counts_what_totals_say(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "status"),
-    [({"start": "yesterday"}, 400), ({"timeSplit": "day"}, 400), ({"token": "wrong"}, 401), ({"token": ""}, 401)],
+    [
+        ({"start": "yesterday"}, 400),
+        ({"timeSplit": "day"}, 400),
+        ({"timeSplit": "hour"}, 400),
+        ({"token": "wrong"}, 401),
+        ({"token": ""}, 401),
+    ],
 )
 def test_homepage_s_widget_hears_what_is_wrong(api: Api, changed: dict[str, str], status: int) -> None:
     asked = {"start": "2025-01-01", "timeSplit": "all", "token": token(api, "embed:read")} | changed
     assert api.server.ask("GET", f"/spotify/time_per?{urlencode(asked)}").status == status
+
+
+@pytest.mark.parametrize(("split", "since"), [("year", "2024-01-01"), ("month", "2025-01-01"), ("week", "2025-01-01")])
+def test_homepage_s_widget_may_ask_part_by_part(api: Api, split: str, since: str) -> None:
+    asked = {"start": f"{since}T00:00:00.000Z", "token": token(api, "embed:read")}
+    whole, parts = (
+        json.loads(api.server.ask("GET", f"/spotify/time_per?{urlencode(asked | {'timeSplit': one})}").body)
+        for one in ("all", split)
+    )
+    assert sum(one["count"] for one in parts) == whole[0]["count"] > 0
+    assert len({json.dumps(one["_id"]) for one in parts}) == len(parts) > 1
+    assert set(parts[0]["_id"]) == {"year", split}
+
+
+def test_nobody_is_said_to_be_playing_something_now(api: Api) -> None:
+    headers = {"Authorization": f"Token {token(api, 'history:read')}"}
+    answer = api.server.ask("GET", "/1/user/user-1/playing-now", headers)
+    assert answer.json == {"payload": {"count": 0, "user_id": "user-1", "playing_now": True, "listens": []}}
 
 
 def test_only_a_token_for_embedding_may_stand_in_an_address(api: Api) -> None:
