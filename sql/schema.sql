@@ -1113,7 +1113,7 @@ COMMENT ON COLUMN public.api_tokens.name IS 'what it is for, in its maker''s wor
 
 COMMENT ON COLUMN public.api_tokens.secret_hash IS 'SHA-256 of the token, which was shown once';
 
-COMMENT ON COLUMN public.api_tokens.rights IS 'what it allows: stats:read, history:read, listens:write, embed:read, metrics:read';
+COMMENT ON COLUMN public.api_tokens.rights IS 'what it allows: stats:read, history:read, listens:write, corrections:write, embed:read, metrics:read';
 
 COMMENT ON COLUMN public.api_tokens.created_at IS 'when it was made';
 

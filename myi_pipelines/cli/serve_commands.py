@@ -118,7 +118,9 @@ def token(
     name: Annotated[str, typer.Argument(help="What it is for, such as prometheus.")],
     may: Annotated[
         list[str],
-        typer.Option(help="What it allows: stats:read, history:read, listens:write, embed:read; or metrics:read."),
+        typer.Option(
+            help="It allows: stats:read, history:read, listens:write, corrections:write, embed:read; or metrics:read."
+        ),
     ],
     user: Annotated[
         str | None, typer.Option(help="The listener whose data it opens. Without it: the server's own figures.")

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from myi_pipelines.errors import InputError
-from myi_pipelines.operations.archiving import store_of
+from myi_pipelines.operations import correcting
+from myi_pipelines.operations.archiving import restoring_from, store_of
 from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.forget import ForgottenUser, Places, forget_user, require_idle
 from myi_pipelines.serving.access import passwords, sessions, tokens
 from myi_pipelines.serving.access.permissions import Sharing
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.context import Context
-from myi_pipelines.warehouse import spotify_accounts, users
+from myi_pipelines.warehouse import correction_targets, corrections, spotify_accounts, users
+from myi_pipelines.warehouse.corrections import Kind
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.import_jobs import UnknownJob, find_job
+from myi_pipelines.warehouse.session import Session
 
 SHORTEST_GAP, LONGEST_GAP = 1, 1_440
 """Minutes."""
@@ -163,6 +168,91 @@ def unlink_spotify(context: Context, whose: Whose) -> bool:
     """Delete the listener's tokens of Spotify; False where there are none. ``/auth/spotify?link=yes`` links one."""
     with context.owning() as conn:
         return spotify_accounts.unlink(conn, whose.id)
+
+
+# Corrections
+
+
+class Ambiguous(InputError):
+    """A name means several things."""
+
+
+class Hidden(NamedTuple):
+    """What is to be hidden. What does not apply is empty."""
+
+    kind: str
+    """``song``, ``track``, ``artist``, ``album``, ``show`` or ``period``."""
+    name: str = ""
+    """Its name, or its address from Spotify."""
+    artist: str = ""
+    """Where the name is ambiguous."""
+    first: str = ""
+    """Of a period, the first day; ``last`` is the last one."""
+    last: str = ""
+
+
+HIDDEN_KINDS = ("song", "track", "artist", "album", "show", "period")
+
+
+class Corrected(NamedTuple):
+    """What a correction did."""
+
+    what: str
+    """What it is about, for people."""
+    is_new: bool
+    """False: it was corrected so already, and nothing was done."""
+    plays: int
+    """How many plays count less, or, of a correction that was taken back, more."""
+
+
+def hide(context: Context, whose: Whose, wanted: Hidden) -> Corrected:
+    """Hide something from the listener's statistics. Raises NoSuchTarget, WrongAddress and Ambiguous."""
+    if wanted.kind not in HIDDEN_KINDS or (wanted.kind != "period" and not wanted.name):
+        raise InputError("say what to hide")
+    kind = Kind[f"HIDE_{wanted.kind.upper()}"]
+    with context.owning() as conn:
+        shown, what = _target(conn, whose.id, kind, wanted)
+        outcome = correcting.hide(_session(context, conn), whose.id, kind, what)
+    return Corrected(shown, outcome.corrected.is_new, outcome.derived.removed + outcome.derived.episodes)
+
+
+def take_back(context: Context, whose: Whose, correction_id: int) -> Corrected:
+    """Take a correction of the listener back. Raises UnknownCorrection."""
+    with context.owning() as conn:
+        if correction_id not in {one.id for one in corrections.list_corrections(conn, whose.id)}:
+            raise corrections.UnknownCorrection("there is no such correction; it may have been taken back already")
+        [outcome] = correcting.take_back(_session(context, conn), [correction_id])
+    return Corrected("A correction", True, outcome.derived.added + outcome.derived.episodes)
+
+
+def undo_import(context: Context, whose: Whose, job_id: int) -> Corrected:
+    """Undo an import of the listener. Raises UnknownJob and CannotBeUndone."""
+    with context.owning() as conn:
+        job = find_job(conn, job_id)
+        if job.user != whose.name:
+            raise UnknownJob("there is no such import")
+        outcome = correcting.undo_import(_session(context, conn), job.id)
+    return Corrected(f"The import of {job.file_name}", True, outcome.derived.removed + outcome.derived.episodes)
+
+
+def _target(conn: Connection, user_id: int, kind: Kind, wanted: Hidden) -> tuple[str, Mapping[str, Any]]:
+    """What a correction is about, for people and as it is kept."""
+    if kind is Kind.HIDE_PERIOD:
+        return "What was played then", correction_targets.span_between(conn, user_id, wanted.first, wanted.last).what
+    if kind is Kind.HIDE_SHOW:
+        show = correction_targets.find_show(conn, user_id, wanted.name)
+        return str(show), show.what
+    targets = correction_targets.find_targets(conn, user_id, kind, wanted.name, wanted.artist or None)
+    if len(targets) > 1:
+        several = ", ".join(str(target) for target in targets[:5])
+        raise Ambiguous(f"{wanted.name} means several: {several}. Name the artist, or give the address from Spotify.")
+    return str(targets[0]), targets[0].what
+
+
+def _session(context: Context, conn: Connection) -> Session:
+    """The rules by which what a correction changes is derived at once."""
+    settings = context.settings
+    return Session(conn, min_play_ms=settings.min_play_ms, restore_archived=restoring_from(store_of(settings)))
 
 
 # All of somebody's data

@@ -28,7 +28,9 @@ class Part(Enum):
     EMBED = "cards, badges and widgets"
     COMPARISON = "what two listeners have in common; both must agree"
     SUBMIT = "add plays"
-    MANAGE = "settings, imports, corrections, tokens, sessions, and to change them"
+    IMPORT = "exports: those that were imported, gaps, and to upload another"
+    CORRECT = "corrections, and to make them, undo imports, and take them back"
+    MANAGE = "settings, tokens, sessions, and to change them"
 
 
 class Sharing(NamedTuple):
@@ -52,7 +54,8 @@ _OF_RIGHTS: dict[Right, frozenset[Part]] = {
         {Part.PROFILE, Part.TOP_TRACKS, Part.TOP_ARTISTS, Part.LISTENING_TIME, Part.STATS, Part.EMBED}
     ),
     Right.READ_HISTORY: frozenset({Part.PROFILE, Part.HISTORY}),
-    Right.WRITE_LISTENS: frozenset({Part.SUBMIT}),
+    Right.WRITE_LISTENS: frozenset({Part.SUBMIT, Part.IMPORT}),
+    Right.WRITE_CORRECTIONS: frozenset({Part.CORRECT}),
     Right.READ_EMBED: frozenset({Part.EMBED}),
     Right.READ_METRICS: NONE,
 }

@@ -23,7 +23,8 @@ STATS = {Part.PROFILE, Part.TOP_TRACKS, Part.TOP_ARTISTS, Part.LISTENING_TIME, P
 OF_RIGHT = {
     Right.READ_STATS: STATS,
     Right.READ_HISTORY: {Part.PROFILE, Part.HISTORY},
-    Right.WRITE_LISTENS: {Part.SUBMIT},
+    Right.WRITE_LISTENS: {Part.SUBMIT, Part.IMPORT},
+    Right.WRITE_CORRECTIONS: {Part.CORRECT},
     Right.READ_EMBED: {Part.EMBED},
     Right.READ_METRICS: set(),
 }
@@ -74,5 +75,5 @@ def test_rights_are_named_exactly() -> None:
     assert rights_of(["stats:read", "history:read"]) == {Right.READ_STATS, Right.READ_HISTORY}
     assert rights_of(["metrics:read"], operator=True) == {Right.READ_METRICS}
     for wrong in ([], ["stats"], ["stats:read", "everything"], ["metrics:read"]):
-        with pytest.raises(NoSuchRight, match="a token allows one or more of embed:read"):
+        with pytest.raises(NoSuchRight, match="a token allows one or more of corrections:write, embed:read"):
             rights_of(wrong)

@@ -1,10 +1,11 @@
-"""What a listener manages: imports, gaps, corrections."""
+"""What a listener manages: imports, gaps, corrections, tokens."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
 from myi_pipelines.serving.api.shapes.fields import Instant, Shape, said
 
@@ -51,3 +52,65 @@ class CorrectionShown(Shape):
     created_at: Instant
     names: str | None = said("Of what it is about; null for a period.", "White Noise Machine")
     play_count: int | None = said("Plays that it hides; null where that is not known.", 812)
+
+
+class UploadShown(Shape):
+    """A file that waits to be imported."""
+
+    name: str = said("The name under which it waits: another one where the name was taken.", "my_spotify_data.zip")
+    size: int = said("Its bytes.", 10_485_760)
+
+
+class HiddenWanted(Shape):
+    """What to hide."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["song", "track", "artist", "album", "show", "period"] = Field(
+        description="Of what plays are hidden; `period` are all of some days.", examples=["artist"]
+    )
+    name: str = Field(
+        "", max_length=300, description="Its name, or its address from Spotify.", examples=["White Noise Machine"]
+    )
+    artist: str = Field("", max_length=300, description="Where the name means several.", examples=["One"])
+    first: date | Literal[""] = Field("", description="Of a period the first local day.", examples=["2024-05-01"])
+    last: date | Literal[""] = Field("", description="Of a period the last local day.", examples=["2024-05-03"])
+
+
+class CorrectedShown(Shape):
+    """What a correction did."""
+
+    what: str = said("What it is about.", "White Noise Machine")
+    is_new: bool = said("False: it was corrected so already, and nothing was done.", True)
+    plays: int = said("How many plays count less, or, of what was taken back, more.", 812)
+
+
+class TokenShown(Shape):
+    """A token, without its text."""
+
+    id: int = said("Its number.", 3)
+    name: str = said("What it is for.", "dashboard")
+    rights: list[str] = said("What it allows.", ["stats:read"])
+    created_at: Instant
+    last_used_at: datetime | None = said("When it was last used, to some minutes; null: never.", None)
+    expires_at: datetime | None = said("Until when it can be used; null: until it is revoked.", None)
+
+
+class NewTokenShown(TokenShown):
+    """A token just made."""
+
+    text: str = said("What to send. It is not shown again.", "myi_…")
+
+
+class TokenWanted(Shape):
+    """A token to make."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=100, description="What it is for.", examples=["dashboard"])
+    rights: list[str] = Field(
+        max_length=10,
+        description="What it allows: `stats:read`, `history:read`, `listens:write`, `corrections:write`, `embed:read`.",
+        examples=[["stats:read"]],
+    )
+    expires_at: AwareDatetime | None = Field(None, description="Until when; null: without an end.", examples=[None])

@@ -10,13 +10,13 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from myi_pipelines.serving import uploads
 from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
 from myi_pipelines.serving.asgi.error_pages import error_response, wants_json
 from myi_pipelines.serving.context import context_of, viewer_of
 from myi_pipelines.serving.queries.imports import gaps
 from myi_pipelines.serving.queries.listeners import find_listener
 from myi_pipelines.serving.queries.scope import Listener
-from myi_pipelines.serving.web import uploads
 from myi_pipelines.serving.web.links import links_to
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.views import Figure

@@ -32,7 +32,8 @@ FLAGS = (
 RIGHTS = {
     Right.READ_STATS: "read my statistics and lists",
     Right.READ_HISTORY: "read single plays",
-    Right.WRITE_LISTENS: "submit plays",
+    Right.WRITE_LISTENS: "submit plays and exports",
+    Right.WRITE_CORRECTIONS: "hide plays, show them again, and undo imports",
     Right.READ_EMBED: "embed cards and badges; it may stand in addresses, and allows nothing else",
 }
 END = "<!-- what became of it -->"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from myi_pipelines.serving.api.application import api_application
 from myi_pipelines.serving.api.document import document
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines_tests.integration.serving.api.conftest import Api
+from myi_pipelines_tests.integration.serving.api.test_writing import WRITES
 
 USER_ID = 1
 OF_NOBODY = {"/me", "/users", "/time-zones"}
@@ -69,9 +71,10 @@ NEEDS = {
     "/reviews": Part.STATS,
     "/review": Part.STATS,
     "/compare": Part.COMPARISON,
-    "/imports": Part.MANAGE,
-    "/gaps": Part.MANAGE,
-    "/corrections": Part.MANAGE,
+    "/imports": Part.IMPORT,
+    "/gaps": Part.IMPORT,
+    "/corrections": Part.CORRECT,
+    "/tokens": Part.MANAGE,
 }
 VIEWERS = {
     "operator": OPERATOR,
@@ -105,8 +108,12 @@ def sharing(api: Api, shared: Sharing) -> Iterator[None]:
 
 
 def test_every_route_is_in_the_matrix() -> None:
-    paths = {path.replace("/users/{name}", "{u}", 1) for path in document(api_application())["paths"]} - OF_NOBODY
-    assert paths == {f"{{u}}{path}" for path in NEEDS}
+    every = document(api_application())["paths"]
+    paths = {path.replace("/users/{name}", "{u}", 1) for path, methods in every.items() if "get" in methods}
+    assert paths - OF_NOBODY == {f"{{u}}{path}" for path in NEEDS}
+    writes = {(method.upper(), path) for path, methods in every.items() for method in methods if method != "get"}
+    known = {(method, re.sub(r"[?].*", "", re.sub(r"/[0-9]+", "/{id}", path))) for method, path, *_ in WRITES}
+    assert {(method, path.replace("/users/{name}", "")) for method, path in writes} == known | {("PATCH", "/settings")}
 
 
 @pytest.mark.parametrize("shared", SHARED, ids=lambda shared: "+".join(name for name in FLAGS if getattr(shared, name)))
