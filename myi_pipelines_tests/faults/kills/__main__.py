@@ -54,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     shared_servers.end_dead_sessions()
     each = -(-chosen.kills // len(OPERATIONS))
     killed: list[Killed] = []
+    answers = 0
     folder = shared_servers.session_folder()
     try:
         with (
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
                 for operation in operations:
                     one = harness.kill(operation, number)
                     killed.append(one)
+                    answers = harness.answers
                     print(f"{one.operation} {one.number}: step {one.step}, {one.place}", file=sys.stderr, flush=True)
                     for fault in one.faults:
                         print(f"{fault.kind}: {repeated(one, chosen.seed)}: {fault.what}", flush=True)
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for name, *numbers in lines:
         print(name.ljust(widths[0]), *(number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)))
+    print(f"{answers:,} answers to readers beside them")
     return int(any(one.faults for one in killed))
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from myi_pipelines_tests.faults.kills.household import Household
 from myi_pipelines_tests.faults.kills.operations import Operation, State, import_of_ada
 from myi_pipelines_tests.faults.kills.orders import Order
 from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
+from myi_pipelines_tests.support.readers import reading
 from myi_pipelines_tests.support.reference import Tables
 from myi_pipelines_tests.support.shared_servers import TEMPLATE, SessionServers
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -64,6 +65,14 @@ class Fault(NamedTuple):
     kind: str
     """lost, doubled, wrong or rubbish."""
     what: str
+
+
+class Done(NamedTuple):
+    """A process that came to its end."""
+
+    pid: int
+    steps: int
+    seconds: float
 
 
 class Twin(NamedTuple):
@@ -127,10 +136,14 @@ class Harness:
         self.household = Household(folder / "exports")
         self._servers, self._folder, self._stack = servers, folder, stack
         self._states: dict[State, tuple[str, Path]] = {}
+        self._made: dict[State, Done] = {}
+        """The last command of states that commands make."""
         self._twins: dict[str, Twin] = {}
         self._expected: dict[str, Mapping[str, Tables]] = {}
         self._forks = stack.enter_context(_forks())
         self._numbers = iter(range(1_000_000))
+        self.answers = 0
+        """What readers beside the killed operations were answered."""
 
     def kill(self, operation: Operation, number: int) -> Killed:
         """Kill an operation within one of its steps, do it again, and judge. However many numbers there are, their
@@ -145,35 +158,39 @@ class Harness:
             order = self._order(operation, trial)._replace(
                 stop_at=step, is_cut=is_cut, moment=moment, step_seconds=max(0.004, 2 * twin.seconds / twin.steps)
             )
-            pid, code = self._run(order)
+            with self._reading(operation, trial) as misread:
+                pid, code = self._run(order)
             place = trial.output.with_suffix(".txt.place")
             killed = Killed(
                 operation.name, number, step, is_cut, code != 0, place.read_text() if place.exists() else "", []
             )
+            killed.faults.extend(Fault("wrong", f"a reader beside it: {one}") for one in misread)
             killed.faults.extend(self._after_kill(operation, trial, pid, code, killed.has_died))
             if not killed.faults:
                 killed.faults.extend(self._done_again(operation, trial, order, twin, has_died=killed.has_died))
         return killed
 
     def twin(self, operation: Operation) -> Twin:
-        """The operation that nobody kills; it must be right."""
+        """The operation that nobody kills; it must be right. Where it makes a state, it is done once for both."""
         if operation.name not in self._twins:
             with self._trial(operation.state) as trial:
                 with self._open(trial) as warehouse:
                     known = {event_id for event_id, _ in identities(warehouse).values()}
-                began = time.monotonic()
-                pid, code = self._run(self._order(operation, trial))
-                seconds = time.monotonic() - began
-                assert code == 0, f"{operation.name} fails without a kill: {trial.output.read_text()}"
-                steps = int(trial.output.with_suffix(".txt.steps").read_text())
-                with self._open(trial) as warehouse:
-                    faults = self._rubbish(operation, trial, warehouse.conn, pid) + self._differences(
-                        operation, warehouse, None
-                    )
-                    assert faults == [], f"{operation.name} is not right without a kill: {faults}"
-                    kept = {event: one for event, one in identities(warehouse).items() if one[0] in known}
-                    self._twins[operation.name] = Twin(steps, seconds, rows(warehouse.conn), kept)
+                if operation.makes is None:
+                    done = self._done(self._order(operation, trial))
+                    self._twins[operation.name] = self._judged(operation, trial, done, known)
+            if operation.makes is not None:
+                with self._trial(operation.makes) as trial:
+                    self._twins[operation.name] = self._judged(operation, trial, self._made[operation.makes], known)
         return self._twins[operation.name]
+
+    def _judged(self, operation: Operation, trial: Trial, done: Done, known: Set[int]) -> Twin:
+        with self._open(trial) as warehouse:
+            faults = self._rubbish(operation, trial, warehouse.conn, done.pid)
+            faults += self._differences(operation, warehouse, None)
+            assert faults == [], f"{operation.name} is not right without a kill: {faults}"
+            kept = {event: one for event, one in identities(warehouse).items() if one[0] in known}
+            return Twin(done.steps, done.seconds, rows(warehouse.conn), kept)
 
     # States
 
@@ -191,8 +208,7 @@ class Harness:
             for command in state.commands:
                 with self._open(trial) as warehouse:
                     arguments = import_of_ada(self.household, warehouse) if command == ("IMPORT",) else list(command)
-                _, code = self._run(Order(arguments, trial.environment, str(folder), str(trial.output)))
-                assert code == 0, trial.output.read_text()
+                self._made[state] = self._done(Order(arguments, trial.environment, str(folder), str(trial.output)))
             self._states[state] = database, folder
         return self._states[state]
 
@@ -213,10 +229,32 @@ class Harness:
 
     # Running
 
+    @contextmanager
+    def _reading(self, operation: Operation, trial: Trial) -> Iterator[list[str]]:
+        """Wrong answers to somebody who reads beside the operation, if statistics agree with events all the time."""
+        misread: list[str] = []
+        if operation.keeps_invariants:
+            users = [name for name in self.household.listeners if name != operation.forgets]
+            with reading(trial.url, users, self.seed) as reader:
+                yield misread
+            self.answers += reader.answers
+            misread += reader.wrong
+        else:
+            yield misread
+
     def _order(self, operation: Operation, trial: Trial) -> Order:
         with open_warehouse(trial.url) as warehouse:
             command = operation.command(self.household, warehouse)
         return Order(command, trial.environment, str(trial.folder), str(trial.output))
+
+    def _done(self, order: Order) -> Done:
+        """Do what is ordered, without a kill."""
+        began = time.monotonic()
+        pid, code = self._run(order)
+        seconds = time.monotonic() - began
+        output = Path(order.output)
+        assert code == 0, f"{order.command} fails without a kill: {output.read_text()}"
+        return Done(pid, int(output.with_suffix(".txt.steps").read_text()), seconds)
 
     def _run(self, order: Order) -> tuple[int, int]:
         """The process's id, and how it ended."""

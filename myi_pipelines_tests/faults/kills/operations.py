@@ -41,6 +41,8 @@ class Operation(NamedTuple):
     """A reader sees statistics that agree with events, wherever the operation is killed."""
     forgets: str = ""
     """The user whose plays and statistics may part on the way."""
+    makes: State | None = None
+    """The state that the command makes of the other one."""
     is_done: Callable[[Path, Warehouse], bool] = lambda folder, warehouse: False
     """Whether a killed operation had reached its end, so that a user would not, and may not, run it again."""
 
@@ -125,18 +127,17 @@ LANDED = State("landed", WAITING, lambda household, warehouse: household.land(wa
 FULL = State("full", WAITING, commands=(("IMPORT",),))
 WRONG = State("wrong", FULL, lambda household, warehouse: make_wrong(warehouse))
 HIDDEN = State("hidden", FULL, hide_favourite)
-ARCHIVE = State(
-    "archived", FULL, lambda household, warehouse: hold(warehouse), (("archive", "--keep-months", KEEP_MONTHS),)
-)
+HELD = State("held", FULL, lambda household, warehouse: hold(warehouse))
+ARCHIVE = State("archived", HELD, commands=(("archive", "--keep-months", KEEP_MONTHS),))
 DAMAGED = State("damaged", ARCHIVE, lambda household, warehouse: damage(warehouse))
 BACKED_UP = State("backed up", ARCHIVE, commands=(("backup", BACKUP), ("settings", "ada", "--timezone", OTHER_ZONE)))
 
 OPERATIONS = (
-    Operation("import", WAITING, import_of_ada, derived),
+    Operation("import", WAITING, import_of_ada, derived, makes=FULL),
     Operation("heal", LANDED, always("heal"), derived),
     Operation("backfill", WRONG, always("rederive", "--yes"), derived),
     Operation("exchange", WRONG, always("exchange"), derived),
-    Operation("archive", FULL, always("archive", "--keep-months", KEEP_MONTHS), derived),
+    Operation("archive", HELD, always("archive", "--keep-months", KEEP_MONTHS), derived, makes=ARCHIVE),
     Operation("unarchive", ARCHIVE, always("unarchive", *(f"{month:%Y-%m}" for month in ARCHIVED)), derived),
     Operation("backup", ARCHIVE, always("backup", BACKUP), derived, is_done=is_backed_up),
     Operation(
