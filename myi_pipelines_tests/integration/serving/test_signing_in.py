@@ -248,7 +248,7 @@ def test_every_viewer_gets_what_the_rules_say(server: Server, conn: Connection, 
         "bob": come_in(server, conn, bob),
         "operator": come_in(server, conn, None),
     }
-    rights = ("stats:read", "history:read", "listens:write", "embed:read")
+    rights = ("stats:read", "history:read", "listens:write", "corrections:write", "embed:read")
     tokens = {right: make_token(conn, anna.id, "test", [right]).text for right in rights}
     bobs = make_token(conn, bob.id, "test", ["stats:read", "history:read"]).text
 
@@ -276,6 +276,8 @@ def test_every_viewer_gets_what_the_rules_say(server: Server, conn: Connection, 
         Part.EMBED: {*own, "stats:read", "embed:read"},
         Part.COMPARISON: own,
         Part.SUBMIT: {"anna", "listens:write"},
+        Part.IMPORT: {*own, "listens:write"},
+        Part.CORRECT: {*own, "corrections:write"},
         Part.MANAGE: own,
     }
     assert {part: seen(part) for part in Part} == private
