@@ -42,7 +42,7 @@ def main() -> None:
     settings = load_settings()
     with ignoring_signals():
         sys.stdin.buffer.read()
-        with suppress(AlreadyUp), only_stack(settings):
+        with suppress(AlreadyUp), only_stack(settings, owner_is_ending=True):
             stop_servers(settings, end_killed_stack(settings))
 
 

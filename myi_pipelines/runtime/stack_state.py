@@ -32,13 +32,15 @@ class StackState(NamedTuple):
 
 
 @contextmanager
-def only_stack(settings: Settings) -> Iterator[None]:
+def only_stack(settings: Settings, *, owner_is_ending: bool = False) -> Iterator[None]:
     """Be the only process that serves this MYI_HOME. Raises AlreadyUp.
 
-    Waits while the guardian of a stack whose owner was killed ends what that one has left.
+    Waits while the guardian of a stack whose owner was killed ends what that one has left; and for a caller who knows
+    that the owner is ending, until it has: a process that is killed closes its files one after the other.
     """
+    is_served = _owner_lives(settings) and not owner_is_ending
     try:
-        lock = FileLock(_lock_file(settings)).acquire(timeout=0 if _owner_lives(settings) else SECONDS_TO_END)
+        lock = FileLock(_lock_file(settings)).acquire(timeout=0 if is_served else SECONDS_TO_END)
     except Timeout:
         raise AlreadyUp(
             f"MYI already runs in {settings.home} (pid {owner_of(settings)}): use it, or stop it first"

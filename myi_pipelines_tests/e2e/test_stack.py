@@ -91,7 +91,7 @@ class Up:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             said.append(line.strip())
-            if line.startswith("MYI is up"):
+            if line.startswith("Dagster's UI"):  # the last
                 return said
         pytest.fail("\n".join(said))
 
@@ -107,8 +107,8 @@ class Up:
 def test_up_serves_takes_over_from_a_killed_one_and_stops_all_it_started(settings: Settings) -> None:
     killed = Up(settings)
     said = killed.wait_until_up()
-    assert said[-1].startswith(f"MYI is up: {settings.web_url} ")
-    assert settings.ui_url in said[-1]
+    assert said[-2].startswith(f"MYI is up: {settings.web_url} ")
+    assert said[-1].startswith(f"Dagster's UI: {settings.ui_url}/")
     assert answers(settings.ui_url)
     assert pages_answer(settings.web_url)
     assert owner_of(settings) == killed.process.pid
