@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo up check test test-fast test-image test-faults test-fuzz schema bench bench-scale bench-web
+.PHONY: help setup setup-dev demo up check test test-all test-fast test-image test-faults test-fuzz schema bench bench-scale bench-web
 .PHONY: wheel lock clean
 
 help:  ## Show this list
@@ -33,10 +33,13 @@ check: setup-dev  ## Lint, formatting and types
 	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar --nocolor sql benchmarks
 
 test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with T=path, the tests of a path only
-	$(BIN)/pytest -n auto $(T)
+	$(BIN)/pytest -n auto $(if $(T),-m "not image" $(T))
+
+test-all: check  ## The same and the tests that take minutes: days of trouble, memory, benchmarks
+	$(BIN)/pytest -n auto -m "not image"
 
 test-fast: setup-dev  ## The tests that take a second at most each: under a minute on two processors
-	$(BIN)/pytest -n auto -m "not slow and not e2e and not browser" $(T)
+	$(BIN)/pytest -n auto -m "not slow and not e2e and not browser and not thorough" $(T)
 
 test-image: setup-dev  ## Build and start the image, in minutes; as root, with buildah and debootstrap
 	$(BIN)/pytest -m image myi_pipelines_tests/e2e/test_image.py

@@ -51,6 +51,7 @@ mutation ($params: ExecutionParams!) {
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_a_swap_and_an_archive_whose_daemon_code_server_and_database_are_killed_are_completed(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def stage(database_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_after_days_of_trouble_all_is_well(
     stage: Stage,
     session_servers: SessionServers,

@@ -9,7 +9,7 @@ from benchmarks.dagster_storage import Load, measure, simulated, table
 from myi_pipelines.orchestration.instance.run_history import DAYS_OF_ROUTINE
 from myi_pipelines.settings import PROJECT, load_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.thorough]
 
 DAYS_OF_TICKS = 5
 LOAD = Load(polls=3, metadata_runs=2, nightly=(), sensor_seconds=600)

@@ -20,7 +20,7 @@ from myi_pipelines.warehouse.users import ensure_user
 from myi_pipelines_tests.support import shared_servers
 from myi_pipelines_tests.support.shared_servers import SessionServers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 BUILT = MONTHS[-24:]
 PLAYS = 12_000

@@ -8,7 +8,7 @@ from rich.console import Console
 from benchmarks import exports, metadata, pipeline, polling, spotify
 from myi_pipelines.simulator import Mode
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -10,7 +10,7 @@ from benchmarks.pipeline import Steps
 from benchmarks.startup import Startup
 from myi_pipelines.warehouse.database.connections import Connection
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ from benchmarks.many_users import MONTHS
 from myi_pipelines_tests.support import shared_servers
 from myi_pipelines_tests.support.shared_servers import SessionServers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

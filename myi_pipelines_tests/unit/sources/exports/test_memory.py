@@ -12,7 +12,7 @@ import pytest
 
 from myi_pipelines_tests.support.export_rows import as_json
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 BLOCK_ROWS: Final = 1_000
 READER: Final = """
