@@ -63,6 +63,7 @@ def test_plays_that_a_clock_behind_refuses_land_when_the_file_is_imported_again(
         assert_exact(warehouse)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("by", [-14 * YEAR, 20 * YEAR])
 def test_a_clock_that_jumps_during_work_costs_no_play(
     work: Work, database_url: str, tmp_path: Path, by: timedelta

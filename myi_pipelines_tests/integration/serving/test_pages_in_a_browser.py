@@ -245,6 +245,7 @@ ODD_PATHS = {
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_odd_names_one_play_and_none_are_well_too(site: Site, browser: Browser) -> None:
     found: list[str] = []
     for user, paths in ODD_PATHS.items():

@@ -122,6 +122,7 @@ def test_finished_events_are_what_the_rules_make_of_the_file(tmp_path: Path, row
     assert {(event.track, event.played_at, event.ms_played) for event in conformed.events} == set(events)
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
