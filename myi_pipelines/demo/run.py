@@ -66,7 +66,7 @@ def run_demo(settings: Settings, *, plays: int, stay: bool, out: Console, err: C
             if stay:
                 stack.wait_until_serving()
             link = settings.web_url + make_link(conn, None) if stay else None
-            out.print(next_steps(settings, sample, link=link, next_poll=next_poll))
+            out.print(next_steps(settings, sample, link=link, next_poll=next_poll), soft_wrap=True)
             if link and err.is_terminal:
                 open_browser(settings.web_url + make_link(conn, None))
             if stay:

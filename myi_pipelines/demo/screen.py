@@ -204,28 +204,28 @@ def next_steps(
     own = _command()
     myi = f"MYI_HOME={shlex.quote(_short(settings.home))} {own}" if settings.home.name == HOME else own
     user = next((file.user for file in (*sample.waiting, *sample.known)), "NAME")
-    steps = Table.grid(padding=(0, 3, 0, 0))
-    steps.add_column(style=NOTE, no_wrap=True)
-    steps.add_column(overflow="fold")
+    steps: list[tuple[str, Text | str]] = []
     if link:
-        steps.add_row("the pages", Text(link, f"bold {GREEN}"))
-        steps.add_row("", Text(f"works once, for ten minutes; then {myi} open makes another", NOTE))
-        steps.add_row("Dagster's UI", Text(names.lineage_url(settings.ui_url)))
+        steps.append(("the pages", Text(link, f"bold {GREEN}")))
+        steps.append(("", Text(f"works once, for ten minutes; then {myi} open makes another", NOTE)))
+        steps.append(("Dagster's UI", names.lineage_url(settings.ui_url)))
         if next_poll:
-            steps.add_row("what polls add", Text(f"{settings.ui_url}/assets/polled_plays"))
+            steps.append(("what polls add", f"{settings.ui_url}/assets/polled_plays"))
     else:
-        steps.add_row("the pages", Text(f"{myi} up, then {myi} open"))
-    steps.add_row("one listener", Text(f"{myi} report --user {user}"))
-    steps.add_row("any question", Text(f'{myi} sql "SELECT name, total_play_count FROM users"'))
-    steps.add_row("your own account", Text(f"{own} login --user NAME"))
-    steps.add_row("your own history", Text(f"{own} import my_spotify_data.zip --user NAME --timezone Europe/Berlin"))
+        steps.append(("the pages", f"{myi} up, then {myi} open"))
+    steps.append(("one listener", f"{myi} report --user {user}"))
+    steps.append(("any question", f'{myi} sql "SELECT name, total_play_count FROM users"'))
+    steps.append(("your own account", f"{own} login --user NAME"))
+    steps.append(("your own history", f"{own} import my_spotify_data.zip --user NAME --timezone Europe/Berlin"))
+    # One line each: a terminal wraps a link without cutting it, and a table would cut it.
+    shown = [Text.assemble((f"{name:<19}", NOTE), step) for name, step in steps]
     if link:
         lines = ["Ctrl-C stops everything."]
         if next_poll:
             due = f"{next_poll.astimezone():%H:%M}"
             lines.insert(0, f"The schedules continue to ask the simulated Spotify: the next poll comes at {due}.")
-        return Group(steps, "", *(Text(line, NOTE) for line in lines))
-    return steps
+        shown += [Text(), *(Text(line, NOTE) for line in lines)]
+    return Group(*shown)
 
 
 def _command() -> str:
