@@ -78,10 +78,11 @@ COMMENT ON TYPE public.sign_in_method IS 'by what somebody signed in';
 
 CREATE TYPE public.source AS ENUM (
     'API',
-    'IMPORT'
+    'IMPORT',
+    'SUBMISSION'
 );
 
-COMMENT ON TYPE public.source IS 'Where a listening event comes from: polled from Spotify''s API, or read from an export.';
+COMMENT ON TYPE public.source IS 'Where a listening event comes from: polled from Spotify''s API, read from an export, or submitted by a program.';
 
 CREATE TYPE public.term AS ENUM (
     'SHORT_TERM',
@@ -364,21 +365,21 @@ CREATE TABLE public.imported_plays (
 )
 PARTITION BY RANGE (played_at);
 
-COMMENT ON TABLE public.imported_plays IS 'One row per distinct track row of a user''s exports, short plays included. One partition per UTC month.';
+COMMENT ON TABLE public.imported_plays IS 'One row per distinct track row of a user''s exports, short plays included, and per play that a program submitted. One partition per UTC month.';
 
 COMMENT ON COLUMN public.imported_plays.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
 
-COMMENT ON COLUMN public.imported_plays.played_at IS 'end of the play; for offline plays by the clock of the device: its start + ms_played';
+COMMENT ON COLUMN public.imported_plays.played_at IS 'end of the play; for offline plays by the clock of the device: its start + ms_played; of a submitted play whose length is not told, its start';
 
-COMMENT ON COLUMN public.imported_plays.stopped_at IS 'end of the play as the export says; for offline plays the time of upload; NULL where it equals played_at';
+COMMENT ON COLUMN public.imported_plays.stopped_at IS 'the time that the source gives: the end as the export says, for offline plays the time of upload, the start of a submitted play; NULL where it equals played_at';
 
 COMMENT ON COLUMN public.imported_plays.export_track_id IS 'export_tracks.id';
 
-COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL in account data of before December 2018, which gives no length';
+COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL in account data of before December 2018, which gives no length, and where a submission does not tell it';
 
-COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only';
+COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only, and submitted plays';
 
-COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded';
+COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp, listened_at) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded; 0: a submitted play whose length is not told';
 
 COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where version 0.1 landed it';
 
@@ -1371,7 +1372,7 @@ COMMENT ON TABLE public.export_tracks IS 'One row per distinct combination of ki
 
 COMMENT ON COLUMN public.export_tracks.id IS 'surrogate key';
 
-COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify id of the track, episode or chapter; NULL in account data and for local files';
+COMMENT ON COLUMN public.export_tracks.spotify_id IS 'Spotify id of the track, episode or chapter; NULL in account data, for local files and in most submitted plays';
 
 COMMENT ON COLUMN public.export_tracks.track_name IS 'name of the track, episode or chapter; NULL if not given';
 
@@ -2279,6 +2280,41 @@ COMMENT ON COLUMN public.spotify_top_tracks.rank IS 'place in the list, from 1; 
 COMMENT ON COLUMN public.spotify_top_tracks.track_id IS 'tracks.id';
 
 COMMENT ON COLUMN public.spotify_top_tracks.fetched_at IS 'when Spotify returned the list';
+
+CREATE VIEW public.submitted_plays AS
+ SELECT p.user_id,
+    (p.played_at - ((p.elapsed_s)::double precision * '00:00:01'::interval)) AS listened_at,
+    p.played_at,
+    p.ms_played,
+    e.track_name,
+    e.artist_name,
+    e.album_name,
+    e.spotify_id,
+    job.file_name AS submitted_by
+   FROM ((public.imported_plays p
+     JOIN public.export_tracks e ON ((e.id = p.export_track_id)))
+     LEFT JOIN public.import_jobs job ON ((job.id = p.job_id)))
+  WHERE ((p.context_id IS NULL) AND (p.elapsed_s IS NOT NULL));
+
+COMMENT ON VIEW public.submitted_plays IS 'One row per play that a program or a file of another service told: those of imported_plays that tell their start and no context.';
+
+COMMENT ON COLUMN public.submitted_plays.user_id IS 'users.id';
+
+COMMENT ON COLUMN public.submitted_plays.listened_at IS 'start of the play, as it was told';
+
+COMMENT ON COLUMN public.submitted_plays.played_at IS 'end of the play; its start where no length was told';
+
+COMMENT ON COLUMN public.submitted_plays.ms_played IS 'milliseconds heard; NULL where that was not told';
+
+COMMENT ON COLUMN public.submitted_plays.track_name IS 'name of the track, as it was told';
+
+COMMENT ON COLUMN public.submitted_plays.artist_name IS 'name of the artist or artists, as it was told';
+
+COMMENT ON COLUMN public.submitted_plays.album_name IS 'name of the album; NULL if not told';
+
+COMMENT ON COLUMN public.submitted_plays.spotify_id IS 'Spotify id of the track; NULL if not told';
+
+COMMENT ON COLUMN public.submitted_plays.submitted_by IS 'file or program that told the play first';
 
 CREATE TABLE public.track_relinks (
     asked_id text NOT NULL,

@@ -37,6 +37,8 @@ _NUMBERED = Struct("!h ii").pack
 _LENGTH = Struct("!i").pack
 _PLAY_WITHOUT_CONTEXT = Struct("!h ii i iq iq ii i ii").pack
 _PLAY_WITHOUT_LENGTH = Struct("!h ii i iq iq i i ii").pack
+_SUBMITTED = Struct("!h ii i iq iq ii ii ii").pack
+_SUBMITTED_WITHOUT_LENGTH = Struct("!h ii i iq iq i ii ii").pack
 _NULL = -1
 _NULL_FIELD = _LENGTH(_NULL)
 _FALSE, _TRUE = (_LENGTH(1) + bytes([value]) for value in (0, 1))
@@ -121,14 +123,24 @@ class Packer:
                 month = months[day] = _month_of(day)
             seen.add(month)
             if ms_played is None:
-                copied += _PLAY_WITHOUT_LENGTH(7, 4, track_no, _NULL, 8, stopped, 8, played, _NULL, _NULL, 4, month)
+                if elapsed_s is None:
+                    copied += _PLAY_WITHOUT_LENGTH(7, 4, track_no, _NULL, 8, stopped, 8, played, _NULL, _NULL, 4, month)
+                else:
+                    copied += _SUBMITTED_WITHOUT_LENGTH(
+                        7, 4, track_no, _NULL, 8, stopped, 8, played, _NULL, 4, elapsed_s, 4, month
+                    )
                 continue
             if ms_played < min_play_ms:
                 too_short += 1
             if context is None:
-                copied += _PLAY_WITHOUT_CONTEXT(
-                    7, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, _NULL, 4, month
-                )
+                if elapsed_s is None:
+                    copied += _PLAY_WITHOUT_CONTEXT(
+                        7, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, _NULL, 4, month
+                    )
+                else:
+                    copied += _SUBMITTED(
+                        7, 4, track_no, _NULL, 8, stopped, 8, played, 4, ms_played, 4, elapsed_s, 4, month
+                    )
                 continue
             context_no = contexts.get(context)
             if context_no is None:

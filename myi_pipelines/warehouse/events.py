@@ -207,7 +207,7 @@ class Sources(NamedTuple):
 
     has_account_data: bool
     has_shown_plays: bool
-    """Plays of which only a moment is known: polled ones, and account data of before December 2018."""
+    """Plays of which only a moment is known: polled and submitted ones, and account data of before December 2018."""
     is_unlinked: bool
     has_archived_months: bool
     has_episodes: bool
@@ -313,15 +313,16 @@ def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sourc
     for shown_no, play in enumerate(match_shown_plays(shown, exported)):
         first, match = play.shown, play.match
         stream_no = match.exported.stream_no if match is not None else None
-        were = [(showing.track_id, showing.played_at, True) for showing in play.showings]
+        were = [(place.track_id, place.ended_at, True) for place in play.places]
         if match is not None and stream_no is not None:
-            were += [(track_id, at + match.exported.length, False) for track_id, at, _ in were]
+            were += [(place.track_id, place.began_at + match.exported.length, False) for place in play.places]
         elif match is not None:
-            ended_at = first.played_at + match.exported.length if match.is_start else first.played_at
+            ended_at = first.began_at + match.exported.length if match.is_start else first.played_at
             events.append((shown_no, first.track_id, ended_at, match.exported.ms_played, "IMPORT", False))
             told.append(match.exported.account_no or 0)
         elif play.ms_played >= bounds["min_play_ms"]:
-            events.append((shown_no, first.track_id, first.played_at, play.ms_played, first.source, True))
+            length = play.ms_played, first.source, not first.is_exact
+            events.append((shown_no, first.track_id, play.ended_at, *length))
         places += [(*place, stream_no, None if stream_no is not None else shown_no) for place in were]
     _copy(conn, "COPY shown_events FROM STDIN", events)
     _copy(conn, "COPY former_places FROM STDIN", places)

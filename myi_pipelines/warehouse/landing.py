@@ -115,7 +115,7 @@ def land_upload(session: Session, upload: import_jobs.UploadedFile, batches: Ite
         return Landed(job_id, True, 0, 0, 0, {}, 0, [], time.monotonic() - began, notes)
     with ThreadPoolExecutor(1, thread_name_prefix="catalog") as pool:
         try:
-            with _staged(conn) as staging:
+            with staged_upload(conn) as staging:
                 staging.notes += notes
                 if was_read_before:
                     staging.notes.append(f"{upload.name}: {_READ_BEFORE}")
@@ -180,7 +180,7 @@ def _land_staged(
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         conn.execute(statement("landing/arriving_plays"))
         had_plays = existing_months(conn, IMPORTED_PLAYS, arriving)
-        months = _land_arriving(conn, user_id, job_id, arriving)
+        months = land_arriving(conn, user_id, job_id, arriving)
         changed = [month for month in had_plays if months.get(month)]
         for line in (odd_plays.crowded_days(conn), odd_plays.second_listener(conn, user_id, job_id, changed)):
             if line is not None and not any(odd_plays.TWO_ACCOUNTS in note for note in staging.notes):
@@ -222,7 +222,7 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
 
 
 @contextmanager
-def _staged(conn: Connection) -> Iterator[_Staging]:
+def staged_upload(conn: Connection) -> Iterator[_Staging]:
     """Temporary tables for one upload, within the block."""
     conn.execute(statement("landing/unstage"))
     conn.execute(statement("landing/staging"))
@@ -296,7 +296,7 @@ class _Staging:
         self._names = 0
 
 
-def _land_arriving(conn: Connection, user_id: int, job_id: int, months: Sequence[date]) -> dict[date, int]:
+def land_arriving(conn: Connection, user_id: int, job_id: int, months: Sequence[date]) -> dict[date, int]:
     """arriving_plays → imported_plays, with the invalidations that follow. Returns the rows added by month."""
     added: dict[date, int] = {}
     play = {"user_id": user_id, "job_id": job_id}

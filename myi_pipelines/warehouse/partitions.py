@@ -18,8 +18,8 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive
 from myi_pipelines.warehouse.database.statements import statement
 
-FIRST_MONTH = date(2008, 10, 1)
-"""The month in which Spotify started: no play is older."""
+FIRST_MONTH = date(2002, 10, 1)
+"""No play is older: the oldest are those of Last.fm, which opened in the autumn of 2002, six years before Spotify."""
 
 VISIBILITY_ATTEMPTS = 3
 """How many times a session looks up partitions that it should know."""

@@ -1,7 +1,8 @@
-"""Which plays of exports are those that Spotify's recently-played list showed: one to one, nearest first.
+"""Which plays of exports are those that Spotify's recently-played list showed, or that programs submitted.
 
-A shown play is known by a moment only: its end, on some devices its start, rarely something between. The oldest account
-data tells no more. Pure functions over rows of one user; ``events`` reads the rows and writes the events.
+They are matched one to one, nearest first. A shown play is known by a moment only: its end, on some devices its start,
+rarely something between. The oldest account data tells no more. A submitted play is known by its start, and by its end
+where its length is told. Pure functions over rows of one user; ``events`` reads the rows and writes the events.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate, groupby
 from typing import NamedTuple, TypeAlias
+
+SUBMISSION = "SUBMISSION"
+"""The source of a play that a program submitted: a value of the enum `source`."""
 
 TOLERANCE = timedelta(seconds=15)
 """A shown moment may be this far from what an export tells. Two shown plays of one track cannot end within twice of it:
@@ -32,24 +36,45 @@ _NOTHING: _Total = (0, 0, NO_TIME)
 
 
 class Shown(NamedTuple):
-    """A play that was only shown."""
+    """A play that was only shown, or submitted."""
 
     track_id: int
     song_id: int
     name: str
     """Orders plays of different tracks that one source shows at one moment."""
     played_at: datetime
+    """The end; of a submitted play whose length is not told, its start."""
     ms_played: int
-    """The length of the track, which is the estimate."""
+    """The length that is told, else that of the track, which is the estimate."""
     source: str
     is_nameless: bool
     """The names of its track are not known, or not those by which exports know it: it may be any track's play."""
+    started_at: datetime | None = None
+    """When a submitted play began; None of other sources."""
+    tells_length: bool = False
+    """The submission tells how long the play or its track lasts."""
+    is_exact: bool = False
+    """The submission tells how long the play was heard."""
 
-    def length_since(self, before: datetime | None) -> int:
-        """Milliseconds that it can have lasted when another play was shown before it."""
-        if before is None:
+    @property
+    def began_at(self) -> datetime:
+        """The moment by which it is known: the start that a submission tells, else whatever was shown."""
+        return self.started_at or self.played_at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The end, where it is known."""
+        return self.played_at if self.started_at is None or self.tells_length else None
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(milliseconds=self.ms_played)
+
+    def length_within(self, gap: timedelta | None) -> int:
+        """Milliseconds that it can have lasted when so much lies between it and the next play, or the one before."""
+        if gap is None or self.is_exact:
             return self.ms_played
-        return min(self.ms_played, max((self.played_at - before) // timedelta(milliseconds=1), SHOWN_FROM_MS))
+        return min(self.ms_played, max(gap // timedelta(milliseconds=1), SHOWN_FROM_MS))
 
 
 class Exported(NamedTuple):
@@ -89,13 +114,24 @@ class Match(NamedTuple):
     """The shown moment is the start of account data's play."""
 
 
+class Place(NamedTuple):
+    """Where a showing puts the event of its play."""
+
+    track_id: int
+    ended_at: datetime
+    began_at: datetime
+    """From which account data counts its length if the shown moment is the start."""
+
+
 class Play(NamedTuple):
-    """A shown play with all of its showings, and the export's play that it is."""
+    """A play that was shown or submitted, once or more often, and the export's play that it is."""
 
     shown: Shown
-    showings: list[Shown]
+    places: list[Place]
+    """Of all of its showings."""
+    ended_at: datetime
     ms_played: int
-    """What it can have lasted: the track's length, capped by the time since the play before."""
+    """What it can have lasted: its length, capped by the time since the play before, or until the next one."""
     match: Match | None
 
 
@@ -126,25 +162,80 @@ class _Pass(NamedTuple):
 
 
 def match_shown_plays(shown: Iterable[Shown], exported: Sequence[Exported]) -> list[Play]:
-    """Every shown play once, in the order in which they were shown, with the export's play that it is.
+    """Every shown or submitted play once, with the export's play that it is.
 
     As many as possible of one song are matched in their order; of all ways to do so the one with the better kinds of
     pairs, then with the nearest: with the extended history by their ends, by the true start, by the end less the
     length, by any moment since the play before; then by the upload of an offline play; then with account data's minute,
-    by the end and by the start; and, where the names of a track are not known, by the end alone.
+    by the end and by the start; and, where the names of a track are not known, by the end or the start alone.
+
+    Submitted plays and the others are matched apart. One that no export tells may still be a play that was shown.
     """
-    plays = _shown_once(shown)
+    listed, submitted = list[Shown](), list[Shown]()
+    for play in shown:
+        (listed if play.started_at is None else submitted).append(play)
+    plays = _matched(_with_lengths(_shown_once(listed)), exported)
+    return _with_submitted(plays, _matched(_with_gaps(_submitted_once(submitted)), exported))
+
+
+def _matched(plays: Sequence[Play], exported: Sequence[Exported]) -> list[Play]:
+    """The same plays, with what the exports tell of them."""
     matches: dict[Shown, Match] = {}
     taken: set[Exported] = set()
     for each in _PASSES:
-        left_shown = [play for play, _ in plays if play not in matches]
+        left_shown = [play.shown for play in plays if play.shown not in matches]
         left_exported = [
             play for play in exported if play not in taken and (play.stream_no is None) == each.of_account_data
         ]
-        for play, other, rank in _pairs(left_shown, left_exported, each):
-            matches[play] = Match(other, each.of_account_data and rank > 0)
+        for shown, other, rank in _pairs(left_shown, left_exported, each):
+            matches[shown] = Match(other, each.of_account_data and rank > 0)
             taken.add(other)
-    return list(_with_lengths(plays, matches))
+    return [play._replace(match=matches.get(play.shown)) for play in plays]
+
+
+def _with_submitted(plays: Sequence[Play], submitted: Sequence[Play]) -> list[Play]:
+    """The plays that were shown, and those of the submitted ones that are no play of them."""
+    of_account_data = {
+        play.match.exported: number
+        for number, play in enumerate(plays)
+        if play.match and play.match.exported.stream_no is None
+    }
+    known: dict[Shown, int] = {
+        play.shown: of_account_data[play.match.exported]
+        for play in submitted
+        if play.match and play.match.exported in of_account_data
+    }
+    told = {play.match.exported for play in submitted if play.match}
+    listed = [
+        one
+        for one, play in zip(_as_exported(plays), plays, strict=True)
+        if not play.match or play.match.exported not in told
+    ]
+    left = [play.shown for play in submitted if not play.match]
+    for each in _PASSES_OF_SHOWN:
+        pairs = {shown: other for shown, other, _ in _pairs(left, listed, each)}
+        known |= {shown: other.account_no or 0 for shown, other in pairs.items()}
+        taken = set(pairs.values())
+        left = [shown for shown in left if shown not in pairs]
+        listed = [other for other in listed if other not in taken]
+    found = list(plays)
+    for play in submitted:
+        if play.shown in known:
+            same = found[known[play.shown]]
+            found[known[play.shown]] = same._replace(places=[*same.places, *play.places])
+        else:
+            found.append(play)
+    return found
+
+
+def _as_exported(plays: Sequence[Play]) -> Iterator[Exported]:
+    """Shown plays as submitted ones are compared with them, with their places in the list."""
+    before: datetime | None = None
+    for at, together in groupby(enumerate(plays), key=lambda numbered: numbered[1].shown.played_at):
+        for number, play in together:
+            shown = play.shown
+            yield Exported(None, number, shown.song_id, shown.name, at, play.ms_played, at, None, before)
+        before = at
 
 
 def _shown_once(shown: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
@@ -161,12 +252,56 @@ def _shown_once(shown: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
     return list(plays.items())
 
 
-def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]], matches: dict[Shown, Match]) -> Iterator[Play]:
+def _submitted_once(submitted: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
+    """The plays in the order of their starts, each by the submission that tells most of it, with all of them.
+
+    Several programs, or files of several services, tell of one play; their clocks and spellings differ.
+    """
+    plays: list[list[Shown]] = []
+    latest: dict[int, list[Shown]] = {}
+    for play in sorted(submitted, key=_begins):
+        before = latest.get(play.song_id)
+        if before is not None and play.began_at - before[0].began_at < TOLERANCE:
+            before.append(play)
+        else:
+            latest[play.song_id] = [play]
+            plays.append(latest[play.song_id])
+    best = [(min(play, key=_tells_least), play) for play in plays]
+    return sorted(best, key=lambda play: _begins(play[0]))
+
+
+def _begins(play: Shown) -> tuple[datetime, int, str]:
+    return play.began_at, -play.ms_played, play.name
+
+
+def _tells_least(play: Shown) -> tuple[bool, bool, tuple[datetime, int, str]]:
+    return not play.is_exact, not play.tells_length, _begins(play)
+
+
+def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
+    found: list[Play] = []
     before: datetime | None = None
     for moment, together in groupby(plays, key=lambda play: play[0].played_at):
         for play, showings in together:
-            yield Play(play, showings, play.length_since(before), matches.get(play))
+            places = [Place(one.track_id, one.played_at, one.played_at) for one in showings]
+            length = play.length_within(None if before is None else moment - before)
+            found.append(Play(play, places, moment, length, None))
         before = moment
+    return found
+
+
+def _with_gaps(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
+    """Of submitted plays the start is known, so that one lasts until the next one begins at most."""
+    found: list[Play] = []
+    after: datetime | None = None
+    for moment, together in groupby(reversed(plays), key=lambda play: play[0].began_at):
+        for play, tellings in together:
+            ms_played = play.length_within(None if after is None else after - moment)
+            length = timedelta(milliseconds=ms_played)
+            places = [Place(one.track_id, one.began_at + length, one.began_at) for one in tellings]
+            found.append(Play(play, places, moment + length, ms_played, None))
+        after = moment
+    return found[::-1]
 
 
 def _pairs(shown: Sequence[Shown], exported: Sequence[Exported], each: _Pass) -> Iterator[tuple[Shown, Exported, int]]:
@@ -177,7 +312,7 @@ def _pairs(shown: Sequence[Shown], exported: Sequence[Exported], each: _Pass) ->
     for other in exported:
         by_song[0 if each.of_any_song else other.song_id][1].append(other)
     for plays, others in by_song.values():
-        plays.sort(key=lambda play: (play.played_at, play.source, play.name))
+        plays.sort(key=lambda play: (play.began_at, play.source, play.name))
         others.sort(key=lambda other: (each.order(other), -other.ms_played, other.name))
         costs = list(_costs(plays, others, each))
         for row, column in best_pairs(costs):
@@ -192,7 +327,7 @@ def _costs(plays: Sequence[Shown], others: Sequence[Exported], each: _Pass) -> I
     ]  # of this play or later ones
     for play in plays:
         near: dict[int, _Cost] = {}
-        column = bisect_left(ends, play.played_at - MINUTE - TOLERANCE)
+        column = bisect_left(ends, play.began_at - MINUTE - TOLERANCE)
         while column < len(others) and begins[column] <= play.played_at + TOLERANCE:
             cost = each.cost(play, others[column])
             if cost is not None:
@@ -240,34 +375,51 @@ def best_pairs(costs: Sequence[Mapping[int, _Cost]]) -> list[tuple[int, int]]:
     return found
 
 
-def _near(moment: Callable[[Exported], datetime | None]) -> _Compare:
+def _near(shown: Callable[[Shown], datetime | None], told: Callable[[Exported], datetime | None]) -> _Compare:
     def apart(play: Shown, other: Exported) -> timedelta | None:
-        instant = moment(other)
-        if instant is None:
+        moment, instant = shown(play), told(other)
+        if moment is None or instant is None:
             return None
-        distance = abs(instant - play.played_at)
+        distance = abs(instant - moment)
         return distance if distance <= TOLERANCE else None
 
     return apart
 
 
-def _outside_minute(early: Callable[[Exported], datetime]) -> _Compare:
+def _outside_minute(shown: Callable[[Shown], datetime | None], early: Callable[[Exported], datetime]) -> _Compare:
     def apart(play: Shown, other: Exported) -> timedelta | None:
-        first = early(other)
-        distance = max(first - play.played_at, play.played_at - (first + MINUTE), NO_TIME)
+        moment, first = shown(play), early(other)
+        if moment is None:
+            return None
+        distance = max(first - moment, moment - (first + MINUTE), NO_TIME)
         return distance if distance <= TOLERANCE else None
 
     return apart
 
 
 def _since_the_play_before(play: Shown, other: Exported) -> timedelta | None:
-    waited = other.played_at - play.played_at
-    is_after = other.before_at is None or other.before_at - TOLERANCE < play.played_at
+    waited = other.played_at - play.began_at
+    is_after = other.before_at is None or other.before_at - TOLERANCE < play.began_at
     return waited if is_after and NO_TIME <= waited <= LONGEST_PAUSE else None
 
 
-def _end_of_unknown_track(play: Shown, other: Exported) -> timedelta | None:
-    return _near(_end)(play, other) if play.is_nameless and other.ms_played >= SHOWN_FROM_MS else None
+def _of_unknown_track(compare: _Compare) -> _Compare:
+    def apart(play: Shown, other: Exported) -> timedelta | None:
+        return compare(play, other) if play.is_nameless and other.ms_played >= SHOWN_FROM_MS else None
+
+    return apart
+
+
+def _shown_end(play: Shown) -> datetime | None:
+    return play.ended_at
+
+
+def _shown_moment(play: Shown) -> datetime:
+    return play.began_at
+
+
+def _shown_start(play: Shown) -> datetime | None:
+    return play.started_at
 
 
 def _end(other: Exported) -> datetime:
@@ -291,9 +443,31 @@ def _begin(other: Exported) -> datetime:
     return min(_start(other), other.started_at or other.played_at, max(other.before_at or since, since))
 
 
+_ENDS = _near(_shown_end, _end)
+_STARTS = (_near(_shown_moment, _true_start), _near(_shown_moment, _start))
+
 _PASSES = (
-    _Pass(_end, _begin, (_near(_end), _near(_true_start), _near(_start), _since_the_play_before)),
-    _Pass(lambda other: other.stopped_at, lambda other: other.stopped_at, (_near(_upload),)),
-    _Pass(_end, _start, (_outside_minute(_end), _outside_minute(_start)), of_account_data=True),
-    _Pass(_end, _end, (_end_of_unknown_track,), of_any_song=True),
+    _Pass(_end, _begin, (_ENDS, *_STARTS, _since_the_play_before)),
+    _Pass(lambda other: other.stopped_at, lambda other: other.stopped_at, (_near(_shown_end, _upload),)),
+    _Pass(
+        _end,
+        _start,
+        (_outside_minute(_shown_end, _end), _outside_minute(_shown_moment, _start)),
+        of_account_data=True,
+    ),
+    _Pass(
+        _end,
+        _begin,
+        tuple(
+            _of_unknown_track(compare)
+            for compare in (_ENDS, _near(_shown_start, _true_start), _near(_shown_start, _start))
+        ),
+        of_any_song=True,
+    ),
 )
+
+_PASSES_OF_SHOWN = (
+    _Pass(_end, _begin, (_ENDS, _near(_shown_start, _start), _near(_shown_start, _end), _since_the_play_before)),
+    _Pass(_end, _begin, (_ENDS, _near(_shown_start, _start)), of_any_song=True),
+)
+"""How a submitted play is compared with one that was shown, by its end or, on some devices, by its start."""

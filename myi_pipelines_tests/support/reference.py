@@ -146,7 +146,7 @@ class Event(NamedTuple):
     track: TrackKey
     played_at: datetime
     ms_played: int
-    source: str  # API or IMPORT
+    source: str  # API, IMPORT or SUBMISSION
     is_estimated: bool = False
     context: Context | None = None
 
@@ -587,17 +587,37 @@ class Row(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A play that a poll showed, or of which the oldest account data tells no more than the moment."""
+    """A play that a poll showed, or of which the oldest account data tells no more than the moment; or a submitted one,
+    of which the start is told."""
 
     track: TrackKey
     song: Song
     played_at: datetime
     ms_played: int
-    """Estimated."""
+    """Estimated, unless the submission tells how long the play was heard."""
     source: str
     is_nameless: bool
     name: str
     """Orders plays that were shown at one moment: polled ones by id, then those of account data by name."""
+    started_at: datetime | None = None
+    tells_length: bool = False
+    is_exact: bool = False
+
+    @property
+    def moment(self) -> datetime:
+        """By which it is known: the start that a submission tells, else whatever was shown."""
+        return self.started_at or self.played_at
+
+    @property
+    def end(self) -> datetime | None:
+        return self.played_at if self.started_at is None or self.tells_length else None
+
+    @property
+    def ended_at(self) -> datetime:
+        """Where its event lies for as long as nothing tells better."""
+        if self.started_at is None:
+            return self.played_at
+        return self.started_at + timedelta(milliseconds=self.ms_played)
 
 
 class Desired(NamedTuple):
@@ -618,6 +638,7 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
         row_of(play, catalog, play.ms_played)
         for play in landing.plays
         if play.track.kind is Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
+        if not is_submitted(play)
     ]
     not_music = [
         other_row_of(play, play.ms_played)
@@ -636,27 +657,46 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
     all_account = distinct(row for row in told if row.context is None)
     account = not_replaced(all_account, raw_extended, episodes)
     episode_events = conform_others(not_music, raw_extended, all_account, account)
-    shown = estimated(shown_once(shown_plays(landing, catalog, min_play_ms)))
+    listed = shown_plays(landing, catalog, min_play_ms)
+    shown = estimated(shown_once(play for play in listed if play.started_at is None))
+    submitted = until_next(submitted_once(play for play in listed if play.started_at is not None))
     pairs = matched(shown, extended, account)
+    pairs_of_submitted = matched(submitted, extended, account)
+    same_play = known_from_polls(submitted, pairs_of_submitted, shown, pairs)
 
     desired = {row: Desired(event_of(row), 0) for row in extended}
     desired |= {row: Desired(event_of(row), 1) for row in account}
     only_shown: list[Desired] = []
-    for play, others in shown.items():
-        were = tuple((other.track, other.played_at) for other in others)
-        match pairs.get(play):
+    for play, tellings in [*shown.items(), *submitted.items()]:
+        if play in same_play:
+            continue
+        were = places(play, tellings)
+        for other, poll in same_play.items():
+            if poll == play:
+                were += places(other, submitted[other])
+        match pairs.get(play) or pairs_of_submitted.get(play):
             case None:
-                event = Event(play.track, play.played_at, play.ms_played, play.source, is_estimated=True)
+                event = Event(play.track, play.ended_at, play.ms_played, play.source, is_estimated=not play.is_exact)
                 if play.ms_played >= min_play_ms:
-                    only_shown.append(Desired(event, 2, were))
-            case row, by_start if row.context is None:  # a minute and names: the rest is better known from the poll
+                    only_shown.append(Desired(event, 2 if play.started_at is None else 3, were))
+            case row, by_start if row.context is None:  # a minute and names: the rest is better known otherwise
                 del desired[row]
-                ended_at = play.played_at + row.length if by_start else play.played_at
+                ended_at = play.moment + row.length if by_start else play.played_at
                 event = Event(play.track, ended_at, row.ms_played, "IMPORT")
                 only_shown.append(Desired(event, 2, were))
             case row, _:
                 desired[row] = desired[row]._replace(were=desired[row].were + were)
     return told_apart([*desired.values(), *only_shown])._replace(episode_events=episode_events)
+
+
+def is_submitted(play: Play) -> bool:
+    """A program, or a file of another service, told the play: its start is known, and not how it was heard."""
+    return play.context is None and play.elapsed_s is not None
+
+
+def places(play: Shown, tellings: Sequence[Shown]) -> tuple[EventKey, ...]:
+    """Where its event may have been while nothing told better."""
+    return tuple((one.track, one._replace(ms_played=play.ms_played).ended_at) for one in tellings)
 
 
 NAMED = (Kind.TRACK, Kind.EPISODE, Kind.CHAPTER)
@@ -741,6 +781,10 @@ def as_heard(landing: Landing) -> Sequence[Play]:
         moments = play.played_at, play.ms_played or 0, play.stopped_at, play.elapsed_s
         return tells_more(Row("", frozenset(), texts(play.track), *moments, play.context))
 
+    starts = {identity(play) for play in landing.plays if is_submitted(play)}
+    if starts:  # which a row of account data that is the same but for it does not tell
+        kept = [play for play in landing.plays if is_submitted(play) or identity(play) not in starts]
+        landing = landing._replace(plays=kept)
     if not landing.undone:
         return landing.plays
     best: dict[tuple[Any, ...], Play] = {}
@@ -869,8 +913,18 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
         if row.duration_ms is not None and row.duration_ms >= min_play_ms
     ]  # fmt: skip
     for play in landing.plays:
-        if play.ms_played is None and play.track.kind is Kind.TRACK:
-            track = catalog.metadata.track_key(play.track)
+        track = catalog.metadata.track_key(play.track) if play.track.kind is Kind.TRACK else ""
+        if is_submitted(play):
+            elapsed_s = play.elapsed_s or 0
+            length = play.ms_played
+            if length is None:
+                length = elapsed_s * 1_000 or catalog.shown(track).duration_ms or TYPICAL_MS
+            name = f"{play.track.name}{play.track.artist}{track if isinstance(track, str) else ''}"
+            shown.append(
+                Shown(track, catalog.song(track), play.played_at, length, "SUBMISSION", True, name,
+                      play.played_at - timedelta(seconds=elapsed_s), elapsed_s > 0, play.ms_played is not None)
+            )  # fmt: skip
+        elif play.ms_played is None and play.track.kind is Kind.TRACK:
             length = catalog.shown(track).duration_ms or TYPICAL_MS
             shown.append(
                 Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, play.track.name or "")
@@ -908,6 +962,87 @@ def estimated(shown: Mapping[Shown, list[Shown]]) -> dict[Shown, list[Shown]]:
     return plays
 
 
+def submitted_once(submitted: Iterable[Shown]) -> dict[Shown, list[Shown]]:
+    """Submissions of one song that begin within the tolerance of the first are of one play. The one counts that tells
+    most: a length heard before the track's length, and that before none; then the earliest."""
+
+    def begins(play: Shown) -> tuple[datetime, int, str]:
+        return play.moment, -play.ms_played, play.name
+
+    plays: list[list[Shown]] = []
+    last: dict[Song, list[Shown]] = {}
+    for play in sorted(submitted, key=begins):
+        if play.song in last and play.moment - last[play.song][0].moment < TOLERANCE:
+            last[play.song].append(play)
+        else:
+            last[play.song] = [play]
+            plays.append(last[play.song])
+    return {min(play, key=lambda one: (not one.is_exact, not one.tells_length, begins(one))): play for play in plays}
+
+
+def until_next(submitted: Mapping[Shown, list[Shown]]) -> dict[Shown, list[Shown]]:
+    """A play whose length heard is not told lasts until the next one begins at most; none is shorter than 30 s."""
+    plays: dict[Shown, list[Shown]] = {}
+    for play, tellings in submitted.items():
+        after = min((other.moment for other in submitted if other.moment > play.moment), default=None)
+        longest = play.ms_played
+        if after is not None and not play.is_exact:
+            longest = min(longest, max((after - play.moment) // timedelta(milliseconds=1), SHOWN_FROM_MS))
+        plays[play._replace(ms_played=longest)] = tellings
+    return plays
+
+
+def known_from_polls(
+    submitted: Mapping[Shown, list[Shown]],
+    pairs_of_submitted: Mapping[Shown, tuple[Row, bool]],
+    shown: Mapping[Shown, list[Shown]],
+    pairs: Mapping[Shown, tuple[Row, bool]],
+) -> dict[Shown, Shown]:
+    """Submitted plays → the polled plays that they are: because both are the same play of account data, or because they
+    lie where a poll would lie of an export's row, one to one."""
+    polls = {row: play for play, (row, _) in pairs.items() if row.context is None}
+    same = {play: polls[row] for play, (row, _) in pairs_of_submitted.items() if row in polls}
+    told = {row for row, _ in pairs_of_submitted.values()}
+    of_polls = {
+        Row(play.track, play.song, (play.name, "", ""), play.played_at, play.ms_played, play.played_at): play
+        for play in shown
+        if play not in pairs or pairs[play][0] not in told
+    }
+    ends = sorted({play.played_at for play in shown})
+
+    def within(moment: Callable[[Shown], datetime | None], told: Callable[[Row], datetime]) -> Apart:
+        def apart(play: Shown, row: Row) -> timedelta | None:
+            instant = moment(play)
+            distance = None if instant is None else abs(told(row) - instant)
+            return distance if distance is not None and distance <= TOLERANCE else None
+
+        return apart
+
+    def since_the_poll_before(play: Shown, row: Row) -> timedelta | None:
+        before = max((end for end in ends if end < row.played_at), default=None)
+        waited = row.played_at - play.moment
+        is_after = before is None or before < play.moment + TOLERANCE
+        return waited if is_after and timedelta(0) <= waited <= timedelta(days=1) else None
+
+    by_end = within(lambda play: play.end, lambda row: row.played_at)
+    by_start = within(lambda play: play.started_at, lambda row: row.played_at - row.length)
+    shown_at_start = within(lambda play: play.started_at, lambda row: row.played_at)
+    for of_any_song, ways in (
+        (False, (by_end, by_start, shown_at_start, since_the_poll_before)),
+        (True, (by_end, by_start)),
+    ):
+        left = [play for play in submitted if play not in pairs_of_submitted and play not in same]
+        rows = [row for row, play in of_polls.items() if play not in same.values()]
+        left.sort(key=lambda play: (play.moment, play.source, play.name))
+        rows.sort(key=lambda row: (row.played_at, -row.ms_played, row.names[0]))
+        songs: list[Song | None] = [None] if of_any_song else list({play.song for play in left})
+        for song in songs:
+            some = [play for play in left if song in (None, play.song)]
+            for play, row, _ in best_pairs(some, [row for row in rows if song in (None, row.song)], ways):
+                same[play] = of_polls[row]
+    return same
+
+
 Apart: TypeAlias = Callable[[Shown, Row], timedelta | None]
 """How far from a row a shown play is, in one way of looking; None: too far, or not at all comparable."""
 
@@ -919,55 +1054,68 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
     for row in extended:
         before[row] = max((end for end in ends if end < row.played_at), default=datetime.min.replace(tzinfo=UTC))
 
-    def within(moment: Callable[[Row], datetime | None]) -> Apart:
+    def within(shown: Callable[[Shown], datetime | None], moment: Callable[[Row], datetime | None]) -> Apart:
         def apart(play: Shown, row: Row) -> timedelta | None:
-            instant = moment(row)
-            distance = None if instant is None else abs(instant - play.played_at)
+            was, instant = shown(play), moment(row)
+            distance = None if was is None or instant is None else abs(instant - was)
             return distance if distance is not None and distance <= TOLERANCE else None
 
         return apart
 
-    def outside_minute(shift: Callable[[Row], timedelta]) -> Apart:
+    def outside_minute(shown: Callable[[Shown], datetime | None], shift: Callable[[Row], timedelta]) -> Apart:
         def apart(play: Shown, row: Row) -> timedelta | None:
-            early = row.played_at - shift(row)
-            distance = max(early - play.played_at, play.played_at - (early + MINUTE), timedelta(0))
+            was, early = shown(play), row.played_at - shift(row)
+            if was is None:
+                return None
+            distance = max(early - was, was - (early + MINUTE), timedelta(0))
             return distance if distance <= TOLERANCE else None
 
         return apart
 
     def since_the_row_before(play: Shown, row: Row) -> timedelta | None:
-        waited = row.played_at - play.played_at
-        is_after = before[row] < play.played_at + TOLERANCE
+        waited = row.played_at - play.moment
+        is_after = before[row] < play.moment + TOLERANCE
         return waited if is_after and timedelta(0) <= waited <= timedelta(days=1) else None
 
-    def nameless_end(play: Shown, row: Row) -> timedelta | None:
-        is_shown = play.is_nameless and row.ms_played >= SHOWN_FROM_MS
-        return within(lambda row: row.played_at)(play, row) if is_shown else None
+    def nameless(way: Apart) -> Apart:
+        def apart(play: Shown, row: Row) -> timedelta | None:
+            return way(play, row) if play.is_nameless and row.ms_played >= SHOWN_FROM_MS else None
 
+        return apart
+
+    by_end = within(lambda play: play.end, lambda row: row.played_at)
     of_extended = [
-        within(lambda row: row.played_at),
-        within(lambda row: row.started_at),
-        within(lambda row: row.played_at - row.length),
+        by_end,
+        within(lambda play: play.moment, lambda row: row.started_at),
+        within(lambda play: play.moment, lambda row: row.played_at - row.length),
         since_the_row_before,
     ]
-    of_upload = [within(lambda row: row.stopped_at if row.stopped_at != row.played_at else None)]
-    of_account = [outside_minute(lambda row: timedelta(0)), outside_minute(lambda row: row.length)]
+    of_upload = [within(lambda play: play.end, lambda row: row.stopped_at if row.stopped_at != row.played_at else None)]
+    of_account = [
+        outside_minute(lambda play: play.end, lambda row: timedelta(0)),
+        outside_minute(lambda play: play.moment, lambda row: row.length),
+    ]
+    of_any_song = [
+        nameless(by_end),
+        nameless(within(lambda play: play.started_at, lambda row: row.started_at)),
+        nameless(within(lambda play: play.started_at, lambda row: row.played_at - row.length)),
+    ]
     passes: list[tuple[Sequence[Row], Callable[[Row], datetime], Sequence[Apart]]] = [
         (extended, lambda row: row.played_at, of_extended),
         (extended, lambda row: row.stopped_at, of_upload),
         (account, lambda row: row.played_at, of_account),
-        (extended, lambda row: row.played_at, [nameless_end]),
+        (extended, lambda row: row.played_at, of_any_song),
     ]
     pairs: dict[Shown, tuple[Row, bool]] = {}
     for rows, moment, ways in passes:
         taken = {row for row, _ in pairs.values()}
         left_shown = sorted(
-            (play for play in shown if play not in pairs), key=lambda play: (play.played_at, play.source, play.name)
+            (play for play in shown if play not in pairs), key=lambda play: (play.moment, play.source, play.name)
         )
         left_rows = sorted(
             (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row))
         )
-        songs: list[Song | None] = [None] if nameless_end in ways else list({play.song for play in left_shown})
+        songs: list[Song | None] = [None] if ways is of_any_song else list({play.song for play in left_shown})
         for song in songs:
             some_shown = [play for play in left_shown if (play.is_nameless if song is None else play.song == song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from myi_pipelines.sources.exports import NOTHING, UNDATED, Context, Kind, Play, Track
+from myi_pipelines.sources.exports import NOTHING, UNDATED, Context, Kind, Play, Track, submitted_play
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 
 ZONES = ("UTC", "Pacific/Apia", "America/St_Johns", "Asia/Kathmandu", "Europe/London", "America/New_York")
@@ -346,6 +346,34 @@ def polled_rows(draw: st.DrawFn, scene: Scene, exported: Sequence[Play]) -> list
     return list({(row.spotify_id, row.played_at): row for row in rows}.values())  # its landing key
 
 
+@st.composite
+def submitted_plays(draw: st.DrawFn, scene: Scene, others: Sequence[Play]) -> list[Play]:
+    """Submissions of the same plays, by their starts, a little off, with or without lengths, names or ids; and of
+    others. Some are told by two services."""
+    plays = []
+    for play in draw(some_of(others, at_most=6)):
+        length = timedelta(milliseconds=play.ms_played or 0)
+        elapsed = timedelta(seconds=play.elapsed_s) if play.elapsed_s and play.elapsed_s > 0 else length
+        started_at = play.played_at - draw(st.sampled_from((length, elapsed)))
+        track = draw(st.sampled_from((play.track, play.track._replace(spotify_id=None), *scene.account_tracks)))
+        plays.append((track, started_at, play.ms_played))
+    plays += [
+        (draw(st.sampled_from(scene.account_tracks)), draw(scene.moments()), draw(scene.lengths))
+        for _ in range(draw(st.sampled_from((0, 1, 3))))
+    ]
+    plays += draw(st.lists(st.sampled_from(plays), max_size=3)) if plays else []
+    found = []
+    for track, started_at, ms_played in plays:
+        if track.kind is not Kind.TRACK or track.name is None or track.artist is None:
+            continue
+        seconds_off = draw(st.sampled_from((0, 0, 0, 1, -2, 14, 15, -15, 16)) | st.integers(-4, 4))
+        listened_at = started_at.replace(microsecond=0) + timedelta(seconds=seconds_off)
+        length_s = draw(st.sampled_from((None, None, 200, (ms_played or 0) // 1_000 or None)))
+        heard = draw(st.sampled_from((None, None, ms_played)))
+        found.append(submitted_play(track, listened_at, length_s, heard))
+    return found
+
+
 def durations(ms_played: int) -> st.SearchStrategy[int | None]:
     return st.sampled_from((max(ms_played, 1), max(ms_played, 1), 200_000, 200_000, 4_999, 5_000, None))
 
@@ -359,6 +387,8 @@ def listeners(draw: st.DrawFn, scene: Scene) -> Listener:
     named = Play(scene.tracks[0], CONTEXT, some_time_ago, some_time_ago, 0)
     uploads = draw(st.sampled_from(([], [[named]])))
     uploads += draw(overlapping(extended)) + draw(overlapping(account, at_most=2))
+    if draw(st.integers(0, 2)) == 0:
+        uploads += draw(overlapping(draw(submitted_plays(scene, [*extended, *account])), at_most=2))
     return Listener(
         draw(st.sampled_from(ZONES)),
         tuple(tuple(plays) for plays in uploads if plays),

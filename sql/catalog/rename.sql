@@ -1,6 +1,7 @@
 -- One row: how many tracks take other names or fields. Where the keys change by which account data matches, the tracks
 -- go into renamed_tracks, and the user-months are invalidated in which account data lies near their polled plays. Where
--- a key by which songs are joined is lost, they go into rekeyed_tracks; keys that are new go into added_song_keys.
+-- the length changes, user-months are whose plays last as long as their track, for want of better. Where a key by which
+-- songs are joined is lost, tracks go into rekeyed_tracks; keys that are new go into added_song_keys.
 WITH renamed AS (
     UPDATE tracks AS t
     SET name = c.track_name, name_key = c.track_key, artist_key = c.artist_key, album_id = c.album_id,
@@ -14,6 +15,7 @@ WITH renamed AS (
            c.payload_song_key)
     RETURNING t.id, t.spotify_id,
               (old.name_key, old.artist_key) IS DISTINCT FROM (c.track_key, c.artist_key) AS has_new_keys,
+              old.duration_ms IS DISTINCT FROM c.duration_ms AS has_new_length,
               old.isrc, c.isrc AS new_isrc, old.payload_song_key, c.payload_song_key AS new_payload_song_key
 ), listed AS (
     INSERT INTO renamed_tracks (track_id) SELECT id FROM renamed WHERE has_new_keys
@@ -41,6 +43,12 @@ WITH renamed AS (
     WHERE EXISTS (SELECT FROM imported_plays AS near
                   WHERE near.user_id = p.user_id AND near.context_id IS NULL
                     AND near.played_at BETWEEN p.played_at - %(match_window)s AND p.played_at + %(match_window)s)
+    UNION ALL
+    SELECT p.user_id, p.played_at, p.played_at, 'EVENTS'
+    FROM renamed
+    JOIN export_track_links AS link ON link.track_id = renamed.id
+    JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = link.export_track_id
+    WHERE renamed.has_new_length AND p.ms_played IS NULL
 ), invalidated AS (
     {user_months/invalidate_reached}
 )

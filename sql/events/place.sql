@@ -9,7 +9,8 @@ WITH plays AS ( -- noqa: ST03
     FROM account_plays
     WHERE NOT is_told
     UNION ALL
-    SELECT %(user_id)s, track_id, played_at, ms_played, source, is_estimated, NULL, NULL, shown_no, 2
+    SELECT %(user_id)s, track_id, played_at, ms_played, source, is_estimated, NULL, NULL, shown_no,
+           CASE source WHEN 'SUBMISSION' THEN 3 ELSE 2 END
     FROM shown_events
 )
 SELECT track_id, played_at, ms_played, source, is_estimated, context_id, stream_no, shown_no

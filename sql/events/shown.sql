@@ -1,26 +1,34 @@
--- One row per play that was only shown, in and around the user-month: polled, or of account data without a length,
--- which names all artists of a track, so that its names may not be those of the same track elsewhere. Tracks are looked
--- up one by one: these are few plays of a large catalog.
-SELECT p.track_id, t.song_id, coalesce(e.track_name, t.spotify_id) AS name, p.played_at,
-       p.ms_played, p.source, t.name_key IS NULL OR t.artist_key IS NULL OR p.source = 'IMPORT' AS is_nameless
+-- One row per play that was only shown, in and around the user-month: polled, submitted by a program, or of account
+-- data without a length, which names all artists of a track, so that its names may not be those of the same track
+-- elsewhere. Tracks are looked up one by one: these are few plays of a large catalog.
+SELECT p.track_id, t.song_id,
+       CASE WHEN p.source = 'SUBMISSION' THEN e.track_name || e.artist_name || coalesce(t.spotify_id, '')
+            ELSE coalesce(e.track_name, t.spotify_id) END AS name, p.played_at,
+       coalesce(p.ms_played, t.duration_ms, %(typical_ms)s) AS ms_played, p.source,
+       t.name_key IS NULL OR t.artist_key IS NULL OR p.source <> 'API' AS is_nameless, p.started_at, p.tells_length,
+       p.is_exact
 FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.duration_ms AS ms_played, 'API' AS source,
-             NULL::bigint AS export_track_id
+             NULL::bigint AS export_track_id, NULL::timestamptz AS started_at, false AS tells_length, false AS is_exact
       FROM polled_plays AS p
       LEFT JOIN LATERAL (SELECT track_id FROM track_aliases WHERE spotify_id = p.spotify_id
                          ORDER BY track_id OFFSET 0) AS alias ON true
       LEFT JOIN LATERAL (SELECT id FROM tracks WHERE spotify_id = p.spotify_id
                          ORDER BY id OFFSET 0) AS known ON true
-      WHERE p.user_id = %(user_id)s
+      WHERE p.user_id = %(user_id)s AND p.duration_ms IS NOT NULL
         AND p.played_at >= %(near_start)s AND p.played_at < %(shown_until)s
       UNION ALL
-      SELECT link.track_id, p.played_at, coalesce(known.duration_ms, %(typical_ms)s), 'IMPORT', export_track_id
+      SELECT link.track_id, p.played_at, coalesce(p.ms_played, nullif(p.elapsed_s, 0) * 1000),
+             CASE WHEN p.elapsed_s IS NULL THEN 'IMPORT' ELSE 'SUBMISSION' END, export_track_id,
+             p.played_at - p.elapsed_s * interval '1 second', coalesce(p.elapsed_s > 0, false),
+             p.ms_played IS NOT NULL
       FROM imported_plays AS p
       JOIN export_track_links AS link USING (export_track_id)
-      JOIN tracks AS known ON known.id = link.track_id
-      WHERE %(has_account_data)s AND p.user_id = %(user_id)s AND p.context_id IS NULL AND p.ms_played IS NULL
+      WHERE %(has_account_data)s AND p.user_id = %(user_id)s AND p.context_id IS NULL
+        AND (p.ms_played IS NULL OR p.elapsed_s IS NOT NULL)
         AND p.played_at >= %(near_start)s AND p.played_at < %(shown_until)s) AS p
-CROSS JOIN LATERAL (SELECT song_id, spotify_id, name_key, artist_key FROM tracks WHERE id = p.track_id
+CROSS JOIN LATERAL (SELECT song_id, spotify_id, name_key, artist_key, duration_ms FROM tracks WHERE id = p.track_id
                     ORDER BY id OFFSET 0) AS t
-LEFT JOIN LATERAL (SELECT track_name FROM export_tracks WHERE id = p.export_track_id ORDER BY id OFFSET 0) AS e ON true
-WHERE p.ms_played >= %(min_play_ms)s
+LEFT JOIN LATERAL (SELECT track_name, artist_name FROM export_tracks WHERE id = p.export_track_id
+                   ORDER BY id OFFSET 0) AS e ON true
+WHERE coalesce(p.ms_played, t.duration_ms, %(typical_ms)s) >= %(min_play_ms)s
 ORDER BY p.played_at, p.ms_played DESC, p.source

@@ -8,7 +8,8 @@ SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s)
        OR EXISTS (SELECT FROM imported_plays
-                  WHERE user_id = %(user_id)s AND context_id IS NULL AND ms_played IS NULL
+                  WHERE user_id = %(user_id)s AND context_id IS NULL
+                    AND (ms_played IS NULL OR elapsed_s IS NOT NULL)
                     AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_shown_plays,
        (EXISTS (SELECT FROM pending_export_tracks)
         AND EXISTS (SELECT FROM imported_plays AS p

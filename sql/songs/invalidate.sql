@@ -1,6 +1,6 @@
--- One row per user-month with a polled play, or a play of account data, near which there is a play of another track
--- that is or was of the same song: the two may be one play now, or no longer. A play on a device that was offline
--- counts where it was uploaded, too.
+-- One row per user-month with a polled or submitted play, or a play of account data, near which there is a play of
+-- another track that is or was of the same song: the two may be one play now, or no longer. A play on a device that was
+-- offline counts where it was uploaded, too.
 WITH ids AS (
     SELECT r.track_id, r.song_id, t.spotify_id
     FROM regrouped_tracks AS r
@@ -18,7 +18,6 @@ WITH ids AS (
     SELECT r.track_id, r.song_id, p.user_id, p.played_at
     FROM regrouped_tracks AS r
     JOIN export_track_links AS link USING (track_id)
-    JOIN export_tracks AS e ON e.id = link.export_track_id AND e.spotify_id IS NULL
     JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = link.export_track_id
 ), changes AS (
     SELECT DISTINCT m.user_id, m.played_at AS starts_at, m.played_at AS ends_at, 'EVENTS'::derivation_stage AS stage

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from myi_pipelines.errors import InputError
 
 ONE_DAY = timedelta(days=1)
-EARLIEST, LATEST = date(2006, 1, 1), date(2099, 12, 31)
+EARLIEST, LATEST = date(2002, 1, 1), date(2099, 12, 31)
 """Days between which ranges may lie: Spotify began in 2006."""
 LONGEST_ROLLING = 3_660
 """Days of the longest range that is counted back from today."""

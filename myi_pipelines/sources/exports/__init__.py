@@ -26,6 +26,7 @@ from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, Not
 from myi_pipelines.sources.exports.plays import (
     BAD_TIMESTAMP,
     EARLIEST,
+    EARLIEST_SUBMITTED,
     FUTURE,
     MALFORMED,
     MAX_MS_PLAYED,
@@ -36,6 +37,7 @@ from myi_pipelines.sources.exports.plays import (
     Kind,
     Play,
     Track,
+    submitted_play,
 )
 from myi_pipelines.sources.exports.zip_members import (
     DamagedZip,
@@ -50,6 +52,7 @@ from myi_pipelines.sources.exports.zip_members import (
 __all__ = [
     "BAD_TIMESTAMP",
     "EARLIEST",
+    "EARLIEST_SUBMITTED",
     "FUTURE",
     "MALFORMED",
     "MAX_MS_PLAYED",
@@ -85,5 +88,6 @@ __all__ = [
     "open_upload",
     "passed_over",
     "printable_name",
+    "submitted_play",
     "without_garbage_collection",
 ]

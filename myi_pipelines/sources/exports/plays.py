@@ -1,12 +1,15 @@
 """The types of the rows that are read, and the reasons why a row is not a play. Nothing is read here."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 EARLIEST: Final = datetime(2008, 10, 1, tzinfo=UTC)
-"""Spotify opened in October 2008, so no play is older."""
+"""Spotify opened in October 2008, so no play of its exports is older."""
+
+EARLIEST_SUBMITTED: Final = datetime(2002, 10, 1, tzinfo=UTC)
+"""Audioscrobbler, which became Last.fm, opened in the autumn of 2002: ListenBrainz takes no older listen either."""
 
 MAX_MS_PLAYED: Final = 86_400_000
 """A day. No play is longer."""
@@ -68,16 +71,29 @@ class Play(NamedTuple):
 
     track: Track
     context: Context | None
-    """None in account data."""
+    """None in account data and of submitted plays."""
     stopped_at: datetime
-    """The export's `ts` or `endTime`, aware, in UTC."""
+    """The export's `ts` or `endTime`, or the start of a submitted play, aware, in UTC."""
     played_at: datetime
-    """The END of the play, aware, in UTC: `stopped_at`, or for offline rows the time of the device's own clock."""
+    """The END of the play, aware, in UTC: `stopped_at`, or for offline rows the time of the device's own clock. The
+    start of a submitted play whose length is not told."""
     ms_played: int | None
-    """None in account data of before December 2018, which gives no length."""
+    """None in account data of before December 2018, which gives no length, and where a submission does not say how long
+    the play was heard."""
     elapsed_s: int | None = None
     """Whole seconds from the true start (`offline_timestamp`) to `played_at`, which are more than `ms_played` when the
-    play was paused. None where no start is given. `UNDATED` for an offline play without one."""
+    play was paused. None where no start is given. `UNDATED` for an offline play without one. Of a submitted play, which
+    has no context, 0 where no length is told."""
+
+
+def submitted_play(track: Track, listened_at: datetime, length_s: int | None, ms_played: int | None = None) -> Play:
+    """A play that a program, or a file of another service, tells by its start.
+
+    ``length_s``: how long the play lasted, or else its track, in whole seconds; None where that is not told.
+    ``ms_played``: how long it was heard; None where only the track's length, or nothing, is told.
+    """
+    elapsed_s = (length_s or 0) if ms_played is None else ms_played // 1_000
+    return Play(track, None, listened_at, listened_at + timedelta(seconds=elapsed_s), ms_played, elapsed_s)
 
 
 class Batch(NamedTuple):
