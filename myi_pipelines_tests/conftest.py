@@ -115,6 +115,18 @@ def database_url(session_servers: SessionServers, request: pytest.FixtureRequest
 
 
 @pytest.fixture
+def settled_database_url(
+    session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str
+) -> Iterator[str]:
+    """The URL of a warehouse with ten months of exports, account data and polls of Anna, settled."""
+    from myi_pipelines_tests.support.killable_import import fill
+
+    template = session_servers.template("settled", lambda url: fill(url, "anna"))
+    with session_servers.database(shared_servers.database_name(request.node.nodeid, worker_id), template) as url:
+        yield url
+
+
+@pytest.fixture
 def empty_database_url(
     session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str
 ) -> Iterator[str]:

@@ -21,7 +21,7 @@ from myi_pipelines.warehouse.landing import Landed
 from myi_pipelines.warehouse.user_months import Stage, invalidate
 from myi_pipelines_tests.support.reference import Landing, Polled, minute
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT, OFFLINE, Listener
-from myi_pipelines_tests.support.warehouse_harness import Warehouse, batches
+from myi_pipelines_tests.support.warehouse_harness import Warehouse, batches, open_warehouse
 
 APPLICATION = "myi crash test"
 TIMEZONE = "Pacific/Apia"
@@ -73,6 +73,14 @@ def import_upload(warehouse: Warehouse, tag: str) -> Landed:
     landed = warehouse.land(user_id, listener(tag).files[1], batch_rows=BATCH_ROWS)
     warehouse.settle([user_id])
     return landed
+
+
+def fill(url: str, *tags: str) -> None:
+    """Settle the histories of listeners in an empty warehouse: a template for tests that begin with them."""
+    with open_warehouse(url) as warehouse:
+        for tag in tags:
+            prepare(warehouse, tag)
+            import_upload(warehouse, tag)
 
 
 def backfill(warehouse: Warehouse, tag: str) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -42,6 +42,20 @@ class SessionServers(NamedTuple):
             yield self.servers.postgres.url(name)
         finally:
             self._drop(name)
+
+    def template(self, name: str, fill: Callable[[str], object]) -> str:
+        """A warehouse that ``fill`` fills, once in a session, from which tests make the databases that they begin with.
+
+        Copying one takes a twentieth of the time of importing its plays.
+        """
+        with FileLock(self.folder / f"{name}.lock", timeout=300):
+            ready = self.folder / f"{name}.ready"
+            if not ready.exists():
+                self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+                self._admin("CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE)
+                fill(self.servers.postgres.url(name))
+                ready.touch()
+        return name
 
     def _drop(self, name: str) -> None:
         """Drop a database. Sessions of logins that are not the owner's, which it may not end, have a moment to end."""

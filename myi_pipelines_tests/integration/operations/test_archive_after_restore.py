@@ -20,7 +20,8 @@ from myi_pipelines.orchestration.instance.user_runs import UserRuns
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.warehouse import archive, invariants, users
 from myi_pipelines_tests.support.archive_fixtures import LANDED, ArchivingWarehouse, open_archiving_warehouse
-from myi_pipelines_tests.support.killable_import import import_upload, prepare
+from myi_pipelines_tests.support.killable_import import fill, import_upload, prepare
+from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
 
 pytestmark = pytest.mark.slow
 
@@ -62,17 +63,19 @@ class Place:
 
 
 @pytest.fixture
+def database_url(session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str) -> Iterator[str]:
+    template = session_servers.template("settled_anna_and_bob", lambda url: fill(url, ANNA, BOB))
+    with session_servers.database(database_name(request.node.nodeid, worker_id), template) as url:
+        yield url
+
+
+@pytest.fixture
 def place(tmp_path: Path, database_url: str, redis_url: str) -> Place:
     """Two users with ten months of exports, account data and polls each."""
     settings = load_settings(
         home=tmp_path / "home", uploads=tmp_path / "uploads", database_url=database_url, redis_url=redis_url
     )
-    found = Place(database_url, settings, tmp_path)
-    with found.open() as warehouse:
-        for tag in (ANNA, BOB):
-            prepare(warehouse, tag)
-            import_upload(warehouse, tag)
-    return found
+    return Place(database_url, settings, tmp_path)
 
 
 def test_forgetting_one_user_leaves_earlier_backups_whole_for_the_others(place: Place) -> None:

@@ -51,7 +51,7 @@ from myi_pipelines_tests.support.warehouse_harness import Warehouse
 pytestmark = pytest.mark.slow
 
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
-TAG = "anna00000"
+TAG = "anna"
 MARCH = date(2012, 3, 1)
 
 
@@ -61,11 +61,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def database_url(settled_database_url: str) -> str:
+    return settled_database_url
+
+
+@pytest.fixture
 def warehouse(database_url: str, folder: Path) -> Iterator[ArchivingWarehouse]:
     """A user with ten months of exports, account data and polls, settled."""
     with open_archiving_warehouse(database_url, folder) as opened:
-        killable_import.prepare(opened, TAG)
-        killable_import.import_upload(opened, TAG)
         yield opened
 
 

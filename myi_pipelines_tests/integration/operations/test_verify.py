@@ -12,10 +12,20 @@ from myi_pipelines.operations.verify import Verified
 from myi_pipelines.warehouse import archive
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
-from myi_pipelines_tests.support.killable_import import import_upload, prepare
+from myi_pipelines_tests.support.killable_import import TIMEZONE
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def database_url(settled_database_url: str) -> str:
+    return settled_database_url
+
+
+def anna_in(warehouse: Warehouse) -> int:
+    return warehouse.user("anna", TIMEZONE)
+
 
 DAMAGES = {
     "events are gone": (
@@ -180,8 +190,7 @@ def at_once() -> Iterator[list[str]]:
 
 
 def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) -> None:
-    user_id = prepare(warehouse, "anna")
-    import_upload(warehouse, "anna")
+    user_id = anna_in(warehouse)
     sound = found_in(warehouse)
     assert (sound.differences, sound.users, sound.invalidated) == ([], 1, 0)
     assert sound.user_months == len(warehouse.user_months_of(user_id))
@@ -197,7 +206,7 @@ def test_every_kind_of_damage_is_found_named_and_repaired(warehouse: Warehouse) 
 
 
 def test_verifying_writes_nothing(warehouse: Warehouse) -> None:
-    user_id = prepare(warehouse, "anna")
+    user_id = anna_in(warehouse)
     warehouse.conn.execute(DAMAGES["events are gone"][0].encode())
     before = warehouse.rows(user_id)
     assert found_in(warehouse).differences
@@ -205,7 +214,7 @@ def test_verifying_writes_nothing(warehouse: Warehouse) -> None:
 
 
 def test_what_waits_to_be_derived_is_no_difference(warehouse: Warehouse) -> None:
-    user_id = prepare(warehouse, "anna")
+    user_id = anna_in(warehouse)
     warehouse.conn.execute(DAMAGES["events are gone"][0].encode())
     warehouse.conn.execute(
         "INSERT INTO invalidated_user_months (user_id, month, stage) SELECT DISTINCT user_id, month, stage"
@@ -222,8 +231,7 @@ def test_what_waits_to_be_derived_is_no_difference(warehouse: Warehouse) -> None
 def archived(database_url: str, tmp_path: Path) -> Iterator[ArchivingWarehouse]:
     """A user whose first months are in the archive."""
     with open_archiving_warehouse(database_url, tmp_path / "archive") as warehouse:
-        user_id = prepare(warehouse, "anna")
-        import_upload(warehouse, "anna")
+        user_id = anna_in(warehouse)
         warehouse.archive(only=warehouse.months_of([user_id])[:3])
         yield warehouse
 
@@ -332,8 +340,6 @@ def test_plays_of_imports_that_are_not_where_they_belong_are_moved(
 def test_edges_of_an_archived_month_are_no_differences(database_url: str, tmp_path: Path, month: date) -> None:
     """Samoa's months began after UTC's until it skipped a day, and before them from then on."""
     with open_archiving_warehouse(database_url, tmp_path) as warehouse:
-        prepare(warehouse, "anna")
-        import_upload(warehouse, "anna")
         warehouse.archive(only=[month])
         assert warehouse.archived_months() == [month]
         assert found_in(warehouse).differences == []

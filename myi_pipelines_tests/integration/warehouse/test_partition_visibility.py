@@ -37,19 +37,15 @@ from myi_pipelines.warehouse.partitions import (
 )
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
-from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
-from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
+from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def warehouse(database_url: str) -> Iterator[Warehouse]:
-    with open_warehouse(database_url) as opened:
-        killable_import.prepare(opened, "anna")
-        killable_import.import_upload(opened, "anna")
-        yield opened
+def database_url(settled_database_url: str) -> str:
+    return settled_database_url
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
+from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
 from myi_pipelines_tests.support.strategies import CONTEXT
+from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 
 ZONE = "Asia/Kathmandu"
 MONTHS = [date(2023, month, 1) for month in range(1, 9)]
@@ -37,11 +39,22 @@ CUSTOM = Days(date(2023, 3, 20), date(2023, 6, 10))
 
 
 @pytest.fixture
-def warehouse(database_url: str, tmp_path: Path) -> Iterator[ArchivingWarehouse]:
-    with open_archiving_warehouse(database_url, tmp_path / "archive") as opened:
+def database_url(session_servers: SessionServers, request: pytest.FixtureRequest, worker_id: str) -> Iterator[str]:
+    template = session_servers.template("planned", _fill)
+    with session_servers.database(database_name(request.node.nodeid, worker_id), template) as url:
+        yield url
+
+
+def _fill(url: str) -> None:
+    with open_warehouse(url) as opened:
         user_id = opened.user("anna", ZONE)
         opened.land(user_id, [_play(month, number) for month in MONTHS for number in range(40)], batch_rows=500)
         opened.settle([user_id])
+
+
+@pytest.fixture
+def warehouse(database_url: str, tmp_path: Path) -> Iterator[ArchivingWarehouse]:
+    with open_archiving_warehouse(database_url, tmp_path / "archive") as opened:
         yield opened
 
 
