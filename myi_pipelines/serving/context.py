@@ -28,6 +28,7 @@ from myi_pipelines.serving.asgi.observing import Figures
 from myi_pipelines.serving.asgi.static_files import StaticFiles
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, USER_TRACK_MONTHS, keep_attached
 
 WEB = Path(__file__).parent / "web"
 SECONDS_FOR_A_CONNECTION = 10.0
@@ -82,7 +83,7 @@ class Context:
         Raises ``psycopg.OperationalError`` or ``psycopg_pool.PoolTimeout`` where there is none, which is answered with
         503. Call it in a thread, as synchronous endpoints run, and not within another such block.
         """
-        with self.pool.connection() as conn, conn.transaction():
+        with self.pool.connection() as conn, one_instant(conn):
             yield conn
 
     @contextmanager
@@ -170,6 +171,15 @@ def reader_pool(url: str, connections: int = CONNECTIONS, least: int = CONNECTIO
     )
 
 
+@contextmanager
+def one_instant(conn: Connection) -> Iterator[None]:
+    """A transaction of one of the reader's connections, which sees one instant. Months that are archived or exchanged
+    meanwhile stay in the tables until it ends: without their rows, an older snapshot would take them for empty."""
+    with conn.transaction():
+        keep_attached(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS))
+        yield
+
+
 def keeper_pool(url: str, connections: int = 4) -> ConnectionPool[Connection]:
     """Connections that can only keep sessions and tokens, not opened yet."""
     return ConnectionPool(
@@ -253,6 +263,7 @@ __all__ = [
     "make_context",
     "make_templates",
     "nobody",
+    "one_instant",
     "reader_pool",
     "viewer_of",
 ]

@@ -208,11 +208,10 @@ def snapshot(
     statement that reads the table afterwards misses it. So the tables are first locked in ACCESS SHARE mode. Until the
     end nothing is detached from them, while other sessions read, write and attach.
     """
-    locked = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(table.name)) for table in tables)
     for _ in range(VISIBILITY_ATTEMPTS):
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(locked))
+            keep_attached(conn, tables)
             unknown = [table for table in tables if not _knows_all(conn, table, months)]
             if not unknown:
                 yield
@@ -220,6 +219,16 @@ def snapshot(
         for table in unknown:
             invalidate_partition_cache(conn, table)
     raise _unknown(*unknown)
+
+
+def keep_attached(conn: Connection, tables: Sequence[MonthTable]) -> None:
+    """Let nothing be detached from the tables until the end of the transaction, of which this is the first statement.
+
+    It takes no snapshot. One that is taken afterwards sees each month in the tables or, as its rows say, in the
+    archive, whatever commits meanwhile.
+    """
+    names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(table.name)) for table in tables)
+    conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
 
 
 def _unknown(*tables: MonthTable) -> PartitionsUnknown:

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from myi_pipelines.runtime.reader import reader_url
-from myi_pipelines.serving.context import reader_pool
+from myi_pipelines.serving.context import one_instant, reader_pool
 from myi_pipelines.serving.queries import activity as activities
 from myi_pipelines.serving.queries import listeners, periods, tops
 from myi_pipelines.serving.queries.activity import Step
@@ -52,7 +52,7 @@ class Reader:
     def _read(self) -> None:
         while not self._is_over.wait(SECONDS_BETWEEN) and not self.wrong:
             try:
-                with self._pool.connection() as conn, conn.transaction():
+                with self._pool.connection() as conn, one_instant(conn):
                     listener = listeners.find_listener(conn, self._chance.choice(self._users))
                     self.wrong += differences(conn, listener, self._chance)
             except UnknownUser:

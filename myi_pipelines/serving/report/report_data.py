@@ -14,7 +14,6 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from psycopg import IsolationLevel
 from psycopg.rows import class_row
 
 from myi_pipelines.serving.dashboards import (
@@ -30,6 +29,7 @@ from myi_pipelines.serving.dashboards import (
 from myi_pipelines.serving.report.not_music import NotMusic, load_not_music
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import snapshot
 from myi_pipelines.warehouse.users import known_user
 
 TOP = 10
@@ -169,18 +169,14 @@ def load_report(
     It lists songs, or with ``by_recording`` their tracks. Plays shorter than ``min_play_ms`` are told as not counted.
     The connection must not be in a transaction. Raises UnknownUser, which names those who are known.
     """
-    conn.isolation_level, before = IsolationLevel.REPEATABLE_READ, conn.isolation_level
     rules = _Rules(by_recording, min_play_ms)
-    try:
-        with conn.transaction():
-            if user is not None:
-                known = known_user(conn, user)
-                return Report((_user_report(conn, known, year, rules),), year)
-            everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
-            found = (_user_report(conn, known, year, rules) for known in everyone)
-            return Report(tuple(one for one in found if one.years or one.not_music.years or one.imports.files), year)
-    finally:
-        conn.isolation_level = before
+    with snapshot(conn):
+        if user is not None:
+            known = known_user(conn, user)
+            return Report((_user_report(conn, known, year, rules),), year)
+        everyone = conn.execute("SELECT id, name FROM users ORDER BY name").fetchall()
+        found = (_user_report(conn, known, year, rules) for known in everyone)
+        return Report(tuple(one for one in found if one.years or one.not_music.years or one.imports.files), year)
 
 
 class _Rules(NamedTuple):

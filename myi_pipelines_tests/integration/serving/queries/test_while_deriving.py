@@ -3,22 +3,28 @@ state of the plays, the one that statistics know or the one that events know, an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from myi_pipelines.serving.context import one_instant, reader_pool
 from myi_pipelines.serving.queries import activity, history, items, listeners, milestones, tops
 from myi_pipelines.serving.queries.activity import Step
 from myi_pipelines.serving.queries.scope import Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Play, Track
-from myi_pipelines.warehouse import events, partitions, stats
-from myi_pipelines.warehouse.database.connections import Connection, connect
+from myi_pipelines.warehouse import archive, events, partitions, stats
+from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support import slow_answers as slow
+from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
 from myi_pipelines_tests.support.slow_answers import Heard
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -169,3 +175,38 @@ def test_every_answer_is_of_one_state_of_the_plays_while_imports_are_derived(
             wrong, known = mixed(reader, user_id, known)
             found += [f"import {number}, commit {step}: {one}" for one in wrong]
     assert found == []
+
+
+def test_an_answer_that_waits_for_a_month_to_leave_knows_that_it_has_left(
+    settled_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader who begins while the archive holds its locks waits until the month has left, and must not have seen an
+    instant before that."""
+    pool = reader_pool(settled_database_url, connections=1, least=1)
+    lock_tables = archive.lock_tables
+    answers: list[Future[tuple[int, int]]] = []
+
+    def read() -> tuple[int, int]:
+        with pool.connection() as conn, one_instant(conn):
+            anna = listeners.find_listener(conn, "anna")
+            archived = fetch_scalar(conn, "SELECT coalesce(sum(play_count), 0) FROM archived_user_months")
+            return len(slow.events_of(conn, anna.id, anna.timezone)), archived
+
+    def lock_tables_and_let_read(conn: Connection, *args: Any, **options: Any) -> None:
+        lock_tables(conn, *args, **options)
+        answers.append(other.submit(read))
+        while not fetch_scalar(conn, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+            time.sleep(0.01)
+
+    with (
+        open_archiving_warehouse(settled_database_url, tmp_path / "archive") as warehouse,
+        closing(pool),
+        ThreadPoolExecutor(1) as other,
+    ):
+        pool.open()
+        before = len(warehouse.identities(warehouse.user("anna", "Pacific/Apia")))
+        monkeypatch.setattr(archive, "lock_tables", lock_tables_and_let_read)
+        assert [one.error for one in warehouse.archive(only=[date(2011, 8, 1)])] == [None]
+        present, archived = answers[0].result()
+    assert archived > 0
+    assert present + archived == before
