@@ -2,7 +2,7 @@
 find them."""
 
 import shlex
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -97,6 +97,10 @@ def migrate() -> None:
 @app.command(rich_help_panel="Servers")
 def url(
     admin: Annotated[bool, typer.Option("--admin", help="The owner's, which may change everything.")] = False,
+    only: Annotated[
+        Literal["host", "port", "dbname", "user", "password"] | None,
+        typer.Option(help="Print one part of it, for a form or a file."),
+    ] = None,
 ) -> None:
     """Print the warehouse's libpq URL, for psql or a BI tool, and see that its server runs.
 
@@ -107,17 +111,22 @@ def url(
       psql "$(myi url)"
 
       pg_dump "$(myi url --admin)" --file warehouse.sql
+
+      myi url --only password
     """
+    from psycopg import conninfo
+
     from myi_pipelines.runtime.reader import reader_url
     from myi_pipelines.runtime.servers import servers_of
 
     settings = read_settings()
     if admin:
         ready_servers(settings, redis=False)
-        typer.echo(servers_of(settings).database_url)
-        return
-    with warehouse_connection(settings) as conn:
-        typer.echo(reader_url(settings, conn))
+        found = servers_of(settings).database_url
+    else:
+        with warehouse_connection(settings) as conn:
+            found = reader_url(settings, conn)
+    typer.echo(conninfo.conninfo_to_dict(found).get(only) or "" if only else found)
 
 
 @app.command(rich_help_panel="Servers")

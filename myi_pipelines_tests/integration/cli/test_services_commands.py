@@ -26,6 +26,12 @@ def test_the_owners_url_is_what_was_set(myi: Myi, database_url: str) -> None:
     assert myi("url", "--admin").stdout == f"{database_url}\n"
 
 
+def test_a_part_of_the_url_can_be_had_for_a_form(myi: Myi) -> None:
+    assert myi("url", "--only", "user").stdout == "myi_reader\n"
+    assert myi("url", "--admin", "--only", "user").stdout == "myi\n"
+    assert myi("url", "--only", "port").stdout == "\n"
+
+
 def test_env_makes_dagsters_own_commands_work(myi: Myi, tmp_path: Path, database_url: str) -> None:
     lines = myi("env").stdout.splitlines()
     assert f"export DAGSTER_HOME={tmp_path}/.myi/dagster" in lines

@@ -118,7 +118,7 @@ def test_postgres_is_the_release_that_the_embedded_server_is(deployment: dict[st
 
 def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in deployment["services"].items() if "ports" in service}
-    assert set(published) == {"webserver", "web", "metrics"}
+    assert set(published) == {"webserver", "web", "metrics", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any(
         "network_mode" in service or service.get("privileged") for service in deployment["services"].values()
@@ -136,6 +136,11 @@ def test_whatever_must_last_lies_in_a_volume(deployment: dict[str, Any]) -> None
 
     assert set(mounts("postgres")) == {"/var/lib/postgresql", "/docker-entrypoint-initdb.d/owner.sh:ro"}
     assert set(mounts("redis")) == {"/data"}
+    assert set(mounts("grafana")) == {
+        "/var/lib/grafana",
+        "/etc/grafana/provisioning:ro",
+        "/etc/grafana/dashboards:ro",
+    }
     for name in OURS:
         assert set(mounts(name)) == {"/var/lib/myi", "/uploads", "/opt/myi/dagster.yaml:ro"}
     named = {volume for name in deployment["services"] for volume in mounts(name).values() if "/" not in volume}
