@@ -13,21 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from myi_pipelines.serving.api.asking import Asked
-from myi_pipelines.serving.api.shapes.answers import (
-    Answer,
-    Deriving,
-    FiltersShown,
-    Listing,
-    Meta,
-    PageShown,
-    Plain,
-    PlainListing,
-    RangeShown,
-)
+from myi_pipelines.serving.api.meta import meta_about
+from myi_pipelines.serving.api.shapes.answers import Answer, Listing, Meta, PageShown, Plain, PlainListing
 from myi_pipelines.serving.api.shapes.fields import Shape
 from myi_pipelines.serving.asgi.etags import VARY, with_etag
 from myi_pipelines.serving.context import context_of
-from myi_pipelines.serving.queries.scope import NamedRange
 from myi_pipelines.text import csv_cell
 
 S = TypeVar("S", bound=Shape)
@@ -105,43 +95,7 @@ def plain_list(
 
 def meta_of(asked: Asked, archived: Sequence[date] = ()) -> Meta:
     """What is known of the numbers of an answer."""
-    fresh, scope = asked.fresh, asked.scope
-    deriving = None
-    if fresh.user_months:
-        deriving = Deriving.model_construct(
-            months=fresh.user_months,
-            months_without_plays=fresh.without_events,
-            first_month=fresh.first_month,
-            last_month=fresh.last_month,
-            since=fresh.since,
-        )
-    filters = None
-    if scope is not None and any(value is not None for value in scope.filters):
-        artist, album, genre, platform, skipped = scope.filters
-        filters = FiltersShown(artist=artist, album=album, genre=genre, platform=platform, skipped=skipped)
-    return Meta(
-        listener=asked.listener.name,
-        timezone=asked.listener.timezone.key,
-        as_of=fresh.as_of,
-        deriving=deriving,
-        range=range_shown(asked.range) if asked.range else None,
-        by=scope.measure.value if scope else None,
-        filters=filters,
-        archived=list(archived),
-    )
-
-
-def range_shown(named: NamedRange) -> RangeShown:
-    """A range as answers tell it."""
-    return RangeShown(
-        text=named.text,
-        label=named.label,
-        first_day=named.days.first,
-        last_day=named.days.last,
-        is_incomplete=named.is_incomplete,
-        before=named.before,
-        after=named.after,
-    )
+    return meta_about(asked.listener, asked.fresh, asked.range, asked.scope, archived)
 
 
 def as_csv(shape: type[Shape], rows: Sequence[Shape]) -> str:

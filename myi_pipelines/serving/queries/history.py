@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from psycopg import sql
+from psycopg.abc import Buffer
 
 from myi_pipelines.serving.queries.activity import Bucket
 from myi_pipelines.serving.queries.periods import (
@@ -88,6 +91,18 @@ class History(NamedTuple):
     plays: list[Play]
     next: Before | None
     """Where the next page begins; None after the last."""
+    archived: tuple[date, ...]
+    """UTC months of the whole range whose plays are in the archive and missing."""
+
+
+COPIED = ("id", "played_at", "track_id", *Play._fields[3:])
+"""The columns of plays that are copied."""
+
+
+class Copied(NamedTuple):
+    """How many plays were copied, and what is missing among them."""
+
+    rows: int
     archived: tuple[date, ...]
     """UTC months of the whole range whose plays are in the archive and missing."""
 
@@ -184,6 +199,50 @@ def history_of(
     return _history(conn, scope.listener, parameters, archived, before=before, each=each, months=months)
 
 
+def copy_history(
+    conn: Connection,
+    scope: Scope,
+    write: Callable[[Buffer], object],
+    *,
+    before: Before | None = None,
+    each: int | None = None,
+) -> Copied:
+    """Write the plays of the scope, the latest first, as CSV with the columns ``COPIED`` and without a header.
+
+    For programs that take many: it makes no object of a play. ``each``: at most so many; None: all, by one statement.
+    """
+    parameters, archived = heard(conn, scope)
+    parameters |= _at(ANY_TIME) | _from(before, each)
+    end = _end_of(parameters, before)
+    windows = [[Instants(parameters["played_from"], end)]]
+    rows = 0
+    for some in windows if each is None else _windows(conn, scope.listener, parameters, end, None):
+        query = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(
+            statement("queries/history").format(within=within(some))
+        )
+        with conn.cursor() as cursor:
+            with cursor.copy(query, parameters) as copy:
+                for block in copy:
+                    write(block)
+            rows += cursor.rowcount
+        if each is not None:
+            parameters["each"] = each - rows
+            if rows == each:
+                break
+    return Copied(rows, archived)
+
+
+def _from(before: Before | None, each: int | None) -> dict[str, Any]:
+    at, track_id = before or (None, None)
+    return {"before_at": at, "before_track": track_id, "each": each}
+
+
+def _end_of(parameters: dict[str, Any], before: Before | None) -> datetime:
+    """Before which instant the plays of a page lie."""
+    end: datetime = parameters["played_to"]
+    return end if before is None else min(end, before.played_at + timedelta(microseconds=1))
+
+
 def _at(at: LocalTime) -> dict[str, Any]:
     return {"hours": None if at.hours is None else list(at.hours), "weekday": at.weekday}
 
@@ -198,13 +257,9 @@ def _history(
     each: int,
     months: Sequence[Bucket] | None = None,
 ) -> History:
-    parameters |= {"before_at": None, "before_track": None, "each": each + 1}
-    end = parameters["played_to"]
-    if before is not None:
-        parameters |= {"before_at": before.played_at, "before_track": before.track_id}
-        end = min(end, before.played_at + timedelta(microseconds=1))
+    parameters |= _from(before, each + 1)
     rows: list[Any] = []
-    for windows in _windows(conn, listener, parameters, end, months):
+    for windows in _windows(conn, listener, parameters, _end_of(parameters, before), months):
         query = statement("queries/history").format(within=within(windows))
         rows += conn.execute(query, parameters).fetchall()
         if len(rows) > each:
@@ -257,10 +312,18 @@ def other_plays(
     return [OtherPlay(*row) for row in conn.execute(statement("queries/episode_history"), asked)]
 
 
-def sessions(conn: Connection, scope: Scope, *, gap: timedelta = GAP, each: int = 5) -> Sessions:
-    """The sessions of the plays of the scope, of its latest ``SESSIONS_OF_DAYS`` days."""
+def sessions(
+    conn: Connection,
+    scope: Scope,
+    *,
+    gap: timedelta = GAP,
+    each: int | None = 5,
+    latest: int | None = SESSIONS_OF_DAYS,
+) -> Sessions:
+    """The sessions of the plays of the scope: of its latest days, and of them the longest; None: all."""
     days = heard_days(scope.listener, scope.days)
-    days = Days(max(days.first, days.last - timedelta(days=SESSIONS_OF_DAYS - 1)), days.last)
+    if latest is not None:
+        days = Days(max(days.first, days.last - timedelta(days=latest - 1)), days.last)
     parameters, archived = heard(conn, scope._replace(days=days))
     rows = conn.execute(statement("queries/sessions"), parameters | {"gap": gap})
     found = [Session(*row) for row in rows]

@@ -62,8 +62,9 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def test_the_embedded_servers_start_when_needed_and_stop_on_request(home: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
 
-    def myi(*arguments: str) -> subprocess.CompletedProcess[str]:
-        code = "from myi_pipelines.cli import main; main()"
+    def myi(
+        *arguments: str, code: str = "from myi_pipelines.cli import main; main()"
+    ) -> subprocess.CompletedProcess[str]:
         project = str(Path(__file__).parents[3])
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
@@ -84,3 +85,6 @@ def test_the_embedded_servers_start_when_needed_and_stop_on_request(home: Path) 
     assert myi("services", "start").stdout.startswith("nothing to start\n")
     assert myi("services", "stop").stdout == "stopped Redis and PostgreSQL\n"
     assert "running" not in myi("services", "status").stdout
+    asked = myi(code="import myi_pipelines as myi; myi.connect()")
+    assert asked.stderr.endswith("the warehouse has no listener yet: `myi import PATH --user NAME`\n")
+    assert myi("services", "stop").stdout == "stopped PostgreSQL\n"

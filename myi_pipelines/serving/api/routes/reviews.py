@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from myi_pipelines.serving.access.permissions import Part
-from myi_pipelines.serving.api.answers import answered, listed, range_shown
+from myi_pipelines.serving.api.answers import answered, listed
 from myi_pipelines.serving.api.asking import AboutListener, AboutRange, Asked, RowsFormat, Text
+from myi_pipelines.serving.api.meta import range_shown
 from myi_pipelines.serving.api.problems import BadParameter
 from myi_pipelines.serving.api.routes.activity import compared_shown, totals_shown
 from myi_pipelines.serving.api.routes.history import sessions_shown
