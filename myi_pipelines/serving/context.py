@@ -26,9 +26,9 @@ from myi_pipelines.serving.access.viewers import STRANGER, Viewer
 from myi_pipelines.serving.asgi.kept_answers import KeptAnswers
 from myi_pipelines.serving.asgi.observing import Figures
 from myi_pipelines.serving.asgi.static_files import StaticFiles
+from myi_pipelines.serving.queries.instant import one_instant
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection, connect
-from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, USER_TRACK_MONTHS, keep_attached
 
 WEB = Path(__file__).parent / "web"
 SECONDS_FOR_A_CONNECTION = 10.0
@@ -171,15 +171,6 @@ def reader_pool(url: str, connections: int = CONNECTIONS, least: int = CONNECTIO
     )
 
 
-@contextmanager
-def one_instant(conn: Connection) -> Iterator[None]:
-    """A transaction of one of the reader's connections, which sees one instant. Months that are archived or exchanged
-    meanwhile stay in the tables until it ends: without their rows, an older snapshot would take them for empty."""
-    with conn.transaction():
-        keep_attached(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS))
-        yield
-
-
 def keeper_pool(url: str, connections: int = 4) -> ConnectionPool[Connection]:
     """Connections that can only keep sessions and tokens, not opened yet."""
     return ConnectionPool(
@@ -263,7 +254,6 @@ __all__ = [
     "make_context",
     "make_templates",
     "nobody",
-    "one_instant",
     "reader_pool",
     "viewer_of",
 ]

@@ -12,10 +12,11 @@ from pathlib import Path
 from random import Random
 
 from myi_pipelines.runtime.reader import reader_url
-from myi_pipelines.serving.context import one_instant, reader_pool
+from myi_pipelines.serving.context import reader_pool
 from myi_pipelines.serving.queries import activity as activities
 from myi_pipelines.serving.queries import listeners, periods, tops
 from myi_pipelines.serving.queries.activity import Step
+from myi_pipelines.serving.queries.instant import one_instant
 from myi_pipelines.serving.queries.scope import Days, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.settings import load_settings

@@ -10,6 +10,7 @@ from weakref import finalize
 import psycopg
 
 from myi_pipelines.errors import UnavailableError
+from myi_pipelines.serving.queries.instant import one_instant
 from myi_pipelines.warehouse.database.connections import Connection, connect
 
 APPLICATION = "myi notebook"
@@ -35,7 +36,7 @@ class Reader:
         """
         with self._lock:
             conn = self._connected()
-            with conn.transaction():
+            with one_instant(conn):
                 yield conn
 
     def close(self) -> None:

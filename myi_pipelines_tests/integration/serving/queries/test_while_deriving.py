@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from myi_pipelines.serving.context import one_instant, reader_pool
+from myi_pipelines.serving.context import reader_pool
 from myi_pipelines.serving.queries import activity, history, items, listeners, milestones, tops
 from myi_pipelines.serving.queries.activity import Step
+from myi_pipelines.serving.queries.instant import one_instant
 from myi_pipelines.serving.queries.scope import Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Play, Track
