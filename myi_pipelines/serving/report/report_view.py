@@ -37,6 +37,7 @@ _REASONS = {
     "bad_timestamp": "with an impossible time",
     "future": "of the future",
     "malformed": "malformed",
+    "playing_now": "without a time",
 }
 # Characters in a song's name that would move the cursor or reverse the line.
 _UNSAFE = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")

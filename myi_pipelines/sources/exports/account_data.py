@@ -5,6 +5,7 @@ That of before December 2018 had the second of each play, the names of all artis
 The keys are described at https://support.spotify.com/article/understanding-my-data/ ("Streaming history").
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -21,6 +22,7 @@ from myi_pipelines.sources.exports.batches import (
     whole_ms,
 )
 from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, is_clean
+from myi_pipelines.sources.exports.history_formats import HistoryFormat
 from myi_pipelines.sources.exports.plays import MALFORMED, NOTHING, Kind, Play, Track
 
 _CACHE_ENTRIES: Final = 16_384
@@ -54,12 +56,13 @@ class AccountRow(msgspec.Struct, gc=False, rename="camel"):
 class AccountReader:
     """Add rows to a batch. Caches the tracks and minutes that it has seen, up to a limit."""
 
+    row_type = AccountRow
+
     def __init__(self, batch_builder: BatchBuilder) -> None:
         self._batch_builder = batch_builder
         self._end = plays_end()
         self._tracks: dict[tuple[str, str], Track] = {}
         self._minutes: dict[str, datetime] = {}
-        self.decode = msgspec.json.Decoder(list[AccountRow]).decode
 
     def read(self, rows: Sequence[AccountRow], member: Member, first_row: int) -> None:
         """Add decoded rows. The first of them has the number `first_row` in its file."""
@@ -146,3 +149,17 @@ def _content(row: AccountRow, member: Member) -> tuple[Track, bool]:
     elif kind is Kind.TRACK and not artist:
         kind = Kind.UNIDENTIFIED
     return Track(None, name, artist, album, kind), is_unchanged
+
+
+_TIMES: Final = frozenset({"endTime", "msPlayed"})
+_ROW_KEYS: Final = _TIMES | {"trackName", "artistName", "podcastName", "episodeName", "audiobookName"}
+_OLD_ROW_KEYS: Final = frozenset({"trackName", "artistName", "time"})
+"""Of before December 2018."""
+
+ACCOUNT: Final = HistoryFormat(
+    "account",
+    "Spotify",
+    AccountReader,
+    lambda keys: bool(keys & _TIMES and len(keys & _ROW_KEYS) > 1) or keys >= _OLD_ROW_KEYS,
+    re.compile(rb'"(?:endTime|time)"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)'),
+)

@@ -108,7 +108,7 @@ def whole_ms(key: str, value: object) -> int:
 
 def utc_instant(key: str, value: object, end: datetime) -> datetime:
     """A time, from the value of `key`. Spotify writes UTC; any other offset is converted to it. Raises BadRow."""
-    instant = value if isinstance(value, datetime) else _parsed(key, value)
+    instant = value if isinstance(value, datetime) else parsed_instant(key, value)
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     if not EARLIEST <= instant < end:
@@ -117,12 +117,14 @@ def utc_instant(key: str, value: object, end: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _parsed(key: str, value: object) -> datetime:
+def parsed_instant(key: str, value: object) -> datetime:
+    """The time that the text of `key` stands for, of any year; one without an offset is in UTC. Raises BadRow."""
     if isinstance(value, str):
         text = value.removesuffix(" UTC")
         try:
             is_minute = _MINUTE_PRECISION.fullmatch(text) is not None
-            return datetime.fromisoformat(text) if is_minute else msgspec.convert(text, datetime)
+            instant = datetime.fromisoformat(text) if is_minute else msgspec.convert(text, datetime)
+            return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
         except ValueError:
             pass
     raise BadRow(BAD_TIMESTAMP, f"{key} is {note_text(value)} (expected a time such as 2023-01-30T19:46:52Z)")

@@ -1,4 +1,5 @@
-"""Read an upload (one ZIP or JSON file) as a listening history. Which of its files are read: see `history_search`."""
+"""Read an upload (a ZIP, JSON or CSV file) as a listening history. Which of its files are read: see
+`history_search`."""
 
 import gc
 import hashlib
@@ -10,16 +11,13 @@ from datetime import date
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
-from myi_pipelines.sources.exports.account_data import AccountReader
 from myi_pipelines.sources.exports.batches import BatchBuilder, Member
 from myi_pipelines.sources.exports.cleaning import printable_name
 from myi_pipelines.sources.exports.export_errors import ExportError
-from myi_pipelines.sources.exports.extended_history import ExtendedReader
-from myi_pipelines.sources.exports.format_detection import Content
+from myi_pipelines.sources.exports.history_formats import Reader
 from myi_pipelines.sources.exports.history_search import find_histories
-from myi_pipelines.sources.exports.json_stream import row_chunks
 from myi_pipelines.sources.exports.month_range import days_in, months_around
 from myi_pipelines.sources.exports.plays import Batch
 from myi_pipelines.sources.exports.zip_members import Limits, UnpackBudget
@@ -72,10 +70,11 @@ class Upload:
     sha256: str
     """The hash of the file's bytes, in hex."""
     total_bytes: int
-    """The unpacked size of all JSON files that contain history."""
-    format: Literal["extended", "account", "mixed"]
+    """The unpacked size of all files that contain history."""
+    format: str
+    """The key of the format of all its files, or `mixed`."""
     members: tuple[str, ...]
-    """The names of the files that contain history. For a JSON file, its own name."""
+    """The names of the files that contain history. For one that is no ZIP, its own name."""
     notes: tuple[str, ...]
     """One line for each kind of file in a ZIP that is not read. The first batch contains these notes too."""
     accounts: frozenset[bytes]
@@ -96,8 +95,8 @@ class Upload:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             self._resources = self._resources.pop_all()
         self._sources, self.notes, self.accounts = found.sources, tuple(found.notes), found.accounts
-        contents = {content.value for _, content in self._sources}
-        self.format = "mixed" if len(contents) > 1 else "extended" if Content.EXTENDED.value in contents else "account"
+        keys = {found.format.key for _, found in self._sources}
+        self.format = keys.pop() if len(keys) == 1 else "mixed"
         self.members = tuple(source.label for source, _ in self._sources)
         self.total_bytes = sum(source.size for source, _ in self._sources)
 
@@ -131,26 +130,25 @@ class Upload:
         batch_builder = BatchBuilder()
         for note in self.notes:
             batch_builder.note(note)
-        readers: dict[Content, Any] = {
-            Content.EXTENDED: ExtendedReader(batch_builder),
-            Content.ACCOUNT: AccountReader(batch_builder),
-        }
+        readers: dict[str, Reader] = {}
         budget = self._new_budget()
         bytes_before = 0
         with self._reading():
             for number in members:
-                source, content = self._sources[number]
-                reader = readers[content]
+                source, found = self._sources[number]
+                reader = readers.get(found.format.key)
+                if reader is None:
+                    reader = readers[found.format.key] = found.format.reader(batch_builder)
                 member = Member(source.label, "video" in PurePosixPath(source.label).name.lower())
                 row, stray = 1, 0
                 with source.open(budget) as stream:
-                    for chunk in row_chunks(stream.read, reader.decode, source.place):
+                    for chunk in found.layout.chunks(stream.read, reader.row_type, source.place):
                         rows, enter = (chunk.rows, reader.read) if chunk.rows else (chunk.untyped, reader.read_untyped)
-                        stray += sum(not isinstance(value, dict) for value in chunk.untyped)
+                        stray += sum(not isinstance(value, dict | reader.row_type) for value in chunk.untyped)
                         if stray > MAX_STRAY_VALUES:
                             raise TooManyStrayValues(
                                 f"{source.place}: more than {MAX_STRAY_VALUES:,} values are no rows of a history; "
-                                "import the files that Spotify sent"
+                                "import the files as they were sent"
                             )
                         start = 0
                         while start < len(rows):
@@ -168,18 +166,27 @@ class Upload:
     def month_range(self) -> tuple[date, date] | None:
         """The first and the last month of plays: perhaps too wide, never too narrow. None if unknown.
 
-        Scans the bytes, which is several times faster than reading the rows. Reports no faults.
+        Scans the bytes where the format allows it, which is several times faster than reading the rows. Reports no
+        faults.
         """
         days: set[bytes] = set()
+        months: set[date] = set()
+        to_read: list[int] = []
         budget = self._new_budget()
         try:
             with self._reading():
-                for source, content in self._sources:
+                for number, (source, found) in enumerate(self._sources):
+                    if found.format.day is None:
+                        to_read.append(number)
+                        continue
                     with source.open(budget) as stream:
-                        days |= days_in(stream, is_account_data=content is Content.ACCOUNT)
+                        days |= days_in(stream, found.format.day)
+            for batch in self.batches(members=to_read) if to_read else ():
+                months |= {play.played_at.date().replace(day=1) for play in batch.plays}
         except ExportError:
             return None
-        return months_around(days)
+        months.update(months_around(days) or ())
+        return (min(months), max(months)) if months else None
 
     def _new_budget(self) -> UnpackBudget:
         return UnpackBudget(self.name, self._signature.size, self._limits)

@@ -22,6 +22,7 @@ from myi_pipelines.sources.exports.batches import (
     whole_ms,
 )
 from myi_pipelines.sources.exports.cleaning import CONTEXT_LIMIT, NAME_LIMIT, clean, is_clean
+from myi_pipelines.sources.exports.history_formats import HistoryFormat
 from myi_pipelines.sources.exports.plays import (
     EARLIEST,
     MALFORMED,
@@ -86,13 +87,14 @@ class ExtendedReader:
     a track has a cache of its own, because most rows play tracks.
     """
 
+    row_type = ExtendedRow
+
     def __init__(self, batch_builder: BatchBuilder) -> None:
         self._batch_builder = batch_builder
         self._end = plays_end()
         self._tracks: dict[str | None, _KnownTrack] = {}
         self._others: dict[tuple[str | None, ...], _KnownTrack] = {}
         self._contexts: dict[_ContextKey, Context] = {}
-        self.decode = msgspec.json.Decoder(list[ExtendedRow]).decode
 
     def read(self, rows: Sequence[ExtendedRow], member: Member, first_row: int) -> None:
         """Add decoded rows. The first of them has the number `first_row` in its file."""
@@ -352,3 +354,15 @@ def _context(row: ExtendedRow) -> tuple[Context, bool]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TIMES: Final = frozenset({"ts", "ms_played"})
+_ROW_KEYS: Final = _TIMES | {"spotify_track_uri", "master_metadata_track_name", "conn_country"}
+
+EXTENDED: Final = HistoryFormat(
+    "extended",
+    "Spotify",
+    ExtendedReader,
+    lambda keys: bool(keys & _TIMES and len(keys & _ROW_KEYS) > 1),
+    re.compile(rb'"ts"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)'),
+)

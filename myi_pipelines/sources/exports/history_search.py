@@ -9,12 +9,17 @@ from contextlib import ExitStack
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, NamedTuple
 
-import msgspec
-
 from myi_pipelines.sources.exports.export_errors import ExportError
-from myi_pipelines.sources.exports.format_detection import Content, DetectedFormat, detect_format, has_history_keys
+from myi_pipelines.sources.exports.format_detection import (
+    Content,
+    DetectedFormat,
+    Found,
+    detect_format,
+    has_history_keys,
+)
 from myi_pipelines.sources.exports.gzip_files import GzipFile
-from myi_pipelines.sources.exports.json_stream import NotAnArray, row_chunks
+from myi_pipelines.sources.exports.json_stream import NotAnArray
+from myi_pipelines.sources.exports.layouts import JsonArray
 from myi_pipelines.sources.exports.other_files import ASK_SPOTIFY, recognize, split_part
 from myi_pipelines.sources.exports.zip_members import (
     Copies,
@@ -32,7 +37,8 @@ from myi_pipelines.sources.exports.zip_members import (
 )
 
 _EXPORT_NAME: Final = re.compile(r"(endsong|endvideo|streaming_?history).*\.json(\.json)?(\.gz)?", re.IGNORECASE)
-_AS_SENT: Final = "a history is one array of rows; import the files that Spotify sent"
+_DATA_ENDINGS: Final = (".json", ".jsonl", ".csv")
+"""Of names of files that may be a history."""
 _COPY: Final = "download or copy it again"
 _NAMES_SHOWN: Final = 5
 
@@ -62,8 +68,8 @@ class NotReadHere(ExportError):
 class Histories(NamedTuple):
     """The files of an upload that contain history."""
 
-    sources: list[tuple[Source, Content]]
-    """Each file, and which history it contains. Never empty."""
+    sources: list[tuple[Source, Found]]
+    """Each file, and the history in it. Never empty."""
     notes: list[str]
     """One line for each kind of file that is not read, and for the ZIPs in the ZIP."""
     accounts: frozenset[bytes]
@@ -88,7 +94,7 @@ class _Search:
         self._budget = self._new_budget()
         self._copies = Copies()
         resources.callback(self._copies.close)
-        self._histories: list[tuple[Source, Content]] = []
+        self._histories: list[tuple[Source, Found]] = []
         self._accounts: set[bytes] = set()
         self._passed_over: list[str] = []
         self._other: list[NotReadHere] = []
@@ -131,24 +137,25 @@ class _Search:
 
     def _take(self, source: Source, detected: DetectedFormat) -> bool:
         """Add a file if it is a history that can be read."""
-        if not detected.is_history or not detected.is_utf8:
+        found = detected.history
+        if found is None or not detected.is_utf8:
             return False
         if isinstance(source, GzipFile):
             source.measure(self._new_budget())
-        self._histories.append((source, detected.content))
-        if detected.account:
-            self._accounts.add(detected.account)
+        self._histories.append((source, found))
+        if found.account:
+            self._accounts.add(found.account)
         return True
 
     def _look_into_zip(self, file: BinaryIO, size: int, place: str, folder: str = "") -> None:
         """Look at the members of the upload, or of a ZIP in it, whose name and a slash are then the `folder`."""
         for member in open_zip(file, place, size, self._declared):
             member.label = folder + member.label
-            is_json = PurePosixPath(member.label).name.lower().endswith((".json", ".json.gz"))
+            is_data = PurePosixPath(member.label).name.lower().removesuffix(".gz").endswith(_DATA_ENDINGS)
             try:
                 source, detected = self._detect(member)
             except (DamagedZip, UnsupportedZip):
-                if is_json:
+                if is_data:
                     raise
                 continue
             if self._take(source, detected):
@@ -164,7 +171,7 @@ class _Search:
                 self._other.append(refusal)
             elif not refusal.is_no_history:
                 raise refusal
-            elif is_json:
+            elif is_data:
                 self._passed_over.append(member.label)
 
     def _look_into_zip_in_zip(self, file: BinaryIO, member: ZipMember) -> None:
@@ -207,11 +214,10 @@ class _Search:
     def _refusal(self, source: Source, detected: DetectedFormat, *, is_member: bool = False) -> ExportError:
         """Why a file is not read. A file that nothing shows to be a history is `is_no_history`."""
         name = PurePosixPath(source.label).name
-        if detected.is_history:
+        if detected.history:
             encoding = detected.encoding[: len("utf-16")].upper()
-            return WrongEncoding(
-                f"{source.place}: is in {encoding}, but Spotify sends UTF-8; import the unchanged file"
-            )
+            sender = f"{detected.history.format.service} sends"
+            return WrongEncoding(f"{source.place}: is in {encoding}, but {sender} UTF-8; import the unchanged file")
         if detected.content is Content.ZIP:
             return NotReadHere(f"{source.place}: is a ZIP packed once more with gzip; unpack it and import the ZIP")
         error: ExportError
@@ -228,10 +234,6 @@ class _Search:
             return error
         if detected.content is Content.NOT_JSON and name.lower().endswith(".zip") and not is_member:
             return NotAZip(f"{source.place}: is not a ZIP, though its name says so; {_COPY}")
-        if _is_history_by_line(detected):
-            error = NotAnArray(f"{source.place}: holds one row a line, but {_AS_SENT}")
-            error.is_no_history = False
-            return error
         error = self._fault(source, detected)
         is_broken = detected.content in (Content.NOT_JSON, Content.EMPTY)
         error.is_no_history = not is_broken or not (is_named_so or has_history_keys(detected.utf8_head))
@@ -244,18 +246,12 @@ class _Search:
             try:
                 with source.open(self._new_budget()) as stream:
                     # A file whose first rows can be read is an array of something else, however long.
-                    next(row_chunks(stream.read, msgspec.json.Decoder(list[object]).decode, source.place), None)
+                    next(JsonArray().chunks(stream.read, dict[str, object], source.place), None)
             except ExportError as error:
                 return error
         if content is Content.NOT_AN_ARRAY:
             return NotAnArray(f"{source.place}: is JSON, but no array of rows; {ASK_SPOTIFY}")
         return NotAnExport(f"{source.place}: holds no listening history; {ASK_SPOTIFY}")
-
-
-def _is_history_by_line(detected: DetectedFormat) -> bool:
-    """Whether a file has a row of a history as an object in each line: JSON Lines."""
-    first, _, others = detected.utf8_head.partition(b"\n")
-    return detected.content is Content.NOT_AN_ARRAY and has_history_keys(first) and others.lstrip().startswith(b"{")
 
 
 def no_history_among(place: str, names: Sequence[str]) -> NotAnExport:

@@ -1,7 +1,7 @@
 """Read the rows of a JSON array in chunks, from bytes that arrive in pieces. Knows JSON, but not what a row means.
 
-A chunk ends at the last `}` that has arrived, and is decoded as an array. A decoder reads from left to right: if the
-cut were inside a string or a nested object, the decoder would reach the end of its input there and fail. So a chunk
+A chunk ends where the last whole row seems to end, and is decoded as an array. A decoder reads from left to right: if
+the cut were inside a string or a nested object, the decoder would reach the end of its input there and fail. So a chunk
 that decodes ends between two rows. When the decoder fails, for any reason, the rows of that chunk are read one by one.
 """
 
@@ -20,6 +20,13 @@ MAX_ROW_BYTES: Final = 4 * 1024 * 1024
 
 _AGAIN: Final = "unpack or download a fresh copy of the file and import that"
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
+_ROW_START: Final = re.compile(rb'\[\s*(?:\{\s*("(?:[^"\\]|\\.)*")|(\[))')
+_BEFORE_KEY: Final = re.compile(rb"\}\s*,\s*\{\s*\Z")
+_BEFORE_LIST: Final = re.compile(rb"\]\s*,\s*\Z")
+_LONGEST_GAP: Final = 256
+"""Bytes between two rows: a comma, brackets and space."""
+_STARTS_TRIED: Final = 2_000
+"""Within a row, what begins it may occur again, such as the bracket of a list."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 Row = TypeVar("Row")
@@ -57,19 +64,21 @@ def row_chunks(
     decode: Callable[[bytearray], list[Row]],
     where: str,
     *,
+    under: re.Pattern[bytes] | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Iterator[Chunk[Row]]:
     """Yield the rows of the array that `read(size)` returns in pieces, in order. An empty piece is the end.
 
     `decode` turns the bytes of an array of whole rows into rows, and raises ValueError when a row does not fit. Bytes
-    that are not UTF-8 become lone surrogates in `untyped` rows. `where` names the text in errors.
+    that are not UTF-8 become lone surrogates in `untyped` rows. `where` names the text in errors. If the array is a
+    value in an object, `under` matches the bytes that end with its `[`.
 
     Raises NotAnArray, NotJson or TruncatedJson as soon as it finds the fault.
     """
     text = _Text(read, where, chunk_bytes)
-    text.open_array()
+    text.open_array(under)
     while text.at_row:
-        cut = text.buffer.rfind(b"}") + 1
+        cut = text.likely_end()
         if cut:
             rest = text.buffer[cut:]
             text.buffer[cut:] = b"]"
@@ -85,7 +94,7 @@ def row_chunks(
         untyped = text.walk_rows()
         if untyped:
             yield Chunk([], untyped, text.offset)
-    text.close_array()
+    text.close_array(in_object=under is not None)
 
 
 class _Problem(NamedTuple):
@@ -111,14 +120,18 @@ class _Text:
         self._read = read
         self._where = where
         self._chunk_bytes = chunk_bytes
+        self._row_start: bytes | None = None
+        """The first key of the first row, or its bracket: other rows are likely to begin alike."""
 
-    def open_array(self) -> None:
+    def open_array(self, under: re.Pattern[bytes] | None) -> None:
         """Go to the first row, or past an empty array."""
         self._read_more()
         while len(self.buffer) < len(_BOM) and not self._ended:
             self._read_more()
         if self.buffer.startswith(_BOM):
             self._drop(len(_BOM))
+        if under is not None:
+            self._enter_object(under)
         first = self._next_byte()
         if first is None:
             raise EmptyFile(f"{self._where}: is empty; {_AGAIN}")
@@ -134,6 +147,33 @@ class _Text:
         if self._next_byte() == b"]":
             return
         self._put_bracket()
+
+    def _enter_object(self, under: re.Pattern[bytes]) -> None:
+        """Go to the array in the object, as far as bytes that are no longer than a row lead to it."""
+        while (start := under.search(self.buffer)) is None and not self._ended and len(self.buffer) < MAX_ROW_BYTES:
+            self._read_more()
+        if start is not None:
+            self._drop(start.end() - 1)
+
+    def likely_end(self) -> int:
+        """The place in the buffer where the last whole row seems to end; 0 if none does.
+
+        It is before a row that begins like the first one: the last `}` may be within a row that has arrived in part.
+        """
+        if self._row_start is None:
+            first = _ROW_START.match(self.buffer)
+            self._row_start = first[1] or first[2] if first else b""
+        is_list = self._row_start == b"["
+        before = _BEFORE_LIST if is_list else _BEFORE_KEY
+        start = len(self.buffer)
+        for _ in range(_STARTS_TRIED if self._row_start else 0):
+            start = self.buffer.rfind(self._row_start, 0, start)
+            gap_at = max(0, start - _LONGEST_GAP)
+            if start <= 0:
+                break
+            if gap := before.search(self.buffer[gap_at:start]):
+                return gap_at + gap.start() + 1
+        return 0 if is_list else self.buffer.rfind(b"}") + 1
 
     def rows_passed(self, rows: int, size: int) -> None:
         """Go to the next row, if there is one, after `rows` rows of `size` bytes left the buffer with their bracket."""
@@ -190,15 +230,26 @@ class _Text:
             self._double()
         return rows
 
-    def close_array(self) -> None:
-        """Remove the closing bracket and check that only space follows it."""
+    def close_array(self, *, in_object: bool) -> None:
+        """Remove the closing bracket and check that only space follows it, or the rest of the object."""
         self._next_byte()
         self._drop(1)
+        if in_object:
+            self._pass_rest()
         if self._next_byte() is not None:
             raise NotJson(
                 f"{self._where}: byte {self.offset + 1:,}: more text after the ] that closes the array; "
                 "keep one array a file, or import an unchanged copy"
             )
+
+    def _pass_rest(self) -> None:
+        """Drop everything to the end, which must be the end of an object."""
+        last = b""
+        while self._next_byte() is not None:
+            last = bytes(self.buffer.rstrip()[-1:])
+            self._drop(len(self.buffer))
+        if last != b"}":
+            raise self._truncated("after its rows")
 
     def _put_bracket(self) -> None:
         """Start a row: put a `[` in place of the byte just dropped, which was `[` or a comma."""

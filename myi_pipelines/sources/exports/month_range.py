@@ -13,16 +13,13 @@ from myi_pipelines.sources.exports.zip_members import Stream
 
 _CHUNK_BYTES: Final = 256 * 1024
 _OVERLAP_BYTES: Final = 256
-_EXTENDED_DAY: Final = re.compile(rb'"ts"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
-_ACCOUNT_DAY: Final = re.compile(rb'"(?:endTime|time)"\s*:\s*"(2\d{3}-(?:0[1-9]|1[0-2])-\d\d)')
 _BEFORE: Final = timedelta(days=31)
 """An offline play can end up to 30 days before its `ts`, and a `ts` may have an offset from UTC."""
 _AFTER: Final = timedelta(days=1)
 
 
-def days_in(stream: Stream, *, is_account_data: bool) -> set[bytes]:
-    """The days in a file, as `2023-01-30`: those of all its rows, and perhaps others."""
-    pattern = _ACCOUNT_DAY if is_account_data else _EXTENDED_DAY
+def days_in(stream: Stream, pattern: re.Pattern[bytes]) -> set[bytes]:
+    """The days in a file, as `2023-01-30`: those of all its rows, which `pattern` finds, and perhaps others."""
     days: set[bytes] = set()
     overlap = b""
     while piece := stream.read(_CHUNK_BYTES):

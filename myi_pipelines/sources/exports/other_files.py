@@ -1,4 +1,4 @@
-"""What a file is that holds no history of Spotify's: recognized from its first bytes, and from its name only where all
+"""What a file is that holds no history that is read: recognized from its first bytes, and from its name only where all
 files of its kind begin alike. Knows nothing of histories."""
 
 import re
@@ -11,6 +11,9 @@ HEAD_BYTES: Final = 512
 ASK_SPOTIFY: Final = 'request "Extended streaming history" at spotify.com/account/privacy and import what Spotify sends'
 _UNPACK: Final = "unpack it and import what is in it"
 _AGAIN: Final = "download or copy it again"
+_OTHER_SERVICE: Final = (
+    "it is not read; what is read: Spotify, Last.fm as CSV or JSON, ListenBrainz, Maloja, Koito, your_spotify"
+)
 _WHOLE: Final = "put its parts together (`{}`, or with 7-Zip) and import the whole"
 
 
@@ -55,7 +58,6 @@ _BINARY: Final = (
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"bplist00", "a file of macOS"),
 )
-_LAST_FM_DAY: Final = re.compile(r'"?\d{1,2} [A-Z][a-z]{2} \d{4},? \d{2}:\d{2}"?\s*$')
 
 
 def recognize(head: bytes, name: str) -> OtherFile | None:
@@ -81,7 +83,7 @@ def recognize(head: bytes, name: str) -> OtherFile | None:
         return None
     for service, is_theirs in _SERVICES:
         if is_theirs(text):
-            return OtherFile(f"an export of {service}", f"MYI reads Spotify's so far: {ASK_SPOTIFY}", True)
+            return OtherFile(f"an export of {service}", _OTHER_SERVICE, may_hold_plays=True)
     return _recognized_text(text)
 
 
@@ -126,26 +128,8 @@ def _text(head: bytes) -> str | None:
     return text if is_text and text.count("\N{REPLACEMENT CHARACTER}") <= 1 else None
 
 
-def _is_listenbrainz(text: str) -> bool:
-    return '"track_metadata"' in text and '"listened_at"' in text
-
-
-def _is_maloja(text: str) -> bool:
-    return text.startswith("{") and ('"maloja"' in text or ('"scrobbles"' in text and '"artists"' in text))
-
-
 def _is_last_fm(text: str) -> bool:
-    if text.startswith(("[", "{")):
-        return ('"#text"' in text and '"mbid"' in text) or ('"scrobbles"' in text and '"albumId"' in text)
-    if text.startswith("<"):
-        return "<recenttracks" in text or "<lfm" in text
-    first_line = text.partition("\n")[0].lower().replace('"', "")
-    columns = set(re.split("[,;\t]", first_line))
-    return (
-        {"uts", "artist", "track"} <= columns
-        or {"artist", "album", "albumid", "track"} <= columns
-        or ("," in first_line and _LAST_FM_DAY.search(text.partition("\n")[0]) is not None)
-    )
+    return text.startswith("<") and ("<recenttracks" in text or "<lfm" in text)
 
 
 def _is_scrobbler_log(text: str) -> bool:
@@ -162,9 +146,7 @@ def _is_apple_music(text: str) -> bool:
 
 
 _SERVICES: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (
-    ("ListenBrainz", _is_listenbrainz),
-    ("Maloja", _is_maloja),
-    ("Last.fm", _is_last_fm),
+    ("Last.fm as XML", _is_last_fm),
     ("an audio player (.scrobbler.log)", _is_scrobbler_log),
     ("YouTube", _is_youtube),
     ("Apple Music", _is_apple_music),

@@ -18,6 +18,8 @@ BAD_TIMESTAMP: Final = "bad_timestamp"
 FUTURE: Final = "future"
 """Later than tomorrow: the file is wrong, or this machine's clock is slow."""
 MALFORMED: Final = "malformed"
+PLAYING_NOW: Final = "playing_now"
+"""Without a time: what was on while a service's history was read."""
 
 
 UNDATED: Final = -1

@@ -38,7 +38,7 @@ UTF_16 = "f: is in UTF-16, but Spotify sends UTF-8; import the unchanged file"
         (NotJson, b'"ts": 1', f'f: byte 1: not JSON (it starts with """); {AGAIN}'),
         (
             NotAnArray,
-            b'{"ts": 1, "ms_played": 2}',
+            b'{"name": 1, "ms_played": 2}',
             "f: is one JSON object, but a history is an array of rows; import the files that Spotify sent",
         ),
         (NotAnExport, b"[]", f"f: holds no listening history; {ASK_SPOTIFY}"),

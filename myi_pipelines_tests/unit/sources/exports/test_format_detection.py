@@ -38,6 +38,14 @@ def test_layout_and_byte_order_mark_change_nothing(tmp_path: Path, indent: int |
     assert len(read(path).plays) == 3
 
 
+def test_a_history_may_have_a_row_in_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "history.json"
+    path.write_bytes(b"\n".join(as_json(row, indent=None) for row in (extended(), extended(ts=7), extended())))
+    found = read(path)
+    assert len(found.plays) == 2
+    assert found.rejected == {"bad_timestamp": 1}
+
+
 @pytest.mark.parametrize(
     "first_rows",
     [

@@ -109,7 +109,7 @@ def test_what_is_packed_and_no_history_is_named(tmp_path: Path) -> None:
         (b"[]", NotAnExport, "x.gz: holds no listening history; request"),
         (as_zip({"h.json": HISTORY}), NotReadHere, "x.gz: is a ZIP packed once more with gzip; unpack it and import"),
         (bytes(257) + b"ustar", NotReadHere, "x.gz: is a tar archive; unpack it and import what is in it"),
-        (b"uts,artist,track\n", NotReadHere, "x.gz: is an export of Last.fm; MYI reads Spotify's so far"),
+        (b"<lfm status='ok'>", NotReadHere, "x.gz: is an export of Last.fm as XML; it is not read; what is read: "),
     ):
         assert refusal(write(tmp_path, gzip.compress(content), "x.gz"), kind).startswith(line)
 

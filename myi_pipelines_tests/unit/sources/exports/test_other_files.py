@@ -11,9 +11,7 @@ from myi_pipelines_tests.support.export_rows import as_json, as_zip, extended
 
 HISTORY = as_json([extended()] * 50)
 LISTEN = {"listened_at": 1714557600, "track_metadata": {"track_name": "Alder", "artist_name": "Quill Harbor"}}
-SCROBBLE = {"time": 1714557600, "track": {"artists": ["Quill Harbor"], "title": "Alder"}}
-LAST_FM = {"artist": {"mbid": "", "#text": "Quill Harbor"}, "name": "Alder", "date": {"uts": "1714557600"}}
-STATS = {"track": "Alder", "artist": "Quill Harbor", "album": "Low", "albumId": "", "date": 1714557600000}
+HEADER = "Apple Id Number,Event Type,Play Duration Milliseconds"
 
 
 def refusal(folder: Path, content: bytes | str, name: str = "file") -> ExportError:
@@ -28,35 +26,27 @@ def refusal(folder: Path, content: bytes | str, name: str = "file") -> ExportErr
 @pytest.mark.parametrize(
     ("service", "content"),
     [
-        ("ListenBrainz", json.dumps([LISTEN], indent=1)),
-        ("ListenBrainz", f"{json.dumps(LISTEN)}\n{json.dumps(LISTEN)}\n"),
-        ("Maloja", json.dumps({"scrobbles": [SCROBBLE]}, indent=1)),
-        ("Maloja", json.dumps({"maloja": {"export_time": 1}, "scrobbles": []})),
-        ("Last.fm", 'uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\n"1","x","A","","","","B",""\n'),
-        ("Last.fm", '"uts","utc_time","artist","artist_mbid","album","album_mbid","track","track_mbid"\n'),
-        ("Last.fm", '\ufeffArtist;Album;AlbumId;Track;Date#anna\n"A";"B";"";"C";"1714557600000"\n'),
-        ("Last.fm", "Quill Harbor,Low Tide,Alder,01 May 2024 10:00\n"),
-        ("Last.fm", json.dumps([[LAST_FM]])),
-        ("Last.fm", json.dumps({"username": "anna", "scrobbles": [STATS]})),
+        (
+            "Last.fm as XML",
+            '<?xml version="1.0"?>\n<lfm status="ok"><recenttracks user="anna"><track/></recenttracks></lfm>',
+        ),
         ("an audio player (.scrobbler.log)", "#AUDIOSCROBBLER/1.1\n#TZ/UTC\n"),
         ("YouTube", json.dumps([{"header": "YouTube Music", "titleUrl": "https://music.youtube.com/watch?v=1"}])),
+        ("Apple Music", f"{HEADER}\n1,PLAY_END,200000\n"),
     ],
 )
-def test_exports_of_other_services_are_named_and_never_passed_over(tmp_path: Path, service: str, content: str) -> None:
+def test_exports_that_are_not_read_are_named_and_never_passed_over(tmp_path: Path, service: str, content: str) -> None:
     error = refusal(tmp_path, content)
-    assert str(error).startswith(f"file: is an export of {service}; MYI reads Spotify's so far: request")
+    assert str(error).startswith(f"file: is an export of {service}; it is not read; what is read: Spotify, Last.fm")
     assert type(error) is NotReadHere
     assert not error.is_no_history
 
 
-def test_an_export_of_another_service_in_a_zip_is_named(tmp_path: Path) -> None:
-    lines = f"{json.dumps(LISTEN)}\n".encode()
-    error = refusal(tmp_path, as_zip({"user.json": b"{}", "listens/2024/5.jsonl": lines}), "lb.zip")
-    assert str(error).startswith("lb.zip: 5.jsonl: is an export of ListenBrainz; MYI reads Spotify's so far: request")
-    (tmp_path / "both.zip").write_bytes(as_zip({"h.json": HISTORY, "listens.jsonl": lines}))
+def test_an_export_that_is_not_read_is_named_beside_a_history(tmp_path: Path) -> None:
+    (tmp_path / "both.zip").write_bytes(as_zip({"h.json": HISTORY, ".scrobbler.log": b"#AUDIOSCROBBLER/1.1\n"}))
     with open_upload(tmp_path / "both.zip") as upload:
         [note] = upload.notes
-    assert note.startswith("not read: both.zip: listens.jsonl: is an export of ListenBrainz")
+    assert note.startswith("not read: both.zip: .scrobbler.log: is an export of an audio player")
 
 
 @pytest.mark.parametrize(
@@ -116,9 +106,11 @@ def test_a_file_that_is_named_like_a_history_may_not_be_passed_over(tmp_path: Pa
         HISTORY[:-100],
         HISTORY[5:],
         HISTORY.decode().encode("utf-16"),
-        b"".join(json.dumps(extended()).encode() + b"\n" for _ in range(3)),
+        json.dumps({"scrobbles": [LISTEN]}).encode()[:-30],
+        json.dumps(LISTEN).encode()[:-30],
+        json.dumps(LISTEN).encode("utf-16"),
     ],
-    ids=["cut off", "damaged at its start", "another encoding", "a row in each line"],
+    ids=["cut off", "damaged at its start", "another encoding", "listens cut off", "a line cut off", "UTF-16"],
 )
 def test_a_broken_history_may_not_be_passed_over_whatever_its_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "renamed.json"
