@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,7 @@ from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.schema.reader import ReaderNotUsable
 from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines.warehouse.users import UnknownUser
+from myi_pipelines_tests.support.archive_fixtures import open_archiving_warehouse
 from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
@@ -139,3 +140,13 @@ def test_a_frame_says_which_months_are_being_derived(anna: Warehouse, database_u
             plays = me.plays("2024")
         assert plays.attrs["deriving"]["first_month"] == "2024-05-01"
         assert plays.attrs["as_of"] == plays.attrs["deriving"]["since"]
+
+
+def test_a_frame_says_which_months_are_in_the_archive(anna: Warehouse, database_url: str, tmp_path: Path) -> None:
+    with open_archiving_warehouse(database_url, tmp_path) as archiving:
+        archiving.archive(only=[date(2024, 3, 1)])
+    with closing(myi.connect(url=database_url)) as me:
+        with pytest.warns(myi.NotExact, match=r"plays of 1 archived months are missing \(`myi unarchive`\)"):
+            plays = me.plays("2024")
+        assert (plays.attrs["archived"], len(plays)) == (["2024-03-01"], 1)
+        assert me.activity("year", "2024")["play_count"].sum() == 2
