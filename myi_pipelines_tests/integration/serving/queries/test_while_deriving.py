@@ -22,6 +22,7 @@ from myi_pipelines.serving.queries.scope import Days, Filters, Listener, Measure
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import archive, events, partitions, stats
+from myi_pipelines.warehouse.database import locks
 from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support import slow_answers as slow
@@ -184,7 +185,7 @@ def test_an_answer_that_waits_for_a_month_to_leave_knows_that_it_has_left(
     """A reader who begins while the archive holds its locks waits until the month has left, and must not have seen an
     instant before that."""
     pool = reader_pool(settled_database_url, connections=1, least=1)
-    lock_tables = archive.lock_tables
+    lock_tables = locks.lock_tables
     answers: list[Future[tuple[int, int]]] = []
 
     def read() -> tuple[int, int]:
