@@ -48,7 +48,8 @@ RUNS_A_FILE_SET = 4
 SECONDS_BEFORE_RUN = (0, 30, 120, 600)
 """How long to wait before the first, second, third … run over the same files."""
 
-SECONDS_INVALIDATED = 60
+SECONDS_INVALIDATED = 15
+"""What programs submit is derived within a minute. Imports and corrections, which derive at once, are done by then."""
 SECONDS_AFTER_FAILED_HEALING = 600
 
 Answer = dg.RunRequest | str
@@ -203,9 +204,9 @@ def _ordinal(number: int) -> str:
 @dg.sensor(
     name="invalidated_user_months",
     job=heal_user_months,
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Ends runs whose process was killed, and derives the user-months that they left invalidated.",
+    description="Derives the user-months that submissions have invalidated, and those that a killed run left so.",
 )
 def invalidated_user_months_sensor(
     context: SensorEvaluationContext, warehouse: Warehouse
@@ -215,7 +216,7 @@ def invalidated_user_months_sensor(
             return dg.SkipReason(f"Marked as failed, their processes being gone: {', '.join(dead)}.")
         invalidated = reporting.invalidated_range(conn, older_than_seconds=SECONDS_INVALIDATED)
     if invalidated.first is None or invalidated.last is None:
-        return dg.SkipReason("No user-month has been invalidated for longer than a minute.")
+        return dg.SkipReason(f"No user-month has been invalidated for {SECONDS_INVALIDATED} seconds or longer.")
     months = f"{invalidated.first:%Y-%m} to {invalidated.last:%Y-%m}"
     waiting = f"{invalidated.user_months:,} user-months from {months} are invalidated"
     if running := under_way(context.instance):
