@@ -128,6 +128,8 @@ def token(
 ) -> None:
     """Make a token for a program, and print it. It is not shown again; it is revoked in the settings, on the pages.
 
+    With listens:write, a listener who is not known yet is made: programs may submit the first plays.
+
     Examples:
 
       myi token prometheus --may metrics:read
@@ -135,8 +137,13 @@ def token(
       myi token "my phone" --user anna --may stats:read --may listens:write
     """
     from myi_pipelines.serving.access.tokens import make_token
+    from myi_pipelines.serving.access.viewers import Right
+    from myi_pipelines.warehouse.users import find_user, known_or_new_user
 
     with warehouse_connection(read_settings()) as conn:
+        if user is not None and Right.WRITE_LISTENS in may and find_user(conn, user) is None:
+            made = known_or_new_user(conn, user)
+            note(f"{made.name} is new here, with the clock of UTC: `myi settings NAME --timezone ZONE` sets another")
         typer.echo(make_token(conn, _user_id(conn, user), name, may).text)
 
 

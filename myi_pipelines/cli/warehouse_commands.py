@@ -162,9 +162,9 @@ def _jobs_table(found: "list[ImportJob]") -> "Table":
             f"{job.duplicate_rows:,}",
             escape(job.error_message or _reasons(job.rejected)),
             str(len(job.notes) or ""),
-            _when(job.started_at or job.created_at),
+            _when(job.started_at or job.created_at),  # of a program that submits, the first time
             f"{(job.completed_at - job.started_at).total_seconds():.1f} s"
-            if job.completed_at and job.started_at
+            if job.completed_at and job.started_at and not job.is_submitted
             else "",
         )
     return table

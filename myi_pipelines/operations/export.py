@@ -32,7 +32,7 @@ MANIFEST = "manifest.json"
 ACCOUNT = "account.json"
 IN_ACCOUNT = (
     *("users", "user_settings", "spotify_auth", "poll_states", "possible_gaps", "import_jobs", "corrections"),
-    *("web_sessions", "api_tokens", "sign_in_links", "web_passwords"),
+    *("web_sessions", "api_tokens", "sign_in_links", "web_passwords", "playing_now"),
 )
 """Small tables, written into one JSON file."""
 

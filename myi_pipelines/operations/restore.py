@@ -102,7 +102,9 @@ def restore(
         progress("removing what was there before")
         _drop_replaced(conn, schema)
         _drop_undone(conn, schema)
-        conn.execute("TRUNCATE web_sessions, sign_in_links, awaited_logins")  # Some may have been ended since.
+        conn.execute(
+            "TRUNCATE web_sessions, sign_in_links, awaited_logins, playing_now"
+        )  # Some may have been ended since.
         conn.execute("ANALYZE")
         progress("comparing with the archive")
         reconciled = _reconcile(conn, store, progress)

@@ -36,8 +36,9 @@ class RequestGuard:
       let in where the browser says that a page of ours sends it, or where it carries a token, which no page can make
       another's browser send.
 
-    WebSockets are held to the first three. No other page may frame what is served. What is below one of the paths of
-    ``embeddable`` may be read and framed by any page.
+    WebSockets are held to the first three. No other page may frame what is served. What begins with one of the paths of
+    ``without_cookies``, where nothing that a browser adds by itself says who asks, may be asked from anywhere: by what
+    embeds it, by extensions of browsers, by programs that send what they like.
     """
 
     def __init__(
@@ -47,14 +48,14 @@ class RequestGuard:
         *,
         posts_only: Collection[str] = (),
         own_forms: bool = False,
-        embeddable: Collection[str] = (),
+        without_cookies: Collection[str] = (),
     ) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in public_hosts}
         self._public = {host.lower() for host in public_hosts}
         self._posts_only = tuple(posts_only)
         self._own_forms = own_forms
-        self._embeddable = tuple(embeddable)
+        self._without_cookies = tuple(without_cookies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -63,14 +64,14 @@ class RequestGuard:
         if reason := self._refusal(scope):
             await _refuse(scope, send, reason)
             return
-        await self._app(scope, receive, send if self._is_embeddable(scope) else _unframed(send))
+        await self._app(scope, receive, send if self._is_without_cookies(scope) else _unframed(send))
 
     def _refusal(self, scope: Scope) -> str | None:
         """Why a request is not let in; None when it is."""
         hosts = _values(scope, b"host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
             return f"the host {', '.join(hosts) or 'of the request'} is not ours; name it in MYI_PUBLIC_HOSTS if it is"
-        if self._is_embeddable(scope):
+        if self._is_without_cookies(scope):
             return None
         if any(not self._is_ours(origin, hosts[0]) for origin in _values(scope, b"origin")):
             return "the request comes from a page of another site"
@@ -110,13 +111,8 @@ class RequestGuard:
             and not self._is_query(scope)
         )
 
-    def _is_embeddable(self, scope: Scope) -> bool:
-        return (
-            scope["type"] == "http"
-            and scope["method"] in ("GET", "HEAD")
-            and bool(self._embeddable)
-            and str(scope["path"]).startswith(self._embeddable)
-        )
+    def _is_without_cookies(self, scope: Scope) -> bool:
+        return scope["type"] == "http" and str(scope["path"]).startswith(self._without_cookies)
 
     def _is_query(self, scope: Scope) -> bool:
         return str(scope["path"]).rstrip("/").endswith(self._posts_only) and "text/html" not in next(

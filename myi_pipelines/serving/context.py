@@ -27,6 +27,7 @@ from myi_pipelines.serving.asgi.kept_answers import KeptAnswers
 from myi_pipelines.serving.asgi.observing import Figures
 from myi_pipelines.serving.asgi.static_files import StaticFiles
 from myi_pipelines.serving.queries.instant import one_instant
+from myi_pipelines.serving.submissions import Submissions
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.database.connections import Connection, connect
 
@@ -68,6 +69,8 @@ class Context:
     """The reader's too: see ``glancing``."""
     attempts: Attempts
     """The tries to sign in by a password."""
+    submissions: Submissions
+    """The places for plays that programs submit, and who puts them into the warehouse."""
     figures: Figures = field(default_factory=Figures)
     answers: KeptAnswers = field(default_factory=KeptAnswers)
     """Pages that were made and still hold."""
@@ -95,7 +98,7 @@ class Context:
 
     @contextmanager
     def keeping(self) -> Iterator[Connection]:
-        """A connection of the keeper, autocommitting: sessions, links, tokens and passwords, and nothing else."""
+        """A connection of the keeper, autocommitting: sessions, links, tokens, passwords and what is playing now."""
         with self.keeper.connection() as conn:
             yield conn
 
@@ -118,6 +121,7 @@ class Context:
 
     def close(self) -> None:
         """Close all connections."""
+        self.submissions.close()
         self.pool.close()
         self.keeper.close()
         self.quick.close()
@@ -241,6 +245,7 @@ def make_context(settings: Settings, reader_url: str, keeper_url: str, identify:
         static,
         reader_pool(reader_url, QUICK_CONNECTIONS, least=1),
         Attempts(servers_of(settings).redis_url),
+        Submissions(servers_of(settings).redis_url),
         identify=identify,
     )
 

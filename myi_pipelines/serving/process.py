@@ -20,6 +20,8 @@ from myi_pipelines.serving.access.passwords import has_any_password
 from myi_pipelines.serving.api.application import api_application
 from myi_pipelines.serving.api.homepage import HOMEPAGE
 from myi_pipelines.serving.api.listenbrainz import LISTENBRAINZ
+from myi_pipelines.serving.api.maloja import MALOJA
+from myi_pipelines.serving.api.submit_listens import SUBMIT_LISTENS
 from myi_pipelines.serving.context import Context, RunsOf, make_context
 from myi_pipelines.serving.server import application
 from myi_pipelines.serving.web.routes import PAGES
@@ -37,7 +39,7 @@ SECONDS_TO_END = 5
 
 def assembled(context: Context) -> App:
     """The application with everything that MYI serves."""
-    pages = [*access_routes(context.settings), *PAGES, *LISTENBRAINZ, *HOMEPAGE]
+    pages = [*access_routes(context.settings), *PAGES, *LISTENBRAINZ, *SUBMIT_LISTENS, *MALOJA, *HOMEPAGE]
     return application(context, pages=pages, api=api_application())
 
 

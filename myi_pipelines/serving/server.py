@@ -33,6 +33,12 @@ HEALTHY = "MYI answers\n"
 """What `/healthz` says. `myi login` tells by it who listens where Spotify sends the browser."""
 EMBEDDABLE = ("/embed/",)
 """Paths of what pages of others may show: pictures and frames of narrow tokens. No cookie is read there."""
+WITHOUT_COOKIES = (
+    *EMBEDDABLE,
+    *(f"{prefix}/1/{name}" for prefix in ("", "/apis/listenbrainz") for name in ("submit-listens", "validate-token")),
+    "/apis/mlj_1/",
+)
+"""Paths where only a token in the request says who asks."""
 
 
 def application(context: Context, *, pages: Sequence[BaseRoute] = (), api: ASGIApp | None = None) -> App:
@@ -51,7 +57,10 @@ def application(context: Context, *, pages: Sequence[BaseRoute] = (), api: ASGIA
     app = Starlette(routes=routes, lifespan=_lifespan(context))
     add_error_pages(app)
     guard = RequestGuard(
-        _WithContext(app, context), context.settings.web_host_names, own_forms=True, embeddable=EMBEDDABLE
+        _WithContext(app, context),
+        context.settings.web_host_names,
+        own_forms=True,
+        without_cookies=WITHOUT_COOKIES,
     )
     answered = Observing(Compression(SecurityHeaders(guard, EMBEDDABLE)), context.figures, (API,))
     settings = context.settings

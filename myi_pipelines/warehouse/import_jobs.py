@@ -21,7 +21,7 @@ true start of plays and tells undated ones apart."""
 
 
 class ImportJob(NamedTuple):
-    """One uploaded file as ``myi jobs`` shows it."""
+    """One uploaded file, or what one program submits, as ``myi jobs`` shows it."""
 
     id: int
     user: str
@@ -44,6 +44,11 @@ class ImportJob(NamedTuple):
     completed_at: datetime | None
     is_undone: bool
     """The user undid the import: what only it tells does not count."""
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether a program submits it, play by play: there is no file, and more may come."""
+        return self.total_bytes is None
 
 
 class UploadedFile(NamedTuple):

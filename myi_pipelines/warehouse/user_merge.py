@@ -41,7 +41,7 @@ MOVED = frozenset(
 """Tables whose rows move to the user who stays."""
 OF_ONE = frozenset(
     {"users", "user_settings", "spotify_auth", "poll_states", "archived_user_months", "archived_names"}
-    | {"web_sessions", "sign_in_links", "web_passwords"}
+    | {"web_sessions", "sign_in_links", "web_passwords", "playing_now"}
 )
 """Tables of which the row of one user is kept, or of which the other user has no rows: see ``merge_users``."""
 

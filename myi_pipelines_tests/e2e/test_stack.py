@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 from filelock import FileLock
+from liblistenbrainz import Listen, ListenBrainz
 
 from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_processes import RESTARTS, answers, pages_answer
@@ -17,7 +19,10 @@ from myi_pipelines.runtime.embedded.processes import wait_until
 from myi_pipelines.runtime.ports import PortInUse, require_free_port
 from myi_pipelines.runtime.stack import end_killed_stack, running_stack
 from myi_pipelines.runtime.stack_state import AlreadyUp, owner_of
+from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.settings import PROJECT, Settings, load_settings
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.users import known_or_new_user
 
 
 @pytest.fixture
@@ -186,3 +191,20 @@ def _lives(process: psutil.Process, seconds: float = 5) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@pytest.mark.thorough
+def test_what_a_program_submits_is_derived_by_itself(settings: Settings) -> None:
+    up = Up(settings)
+    up.wait_until_up()
+    with closing(connect(servers.servers_of(settings).database_url)) as owner:
+        anna = known_or_new_user(owner, "anna").id
+        text = make_token(owner, anna, "a player", ["listens:write", "stats:read"]).text
+    client = ListenBrainz(api_base_url=settings.web_url)
+    client.set_auth_token(text)
+    began = int(time.time()) - 3_600
+    client.submit_multiple_listens([Listen(f"Song {n}", "Somebody", began + 300 * n) for n in range(5)])
+    assert wait_until(lambda: client.get_user_listen_count("anna") == 5, seconds=240, every=1)
+    client.submit_single_listen(Listen("Song 5", "Somebody", began + 1_500))
+    assert wait_until(lambda: client.get_user_listen_count("anna") == 6, seconds=240, every=1)
+    assert "stopped" in up.end(signal.SIGINT)

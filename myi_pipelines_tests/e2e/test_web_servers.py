@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from myi_pipelines.runtime.ports import free_port
 from myi_pipelines.serving.access.links import make_link
 from myi_pipelines.serving.access.passwords import set_password
+from myi_pipelines.serving.access.tokens import make_token
+from myi_pipelines.serving.submissions import OF_ONE_TOKEN
 from myi_pipelines.settings import PROJECT
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse.database.connections import connect
@@ -26,6 +29,14 @@ from myi_pipelines_tests.support.web import Server, balanced
 PROCESSES = (2, 1)
 """Of each server."""
 SECONDS_TO_START = 120
+LISTEN = {
+    "listen_type": "single",
+    "payload": [{"listened_at": 1_740_000_000, "track_metadata": {"track_name": "A song", "artist_name": "Somebody"}}],
+}
+PLAYING_NOW = {
+    "listen_type": "playing_now",
+    "payload": [{"track_metadata": {"track_name": "Now", "artist_name": "Somebody"}}],
+}
 SEVERAL = 8
 """Questions of which every process gets one, most likely."""
 
@@ -102,6 +113,16 @@ def test_web_servers_behind_one_address_know_the_same(database_url: str, redis_u
         ]
         assert {one.status for one in changed} == {200}
         assert len({one.headers["etag"] for one in changed}) == 1
+
+        headers = {"Authorization": f"Token {make_token(owner, anna, 'a player', ['listens:write']).text}"}
+        for body in (PLAYING_NOW, LISTEN):
+            answers = [server.ask("POST", "/1/submit-listens", headers, json.dumps(body)) for _ in range(SEVERAL)]
+            assert {one.status for one in answers} == {200}
+        assert int(answers[-1].headers["x-ratelimit-remaining"]) == OF_ONE_TOKEN.amount - 2 * SEVERAL
+        warehouse.settle([anna])
+        assert plays_of(server, cookies) == {3}
+        playing = [server.ask("GET", "/1/user/anna/playing-now", cookies=cookies).json for _ in range(SEVERAL)]
+        assert {one["payload"]["listens"][0]["track_metadata"]["track_name"] for one in playing} == {"Now"}
 
         assert server.submit("/sign-out", {}, cookies).status == 200
         assert {server.get("/u/anna", cookies).status for _ in range(SEVERAL)} <= {303, 404}

@@ -80,11 +80,11 @@ def viewer_of_token(conn: Connection, text: str) -> Viewer | None:
     row = conn.execute(statement("access/token"), asked, prepare=True).fetchone()
     if row is None:
         return None
-    token_id, user_id, rights, is_old = row
+    token_id, user_id, name, rights, is_old = row
     if is_old:
         conn.execute("UPDATE api_tokens SET last_used_at = now() WHERE id = %s", [token_id])
     known = frozenset(right for right in Right if right.value in rights)
-    return Viewer(Kind.TOKEN, user_id, known, token_id=token_id)
+    return Viewer(Kind.TOKEN, user_id, known, token_id=token_id, token_name=name)
 
 
 def tokens_of(conn: Connection, user_id: int | None) -> list[Token]:

@@ -57,6 +57,8 @@ class Viewer:
     """The session in ``web_sessions``; None without one."""
     token_id: int | None = None
     """The token in ``api_tokens``; None without one."""
+    token_name: str = ""
+    """What the token is for, in its maker's words; empty without one."""
 
     @property
     def is_operator(self) -> bool:

@@ -1,4 +1,5 @@
 """What programs that know ListenBrainz ask for, in its shapes: whose token it is, listens, counts and statistics.
+What they submit is in ``submit_listens``.
 
 Its ``listened_at`` is the start of a play in whole seconds. Weeks begin on the listener's day. Errors are ``{code,
 error}``. Programs find it at ``/1/…`` or ``/apis/listenbrainz/1/…``, whichever address they were given.
@@ -20,15 +21,18 @@ from myi_pipelines.serving.access.identity import IN_ADDRESS, bearer
 from myi_pipelines.serving.access.permissions import InvalidToken, NotVisible, Part
 from myi_pipelines.serving.access.tokens import viewer_of_token
 from myi_pipelines.serving.api.asking import Asked, AskingListener
-from myi_pipelines.serving.api.problems import AWAY, Answered
-from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS
+from myi_pipelines.serving.api.listens import Refused
+from myi_pipelines.serving.api.problems import AWAY, MISTAKE, Answered
+from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS, log_mistake
 from myi_pipelines.serving.asgi.etags import with_etag
 from myi_pipelines.serving.context import context_of
+from myi_pipelines.serving.playing_now import find_playing_now
 from myi_pipelines.serving.queries.activity import Step, activity, clock, totals
 from myi_pipelines.serving.queries.history import Before, Play, history
 from myi_pipelines.serving.queries.listeners import load_listener
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope, parse_range
 from myi_pipelines.serving.queries.tops import Kind, TopRow, tops
+from myi_pipelines.warehouse.users import UnknownUser
 
 PREFIXES = ("", "/apis/listenbrainz")
 MOST_LISTENS = 1_000
@@ -37,14 +41,6 @@ MOST_RANKS = 1_000
 LONGEST_PLAY = timedelta(hours=6)
 """A play that began before an instant ended so long after it at most."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-class Refused(Exception):
-    """A request is answered with an error."""
-
-    def __init__(self, code: int, error: str) -> None:
-        super().__init__(error)
-        self.code = code
 
 
 class Span(NamedTuple):
@@ -64,7 +60,7 @@ def validate_token(request: Request) -> Response:
     """``GET /1/validate-token``: whose a token is. A wrong one is no error."""
     text = bearer(request) or request.query_params.get(IN_ADDRESS, "")
     if not text:
-        return _error(400, "You need to provide an Authorization token.")
+        return error_answer(400, "You need to provide an Authorization token.")
     context = context_of(request)
     with context.keeping() as conn:
         viewer = viewer_of_token(conn, text)
@@ -98,9 +94,11 @@ def listen_count(asked: Asked, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def playing_now(asked: Asked, query: Mapping[str, str]) -> dict[str, Any]:
-    """``GET /1/user/{name}/playing-now``: nothing, as ListenBrainz says it of who is silent. MYI learns of a play when
-    it has ended."""
-    return {"count": 0, "user_id": asked.listener.name, "playing_now": True, "listens": []}
+    """``GET /1/user/{name}/playing-now``: what a program has said last, until it is over."""
+    with context_of(asked.asking.request).keeping() as conn:
+        track_metadata = find_playing_now(conn, asked.listener.id)
+    playing = [{"track_metadata": track_metadata, "playing_now": True}] if track_metadata is not None else []
+    return {"count": len(playing), "user_id": asked.listener.name, "playing_now": True, "listens": playing}
 
 
 def top(kind: Kind, noun: str, shape: Callable[[TopRow], dict[str, Any]]) -> Ask:
@@ -183,7 +181,7 @@ def _recording(row: TopRow) -> dict[str, Any]:
     }
 
 
-def _of_listener(part: Part, ask: Ask) -> Callable[[Request], Response]:
+def _of_listener(part: Part, ask: Ask, *, has_etag: bool = True) -> Callable[[Request], Response]:
     """The endpoint of a question about a listener, whose answer is the ``payload``; 204 where there is nothing."""
 
     def endpoint(request: Request) -> Response:
@@ -191,15 +189,14 @@ def _of_listener(part: Part, ask: Ask) -> Callable[[Request], Response]:
         try:
             with AskingListener(request, name).about(part) as asked:
                 payload = ask(asked, request.query_params)
-                return with_etag(
-                    _sent({"payload": payload}) if payload is not None else Response(None, 204), asked.etag
-                )
+                answer = _sent({"payload": payload}) if payload is not None else Response(None, 204)
+                return with_etag(answer, asked.etag) if has_etag else answer
         except Refused as refused:
-            return _error(refused.code, str(refused))
+            return error_answer(refused.code, str(refused))
         except Answered as answered:
             return answered.response
         except NotVisible:
-            return _error(404, f"Cannot find user: {name[:100]}")
+            return error_answer(404, f"Cannot find user: {name[:100]}")
 
     return _with_errors(endpoint)
 
@@ -208,14 +205,8 @@ def _with_errors(endpoint: Callable[[Request], Response]) -> Callable[[Request],
     def answered(request: Request) -> Response:
         try:
             return endpoint(request)
-        except InvalidToken:
-            return _error(401, "Invalid authorization token.")
-        except HTTPException as error:
-            return _error(error.status_code, error.detail)
-        except DATABASE_AWAY:
-            response = _error(503, AWAY.text)
-            response.headers["Retry-After"] = RETRY_SECONDS
-            return response
+        except Exception as error:
+            return error_of(error)
 
     return answered
 
@@ -224,7 +215,7 @@ def _routes() -> list[BaseRoute]:
     endpoints = {
         "/1/validate-token": _with_errors(validate_token),
         "/1/user/{name}/listens": _of_listener(Part.HISTORY, listens),
-        "/1/user/{name}/playing-now": _of_listener(Part.HISTORY, playing_now),
+        "/1/user/{name}/playing-now": _of_listener(Part.HISTORY, playing_now, has_etag=False),
         "/1/user/{name}/listen-count": _of_listener(Part.LISTENING_TIME, listen_count),
         "/1/stats/user/{name}/artists": _of_listener(Part.TOP_ARTISTS, top(Kind.ARTIST, "artist", _artist)),
         "/1/stats/user/{name}/releases": _of_listener(Part.TOP_TRACKS, top(Kind.ALBUM, "release", _release)),
@@ -309,7 +300,7 @@ def _listen(listener: Listener, play: Play) -> dict[str, Any]:
         "duration_ms": track.duration_ms,
         "ms_played": play.ms_played,
         "spotify_id": f"https://open.spotify.com/track/{track.spotify_id}" if track.spotify_id else None,
-        "music_service": "spotify.com",
+        "music_service": "spotify.com" if track.spotify_id else None,
         "submission_client": "MYI",
     }
     return {
@@ -425,5 +416,19 @@ def _sent(content: dict[str, Any]) -> Response:
     return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
 
-def _error(code: int, error: str) -> Response:
-    return JSONResponse({"code": code, "error": error}, code, {"Cache-Control": "no-store"})
+def error_of(error: Exception, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to what went wrong."""
+    if isinstance(error, InvalidToken):
+        return error_answer(401, "Invalid authorization token.", headers)
+    if isinstance(error, UnknownUser):
+        return error_answer(404, "Cannot find user", headers)
+    if isinstance(error, HTTPException):
+        return error_answer(error.status_code, error.detail, {**(headers or {}), **(error.headers or {})})
+    if isinstance(error, DATABASE_AWAY):
+        return error_answer(503, AWAY.text, {**(headers or {}), "Retry-After": RETRY_SECONDS})
+    return error_answer(500, f"{MISTAKE.text} Its number is {log_mistake(error)}.", headers)
+
+
+def error_answer(code: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as ListenBrainz tells it."""
+    return JSONResponse({"code": code, "error": error}, code, {"Cache-Control": "no-store", **(headers or {})})

@@ -3,7 +3,7 @@
 Start with `open_upload`. Other packages use only the names that this module lists.
 """
 
-from myi_pipelines.sources.exports.cleaning import printable_name
+from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, printable_name
 from myi_pipelines.sources.exports.export_errors import ExportError
 from myi_pipelines.sources.exports.export_files import (
     ChangedWhileRead,
@@ -56,6 +56,7 @@ __all__ = [
     "FUTURE",
     "MALFORMED",
     "MAX_MS_PLAYED",
+    "NAME_LIMIT",
     "NOTHING",
     "UNDATED",
     "Batch",
@@ -84,6 +85,7 @@ __all__ = [
     "Upload",
     "WrongEncoding",
     "ZipTooBig",
+    "clean",
     "no_history_among",
     "open_upload",
     "passed_over",

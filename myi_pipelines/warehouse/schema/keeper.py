@@ -1,6 +1,7 @@
-"""The login that keeps sessions, links, tokens and passwords, and can do nothing else: the web server's.
+"""The login that keeps sessions, links, tokens, passwords and what is playing now, and can do nothing else: the web
+server's.
 
-It sees no play and no name; the login that reads sees nothing of what it keeps.
+It sees no play that landed and no name; the login that reads sees nothing of what it keeps.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.schema.logins import LoginNotUsable, exists, grant, make_login, named_after
 
-KEPT_TABLES = ("api_tokens", "awaited_logins", "sign_in_links", "web_passwords", "web_sessions")
+KEPT_TABLES = ("api_tokens", "awaited_logins", "playing_now", "sign_in_links", "web_passwords", "web_sessions")
 """All that the keeper may read and write."""
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE"
 SESSION_SETTINGS = {"statement_timeout": "15s", "idle_in_transaction_session_timeout": "60s"}

@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.schema.logins import LoginNotUsable, exists, grant,
 from myi_pipelines.warehouse.schema.tables import tables
 
 SECRET_TABLES = frozenset({"spotify_auth", *KEPT_TABLES})
-"""Tables that the reader may not read: Spotify's tokens, encrypted, and what opens the pages and the API, as hashes."""
+"""Tables that the reader may not read: Spotify's tokens, encrypted, and what the keeper keeps."""
 SESSION_SETTINGS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "10min",

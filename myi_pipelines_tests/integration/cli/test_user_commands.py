@@ -36,3 +36,13 @@ def test_merging_asks_first(myi: Myi, conn: psycopg.Connection) -> None:
     assert myi("merge-users", "BOB", "ANNA", "--yes").stdout == "bob is part of anna now: 0 months with plays\n"
     assert names(conn) == ["anna"]
     assert "are one user" in myi("merge-users", "anna", "Anna", "--yes").stderr
+
+
+def test_a_token_for_submitting_plays_makes_its_listener(myi: Myi, conn: psycopg.Connection) -> None:
+    assert "no user is named" in myi("token", "reader", "--user", "anna", "--may", "stats:read").stderr
+    made = myi("token", "a scrobbler", "--user", "anna", "--may", "listens:write")
+    assert made.stdout.startswith("myi_")
+    assert "anna is new here" in made.stderr
+    assert names(conn) == ["anna"]
+    again = myi("token", "another", "--user", "ANNA", "--may", "listens:write")
+    assert (again.stdout[:4], again.stderr) == ("myi_", "")

@@ -216,7 +216,7 @@ def test_only_pages_of_ours_and_programs_are_answered(server: Server) -> None:
         ("POST", "/nothing", {**form, "Origin": "null"}),
         ("POST", "/nothing", {**form, "Origin": elsewhere, "Sec-Fetch-Site": "same-origin"}),
         ("POST", "/nothing", {**form, "Origin": elsewhere, "Authorization": "Bearer x"}),
-        ("POST", "/embed/text", {**form, "Sec-Fetch-Site": "cross-site"}),
+        ("POST", "/1/submit-listens", {"Host": "attacker.test"}),
         ("OPTIONS", "/text", {"Origin": elsewhere, "Access-Control-Request-Headers": "authorization"}),
         ("DELETE", "/nothing", link),
     ]
@@ -228,6 +228,8 @@ def test_only_pages_of_ours_and_programs_are_answered(server: Server) -> None:
         ("GET", "/text", {"Host": "myi.example.com"}, 200),
         ("GET", "/embed/text", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, 200),
         ("GET", "/embed/text", {"Origin": elsewhere}, 200),
+        ("POST", "/1/submit-listens", {**form, "Origin": "chrome-extension://abc", "Sec-Fetch-Site": "none"}, 404),
+        ("POST", "/apis/mlj_1/newscrobble", {**form, "Origin": elsewhere, "Sec-Fetch-Site": "cross-site"}, 404),
         ("POST", "/nothing", {**form, "Sec-Fetch-Site": "same-origin"}, 404),
         ("POST", "/nothing", {**form, "Origin": server.url}, 404),
         ("POST", "/nothing", json_body, 404),

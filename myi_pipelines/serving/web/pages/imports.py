@@ -52,6 +52,8 @@ class Job(NamedTuple):
     reasons: list[Reason]
     notes: list[str]
     can_undo: bool
+    undo: str
+    """What the button says."""
 
 
 class WaitingFile(NamedTuple):
@@ -89,8 +91,10 @@ def _summary(listener: Listener, jobs: list[ImportJob]) -> str:
     done = [job for job in jobs if job.status == "COMPLETED" and not job.is_undone]
     if not done:
         return f"Nothing was imported yet. Files may also be put into the folder uploads/{listener.name}/ by hand."
+    programs = sum(job.is_submitted for job in done)
+    ways = [counted(number, what) for number, what in ((len(done) - programs, "file"), (programs, "program")) if number]
     return (
-        f"{counted(sum(job.added_rows for job in done), 'play')} came from {counted(len(done), 'file')}. "
+        f"{counted(sum(job.added_rows for job in done), 'play')} came from {' and '.join(ways)}. "
         f"Files may also be put into the folder uploads/{listener.name}/ by hand."
     )
 
@@ -105,15 +109,16 @@ def _job(page: Page, job: ImportJob) -> Job:
         text = f"{formats.plays(job.processed_rows).replace('play', 'row')} read, {round(progress)}%"
     counts = ""
     if job.status == "COMPLETED":
-        counts = (
-            f"{formats.counted(job.total_rows or 0, 'row')} read, {formats.number(job.added_rows)} new, "
-            f"{formats.number(job.duplicate_rows)} known before"
-        )
+        arrived = f"{formats.counted(job.total_rows or 0, 'row')} read"
+        if job.is_submitted:
+            arrived = f"{formats.plays(job.total_rows or 0)} received"
+        counts = f"{arrived}, {formats.number(job.added_rows)} new, {formats.number(job.duplicate_rows)} known before"
     return Job(
         id=job.id,
         name=job.file_name,
-        state="undone" if job.is_undone else STATES.get(job.status, job.status.lower()),
-        when=formats.moment(job.completed_at or job.started_at or job.created_at),
+        state="undone" if job.is_undone else "" if job.is_submitted else STATES.get(job.status, job.status.lower()),
+        when=("last " if job.is_submitted else "")
+        + formats.moment(job.completed_at or job.started_at or job.created_at),
         progress=progress,
         progress_text=text,
         counts=counts,
@@ -121,6 +126,7 @@ def _job(page: Page, job: ImportJob) -> Job:
         reasons=_reasons(page, job.rejected),
         notes=job.notes,
         can_undo=job.status == "COMPLETED" and not job.is_undone,
+        undo="Undo what it submitted" if job.is_submitted else "Undo this import",
     )
 
 

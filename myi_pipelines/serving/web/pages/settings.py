@@ -94,6 +94,7 @@ def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Respons
         ],
         rights=[(right.value, RIGHTS[right]) for right in RIGHTS if right in OF_LISTENERS],
         new_token=new_token,
+        submit_address=base,
         badge_example=f"{base}/embed{page.links.home}/badge.svg?token=…\n{base}/embed{page.links.home}/card.svg?token=…",
     )
 

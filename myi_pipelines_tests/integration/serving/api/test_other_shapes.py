@@ -150,7 +150,7 @@ def test_homepage_s_widget_may_ask_part_by_part(api: Api, split: str, since: str
     assert set(parts[0]["_id"]) == {"year", split}
 
 
-def test_nobody_is_said_to_be_playing_something_now(api: Api) -> None:
+def test_who_is_silent_plays_nothing_now(api: Api) -> None:
     headers = {"Authorization": f"Token {token(api, 'history:read')}"}
     answer = api.server.ask("GET", "/1/user/user-1/playing-now", headers)
     assert answer.json == {"payload": {"count": 0, "user_id": "user-1", "playing_now": True, "listens": []}}
