@@ -8,7 +8,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-dev demo up check test test-all test-fast test-image test-faults test-fuzz schema bench bench-scale bench-web
-.PHONY: wheel lock clean
+.PHONY: wheel release lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ bench-web: setup  ## Ask every page and API route over a warehouse of ROWS=20000
 
 wheel: setup  ## Build dist/myi_pipelines-….whl, which pip installs anywhere
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+
+release: setup-dev  ## Build wheel, source, bill of materials and image of the version into dist/ (OPTIONS="--draft --no-image")
+	@$(BIN)/python scripts/release.py $(OPTIONS)
 
 lock: setup-dev  ## Write the three lock files from pyproject.toml (UPGRADE=1: newest versions)
 	@$(BIN)/python -m pip install --quiet uv

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -25,7 +26,7 @@ from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finis
 from myi_pipelines.ingest.spotify.metadata_fetch import Enriched, enrich
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.simulator import LoggedRequest, Simulator
-from myi_pipelines.simulator.control import TrackInfo
+from myi_pipelines.simulator.control import CatalogInfo, TrackInfo
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.oauth import App
@@ -52,9 +53,14 @@ class MetadataHarness:
     ahead: timedelta = field(default_factory=timedelta)
     """How far the harness's clock is ahead of the simulator's."""
 
+    @cached_property
+    def catalog(self) -> CatalogInfo:
+        """All music that there is, as it was when somebody first asked."""
+        return self.simulator.control.catalog()
+
     @property
     def tracks(self) -> list[TrackInfo]:
-        return self.simulator.control.catalog().tracks
+        return self.catalog.tracks
 
     def now(self) -> datetime:
         return self.simulator.control.now() + self.ahead
@@ -71,9 +77,8 @@ class MetadataHarness:
 
     def import_plays(self, counts: Sequence[tuple[TrackInfo, int]], *, by_name: bool = False) -> None:
         """Import that many plays of each track; ``by_name`` as in account data, without an id."""
-        catalog = self.simulator.control.catalog()
-        artists = {one.id: one.name for one in catalog.artists}
-        albums = {one.id: one for one in catalog.albums}
+        artists = {one.id: one.name for one in self.catalog.artists}
+        albums = {one.id: one for one in self.catalog.albums}
         ended, plays = datetime.fromisoformat("2025-05-05T12:00:00Z"), []
         for track, count in counts:
             album = albums[track.album_id]
