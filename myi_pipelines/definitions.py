@@ -11,6 +11,7 @@ from myi_pipelines.orchestration.assets.cover_images import cover_images
 from myi_pipelines.orchestration.assets.imported_plays import imported_plays
 from myi_pipelines.orchestration.assets.listening_events import listening_events
 from myi_pipelines.orchestration.assets.listening_events_partitions import listening_events_partitions
+from myi_pipelines.orchestration.assets.musicbrainz_objects import musicbrainz_objects
 from myi_pipelines.orchestration.assets.polled_plays import polled_plays
 from myi_pipelines.orchestration.assets.spotify_objects import spotify_objects
 from myi_pipelines.orchestration.assets.stats import stats
@@ -31,6 +32,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
         imported_plays,
         polled_plays,
         spotify_objects,
+        musicbrainz_objects,
         catalog,
         cover_images,
         listening_events,

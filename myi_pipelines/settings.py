@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -21,6 +21,9 @@ from myi_pipelines.package_files import package_path
 PREFIX = "MYI_"
 ENV_FILE = ".env"
 PROJECT = Path(__file__).resolve().parent.parent
+
+MUSICBRAINZ = "musicbrainz.org"
+"""Where one call a second is allowed."""
 
 LOOPBACK = ("127.0.0.1", "::1")
 """Hosts to which Spotify redirects without https. It refuses the name localhost."""
@@ -46,6 +49,7 @@ LARGEST_SECRET = 65_536
 
 _PASSWORDS = {"database_password": "database_url", "redis_password": "redis_url"}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_CONTACT = re.compile(r"[!-'*-~]+@[!-'*-~]+\.[!-'*-~]+|https?://[!-'*-~]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _HIDDEN = "PASSWORD", "SECRET", "TOKEN", "KEY", "URL"
 
@@ -141,6 +145,9 @@ class Settings(BaseSettings):
     calls_per_day: Annotated[int, Field(ge=1)] = 600
     poll_minutes: Annotated[int, Field(ge=1, le=59)] = 5
     cover_images: Annotated[int, Field(ge=0, le=100_000)] = 2_000
+    musicbrainz_contact: str = ""
+    musicbrainz_url: str = "https://musicbrainz.org"
+    musicbrainz_calls_per_second: Annotated[int, Field(ge=1, le=100)] = 1
     retention_months: Annotated[int, Field(ge=0)] = 0
     archive_url: str = ""
     notify_urls: str = ""
@@ -235,13 +242,28 @@ class Settings(BaseSettings):
             raise ValueError("the name of a header, like X-Remote-User")
         return name
 
-    @field_validator("spotify_accounts_url", "spotify_api_url")
+    @field_validator("spotify_accounts_url", "spotify_api_url", "musicbrainz_url")
     @classmethod
     def _web_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("a URL like https://api.spotify.com")
         return url.rstrip("/")
+
+    @field_validator("musicbrainz_contact")
+    @classmethod
+    def _contact(cls, contact: str) -> str:
+        if contact and not _CONTACT.fullmatch(contact):
+            raise ValueError("an e-mail address or a URL, like me@example.com")
+        return contact
+
+    @field_validator("musicbrainz_calls_per_second")
+    @classmethod
+    def _not_faster_than_allowed(cls, calls: int, info: ValidationInfo) -> int:
+        host = urlsplit(info.data.get("musicbrainz_url", "")).hostname or ""
+        if calls > 1 and (host == MUSICBRAINZ or host.endswith(f".{MUSICBRAINZ}")):
+            raise ValueError("1, for musicbrainz.org allows no more; a mirror of your own may take more")
+        return calls
 
     @cached_property
     def key_file(self) -> Path:
@@ -346,7 +368,7 @@ def _explain(error: ErrorDetails) -> str:
 
 def _expectation(error: ErrorDetails) -> str:
     field = Settings.model_fields.get(str(error["loc"][0])) if error["loc"] else None
-    if field is not None and field.annotation is int:
+    if field is not None and field.annotation is int and error["type"] != "value_error":
         limits = {kind: getattr(rule, kind) for rule in field.metadata for kind in ("ge", "le") if hasattr(rule, kind)}
         if len(limits) == 2:
             return f"a whole number from {limits['ge']} to {limits['le']}"

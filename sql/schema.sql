@@ -1205,13 +1205,111 @@ COMMENT ON COLUMN public.artists.name IS 'name: Spotify''s where it is known, ot
 
 COMMENT ON COLUMN public.artists.name_key IS 'name_key of name';
 
-COMMENT ON COLUMN public.artists.genres IS 'genres that Spotify gives; empty while unknown';
+COMMENT ON COLUMN public.artists.genres IS 'genres that Spotify tells or, where it tells none, MusicBrainz; empty while unknown';
 
 COMMENT ON COLUMN public.artists.image_url IS 'address of the largest image; NULL while unknown';
 
 COMMENT ON COLUMN public.artists.updated_at IS 'when the row last changed';
 
 COMMENT ON COLUMN public.artists.is_canonical_for_name IS 'is meant where only the name is given; of several artists with one name, that with the least spotify_id';
+
+CREATE TABLE public.musicbrainz_objects (
+    object_type text NOT NULL,
+    mbid uuid NOT NULL,
+    payload jsonb NOT NULL,
+    fetched_at timestamp with time zone NOT NULL,
+    CONSTRAINT musicbrainz_objects_object_type_check CHECK ((object_type = 'artist'::text))
+);
+
+COMMENT ON TABLE public.musicbrainz_objects IS 'One row per artist that MusicBrainz''s API returned.';
+
+COMMENT ON COLUMN public.musicbrainz_objects.object_type IS 'artist';
+
+COMMENT ON COLUMN public.musicbrainz_objects.mbid IS 'MusicBrainz id that was requested';
+
+COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name and genres, each genre with its votes';
+
+COMMENT ON COLUMN public.musicbrainz_objects.fetched_at IS 'when it was last fetched';
+
+CREATE TABLE public.musicbrainz_searches (
+    object_type text NOT NULL,
+    key text NOT NULL,
+    mbid uuid,
+    searched_at timestamp with time zone NOT NULL,
+    CONSTRAINT musicbrainz_searches_object_type_check CHECK ((object_type = 'artist'::text))
+);
+
+COMMENT ON TABLE public.musicbrainz_searches IS 'One row per artist that was looked for at MusicBrainz, by Spotify id or by name.';
+
+COMMENT ON COLUMN public.musicbrainz_searches.object_type IS 'artist';
+
+COMMENT ON COLUMN public.musicbrainz_searches.key IS 'artists.spotify_id; artists.name_key of a provisional artist';
+
+COMMENT ON COLUMN public.musicbrainz_searches.mbid IS 'MusicBrainz id of the only artist that matches; NULL: none does, or several do';
+
+COMMENT ON COLUMN public.musicbrainz_searches.searched_at IS 'when it was last looked for';
+
+CREATE TABLE public.spotify_objects (
+    object_type text NOT NULL,
+    spotify_id text NOT NULL,
+    payload jsonb,
+    is_gone boolean DEFAULT false NOT NULL,
+    fetched_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_full boolean DEFAULT false NOT NULL,
+    CONSTRAINT spotify_objects_check CHECK ((is_gone OR (payload IS NOT NULL))),
+    CONSTRAINT spotify_objects_check1 CHECK (((payload IS NOT NULL) OR (NOT is_full))),
+    CONSTRAINT spotify_objects_object_type_check CHECK ((object_type = ANY (ARRAY['track'::text, 'album'::text, 'artist'::text])))
+);
+
+COMMENT ON TABLE public.spotify_objects IS 'One row per track, album or artist that Spotify''s API returned, under the id that was requested.';
+
+COMMENT ON COLUMN public.spotify_objects.object_type IS 'track, album or artist';
+
+COMMENT ON COLUMN public.spotify_objects.spotify_id IS 'Spotify id that was requested';
+
+COMMENT ON COLUMN public.spotify_objects.payload IS 'all fields that Spotify ever returned, each with its latest value; nested objects reduced to their ids and names';
+
+COMMENT ON COLUMN public.spotify_objects.is_gone IS 'Spotify no longer knows the id';
+
+COMMENT ON COLUMN public.spotify_objects.fetched_at IS 'when the row last changed';
+
+COMMENT ON COLUMN public.spotify_objects.is_full IS 'the payload is the whole object, not only its mention in another one';
+
+CREATE VIEW public.artist_genres AS
+ SELECT a.id AS artist_id,
+        CASE
+            WHEN (o.payload ? 'genres'::text) THEN ARRAY( SELECT jsonb_array_elements_text((o.payload -> 'genres'::text)) AS jsonb_array_elements_text)
+            ELSE ( SELECT COALESCE(array_agg(voted.name ORDER BY voted.count DESC, (voted.name COLLATE "C")), '{}'::text[]) AS "coalesce"
+               FROM ( SELECT genre.name,
+                        genre.count
+                       FROM (public.musicbrainz_objects mb
+                         CROSS JOIN LATERAL jsonb_to_recordset((mb.payload -> 'genres'::text)) genre(name text, count integer))
+                      WHERE ((mb.object_type = 'artist'::text) AND (mb.mbid = found.mbid) AND (genre.count > 0))
+                      ORDER BY genre.count DESC, (genre.name COLLATE "C")
+                     LIMIT 5) voted)
+        END AS genres,
+    found.key AS searched_key,
+    ((NOT COALESCE((o.payload ? 'genres'::text), false)) AND (found.mbid IS NOT NULL)) AS is_of_musicbrainz
+   FROM ((public.artists a
+     LEFT JOIN public.spotify_objects o ON (((o.object_type = 'artist'::text) AND (o.spotify_id = a.spotify_id))))
+     LEFT JOIN LATERAL ( SELECT s.key,
+            s.mbid
+           FROM public.musicbrainz_searches s
+          WHERE ((s.object_type = 'artist'::text) AND ((s.key = a.spotify_id) OR ((s.key = (a.name_key)::text) AND a.is_canonical_for_name AND (NOT (EXISTS ( SELECT
+                   FROM public.artists other
+                  WHERE ((other.name_key = a.name_key) AND (NOT other.is_canonical_for_name))))))))
+          ORDER BY (s.key = a.spotify_id) DESC NULLS LAST
+         LIMIT 1) found ON (true));
+
+COMMENT ON VIEW public.artist_genres IS 'One row per artist: its genres as landing has them. Those that Spotify tells come first; MusicBrainz'' five with most votes stand in for none.';
+
+COMMENT ON COLUMN public.artist_genres.artist_id IS 'artists.id';
+
+COMMENT ON COLUMN public.artist_genres.genres IS 'what artists.genres is';
+
+COMMENT ON COLUMN public.artist_genres.searched_key IS 'musicbrainz_searches.key of the search that counts: by id, or by the name if no other artist has it; NULL: none';
+
+COMMENT ON COLUMN public.artist_genres.is_of_musicbrainz IS 'the genres are MusicBrainz''';
 
 ALTER TABLE public.artists ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.artists_id_seq
@@ -1982,6 +2080,26 @@ COMMENT ON COLUMN public.pending_export_tracks.first_id IS 'lowest export_tracks
 
 COMMENT ON COLUMN public.pending_export_tracks.last_id IS 'highest export_tracks.id of the range';
 
+CREATE TABLE public.pending_musicbrainz_searches (
+    id bigint NOT NULL,
+    key text NOT NULL
+);
+
+COMMENT ON TABLE public.pending_musicbrainz_searches IS 'One row per change of what MusicBrainz says of an artist that the catalog has yet to process.';
+
+COMMENT ON COLUMN public.pending_musicbrainz_searches.id IS 'surrogate key';
+
+COMMENT ON COLUMN public.pending_musicbrainz_searches.key IS 'musicbrainz_searches.key';
+
+ALTER TABLE public.pending_musicbrainz_searches ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.pending_musicbrainz_searches_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.pending_song_tracks (
     track_id bigint NOT NULL
 );
@@ -2187,32 +2305,6 @@ COMMENT ON COLUMN public.spotify_auth.authorization_ends_at IS 'six months after
 COMMENT ON COLUMN public.spotify_auth.access_token_encrypted IS 'latest access token, encrypted like the refresh token; NULL when there is none';
 
 COMMENT ON COLUMN public.spotify_auth.access_token_expires_at IS 'when the access token expires; NULL when there is none';
-
-CREATE TABLE public.spotify_objects (
-    object_type text NOT NULL,
-    spotify_id text NOT NULL,
-    payload jsonb,
-    is_gone boolean DEFAULT false NOT NULL,
-    fetched_at timestamp with time zone DEFAULT now() NOT NULL,
-    is_full boolean DEFAULT false NOT NULL,
-    CONSTRAINT spotify_objects_check CHECK ((is_gone OR (payload IS NOT NULL))),
-    CONSTRAINT spotify_objects_check1 CHECK (((payload IS NOT NULL) OR (NOT is_full))),
-    CONSTRAINT spotify_objects_object_type_check CHECK ((object_type = ANY (ARRAY['track'::text, 'album'::text, 'artist'::text])))
-);
-
-COMMENT ON TABLE public.spotify_objects IS 'One row per track, album or artist that Spotify''s API returned, under the id that was requested.';
-
-COMMENT ON COLUMN public.spotify_objects.object_type IS 'track, album or artist';
-
-COMMENT ON COLUMN public.spotify_objects.spotify_id IS 'Spotify id that was requested';
-
-COMMENT ON COLUMN public.spotify_objects.payload IS 'all fields that Spotify ever returned, each with its latest value; nested objects reduced to their ids and names';
-
-COMMENT ON COLUMN public.spotify_objects.is_gone IS 'Spotify no longer knows the id';
-
-COMMENT ON COLUMN public.spotify_objects.fetched_at IS 'when the row last changed';
-
-COMMENT ON COLUMN public.spotify_objects.is_full IS 'the payload is the whole object, not only its mention in another one';
 
 CREATE TABLE public.spotify_top_artist_history (
     user_id bigint NOT NULL,
@@ -3287,11 +3379,20 @@ ALTER TABLE ONLY public.listening_events
 ALTER TABLE ONLY public.metadata_refresh_log
     ADD CONSTRAINT metadata_refresh_log_entity_type_entity_id_key UNIQUE (entity_type, entity_id);
 
+ALTER TABLE ONLY public.musicbrainz_objects
+    ADD CONSTRAINT musicbrainz_objects_pkey PRIMARY KEY (object_type, mbid);
+
+ALTER TABLE ONLY public.musicbrainz_searches
+    ADD CONSTRAINT musicbrainz_searches_pkey PRIMARY KEY (object_type, key);
+
 ALTER TABLE ONLY public.orphaned_archive_folders
     ADD CONSTRAINT orphaned_archive_folders_pkey PRIMARY KEY (folder);
 
 ALTER TABLE ONLY public.pending_export_tracks
     ADD CONSTRAINT pending_export_tracks_pkey PRIMARY KEY (first_id, last_id);
+
+ALTER TABLE ONLY public.pending_musicbrainz_searches
+    ADD CONSTRAINT pending_musicbrainz_searches_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.pending_song_tracks
     ADD CONSTRAINT pending_song_tracks_pkey PRIMARY KEY (track_id);

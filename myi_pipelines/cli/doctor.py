@@ -62,6 +62,7 @@ def _checks() -> Iterator[Check]:
         yield _guarded("schema", _schema, settings)
         yield _guarded("names", _names, settings)
         yield _guarded("Dagster", _dagster, settings)
+    yield _musicbrainz(settings)
     yield _guarded("definitions", _definitions, settings)
     yield _port(settings)
 
@@ -135,6 +136,12 @@ def _redis(settings: "Settings") -> Check:
     if not probe.running:
         return Check("Redis", False, probe.problem, "start it, or correct MYI_REDIS_URL; imports work without it")
     return Check("Redis", True, f"{probe.version} ({'embedded' if server else without_password(url)})")
+
+
+def _musicbrainz(settings: "Settings") -> Check:
+    if not settings.musicbrainz_contact:
+        return Check("MusicBrainz", True, "off: MYI_MUSICBRAINZ_CONTACT, an e-mail address or URL, lets it tell genres")
+    return Check("MusicBrainz", True, f"asked for genres at {settings.musicbrainz_url}")
 
 
 def _schema(settings: "Settings") -> Check:

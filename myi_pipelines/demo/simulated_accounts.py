@@ -30,6 +30,8 @@ from myi_pipelines.warehouse.spotify_accounts import list_accounts, unlink
 
 NAME = "Simulated Spotify"
 CLIENT_ID = "demo"
+CONTACT = "demo@myi.example"
+"""What the simulated MusicBrainz is told: it lets nobody ask without a contact."""
 SPEED = 20
 BEHIND = timedelta(hours=4)
 """The simulated clock starts this long ago and runs fast until it reaches the real time, so that polls find new plays.
@@ -74,6 +76,7 @@ def plan_spotify(conn: Connection, settings: Settings, sample: SampleUpload, url
         return SpotifyPlan(settings.model_copy(update={"spotify_client_id": ""}), (), (), refusal)
     changed: dict[str, object] = {"spotify_api_url": url, "spotify_accounts_url": url}
     changed |= {"spotify_client_id": CLIENT_ID, "spotify_client_secret": "", "poll_minutes": 1}
+    changed |= {"musicbrainz_url": url, "musicbrainz_contact": CONTACT, "musicbrainz_calls_per_second": 50}
     if not settings.redis_url:
         changed["redis_url"] = embedded.redis_of(settings.home).url(REDIS_DATABASE)
     return SpotifyPlan(

@@ -93,9 +93,10 @@ class Watch:
         return self._until(lambda snapshot: snapshot.is_done)
 
     def asking_spotify(self, users: Sequence[str]) -> Iterator[Snapshot]:
-        """Snapshot after snapshot, until Dagster has polled linked users, read their top lists and fetched metadata.
+        """Snapshot after snapshot, until Dagster has polled linked users, read their top lists and fetched metadata,
+        and genres from the simulated MusicBrainz.
 
-        Metadata comes last: plays and top lists bring some of it at no extra calls.
+        Metadata comes last: plays and top lists bring some of it at no extra calls. Genres come by ISRCs of metadata.
         """
         self._linked, self._before = users, metadata_coverage(self._conn)
         months = names.recent_months(datetime.now(UTC))
@@ -104,6 +105,7 @@ class Watch:
             Launch(names.REFRESH_TOP_LISTS, names.top_list_config(users), {}),
         )
         yield from self._running(Launch(names.REFRESH_METADATA, names.metadata_config(names.CALLS_A_RUN), months))
+        yield from self._running(Launch(names.REFRESH_GENRES, names.genre_config(names.GENRE_CALLS_A_RUN), {}))
 
     def _running(self, *wanted: Launch) -> Iterator[Snapshot]:
         run_ids = [launch(self._settings.ui_url, one) for one in wanted]

@@ -12,6 +12,7 @@ from myi_pipelines.orchestration.assets.cover_images import cover_images
 from myi_pipelines.orchestration.assets.imported_plays import imported_plays
 from myi_pipelines.orchestration.assets.listening_events import listening_events
 from myi_pipelines.orchestration.assets.listening_events_partitions import listening_events_partitions
+from myi_pipelines.orchestration.assets.musicbrainz_objects import musicbrainz_objects
 from myi_pipelines.orchestration.assets.polled_plays import polled_plays
 from myi_pipelines.orchestration.assets.spotify_objects import spotify_objects
 from myi_pipelines.orchestration.assets.stats import stats
@@ -22,6 +23,7 @@ from myi_pipelines.orchestration.instance.run_history import remove_old_runs
 from myi_pipelines.orchestration.names import FILES_TAG as FILES_TAG
 from myi_pipelines.orchestration.names import USER_TAG as USER_TAG
 from myi_pipelines.orchestration.names import archive_config as archive_config
+from myi_pipelines.orchestration.names import genre_config as genre_config
 from myi_pipelines.orchestration.names import heal_config as heal_config
 from myi_pipelines.orchestration.names import import_config as import_config
 from myi_pipelines.orchestration.names import import_tags as import_tags
@@ -73,6 +75,14 @@ refresh_metadata = dg.define_asset_job(
     description="Fetches metadata and covers that are missing, the most played first; derives what that changes.",
 )
 
+refresh_genres = dg.define_asset_job(
+    names.REFRESH_GENRES,
+    selection=dg.AssetSelection.assets(musicbrainz_objects, catalog) - _ON_DEMAND,
+    executor_def=dg.in_process_executor,
+    tags=CALLS_AT_MOST,
+    description="Asks MusicBrainz for the genres of artists of whom Spotify tells none, the most played first.",
+)
+
 archive_history = dg.define_asset_job(
     names.ARCHIVE_HISTORY,
     selection=dg.AssetSelection.assets(archived_months) - _ON_DEMAND,
@@ -115,6 +125,7 @@ JOBS: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     poll_plays,
     refresh_top_lists,
     refresh_metadata,
+    refresh_genres,
     heal_user_months,
     archive_history,
     maintain_partitions,

@@ -21,6 +21,7 @@ IMPORT_HISTORY = "import_history"
 POLL_PLAYS = "poll_plays"
 REFRESH_TOP_LISTS = "refresh_top_lists"
 REFRESH_METADATA = "refresh_metadata"
+REFRESH_GENRES = "refresh_genres"
 HEAL_USER_MONTHS = "heal_user_months"
 ARCHIVE_HISTORY = "archive_history"
 MAINTAIN_PARTITIONS = "maintain_partitions"
@@ -28,8 +29,9 @@ PRUNE_RUNS = "prune_runs"
 CHECK_WAREHOUSE = "check_warehouse"
 
 METADATA_POOL = "metadata"
+MUSICBRAINZ_POOL = "musicbrainz"
 ARCHIVE_POOL = "archive"
-POOLS = (METADATA_POOL, ARCHIVE_POOL)
+POOLS = (METADATA_POOL, MUSICBRAINZ_POOL, ARCHIVE_POOL)
 """Of each, one run at a time is at work."""
 
 USER_TAG = "myi/user"
@@ -43,6 +45,8 @@ RANGE_END = "dagster/asset_partition_range_end"
 CALLS_A_RUN = 100
 """Calls that a scheduled run of ``refresh_metadata`` makes at most."""
 METADATA_RUNS_A_DAY = 144
+GENRE_CALLS_A_RUN = 300
+"""Calls to MusicBrainz that a scheduled run of ``refresh_genres`` makes at most: five minutes."""
 LOOKING_BACK = timedelta(days=31)
 FILES_SHOWN = 3
 
@@ -78,6 +82,11 @@ def metadata_config(limit: int, group_limit: int | None = None) -> Mapping[str, 
     """Run config of ``refresh_metadata``: the most calls that it makes, in all and to one endpoint group."""
     fetched = {"config": {"limit": limit, "group_limit": group_limit}}
     return {"ops": {"spotify_objects": fetched, "listening_events": _ONLY_INVALIDATED, "stats": _ONLY_INVALIDATED}}
+
+
+def genre_config(limit: int) -> Mapping[str, Any]:
+    """Run config of ``refresh_genres``: the most calls that it makes."""
+    return {"ops": {"musicbrainz_objects": {"config": {"limit": limit}}}}
 
 
 def archive_config(keep_months: int | None = None) -> Mapping[str, Any]:

@@ -13,21 +13,23 @@ from myi_pipelines.orchestration.jobs import (
     archive_config,
     archive_history,
     check_warehouse,
+    genre_config,
     maintain_partitions,
     metadata_config,
     poll_config,
     poll_plays,
     prune_runs,
+    refresh_genres,
     refresh_metadata,
     refresh_top_lists,
     top_list_config,
 )
-from myi_pipelines.orchestration.names import CALLS_A_RUN, METADATA_RUNS_A_DAY
+from myi_pipelines.orchestration.names import CALLS_A_RUN, GENRE_CALLS_A_RUN, METADATA_RUNS_A_DAY
 from myi_pipelines.orchestration.partitions import recent_months
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
-from myi_pipelines.settings import tick_minutes
+from myi_pipelines.settings import SettingsError, load_settings, tick_minutes
 from myi_pipelines.warehouse import top_list_history
 from myi_pipelines.warehouse.archive import archivable_months, first_kept_month, orphaned_folders
 from myi_pipelines.warehouse.spotify_accounts import linked_users
@@ -82,6 +84,28 @@ def metadata_schedule(
     if reason:
         return dg.SkipReason(reason)
     return dg.RunRequest(run_config=metadata_config(CALLS_A_RUN, group_limit), tags=recent_months(now))
+
+
+@dg.schedule(
+    name="genres",
+    job=refresh_genres,
+    cron_schedule="2-52/10 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Asks MusicBrainz for genres that Spotify does not tell, once a contact is set, a call a second.",
+)
+def genres_schedule(context: ScheduleEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    from myi_pipelines.ingest.musicbrainz.genre_fetch import reason_to_skip
+
+    if busy := _busy(context, refresh_genres.name):
+        return busy
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return dg.SkipReason(str(error))
+    with warehouse.connection() as conn:
+        reason = reason_to_skip(conn, settings, datetime.now(UTC))
+    return dg.SkipReason(reason) if reason else dg.RunRequest(run_config=genre_config(GENRE_CALLS_A_RUN))
 
 
 @dg.schedule(
@@ -155,6 +179,7 @@ def _nightly(
 SCHEDULES = [
     polling_schedule,
     metadata_schedule,
+    genres_schedule,
     top_lists_schedule,
     retention_schedule,
     _nightly(

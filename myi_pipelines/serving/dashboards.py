@@ -215,7 +215,7 @@ def hours(conn: Connection, user_id: int) -> dict[int, int]:
 
 
 def artists_in_genre(conn: Connection, user_id: int, genre: str, *, each: int = EACH) -> list[Top]:
-    """The most played artists of all time that Spotify counts to a genre."""
+    """The most played artists of all time that are counted to a genre."""
     asked = {"user_id": user_id, "genre": genre, "each": each}
     return _top(conn, statement("dashboards/artists_in_genre"), asked)
 

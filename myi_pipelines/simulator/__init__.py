@@ -1,5 +1,6 @@
 """A simulated Spotify: a real HTTP server with the accounts service and the Web API, for made-up users who listen as
-a simulated clock moves. It produces faults on demand. It imports nothing else of the package.
+a simulated clock moves. Beside it, what MusicBrainz would know of the same music. It produces faults on demand. It
+imports nothing else of the package.
 
 `python -m myi_pipelines.simulator --help` describes how to run one; tests use `Simulator`.
 """

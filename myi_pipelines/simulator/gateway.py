@@ -35,9 +35,10 @@ class Gateway:
         verdict = self.spotify.faults.evaluate(asked)
         scope["state"] = {**scope.get("state", {}), "reshaping": verdict.reshaping}
         fault = verdict.fault.kind if verdict.fault else min(verdict.reshaping, default=None)
+        query = asked.query if path.startswith(("/v1/", "/ws/")) else ""
         entry = self.spotify.log.add(
             LoggedRequest(
-                self.spotify.clock.now(), scope["method"], path, asked.query if path.startswith("/v1/") else "", None,
+                self.spotify.clock.now(), scope["method"], path, query, None,
                 asked.user, asked.group, fault and str(fault),
             )
         )  # fmt: skip

@@ -76,6 +76,8 @@ def group_of(path: str) -> str:
         return "top"
     if path.startswith("/image/"):
         return "image"
+    if path.startswith("/ws/"):
+        return "musicbrainz"
     parts = path.strip("/").split("/")
     if parts[0] == "v1" and len(parts) > 1:
         return parts[1]

@@ -12,7 +12,7 @@ from types import TracebackType
 from starlette.applications import Starlette
 from uvicorn import Config, Server
 
-from myi_pipelines.simulator import accounts_api, admin, web_api
+from myi_pipelines.simulator import accounts_api, admin, musicbrainz_api, web_api
 from myi_pipelines.simulator.control import Control
 from myi_pipelines.simulator.gateway import Gateway
 from myi_pipelines.simulator.open_connections import Connections
@@ -40,7 +40,8 @@ class _Server(Server):
 def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None) -> Server:
     """The server of one simulated Spotify; it calls ``on_start`` once it answers."""
     inner = Starlette(
-        routes=[*web_api.ROUTES, *accounts_api.ROUTES, *admin.ROUTES], exception_handlers=web_api.HANDLERS
+        routes=[*web_api.ROUTES, *accounts_api.ROUTES, *musicbrainz_api.ROUTES, *admin.ROUTES],
+        exception_handlers=web_api.HANDLERS,
     )
     inner.state.spotify = spotify
     connections = Connections()

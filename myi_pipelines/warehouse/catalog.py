@@ -1,4 +1,5 @@
-"""The catalog: tracks, artists, albums and credits, derived from the names in exports and from Spotify's payloads."""
+"""The catalog: tracks, artists, albums and credits, derived from the names in exports, from Spotify's payloads and from
+what MusicBrainz says of artists."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def _sync(conn: Connection) -> CatalogCounts:
         has_relinks = has_payloads and _write(conn, "relinked_ids") > 0
         conn.execute(statement("catalog/take_pending_names"))
         conn.execute(statement("songs/take_pending_tracks"))
-        has_account_data, has_archive, has_song_corrections = fetch_row(conn, statement("catalog/reach"))
+        conn.execute(statement("catalog/take_pending_searches"))
+        reach = fetch_row(conn, statement("catalog/reach"))
+        has_account_data, has_archive, has_musicbrainz, has_song_corrections = reach
         if has_relinks or has_account_data:  # it reads all months: planning it alone takes longer than the rest
             for (user_id,) in conn.execute(statement("catalog/affected_users")).fetchall():
                 acquire(conn, exclusive(Lock.USER, user_id))
@@ -84,6 +87,8 @@ def _sync(conn: Connection) -> CatalogCounts:
         if changed_albums:
             _move_to_albums(conn)
         credited = _credit(conn, has_payloads=has_payloads)
+        if has_musicbrainz:
+            artists += _write(conn, "genres")
         if has_hidden:
             ensure_partitions_visible(conn, USER_TRACK_MONTHS)
             conn.execute(statement("catalog/invalidate_hidden"))

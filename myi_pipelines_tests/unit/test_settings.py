@@ -45,6 +45,17 @@ def test_folders_are_meant_from_the_folder_that_the_command_runs_in(tmp_path: Pa
             "X-User:",
             'MYI_TRUSTED_PROXY_HEADER="X-User:": expected the name of a header, like X-Remote-User',
         ),
+        (
+            "MYI_MUSICBRAINZ_CONTACT",
+            "me",
+            'MYI_MUSICBRAINZ_CONTACT="me": expected an e-mail address or a URL, like me@example.com',
+        ),
+        (
+            "MYI_MUSICBRAINZ_CALLS_PER_SECOND",
+            "2",
+            'MYI_MUSICBRAINZ_CALLS_PER_SECOND="2": expected 1, for musicbrainz.org allows no more; a mirror of your '
+            "own may take more",
+        ),
         ("MYI_ZIP_MAX_RATIO", "0", 'MYI_ZIP_MAX_RATIO="0": expected a whole number of 1 or more'),
         ("MYI_REDIS_URL", "localhost", 'MYI_REDIS_URL="…": expected a Redis URL like redis://:password@host:6379/0'),
     ],
@@ -54,6 +65,16 @@ def test_a_wrong_value_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, nam
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert str(caught.value) == line
+
+
+def test_only_a_mirror_may_be_asked_more_than_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYI_MUSICBRAINZ_CALLS_PER_SECOND", "20")
+    monkeypatch.setenv("MYI_MUSICBRAINZ_URL", "http://mirror.example:5000/")
+    assert load_settings().musicbrainz_url == "http://mirror.example:5000"
+    for official in ("https://musicbrainz.org", "https://beta.musicbrainz.org"):
+        monkeypatch.setenv("MYI_MUSICBRAINZ_URL", official)
+        with pytest.raises(SettingsError, match="MUSICBRAINZ_CALLS_PER_SECOND"):
+            load_settings()
 
 
 def test_public_hosts_are_names_in_any_case_and_any_list(monkeypatch: pytest.MonkeyPatch) -> None:

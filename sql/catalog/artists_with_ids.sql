@@ -1,10 +1,15 @@
--- One row per artist who is new or changes because of the payload.
-WITH updated AS (
-    UPDATE artists AS a
-    SET name = p.name, genres = p.genres, image_url = p.image_url, updated_at = now()
+-- One row per artist who is new or changes because of the payload. Genres that Spotify does not tell stay as they are:
+-- genres.sql has those.
+WITH latest AS (
+    SELECT p.artist_id, p.name, p.image_url, CASE WHEN p.genres = '{}' THEN a.genres ELSE p.genres END AS genres
     FROM payload_artists AS p
-    WHERE a.id = p.artist_id
-      AND (a.name, a.genres, a.image_url) IS DISTINCT FROM (p.name, p.genres, p.image_url)
+    JOIN artists AS a ON a.id = p.artist_id
+), updated AS (
+    UPDATE artists AS a
+    SET name = l.name, genres = l.genres, image_url = l.image_url, updated_at = now()
+    FROM latest AS l
+    WHERE a.id = l.artist_id
+      AND (a.name, a.genres, a.image_url) IS DISTINCT FROM (l.name, l.genres, l.image_url)
     RETURNING a.id
 ), added AS (
     INSERT INTO artists (spotify_id, name, genres, image_url, is_canonical_for_name)

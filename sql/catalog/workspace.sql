@@ -13,6 +13,9 @@ CREATE TEMPORARY TABLE pending_objects (
 -- One row per Spotify id of a relinked track, with the one of its ids under which the catalog has the track.
 CREATE TEMPORARY TABLE relinked_ids (spotify_id text PRIMARY KEY, kept_id text NOT NULL) ON COMMIT DROP;
 
+-- One row per artist, by Spotify id or name, of whom MusicBrainz says something new.
+CREATE TEMPORARY TABLE touched_artist_keys (key text PRIMARY KEY) ON COMMIT DROP;
+
 -- One row per name for which another artist may become canonical, with the artist that was, if any.
 CREATE TEMPORARY TABLE changed_artist_names (name_key uuid PRIMARY KEY, artist_id bigint) ON COMMIT DROP;
 

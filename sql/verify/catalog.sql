@@ -51,4 +51,10 @@ SELECT 'user_track_months', 'track ' || m.track_id || ' of ' || count(*) || ' ro
 FROM user_track_months AS m
 WHERE NOT EXISTS (SELECT FROM tracks AS t WHERE t.id = m.track_id)
 GROUP BY m.track_id
+UNION ALL
+SELECT 'artists', 'the genres of artist ' || a.id || ' are not what Spotify or MusicBrainz tells'
+FROM artists AS a
+JOIN artist_genres AS latest ON latest.artist_id = a.id
+WHERE a.genres <> latest.genres
+  AND NOT EXISTS (SELECT FROM pending_spotify_objects) AND NOT EXISTS (SELECT FROM pending_musicbrainz_searches)
 ORDER BY relation, what

@@ -20,8 +20,8 @@ CATALOG_SPECS = [
     table_spec(
         "artists",
         group=CATALOG,
-        deps=["imported_plays", "spotify_objects"],
-        about=f"Known by their normalized name. {_PROVISIONAL}",
+        deps=["imported_plays", "spotify_objects", "musicbrainz_objects"],
+        about=f"Known by their normalized name. {_PROVISIONAL} Where Spotify tells no genres, they are MusicBrainz'.",
     ),
     table_spec(
         "albums",

@@ -204,11 +204,16 @@ def top_genres(
     A play counts for each genre of its artists once.
     """
     found = counted(conn, scope)
-    if not fetch_scalar(conn, statement("queries/has_genres"), {"user_id": scope.listener.id}):
-        return [], found.archived  # Spotify tells most apps none.
+    if not has_genres(conn, scope.listener):
+        return [], found.archived  # Spotify tells most apps none, and MusicBrainz is off at first.
     earlier = _genres(conn, counted(conn, scope._replace(days=before))) if before else {}
     rows = _genres(conn, found)
     return [TopGenre(one.rank, genre, *one[1:], earlier.get(genre)) for genre, one in rows.items()], found.archived
+
+
+def has_genres(conn: Connection, listener: Listener) -> bool:
+    """Whether any genre is known of what a listener ever played."""
+    return bool(fetch_scalar(conn, statement("queries/has_genres"), {"user_id": listener.id}))
 
 
 def top_shows(conn: Connection, scope: Scope, *, each: int = EACH, skip: int = 0) -> list[TopShow]:

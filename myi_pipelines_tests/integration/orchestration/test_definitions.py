@@ -42,8 +42,11 @@ def test_loading_connects_to_nothing_and_bears_with_wrong_settings() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize(("job", "minutes"), [("poll_plays", 15), ("refresh_metadata", 30), ("refresh_top_lists", 30)])
-def test_a_run_that_calls_spotify_is_ended_when_it_hangs(job: str, minutes: int) -> None:
+@pytest.mark.parametrize(
+    ("job", "minutes"),
+    [("poll_plays", 15), ("refresh_metadata", 30), ("refresh_top_lists", 30), ("refresh_genres", 30)],
+)
+def test_a_run_that_calls_a_service_is_ended_when_it_hangs(job: str, minutes: int) -> None:
     assert defs.resolve_job_def(job).tags["dagster/max_runtime"] == str(minutes * 60)
 
 
@@ -100,6 +103,6 @@ def test_sensors_are_on_from_the_start() -> None:
 def test_schedules_are_on_from_the_start() -> None:
     statuses = {one.name: one.default_status for one in defs.schedules or []}
     assert statuses == dict.fromkeys(
-        ["polling", "metadata", "top_lists", "checks", "retention", "partitions", "prune_runs"],
+        ["polling", "metadata", "genres", "top_lists", "checks", "retention", "partitions", "prune_runs"],
         dg.DefaultScheduleStatus.RUNNING,
     )

@@ -26,6 +26,7 @@ from myi_pipelines.orchestration.instance.storages import (
     ConnectedRunStorage,
     ConnectedScheduleStorage,
 )
+from myi_pipelines.orchestration.names import POOLS
 from myi_pipelines.orchestration.partitions import MONTHS
 from myi_pipelines.runtime.database_urls import sqlalchemy_url
 from myi_pipelines.settings import load_settings
@@ -119,10 +120,10 @@ def test_migrating_limits_the_pools_that_nobody_has_limited(
     )
     migrate_dagster(settings)
     storage = BatchingEventLog(postgres_url=sqlalchemy_url(dagster_database_url))
-    assert {pool.name: pool.limit for pool in storage.get_pool_limits()} == {"metadata": 1, "archive": 1}
+    assert {pool.name: pool.limit for pool in storage.get_pool_limits()} == dict.fromkeys(POOLS, 1)
     storage.set_concurrency_slots("metadata", 2)
     migrate_dagster(settings)
-    assert {pool.name: pool.limit for pool in storage.get_pool_limits()} == {"metadata": 2, "archive": 1}
+    assert {pool.name: pool.limit for pool in storage.get_pool_limits()} == {**dict.fromkeys(POOLS, 1), "metadata": 2}
     storage.dispose()
 
 

@@ -61,7 +61,7 @@ def top_albums(ask: Ask, page: Page, against: Against = None) -> Response:
 
 @many(router, f"{USER}/tops/genres", TopGenreShown)
 def top_genres(ask: Ask, page: Page, against: Against = None) -> Response:
-    """The most played genres of a range, as Spotify counts artists to them."""
+    """The most played genres of a range, as Spotify or, where it tells none, MusicBrainz counts artists to them."""
     with ask.about(Part.TOP_ARTISTS) as asked:
         rows, archived = queries.top_genres(asked.conn, asked.about, before=_against(asked, against))
         of = (asked.listener.id, "genres", *asked.about[1:])

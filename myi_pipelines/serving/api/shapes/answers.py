@@ -37,7 +37,7 @@ class FiltersShown(Shape):
 
     artist: int | None = said("Plays of tracks that credit this artist.", 77)
     album: int | None = said("Plays from this album.", 903)
-    genre: str | None = said("Plays of artists whom Spotify counts to this genre.", "chamber pop")
+    genre: str | None = said("Plays of artists who are counted to this genre.", "chamber pop")
     platform: str | None = said("Plays on this family of platforms.", "ios")
     skipped: bool | None = said("Plays under 30 seconds (true) or longer ones (false).", False)
 

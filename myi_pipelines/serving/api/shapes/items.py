@@ -31,7 +31,7 @@ class ItemPageShown(Shape):
 class GenrePageShown(Shape):
     """A genre, ever and in a range."""
 
-    genre: str = said("The genre, as Spotify names it.", "chamber pop")
+    genre: str = said("The genre, as Spotify or MusicBrainz names it.", "chamber pop")
     ever: RankedShown | None = said("Its place in all time.")
     in_range: RankedShown | None = said("Its place in the range; null if it was not played then.")
     life: list[BucketShown] = said("Each local month since the first play, those without plays too.", [])

@@ -59,7 +59,7 @@ class TopGenreShown(Shape):
     """A row of the list of genres."""
 
     rank: Rank
-    genre: str = said("The genre, as Spotify names it.", "chamber pop")
+    genre: str = said("The genre, as Spotify or MusicBrainz names it.", "chamber pop")
     play_count: int = said("Plays in the range of artists of this genre; a play counts once for each.", 41)
     total_ms: int = said("Time listened in the range, in milliseconds.", 8_640_000)
     before: RankedShown | None = said(

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Bucket, Step, lives
-from myi_pipelines.serving.queries.tops import Kind, Place, TopRow, top_genres, top_shows, tops
+from myi_pipelines.serving.queries.tops import Kind, Place, TopRow, has_genres, top_genres, top_shows, tops
 from myi_pipelines.serving.web.bar import Choice
 from myi_pipelines.serving.web.charts.timeline import sparkline
 from myi_pipelines.serving.web.page import Page, whole_number
@@ -25,7 +25,15 @@ LONGEST_OF_MONTHS = 120
 GENRES = 200
 """At most: there are a few thousand, and hardly anybody hears more than some hundred."""
 NOTHING = "Nothing was played in these days. Choose another range above, or all time."
-NO_GENRES = "No genre is known of what you played in these days. Spotify tells genres to apps with extended quota only."
+OF_GENRES = (
+    "A play counts once for each genre of its artists. Genres are Spotify’s or, where it tells none, MusicBrainz’ "
+    "(CC BY-NC-SA 3.0)."
+)
+NO_GENRES_THEN = "No genre is known of what you played in these days. Choose another range above, or all time."
+NO_GENRES = (
+    "No genres are known yet. Spotify tells them to few apps only; MusicBrainz tells them to everybody who says who "
+    "asks: whoever runs this MYI sets MYI_MUSICBRAINZ_CONTACT once, and genres fill in, the most played artists first."
+)
 
 
 def show_tops(page: Page) -> Response:
@@ -40,11 +48,14 @@ def show_tops(page: Page) -> Response:
         compare = None
     rows: list[RankRow]
     more = summary = ""
+    nothing = NOTHING
     if kind == "genres":
         genres, _ = top_genres(page.conn, page.scope, before=compare)
         top = page.value(genres[0].play_count, genres[0].total_ms) if genres else 0
         rows = [genre_row(page, row, top, with_change=bool(compare)) for row in genres[:GENRES]]
-        summary = "A play counts once for each genre of its artists." if rows else ""
+        summary = OF_GENRES if rows else ""
+        if not rows:
+            nothing = NO_GENRES_THEN if has_genres(page.conn, page.listener) else NO_GENRES
     elif kind == "shows":
         skip = min(whole_number(page.query.get("skip")) or 0, MOST_SKIPPED)
         shows = top_shows(page.conn, page.scope, each=EACH + 1, skip=skip)
@@ -83,7 +94,7 @@ def show_tops(page: Page) -> Response:
         else [],
         summary=summary,
         rows=rows,
-        nothing=NO_GENRES if kind == "genres" else NOTHING,
+        nothing=nothing,
         more=more,
         unreached=page.unreached() if kind == "shows" else "",
     )

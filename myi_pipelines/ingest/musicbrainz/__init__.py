@@ -1,0 +1,1 @@
+"""Where MusicBrainz meets the warehouse: genres of artists of whom Spotify tells none."""

@@ -1,0 +1,1 @@
+"""MusicBrainz' API: its client, one call a second for all processes together. Knows no database and no setting."""

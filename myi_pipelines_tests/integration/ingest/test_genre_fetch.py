@@ -1,0 +1,200 @@
+"""Genres from the simulated MusicBrainz: who is asked for, how few calls that takes, and what the catalog says then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from myi_pipelines.simulator import Simulator
+from myi_pipelines.simulator.world import NAMESAKES
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.musicbrainz import genre_coverage, land_search, wanted_artists
+from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
+from myi_pipelines_tests.support.musicbrainz_fixtures import GenreHarness, open_genre_harness
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def harness(simulator: Simulator, database_url: str, redis_url: str) -> Iterator[GenreHarness]:
+    with open_genre_harness(simulator, database_url, redis_url) as opened:
+        yield opened
+
+
+def differences(harness: GenreHarness) -> list[tuple[str, str]]:
+    """What `myi verify` says of the catalog."""
+    return harness.warehouse.conn.execute(statement("verify/catalog")).fetchall()
+
+
+def test_artists_get_the_genres_that_most_people_voted_for(harness: GenreHarness) -> None:
+    artists = harness.known_artists(5)
+    for artist in artists:
+        harness.play(harness.tracks_of(artist, 3))
+
+    done = harness.fetch()
+
+    assert (done.found, done.not_found, done.failed, done.stopped) == (5, 0, 0, None)
+    assert harness.genres() == {artist.name: harness.voted(artist) for artist in artists}
+    assert done.calls == len(harness.requests())
+    assert {one.source for one in genre_coverage(harness.warehouse.conn)} == {"MusicBrainz"}
+    assert differences(harness) == []
+    assert harness.fetch().calls == 0, "nothing is asked twice"
+
+
+def test_an_isrc_finds_an_artist_in_two_calls(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    track = next(one for one in harness.tracks_of(artist, 3) if harness.open_music.of_isrc(one.isrc))
+    harness.play([track])
+    harness.tell([track])
+
+    assert harness.fetch().calls == 2
+
+    assert harness.genres()[artist.name] == harness.voted(artist)
+    assert [one.path.split("/")[3] for one in harness.requests()] == ["isrc", "artist"]
+
+
+def test_the_most_played_artist_comes_first_and_the_limit_counts_calls(harness: GenreHarness) -> None:
+    artists = harness.known_artists(3)
+    for times, artist in enumerate(artists, 1):
+        harness.play(harness.tracks_of(artist, 3), times)
+
+    done = harness.fetch(limit=1)
+
+    assert done.found == 1
+    assert done.stopped == f"{done.calls} calls were made"
+    assert [name for name, genres in harness.genres().items() if genres] == [artists[-1].name]
+    assert harness.fetch().found == 2
+
+
+def test_a_killed_run_goes_on_where_it_was(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    harness.play(harness.tracks_of(artist, 3))
+    harness.settle()
+    [wanted] = wanted_artists(harness.warehouse.conn, harness.moment, 10)
+    [mbid] = [one.mbid for one in harness.open_music.artists.values() if one.name == artist.name]
+
+    land_search(harness.warehouse.conn, wanted.key, UUID(mbid), harness.moment)  # and then it was killed
+
+    assert harness.fetch().calls == 1, "who the artist is was known"
+    assert harness.genres()[artist.name] == harness.voted(artist)
+
+
+def test_what_is_not_found_is_asked_for_again_after_months(harness: GenreHarness) -> None:
+    known = {one.name for one in harness.open_music.artists.values()}
+    unknown = next(one for one in harness.world.artists.values() if one.name not in known and one.fame > 0)
+    harness.play(harness.tracks_of(unknown, 2))
+
+    assert harness.fetch().not_found == 1
+    assert harness.genres() == {unknown.name: []}
+
+    harness.moment += timedelta(days=179)
+    assert harness.fetch().calls == 0
+    harness.moment += timedelta(days=2)
+    assert harness.fetch().not_found == 1
+
+
+def test_genres_are_fetched_again_after_a_year_in_one_call(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    harness.play(harness.tracks_of(artist, 3))
+    harness.fetch()
+    harness.moment += timedelta(days=366)
+    assert (harness.fetch().calls, harness.fetch().calls) == (1, 0)
+
+
+def test_spotifys_genres_are_never_replaced(harness: GenreHarness) -> None:
+    first, second = harness.known_artists(2)
+    tracks = [*harness.tracks_of(first, 1), *harness.tracks_of(second, 1)]
+    harness.play(tracks)
+    harness.tell(tracks)
+    conn = harness.warehouse.conn
+    land_objects(conn, [SpotifyObject("artist", first.id, {"id": first.id, "name": first.name, "genres": ["sung"]})])
+    harness.settle()
+
+    assert harness.fetch().found == 1, "only the other one is asked for"
+    assert harness.genres() == {first.name: ["sung"], second.name: harness.voted(second)}
+
+    land_objects(conn, [SpotifyObject("artist", second.id, {"id": second.id, "name": second.name, "genres": ["told"]})])
+    harness.settle()
+    assert harness.genres()[second.name] == ["told"], "Spotify tells them later"
+    assert differences(harness) == []
+
+
+def test_a_name_that_two_artists_have_means_neither_of_them(harness: GenreHarness) -> None:
+    name, style = NAMESAKES[-1]
+    namesakes = [one for one in harness.world.artists.values() if one.name == name]
+    later = next(one for one in namesakes if one.style == style)
+    harness.play(harness.tracks_of(later, 3))
+
+    done = harness.fetch()
+
+    assert (done.found, done.not_found) == (0, 1)
+    assert harness.genres() == {name: []}
+
+
+def test_an_artist_found_by_name_loses_genres_when_a_namesake_appears(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    tracks = harness.tracks_of(artist, 3)
+    harness.play(tracks)
+    harness.fetch()
+    harness.tell(tracks)
+    assert harness.genres()[artist.name] == harness.voted(artist), "it has an id now, and is the same"
+
+    conn = harness.warehouse.conn
+    land_objects(conn, [SpotifyObject("artist", "n" * 22, {"id": "n" * 22, "name": artist.name.upper()})])
+    harness.settle()
+    assert harness.genres()[artist.name] == [], "the name may have meant the other one"
+    assert differences(harness) == []
+
+    harness.fetch()
+    assert harness.genres()[artist.name] == harness.voted(artist), "the ISRC says which one it is"
+
+
+def test_the_catalog_derives_the_same_genres_from_landing_again(harness: GenreHarness) -> None:
+    artists = harness.known_artists(3)
+    for artist in artists:
+        harness.play(harness.tracks_of(artist, 2))
+    harness.fetch()
+    before = harness.genres()
+    assert all(before.values())
+
+    conn = harness.warehouse.conn
+    conn.execute("UPDATE artists SET genres = '{}' WHERE name = %s", [artists[0].name])
+    [(table, what)] = differences(harness)
+    assert (table, "genres" in what) == ("artists", True)
+    conn.execute("INSERT INTO pending_musicbrainz_searches (key) SELECT key FROM musicbrainz_searches")
+    harness.warehouse.sync()
+
+    assert harness.genres() == before
+    assert differences(harness) == []
+
+
+def test_genres_move_the_version_that_answers_are_remembered_by(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    harness.play(harness.tracks_of(artist, 3))
+    version = "SELECT version FROM catalog_version"
+    before = harness.warehouse.conn.execute(version).fetchone()
+    harness.fetch()
+    assert harness.warehouse.conn.execute(version).fetchone() != before
+    after = harness.warehouse.conn.execute(version).fetchone()
+    harness.fetch()
+    assert harness.warehouse.conn.execute(version).fetchone() == after
+
+
+def test_an_outage_ends_the_run_and_loses_nothing(harness: GenreHarness) -> None:
+    for artist in harness.known_artists(5):
+        harness.play(harness.tracks_of(artist, 2))
+    harness.simulator.control.fault("forbidden", path_prefix="/ws/2")
+
+    refused = harness.fetch()
+
+    assert (refused.failed, refused.is_broken) == (1, True)
+    assert "MYI_MUSICBRAINZ_CONTACT" in str(refused.stopped)
+    harness.simulator.stop()
+    away = harness.fetch()
+    assert (away.failed, away.found, away.is_broken) == (3, 0, True)
+    assert "cannot be reached" in str(away.stopped)
+    harness.simulator.start()
+    assert harness.fetch().found == 5

@@ -1,0 +1,47 @@
+-- One row per artist of whom Spotify tells no genres and MusicBrainz is to be asked: those that were never looked for,
+-- or found and not fetched yet, before those that are due again; the most played first. Each has songs to find it by.
+WITH played AS (
+    SELECT artist_id, sum(play_count) AS plays FROM user_artist_stats GROUP BY artist_id
+), due AS (
+    SELECT a.id, a.name, coalesce(a.spotify_id, a.name_key::text) AS key, searched.key AS searched_key, searched.mbid,
+           played.plays,
+           coalesce(mb.fetched_at, CASE WHEN searched.mbid IS NULL THEN searched.searched_at END) AS told_at
+    FROM played
+    JOIN artists AS a ON a.id = played.artist_id
+    JOIN artist_genres AS g ON g.artist_id = a.id
+    LEFT JOIN musicbrainz_searches AS searched ON searched.object_type = 'artist' AND searched.key = g.searched_key
+    LEFT JOIN musicbrainz_objects AS mb ON mb.object_type = 'artist' AND mb.mbid = searched.mbid
+    LEFT JOIN spotify_objects AS o ON o.object_type = 'artist' AND o.spotify_id = a.spotify_id
+    WHERE played.plays > 0 AND NOT coalesce(o.payload ? 'genres', false)
+      AND a.name IS NOT NULL AND a.name_key <> name_key('Various Artists')
+), chosen AS (
+    SELECT *
+    FROM due
+    WHERE told_at IS NULL
+       OR told_at < CASE WHEN mbid IS NULL THEN %(not_found_before)s ELSE %(fetched_before)s END::timestamptz
+    ORDER BY told_at IS NOT NULL, plays DESC, key COLLATE "C"
+    LIMIT %(limit)s
+)
+SELECT chosen.key, chosen.name, chosen.searched_key, chosen.mbid, coalesce(asked.songs, '[]') AS songs
+FROM chosen
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object('title', best.name, 'plain_title', song_title(best.name), 'album', albums.name,
+                                        'isrc', best.isrc, 'duration_ms', best.duration_ms,
+                                        'is_solo', (SELECT count(*) = 1 FROM track_artists AS c
+                                                    WHERE c.track_id = best.id))
+                     ORDER BY best.position, best.plays DESC, best.id) AS songs
+    FROM (SELECT *
+          FROM (SELECT DISTINCT ON (t.song_id)
+                       t.id, t.name, t.isrc, t.duration_ms, t.album_id, least(credit.position, 1) AS position,
+                       coalesce(heard.plays, 0) AS plays
+                FROM track_artists AS credit
+                JOIN tracks AS t ON t.id = credit.track_id
+                LEFT JOIN LATERAL (SELECT sum(s.play_count) AS plays
+                                   FROM user_track_stats AS s
+                                   WHERE s.track_id = t.id) AS heard ON true
+                WHERE credit.artist_id = chosen.id AND t.merged_into IS NULL AND t.name IS NOT NULL
+                ORDER BY t.song_id, t.isrc IS NULL, heard.plays DESC NULLS LAST, t.id) AS recordings
+          ORDER BY position, plays DESC, id
+          LIMIT %(songs)s) AS best
+    LEFT JOIN albums ON albums.id = best.album_id) AS asked ON true
+ORDER BY told_at IS NOT NULL, plays DESC, key COLLATE "C"
