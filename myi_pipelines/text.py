@@ -107,3 +107,12 @@ def csv_cell(text: str) -> str:
     ("'=1+1", '1+1')
     """
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain_cell(cell: str) -> str:
+    """The text that got an apostrophe before it because it is a formula, or a formula with apostrophes before it.
+
+    >>> plain_cell("'=1+1"), plain_cell("''=1+1"), plain_cell("'n'")
+    ('=1+1', "'=1+1", "'n'")
+    """
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell

@@ -26,26 +26,32 @@ class StackIsUp(BusyError):
 def export(
     user: Annotated[str, typer.Option(help="The user, as `myi users` lists them.")],
     to: Annotated[Path, typer.Option(help="A folder that is empty or does not exist.")],
-    format: Annotated[Literal["parquet", "csv"], typer.Option(help="What the rows are written as.")] = "parquet",  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Literal["parquet", "csv", "listenbrainz", "lastfm"], typer.Option(help="What the rows are written as.")
+    ] = "parquet",
 ) -> None:
     """Write all data of a user into a folder: plays, statistics, top lists, settings, and the tracks they refer to.
 
-    It includes plays in the archive, and no tokens. The folder's README.md says what each file is.
+    It includes plays in the archive, and no tokens. The folder's README.md says what each file is. The formats
+    listenbrainz and lastfm have the plays alone, as those services export them: for other programs, and `myi import`.
 
     Examples:
 
       myi export --user anna --to anna-history
 
       myi export --user anna --to anna-history --format csv
+
+      myi export --user anna --to anna-listens --format listenbrainz
     """
     from myi_pipelines.operations.archiving import store_of
-    from myi_pipelines.operations.export import ExportFormat, export_user
+    from myi_pipelines.operations.export import ExportFormat, export_user, is_plays
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         files = export_user(conn, store_of(settings), user, to, ExportFormat(format))
-    plays = next(file.rows for file in files if file.file == f"plays.{format}")
-    _say(f"{to}: {plays:,} plays of {user}, {len(files)} files, {size(sum(file.bytes for file in files))}")
+    plays = sum(file.rows for file in files if is_plays(file.file))
+    what = f"{counted(plays, 'play')} of {user}, {counted(len(files), 'file')}"
+    _say(f"{to}: {what}, {size(sum(file.bytes for file in files))}")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -1,5 +1,5 @@
-"""All data of one user as files that other programs read: `myi export`. Which rows belong to a user is in
-``warehouse.personal_data``; here they become Parquet, CSV and JSON."""
+"""All data of one user, or their plays alone, as files that other programs read: `myi export`. Which rows belong to a
+user is in ``warehouse.personal_data``; here they become Parquet, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from myi_pipelines.operations import listens
 from myi_pipelines.operations.output_folder import WrittenFile, new_folder, written_file
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.private_files import make_private_folder
@@ -78,10 +79,14 @@ class ExportFormat(StrEnum):
 
     PARQUET = "parquet"
     CSV = "csv"
+    LISTENBRAINZ = "listenbrainz"
+    """The plays alone, as the export of ListenBrainz has them."""
+    LAST_FM = "lastfm"
+    """The plays alone, as tools write them of Last.fm."""
 
 
 def export_user(conn: Connection, store: Store, name: str, folder: Path, form: ExportFormat) -> list[WrittenFile]:
-    """Write all data of a user into a folder, as it is at one instant; return the files.
+    """Write all data of a user into a folder, or their plays alone, as it is at one instant; return the files.
 
     The folder appears whole or not at all, readable for its owner only. Raises UnknownUser, FolderNotEmpty, and
     ArchiveDamaged where plays in the archive cannot be read.
@@ -92,6 +97,8 @@ def export_user(conn: Connection, store: Store, name: str, folder: Path, form: E
         writer = _Writer(conn, unfinished, form)
         with snapshot(conn):
             personal_data.begin_export(conn, user_id, _archived_rows(conn, store, user_id))
+            if form in (ExportFormat.LISTENBRAINZ, ExportFormat.LAST_FM):
+                return _write_listens(conn, unfinished, user_id, name, form)
             account = _write_tables(conn, writer, user_id)
         now = datetime.now(UTC)
         _write_json(unfinished / ACCOUNT, account)
@@ -104,6 +111,14 @@ def export_user(conn: Connection, store: Store, name: str, folder: Path, form: E
         manifest = {"format": FORMAT, "user": name, "exported_at": now.isoformat()}
         _write_json(unfinished / MANIFEST, {**manifest, "files": [file._asdict() for file in files]})
     return files
+
+
+def _write_listens(conn: Connection, folder: Path, user_id: int, name: str, form: ExportFormat) -> list[WrittenFile]:
+    """Write a user's plays as another service has them."""
+    rows = (listens.Listen(*row) for batch in personal_data.read_listens(conn, user_id).batches for row in batch)
+    is_lines = form is ExportFormat.LISTENBRAINZ
+    written = listens.write_lines(folder, name, rows) if is_lines else listens.write_table(folder, rows)
+    return [written_file(folder, file, count) for file, count in written]
 
 
 def _write_tables(conn: Connection, writer: _Writer, user_id: int) -> Account:
@@ -119,6 +134,11 @@ def _write_tables(conn: Connection, writer: _Writer, user_id: int) -> Account:
     writer.add("plays", personal_data.read_plays(conn, user_id))
     writer.add("episodes", personal_data.read_episodes(conn, user_id))
     return account
+
+
+def is_plays(file: str) -> bool:
+    """Whether a file of an export has plays, once each."""
+    return file.startswith(("plays.", "listens/", listens.TABLE))
 
 
 def _readme(name: str, account: Account, form: ExportFormat, now: datetime) -> str:

@@ -139,6 +139,11 @@ def read_plays(conn: Connection, user_id: int) -> ExportedRows:
     return _read(conn, statement("personal_data/plays"), {"user_id": user_id})
 
 
+def read_listens(conn: Connection, user_id: int) -> ExportedRows:
+    """A user's plays as other services know plays, in the order in which they began."""
+    return _read(conn, statement("personal_data/listens"), {"user_id": user_id})
+
+
 def read_episodes(conn: Connection, user_id: int) -> ExportedRows:
     """A user's plays that are not music, with names, oldest first."""
     return _read(conn, statement("personal_data/episodes"), {"user_id": user_id})

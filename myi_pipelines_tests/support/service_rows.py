@@ -3,12 +3,14 @@ here."""
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from myi_pipelines_tests.support.export_rows import ID, as_zip
 
 AT = 1_714_557_600
 """The second at which rows begin, 2024-05-01 10:00 UTC, unless they say otherwise."""
+BEGAN = datetime.fromtimestamp(AT, UTC)
 
 
 def scrobble(uts: int = AT, **changes: Any) -> dict[str, Any]:

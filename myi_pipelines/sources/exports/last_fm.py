@@ -18,6 +18,7 @@ from myi_pipelines.sources.exports.json_stream import Chunk, row_chunks
 from myi_pipelines.sources.exports.layouts import Table
 from myi_pipelines.sources.exports.listens import Listen, ListenReader, Number, instant, length_ms
 from myi_pipelines.sources.exports.plays import BAD_TIMESTAMP, PLAYING_NOW
+from myi_pipelines.text import plain_cell
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY: Final = re.compile(r"(\d{1,2}) ([A-Za-z]{3})[a-z]* (\d{4}),? (\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -85,11 +86,12 @@ class LastFmRow(msgspec.Struct, gc=False):
 
 def listen_of(row: LastFmRow) -> Listen:
     """What a row tells. Raises BadRow."""
+    names = row.name or row.track or row.title, _name(row.artist), _name(row.album)
+    if row.ms_played is not None:  # only MYI writes it, and keeps spreadsheets from taking names for formulas
+        names = tuple(name and plain_cell(name) for name in names)
     return Listen(
         _instant(row),
-        row.name or row.track or row.title,
-        _name(row.artist),
-        _name(row.album),
+        *names,
         _spotify_id(row.spotify_id),
         length_ms(row.ms_played),
     )

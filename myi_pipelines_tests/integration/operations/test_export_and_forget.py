@@ -97,7 +97,7 @@ def rows_of(conn: psycopg.Connection, user_id: int) -> dict[str, list[Any]]:
     }
 
 
-@pytest.mark.parametrize("form", list(ExportFormat))
+@pytest.mark.parametrize("form", [ExportFormat.PARQUET, ExportFormat.CSV])
 def test_an_export_holds_every_row_of_one_user_and_no_token(
     warehouse: Warehouse, store: Store, tmp_path: Path, form: ExportFormat
 ) -> None:

@@ -158,7 +158,8 @@ def unlink_spotify(action: Action) -> Done:
 
 def export(action: Action) -> Response:
     """All data of the listener as a ZIP, which the browser receives while it is made."""
-    form = ExportFormat.CSV if action.text("form") == "csv" else ExportFormat.PARQUET
+    wanted = action.text("form")
+    form = ExportFormat(wanted) if wanted in list(ExportFormat) else ExportFormat.PARQUET
     headers = {"Content-Disposition": 'attachment; filename="myi-export.zip"', "Cache-Control": "no-store"}
     pieces = actions.exported(action.context, action.listener, form)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)

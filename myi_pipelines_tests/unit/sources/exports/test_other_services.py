@@ -11,6 +11,7 @@ from myi_pipelines.sources.exports import ExportError, Kind, Limits, Track, Trun
 from myi_pipelines_tests.support.export_rows import ID, Read, as_zip, read
 from myi_pipelines_tests.support.service_rows import (
     AT,
+    BEGAN,
     PLAYING,
     as_lines,
     koito,
@@ -21,7 +22,6 @@ from myi_pipelines_tests.support.service_rows import (
     your_spotify,
 )
 
-BEGAN = datetime.fromtimestamp(AT, UTC)
 ALDER = Track(None, "Alder", "Quill Harbor", "Low Tide")
 GHAN = "uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\n"
 GHAN_ROW = f'"{AT}","01 May 2024, 10:00","Quill Harbor","","Low Tide","","Alder",""\n'
