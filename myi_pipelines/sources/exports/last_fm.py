@@ -86,15 +86,10 @@ class LastFmRow(msgspec.Struct, gc=False):
 
 def listen_of(row: LastFmRow) -> Listen:
     """What a row tells. Raises BadRow."""
-    names = row.name or row.track or row.title, _name(row.artist), _name(row.album)
+    track, artist, album = row.name or row.track or row.title, _name(row.artist), _name(row.album)
     if row.ms_played is not None:  # only MYI writes it, and keeps spreadsheets from taking names for formulas
-        names = tuple(name and plain_cell(name) for name in names)
-    return Listen(
-        _instant(row),
-        *names,
-        _spotify_id(row.spotify_id),
-        length_ms(row.ms_played),
-    )
+        track, artist, album = (name and plain_cell(name) for name in (track, artist, album))
+    return Listen(_instant(row), track, artist, album, _spotify_id(row.spotify_id), length_ms(row.ms_played))
 
 
 def _name(value: Labelled | str | None) -> str | None:
