@@ -269,7 +269,7 @@ def test_files_that_take_long_to_look_at_count_as_holding_any_month(
     harness.drop("anna", "1.json", export(60))
     monkeypatch.setattr(sensors, "SECONDS_FOR_RANGES", -1)
     [request] = daemon.uploads()
-    assert request.tags[RANGE_START] == "2008-10-01"
+    assert request.tags[RANGE_START] == "2002-10-01"
     assert date.fromisoformat(request.tags[RANGE_END]) > datetime.now(UTC).date()
 
 
