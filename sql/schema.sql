@@ -1073,7 +1073,7 @@ COMMENT ON COLUMN public.albums.name_key IS 'name_key of name';
 
 COMMENT ON COLUMN public.albums.artist_key IS 'name_key of the album''s first artist; NULL while unknown';
 
-COMMENT ON COLUMN public.albums.release_date IS 'year, month or day (2011, 2011-06 or 2011-06-20); NULL while unknown';
+COMMENT ON COLUMN public.albums.release_date IS 'year, month or day (2011, 2011-06 or 2011-06-20): of this edition as Spotify tells it or, where it tells none, of the first release by MusicBrainz; NULL while unknown';
 
 COMMENT ON COLUMN public.albums.image_url IS 'address of the largest image; NULL while unknown';
 
@@ -1227,7 +1227,7 @@ COMMENT ON COLUMN public.musicbrainz_objects.object_type IS 'artist';
 
 COMMENT ON COLUMN public.musicbrainz_objects.mbid IS 'MusicBrainz id that was requested';
 
-COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name and genres, each genre with its votes';
+COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name; genres, each with its votes; albums with the dates of their first release, where Spotify told not all dates';
 
 COMMENT ON COLUMN public.musicbrainz_objects.fetched_at IS 'when it was last fetched';
 

@@ -1,5 +1,5 @@
-"""MusicBrainz' API as far as MYI asks it: `/ws/2/isrc`, `/ws/2/recording?query=` and `/ws/2/artist`. `open_music` has
-what is known there."""
+"""MusicBrainz' API as far as MYI asks it: `/ws/2/isrc`, `/ws/2/recording?query=`, `/ws/2/artist` and
+`/ws/2/release-group?artist=`. `open_music` has what is known there."""
 
 from __future__ import annotations
 
@@ -72,6 +72,20 @@ async def artist(request: Request) -> Response:
     return json_response({**_reference(found), "genres": genres})
 
 
+async def release_groups(request: Request) -> Response:
+    if refusal := _refusal(request):
+        return refusal
+    asked = request.query_params
+    albums = _open_music(request).albums.get(asked.get("artist", ""), [])
+    limit, offset = int(asked.get("limit", "25")), int(asked.get("offset", "0"))
+    groups = [
+        {"title": one.title, "first-release-date": one.first_release, "primary-type": "Album", "secondary-types": []}
+        for one in albums[offset : offset + limit]
+    ]
+    count = {"release-group-count": len(albums), "release-group-offset": offset}
+    return json_response({**count, "release-groups": groups})
+
+
 def _recording(recording: OpenRecording) -> dict[str, Any]:
     last = len(recording.artists) - 1
     return {
@@ -96,4 +110,5 @@ ROUTES = [
     Route("/ws/2/isrc/{isrc}", isrc),
     Route("/ws/2/recording", recordings),
     Route("/ws/2/artist/{mbid}", artist),
+    Route("/ws/2/release-group", release_groups),
 ]

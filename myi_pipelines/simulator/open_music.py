@@ -48,9 +48,16 @@ class OpenRecording(NamedTuple):
     """Of the title and of the artists: what a search finds it by."""
 
 
+class OpenAlbum(NamedTuple):
+    title: str
+    first_release: str
+
+
 @dataclass(frozen=True, eq=False)
 class OpenMusic:
     artists: dict[str, OpenArtist]
+    albums: dict[str, list[OpenAlbum]]
+    """By the artist's id."""
     recordings: tuple[OpenRecording, ...]
 
     def of_isrc(self, isrc: str) -> list[OpenRecording]:
@@ -79,7 +86,11 @@ def build_open_music(world: World) -> OpenMusic:
         if credited and len(credited) == len(tracks[0].artist_ids) and _luck("isrc", isrc) >= UNKNOWN_RECORDINGS:
             recordings.append(_recording(world, tracks, credited))
     recordings += _mistaken(recordings)
-    return OpenMusic({one.mbid: one for one in artists.values()}, tuple(recordings))
+    albums: dict[str, list[OpenAlbum]] = {}
+    for album in world.albums.values():
+        if known := artists.get(album.artist_ids[0]):
+            albums.setdefault(known.mbid, []).append(OpenAlbum(album.name, album.release_date))
+    return OpenMusic({one.mbid: one for one in artists.values()}, albums, tuple(recordings))
 
 
 def _artist(artist: Artist) -> OpenArtist:

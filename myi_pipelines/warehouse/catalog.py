@@ -89,6 +89,7 @@ def _sync(conn: Connection) -> CatalogCounts:
         credited = _credit(conn, has_payloads=has_payloads)
         if has_musicbrainz:
             artists += _write(conn, "genres")
+            albums += _write(conn, "release_dates")
         if has_hidden:
             ensure_partitions_visible(conn, USER_TRACK_MONTHS)
             conn.execute(statement("catalog/invalidate_hidden"))

@@ -47,6 +47,8 @@ class WantedArtist(NamedTuple):
     """Under which it was looked for before. None: never."""
     mbid: UUID | None
     """MusicBrainz' id, if it was found before."""
+    has_undated_albums: bool
+    """Whether Spotify tells of an album not when it was released."""
     songs: Sequence[AskedSong]
 
 

@@ -118,6 +118,11 @@ class GenreHarness:
         self.settle()
         return dict(self.warehouse.conn.execute("SELECT name, genres FROM artists").fetchall())
 
+    def release_dates(self) -> dict[str, str | None]:
+        """By name, of the albums that the catalog knows."""
+        self.settle()
+        return dict(self.warehouse.conn.execute("SELECT name, release_date FROM albums").fetchall())
+
     def voted(self, artist: Artist) -> list[str]:
         """The five genres with most votes that MusicBrainz has of an artist."""
         [genres] = [one.genres for one in self.open_music.artists.values() if one.name == artist.name]

@@ -3,8 +3,8 @@
 WITH played AS (
     SELECT artist_id, sum(play_count) AS plays FROM user_artist_stats GROUP BY artist_id
 ), due AS (
-    SELECT a.id, a.name, coalesce(a.spotify_id, a.name_key::text) AS key, searched.key AS searched_key, searched.mbid,
-           played.plays,
+    SELECT a.id, a.name, a.name_key, coalesce(a.spotify_id, a.name_key::text) AS key, searched.key AS searched_key,
+           searched.mbid, played.plays,
            coalesce(mb.fetched_at, CASE WHEN searched.mbid IS NULL THEN searched.searched_at END) AS told_at
     FROM played
     JOIN artists AS a ON a.id = played.artist_id
@@ -22,7 +22,13 @@ WITH played AS (
     ORDER BY told_at IS NOT NULL, plays DESC, key COLLATE "C"
     LIMIT %(limit)s
 )
-SELECT chosen.key, chosen.name, chosen.searched_key, chosen.mbid, coalesce(asked.songs, '[]') AS songs
+SELECT chosen.key, chosen.name, chosen.searched_key, chosen.mbid,
+       chosen.name_key IN (SELECT al.artist_key
+                           FROM albums AS al
+                           LEFT JOIN spotify_objects AS o ON o.object_type = 'album' AND o.spotify_id = al.spotify_id
+                           WHERE al.artist_key IS NOT NULL AND NOT coalesce(o.payload ? 'release_date', false))
+           AS has_undated_albums,
+       coalesce(asked.songs, '[]') AS songs
 FROM chosen
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('title', best.name, 'plain_title', song_title(best.name), 'album', albums.name,

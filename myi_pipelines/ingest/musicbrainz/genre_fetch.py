@@ -133,12 +133,13 @@ def _fetch(conn: Connection, client: MusicBrainzClient, artist: WantedArtist, no
     if found is None:
         land_search(conn, artist.key, None, now())
         return False
-    land_artist(
-        conn,
-        mbid,
-        {"name": found.name, "genres": [{"name": one.name, "count": one.votes} for one in found.genres]},
-        now(),
-    )
+    payload: dict[str, object] = {
+        "name": found.name,
+        "genres": [{"name": one.name, "count": one.votes} for one in found.genres],
+    }
+    if artist.has_undated_albums:
+        payload["albums"] = [album._asdict() for album in client.albums(mbid)]
+    land_artist(conn, mbid, payload, now())
     return True
 
 

@@ -17,9 +17,12 @@ from myi_pipelines.sources.spotify.transport import TIMEOUTS_A_REPLY, DeadlineAd
 URL = "https://musicbrainz.org"
 ATTEMPTS = 3
 SEARCH_RESULTS = 25
+ALBUM_PAGE, ALBUM_PAGES = 100, 5
+"""Albums, EPs and singles in one reply, and how many replies are read of an artist's."""
 _FIRST_PAUSE = timedelta(seconds=2)
 """After the first failure that does not say how long to wait; doubled after the next."""
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 _LARGEST = 2**31 - 1
 
 Json = dict[str, Any]
@@ -53,6 +56,13 @@ class Artist(NamedTuple):
 
     name: str
     genres: list[Genre]
+
+
+class Album(NamedTuple):
+    """An album, EP or single, and when it was first released: a year, a month or a day."""
+
+    title: str
+    date: str
 
 
 class MusicBrainzClient:
@@ -100,6 +110,18 @@ class MusicBrainzClient:
         if name is None:
             raise Unavailable("MusicBrainz answered an artist without a name")
         return Artist(name, list(_genres(reply)))
+
+    def albums(self, mbid: UUID) -> list[Album]:
+        """The official releases of an artist whose dates are known."""
+        found: list[Album] = []
+        for page in range(ALBUM_PAGES):
+            parameters = {"artist": str(mbid), "release-group-status": "website-default"}
+            parameters |= {"limit": str(ALBUM_PAGE), "offset": str(page * ALBUM_PAGE)}
+            groups = _objects((self._get("release-group", parameters) or {}).get("release-groups"))
+            found += _albums(groups)
+            if len(groups) < ALBUM_PAGE:
+                break
+        return found
 
     def _get(self, path: str, parameters: dict[str, str]) -> Json | None:
         """The object at a path. None if MusicBrainz has none, or cannot make sense of the question."""
@@ -186,6 +208,13 @@ def _genres(reply: Json) -> Iterator[Genre]:
         name, votes = _text(one.get("name")), one.get("count")
         if name is not None and type(votes) is int and 0 < votes <= _LARGEST:
             yield Genre(name, votes)
+
+
+def _albums(groups: list[Json]) -> Iterator[Album]:
+    for one in groups:
+        title, date = _text(one.get("title")), one.get("first-release-date")
+        if title is not None and isinstance(date, str) and _DATE.fullmatch(date):
+            yield Album(title, date)
 
 
 def _objects(value: object) -> list[Json]:

@@ -1,4 +1,4 @@
-"""Genres from the simulated MusicBrainz: who is asked for, how few calls that takes, and what the catalog says then."""
+"""Genres and release dates from the simulated MusicBrainz: who is asked for, in how few calls, and what that makes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from myi_pipelines.simulator import Simulator
-from myi_pipelines.simulator.world import NAMESAKES
+from myi_pipelines.simulator.world import NAMESAKES, Track
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.musicbrainz import genre_coverage, land_search, wanted_artists
+from myi_pipelines.warehouse.musicbrainz import genre_coverage, land_artist, land_search, wanted_artists
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines_tests.support.musicbrainz_fixtures import GenreHarness, open_genre_harness
 
@@ -44,7 +44,7 @@ def test_artists_get_the_genres_that_most_people_voted_for(harness: GenreHarness
     assert harness.fetch().calls == 0, "nothing is asked twice"
 
 
-def test_an_isrc_finds_an_artist_in_two_calls(harness: GenreHarness) -> None:
+def test_an_isrc_finds_an_artist_in_one_call(harness: GenreHarness) -> None:
     [artist] = harness.known_artists(1)
     track = next(one for one in harness.tracks_of(artist, 3) if harness.open_music.of_isrc(one.isrc))
     harness.play([track])
@@ -53,7 +53,7 @@ def test_an_isrc_finds_an_artist_in_two_calls(harness: GenreHarness) -> None:
     assert harness.fetch().calls == 2
 
     assert harness.genres()[artist.name] == harness.voted(artist)
-    assert [one.path.split("/")[3] for one in harness.requests()] == ["isrc", "artist"]
+    assert [one.path.split("/")[3] for one in harness.requests()] == ["isrc", "artist"], "Spotify told the date"
 
 
 def test_the_most_played_artist_comes_first_and_the_limit_counts_calls(harness: GenreHarness) -> None:
@@ -78,7 +78,7 @@ def test_a_killed_run_goes_on_where_it_was(harness: GenreHarness) -> None:
 
     land_search(harness.warehouse.conn, wanted.key, UUID(mbid), harness.moment)  # and then it was killed
 
-    assert harness.fetch().calls == 1, "who the artist is was known"
+    assert harness.fetch().calls == 2, "who the artist is was known"
     assert harness.genres()[artist.name] == harness.voted(artist)
 
 
@@ -96,12 +96,12 @@ def test_what_is_not_found_is_asked_for_again_after_months(harness: GenreHarness
     assert harness.fetch().not_found == 1
 
 
-def test_genres_are_fetched_again_after_a_year_in_one_call(harness: GenreHarness) -> None:
+def test_genres_and_albums_are_fetched_again_after_a_year(harness: GenreHarness) -> None:
     [artist] = harness.known_artists(1)
     harness.play(harness.tracks_of(artist, 3))
     harness.fetch()
     harness.moment += timedelta(days=366)
-    assert (harness.fetch().calls, harness.fetch().calls) == (1, 0)
+    assert (harness.fetch().calls, harness.fetch().calls) == (2, 0)
 
 
 def test_spotifys_genres_are_never_replaced(harness: GenreHarness) -> None:
@@ -120,6 +120,22 @@ def test_spotifys_genres_are_never_replaced(harness: GenreHarness) -> None:
     harness.settle()
     assert harness.genres()[second.name] == ["told"], "Spotify tells them later"
     assert differences(harness) == []
+
+
+def test_a_portrait_that_spotify_tells_later_leaves_the_genres(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    tracks = harness.tracks_of(artist, 1)
+    harness.play(tracks)
+    harness.tell(tracks)
+    harness.fetch()
+
+    portrait = {"id": artist.id, "name": artist.name, "images": [{"url": "https://i.example/portrait"}]}
+    land_objects(harness.warehouse.conn, [SpotifyObject("artist", artist.id, portrait)])
+    harness.is_settled = False
+
+    assert harness.genres()[artist.name] == harness.voted(artist)
+    shown = harness.warehouse.conn.execute("SELECT image_url FROM artists WHERE genres <> '{}'").fetchall()
+    assert shown == [("https://i.example/portrait",)]
 
 
 def test_a_name_that_two_artists_have_means_neither_of_them(harness: GenreHarness) -> None:
@@ -169,6 +185,104 @@ def test_the_catalog_derives_the_same_genres_from_landing_again(harness: GenreHa
 
     assert harness.genres() == before
     assert differences(harness) == []
+
+
+def albums_of(harness: GenreHarness, tracks: list[Track]) -> dict[str, str | None]:
+    """The dates of the albums of tracks, as MusicBrainz has them."""
+    albums = [harness.world.albums[track.album_id] for track in tracks]
+    return {one.name: one.release_date for one in albums}
+
+
+def test_albums_get_the_date_of_their_first_release(harness: GenreHarness) -> None:
+    artists = harness.known_artists(2)
+    tracks = [track for artist in artists for track in harness.tracks_of(artist, 3)]
+    harness.play(tracks)
+    assert set(harness.release_dates().values()) == {None}
+
+    harness.fetch()
+
+    assert harness.release_dates() == albums_of(harness, tracks)
+    assert differences(harness) == []
+
+    conn = harness.warehouse.conn
+    conn.execute("UPDATE albums SET release_date = '1066'")
+    assert {"release date" in what for _, what in differences(harness)} == {True}
+    conn.execute("INSERT INTO pending_musicbrainz_searches (key) SELECT key FROM musicbrainz_searches")
+    assert harness.release_dates() == albums_of(harness, tracks), "derived from landing again"
+
+
+def test_the_date_that_spotify_tells_of_an_edition_is_never_replaced(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    first, second = harness.tracks_of(artist, 1), harness.tracks_of(artist, 12)[-1:]
+    assert first[0].album_id != second[0].album_id
+    harness.play([*first, *second])
+    harness.fetch()
+    album = harness.shapes.simple_album(harness.world.albums[first[0].album_id])
+    landed = {**harness.shapes.track(first[0]), "album": {**album, "release_date": "2030-01-02"}}
+    land_objects(harness.warehouse.conn, [SpotifyObject("track", first[0].id, landed)])
+    harness.is_settled = False
+
+    expected = {**albums_of(harness, second), album["name"]: "2030-01-02"}
+    assert harness.release_dates() == expected
+    harness.moment += timedelta(days=400)
+    harness.fetch()
+    assert harness.release_dates() == expected
+    assert differences(harness) == []
+
+
+def test_an_album_that_spotify_tells_without_a_date_has_the_date_of_its_title(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    [first], [second] = harness.tracks_of(artist, 1), harness.tracks_of(artist, 12)[-1:]
+    harness.play([first])
+    harness.fetch()
+    told = harness.shapes.simple_album(harness.world.albums[first.album_id])
+    undated = {name: value for name, value in told.items() if name != "release_date"}
+    renamed = harness.world.albums[second.album_id].name
+    for change, expected in (
+        ({}, albums_of(harness, [first])),
+        ({"images": [{"url": "https://i.example/cover"}]}, albums_of(harness, [first])),
+        ({"name": renamed}, albums_of(harness, [first, second])),  # the export's name is no album with an id then
+    ):
+        landed = {**harness.shapes.track(first), "album": {**undated, **change}}
+        land_objects(harness.warehouse.conn, [SpotifyObject("track", first.id, landed)])
+        harness.is_settled = False
+        assert harness.release_dates() == expected
+        assert differences(harness) == []
+
+
+def test_an_album_that_is_imported_later_has_its_date_at_once(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    first, second = harness.tracks_of(artist, 1), harness.tracks_of(artist, 12)[-1:]
+    harness.play(first)
+    harness.fetch()
+    harness.play(second)
+    assert harness.release_dates() == albums_of(harness, [*first, *second])
+    assert harness.fetch().calls == 0
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (("1975-11-21",), "1975-11-21"),
+        (("1975-11-21", "1975-10"), "1975"),
+        (("1975-11-21", "1974"), None),
+        ((), None),
+    ],
+)
+def test_releases_of_one_title_have_to_agree_on_the_year(
+    harness: GenreHarness, dates: tuple[str, ...], expected: str | None
+) -> None:
+    [artist] = harness.known_artists(1)
+    [track] = harness.tracks_of(artist, 1)
+    harness.play([track])
+    harness.settle()
+    conn, mbid = harness.warehouse.conn, UUID(int=7)
+    [wanted] = wanted_artists(conn, harness.moment, 10)
+    title = harness.world.albums[track.album_id].name
+    albums = [{"title": f"{title.upper()} (Deluxe Edition)", "date": date} for date in dates]
+    land_search(conn, wanted.key, mbid, harness.moment)
+    land_artist(conn, mbid, {"name": artist.name, "genres": [], "albums": albums}, harness.moment)
+    assert harness.release_dates() == {title: expected}
 
 
 def test_genres_move_the_version_that_answers_are_remembered_by(harness: GenreHarness) -> None:

@@ -14,7 +14,7 @@ import pytest
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.open_music import OpenRecording, build_open_music
 from myi_pipelines.sources.musicbrainz.api_errors import MusicBrainzError, Paused, Refused, Unavailable
-from myi_pipelines.sources.musicbrainz.client import Artist, Genre, MusicBrainzClient
+from myi_pipelines.sources.musicbrainz.client import Album, Artist, Genre, MusicBrainzClient
 from myi_pipelines.sources.musicbrainz.pace import Pace
 
 APPLICATION = "MYI-tests/1 ( tests@example.org )"
@@ -97,6 +97,19 @@ def test_an_artist_has_its_genres_with_their_votes(client: MusicBrainzClient, si
     found = client.artist(UUID(known.mbid))
     assert found is not None
     assert (found.name, {one.name: one.votes for one in found.genres}) == (known.name, known.genres)
+
+
+def test_an_artists_albums_have_their_dates_page_by_page(client: MusicBrainzClient, simulator: Simulator) -> None:
+    music = build_open_music(simulator.spotify.world)
+    mbid, albums = next((mbid, albums) for mbid, albums in music.albums.items() if len(albums) > 1)
+    assert client.albums(UUID(mbid)) == [Album(*one) for one in albums]
+    assert client.albums(UUID(int=1)) == []
+
+    dated = {"title": "x", "first-release-date": "1999"}
+    groups = [dated, {"title": "no date", "first-release-date": ""}, {"title": "odd", "first-release-date": "199?"}]
+    page = {"release-groups": groups * 34}  # longer than a page
+    simulator.control.fault("json_200", path_prefix="/ws/2/release-group", body=page)
+    assert client.albums(UUID(mbid)) == [Album("x", "1999")] * 34, "the next page is past the end"
 
 
 def test_what_musicbrainz_does_not_have_is_none(client: MusicBrainzClient, simulator: Simulator) -> None:
