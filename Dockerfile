@@ -5,7 +5,7 @@
 # The packages change less often than the project: a layer of their own, with every hash checked. Left out is what no
 # process reads: tests, source maps, what C compiles against. What stays is compiled: containers cannot write bytecode,
 # and without it each start, those of health checks too, compiles for seconds (docs/operations/deploying.md).
-FROM python:3.13.9-slim-trixie AS packages
+FROM python:3.13.9-slim-trixie@sha256:326df678c20c78d465db501563f3492d17c42a4afe33a1f2bf5406a1d56b0e86 AS packages
 
 ARG LOCK=requirements.lock
 
@@ -31,7 +31,7 @@ COPY myi_pipelines ./myi_pipelines
 RUN pip --python /opt/venv wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheels .
 
 
-FROM python:3.13.9-slim-trixie
+FROM python:3.13.9-slim-trixie@sha256:326df678c20c78d465db501563f3492d17c42a4afe33a1f2bf5406a1d56b0e86
 
 ARG UID=10001
 

@@ -6,7 +6,7 @@ Each user-month is conformed in its own transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -57,7 +57,8 @@ SKIP_BELOW_MS = 30_000
 TYPICAL_MS = 210_000
 """How long a play is taken for of which neither an export nor Spotify tells the length: three and a half minutes."""
 
-CLEAR_WORKSPACE = "TRUNCATE told_plays, streams, account_plays, shown_events, former_places, placed_events"
+CLEAR_SHOWN = "TRUNCATE shown_events, former_places, placed_events"
+CLEAR_WORKSPACE = f"{CLEAR_SHOWN}, told_plays, streams, account_plays"
 
 TELLINGS = ((True, True), (True, False), (False, True))
 """How extended rows tell account-data plays, in this order: by song and length, by song, by length. Episodes and
@@ -122,7 +123,7 @@ def _conform_batch(
     session: Session, batch: Sequence[UserMonth], indexes: Sequence[sql.SQL]
 ) -> Iterator[tuple[UserMonth, Conformed | psycopg.Error]]:
     """Conform user-months of one user; yield what changed, or why the server refused it. Its loss is raised."""
-    conn, plain = session.conn, _stage_plain(session, batch)
+    conn, plain, alone = session.conn, _stage_plain(session, batch), False
     for user_month in batch:
         try:
             written = None
@@ -130,7 +131,8 @@ def _conform_batch(
                 bounds = user_month_bounds(user_month, session.min_play_ms)
                 written = write_plain_month(conn, user_month, plain[user_month.month], bounds, indexes)
             if written is None:
-                yield user_month, _conform_when_ready(session, user_month)
+                conformed, alone = _conform_when_ready(session, user_month, alone=alone)
+                yield user_month, conformed
             else:
                 yield user_month, Conformed(added=written.events, episodes_written=written.episodes)
         except psycopg.OperationalError:
@@ -152,15 +154,16 @@ def _stage_plain(session: Session, batch: Sequence[UserMonth]) -> dict[date, Pla
         return {}  # deriving them one by one shows which of them the server refuses
 
 
-def _conform_when_ready(session: Session, user_month: UserMonth) -> Conformed:
-    """Conform a user-month. First do what it needs: restore plays, take names into the catalog, wait to be alone."""
-    conn, alone = session.conn, False
+def _conform_when_ready(session: Session, user_month: UserMonth, *, alone: bool) -> tuple[Conformed, bool]:
+    """Conform a user-month, and return whether it was derived alone. First do what it needs: restore plays, take names
+    into the catalog, wait to be ``alone``, as the month before had to be."""
+    conn = session.conn
     while True:
         try:
             with conn.transaction():
                 asynchronous_commit(conn)
                 _lock(conn, user_month, alone=alone)
-                return _conform(conn, user_month, session.min_play_ms, alone=alone)
+                return _conform(conn, user_month, session.min_play_ms, alone=alone), alone
         except _MustBeAlone:
             alone = True
         except _CatalogIsBehind:
@@ -197,8 +200,10 @@ def _conform(conn: Connection, user_month: UserMonth, min_play_ms: int, *, alone
         record_hidden_plays(conn, user_month)
     if sources.has_episodes:
         conformed = conformed._replace(episodes_written=merge_episodes(conn, bounds))
-    if not sources.is_plain:
+    if sources.has_exact_plays and not sources.is_plain:
         conn.execute(CLEAR_WORKSPACE)
+    elif not sources.is_plain:
+        conn.execute(CLEAR_SHOWN)
     return conformed
 
 
@@ -214,6 +219,10 @@ class Sources(NamedTuple):
     """Plays in the user-month that are not music, landed or derived."""
     has_hidden_plays: bool
     """Corrections hide plays of the user, in this month or any."""
+    has_exact_plays: bool
+    """Plays of exports that tell their length, with which others are compared."""
+    has_events: bool
+    """Events in or around the user-month, which may move or change."""
 
     @property
     def is_plain(self) -> bool:
@@ -279,11 +288,13 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
 
 def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
     """Compare what several sources tell, and stage each play once."""
-    told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
-    bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
-    conn.execute(statement("events/stage_told"), bounds)
-    conn.execute(statement("events/stage_streams"), bounds)
-    if sources.has_account_data:
+    bounds = bounds | {"shown_until": bounds["near_end"]}
+    if sources.has_exact_plays:
+        told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
+        bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
+        conn.execute(statement("events/stage_told"), bounds)
+        conn.execute(statement("events/stage_streams"), bounds)
+    if sources.has_exact_plays and sources.has_account_data:
         conn.execute(statement("events/stage_account"), bounds)
         for same_song, same_length in TELLINGS:
             for by_upload in (True, False):
@@ -306,7 +317,9 @@ def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sourc
     }
     shown = [Shown(*row) for row in conn.execute(statement("events/shown"), parameters)]
     songs = {"songs": sorted({play.song_id for play in shown}), "any_nameless": any(p.is_nameless for p in shown)}
-    exported = [Exported(*row) for row in conn.execute(statement("events/exported"), parameters | songs)]
+    exported: list[Exported] = []
+    if sources.has_exact_plays:
+        exported += [Exported(*row) for row in conn.execute(statement("events/exported"), parameters | songs)]
     events: list[tuple[Any, ...]] = []
     places: list[tuple[Any, ...]] = []
     told: list[int] = []
@@ -326,7 +339,8 @@ def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sourc
         places += [(*place, stream_no, None if stream_no is not None else shown_no) for place in were]
     _copy(conn, "COPY shown_events FROM STDIN", events)
     _copy(conn, "COPY former_places FROM STDIN", places)
-    conn.execute("UPDATE account_plays SET is_told = true WHERE account_no = ANY (%s)", [told])
+    if told:
+        conn.execute("UPDATE account_plays SET is_told = true WHERE account_no = ANY (%s)", [told])
 
 
 def _copy(conn: Connection, target: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
@@ -339,14 +353,18 @@ def _merge(conn: Connection, user_month: UserMonth, bounds: dict[str, Any], sour
     """Write the differences between the desired and the present events of a user-month."""
     moved: list[tuple[date, date]] = []
     months = {user_month.month}
-    if sources.has_shown_plays:
-        months |= {month_of(played_at) for (played_at,) in conn.execute(statement("events/new_places"), bounds)}
+    places = list[tuple[datetime]]()
+    if sources.has_shown_plays and sources.has_events:
+        places = conn.execute(statement("events/new_places"), bounds).fetchall()
+        months |= {month_of(played_at) for (played_at,) in places}
     for month in sorted(months):
         attach_month(conn, LISTENING_EVENTS, month)
-    if sources.has_shown_plays:
+    if places:
         moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
-    removed = conn.execute(statement("events/remove"), bounds).rowcount
-    upgraded_flags = [is_upgraded for (is_upgraded,) in conn.execute(statement("events/update"), bounds)]
+    removed, upgraded_flags = 0, list[bool]()
+    if sources.has_events:
+        removed = conn.execute(statement("events/remove"), bounds).rowcount
+        upgraded_flags = [is_upgraded for (is_upgraded,) in conn.execute(statement("events/update"), bounds)]
     added = conn.execute(statement("events/insert"), bounds).rowcount
     desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
     upgraded_here = sum(upgraded_flags)

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -226,8 +227,8 @@ def read(text: bytes, reader: Any, batch_builder: BatchBuilder, sizes: list[int]
         pieces += 1
         return text[start:at]
 
-    row = 1
-    for chunk in row_chunks(piece, reader.decode, "f", chunk_bytes=chunk_bytes):
+    row, decode = 1, msgspec.json.Decoder(list[reader.row_type]).decode
+    for chunk in row_chunks(piece, decode, "f", chunk_bytes=chunk_bytes):
         (reader.read if chunk.rows else reader.read_untyped)(chunk.rows or chunk.untyped, MEMBER, row)
         row += len(chunk.rows or chunk.untyped)
     batch = batch_builder.close_batch(0)

@@ -1,6 +1,7 @@
 -- One row: which sources have plays in or around the user-month, whether the catalog has yet to take in a track of
--- them, whether any of the user's months are archived, whether the user-month has plays that are not music, and whether
--- corrections hide plays of the user.
+-- them, whether any of the user's months are archived, whether the user-month has plays that are not music, whether
+-- corrections hide plays of the user, whether exports tell lengths of plays that were played or uploaded there, and
+-- whether there are events.
 SELECT EXISTS (SELECT FROM imported_plays
                WHERE user_id = %(user_id)s AND context_id IS NULL
                  AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_account_data,
@@ -31,4 +32,10 @@ SELECT EXISTS (SELECT FROM imported_plays
        OR EXISTS (SELECT FROM episode_events
                   WHERE user_id = %(user_id)s
                     AND played_at >= %(starts_at)s AND played_at < %(ends_at)s) AS has_episodes,
-       has_hidden_plays(%(user_id)s) AS has_hidden_plays
+       has_hidden_plays(%(user_id)s) AS has_hidden_plays,
+       EXISTS (SELECT FROM imported_plays
+               WHERE user_id = %(user_id)s
+                 AND played_at >= %(uploaded_from)s AND played_at < %(near_end)s
+                 AND (context_id IS NOT NULL OR (elapsed_s IS NULL AND ms_played IS NOT NULL))) AS has_exact_plays,
+       EXISTS (SELECT FROM listening_events
+               WHERE user_id = %(user_id)s AND played_at >= %(near_start)s AND played_at < %(near_end)s) AS has_events
