@@ -38,7 +38,7 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_scala
 DAY = timedelta(days=1)
 POLLS, METADATA_RUNS = 288, names.METADATA_RUNS_A_DAY
 NIGHTLY = (names.REFRESH_TOP_LISTS, names.MAINTAIN_PARTITIONS, names.PRUNE_RUNS, names.CHECK_WAREHOUSE)
-SECONDS_OF_A_SENSOR = {"uploads": 10, "invalidated_user_months": 60, "failure_notices": 60}
+SECONDS_OF_A_SENSOR = {"uploads": 10, "invalidated_user_months": 15, "failure_notices": 60}
 SHOWN_DAYS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 30, 31, 35, 40, 60, 90, 91, 100)
 LEAST_SHOWN = 100_000
 """Bytes; tables that stay below are shown together."""
