@@ -35,6 +35,7 @@ from myi_pipelines_tests.support.dagster_harness import (
     why,
 )
 from myi_pipelines_tests.support.export_rows import as_zip
+from myi_pipelines_tests.support.service_rows import AT, listen, malojan
 
 pytestmark = pytest.mark.slow
 
@@ -303,9 +304,7 @@ def test_whatever_is_dropped_gets_an_answer(harness: Harness, instance: DagsterI
         "data.tar.gz": (gzip.compress(b"x"), "is a tar archive; unpack it and import what is in it"),
         "data.z01": (b"PK\x03\x04....", "is one part of a split ZIP; put its parts together (`zip -s 0 data.zip --out"),
         "huge.zip": (as_zip({"h.json": b" " * 1_000_000}), "h.json: unpacks to more than 200 times its size"),
-        "lastfm.csv": ('"uts","utc_time","artist","track"', "is an export of Last.fm; MYI reads Spotify's so far:"),
-        "listens.jsonl": ('{"listened_at": 1, "track_metadata": {}}', "is an export of ListenBrainz; MYI reads"),
-        "maloja_export_1.json": ('{"scrobbles": [{"track": {"artists": []}}]}', "is an export of Maloja; MYI reads"),
+        "lastfm.xml": ('<?xml version="1.0"?><lfm status="ok"/>', "is an export of Last.fm as XML; it is not read"),
         "no suffix": ("hello", "is a text file, not a listening history; request"),
         "photo.jpg": (b"\xff\xd8\xff\xe0 JFIF", "is an image, not a listening history; request"),
     }  # fmt: skip
@@ -313,18 +312,22 @@ def test_whatever_is_dropped_gets_an_answer(harness: Harness, instance: DagsterI
     good = [
         harness.drop("anna", "h.json.gz", gzip.compress(export(60).encode())),
         harness.drop("anna", "h.txt", export(5)),
+        harness.drop("anna", "listens.jsonl", json.dumps(listen()) + "\n"),
+        harness.drop("anna", "maloja_export_1.json", json.dumps({"scrobbles": [malojan(AT + 600)]})),
     ]
     result = harness.run_import(instance, "anna", files + good)
     assert result.success, why(result)
     anna = harness.uploads / "anna"
-    assert below(anna / "imported") == ["h.json.gz", "h.json.gz.notes.txt", "h.txt"]
+    assert below(anna / "imported") == [
+        *("h.json.gz", "h.json.gz.notes.txt", "h.txt", "listens.jsonl", "maloja_export_1.json")
+    ]
     for name, (content, reason) in kinds.items():
         text = (anna / "failed" / f"{name}.error.txt").read_text()
         assert text.startswith(f"{name}: {reason}"), text
         assert text.count("\n") == 1
         assert (anna / "failed" / name).read_bytes() == (content.encode() if isinstance(content, str) else content)
     assert sorted(path.name for path in anna.iterdir()) == ["failed", "imported"]
-    assert count(conn, "SELECT count(*) FROM listening_events") == 54
+    assert count(conn, "SELECT count(*) FROM listening_events") == 56
 
 
 @pytest.mark.parametrize("rows", [60, 25_000], ids=["after its last rows", "between its rows"])
