@@ -19,6 +19,9 @@ from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidated_user_months
 
 SECONDS_BETWEEN_LOOKS = 0.2
+GENRE_CALLS = 60
+"""For the artists who were played most; the schedule asks for the others."""
+
 SECONDS_BETWEEN_QUESTIONS = 0.8
 """Dagster's webserver is asked less often than the database: it has other work while runs are on."""
 
@@ -105,7 +108,7 @@ class Watch:
             Launch(names.REFRESH_TOP_LISTS, names.top_list_config(users), {}),
         )
         yield from self._running(Launch(names.REFRESH_METADATA, names.metadata_config(names.CALLS_A_RUN), months))
-        yield from self._running(Launch(names.REFRESH_GENRES, names.genre_config(names.GENRE_CALLS_A_RUN), {}))
+        yield from self._running(Launch(names.REFRESH_GENRES, names.genre_config(GENRE_CALLS), {}))
 
     def _running(self, *wanted: Launch) -> Iterator[Snapshot]:
         run_ids = [launch(self._settings.ui_url, one) for one in wanted]
