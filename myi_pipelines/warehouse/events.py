@@ -288,7 +288,7 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
 
 def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> None:
     """Compare what several sources tell, and stage each play once."""
-    bounds = bounds | {"shown_until": bounds["near_end"]}
+    bounds = bounds | {"told_from": bounds["near_start"], "shown_until": bounds["near_end"]}
     if sources.has_exact_plays:
         told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
         bounds = bounds | {"told_from": told_from, "shown_until": shown_until}

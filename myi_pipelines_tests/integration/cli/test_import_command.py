@@ -156,7 +156,7 @@ def test_other_kinds_of_files_are_told_apart_and_the_histories_among_them_are_im
     folder = tmp_path / "downloads"
     folder.mkdir()
     (folder / "history.txt").write_text(export(60))
-    (folder / "lastfm.csv").write_text('uts,utc_time,artist,track\n"1","01 May 2024, 10:00","A","B"\n')
+    (folder / "lastfm.xml").write_text('<?xml version="1.0"?><lfm status="ok"/>')
     (folder / "data.rar").write_bytes(b"Rar!\x1a\x07\x00")
     (folder / "holiday.jpg").write_bytes(b"\xff\xd8\xff")
     done = myi("downloads", "--user", "anna")
@@ -165,7 +165,7 @@ def test_other_kinds_of_files_are_told_apart_and_the_histories_among_them_are_im
     assert figures(done.stdout)["files"] == "1 of 3, 1 other passed over"
     assert [line.split(";")[0] for line in done.stderr.splitlines() if line.startswith("myi: ")] == [
         "myi: data.rar: is a RAR archive",
-        "myi: lastfm.csv: is an export of Last.fm",
+        "myi: lastfm.xml: is an export of Last.fm as XML",
     ]
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
 
