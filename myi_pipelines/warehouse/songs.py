@@ -29,13 +29,15 @@ def derive_songs(conn: Connection, *, has_payloads: bool, has_merged: bool, has_
     """
     if has_corrections:
         conn.execute(statement("songs/corrections"))
-    if has_payloads:
+    # A track that is new may have a payload that landed before, as one of an album's tracks.
+    has_keys = has_payloads or bool(fetch_scalar(conn, "SELECT EXISTS (SELECT FROM added_song_keys)"))
+    if has_keys:
         conn.execute(statement("songs/conflicting_keys"))
     is_reached = has_merged or bool(fetch_scalar(conn, "SELECT EXISTS (SELECT FROM rekeyed_tracks)"))
     changed = _group(conn) if is_reached else 0
-    if has_payloads:
+    if has_keys:
         conn.execute(statement("songs/payload_names"))
-    if has_payloads or is_reached:
+    if has_keys or is_reached:
         changed += conn.execute(statement("songs/names")).rowcount
     return changed + int(fetch_scalar(conn, "SELECT count(*) FROM pending_song_keys WHERE is_new"))
 

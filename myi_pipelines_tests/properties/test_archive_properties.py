@@ -76,7 +76,6 @@ def test_what_arrives_after_months_have_left_is_counted_once(
     home.assert_as_the_reference_says()
 
 
-@pytest.mark.skip(reason="fails with submitted plays: the fault is known and not found yet")
 @bounded(5)
 @given(drawn=drawn_households.flatmap(lambda one: st.tuples(st.just(one), stories(one), archivings)))
 def test_what_spotify_tells_after_months_have_left_reaches_them(

@@ -166,6 +166,22 @@ def test_a_polled_track_without_a_name_is_a_song_of_its_own_until_it_has_one(ada
     assert ada.songs == [("Alder", 2, 3)]
 
 
+@pytest.mark.parametrize("is_polled", [True, False], ids=["polled", "imported"])
+def test_a_new_track_has_the_song_of_a_payload_that_landed_before(ada: Listener, *, is_polled: bool) -> None:
+    """The track list of an album names tracks that nobody has played."""
+    ada.hears(A, "Alder", times=2)
+    listed = {"id": B, "name": "Alder", "artists": [BAND], "duration_ms": 200_000}
+    album = {"id": spotify_id("v"), "name": "Low Tide", "artists": [BAND], "tracks": {"items": [listed]}}
+    land_objects(ada.conn, [SpotifyObject("album", spotify_id("v"), album)])
+    ada.settle()
+    if is_polled:
+        ada.warehouse.poll(ada.id, [Polled(B, ENDED + timedelta(days=3), 200_000)])
+        ada.settle()
+    else:
+        ada.hears(B, "Another Title")
+    assert ada.songs == [("Alder", 2, 3)]
+
+
 def test_a_title_without_an_artist_is_shown_where_there_is_no_other(ada: Listener) -> None:
     ada.hears(A, "Alder", artist=None)
     assert ada.songs == [("Alder", 1, 1)]
