@@ -34,10 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         print(*release(chosen.into, is_draft=chosen.draft, with_image=not chosen.no_image), sep="\n")
-    except (CannotRelease, subprocess.CalledProcessError) as error:
+    except CannotRelease as error:
         print(f"no release: {error}", file=sys.stderr)
-        return 1
-    return 0
+    except subprocess.CalledProcessError as error:
+        command = " ".join(map(str, error.cmd[:4]))
+        print(f"no release: `{command} …` ended with code {error.returncode}; it says why above", file=sys.stderr)
+    else:
+        return 0
+    return 1
 
 
 def release(into: Path, *, is_draft: bool, with_image: bool) -> list[str]:
@@ -50,7 +54,7 @@ def release(into: Path, *, is_draft: bool, with_image: bool) -> list[str]:
         source, built = Path(folder, "source"), Path(folder, "built")
         _check_out(source)
         build = [sys.executable, "-m", "hatchling", "build", "-d", str(built), "-t", "wheel", "-t", "sdist"]
-        subprocess.run(build, cwd=source, env=environment, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(build, cwd=source, env=environment, check=True, stdout=subprocess.DEVNULL)
         _write_materials(next(built.glob("*.whl")), source, Path(folder, "environment"), version)
         image = _build_image(source, version, environment) if with_image else "no image was asked for"
         _write_sums(built)
@@ -96,15 +100,15 @@ def _write_materials(wheel: Path, source: Path, folder: Path, version: str) -> N
     list_all = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--of", "JSON"]
     whole = ["--pyproject", str(source / "pyproject.toml"), "--mc-type", "application"]
     output = ["-o", str(wheel.parent / f"myi-{version}.cdx.json")]
-    subprocess.run([*list_all, *whole, *output, str(python)], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*list_all, *whole, *output, str(python)], check=True)
 
 
 def _build_image(source: Path, version: str, environment: Mapping[str, str]) -> str:
     """Build the image with the first engine that is installed, and say its digest."""
     tag = f"myi:{version}"
-    engine = next((name for name in ("docker", "podman", "buildah") if shutil.which(name)), None)
+    engine = next((name for name in ("docker", "podman", "buildah") if _works(name)), None)
     if engine is None:
-        return "no image: neither docker, podman nor buildah is installed"
+        return "no image: neither docker, podman nor buildah works here"
     stamp = ["--build-arg", f"SOURCE_DATE_EPOCH={environment['SOURCE_DATE_EPOCH']}"]
     if engine != "docker":
         stamp = ["--timestamp", environment["SOURCE_DATE_EPOCH"]]
@@ -113,6 +117,11 @@ def _build_image(source: Path, version: str, environment: Mapping[str, str]) -> 
     field = ["--format", "{{.FromImageDigest}}" if engine == "buildah" else "{{.Id}}"]
     digest = subprocess.run([*inspect, *field, tag], capture_output=True, text=True, check=True).stdout.strip()
     return f"image {tag} ({engine}) {digest}"
+
+
+def _works(engine: str) -> bool:
+    """Whether an engine is installed and, if it needs a daemon, reaches it."""
+    return shutil.which(engine) is not None and subprocess.run([engine, "info"], capture_output=True).returncode == 0
 
 
 def _write_sums(folder: Path) -> None:

@@ -14,9 +14,6 @@ from datetime import datetime, timedelta
 from itertools import accumulate, groupby
 from typing import NamedTuple, TypeAlias
 
-SUBMISSION = "SUBMISSION"
-"""The source of a play that a program submitted: a value of the enum `source`."""
-
 TOLERANCE = timedelta(seconds=15)
 """A shown moment may be this far from what an export tells. Two shown plays of one track cannot end within twice of it:
 `ts` is cut to whole seconds, and clocks differ."""
@@ -65,10 +62,6 @@ class Shown(NamedTuple):
     def ended_at(self) -> datetime | None:
         """The end, where it is known."""
         return self.played_at if self.started_at is None or self.tells_length else None
-
-    @property
-    def length(self) -> timedelta:
-        return timedelta(milliseconds=self.ms_played)
 
     def length_within(self, gap: timedelta | None) -> int:
         """Milliseconds that it can have lasted when so much lies between it and the next play, or the one before."""
@@ -229,7 +222,8 @@ def _with_submitted(plays: Sequence[Play], submitted: Sequence[Play]) -> list[Pl
 
 
 def _as_exported(plays: Sequence[Play]) -> Iterator[Exported]:
-    """Shown plays as submitted ones are compared with them, with their places in the list."""
+    """Shown plays as submitted ones are compared with them: as if they were account data, with their places in the list
+    as numbers."""
     before: datetime | None = None
     for at, together in groupby(enumerate(plays), key=lambda numbered: numbered[1].shown.played_at):
         for number, play in together:

@@ -72,7 +72,10 @@ def show_imports(page: Page) -> Response:
     figures = [
         Figure(formats.moment(fresh.landed_at) if fresh.landed_at else "never", "plays last arrived"),
         Figure(formats.moment(fresh.polled_at) if fresh.polled_at else "not linked", "Spotify last answered"),
-        Figure(formats.number(fresh.user_months), "months being derived"),
+        Figure(
+            formats.number(fresh.user_months),
+            "month being derived" if fresh.user_months == 1 else "months being derived",
+        ),
     ]
     return page.render(
         "imports.html",
