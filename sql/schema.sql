@@ -1955,6 +1955,17 @@ COMMENT ON COLUMN public.metadata_refresh_log.last_error IS 'why the last reques
 
 COMMENT ON COLUMN public.metadata_refresh_log.not_found IS 'replies in a row, days apart, that there is no such object; after three it is gone';
 
+CREATE TABLE public.musicbrainz_failures (
+    key text NOT NULL,
+    failed_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.musicbrainz_failures IS 'One row per artist for whom a call to MusicBrainz failed: others come first, and it waits an hour.';
+
+COMMENT ON COLUMN public.musicbrainz_failures.key IS 'artists.spotify_id; artists.name_key of a provisional artist';
+
+COMMENT ON COLUMN public.musicbrainz_failures.failed_at IS 'when it failed last';
+
 CREATE VIEW public.named_albums AS
  SELECT id,
     name,
@@ -3378,6 +3389,9 @@ ALTER TABLE ONLY public.listening_events
 
 ALTER TABLE ONLY public.metadata_refresh_log
     ADD CONSTRAINT metadata_refresh_log_entity_type_entity_id_key UNIQUE (entity_type, entity_id);
+
+ALTER TABLE ONLY public.musicbrainz_failures
+    ADD CONSTRAINT musicbrainz_failures_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY public.musicbrainz_objects
     ADD CONSTRAINT musicbrainz_objects_pkey PRIMARY KEY (object_type, mbid);

@@ -18,6 +18,8 @@ SEARCH_AFTER = timedelta(days=180)
 """When to look again for an artist that was not found."""
 REFRESH_AFTER = timedelta(days=365)
 """When to fetch an artist's genres again."""
+RETRY_AFTER = timedelta(hours=1)
+"""When to ask again for an artist for whom a call failed."""
 SONGS = 3
 """By how many songs an artist is looked for at most: the most played."""
 LENGTHS_DIFFER = timedelta(seconds=5)
@@ -76,6 +78,7 @@ def wanted_artists(conn: Connection, now: datetime, limit: int) -> list[WantedAr
         "songs": SONGS,
         "not_found_before": now - SEARCH_AFTER,
         "fetched_before": now - REFRESH_AFTER,
+        "failed_before": now - RETRY_AFTER,
     }
     rows = conn.execute(statement("musicbrainz/wanted"), values).fetchall()
     return [WantedArtist._make((*row, [AskedSong(**song) for song in songs])) for *row, songs in rows]
@@ -110,6 +113,11 @@ def land_artist(conn: Connection, mbid: UUID, payload: Mapping[str, Any], now: d
     """Land what MusicBrainz says of an artist."""
     values = {"mbid": mbid, "payload": Jsonb(payload), "now": now}
     conn.execute(statement("musicbrainz/land_artist"), values)
+
+
+def log_failure(conn: Connection, key: str, now: datetime) -> None:
+    """Remember that a call for an artist failed: others come first from now on."""
+    conn.execute(statement("musicbrainz/log_failure"), {"key": key, "now": now})
 
 
 def genre_coverage(conn: Connection) -> list[GenreCoverage]:

@@ -185,12 +185,13 @@ def _webserver(up: Up) -> psutil.Process:
 
 
 def _lives(process: psutil.Process, seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
+    def has_ended() -> bool:
+        try:
+            return process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
             return True
-        time.sleep(0.1)
-    return False
+
+    return not wait_until(has_ended, seconds=seconds)
 
 
 @pytest.mark.thorough

@@ -1,10 +1,11 @@
 -- One row per artist of whom Spotify tells no genres and MusicBrainz is to be asked: those that were never looked for,
--- or found and not fetched yet, before those that are due again; the most played first. Each has songs to find it by.
+-- or found and not fetched yet, before those that are due again; the most played first, and last those for whom a call
+-- failed, which wait for a while. Each has songs to find it by.
 WITH played AS (
     SELECT artist_id, sum(play_count) AS plays FROM user_artist_stats GROUP BY artist_id
 ), due AS (
     SELECT a.id, a.name, a.name_key, coalesce(a.spotify_id, a.name_key::text) AS key, searched.key AS searched_key,
-           searched.mbid, played.plays,
+           searched.mbid, played.plays, failure.failed_at,
            coalesce(mb.fetched_at, CASE WHEN searched.mbid IS NULL THEN searched.searched_at END) AS told_at
     FROM played
     JOIN artists AS a ON a.id = played.artist_id
@@ -12,14 +13,16 @@ WITH played AS (
     LEFT JOIN musicbrainz_searches AS searched ON searched.object_type = 'artist' AND searched.key = g.searched_key
     LEFT JOIN musicbrainz_objects AS mb ON mb.object_type = 'artist' AND mb.mbid = searched.mbid
     LEFT JOIN spotify_objects AS o ON o.object_type = 'artist' AND o.spotify_id = a.spotify_id
+    LEFT JOIN musicbrainz_failures AS failure ON failure.key = coalesce(a.spotify_id, a.name_key::text)
     WHERE played.plays > 0 AND NOT coalesce(o.payload ? 'genres', false)
       AND a.name IS NOT NULL AND a.name_key <> name_key('Various Artists')
 ), chosen AS (
     SELECT *
     FROM due
-    WHERE told_at IS NULL
-       OR told_at < CASE WHEN mbid IS NULL THEN %(not_found_before)s ELSE %(fetched_before)s END::timestamptz
-    ORDER BY told_at IS NOT NULL, plays DESC, key COLLATE "C"
+    WHERE (told_at IS NULL
+           OR told_at < CASE WHEN mbid IS NULL THEN %(not_found_before)s ELSE %(fetched_before)s END::timestamptz)
+      AND (failed_at IS NULL OR failed_at <= %(failed_before)s)
+    ORDER BY failed_at IS NOT NULL, told_at IS NOT NULL, plays DESC, key COLLATE "C"
     LIMIT %(limit)s
 )
 SELECT chosen.key, chosen.name, chosen.searched_key, chosen.mbid,
@@ -50,4 +53,4 @@ LEFT JOIN LATERAL (
           ORDER BY position, plays DESC, id
           LIMIT %(songs)s) AS best
     LEFT JOIN albums ON albums.id = best.album_id) AS asked ON true
-ORDER BY told_at IS NOT NULL, plays DESC, key COLLATE "C"
+ORDER BY failed_at IS NOT NULL, told_at IS NOT NULL, plays DESC, key COLLATE "C"

@@ -24,6 +24,7 @@ from myi_pipelines.warehouse.musicbrainz import (
     WantedArtist,
     land_artist,
     land_search,
+    log_failure,
     matching_artists,
     wanted_artists,
 )
@@ -113,6 +114,7 @@ def fetch_genres(
             failures = 0
         except MusicBrainzError as error:
             done.failed, failures = done.failed + 1, failures + 1
+            log_failure(conn, artist.key, now())
             if isinstance(error, Paused | Refused) or failures == GIVE_UP_AFTER:
                 done.stopped, done.is_broken = str(error), True
                 break

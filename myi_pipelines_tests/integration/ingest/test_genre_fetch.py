@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import quote_plus
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,13 @@ import pytest
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.world import NAMESAKES, Track
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.musicbrainz import genre_coverage, land_artist, land_search, wanted_artists
+from myi_pipelines.warehouse.musicbrainz import (
+    RETRY_AFTER,
+    genre_coverage,
+    land_artist,
+    land_search,
+    wanted_artists,
+)
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines_tests.support.musicbrainz_fixtures import GenreHarness, open_genre_harness
 
@@ -306,9 +313,28 @@ def test_an_outage_ends_the_run_and_loses_nothing(harness: GenreHarness) -> None
 
     assert (refused.failed, refused.is_broken) == (1, True)
     assert "MYI_MUSICBRAINZ_CONTACT" in str(refused.stopped)
+    harness.moment += RETRY_AFTER
     harness.simulator.stop()
     away = harness.fetch()
     assert (away.failed, away.found, away.is_broken) == (3, 0, True)
     assert "cannot be reached" in str(away.stopped)
     harness.simulator.start()
+    harness.moment += RETRY_AFTER
     assert harness.fetch().found == 5
+
+
+def test_artists_whose_calls_always_fail_hold_up_no_other(harness: GenreHarness) -> None:
+    artists = harness.known_artists(5)
+    for times, artist in zip((9, 8, 7, 2, 1), artists, strict=True):
+        harness.play(harness.tracks_of(artist, 2), times)
+    for sick in artists[:3]:
+        harness.simulator.control.fault("drop", path_prefix="/ws/2/recording", times=None, query=quote_plus(sick.name))
+
+    first, second = harness.fetch(), harness.fetch()
+
+    assert (first.found, first.failed, first.is_broken) == (0, 3, True)
+    assert (second.found, second.failed, second.stopped) == (2, 0, None)
+    harness.simulator.control.clear_faults()
+    assert harness.fetch().found == 0, "they wait"
+    harness.moment += RETRY_AFTER
+    assert harness.fetch().found == 3
