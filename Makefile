@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# The virtual environment decides what is imported, not the shell that make was called from.
-unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
+# The virtual environment decides what is imported, not the shell that make was called from; and what was compiled once
+# stays compiled, or each process would take a second longer to start.
+unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-dev demo up check test test-all test-fast test-image test-faults test-fuzz schema bench bench-scale bench-web
@@ -28,9 +29,10 @@ up: setup  ## Serve Dagster's UI and import what you put into uploads/, until Ct
 check: setup-dev  ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar --nocolor sql benchmarks
+	$(BIN)/mypy & types=$$!; \
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar --nocolor sql benchmarks; style=$$?; \
+	wait $$types && exit $$style
 
 test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with T=path, the tests of a path only
 	$(BIN)/pytest -n auto $(if $(T),-m "not image" $(T))

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 SESSION = "myi_session"
+THREAD_SWITCH_SECONDS = 0.0005
+"""A tenth of Python's own: each request to a server in a thread of the test waits for several switches."""
 SLOW_FOLDERS = {"e2e": "e2e", "faults": "slow", "properties": "slow"}
 """Folders whose tests are all marked, with the marker."""
 
@@ -35,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     ):  # As in a shell's background: what tests start would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.setswitchinterval(THREAD_SWITCH_SECONDS)
     if not hasattr(config, "workerinput"):
         shared_servers.end_dead_sessions()
         config.stash[folder_key] = shared_servers.session_folder()
@@ -47,12 +52,19 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of whole folders, and begin with the longest, so that no worker ends with one of them."""
+    """Mark the tests of whole folders and the later ones of ``few(n)``'s cases, and begin with the longest, so that no
+    worker ends with one of them."""
     tests = Path(__file__).parent
+    cases = Counter[str]()
     for item in items:
         folder = item.path.relative_to(tests).parts[0]
         if folder in SLOW_FOLDERS:
             item.add_marker(SLOW_FOLDERS[folder])
+        if few := item.get_closest_marker("few"):
+            family = item.nodeid.partition("[")[0]
+            if cases[family] >= few.args[0]:
+                item.add_marker("thorough")
+            cases[family] += 1
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -60,8 +60,15 @@ class OpenMusic:
     """By the artist's id."""
     recordings: tuple[OpenRecording, ...]
 
+    @cached_property
+    def _by_isrc(self) -> dict[str | None, list[OpenRecording]]:
+        found: dict[str | None, list[OpenRecording]] = {}
+        for one in self.recordings:
+            found.setdefault(one.isrc, []).append(one)
+        return found
+
     def of_isrc(self, isrc: str) -> list[OpenRecording]:
-        return [one for one in self.recordings if one.isrc == isrc]
+        return self._by_isrc.get(isrc, [])
 
     def find(self, title: str, artist: str) -> list[OpenRecording]:
         """The recordings with all words of a title and an artist, those with the exact title first."""

@@ -162,6 +162,7 @@ def test_whatever_ends_up_everything_ends(settings: Settings) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_a_webserver_that_dies_is_started_again_twice_and_then_named_with_its_own_log(settings: Settings) -> None:
     up = Up(settings)
     up.wait_until_up()

@@ -84,6 +84,7 @@ def test_readers_see_tables_that_agree_while_an_import_runs(warehouse: Warehouse
     assert looks > 3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("together", [2, 1_000], ids=["together", "one after the other"])
 def test_a_listener_in_trouble_holds_up_the_statistics_of_no_other(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, together: int

@@ -177,6 +177,7 @@ def test_months_leave_and_come_back_whole_or_not_at_all_while_the_server_finds_n
         assert_exact(warehouse)
 
 
+@pytest.mark.thorough
 def test_a_server_that_breaks_down_on_a_full_disk_lands_all_or_nothing(disk: SmallDisk, tmp_path: Path) -> None:
     """Where its log has no room, PostgreSQL ends itself, and cannot come back before there is some. A first import
     writes a mebibyte of log here."""

@@ -103,6 +103,7 @@ def test_an_unreleased_warehouse_is_refused(empty_database_url: str, migrations:
     assert schema_sql(empty_database_url) == before
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("table", "mode"),
     [("month_holds", "ACCESS SHARE"), ("named_tracks", "SHARE UPDATE EXCLUSIVE"), ("_yoyo_migration", "SHARE")],

@@ -12,9 +12,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -26,7 +25,8 @@ from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finis
 from myi_pipelines.ingest.spotify.metadata_fetch import Enriched, enrich
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.simulator import LoggedRequest, Simulator
-from myi_pipelines.simulator.control import CatalogInfo, TrackInfo
+from myi_pipelines.simulator.control import CatalogInfo, Control, TrackInfo
+from myi_pipelines.simulator.world import World
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.oauth import App
@@ -37,6 +37,14 @@ from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
 CLIENT_ID = "client-of-the-harness"
+_catalogs: dict[World, CatalogInfo] = {}
+
+
+def _catalog_of(world: World, control: Control) -> CatalogInfo:
+    """The music of a world, which many tests ask for: asked of its simulator once."""
+    if world not in _catalogs:
+        _catalogs[world] = replace(control.catalog(), relinked={}, gone={})
+    return _catalogs[world]
 
 
 @dataclass
@@ -53,17 +61,17 @@ class MetadataHarness:
     ahead: timedelta = field(default_factory=timedelta)
     """How far the harness's clock is ahead of the simulator's."""
 
-    @cached_property
+    @property
     def catalog(self) -> CatalogInfo:
-        """All music that there is, as it was when somebody first asked."""
-        return self.simulator.control.catalog()
+        """All music that there is, whatever was relinked or taken down since."""
+        return _catalog_of(self.simulator.spotify.world, self.simulator.control)
 
     @property
     def tracks(self) -> list[TrackInfo]:
         return self.catalog.tracks
 
     def now(self) -> datetime:
-        return self.simulator.control.now() + self.ahead
+        return self.simulator.spotify.clock.now() + self.ahead
 
     def login(self) -> None:
         app = App(CLIENT_ID, "http://127.0.0.1:3001/auth/callback", accounts_url=self.simulator.url)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from myi_pipelines.ingest.musicbrainz.genre_fetch import FetchedGenres, fetch_genres
 from myi_pipelines.simulator import LoggedRequest, Simulator
@@ -55,21 +57,11 @@ class GenreHarness:
 
     def tracks_of(self, artist: Artist, count: int) -> list[Track]:
         """Songs of an artist, of which no two have the same name."""
-        own = {one.name: one for one in self.world.tracks.values() if one.artist_ids == (artist.id,)}
-        return list(own.values())[:count]
+        return _tracks_by_artist(self.world)[artist.id][:count]
 
     def known_artists(self, count: int) -> list[Artist]:
         """Artists whom MusicBrainz knows, with genres and some songs by ISRC and by name."""
-        genres = {one.name: one.genres for one in self.open_music.artists.values()}
-        names = [one.name for one in self.world.artists.values()]
-        found = [
-            one
-            for one in self.world.artists.values()
-            if genres.get(one.name)
-            and names.count(one.name) == 1
-            and len(self.tracks_of(one, 3)) == 3
-            and any(self.open_music.of_isrc(track.isrc) for track in self.tracks_of(one, 3))
-        ]
+        found = _known_artists(self.world)
         assert len(found) >= count
         return found[:count]
 
@@ -133,3 +125,29 @@ class GenreHarness:
 def open_genre_harness(simulator: Simulator, database_url: str, redis_url: str) -> Iterator[GenreHarness]:
     with open_warehouse(database_url) as warehouse:
         yield GenreHarness(simulator, warehouse, redis_url)
+
+
+@cache
+def _tracks_by_artist(world: World) -> dict[str, list[Track]]:
+    """By the id of an artist without others, the songs, of which no two have the same name."""
+    found: defaultdict[str, dict[str, Track]] = defaultdict(dict)
+    for track in world.tracks.values():
+        if len(track.artist_ids) == 1:
+            found[track.artist_ids[0]][track.name] = track
+    return {artist_id: list(found[artist_id].values()) for artist_id in world.artists}
+
+
+@cache
+def _known_artists(world: World) -> list[Artist]:
+    open_music = build_open_music(world)
+    genres = {one.name: one.genres for one in open_music.artists.values()}
+    names = Counter(one.name for one in world.artists.values())
+    by_isrc = {one.isrc for one in open_music.recordings}
+    return [
+        artist
+        for artist in world.artists.values()
+        if genres.get(artist.name)
+        and names[artist.name] == 1
+        and len(tracks := _tracks_by_artist(world)[artist.id][:3]) == 3
+        and any(track.isrc in by_isrc for track in tracks)
+    ]

@@ -267,6 +267,7 @@ def test_an_album_that_is_imported_later_has_its_date_at_once(harness: GenreHarn
     assert harness.fetch().calls == 0
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("dates", "expected"),
     [

@@ -221,6 +221,7 @@ NOT_FOUND = {"error": {"status": 404, "message": "Resource not found"}}
 NO_SERVICE = {"error": {"status": 404, "message": "Service not found"}}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("body", [NOT_FOUND, NO_SERVICE])
 def test_many_404s_in_a_row_are_an_outage(harness: MetadataHarness, body: dict[str, Any]) -> None:
     harness.import_plays(some_tracks(harness, 1))
@@ -368,6 +369,7 @@ def test_an_outage_ends_the_run(harness: MetadataHarness) -> None:
     assert 0 < run.plays_with_metadata < run.plays == 10
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", ["server_error", "forbidden", "forbidden_premium", "hang", "html_200", "drop"])
 def test_a_sick_id_stops_no_other(harness: MetadataHarness, kind: str) -> None:
     sick, *others = [track for track, _ in some_tracks(harness, 60)][::4]
@@ -404,6 +406,7 @@ def test_several_sick_ids_delay_the_others_by_a_run(harness: MetadataHarness) ->
     assert harness.value(MISSING) == 7
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["forbidden", "forbidden_premium", "forbidden_not_registered"])
 def test_a_forbidden_group_leaves_the_others_going(harness: MetadataHarness, kind: str) -> None:
     harness.import_plays(some_tracks(harness, 8))
@@ -504,6 +507,7 @@ def forget_claims(harness: MetadataHarness) -> None:
             store.delete(key)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("kind", "path_prefix", "most_calls"),
     [

@@ -316,6 +316,7 @@ def test_two_processes_never_archive_at_once(warehouse: ArchivingWarehouse) -> N
             warehouse.archive()
 
 
+@pytest.mark.thorough
 def test_archiving_while_others_read_and_derive_leaves_everything_exact(warehouse: ArchivingWarehouse) -> None:
     user_id = user_of(warehouse)
     url, done = warehouse.conn.info.dsn, threading.Event()
@@ -348,6 +349,7 @@ def test_archiving_while_others_read_and_derive_leaves_everything_exact(warehous
     assert warehouse.tables(user_id) == reference.derive({TAG: killable_import.landing(TAG)})[TAG]
 
 
+@pytest.mark.thorough
 def test_a_killed_server_has_every_play_in_the_tables_or_in_the_archive(tmp_path: Path, folder: Path) -> None:
     with durable_server(tmp_path / "postgres") as server:
         url = server.url(DATABASE)

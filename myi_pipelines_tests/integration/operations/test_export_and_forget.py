@@ -276,6 +276,7 @@ def test_runs_that_name_a_user_are_removed_and_the_others_stay(
     assert [instance.has_run(run) for run in runs] == [False, False, True, True]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "name", ["user", "users", "stats", "ops", "config", "plays", "only_invalidated", "import_history", "totals", "UTC"]
 )

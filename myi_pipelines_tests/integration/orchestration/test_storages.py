@@ -63,6 +63,7 @@ def harness(database_url: str, tmp_path: Path) -> Harness:
     return Harness(database_url, tmp_path / "uploads")
 
 
+@pytest.mark.thorough
 def test_a_storage_whose_making_was_killed_is_made_by_the_next(empty_database_url: str) -> None:
     """Dagster takes a storage with some of its tables for whole."""
     for last in (12, 25, 75, 90):

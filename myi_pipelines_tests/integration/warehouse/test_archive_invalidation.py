@@ -185,6 +185,7 @@ def events_only(name: str, *months: date) -> set[Invalidation]:
 # ── Where two months meet ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("archived_months", [(FEB,), (MAR,)], ids=["before", "after"])
 @pytest.mark.parametrize("story", STORIES)
 def test_plays_that_arrive_near_the_end_of_an_archived_month_meet_what_is_in_it(

@@ -373,6 +373,7 @@ def test_a_full_disk_leaves_the_old_month_and_no_shadow_partition(warehouse: Exc
     assert_whole(warehouse, user_ids)
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_killed_during_a_rebuild_has_the_old_month_or_the_new_one(tmp_path: Path) -> None:
     with durable_server(tmp_path / "server") as server:
         url = server.url(DATABASE)

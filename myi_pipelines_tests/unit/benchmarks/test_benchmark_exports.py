@@ -111,6 +111,7 @@ def test_one_song_is_on_several_releases(tmp_path: Path) -> None:
     assert any(artist == "Various Artists" for _, artist in ids)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("rows", "seed", "years"), [(4_000, 3, 2), (8_000, 1, 12)])
 def test_finished_events_are_what_the_rules_make_of_the_file(tmp_path: Path, rows: int, seed: int, years: int) -> None:
     written = write_export(tmp_path / "a.zip", rows=rows, seed=seed, years=years)
