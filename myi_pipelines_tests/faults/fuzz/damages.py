@@ -50,6 +50,9 @@ FILE_NAMES = (
 )  # fmt: skip
 
 
+TIME_KEYS = ("ts", "endTime", "uts", "listened_at", "time", "played_at", "$date")
+
+
 class Input(NamedTuple):
     """A damaged file."""
 
@@ -59,16 +62,23 @@ class Input(NamedTuple):
     """The JSON texts that it was made from, as they are in it before anything that came later."""
     kinds: tuple[str, ...]
     """What was done to it, in order."""
+    is_spotifys: bool = True
+    """Else it is the export of another service."""
 
 
-def damaged(chance: random.Random, rows: Sequence[dict[str, Any]]) -> Input:
-    """A file made of some rows, with damages of one to three kinds: to rows, to their text, to what it is packed in."""
+def damaged(
+    chance: random.Random, rows: Sequence[dict[str, Any]], write: Callable[[Rows], bytes] | None = None
+) -> Input:
+    """A file made of some rows, with damages of one to three kinds: to rows, to their text, to what it is packed in.
+
+    ``write`` is how another service lays rows out.
+    """
     some, kinds = [dict(row) for row in rows], []
     if chance.random() < 0.6:
         for change in chance.sample(ROW_DAMAGES, chance.choice((1, 1, 2))):
             some = change(chance, some)
             kinds.append(change.__name__)
-    text = as_text(chance, some)
+    text = write(some) if write else as_text(chance, some)
     if chance.random() < 0.5 or not kinds:
         change_text = chance.choice(TEXT_DAMAGES)
         text = change_text(chance, text)
@@ -83,7 +93,7 @@ def damaged(chance: random.Random, rows: Sequence[dict[str, Any]]) -> Input:
             content = change_bytes(chance, content)
             kinds.append(change_bytes.__name__)
         name = name if chance.random() < 0.2 else "history.zip"
-    return Input(name, content, texts, tuple(kinds))
+    return Input(name, content, texts, tuple(kinds), write is None)
 
 
 def as_text(chance: random.Random, rows: Rows) -> bytes:
@@ -95,11 +105,14 @@ def as_text(chance: random.Random, rows: Rows) -> bytes:
 
 
 def any_row(chance: random.Random, rows: Rows) -> dict[str, Any]:
+    """A row, or an object in one: rows of other services have some."""
     of_keys = [row for row in rows if isinstance(row, dict)]
     if not of_keys:
         rows.append({})
         of_keys = [rows[-1]]
-    return chance.choice(of_keys)
+    row = chance.choice(of_keys)
+    objects = [value for value in row.values() if isinstance(value, dict)]
+    return chance.choice(objects) if objects and chance.random() < 0.5 else row
 
 
 def any_key(chance: random.Random, row: dict[str, Any]) -> str:
@@ -133,7 +146,8 @@ def odd_texts(chance: random.Random, rows: Rows) -> Rows:
 
 def odd_times(chance: random.Random, rows: Rows) -> Rows:
     for _ in range(chance.randint(1, 4)):
-        any_row(chance, rows)[chance.choice(("ts", "endTime"))] = chance.choice(ODD_TIMES)
+        row = any_row(chance, rows)
+        row[chance.choice([key for key in TIME_KEYS if key in row] or TIME_KEYS[:2])] = chance.choice(ODD_TIMES)
     return rows
 
 

@@ -20,6 +20,7 @@ from myi_pipelines.simulator.sample import SampleUser, write_sample
 from myi_pipelines.sources.exports import Limits
 from myi_pipelines.warehouse import invariants
 from myi_pipelines_tests.faults.fuzz.damages import Input, damaged
+from myi_pipelines_tests.faults.fuzz.other_services import FORMS, seconds_told, some_rows
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.export_rows import read, rows_in
 from myi_pipelines_tests.support.reference import Landing, Tables
@@ -27,6 +28,8 @@ from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 SECONDS_AT_MOST = 10
 LONGEST_LINE = 600
+OF_OTHER_SERVICES = 0.4
+"""The share of inputs that are exports of other services than Spotify."""
 INPUTS_A_USER = 200
 """What is looked at after each input is what its user has: less than everything."""
 LAST = date(2024, 6, 30)
@@ -74,6 +77,9 @@ class Fuzzer:
     def input(self, number: int) -> Input:
         """One of the inputs. It depends on the seed and its number alone."""
         chance = random.Random(f"{self._seed} {number}")
+        if chance.random() < OF_OTHER_SERVICES:
+            form = chance.choice(FORMS)
+            return damaged(chance, some_rows(chance, form), form.write)
         rows = chance.choice(self._members)
         begin = chance.randrange(len(rows))
         return damaged(chance, rows[begin : begin + chance.choice((1, 5, 20))])
@@ -135,15 +141,21 @@ class Fuzzer:
         after it was packed is not compared: it unpacks only where its checksum holds."""
         jobs = [landed.job_id for landed in run.landed if not landed.known]
         rows = self._warehouse.conn.execute(
-            "SELECT coalesce(stopped_at, played_at), ms_played, spotify_id FROM imported_plays"
+            "SELECT played_at, stopped_at, ms_played, spotify_id FROM imported_plays"
             " JOIN export_tracks ON export_tracks.id = export_track_id WHERE user_id = %s AND job_id = ANY (%s)",
             [self._user_ids[-1], jobs],
         ).fetchall()
-        if rows:
+        if not rows:
+            return
+        told: set[Any]
+        if one.is_spotifys:
             told = set(_plays_told(one.texts))
-            odd = [row for row in rows if row not in told]
-            if odd:
-                yield f"{len(odd)} of {len(rows)} rows are not in the file, like {odd[0]}"
+            odd = [row for row in rows if (row[1] or row[0], *row[2:]) not in told]
+        else:
+            told = set(seconds_told(one.texts))
+            odd = [row for row in rows if not told & {int(at.timestamp()) for at in row[:2] if at}]
+        if odd:
+            yield f"{len(odd)} of {len(rows)} rows are not in the file, like {odd[0]}"
 
     def _afterwards(self) -> Iterator[str]:
         """What landed is derived without trouble, and an undamaged history is as if nothing had been before it."""
