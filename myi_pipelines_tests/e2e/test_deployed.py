@@ -129,6 +129,7 @@ def deployment(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[De
         yield processes
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_killed_code_server_and_daemon_leave_nothing_undone(
     deployment: Deployment, database_url: str, tmp_path: Path

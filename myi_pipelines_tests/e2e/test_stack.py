@@ -61,6 +61,7 @@ def test_a_second_stack_in_one_home_is_refused(settings: Settings) -> None:
         pass
 
 
+@pytest.mark.thorough
 def test_definitions_that_do_not_load_end_the_start_with_a_line_that_names_the_log(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

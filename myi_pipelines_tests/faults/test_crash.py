@@ -29,6 +29,7 @@ VICTIMS = int(os.environ.get("MYI_CRASH_VICTIMS", "3"))
 SEED = random.SystemRandom().randrange(1_000_000) if "MYI_CRASH_VICTIMS" in os.environ else 7
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("doing", ["import", "backfill"])
 def test_a_killed_server_loses_nothing_of_an_import_or_a_backfill(tmp_path: Path, doing: str) -> None:
     tag = "victim000"

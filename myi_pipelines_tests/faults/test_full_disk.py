@@ -133,6 +133,7 @@ def test_the_archive_keeps_months_that_find_no_room_and_leaves_none_of_their_fil
         assert warehouse.everything() == before
 
 
+@pytest.mark.thorough
 def test_months_leave_and_come_back_whole_or_not_at_all_while_the_server_finds_no_room(
     disk: SmallDisk, server: Cluster, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from myi_pipelines_tests.faults.kills.operations import OPERATIONS, Operation
 from myi_pipelines_tests.support.shared_servers import SessionServers
 
 SEED = 1
-FEW = ("import", "archive", "forget", "verify --repair")
+FEW = ("import", "archive", "forget")
 """Those that differ most in how they go on."""
 
 

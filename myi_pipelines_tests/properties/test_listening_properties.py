@@ -295,7 +295,7 @@ month_ends_and_arrivals = households(narrow_scenes()).flatmap(
 )
 
 
-@bounded(22)
+@bounded(15)
 @given(drawn=households_and_programs)
 def test_the_warehouse_says_what_the_reference_says(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
@@ -310,7 +310,7 @@ def test_the_warehouse_says_what_the_reference_says(
 
 
 @pytest.mark.long
-@bounded(20)
+@bounded(13)
 @given(drawn=households_and_arrivals | month_ends_and_arrivals)
 def test_every_arrival_leaves_right_events_that_keep_their_ids(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]

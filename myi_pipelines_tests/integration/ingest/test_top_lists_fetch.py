@@ -132,6 +132,7 @@ FAULTS: list[tuple[str, dict[str, Any], int]] = [
 ]
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(("kind", "details", "calls"), FAULTS)
 def test_a_partial_failure_leaves_the_old_lists_unchanged(
     harness: Harness, kind: str, details: dict[str, Any], calls: int

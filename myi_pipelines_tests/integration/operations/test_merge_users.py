@@ -177,6 +177,7 @@ def test_two_linked_accounts_are_refused_with_what_to_do(warehouse: ArchivingWar
     assert len(users.list_users(warehouse.conn)) == 2
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("archived", ["bob", "anna", "both"])
 def test_archived_plays_are_restored_where_the_merge_needs_them(
     warehouse: ArchivingWarehouse, places: Places, archived: str

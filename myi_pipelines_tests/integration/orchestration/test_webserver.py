@@ -63,6 +63,7 @@ def ask(port: int, method: str, path: str, headers: Mapping[str, str], body: str
         return answer.status, answer.read().decode(errors="replace")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("module", [GUARDED, DAGSTERS_OWN])
 def test_only_our_own_pages_and_programs_are_answered(
     project_instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str

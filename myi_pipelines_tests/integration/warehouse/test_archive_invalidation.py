@@ -238,6 +238,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("archived_months", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_payloads_of_tracks_reach_both_sides_of_a_month_end(
@@ -341,6 +342,7 @@ def test_a_merge_while_statistics_are_empty_reaches_the_neighbours_when_the_mont
 # ── Account data of tracks that prove to be the same ─────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("archived_months", [(), (JAN,), (FEB,), (MAR,), (JAN, MAR), (JAN, FEB, MAR)])
 @pytest.mark.parametrize("heard", ["02-10T12:00:00", "01-31T20:00:00"])
 def test_account_data_meets_an_offline_play_of_months_before_once_their_tracks_are_one(
@@ -532,6 +534,7 @@ BUCKETS: dict[str, Bucket] = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_a_late_play_is_counted_in_one_bucket_with_archived_plays_of_the_months_around_it(
     household: Household, bucket: str

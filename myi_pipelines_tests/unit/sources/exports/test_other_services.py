@@ -287,6 +287,7 @@ def test_limits_hold_for_tables_too(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("pieces", ["pages", "lists", "listens", "scrobbles", "listens of Koito", "table"])
 def test_rows_across_the_borders_of_pieces_are_read_once_and_in_order(tmp_path: Path, pieces: str) -> None:
     """A piece of a file that is read at once has 256 KiB."""
