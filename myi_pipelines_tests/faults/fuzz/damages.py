@@ -7,6 +7,7 @@ import json
 import random
 import struct
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from myi_pipelines_tests.support.export_rows import as_zip
@@ -120,7 +121,7 @@ def any_key(chance: random.Random, row: dict[str, Any]) -> str:
 
 
 def odd_value(chance: random.Random) -> Any:
-    return chance.choice((*ODD_VALUES, *ODD_TEXTS[:20], *ODD_NUMBERS))
+    return deepcopy(chance.choice((*ODD_VALUES, *ODD_TEXTS[:20], *ODD_NUMBERS)))  # what is put in may be changed next
 
 
 def wrong_types(chance: random.Random, rows: Rows) -> Rows:
