@@ -55,7 +55,8 @@ def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None
 def listening_socket(host: str, port: int) -> socket.socket:
     """A listening socket, on a free port if ``port`` is 0. Raises NotStarted."""
     group = socket.AF_INET6 if ":" in host else socket.AF_INET
-    accepting = socket.socket(group, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
+    # asyncio sends small replies at once only where the protocol is named; else each waits 40 ms for the reply before.
+    accepting = socket.socket(group, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     accepting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         accepting.bind((host, port))

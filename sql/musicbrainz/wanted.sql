@@ -1,6 +1,6 @@
 -- One row per artist of whom Spotify tells no genres and MusicBrainz is to be asked: those that were never looked for,
--- or found and not fetched yet, before those that are due again; the most played first, and last those for whom a call
--- failed, which wait for a while. Each has songs to find it by.
+-- or found and not fetched yet, before those that are due again; the most played first, and last those for whom the
+-- latest call failed, which wait for a while. Each has songs to find it by.
 WITH played AS (
     SELECT artist_id, sum(play_count) AS plays FROM user_artist_stats GROUP BY artist_id
 ), due AS (
@@ -13,7 +13,9 @@ WITH played AS (
     LEFT JOIN musicbrainz_searches AS searched ON searched.object_type = 'artist' AND searched.key = g.searched_key
     LEFT JOIN musicbrainz_objects AS mb ON mb.object_type = 'artist' AND mb.mbid = searched.mbid
     LEFT JOIN spotify_objects AS o ON o.object_type = 'artist' AND o.spotify_id = a.spotify_id
-    LEFT JOIN musicbrainz_failures AS failure ON failure.key = coalesce(a.spotify_id, a.name_key::text)
+    LEFT JOIN musicbrainz_failures AS failure
+        ON failure.key = coalesce(a.spotify_id, a.name_key::text)
+        AND failure.failed_at >= coalesce(mb.fetched_at, searched.searched_at, '-infinity')
     WHERE played.plays > 0 AND NOT coalesce(o.payload ? 'genres', false)
       AND a.name IS NOT NULL AND a.name_key <> name_key('Various Artists')
 ), chosen AS (

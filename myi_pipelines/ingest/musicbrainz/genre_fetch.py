@@ -114,8 +114,10 @@ def fetch_genres(
             failures = 0
         except MusicBrainzError as error:
             done.failed, failures = done.failed + 1, failures + 1
-            log_failure(conn, artist.key, now())
-            if isinstance(error, Paused | Refused) or failures == GIVE_UP_AFTER:
+            is_of_all = isinstance(error, Paused | Refused)
+            if not is_of_all:
+                log_failure(conn, artist.key, now())
+            if is_of_all or failures == GIVE_UP_AFTER:
                 done.stopped, done.is_broken = str(error), True
                 break
     done.calls = client.calls

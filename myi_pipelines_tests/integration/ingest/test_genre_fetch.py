@@ -13,6 +13,7 @@ from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.world import NAMESAKES, Track
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.musicbrainz import (
+    REFRESH_AFTER,
     RETRY_AFTER,
     genre_coverage,
     land_artist,
@@ -314,7 +315,7 @@ def test_an_outage_ends_the_run_and_loses_nothing(harness: GenreHarness) -> None
 
     assert (refused.failed, refused.is_broken) == (1, True)
     assert "MYI_MUSICBRAINZ_CONTACT" in str(refused.stopped)
-    harness.moment += RETRY_AFTER
+    harness.simulator.control.clear_faults()
     harness.simulator.stop()
     away = harness.fetch()
     assert (away.failed, away.found, away.is_broken) == (3, 0, True)
@@ -339,3 +340,6 @@ def test_artists_whose_calls_always_fail_hold_up_no_other(harness: GenreHarness)
     assert harness.fetch().found == 0, "they wait"
     harness.moment += RETRY_AFTER
     assert harness.fetch().found == 3
+    harness.moment += REFRESH_AFTER + timedelta(seconds=1)
+    again = wanted_artists(harness.warehouse.conn, harness.moment, 5)
+    assert [one.name for one in again] == [one.name for one in artists], "whoever was answered since is in turn again"

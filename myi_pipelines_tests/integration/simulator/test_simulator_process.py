@@ -2,12 +2,14 @@
 
 import doctest
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import ModuleType
+from typing import Any
 
 import pytest
 import requests
@@ -59,6 +61,23 @@ def test_a_port_in_use_is_a_one_line_error(simulator: Simulator) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_small_replies_go_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after the reply before is acknowledged, which takes 40 ms on an open connection."""
+    accepted = list[socket.socket]()
+    accept = socket.socket.accept
+
+    def remembered(listening: socket.socket) -> tuple[socket.socket, Any]:
+        connection, address = accept(listening)
+        accepted.append(connection)
+        return connection, address
+
+    monkeypatch.setattr(socket.socket, "accept", remembered)
+    with Simulator(Setup(users=1)) as running, requests.Session() as session:
+        session.post(f"{running.url}/admin/now", json={})
+        [connection] = accepted
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_state_survives_an_outage(simulator: Simulator) -> None:
