@@ -113,6 +113,8 @@ class ListenReader:
 
     def _play(self, listen: Listen, track: Track) -> Play:
         """Raises BadRow for one that is too early or too late."""
+        if not EARLIEST_SUBMITTED <= listen.told_at < self._end:
+            raise _out_of_range(listen.told_at)  # before a length is added, which no date may have room for
         heard_ms = listen.heard_ms
         elapsed_s = (heard_ms or listen.length_ms or 0) // 1_000
         if listen.is_told_by_end:

@@ -23,6 +23,8 @@ Rows = list[Any]
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
+_WORDED_TIME = re.compile(r"\d\d [A-Z][a-z]{2} \d{4}, \d\d:\d\d")
+"""As Last.fm says a time beside the second."""
 _LATEST = 10**11
 
 COLUMNS = ("uts", "utc_time", "artist", "artist_mbid", "album", "album_mbid", "track", "track_mbid")
@@ -111,4 +113,8 @@ def seconds_told(texts: Sequence[bytes]) -> Iterator[int]:
         for found in _TIME.findall(decoded):
             with suppress(ValueError, OverflowError):
                 told = datetime.fromisoformat(found)
-                yield int((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp())
+                seconds = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+                yield from (int(seconds), round(seconds))  # nanoseconds may be rounded up
+        for found in _WORDED_TIME.findall(decoded):
+            with suppress(ValueError):
+                yield int(datetime.strptime(found, "%d %b %Y, %H:%M").replace(tzinfo=UTC).timestamp())

@@ -235,6 +235,23 @@ def test_your_spotify_tells_ids_and_ends(tmp_path: Path) -> None:
         assert play.track.kind is Kind.TRACK
 
 
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (your_spotify("0001-01-01T00:00:00Z"), "bad_timestamp"),
+        (your_spotify("9999-12-31T23:59:59Z"), "future"),
+        (koito("0001-01-01T00:00:00Z"), "bad_timestamp"),
+        (koito("9999-12-31T23:59:59Z"), "future"),
+    ],
+)
+def test_a_time_at_an_end_of_the_calendar_stops_no_other_row(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+    """A play's length leads beyond the last date there is, or before the first."""
+    good = your_spotify() if "played_at" in row else koito()
+    found = read_text(tmp_path, json.dumps([good, row]) if "played_at" in row else json.dumps({"listens": [good, row]}))
+    assert len(found.plays) == 1
+    assert found.rejected == {reason: 1}
+
+
 def test_a_file_with_the_plays_of_several_users_of_your_spotify_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="export: holds the plays of several users of your_spotify"):
         read_text(tmp_path, as_lines([your_spotify(), your_spotify(owner={"$oid": "another"})]))
