@@ -38,7 +38,7 @@ test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with
 	$(BIN)/pytest -n auto $(if $(T),-m "not image" $(T))
 
 test-all: check  ## The same and the tests that take minutes: days of trouble, memory, benchmarks
-	$(BIN)/pytest -n auto -m "not image"
+	MYI_HYPOTHESIS_EXAMPLES=20 $(BIN)/pytest -n auto -m "not image"
 
 test-fast: setup-dev  ## The tests that take a second at most each: under a minute on two processors
 	$(BIN)/pytest -n auto -m "not slow and not e2e and not browser and not thorough" $(T)

@@ -137,6 +137,7 @@ def cluster(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pyte
             one.stop()
 
 
+@pytest.mark.thorough
 def test_what_a_killed_worker_had_begun_another_one_finishes(
     cluster: Cluster, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,8 @@ def assert_spotify_came(conn: Connection) -> None:
 
 
 @pytest.mark.long
-def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [False, pytest.param(True, marks=pytest.mark.thorough)], ids=["once", "twice"])
+def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path, again: bool) -> None:
     nowhere = {"MYI_SPOTIFY_API_URL": "http://127.0.0.1:9", "MYI_SPOTIFY_CLIENT_ID": "a-real-app"}
     first = demo(tmp_path, free_port(), **nowhere)
     assert first.returncode == 0, first.stderr
@@ -147,7 +148,11 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path) ->
         polled = {spotify_id for (spotify_id,) in conn.execute("SELECT spotify_id FROM polled_plays")}
         assert polled <= world.tracks.keys() | world.aliases.keys()
         full = payload_tracks(conn)
+    if again:
+        assert_a_second_demo_goes_on(tmp_path, full)
 
+
+def assert_a_second_demo_goes_on(tmp_path: Path, full: int) -> None:
     second = demo(tmp_path, free_port())
     assert second.returncode == 0, second.stderr
     assert "Traceback" not in second.stdout + second.stderr

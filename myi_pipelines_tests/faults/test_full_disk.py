@@ -75,6 +75,7 @@ def test_an_import_lands_nothing_on_a_full_disk_and_all_of_it_with_room(disk: Sm
         assert reason.endswith("No space left on device")
 
 
+@pytest.mark.thorough
 def test_a_rebuild_leaves_the_old_month_on_a_full_disk_and_swaps_it_with_room(
     disk: SmallDisk, server: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ def log_left(conn: Connection) -> int:
     return int(left)
 
 
+@pytest.mark.thorough
 def test_whoever_imports_is_told_in_one_line_to_make_room(
     disk: SmallDisk, server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

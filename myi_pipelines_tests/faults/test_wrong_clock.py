@@ -45,6 +45,7 @@ def assert_exact(warehouse: Warehouse) -> None:
     assert verify.verify(warehouse.session()).differences == []
 
 
+@pytest.mark.thorough
 def test_plays_that_a_clock_behind_refuses_land_when_the_file_is_imported_again(
     work: Work, database_url: str, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_it_keeps_every_row(old_url: str, baseline: Path) -> None:
         assert version_0_1.rows(conn) == before
 
 
+@pytest.mark.thorough
 def test_it_goes_on_with_its_work(old_url: str, tmp_path: Path) -> None:
     shutil.copytree(version_0_1.ARCHIVE, tmp_path / "archive")
     migrate(old_url)
@@ -103,7 +104,7 @@ def test_an_unreleased_warehouse_is_refused(empty_database_url: str, migrations:
     assert schema_sql(empty_database_url) == before
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("table", "mode"),
     [("month_holds", "ACCESS SHARE"), ("named_tracks", "SHARE UPDATE EXCLUSIVE"), ("_yoyo_migration", "SHARE")],

@@ -53,7 +53,7 @@ drawn_households = households(narrow_scenes()) | households()
 archivings = st.lists(st.sampled_from((None, None, None, None, 0, 1, 2)), min_size=40, max_size=40)
 
 
-@bounded(5)
+@bounded(3)
 @given(drawn=drawn_households.flatmap(lambda one: st.tuples(st.just(one), programs(one), archivings)))
 def test_what_arrives_after_months_have_left_is_counted_once(
     warehouse: ArchivingWarehouse,
@@ -76,7 +76,7 @@ def test_what_arrives_after_months_have_left_is_counted_once(
     home.assert_as_the_reference_says()
 
 
-@bounded(5)
+@bounded(3)
 @given(drawn=drawn_households.flatmap(lambda one: st.tuples(st.just(one), stories(one), archivings)))
 def test_what_spotify_tells_after_months_have_left_reaches_them(
     warehouse: ArchivingWarehouse,
@@ -98,7 +98,7 @@ def test_what_spotify_tells_after_months_have_left_reaches_them(
     home.assert_as_the_reference_says()
 
 
-@bounded(6)
+@bounded(3)
 @given(household=drawn_households)
 def test_months_come_back_equal_row_for_row(warehouse: ArchivingWarehouse, household: tuple[Listener, ...]) -> None:
     home = test_listening_properties.Home(warehouse, household)

@@ -273,7 +273,7 @@ def corrected_stories(draw: st.DrawFn, household: Household) -> list[test_metada
 
 
 @pytest.mark.long
-@bounded(6)
+@bounded(3)
 @given(
     drawn=(households() | households(narrow_scenes())).flatmap(
         lambda household: st.tuples(st.just(household), corrected_stories(household))
@@ -299,7 +299,7 @@ def with_program(household: Household) -> st.SearchStrategy[tuple[Household, lis
 
 
 @pytest.mark.long
-@bounded(6)
+@bounded(3)
 @given(drawn=(households() | households(narrow_scenes())).flatmap(with_program))
 def test_hidden_plays_do_not_count_whenever_they_are_hidden_and_shown_again(
     warehouse: Warehouse, drawn: tuple[Household, list[Step | Made]]

@@ -40,7 +40,7 @@ def asked(warehouse: Warehouse, query: str, user_id: int, *parameters: date | in
     return set(rows)
 
 
-@bounded(10)
+@bounded(6)
 @given(household=households())
 def test_lists_of_months_and_years_are_what_the_plays_say(
     warehouse: Warehouse, household: tuple[Listener, ...]

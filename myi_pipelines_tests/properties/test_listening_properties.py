@@ -43,7 +43,7 @@ THOROUGH = os.environ.get("MYI_HYPOTHESIS_EXAMPLES")
 def bounded(examples: int) -> settings:
     """Every example makes users, tracks and artists of its own, so that the database need not be emptied."""
     return settings(
-        max_examples=int(THOROUGH or examples),
+        max_examples=max(int(THOROUGH or 0), examples),
         deadline=None,
         database=None,
         derandomize=THOROUGH is None,
@@ -295,7 +295,7 @@ month_ends_and_arrivals = households(narrow_scenes()).flatmap(
 )
 
 
-@bounded(15)
+@bounded(8)
 @given(drawn=households_and_programs)
 def test_the_warehouse_says_what_the_reference_says(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]
@@ -310,7 +310,7 @@ def test_the_warehouse_says_what_the_reference_says(
 
 
 @pytest.mark.long
-@bounded(13)
+@bounded(7)
 @given(drawn=households_and_arrivals | month_ends_and_arrivals)
 def test_every_arrival_leaves_right_events_that_keep_their_ids(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
@@ -376,7 +376,7 @@ def test_of_two_polls_at_once_the_longer_or_the_lower_id_counts(warehouse: Wareh
         home.assert_as_the_reference_says()
 
 
-@bounded(9)
+@bounded(6)
 @given(drawn=month_ends_and_arrivals)
 def test_ids_that_were_relinked_are_one_track(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Arrival]]
@@ -390,7 +390,7 @@ def test_ids_that_were_relinked_are_one_track(
     home.assert_as_the_reference_says()
 
 
-@bounded(9)
+@bounded(6)
 @given(household=households())
 def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tuple[Listener, ...]) -> None:
     home = Home(warehouse, household)
@@ -416,7 +416,7 @@ def test_doing_anything_again_changes_no_row(warehouse: Warehouse, household: tu
     assert {user_id: warehouse.rows(user_id) for user_id in home.ids} == before
 
 
-@bounded(9)
+@bounded(6)
 @given(household=households(), zones=st.permutations(("Pacific/Apia", "America/New_York", "America/St_Johns")))
 def test_a_new_time_zone_moves_every_play_to_its_new_day(
     warehouse: Warehouse, household: tuple[Listener, ...], zones: list[str]

@@ -218,7 +218,7 @@ households_and_stories = households(narrow_scenes()) | households()
 
 
 @pytest.mark.long
-@bounded(9)
+@bounded(6)
 @given(drawn=households_and_stories.flatmap(lambda household: st.tuples(st.just(household), stories(household))))
 def test_the_catalog_events_and_statistics_equal_the_reference(
     warehouse: Warehouse, drawn: tuple[tuple[Listener, ...], list[Step]]

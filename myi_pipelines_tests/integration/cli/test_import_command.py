@@ -112,6 +112,7 @@ def test_a_bad_file_is_the_reason_and_the_good_one_is_imported(myi: Myi, conn: C
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
 
 
+@pytest.mark.thorough
 def test_a_bad_file_alone_is_one_line_and_no_figures(myi: Myi, conn: Connection, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text(export(60)[:-50])
     done = myi("bad.json", "--user", "anna")
@@ -121,6 +122,7 @@ def test_a_bad_file_alone_is_one_line_and_no_figures(myi: Myi, conn: Connection,
     assert count(conn, "SELECT count(*) FROM imported_plays") == 0
 
 
+@pytest.mark.thorough
 def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: Path) -> None:
     folder = tmp_path / "my_data"
     folder.mkdir()

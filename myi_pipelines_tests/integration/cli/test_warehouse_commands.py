@@ -34,6 +34,7 @@ def test_a_time_zone_is_shown_and_changed(myi: Myi, conn: psycopg.Connection) ->
     assert changed.stdout.splitlines()[0].split() == ["timezone", "Pacific/Apia"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("is_archived", [False, True])
 def test_statistics_are_in_the_new_time_zone_at_once(
     myi: Myi, conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_archived: bool

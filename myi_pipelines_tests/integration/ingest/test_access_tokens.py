@@ -233,6 +233,7 @@ def test_a_successful_call_resets_the_count_of_failures(harness: Harness, user_i
         assert harness.account(user_id).consecutive_failures == 0
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("kind", "details", "raised"),
     [

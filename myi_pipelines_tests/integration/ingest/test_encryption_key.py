@@ -97,6 +97,7 @@ def test_a_change_interrupted_after_the_commit_is_finished_by_the_next(harness: 
     assert harness.tokens().of(first) == renewed
 
 
+@pytest.mark.thorough
 def test_killing_the_process_at_any_time_loses_no_token(
     harness: Harness, plain: dict[int, str], redis_url: str
 ) -> None:

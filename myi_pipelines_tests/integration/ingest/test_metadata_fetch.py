@@ -482,6 +482,7 @@ def test_names_without_a_track_stay_provisional_and_are_not_searched_again(harne
     assert harness.value("SELECT count(*) FROM tracks WHERE spotify_id IS NULL") == 1
 
 
+@pytest.mark.thorough
 def test_two_workers_never_fetch_the_same_entity(harness: MetadataHarness) -> None:
     harness.import_plays(some_tracks(harness, 150))
     with harness.worker(10_000) as one, harness.worker(10_000) as other:

@@ -219,6 +219,7 @@ OUTAGES: list[tuple[str, dict[str, Any], int]] = [
 ]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("kind", "details", "calls"), OUTAGES)
 def test_an_outage_is_left_for_a_later_tick_and_never_held_against_the_account(
     harness: Harness, kind: str, details: dict[str, Any], calls: int
@@ -393,6 +394,7 @@ def test_a_forbidden_user_is_tried_rarely_and_others_are_polled(
     assert ada.user_id != bela.user_id
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["server_error", "drop", "html_200", "garbage_json", "forbidden", "unauthorized"])
 def test_one_users_failure_does_not_affect_other_users(harness: Harness, kind: str) -> None:
     users = harness.link("ada", "bela", "chandra", "dalia", "emeka")

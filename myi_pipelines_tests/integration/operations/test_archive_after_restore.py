@@ -108,6 +108,7 @@ def test_forgetting_one_user_leaves_earlier_backups_whole_for_the_others(place: 
     assert place.rows_on_disk(anna) == 0
 
 
+@pytest.mark.thorough
 def test_backups_of_every_time_find_the_archive_after_several_users_were_forgotten(place: Place) -> None:
     with place.open() as warehouse:
         anna = users.user_named(warehouse.conn, ANNA)

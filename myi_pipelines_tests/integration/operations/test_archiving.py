@@ -274,6 +274,7 @@ def backed_up_events(warehouse: ArchivingWarehouse, folder: Path) -> int:
     ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("read", "module", "step", "is_under_way"),
     [

@@ -258,7 +258,7 @@ IN_ARCHIVED_MONTHS = {
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("damage", IN_ARCHIVED_MONTHS)
 def test_what_is_shown_of_archived_months_is_verified_and_repaired(archived: ArchivingWarehouse, damage: str) -> None:
     user_id = archived.user("anna", "Pacific/Apia")

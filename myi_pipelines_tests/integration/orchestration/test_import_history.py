@@ -83,6 +83,7 @@ def test_a_run_says_what_became_of_the_rows_that_it_landed(harness: Harness, ins
     ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("table", ["listening_events", "episode_events"])
 def test_events_and_episodes_can_be_derived_without_the_other(
     harness: Harness, instance: DagsterInstance, conn: Connection, table: str
@@ -330,6 +331,7 @@ def test_whatever_is_dropped_gets_an_answer(harness: Harness, instance: DagsterI
     assert count(conn, "SELECT count(*) FROM listening_events") == 56
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("rows", [60, 25_000], ids=["after its last rows", "between its rows"])
 def test_a_file_replaced_while_it_is_read_is_noticed_and_the_new_one_waits(
     harness: Harness, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch, rows: int
@@ -426,6 +428,7 @@ def key_of_last(result: dg.ExecuteInProcessResult) -> str:
     return max(metadata(result, "imported_plays"))
 
 
+@pytest.mark.thorough
 def test_a_run_of_one_user_leaves_the_others_alone(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
@@ -522,6 +525,7 @@ def test_any_table_can_be_materialized_by_itself(harness: Harness, instance: Dag
     assert contents(conn) == before
 
 
+@pytest.mark.thorough
 def test_the_whole_tables_of_a_backfill_derive_no_month_again(
     harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:

@@ -53,6 +53,7 @@ def test_loading_is_noticed() -> None:
     assert loaded("import redis, cryptography", SPOTIFY) >= {"redis", "cryptography"}
 
 
+@pytest.mark.thorough
 def test_the_definitions_load_what_every_run_needs_and_no_more() -> None:
     rarely_needed = DRAWING_AND_TABLES | SPOTIFY | MESSAGES_AND_METRICS | SERVERS
     assert (
@@ -60,6 +61,7 @@ def test_the_definitions_load_what_every_run_needs_and_no_more() -> None:
     )
 
 
+@pytest.mark.thorough
 def test_a_poll_loads_the_client_of_spotify_and_no_tables() -> None:
     modules = ("definitions", "ingest.spotify.app_settings", "ingest.spotify.polling")
     program = f"import {', '.join(f'myi_pipelines.{module}' for module in modules)}"

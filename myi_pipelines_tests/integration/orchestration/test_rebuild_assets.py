@@ -27,7 +27,7 @@ STATISTICS = (
 )
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("dropped", [["listening_events"], *[[table] for table in STATISTICS], list(STATISTICS)])
 def test_a_dropped_table_is_rebuilt_by_materializing_its_months(warehouse: Warehouse, dropped: list[str]) -> None:
     user_id = killable_import.prepare(warehouse, "rebuilt")

@@ -228,6 +228,7 @@ def test_folders_in_several_spellings_of_a_name_are_one_listener_s_and_have_thei
     assert count(conn, "SELECT count(*) FROM import_jobs WHERE status = 'COMPLETED'") == 4
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("status", [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
 def test_files_whose_run_died_are_taken_up_again_a_few_times(
     daemon: Daemon,

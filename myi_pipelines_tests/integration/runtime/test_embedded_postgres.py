@@ -70,6 +70,7 @@ def test_a_killed_server_is_started_again_with_its_data(tmp_path: Path) -> None:
     cluster.stop()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("pid", ["mine", "1", "999999999", "", "x"])
 def test_a_pid_file_that_names_another_process_is_not_believed(cluster: Cluster, pid: str) -> None:
     cluster.start()

@@ -131,6 +131,7 @@ def test_the_readers_password_is_derived_from_the_owners_and_follows_it(server: 
         assert [one[:14] for (one,) in hashes] == ["SCRAM-SHA-256$"] * 2
 
 
+@pytest.mark.thorough
 def test_a_volume_whose_owner_was_the_superuser_is_made_again_as_the_docs_say(server: Server, tmp_path: Path) -> None:
     def superuser_url(database: str) -> str:
         return f"postgresql://{SUPERUSER}@/{database}?host={server.sockets}&port={server.port}"

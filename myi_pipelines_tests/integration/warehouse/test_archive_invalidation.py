@@ -185,7 +185,7 @@ def events_only(name: str, *months: date) -> set[Invalidation]:
 # ── Where two months meet ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("archived_months", [(FEB,), (MAR,)], ids=["before", "after"])
 @pytest.mark.parametrize("story", STORIES)
 def test_plays_that_arrive_near_the_end_of_an_archived_month_meet_what_is_in_it(
@@ -238,7 +238,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("archived_months", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_payloads_of_tracks_reach_both_sides_of_a_month_end(
@@ -273,6 +273,7 @@ def test_a_merge_invalidates_the_archived_months_of_users_who_played_the_track_a
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("archived_months", [(), (FEB,)], ids=["present", "archived"])
 def test_plays_that_a_merge_makes_one_are_one_event_with_the_id_that_the_kept_track_had(
     household: Household, archived_months: tuple[date, ...]
@@ -306,6 +307,7 @@ def test_a_track_that_is_merged_twice_before_the_warehouse_settles_is_one_in_arc
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("others", [[], ["bert"]], ids=["the row is gone", "the row is there for another user"])
 def test_a_merge_while_statistics_are_empty_is_found_when_the_month_is_restored(
     household: Household, others: list[str]
@@ -324,6 +326,7 @@ def test_a_merge_while_statistics_are_empty_is_found_when_the_month_is_restored(
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("archived_months", [(FEB,), (MAR,), (FEB, MAR)], ids=["before", "after", "both"])
 def test_a_merge_while_statistics_are_empty_reaches_the_neighbours_when_the_month_is_restored(
     household: Household, archived_months: tuple[date, ...]
@@ -342,7 +345,7 @@ def test_a_merge_while_statistics_are_empty_reaches_the_neighbours_when_the_mont
 # ── Account data of tracks that prove to be the same ─────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("archived_months", [(), (JAN,), (FEB,), (MAR,), (JAN, MAR), (JAN, FEB, MAR)])
 @pytest.mark.parametrize("heard", ["02-10T12:00:00", "01-31T20:00:00"])
 def test_account_data_meets_an_offline_play_of_months_before_once_their_tracks_are_one(
@@ -356,6 +359,7 @@ def test_account_data_meets_an_offline_play_of_months_before_once_their_tracks_a
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("archived_months", [(), (FEB,)], ids=["present", "archived"])
 def test_account_data_without_an_event_meets_an_extended_row_once_their_tracks_are_one(
     household: Household, archived_months: tuple[date, ...]
@@ -433,6 +437,7 @@ def test_a_rename_invalidates_the_archived_months_where_the_song_may_match_accou
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("archived_months", [(), (FEB,)], ids=["present", "archived"])
 def test_names_in_the_export_of_another_user_part_and_join_archived_plays(
     household: Household, archived_months: tuple[date, ...]
@@ -466,6 +471,7 @@ RENEWING: dict[str, Change] = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("change", RENEWING)
 def test_an_invalidation_that_exists_is_renewed_for_a_session_that_is_about_to_clear_it(
     household: Household, change: str
@@ -483,6 +489,7 @@ def test_an_invalidation_that_exists_is_renewed_for_a_session_that_is_about_to_c
 # ── What work on a user-month needs ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "matchable", [polled(SONG, "05-10T12:00:00"), account("05-10T12:00:00")], ids=["poll", "account data"]
 )
@@ -592,6 +599,7 @@ def test_user_months_are_restored_from_the_parts_that_hold_them_and_no_others_ar
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "play", [extended(OTHER, "02-20T12:00:00"), polled(OTHER, "02-20T12:00:00")], ids=["export", "poll"]
 )
@@ -607,6 +615,7 @@ def test_a_late_play_of_an_archived_month_restores_the_month_of_its_user_and_of_
     household.assert_exact()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("first", "again"), [(None, 180_000), (180_000, None)], ids=["learned", "known"])
 def test_a_poll_that_is_seen_again_after_its_month_was_archived_has_the_length_that_was_known(
     household: Household, first: int | None, again: int | None

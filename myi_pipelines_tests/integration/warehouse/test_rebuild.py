@@ -80,7 +80,7 @@ def assert_whole(warehouse: Warehouse, user_ids: dict[str, int]) -> None:
 # ── The same rows ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@bounded(6)
+@bounded(3)
 @given(
     drawn=(households(at_most=3) | households(narrow_scenes(), at_most=3)).flatmap(
         lambda household: st.tuples(st.just(household), arrivals(household))
@@ -208,6 +208,7 @@ def test_readers_always_see_every_row_and_wait_for_milliseconds(
     assert len(waits) > 50
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("moment", ["finish", "exchange_partition"])
 def test_plays_that_land_during_a_rebuild_stay_invalidated_and_are_derived_next(
     warehouse: ExchangingWarehouse, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -279,6 +280,7 @@ def test_a_user_month_is_not_merged_while_its_month_is_being_rebuilt(
 # ── When no exchange is possible ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("isolation", list(psycopg.IsolationLevel)[1:3])
 def test_a_month_is_merged_when_a_long_reader_prevents_its_exchange(
     warehouse: ExchangingWarehouse,
@@ -398,6 +400,7 @@ def test_a_server_that_is_killed_during_a_rebuild_has_the_old_month_or_the_new_o
 # ── Which way ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("share", "is_exchanged"), [(5, True), (100, False)])
 def test_a_month_is_exchanged_only_if_much_of_it_differs(
     warehouse: ExchangingWarehouse, monkeypatch: pytest.MonkeyPatch, share: int, is_exchanged: bool
@@ -423,6 +426,7 @@ def test_the_months_of_few_users_are_merged(warehouse: ExchangingWarehouse, monk
     assert not exchanges
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("share", "is_exchanged"), [(0.3, True), (0.9, False)])
 def test_a_month_is_not_compared_for_a_small_part_of_it(
     warehouse: ExchangingWarehouse, monkeypatch: pytest.MonkeyPatch, share: float, is_exchanged: bool

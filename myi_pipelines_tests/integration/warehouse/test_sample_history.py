@@ -141,7 +141,7 @@ def arrive(warehouse: Warehouse, user_id: int, step: Step) -> None:
         )
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("name", ["ada", "bela", "chandra"])
 def test_the_warehouse_has_exactly_the_real_plays(

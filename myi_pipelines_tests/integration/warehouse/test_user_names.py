@@ -79,6 +79,7 @@ def test_twins_from_before_stay_apart_under_their_names_and_other_spellings_mean
         assert len(users.list_users(conn)) == 4
 
 
+@pytest.mark.thorough
 def test_when_the_oldest_twin_gets_another_name_the_next_has_the_name(twins: str) -> None:
     with connect(twins) as conn:
         youngest = users.user_named(conn, unicodedata.normalize("NFD", "Zoë"))

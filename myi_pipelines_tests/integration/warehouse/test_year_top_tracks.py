@@ -168,7 +168,7 @@ steps = st.one_of(
 )
 
 
-@bounded(25)
+@bounded(12)
 @given(zone=st.sampled_from(ZONES), drawn=st.lists(st.lists(steps, min_size=1, max_size=3), min_size=1, max_size=6))
 def test_what_is_kept_of_a_year_is_what_its_events_say(conn: Connection, zone: str, drawn: list[list[Step]]) -> None:
     ada = Ada(conn, zone)

@@ -65,6 +65,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
     assert not set(first) & set(other)
 
 
+@pytest.mark.thorough
 def test_about_sixty_thousand_plays_over_six_years_end_on_the_last_day(sample: dict[str, SampleUser]) -> None:
     account_only = 0
     ends: list[datetime] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ class _Module:
         if {name, f"{stem}.sql"} & self.texts or any(re.fullmatch(pattern, name) for pattern in patterns - {variable}):
             return True
         return variable in patterns and (
-            any(stem in module.texts for module in MODULES)
+            any(stem in module.texts for module in modules())
             or any(re.fullmatch(pattern, stem) for pattern in self.patterns if pattern.replace(ANY, ""))
         )
 
@@ -52,9 +53,11 @@ def _pattern(name: ast.JoinedStr) -> str:
     return "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else ANY for part in name.values)
 
 
-MODULES = [
-    _Module(path) for package in ("myi_pipelines", "benchmarks") for path in sorted((ROOT / package).rglob("*.py"))
-]
+@cache
+def modules() -> list[_Module]:
+    return [
+        _Module(path) for package in ("myi_pipelines", "benchmarks") for path in sorted((ROOT / package).rglob("*.py"))
+    ]
 
 
 def _text(name: str) -> str:
@@ -62,14 +65,14 @@ def _text(name: str) -> str:
 
 
 def test_every_statement_that_python_names_is_a_file() -> None:
-    named = {name for module in MODULES for name in module.names}
+    named = {name for module in modules() for name in module.names}
     assert named
     assert not named.difference(STATEMENTS)
 
 
 def test_every_file_is_used() -> None:
     included = {name for file in STATEMENTS for name in re.findall(r"\{(\w+/\w+)\}", _text(file))}
-    used = {name for name in STATEMENTS if name in included or any(module.may_mean(name) for module in MODULES)}
+    used = {name for name in STATEMENTS if name in included or any(module.may_mean(name) for module in modules())}
     assert sorted(set(STATEMENTS) - used) == []
 
 
