@@ -28,11 +28,11 @@ def table(killed: Iterable[Killed]) -> list[tuple[str, ...]]:
         of_operation.setdefault(one.operation, []).append(one)
     total = Counter[str]()
     for name, ones in of_operation.items():
-        died = [one for one in ones if one.has_died]
+        hit = [one for one in ones if one.was_hit]
         counts = Counter(fault for one in ones for fault in {fault.kind for fault in one.faults})
-        counts["cut"] = sum(one.is_cut for one in died)
-        counts["kills"] = len(died) - counts["cut"]
-        counts["points"] = len({one.step for one in died})
+        counts["cut"] = sum(one.is_cut for one in hit)
+        counts["kills"] = len(hit) - counts["cut"]
+        counts["points"] = len({one.step for one in hit})
         total += counts
         lines.append((name, *(str(counts[column]) for column in COLUMNS[1:])))
     return [*lines, ("all", *(str(total[column]) for column in COLUMNS[1:]))]

@@ -94,7 +94,9 @@ class Killed(NamedTuple):
     step: int
     is_cut: bool
     has_died: bool
-    """It had not ended before."""
+    """It had not ended before, and did not go on with another connection."""
+    was_hit: bool
+    """It was killed, or its connection was cut, before it had ended."""
     place: str
     faults: list[Fault]
 
@@ -161,9 +163,9 @@ class Harness:
             with self._reading(operation, trial) as misread:
                 pid, code = self._run(order)
             place = trial.output.with_suffix(".txt.place")
-            killed = Killed(
-                operation.name, number, step, is_cut, code != 0, place.read_text() if place.exists() else "", []
-            )
+            was_hit = trial.output.with_suffix(".txt.cut").exists() if is_cut else code != 0
+            where = place.read_text() if place.exists() else ""
+            killed = Killed(operation.name, number, step, is_cut, code != 0, was_hit, where, [])
             killed.faults.extend(Fault("wrong", f"a reader beside it: {one}") for one in misread)
             killed.faults.extend(self._after_kill(operation, trial, pid, code, killed.has_died))
             if not killed.faults:

@@ -89,7 +89,7 @@ class Steps:
         frames = [one for one in traceback.extract_stack() if "/myi_pipelines/" in one.filename]
         place = " < ".join(f"{Path(one.filename).stem}:{one.lineno}" for one in reversed(frames[-4:]))
         Path(f"{order.output}.place").write_text(place)
-        end = _cutting(conn) if order.is_cut else _kill_itself
+        end = _cutting(conn, Path(f"{order.output}.cut")) if order.is_cut else _kill_itself
         if order.moment == 0:
             end()
         else:
@@ -102,13 +102,14 @@ def _kill_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _cutting(conn: Any) -> Callable[[], None]:
-    """Makes the network fail between a connection and its server."""
+def _cutting(conn: Any, done: Path) -> Callable[[], None]:
+    """Makes the network fail between a connection and its server, and leaves ``done``: what is tried again may survive."""
     number = os.dup(conn.fileno())
 
     def cut() -> None:
         with socket.socket(fileno=number) as its:
             its.shutdown(socket.SHUT_RDWR)
+        done.touch()
 
     return cut
 
