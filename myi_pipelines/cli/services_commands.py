@@ -143,7 +143,8 @@ def env() -> None:
 
     settings = read_settings()
     ready_servers(settings, redis=True)
-    prepare_dagster_home(settings)
+    with warehouse_connection(settings):
+        prepare_dagster_home(settings)
     for name, value in sorted(dagster_environment(settings).items()):
         typer.echo(f"export {name}={shlex.quote(value)}")
 

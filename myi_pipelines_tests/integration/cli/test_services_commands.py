@@ -39,6 +39,15 @@ def test_env_makes_dagsters_own_commands_work(myi: Myi, tmp_path: Path, database
     assert (tmp_path / ".myi" / "dagster" / "dagster.yaml").exists()
 
 
+def test_after_env_a_new_warehouse_has_its_tables(
+    myi: Myi, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYI_DATABASE_URL", empty_database_url)
+    myi("env")
+    with psycopg.connect(empty_database_url) as conn:
+        assert conn.execute("SELECT to_regclass('public.listening_events') IS NOT NULL").fetchone() == (True,)
+
+
 def test_doctor_finds_nothing_wrong_and_says_what_to_do_when_it_does(myi: Myi, monkeypatch: pytest.MonkeyPatch) -> None:
     healthy = myi("doctor")
     assert "✗" not in healthy.stdout
