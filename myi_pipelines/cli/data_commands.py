@@ -11,9 +11,12 @@ from myi_pipelines.errors import BusyError
 from myi_pipelines.text import counted, size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from myi_pipelines.operations.archiving import Reconciled
     from myi_pipelines.operations.verify import Verified
     from myi_pipelines.settings import Settings
+    from myi_pipelines.warehouse.invariants import Violation
 
 PANEL = "Your data"
 
@@ -111,6 +114,7 @@ def backup(folder: Annotated[Path, typer.Argument(help="A folder that is empty o
     with warehouse_connection(settings) as conn:
         done = back_up(conn, servers_of(settings).database_url, settings, folder)
     _say(f"{folder}: {sum(done.rows.values()):,} rows of {len(done.rows)} tables, {size(done.bytes)}")
+    _show_violations(done.violations, "in the warehouse, and so in the backup")
     if done.rows["spotify_auth"]:
         place = "the value of MYI_ENCRYPTION_KEY" if settings.encryption_key else str(settings.key_file)
         note(f"not in it: the encryption key; keep {place} too, in another place than the backup")
@@ -150,7 +154,8 @@ def restore(
     url = servers_of(settings).database_url
     done = restore_backup(url, settings, folder, replace=replace, progress=note)
     _say(f"restored {sum(done.rows.values()):,} rows of {len(done.rows)} tables, as of {done.created_at[:16]} UTC")
-    _say("every table has as many rows as were backed up, and all invariants hold")
+    _say(f"every table has as many rows as were backed up{'' if done.violations else ', and all invariants hold'}")
+    _show_violations(done.violations, "as they did in the backup")
     if done.applied:
         note(f"applied {len(done.applied)} migrations: the backup was made by an older version")
     if not done.key_is_here:
@@ -169,7 +174,7 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Derive again what differs.")] = False,
     user: Annotated[str | None, typer.Option(help="Only this user's data.")] = None,
 ) -> None:
-    """Derive everything again and compare: events with what landed, statistics with events, the links of the catalog.
+    """Derive everything again and compare: events and the catalog with what landed, statistics with events.
 
     It lists each difference. Exit code 1: something differs, and was not repaired.
 
@@ -255,6 +260,15 @@ def rederive(
     write_table(("user", "plays before", "plays now", "podcasts and other before", "now"), rows)
     if archived:
         note("what was restored stays in the database until the next `myi archive`")
+
+
+def _show_violations(found: "Sequence[Violation]", where: str) -> None:
+    """Say that statistics are wrong, and what puts them right."""
+    if found:
+        note(
+            f"warning: {counted(len(found), 'sum')} of statistics disagree, {where}; the first: {found[0]}. "
+            "`myi verify --repair` puts them right"
+        )
 
 
 def _show_archive(found: "Reconciled", settings: "Settings") -> None:

@@ -20,9 +20,10 @@ from myi_pipelines.operations.output_folder import new_folder, written_file
 from myi_pipelines.operations.postgres_programs import find_program, run_program
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable, key_id, load_or_create_key
-from myi_pipelines.warehouse import archive
+from myi_pipelines.warehouse import archive, invariants
 from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.invariants import Violation
 from myi_pipelines.warehouse.partitions import snapshot
 from myi_pipelines.warehouse.schema.migrations import known_migrations
 from myi_pipelines.warehouse.shadow_partitions import SCHEMA as SHADOW_SCHEMA
@@ -59,6 +60,8 @@ class BackedUp(NamedTuple):
     bytes: int
     archived_months: int
     """Parts of the archive that the backup refers to and does not contain."""
+    violations: list[Violation]
+    """Sums of the warehouse that disagree; the backup has them as they are."""
 
 
 class Manifest(NamedTuple):
@@ -102,7 +105,8 @@ def back_up(conn: Connection, url: str, settings: Settings, folder: Path) -> Bac
         )
         (unfinished / "README.md").write_text(_readme(conn, settings), encoding="utf-8")
         (unfinished / MANIFEST).write_text(json.dumps(manifest._asdict(), indent=2) + "\n", encoding="utf-8")
-    return BackedUp(rows, dump.bytes, archived)
+        violations = invariants.check(conn)
+    return BackedUp(rows, dump.bytes, archived, violations)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -22,6 +22,7 @@ from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar, prepare
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.invariants import Violation
 from myi_pipelines.warehouse.schema.migrations import BEFORE_RESTORE, migrate
 from myi_pipelines.warehouse.schema.takeover import SHADOW_OF_0_1
 from myi_pipelines.warehouse.shadow_partitions import SCHEMA as SHADOW_SCHEMA
@@ -56,6 +57,8 @@ class Restored(NamedTuple):
     created_at: str
     applied: list[str]
     """Migrations that were added since the backup was made."""
+    violations: list[Violation]
+    """Sums that disagree, as they did when the backup was made; `myi verify --repair` mends them."""
     key_is_here: bool
     """The key that the backup's tokens are encrypted with is in use here, or there are no tokens."""
     archived_parts: int
@@ -70,7 +73,8 @@ def restore(
     """Put a backup in the place of the warehouse, which must be empty unless it is to be replaced.
 
     The old tables stay beside the new ones until these are found to be what the backup says: as many rows in every
-    table, and all invariants. If they are not, or the process is interrupted, the old ones are put back.
+    table. If they are not, or the process is interrupted, the old ones are put back. Statistics that were wrong when
+    the backup was made are restored as they were, and named: they are derived, and can be put right.
     In the end the restored tables are made to agree with what lies in the archive by now.
     Raises NotABackup, BackupDamaged, WarehouseNotEmpty, WarehouseInUse, RestoreFailed, ProgramNotFound, ProgramFailed.
     """
@@ -98,7 +102,7 @@ def restore(
                 url,
             )
             progress("verifying")
-            applied = _verify(conn, url, folder, manifest)
+            applied, violations = _verify(conn, url, manifest)
         progress("removing what was there before")
         _drop_replaced(conn, schema)
         _drop_undone(conn, schema)
@@ -109,7 +113,9 @@ def restore(
         progress("comparing with the archive")
         reconciled = _reconcile(conn, store, progress)
     key_is_here = manifest.key_id is None or manifest.key_id == id_of_key_in_use(settings)
-    return Restored(manifest.rows, manifest.created_at, applied, key_is_here, manifest.archived_parts, reconciled)
+    return Restored(
+        manifest.rows, manifest.created_at, applied, violations, key_is_here, manifest.archived_parts, reconciled
+    )
 
 
 def _reconcile(conn: Connection, store: Store, progress: Progress) -> Reconciled | None:
@@ -130,15 +136,13 @@ def _finish_earlier(conn: Connection, schema: str, progress: Progress) -> None:
         )
 
 
-def _verify(conn: Connection, url: str, folder: Path, manifest: Manifest) -> list[str]:
-    """Compare the restored tables with the backup's counts, migrate them, and check all invariants; the migrations
-    that were applied. Raises RestoreFailed."""
+def _verify(conn: Connection, url: str, manifest: Manifest) -> tuple[list[str], list[Violation]]:
+    """Compare the restored tables with the backup's counts, and migrate them; the migrations that were applied, and
+    what violates the invariants. Raises RestoreFailed."""
     prepare(conn)
     _require_same_rows(manifest.rows, count_rows(conn, manifest.schema))
     applied = migrate(url, restoring=True)
-    if violations := invariants.check(conn):
-        raise RestoreFailed(f"{folder}: {len(violations)} sums disagree, the first: {violations[0]}")
-    return applied
+    return applied, invariants.check(conn)
 
 
 # Conditions

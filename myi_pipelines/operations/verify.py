@@ -12,9 +12,8 @@ from psycopg import sql
 
 from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import ArchiveDamaged, Store
-from myi_pipelines.warehouse import archive, invariants, personal_data, undone_imports
+from myi_pipelines.warehouse import archive, catalog, invariants, personal_data, undone_imports
 from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, ArchivedMonth, with_archived_restored
-from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
@@ -48,6 +47,9 @@ FROM_MONTHS = {
     "user_context_stats": "context_stats",
     "users": "totals",
 }
+CATALOG = ("tracks", "artists", "albums", "track_artists", "track_aliases")
+"""Tables that are right again once everything that has landed is taken in again."""
+
 REWRITTEN = (
     "verify/rewrite_tracks",
     "verify/rewrite_songs",
@@ -165,7 +167,10 @@ def _repair(session: Session, differences: Sequence[Difference]) -> None:
         conn.execute(statement("verify/derive_songs"))
     for user_id in {one.user_id for one in differences if one.user is None and one.user_id is not None}:
         personal_data.forget_user(conn, user_id)
-    sync_catalog(conn)
+    if any(one.table in CATALOG for one in differences):
+        conn.execute(statement("verify/retell"))
+        catalog.take_in_again(conn)
+    catalog.sync_catalog(conn)
     for user_id, name in sorted({(one.user_id, one.user) for one in differences if one.user and one.user_id}):
         session.on_note(f"repairing {name}")
         of_user = [one for one in differences if one.user_id == user_id]
@@ -354,8 +359,9 @@ def _sums(conn: Connection, users: Sequence[User]) -> list[Difference]:
 
 
 def _catalog(conn: Connection) -> list[Difference]:
-    """Links of the catalog that lead nowhere, and rows of users who do not exist."""
+    """Rows of the catalog that are not what has landed says or lead nowhere, and rows of users who do not exist."""
     return [
+        *(Difference(*row) for row in catalog.differences(conn)),
         *(Difference(*row) for row in conn.execute(statement("verify/catalog"))),
         *(Difference(*row) for row in conn.execute(statement("verify/song_groups"))),
         *(

@@ -45,6 +45,27 @@ def sync_catalog(conn: Connection) -> CatalogCounts:
     return written
 
 
+def take_in_again(conn: Connection) -> None:
+    """Let the next synchronization take in everything that has landed, and so put right what somebody changed."""
+    conn.execute(statement("catalog/take_in_again"))
+
+
+def differences(conn: Connection) -> list[tuple[str, str]]:
+    """Rows of the catalog that are not what has landed says: their table, and what is wrong. Changes nothing.
+
+    Takes in everything again and takes that back, under the lock of the catalog: imports wait for it at their end. Not
+    while there is something that the catalog has yet to take in.
+    """
+    with conn.transaction(force_rollback=True):
+        acquire(conn, exclusive(Lock.CATALOG))
+        if _is_true(conn, "catalog/has_work"):
+            return []
+        conn.execute(statement("verify/catalog_before"))
+        take_in_again(conn)
+        _sync(conn)
+        return conn.execute(statement("verify/catalog_differences")).fetchall()
+
+
 def _sync(conn: Connection) -> CatalogCounts:
     for table in (IMPORTED_PLAYS, POLLED_PLAYS):
         ensure_partitions_visible(conn, table)

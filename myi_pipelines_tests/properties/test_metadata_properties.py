@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.catalog import differences
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
 from myi_pipelines_tests.properties.test_listening_properties import bounded
@@ -229,4 +230,5 @@ def test_the_catalog_events_and_statistics_equal_the_reference(
         home.take(step)
     home.settle()
     home.assert_as_the_reference_says()
+    assert differences(warehouse.conn) == [], "taking in everything again changes something"
     assert warehouse.conn.execute("SELECT count(*) FROM tracks WHERE merged_into IS NOT NULL").fetchone() == (0,)

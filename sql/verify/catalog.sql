@@ -58,14 +58,7 @@ JOIN artist_genres AS latest ON latest.artist_id = a.id
 WHERE a.genres <> latest.genres
   AND NOT EXISTS (SELECT FROM pending_spotify_objects) AND NOT EXISTS (SELECT FROM pending_musicbrainz_searches)
 UNION ALL
-SELECT 'albums', 'the release date of album ' || al.id || ' is not what Spotify or MusicBrainz tells'
-FROM albums AS al
-LEFT JOIN spotify_objects AS o ON o.object_type = 'album' AND o.spotify_id = al.spotify_id
-LEFT JOIN (
-    WITH named AS (SELECT name_key FROM artists WHERE is_canonical_for_name) -- noqa: ST03
-    {catalog/first_releases}
-) AS released
-    ON released.artist_key = al.artist_key AND released.title = song_title(al.name)
-WHERE al.release_date IS DISTINCT FROM coalesce(o.payload ->> 'release_date', released.release_date)
-  AND NOT EXISTS (SELECT FROM pending_spotify_objects) AND NOT EXISTS (SELECT FROM pending_musicbrainz_searches)
+SELECT 'albums', 'the release date of album ' || told.album_id || ' is not what Spotify or MusicBrainz tells'
+FROM ({verify/release_dates}) AS told
+WHERE NOT EXISTS (SELECT FROM pending_spotify_objects) AND NOT EXISTS (SELECT FROM pending_musicbrainz_searches)
 ORDER BY relation, what

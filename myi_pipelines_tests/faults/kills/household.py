@@ -114,6 +114,9 @@ def damage(warehouse: Warehouse) -> None:
         "DELETE FROM export_track_links WHERE export_track_id % 5 = 1",
         "UPDATE tracks SET song_id = (SELECT min(id) FROM songs) WHERE id % 9 = 2",
         "DELETE FROM episode_events WHERE played_at >= '2024-03-01'",
+        "UPDATE tracks SET name = 'another' WHERE id % 7 = 1",
+        "UPDATE albums SET release_date = '1999' WHERE id % 5 = 2",
+        "DELETE FROM track_artists WHERE track_id % 13 = 4",
     ):
         warehouse.conn.execute(line.encode())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from myi_pipelines.operations import backup
+from myi_pipelines.operations import backup, verify
 from myi_pipelines.operations import restore as restoring
 from myi_pipelines.operations.backup import BackupDamaged, NotABackup, back_up, read_manifest
 from myi_pipelines.operations.postgres_programs import ProgramFailed, ProgramNotFound, find_program, run_program
@@ -71,6 +71,20 @@ def test_a_backup_restores_to_the_same_rows_in_another_warehouse(
         personal_data.forget_user(other.conn, user_id)
     another = load_settings(home=tmp_path / "another")
     assert not restore(empty_database_url, another, folder, replace=False).key_is_here
+
+
+def test_a_backup_of_wrong_statistics_is_restored_and_says_what_is_wrong(
+    warehouse: Warehouse, database_url: str, empty_database_url: str, settings: Settings, tmp_path: Path
+) -> None:
+    user_id = prepare(warehouse, "anna")
+    right = warehouse.tables(user_id)
+    warehouse.conn.execute("UPDATE users SET total_play_count = total_play_count + 1")
+    done = back_up(warehouse.conn, database_url, settings, tmp_path / "backup")
+    restored = restore(empty_database_url, settings, tmp_path / "backup", replace=False)
+    assert done.violations == restored.violations != []
+    with open_warehouse(empty_database_url) as other:
+        assert verify.repair(other.session()).differences == []
+        assert other.tables(user_id) == right
 
 
 def test_a_backup_is_of_one_instant_while_others_write(

@@ -162,6 +162,43 @@ DAMAGES = {
         "INSERT INTO corrected_song_keys SELECT min(id), name_key('x'), true FROM tracks",
         {"corrected_song_keys"},
     ),
+    "a track has another name": (
+        "UPDATE tracks SET name = 'another' WHERE id = (SELECT min(id) FROM tracks)",
+        {"tracks"},
+    ),
+    "an artist has another name": (
+        "UPDATE artists SET name = 'another' WHERE id = (SELECT min(id) FROM artists)",
+        {"artists"},
+    ),
+    "an album has another name": (
+        "UPDATE albums SET name = 'another' WHERE id = (SELECT min(id) FROM albums)",
+        {"albums"},
+    ),
+    "a track is on another album": (
+        "UPDATE tracks SET album_id = (SELECT max(id) FROM albums) WHERE id = (SELECT min(track_id)"
+        " FROM user_track_stats JOIN tracks ON tracks.id = track_id WHERE album_id < (SELECT max(id) FROM albums))",
+        {"tracks", "user_album_stats"},
+    ),
+    "a track has lost its length": (
+        "UPDATE tracks SET duration_ms = 1 WHERE id = (SELECT max(track_id) FROM export_track_links)",
+        {"tracks"},
+    ),
+    "artists are credited no more": (
+        "DELETE FROM track_artists WHERE artist_id = (SELECT max(artist_id) FROM track_artists)",
+        {"track_artists", "user_artist_stats"},
+    ),
+    "an artist is credited who is not": (
+        "INSERT INTO track_artists SELECT min(track_id), max(artist_id), 7 FROM track_artists",
+        {"track_artists", "user_artist_stats"},
+    ),
+    "an album came out in another year": (
+        "UPDATE albums SET release_date = '1999' WHERE id = (SELECT max(id) FROM albums)",
+        {"albums"},
+    ),
+    "an artist has another genre": (
+        "UPDATE artists SET genres = '{polka}' WHERE id = (SELECT max(id) FROM artists)",
+        {"artists"},
+    ),
     "plays belong to no user": (
         "INSERT INTO imported_plays SELECT 999, played_at, stopped_at, export_track_id, ms_played, context_id"
         " FROM imported_plays LIMIT 5",
