@@ -1,9 +1,11 @@
 """The runs that name a user, in Dagster's tables and files: found, counted and removed. Runs name users in their tags,
 in their configuration and in their events.
 
-A name may be any word. So the texts of a run are taken apart, and only what MYI writes is looked at, not Dagster's own
-words and keys; in it, a name counts where a user is named: as a whole value, as a cell of a table, as a part of a path,
-or set off from the sentence by punctuation.
+A name may be any word or number, also one that stands in the history of everybody's runs: a unit, a title, an artist.
+So the texts of a run are taken apart, and only what MYI writes is looked at, not Dagster's own words and keys. In it, a
+name counts where MYI names a user, and nowhere else: as the value "user", in the column "user" of a table, as a folder
+of the uploads, and at the places of ``SENTENCES``. A new sentence that names a user belongs there: a test finds one
+that is missing.
 """
 
 import json
@@ -25,10 +27,35 @@ SAID = frozenset({"text", "md_str", "path", "url", "data", "message", "descripti
 """The keys of an event under which are texts of MYI: metadata, errors, and what checks say."""
 OF_DAGSTER = ("ENGINE_EVENT", "RESOURCE_INIT", "STEP_WORKER", "LOGS_CAPTURED")
 """Beginnings of the types of events whose data is Dagster's own."""
-HEADER = re.compile(r"^.*\n\|(?:---\|)+$", re.MULTILINE)
-"""The names of the columns of a Markdown table."""
+USER = "user"
+"""The label of a value, and the name of a table's column, that is the name of a user."""
+IMAGE = re.compile(r"!\[[^\]]*\]\(data:[^)]*\)")
+"""A chart in Markdown: its bytes are letters too."""
+SEPARATOR = re.compile(r"\|(?:---\|)+")
+"""The line below the names of the columns of a Markdown table."""
+CELL = re.compile(r"\|((?:\\.|[^\\|])*)")
 ESCAPED = re.compile(r"\\([\\`*_\[\]<>|])")
 """A sign that Markdown would swallow, as ``assets.metadata`` escapes it."""
+BEGINS = r"(?:^(?:- )?|\n- |; )"
+"""Where a line of a log or of a list begins, or the next of several that were put together."""
+SENTENCES = (
+    rf"{BEGINS}NAME needs `myi login ",
+    rf"{BEGINS}NAME should have been polled ",
+    rf"{BEGINS}NAME is not polled: ",
+    rf"{BEGINS}NAME is locked: ",
+    rf"{BEGINS}NAME: [a-z_]+\.[a-z_]+ sums to ",
+    r"\bof NAME are counted in UTC; ",
+    r"\bno user is named QUOTED;",
+    r"(?:^|: |, )NAME(?:, [^;:]*)?: no valid Spotify account is linked ",
+    r"\(linked: (?:[^)]*, )?NAME(?:, [^)]*)?\);",
+    r"(?:^|[/\s'\"`(])UPLOADS/NAME(?:$|[/\s'\"`:,;)])",
+)
+"""How MYI names users in what it says, as regular expressions: ``NAME``, also as Python quotes it, and the name of the
+folder of the uploads."""
+LINE = rf"{BEGINS}NAME: "
+"""A line about a user, of the steps and checks that say such."""
+NO_LINES = frozenset({"imported_plays", "archived_months", "listening_events", "stats", "polled_plays_quota_is_left"})
+"""Steps and checks whose lines begin with something else: a file, a month, a group of calls, the number of a user."""
 
 
 class UserRuns:
@@ -83,9 +110,10 @@ class UserRuns:
             return [run_id for (run_id,) in found]
 
     def _is_named(self, name: str, body: str, events: list[str]) -> bool:
-        said = (text for event in events for text in _said(json.loads(event)))
+        uploads = self._settings.uploads.name
+        said = (one for event in events for one in _said(json.loads(event)))
         return name in _works_for(json.loads(body)) or any(
-            names_user(text, name, self._settings.uploads.name) for text in said
+            text == name if label == USER else names_user(text, name, uploads, step=step) for step, label, text in said
         )
 
     def _connection(self) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -107,18 +135,43 @@ def name_pattern(name: str) -> str:
     return r"(?:^|[^[:alnum:]_-]|\\[nrt])" + "".join(letters) + r"(?:$|[^[:alnum:]_-])"
 
 
-def names_user(text: str, name: str, uploads: str = "uploads") -> bool:
-    """Whether a text of MYI names a user; ``uploads`` is the name of the folder above the users' own.
+def names_user(text: str, name: str, uploads: str = "uploads", *, step: str = "") -> bool:
+    """Whether a text of MYI, said by a step or check, names a user; ``uploads`` is the name of the folder above the
+    users' own.
 
-    >>> [names_user(text, "anna") for text in ("anna", "anna: 3 plays", "| anna | 3 |", "/uploads/anna/x.zip")]
-    [True, True, True, True]
-    >>> [names_user(text, "user") for text in ("of a user in all", "1 user-month", "| user | error |\\n|---|---|")]
-    [False, False, False]
+    >>> [names_user(text, "anna") for text in ("anna: 3 plays", "| user |\\n|---|\\n| anna |", "/uploads/anna/x.zip")]
+    [True, True, True]
+    >>> [names_user(text, "UTC") for text in ("from 12:00 UTC; it", "| user | zone |\\n|---|---|\\n| anna | UTC |")]
+    [False, False]
     """
-    plain = ESCAPED.sub(r"\1", HEADER.sub("", text))
-    before = rf"(?:^|\n|[|,;:(\[\"'`=]|--user|^-|\n-|{re.escape(uploads)}/)[ ]*"
-    after = r"(?:$|\n|[ ]*[|,;:)\]\"'`/]|'s | needs `| should have )"
-    return re.search(before + re.escape(name) + after, plain) is not None
+    prose, users = _without_tables(IMAGE.sub("", text))
+    if name in users:
+        return True
+    fills = {"NAME": re.escape(name), "QUOTED": re.escape(repr(name)), "UPLOADS": re.escape(uploads)}
+    sentences = SENTENCES if step in NO_LINES else (*SENTENCES, LINE)
+    plain = ESCAPED.sub(r"\1", prose)
+    return any(re.search(re.sub("[A-Z]{4,}", lambda word: fills[word[0]], one), plain) for one in sentences)
+
+
+def _without_tables(text: str) -> tuple[str, set[str]]:
+    """A text without its Markdown tables, and whom they name."""
+    prose: list[str] = []
+    users: set[str] = set()
+    columns: list[str] | None = None
+    lines = text.split("\n")
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if not line.startswith("|"):
+            columns = None
+            prose.append(line)
+        elif SEPARATOR.fullmatch(below):
+            columns = [name.lower() for name in _cells(line)]
+        elif columns is not None and USER in columns:
+            users.update(_cells(line)[columns.index(USER) :][:1])
+    return "\n".join(prose), users
+
+
+def _cells(line: str) -> list[str]:
+    return [ESCAPED.sub(r"\1", cell).strip() for cell in CELL.findall(line)]
 
 
 def _works_for(run: dict[str, Any]) -> Iterator[str]:
@@ -130,28 +183,31 @@ def _works_for(run: dict[str, Any]) -> Iterator[str]:
         yield from config.get("users") or ()
 
 
-def _said(event: dict[str, Any]) -> Iterator[str]:
-    """The texts of MYI in an event: what a step logs, or the data of one of Dagster's events."""
-    dagster_event = event.get("dagster_event")
+def _said(event: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The texts of MYI in an event, each with the step or check that says it, and its label: what a step logs, or the
+    data of one of Dagster's events."""
+    step, dagster_event = event.get("step_key") or "", event.get("dagster_event")
     if dagster_event is None:
-        yield event.get("user_message") or ""
+        yield step, "", event.get("user_message") or ""
     elif not dagster_event["event_type_value"].startswith(OF_DAGSTER):
-        yield from _texts(dagster_event.get("event_specific_data"))
+        for label, text in _texts(dagster_event.get("event_specific_data"), ""):
+            yield step, label, text
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """The values under the keys of ``SAID``; not names of assets, the descriptions of tables and columns, nor what
-    Dagster says of an error that it passes on."""
+def _texts(value: Any, label: str) -> Iterator[tuple[str, str]]:
+    """The values under the keys of ``SAID``, labelled; not names of assets, the descriptions of tables and columns, nor
+    what Dagster says of an error that it passes on."""
     if isinstance(value, list):
         for each in value:
-            yield from _texts(each)
+            yield from _texts(each, label)
     elif isinstance(value, dict) and not str(value.get("__class__")).startswith(("AssetKey", "Table")):
         is_dagsters = str(value.get("cls_name")).startswith("Dagster")
+        label = value.get("label") or label
         for key, each in value.items():
             if key not in SAID:
-                yield from _texts(each)
+                yield from _texts(each, label)
             elif not is_dagsters:
-                yield from _values(each)
+                yield from ((label, text) for text in _values(each))
 
 
 def _values(value: Any) -> Iterator[str]:
