@@ -200,9 +200,7 @@ def _csv_file(path: Path, columns: Sequence[str]) -> Iterator[Write]:
         writer.writerow(columns)
 
         def write(rows: Sequence[tuple[Any, ...]]) -> None:
-            writer.writerows(
-                [csv_cell(value) if isinstance(value, str) else _text(value) for value in row] for row in rows
-            )
+            writer.writerows([_cell(value) for value in row] for row in rows)
 
         yield write
 

@@ -101,7 +101,14 @@ def rows_of(conn: psycopg.Connection, user_id: int) -> dict[str, list[Any]]:
 def test_an_export_holds_every_row_of_one_user_and_no_token(
     warehouse: Warehouse, store: Store, tmp_path: Path, form: ExportFormat
 ) -> None:
-    _, bob, landed = fill(warehouse, store)
+    anna, bob, landed = fill(warehouse, store)
+    formula = '=HYPERLINK("http://example.com/anna";"anna")'
+    for table, key in (("tracks", "track_id"), ("export_tracks", "export_track_id")):
+        select = f"SELECT min({key}) FROM {'listening_events' if table == 'tracks' else 'imported_plays'}"
+        column = "name" if table == "tracks" else "track_name"
+        warehouse.conn.execute(
+            f"UPDATE {table} SET {column} = %s WHERE id = ({select} WHERE user_id = %s)".encode(), [formula, anna]
+        )
     folder = tmp_path / "export"
     export_user(warehouse.conn, store, "anna", folder, form)
 
@@ -122,6 +129,11 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
     named = [play for play in plays if play["track"]]  # Of a track that was only polled, no name is known yet.
     assert len(named) > 0.9 * len(plays)
     assert all("anna" in play["track"] and play["artists"] for play in named)
+    shown = formula if form is ExportFormat.PARQUET else f"'{formula}"
+    assert shown in {play["track"] for play in plays}
+    assert [name for table in ("tracks", "export_tracks") for name in _formulas(read(f"catalog/{table}"))] == [
+        shown
+    ] * 2
     tracks = {int(track["track_id"]) for track in read("catalog/tracks")}
     assert {int(event["track_id"]) for event in events} <= tracks
     credited = {int(credit["artist_id"]) for credit in read("catalog/track_artists")}
@@ -146,6 +158,12 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
         assert TOKEN.hex().encode() not in path.read_bytes()
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, *folder.rglob("*")))
     assert all(int(row["user_id"]) != bob for path in exported for row in read(f"tables/{path}"))
+
+
+def _formulas(rows: list[dict[str, Any]]) -> list[str]:
+    """Texts that are formulas to a spreadsheet, or would be without the apostrophe before them."""
+    texts = (value for row in rows for value in row.values() if isinstance(value, str))
+    return [text for text in texts if text.lstrip("'").startswith(("=", "+", "@"))]
 
 
 def test_an_export_that_fails_creates_no_folder(

@@ -77,6 +77,21 @@ def test_a_list_can_be_had_as_csv(api: Api) -> None:
         ]
 
 
+def test_a_name_that_is_a_formula_is_a_text_in_csv(api: Api) -> None:
+    [first] = api.data("{u}/tops/songs?range=2025&limit=1")
+    name, formula = first["item"]["name"], '=HYPERLINK("http://example.com";"a song")'
+    change = "UPDATE songs SET name = %s WHERE name = %s"
+    with connect(api.url) as conn:
+        conn.execute(change, [formula, name])
+        try:
+            table = csv.DictReader(io.StringIO(api.get("{u}/tops/songs?range=2025&limit=2&format=csv").text))
+            [told, *_] = api.data("{u}/tops/songs?range=2025&limit=2")
+        finally:
+            conn.execute(change, [name, formula])
+    assert next(table)["item_name"] == f"'{formula}"
+    assert told["item"]["name"] == formula
+
+
 def test_songs_can_be_had_as_a_playlist_to_paste(api: Api) -> None:
     answer = api.get("{u}/tops/songs?range=2025&limit=5&format=uris")
     assert answer.headers["content-type"].startswith("text/uri-list")
