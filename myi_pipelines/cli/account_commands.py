@@ -68,9 +68,9 @@ def login(
       myi login --user anna --timezone Europe/Budapest
     """
     from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
-    from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
     from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
     from myi_pipelines.ingest.spotify.login_callback import can_listen
+    from myi_pipelines.runtime.token_keys import TokenKeys
     from myi_pipelines.warehouse.users import find_user, list_users, require_timezone, set_timezone
 
     settings = read_settings()
@@ -163,7 +163,7 @@ def accounts() -> None:
 
     from rich.table import Table
 
-    from myi_pipelines.ingest.spotify.encryption_key import TokenKeys, undecryptable_tokens
+    from myi_pipelines.runtime.token_keys import TokenKeys, undecryptable_tokens
     from myi_pipelines.warehouse.spotify_accounts import expiry_warning, list_accounts
 
     settings = read_settings()

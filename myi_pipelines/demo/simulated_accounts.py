@@ -14,12 +14,12 @@ import requests
 from myi_pipelines.demo.failure import DemoFailed
 from myi_pipelines.demo.sample_upload import USERS, SampleUpload
 from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.runtime import embedded
 from myi_pipelines.runtime.dagster_processes import Companion, Stack
 from myi_pipelines.runtime.ports import HOST, free_port
 from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.settings import Settings
 from myi_pipelines.simulator.control import Control, ControlRefused
 from myi_pipelines.simulator.simulated_spotify import Setup

@@ -11,11 +11,12 @@ from typing import Any
 import dagster as dg
 
 from myi_pipelines.operations.monitoring import health
-from myi_pipelines.operations.monitoring.health_snapshot import read_partitions
+from myi_pipelines.operations.monitoring.health_snapshot import read_locked, read_partitions
 from myi_pipelines.orchestration.assets.metadata import markdown_list, markdown_table
 from myi_pipelines.orchestration.assets.stats import agreement
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
+from myi_pipelines.settings import load_settings
 from myi_pipelines.warehouse import invariants, partition_maintenance, polls, reporting, spotify_accounts
 
 
@@ -74,17 +75,19 @@ def partitions_are_set_up(warehouse: Warehouse) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset="polled_plays",
-    description="Every linked user was polled when it was due, and Spotify still accepts the account.",
+    description="Every linked user was polled when due; the key opens their tokens, and Spotify accepts the account.",
 )
 def polling_is_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     now = datetime.now(UTC)
     with warehouse.connection() as conn:
         accounts, states = spotify_accounts.list_accounts(conn), polls.poll_states(conn)
+        locked = read_locked(conn, load_settings(), accounts)
     return check_result(
-        health.evaluate_sync(accounts, states, now),
+        health.evaluate_sync(accounts, locked, states, now),
         {
             "linked_accounts": len(accounts),
             "overdue": sum(health.is_overdue(state, now) for state in states),
+            "locked": len(locked),
             "need_login": sum(not one.is_valid for one in accounts),
         },
     )

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys, replace_key_file
+from myi_pipelines.ingest.spotify.encryption_key import replace_key_file
 from myi_pipelines.ingest.spotify.login import Linked, LoginServices, begin_login, finish_login
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.simulator import Control, LoggedRequest, Setup, Simulator
 from myi_pipelines.sources.spotify.client import SpotifyClient

@@ -20,9 +20,9 @@ from urllib.parse import parse_qs
 import redis
 
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens, SpotifyAccess
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.ingest.spotify.metadata_fetch import Enriched, enrich
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.settings import PROJECT, load_settings
 from myi_pipelines.simulator import LoggedRequest, Simulator
 from myi_pipelines.simulator.control import CatalogInfo, Control, TrackInfo

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from myi_pipelines.ingest.spotify import polling, top_lists_fetch
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens, SpotifyAccess
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.ingest.spotify.polling import Polled
 from myi_pipelines.ingest.spotify.top_lists_fetch import Refreshed
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.simulator import Control, TruePlay
 from myi_pipelines.sources.spotify import oauth
 from myi_pipelines.sources.spotify.client import SpotifyClient

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from myi_pipelines.ingest.spotify.app_settings import app_of
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.runtime.servers import servers_of
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.spotify import oauth
 from myi_pipelines.sources.spotify.api_errors import (

@@ -11,7 +11,7 @@ from datetime import datetime
 from urllib.parse import parse_qs
 
 from myi_pipelines.errors import FailedError, InputError, UnavailableError
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.sources.spotify import oauth
 from myi_pipelines.sources.spotify.api_errors import LoginNeeded
 from myi_pipelines.sources.spotify.client import SpotifyClient

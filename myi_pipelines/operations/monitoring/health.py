@@ -8,7 +8,7 @@ the results and decide nothing. Reads no server: that is ``health_snapshot``'s p
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,7 +91,7 @@ def _evaluate_warehouse(snapshot: HealthSnapshot) -> Iterator[CheckResult]:
     if not isinstance(warehouse, WarehouseHealth):
         yield CheckResult("warehouse", Level.BROKEN, warehouse)
         return
-    yield evaluate_sync(warehouse.accounts, warehouse.polls, snapshot.at)
+    yield evaluate_sync(warehouse.accounts, warehouse.locked, warehouse.polls, snapshot.at)
     if any(account.is_valid for account in warehouse.accounts):
         yield evaluate_metadata_run(warehouse.metadata, snapshot.at)
     yield evaluate_user_months(warehouse.invalidated, snapshot.at)
@@ -166,14 +166,18 @@ def evaluate_runs(dagster: DagsterHealth) -> CheckResult:
 # The warehouse
 
 
-def evaluate_sync(accounts: Sequence[Account], polls: Sequence[PollState], now: datetime) -> CheckResult:
-    """Whether every linked account is polled when it is due, and accepted by Spotify for a while yet."""
+def evaluate_sync(
+    accounts: Sequence[Account], locked: Mapping[int, str], polls: Sequence[PollState], now: datetime
+) -> CheckResult:
+    """Whether every linked account is polled when it is due, and accepted by Spotify for a while yet. ``locked`` says
+    by user id why the encryption key does not open an account's tokens."""
     name = "sync"
     if not accounts:
         return CheckResult(name, Level.OK, "no Spotify account is linked")
     problems = [
         *(_login_needed(one) for one in accounts if not one.is_valid),
-        *(problem for state in polls if (problem := _poll_problem(state, now))),
+        *(f"{one.name} is locked: {locked[one.user_id]}" for one in accounts if one.is_valid and one.user_id in locked),
+        *(problem for state in polls if state.user_id not in locked and (problem := _poll_problem(state, now))),
         *(warning for one in accounts if (warning := expiry_warning(one, now))),
     ]
     last = last_sync(accounts)

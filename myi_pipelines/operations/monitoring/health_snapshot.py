@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -76,6 +76,8 @@ class WarehouseHealth(NamedTuple):
     summary: Summary
     invalidated: InvalidatedRange
     accounts: list[Account]
+    locked: dict[int, str]
+    """Why the encryption key does not open the tokens of an account, by user id."""
     polls: list[PollState]
     metadata: MetadataRun | None
     """The latest run for metadata; None before the first."""
@@ -136,7 +138,9 @@ def read_health_snapshot(settings: Settings) -> HealthSnapshot:
         at=now,
         postgres=postgres,
         redis=redis,
-        warehouse=_read_warehouse(urls.database_url, now) if postgres.running else "PostgreSQL does not answer",
+        warehouse=_read_warehouse(settings, urls.database_url, now)
+        if postgres.running
+        else "PostgreSQL does not answer",
         dagster=_read_dagster(urls.dagster_url, now),
         spotify=_read_calls(settings, urls.redis_url) if redis.running else [],
         disk=read_disk(settings.home),
@@ -176,14 +180,16 @@ def _reading(url: str) -> Iterator[Connection]:
         yield conn
 
 
-def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
+def _read_warehouse(settings: Settings, url: str, now: datetime) -> WarehouseHealth | str:
     try:
         with _reading(url) as conn:
+            accounts = spotify_accounts.list_accounts(conn)
             summary = fetch_row(conn, statement("health_snapshot/warehouse"), {"since": now - RECENT})
             return WarehouseHealth(
                 summary=Summary(*summary),
                 invalidated=reporting.invalidated_range(conn),
-                accounts=spotify_accounts.list_accounts(conn),
+                accounts=accounts,
+                locked=read_locked(conn, settings, accounts),
                 polls=polls.poll_states(conn),
                 metadata=metadata_backlog.latest_run(conn),
                 partitions=read_partitions(conn, now),
@@ -194,6 +200,19 @@ def _read_warehouse(url: str, now: datetime) -> WarehouseHealth | str:
         return "the warehouse's tables are not there or of an older version; run `myi migrate`"
     except psycopg.Error as error:
         return _line(error)
+
+
+def read_locked(conn: Connection, settings: Settings, accounts: Sequence[Account]) -> dict[int, str]:
+    """Why the encryption key of these settings does not open an account's tokens, by user id. Makes no key."""
+    from myi_pipelines.runtime.token_keys import TokenKeys, undecryptable_tokens
+    from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable
+
+    if not accounts:
+        return {}
+    try:
+        return undecryptable_tokens(conn, TokenKeys.of_settings(settings))
+    except (KeyNotUsable, OSError) as error:
+        return {account.user_id: str(error) for account in accounts}
 
 
 def read_partitions(conn: Connection, now: datetime) -> PartitionHealth:

@@ -53,7 +53,7 @@ class Spotify(FixedResource):
         """Or why there is none: the settings name no app, or the encryption key cannot be used."""
         from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
         from myi_pipelines.ingest.spotify.app_settings import AppMissing, client_of
-        from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
+        from myi_pipelines.runtime.token_keys import TokenKeys
         from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable
 
         overrides = {} if self.calls_per_day is None else {"calls_per_day": self.calls_per_day}

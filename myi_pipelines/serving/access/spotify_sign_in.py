@@ -17,8 +17,8 @@ from starlette.datastructures import URL
 
 from myi_pipelines.errors import InputError, MyiError
 from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginAttempt, LoginServices, begin_login, code_in, finish_login
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.serving.access.viewers import Kind, Viewer
 from myi_pipelines.serving.context import Context
 from myi_pipelines.sources.spotify import oauth

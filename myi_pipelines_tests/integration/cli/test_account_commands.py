@@ -284,7 +284,7 @@ def test_the_key_is_rotated(myi: Myi, simulator: Simulator, browse: Callable[[st
     assert key_file.read_text() != before
 
 
-def test_an_account_whose_key_is_lost_is_not_called_valid(
+def test_an_account_whose_key_is_lost_is_not_called_valid_nor_green(
     myi: Myi, simulator: Simulator, browse: Callable[[str], None], tmp_path: Path
 ) -> None:
     browse(first_listener(simulator))
@@ -293,6 +293,9 @@ def test_an_account_whose_key_is_lost_is_not_called_valid(
     key_file = tmp_path / ".myi" / "encryption.key"
     key_file.unlink()
     assert "locked: the encryption key is missing" in myi("accounts").stdout
+    [line] = [line for line in myi("status").stdout.splitlines() if "sync" in line]
+    assert line.startswith("!")
+    assert "anna is locked: the encryption key is missing" in line
     assert not key_file.exists()
     key_file.write_text(base64.b64encode(os.urandom(32)).decode())
     assert "encrypted with another key" in myi("accounts").stdout

@@ -15,11 +15,10 @@ import pytest
 
 from myi_pipelines.ingest.spotify.encryption_key import (
     KeyNotChanged,
-    TokenKeys,
-    pending_key_file,
     replace_key_file,
     switch_to_configured_key,
 )
+from myi_pipelines.runtime.token_keys import TokenKeys, pending_key_file
 from myi_pipelines.sources.spotify.token_cipher import DecryptionFailed, KeyNotUsable, TokenCipher, read_key
 from myi_pipelines.warehouse import spotify_accounts
 from myi_pipelines_tests.support.account_fixtures import Harness, environment, open_harness, process

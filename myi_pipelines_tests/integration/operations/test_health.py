@@ -19,6 +19,7 @@ from myi_pipelines.operations.monitoring.health import DAEMON_PARTS, CheckResult
 from myi_pipelines.operations.monitoring.health_snapshot import Disk, months_to_have, read_health_snapshot
 from myi_pipelines.operations.monitoring.prometheus import CannotListen, exposition, serving
 from myi_pipelines.runtime.database_urls import sqlalchemy_url
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.settings import Settings
 from myi_pipelines.warehouse.metadata_backlog import MetadataRun, record_run
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PREMADE_MONTHS, ensure_months
@@ -31,7 +32,7 @@ VALUES (%s, 'two.zip', %s, %s::job_status, %s, now(), now())
 """
 LINK = """
 INSERT INTO spotify_auth (user_id, refresh_token_encrypted, authorized_at)
-VALUES (%s, '', now())
+VALUES (%s, %s, now())
 """
 POLLED = """
 INSERT INTO poll_states (user_id, last_polled_at, next_poll_at, last_success_at)
@@ -80,6 +81,14 @@ def results(settings: Settings) -> dict[str, CheckResult]:
 
 def levels(settings: Settings) -> dict[str, Level]:
     return {name: result.level for name, result in results(settings).items()}
+
+
+def link(settings: Settings, conn: psycopg.Connection, name: str) -> int:
+    """A listener whose account is linked; their id."""
+    user_id = ensure_user(conn, name)
+    token = TokenKeys.of_settings(settings).cipher().encrypt("a refresh token", user_id=user_id)
+    conn.execute(LINK, [user_id, token])
+    return user_id
 
 
 def make_ahead(conn: psycopg.Connection) -> None:
@@ -151,8 +160,7 @@ def test_a_failed_import_shows_until_the_file_is_imported(settings: Settings, co
 
 
 def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, conn: psycopg.Connection) -> None:
-    anna = ensure_user(conn, "anna")
-    conn.execute(LINK, [anna])
+    anna = link(settings, conn, "anna")
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=1)})
     assert results(settings)["sync"] == CheckResult("sync", Level.OK, "1 account, last 6 min ago")
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(hours=3)})
@@ -165,9 +173,29 @@ def test_overdue_polls_and_accounts_that_need_a_login_show(settings: Settings, c
     assert results(settings)["sync"].text.startswith("anna needs `myi login --user anna`: Refresh token revoked")
 
 
+def test_an_account_whose_tokens_the_key_does_not_open_shows_before_it_is_polled(
+    settings: Settings, conn: psycopg.Connection
+) -> None:
+    anna = link(settings, conn, "anna")
+    conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=-5)})
+    assert levels(settings)["sync"] == Level.OK
+    key = settings.key_file.read_bytes()
+    settings.key_file.unlink()
+    lost = f"anna is locked: the encryption key is missing: restore {settings.key_file}, or run `myi login` (1 account,"
+    assert results(settings)["sync"].text.startswith(lost)
+    assert levels(settings)["sync"] == Level.WARNING
+    assert not settings.key_file.exists()
+    for wrong, reason in ((key[:-8] + b"AAAAAA=\n", "was encrypted with another key"), (b"no key", "expected base64")):
+        settings.key_file.write_bytes(wrong)
+        found = results(settings)["sync"]
+        assert (found.level, reason in found.text) == (Level.WARNING, True), found.text
+    settings.key_file.write_bytes(key)
+    assert levels(settings)["sync"] == Level.OK
+
+
 def test_what_stopped_the_metadata_shows_with_its_progress(settings: Settings, conn: psycopg.Connection) -> None:
     assert "metadata" not in results(settings), "no account is linked"
-    conn.execute(LINK, [ensure_user(conn, "anna")])
+    link(settings, conn, "anna")
     assert results(settings)["metadata"] == CheckResult("metadata", Level.OK, "not fetched yet")
     now = datetime.now(UTC)
     record_run(conn, MetadataRun(now, 100, 98, 0, "100 calls were made", is_broken=False))
@@ -234,9 +262,8 @@ def test_metrics_have_the_numbers_and_no_users_name(
     settings: Settings, instance: DagsterInstance, conn: psycopg.Connection
 ) -> None:
     make_ahead(conn)
-    anna = ensure_user(conn, "anna")
+    anna = link(settings, conn, "anna")
     conn.execute("UPDATE users SET total_play_count = 7")
-    conn.execute(LINK, [anna])
     conn.execute(POLLED, {"user": anna, "overdue": timedelta(minutes=1)})
     conn.execute(
         "INSERT INTO invalidated_user_months VALUES (%s, '2024-05-01', 'STATS', now() - interval '1 hour')", [anna]

@@ -12,7 +12,6 @@ from dagster import DagsterInstance
 
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens
 from myi_pipelines.ingest.spotify.app_settings import app_of, client_of
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.login import LoginServices, begin_login, finish_login
 from myi_pipelines.orchestration.checks import polling_is_fresh
 from myi_pipelines.orchestration.jobs import (
@@ -26,6 +25,7 @@ from myi_pipelines.orchestration.jobs import (
 from myi_pipelines.orchestration.resources.spotify_app import Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.orchestration.schedules import metadata_schedule, polling_schedule, top_lists_schedule
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.warehouse import invariants, reporting

@@ -20,10 +20,10 @@ from psycopg import Connection as AnyConnection
 from psycopg_pool import ConnectionPool
 
 from myi_pipelines.ingest.spotify.access_tokens import AccessTokens, SpotifyAccess
-from myi_pipelines.ingest.spotify.encryption_key import TokenKeys
 from myi_pipelines.ingest.spotify.metadata_fetch import enrich
 from myi_pipelines.ingest.spotify.polling import poll_due
 from myi_pipelines.ingest.spotify.top_lists_fetch import refresh_due
+from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.sources.spotify import circuit_breaker, oauth
 from myi_pipelines.sources.spotify.client import SpotifyClient
 from myi_pipelines.sources.spotify.rate_limits import Gate
