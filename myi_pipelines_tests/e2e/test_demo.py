@@ -4,6 +4,7 @@ Spotify that users have."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from myi_pipelines.demo.simulated_accounts import (
 )
 from myi_pipelines.demo.summary import print_spotify
 from myi_pipelines.runtime import embedded
+from myi_pipelines.runtime.embedded.processes import wait_until
 from myi_pipelines.settings import Settings, load_settings
 from myi_pipelines.simulator import Setup, Simulator
 from myi_pipelines.simulator.world import build_world
@@ -44,12 +46,19 @@ SECONDS = 300
 USERS = ("ada", "bela", "chandra")
 
 
-def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess[str]:
+DEMO = [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "demo"]
+
+
+def environment(folder: Path, port: int, **changes: str) -> dict[str, str]:
     own = {"MYI_HOME": str(folder / "home"), "MYI_UPLOADS": str(folder / "uploads"), "MYI_PORT": str(port)}
     own |= {"MYI_WEB_PORT": str(free_port()), **changes}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))} | own
+
+
+def demo(folder: Path, port: int, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "demo", "--exit", "--plays", "2000"],
-        env={name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))} | own,
+        [*DEMO, "--exit", "--plays", "2000"],
+        env=environment(folder, port, **changes),
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -150,6 +159,35 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path, ag
         full = payload_tracks(conn)
     if again:
         assert_a_second_demo_goes_on(tmp_path, full)
+
+
+@pytest.mark.parametrize("how", ["SIGINT", pytest.param("no reader", marks=pytest.mark.thorough)])
+def test_whatever_ends_the_demo_ends_its_simulator_too(tmp_path: Path, how: str) -> None:
+    with subprocess.Popen(
+        [*DEMO, "--plays", "300"],
+        env=environment(tmp_path, free_port()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as running:
+        assert running.stdout is not None
+        try:
+            wait_until(lambda: running.poll() is not None or simulators_of(tmp_path) != [], seconds=SECONDS)
+            assert running.poll() is None, running.communicate()[0].decode()
+            assert simulators_of(tmp_path) != []
+            if how == "SIGINT":
+                running.send_signal(signal.SIGINT)
+                said = running.communicate(timeout=120)[0].decode()
+                assert "interrupted; the next `myi demo` goes on from here" in said
+            else:
+                running.stdout.close()  # as when what reads both streams has ended: the next line finds nobody
+                running.wait(timeout=SECONDS)
+        finally:
+            running.kill()
+    assert wait_until(lambda: processes_of(tmp_path) == [], seconds=20), processes_of(tmp_path)
+
+
+def simulators_of(folder: Path) -> list[list[str]]:
+    return [words for words in processes_of(folder) if "myi_pipelines.simulator" in words]
 
 
 def assert_a_second_demo_goes_on(tmp_path: Path, full: int) -> None:
