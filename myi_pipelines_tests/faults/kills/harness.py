@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -87,7 +88,7 @@ class Twin(NamedTuple):
 
 
 class Killed(NamedTuple):
-    """What came of one kill."""
+    """What came of one try to kill or to cut off."""
 
     operation: str
     number: int
@@ -99,6 +100,11 @@ class Killed(NamedTuple):
     """It was killed, or its connection was cut, before it had ended."""
     place: str
     faults: list[Fault]
+
+    @property
+    def was_killed(self) -> bool:
+        """By SIGKILL, before it had ended."""
+        return self.was_hit and not self.is_cut
 
 
 class Trial(NamedTuple):
@@ -163,7 +169,7 @@ class Harness:
             with self._reading(operation, trial) as misread:
                 pid, code = self._run(order)
             place = trial.output.with_suffix(".txt.place")
-            was_hit = trial.output.with_suffix(".txt.cut").exists() if is_cut else code != 0
+            was_hit = trial.output.with_suffix(".txt.cut").exists() if is_cut else code == -signal.SIGKILL
             where = place.read_text() if place.exists() else ""
             killed = Killed(operation.name, number, step, is_cut, code != 0, was_hit, where, [])
             killed.faults.extend(Fault("wrong", f"a reader beside it: {one}") for one in misread)

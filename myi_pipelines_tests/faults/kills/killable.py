@@ -103,7 +103,7 @@ def _kill_itself() -> None:
 
 
 def _cutting(conn: Any, done: Path) -> Callable[[], None]:
-    """Makes the network fail between a connection and its server, and leaves a file that says so."""
+    """Makes the network fail between a connection and its server, and leaves ``done``: what tries again may survive."""
     number = os.dup(conn.fileno())
 
     def cut() -> None:
