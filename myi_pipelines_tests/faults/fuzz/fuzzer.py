@@ -6,10 +6,12 @@ import faulthandler
 import json
 import logging
 import random
+import shutil
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,10 +37,17 @@ INPUTS_A_USER = 200
 LAST = date(2024, 6, 30)
 LIMITS = Limits()
 LOG = logging.getLogger("myi fuzz")
+LOG.setLevel(logging.DEBUG)
+LOG.propagate = False  # a raw name that a test's report showed would stop the report
 UNDAMAGED_SEED = 7
 """The damaged files are of another seed, and name everything differently: they change nothing of these."""
 NAMES = ("master_metadata_track_name", "master_metadata_album_artist_name", "master_metadata_album_album_name",
          "trackName", "artistName")  # fmt: skip
+
+
+FOLDER_NAMES = ("my_spotify_data", "a\x1b[2Jb", "a\nb", "\x9b2J", "\u202edata", "b\udcffd", "x" * 200)
+"""Of folders in which some inputs lie, beside a file of such a name that holds no history."""
+IN_FOLDERS = 0.3
 
 
 class Fault(NamedTuple):
@@ -73,6 +82,7 @@ class Fuzzer:
         self._members = [renamed(rows) for one in sample for path in one.files for rows in rows_in(path)]
         self._landed_rows = 0  # of the latest user
         self._rows = 0
+        self._logged = Logged()
 
     def input(self, number: int) -> Input:
         """One of the inputs. It depends on the seed and its number alone."""
@@ -87,6 +97,8 @@ class Fuzzer:
     def run(self, numbers: Sequence[int]) -> Fuzzed:
         """Import some inputs, then derive what landed of them, and an undamaged history."""
         outcomes, kinds, faults, slowest = Counter[str](), Counter[str](), [], 0.0
+        for logger in (LOG, logging.getLogger()):
+            logger.addHandler(self._logged)
         for place, number in enumerate(numbers):
             if place % INPUTS_A_USER == 0:
                 self._user_ids.append(self._warehouse.user(f"damaged {place}", "UTC"))
@@ -94,30 +106,41 @@ class Fuzzer:
             one = self.input(number)
             kinds.update(one.kinds)
             began = datetime.now(UTC)
-            outcome, found = self._import(one)
+            outcome, found = self._import(one, number)
             slowest = max(slowest, (datetime.now(UTC) - began).total_seconds())
             outcomes[outcome] += 1
             faults += [Fault(number, what, one.kinds) for what in found]
         faults += [Fault(-1, what, ()) for what in self._afterwards()]
+        for logger in (LOG, logging.getLogger()):
+            logger.removeHandler(self._logged)
         return Fuzzed(outcomes["landed"], outcomes["refused"], self._rows, kinds, slowest, faults)
 
-    def _import(self, one: Input) -> tuple[str, list[str]]:
-        """Whether an input is landed or refused, and what is wrong with that."""
-        path = self._folder / "inputs" / one.name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(one.content)
-        run = FileRun(
-            self._warehouse.session(), self._user_ids[-1], uploads=self._folder / "uploads", limits=LIMITS, log=LOG
-        )
+    def _import(self, one: Input, number: int) -> tuple[str, list[str]]:
+        """Whether an input is landed or refused, and what is wrong with that. Its number says where it lies."""
+        inputs = self._folder / "inputs"
+        path = self._put(one, inputs, random.Random(f"{self._seed} {number} in a folder"))
+        session = replace(self._warehouse.session(), on_note=LOG.warning)
+        run = FileRun(session, self._user_ids[-1], uploads=self._folder / "uploads", limits=LIMITS, log=LOG)
+        self._logged.lines.clear()
         faulthandler.dump_traceback_later(SECONDS_AT_MOST, exit=True)
         try:
-            run.land(path, lambda name: lambda batch, total: None)
+            run.land(path, _progress)
         except Exception:
             return "broken", [traceback.format_exc(limit=-6)]
         finally:
             faulthandler.cancel_dump_traceback_later()
-            path.unlink()
+            shutil.rmtree(inputs)
         return ("landed" if run.landed else "refused"), [*self._faults_of(run), *self._odd_plays(run, one)]
+
+    def _put(self, one: Input, inputs: Path, chance: random.Random) -> Path:
+        """Where an input lies, itself or with its folder."""
+        is_alone = chance.random() >= IN_FOLDERS
+        folder = inputs if is_alone else inputs / chance.choice(FOLDER_NAMES)
+        folder.mkdir(parents=True)
+        if not is_alone:
+            (folder / f"{chance.choice(FOLDER_NAMES)}.txt").write_text("no history")
+        (folder / one.name).write_bytes(one.content)
+        return folder / one.name if is_alone else folder
 
     def _faults_of(self, run: FileRun) -> Iterator[str]:
         if len(run.landed) + len(run.problems) != 1:
@@ -125,6 +148,11 @@ class Fuzzer:
         for line in (*run.problems, *run.notes):
             if not line.isprintable() or len(line) > LONGEST_LINE:
                 yield f"no clear line: {line!r}"
+        if not self._logged.lines:
+            yield "nothing was logged"
+        for line in self._logged.lines:
+            if not line.isprintable() or len(line) > LONGEST_LINE:
+                yield f"no clear line in the log: {line!r}"
         conn = self._warehouse.conn
         added = sum(landed.added_rows for landed in run.landed if not landed.known)
         self._rows += added
@@ -183,6 +211,23 @@ class Fuzzer:
                 if there != should:
                     more = [one for one in there if one not in should]
                     yield f"{name}: {table}: {more[:3]} there, {[one for one in should if one not in there][:3]} not"
+
+
+class Logged(logging.Handler):
+    """What was logged, by whomever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def _progress(name: str) -> Callable[[object, int], None]:
+    """Logs under which name a file is read, as the asset does."""
+    LOG.info(f"{name}: is being read")
+    return lambda batch, total: None
 
 
 def renamed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
