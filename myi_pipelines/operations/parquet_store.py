@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
@@ -24,7 +25,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from myi_pipelines.errors import DamagedError, UnavailableError
-from myi_pipelines.private_files import make_private_folder, protect
+from myi_pipelines.private_files import make_private_folder, protect, protect_tree
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -213,8 +214,7 @@ class Store:
         if not isinstance(self._fs, LocalFileSystem):
             return
         for month in Path(self._root).glob("month=*"):
-            for path in (month, *month.rglob("*")):
-                protect(path)
+            deque(protect_tree(month), maxlen=0)
 
     def check(self, folder: str, manifest_sha256: str) -> None:
         """Raise ArchiveDamaged unless every file of a folder has the checksum that was recorded."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from myi_pipelines.ingest.uploads.waiting_files import protect_moved
 from myi_pipelines.orchestration import names
 from myi_pipelines.orchestration.assets.archived_months import archived_months
 from myi_pipelines.orchestration.assets.catalog import catalog
@@ -30,6 +31,8 @@ from myi_pipelines.orchestration.names import import_tags as import_tags
 from myi_pipelines.orchestration.names import metadata_config as metadata_config
 from myi_pipelines.orchestration.names import poll_config as poll_config
 from myi_pipelines.orchestration.names import top_list_config as top_list_config
+from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
+from myi_pipelines.text import printable
 
 POLLS_AT_MOST = {"dagster/max_runtime": str(15 * 60)}
 CALLS_AT_MOST = {"dagster/max_runtime": str(30 * 60)}
@@ -111,13 +114,24 @@ def remove_runs(context: dg.OpExecutionContext) -> None:
     context.log.info(f"{removed.runs:,} runs removed; {removed.kept:,} old ones stay, being the latest of some month")
 
 
+@dg.op(description="Lets only the owner read what was imported or failed, also what was not moved there by MYI.")
+def protect_uploads(context: dg.OpExecutionContext, uploads_folder: UploadsFolder) -> None:
+    protected = protect_moved(uploads_folder.path)
+    context.log.info(f"{protected.closed:,} files and folders closed, which others could read")
+    if protected.problems:
+        first = printable(protected.problems[0])
+        context.log.warning(f"{len(protected.problems):,} could not be closed to others, the first of them {first}")
+
+
 @dg.job(
     name=names.PRUNE_RUNS,
     executor_def=dg.in_process_executor,
-    description="Removes old runs from Dagster's own tables, so that polling every few minutes does not fill them.",
+    description="Removes old runs from Dagster's own tables, so that polling every few minutes does not fill them, and "
+    "lets only the owner read what was imported.",
 )
 def prune_runs() -> None:
     remove_runs()
+    protect_uploads()
 
 
 JOBS: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = [

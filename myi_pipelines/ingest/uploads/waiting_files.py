@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.ingest.uploads.folder_files import files_below, is_downloading, is_folder, is_left_alone, sort_out
-from myi_pipelines.private_files import make_private_folder, protect
+from myi_pipelines.private_files import make_private_folder, protect, protect_tree
 
 IMPORTED = "imported"
 FAILED = "failed"
@@ -200,6 +200,33 @@ def write_beside(uploads: Path, folder: Path, where: str, lines: Sequence[str]) 
     _write_beside(target, ERROR if where == FAILED else NOTES, lines)
 
 
+class Protected(NamedTuple):
+    """What became of files and folders that others could read."""
+
+    closed: int
+    problems: list[str]
+    """A line for each that may still be open."""
+
+
+def protect_moved(uploads: Path) -> Protected:
+    """Let only the owner read what lies in ``imported/`` and ``failed/``, whoever put it there: files of earlier
+    versions, and what came back from a copy. Folders of users that are links are left alone.
+
+    Safe at any time, and twice.
+    """
+    closed, problems = 0, []
+    try:
+        users = [user for user in uploads.iterdir() if not user.is_symlink() and user.is_dir()]
+    except OSError as error:
+        return Protected(0, [] if isinstance(error, FileNotFoundError) else [f"{uploads}: {error.strerror}"])
+    for found in (one for user in users for where in (IMPORTED, FAILED) for one in protect_tree(user / where)):
+        if isinstance(found, OSError):
+            problems.append(f"{found.filename}: {found.strerror or found}")
+        else:
+            closed += 1
+    return Protected(closed, problems)
+
+
 def _write_beside(path: Path, ending: str, lines: Sequence[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     beside = _free(path.with_name(path.name + ending))
@@ -212,6 +239,8 @@ def _move(uploads: Path, path: Path, folder: str) -> Path:
     source = uploads.resolve().joinpath(user, *below)
     target = _free(uploads.resolve().joinpath(user, folder, *below))
     make_private_folder(target.parent)
+    for above in target.parents[: len(below)]:
+        protect(above)
     source.rename(target)
     protect(target)
     _remove_empty(source.parent, above=uploads.resolve() / user)

@@ -8,7 +8,9 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from myi_pipelines.orchestration.instance.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
+from myi_pipelines.orchestration.names import PRUNE_RUNS
 from myi_pipelines.settings import load_settings
+from myi_pipelines_tests.support.dagster_harness import QUIET, Harness
 
 pytestmark = pytest.mark.slow
 
@@ -125,3 +127,16 @@ def test_checks_that_dagster_left_of_removed_runs_go_too(project_instance: Dagst
 def _checks(instance: DagsterInstance) -> list[tuple[str, str]]:
     with psycopg.connect(load_settings().dagster_database_url) as conn:
         return conn.execute("SELECT run_id, execution_status FROM asset_check_executions ORDER BY id").fetchall()
+
+
+def test_every_night_what_others_could_read_of_imported_files_is_closed(
+    project_instance: DagsterInstance, database_url: str, tmp_path: Path
+) -> None:
+    harness = Harness(database_url, tmp_path / "uploads")
+    old, waiting = harness.drop("anna", "imported/old.zip", "old"), harness.drop("anna", "new.zip", "new")
+    (old.parent / "link.zip").symlink_to(waiting)
+    for path in (old.parent, old, waiting):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    nightly = harness.defs().resolve_job_def(PRUNE_RUNS)
+    assert nightly.execute_in_process(instance=project_instance, run_config=QUIET).success
+    assert [path.stat().st_mode & 0o777 for path in (old.parent, old, waiting)] == [0o700, 0o600, 0o644]

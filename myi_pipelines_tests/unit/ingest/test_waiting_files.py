@@ -14,6 +14,7 @@ from myi_pipelines.ingest.uploads.waiting_files import (
     fingerprint,
     move_away,
     owner,
+    protect_moved,
     scan,
 )
 
@@ -27,6 +28,10 @@ def put(folder: Path, name: str, content: str = "[]") -> Path:
 
 def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def waiting(folder: Path, now: float | None = None) -> dict[str, list[str]]:
@@ -202,6 +207,64 @@ def test_only_the_owner_may_read_what_was_imported_or_failed(tmp_path: Path) -> 
         folder = tmp_path / "anna" / where
         for path in (folder, *folder.rglob("*")):
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_what_lay_there_open_is_closed_and_nothing_else_changes(tmp_path: Path) -> None:
+    uploads, elsewhere = tmp_path / "uploads", put(tmp_path, "elsewhere/imported/history.zip").parent
+    kept = [
+        elsewhere,
+        elsewhere / "history.zip",
+        put(uploads, "anna/waits.zip"),
+        put(uploads, "anna/my imported/imported/waits.zip"),
+    ]
+    closed = [put(uploads, f"anna/{where}/a/old.zip{end}") for where in (IMPORTED, FAILED) for end in ("", ".txt")]
+    os.mkfifo(uploads / "anna/imported/pipe")
+    (uploads / "anna/imported/a/link.zip").symlink_to(elsewhere / "history.zip")
+    (uploads / "anna/imported/folder").symlink_to(elsewhere)
+    (uploads / "anna/imported/nowhere").symlink_to(tmp_path / "nowhere")
+    (uploads / "bob").symlink_to(elsewhere.parent)
+    (uploads / "cleo").mkdir()
+    (uploads / "cleo/failed").symlink_to(elsewhere)
+    private = {uploads / "anna" / name for name in ("imported", "imported/a", "failed", "failed/a")}
+    for path in [*private, *kept, *closed]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    assert protect_moved(uploads) == (8, [])
+    assert {path: mode(path) for path in (*private, *closed)} == dict.fromkeys(private, 0o700) | dict.fromkeys(
+        closed, 0o600
+    )
+    assert {path: mode(path) for path in kept} == {path: 0o755 if path.is_dir() else 0o644 for path in kept}
+    assert protect_moved(uploads) == (0, [])
+    assert protect_moved(tmp_path / "nowhere") == (0, [])
+
+
+def test_what_belongs_to_another_or_cannot_be_closed_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [put(tmp_path, f"anna/imported/{name}.zip") for name in ("a", "b", "c")]
+    closes = os.fchmod
+
+    def refuse_second(opened: int, wanted: int) -> None:
+        if os.fstat(opened).st_ino == files[1].stat().st_ino:
+            raise PermissionError(1, "Operation not permitted")
+        closes(opened, wanted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        assert protect_moved(tmp_path) == (0, [])
+    assert [mode(path) & 0o044 for path in files] == [0o044] * 3
+    monkeypatch.setattr(os, "fchmod", refuse_second)
+    assert protect_moved(tmp_path) == (3, [f"{files[1]}: Operation not permitted"])
+    assert [mode(path) for path in files] == [0o600, 0o644, 0o600]
+
+
+def test_a_folder_that_was_there_is_closed_with_the_next_file(tmp_path: Path) -> None:
+    put(tmp_path, "anna/imported/my_data/old.json")
+    for folder in ("anna", "anna/imported", "anna/imported/my_data"):
+        (tmp_path / folder).chmod(0o755)
+    move_away(tmp_path, put(tmp_path, "anna/my_data/new.json"), IMPORTED, [])
+    assert [mode(tmp_path / path) for path in ("anna", "anna/imported", "anna/imported/my_data")] == [
+        *(0o755, 0o700, 0o700)
+    ]
 
 
 def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
