@@ -93,6 +93,7 @@ class Cluster:
                     raise PostgresFailed(f"PostgreSQL in {self.folder} does not answer: {self._last_complaint()}")
             self._create_roles()
             self._create_databases()
+            self._confine_everybody(started=started)
             return started
 
     def stop(self) -> bool:
@@ -227,6 +228,22 @@ class Cluster:
                             sql.Identifier(name), sql.Identifier(ROLE)
                         )
                     )
+
+    def _confine_everybody(self, *, started: bool) -> None:
+        """Take from PUBLIC, and so from the roles that read, what PostgreSQL lets everybody do in every database:
+        connect, make temporary tables, and write by functions. Each database last, so that a killed start goes on with
+        it. One that has just been started is gone through in any case."""
+        with psycopg.connect(self.superuser_url(), autocommit=True) as conn:
+            # One row, unless this is a copy that follows another server, which has what that one has.
+            if conn.execute("SELECT WHERE NOT pg_is_in_recovery()").fetchone() is None:
+                return
+            for (database,) in conn.execute(statement("embedded/open_databases"), {"every": started}).fetchall():
+                with psycopg.connect(self.superuser_url(database), autocommit=True) as inside:
+                    for (forbidding,) in inside.execute(statement("embedded/open_functions"), {}).fetchall():
+                        inside.execute(forbidding)
+                name, owner = sql.Identifier(database), sql.Identifier(ROLE)
+                conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, owner))
+                conn.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(name))
 
     # Running its programs
 

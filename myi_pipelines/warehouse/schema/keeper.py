@@ -10,7 +10,16 @@ import psycopg
 
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.schema.logins import LoginNotUsable, exists, grant, make_login, named_after
+from myi_pipelines.warehouse.schema.logins import (
+    LoginNotUsable,
+    exists,
+    forbid_temporary_tables,
+    grant,
+    let_connect,
+    make_login,
+    named_after,
+    reset_settings,
+)
 
 KEPT_TABLES = ("api_tokens", "awaited_logins", "playing_now", "sign_in_links", "web_passwords", "web_sessions")
 """All that the keeper may read and write."""
@@ -45,6 +54,8 @@ def prepare_keeper(conn: Connection, role: str, password: str = "") -> None:
     try:
         if not found:
             make_login(conn, role, password, SESSION_SETTINGS)
+        forbid_temporary_tables(conn)
+        _confine(conn, role)
         grant_keeping(conn, role)
     except psycopg.errors.InsufficientPrivilege as error:
         raise KeeperNotUsable(
@@ -60,8 +71,16 @@ def grant_keeping(conn: Connection, role: str) -> None:
         grant(conn, role, PRIVILEGES, missing)
 
 
-def grant_keeping_again(conn: Connection) -> None:
-    """After a change of the schema: let the owner's keeper, where there is one, keep what is new."""
+def prepare_keeper_again(conn: Connection, *, has_new_tables: bool) -> None:
+    """At every start: hold the owner's keeper, where there is one, to keeping, and let it keep what is new."""
     role = keeper_of(conn.info.user)
     if exists(conn, role):
-        grant_keeping(conn, role)
+        _confine(conn, role)
+        if has_new_tables:
+            grant_keeping(conn, role)
+
+
+def _confine(conn: Connection, role: str) -> None:
+    let_connect(conn, role)
+    if role == keeper_of(conn.info.user):  # The settings of another one are its administrator's.
+        reset_settings(conn, role, SESSION_SETTINGS)

@@ -38,11 +38,9 @@ def make_login(conn: Connection, role: str, password: str, settings: Mapping[str
 
     Raises ``psycopg.errors.InsufficientPrivilege`` where the owner may not make roles.
     """
-    name = sql.Identifier(role)
     with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation), conn.transaction():
-        conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-        for setting, value in settings.items():
-            conn.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value)))
+        conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        _begin_with(conn, role, settings)
         if password:
             set_password(conn, role, password)
 
@@ -51,6 +49,50 @@ def set_password(conn: Connection, role: str, password: str) -> None:
     """Give a login a password. The server is sent its hash only, so that no log can hold it."""
     hashed = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed.decode())))
+
+
+def forbid_temporary_tables(conn: Connection) -> None:
+    """Let nobody but the owner, whose connection ``conn`` is, make temporary tables in the database.
+
+    PostgreSQL lets everybody. Nothing happens where the database is another's.
+    """
+    for (database,) in conn.execute(statement("schema/open_to_all")).fetchall():
+        with suppress(psycopg.errors.InternalError_):  # Another process does the same right now.
+            conn.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+
+
+def let_connect(conn: Connection, role: str) -> None:
+    """Let a login connect to the database of ``conn``, the owner's, where not everybody may."""
+    for (database,) in conn.execute(statement("schema/unconnectable"), {"role": role}).fetchall():
+        to = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role))
+        with suppress(psycopg.errors.InternalError_):  # Another process does the same right now.
+            conn.execute(to)
+
+
+def reset_settings(conn: Connection, role: str, settings: Mapping[str, str]) -> None:
+    """Let sessions of a login begin with settings, and no others. PostgreSQL lets a login change its own.
+
+    Nothing happens where the owner may not alter the login, because an administrator made it.
+    """
+    found = conn.execute(statement("schema/login_settings"), {"role": role}).fetchall()
+    if {*found} == {(None, f"{setting}={value}") for setting, value in settings.items()}:
+        return
+    name = sql.Identifier(role)
+    # An internal error: another process does the same right now.
+    with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_), conn.transaction():
+        for database in {database for database, _ in found if database is not None}:
+            conn.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, sql.Identifier(database)))
+        conn.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
+        _begin_with(conn, role, settings)
+
+
+def _begin_with(conn: Connection, role: str, settings: Mapping[str, str]) -> None:
+    for setting, value in settings.items():
+        conn.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                sql.Identifier(role), sql.Identifier(setting), sql.Literal(value)
+            )
+        )
 
 
 def grant(conn: Connection, role: str, privileges: str, tables: Iterable[str]) -> None:

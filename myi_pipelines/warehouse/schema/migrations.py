@@ -11,8 +11,9 @@ from yoyo import get_backend, read_migrations
 from myi_pipelines.errors import BusyError, ConfigurationError
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
-from myi_pipelines.warehouse.schema.keeper import grant_keeping_again
-from myi_pipelines.warehouse.schema.reader import grant_reading_again
+from myi_pipelines.warehouse.schema.keeper import prepare_keeper_again
+from myi_pipelines.warehouse.schema.logins import forbid_temporary_tables
+from myi_pipelines.warehouse.schema.reader import prepare_reader_again
 from myi_pipelines.warehouse.schema.takeover import BASELINE, VERSION_0_1, take_over
 
 MIGRATIONS = SQL_FOLDER / "migrations"
@@ -36,7 +37,8 @@ def migrate(url: str, *, restoring: bool = False, folder: Path = MIGRATIONS) -> 
 
     Safe at any time, twice and from several processes at once: an advisory lock lets one of them work while the
     others wait. A lock row that a killed process left in yoyo's own table is removed, because holding the advisory
-    lock proves that its owner is gone. A warehouse of version 0.1 is taken over: see ``takeover``.
+    lock proves that its owner is gone. A warehouse of version 0.1 is taken over: see ``takeover``. The logins that can
+    do one thing only are held to it.
     Raises UnsupportedPostgres below PostgreSQL 17, RestoreNotEnded while another process is ``restoring`` or was killed
     doing so, UnreleasedWarehouse for one older than version 0.1, and ``psycopg.Error`` when a migration fails.
     """
@@ -46,9 +48,9 @@ def migrate(url: str, *, restoring: bool = False, folder: Path = MIGRATIONS) -> 
             _require_no_restore(guard)
         with holding(guard, exclusive(Lock.MIGRATE)):
             applied = _apply_pending(url, folder)
-            if applied or restoring:
-                grant_reading_again(guard)
-                grant_keeping_again(guard)
+            forbid_temporary_tables(guard)
+            prepare_reader_again(guard, has_new_tables=bool(applied) or restoring)
+            prepare_keeper_again(guard, has_new_tables=bool(applied) or restoring)
             return applied
 
 

@@ -1,7 +1,9 @@
 """The login that may read the warehouse and nothing else: for people's own SQL, dashboards and BI tools.
 
 It may SELECT the tables and views that ``schema.json`` describes, but for those with secrets. PostgreSQL holds it to
-that, whatever a statement says: a transaction that is read-only does not.
+that, whatever a statement says: a transaction that is read-only does not. What PostgreSQL lets everybody do besides is
+forbidden here as far as the owner may, and by the superuser of the servers that MYI makes (``runtime.embedded``,
+``deploy/postgres``).
 """
 
 from __future__ import annotations
@@ -11,7 +13,16 @@ import psycopg
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.schema.keeper import KEPT_TABLES
-from myi_pipelines.warehouse.schema.logins import LoginNotUsable, exists, grant, make_login, named_after
+from myi_pipelines.warehouse.schema.logins import (
+    LoginNotUsable,
+    exists,
+    forbid_temporary_tables,
+    grant,
+    let_connect,
+    make_login,
+    named_after,
+    reset_settings,
+)
 from myi_pipelines.warehouse.schema.tables import tables
 
 SECRET_TABLES = frozenset({"spotify_auth", *KEPT_TABLES})
@@ -21,7 +32,7 @@ SESSION_SETTINGS = {
     "statement_timeout": "10min",
     "idle_in_transaction_session_timeout": "10min",
 }
-"""What a session of the reader begins with, and may change."""
+"""What a session of the reader begins with, and may change. What it changes for good is taken back."""
 
 
 class ReaderNotUsable(LoginNotUsable):
@@ -34,7 +45,8 @@ def reader_of(owner: str) -> str:
 
 
 def prepare_reader(conn: Connection, role: str, password: str = "") -> None:
-    """Make the reader where there is none, and let it read what it may not read yet. ``conn`` is the owner's.
+    """Make the reader where there is none, let it read what it may not read yet, and nothing else. ``conn`` is the
+    owner's.
 
     Safe at any time, from several processes at once. Raises ReaderNotUsable when the owner may not make roles or grant
     its tables, or when a role of that name can do more than read.
@@ -47,6 +59,8 @@ def prepare_reader(conn: Connection, role: str, password: str = "") -> None:
         )
     if not found:
         _make_role(conn, role, password)
+    forbid_temporary_tables(conn)
+    _confine(conn, role)
     grant_reading(conn, role)
 
 
@@ -62,11 +76,19 @@ def grant_reading(conn: Connection, role: str) -> None:
         raise ReaderNotUsable(f"{role} cannot be let read the warehouse: {error.diag.message_primary}") from None
 
 
-def grant_reading_again(conn: Connection) -> None:
-    """After a change of the schema: let the owner's reader, where there is one, read what is new."""
+def prepare_reader_again(conn: Connection, *, has_new_tables: bool) -> None:
+    """At every start: hold the owner's reader, where there is one, to reading, and let it read what is new."""
     role = reader_of(conn.info.user)
     if exists(conn, role):
-        grant_reading(conn, role)
+        _confine(conn, role)
+        if has_new_tables:
+            grant_reading(conn, role)
+
+
+def _confine(conn: Connection, role: str) -> None:
+    let_connect(conn, role)
+    if role == reader_of(conn.info.user):  # The settings of another one are its administrator's.
+        reset_settings(conn, role, SESSION_SETTINGS)
 
 
 def _make_role(conn: Connection, role: str, password: str) -> None:

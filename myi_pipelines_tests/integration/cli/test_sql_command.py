@@ -116,9 +116,66 @@ def test_whoever_reads_may_read_every_table_but_the_tokens(
             "GRANT myi TO CURRENT_USER",
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "DO $$BEGIN EXECUTE 'DELETE FROM users'; END$$",
+            "CREATE TEMPORARY TABLE mine ()",
+            "CREATE TEMPORARY VIEW mine AS SELECT 1",
+            "SELECT 1 INTO TEMPORARY mine",
+            "SELECT lo_create(0)",
+            "SELECT lo_creat(-1)",
+            "SELECT lo_from_bytea(0, 'x')",
+            "SELECT lo_import('/etc/hostname')",
+            "SELECT pg_logical_emit_message(false, 'x', 'x')",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute(attempt)
+
+
+CALLABLE = """
+SELECT DISTINCT proname FROM pg_proc
+WHERE proname ~ '^lo_|^lo(read|write)$|emit' AND has_function_privilege(%s, oid, 'EXECUTE')
+"""
+
+
+def test_no_function_lets_the_reader_write_large_objects_or_the_log_of_changes(
+    myi: Myi, conn: psycopg.Connection
+) -> None:
+    reader = psycopg.conninfo.conninfo_to_dict(myi("url").stdout.strip())["user"]
+    assert {name for (name,) in conn.execute(CALLABLE, [reader])} == {
+        "lo_close", "lo_get", "lo_lseek", "lo_lseek64", "lo_open", "lo_tell", "lo_tell64", "loread",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("other", ["postgres", "template1"])
+def test_the_reader_connects_to_no_other_database(myi: Myi, database_url: str, other: str) -> None:
+    url, name = myi("url").stdout.strip(), psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(url.replace(f"/{name}", f"/{other}"))
+
+
+@pytest.mark.parametrize("heal", [("url",), ("migrate",)])
+def test_what_the_reader_changed_of_itself_is_taken_back(myi: Myi, database_url: str, heal: tuple[str]) -> None:
+    url, name = myi("url").stdout.strip(), psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(url, autocommit=True) as reader:
+        reader.execute("SET default_transaction_read_only = off")
+        reader.execute("ALTER ROLE CURRENT_USER SET statement_timeout = 0")
+        reader.execute("ALTER ROLE CURRENT_USER SET work_mem = '1GB'")
+        reader.execute(
+            sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET default_transaction_read_only = off").format(
+                sql.Identifier(str(name))
+            )
+        )
+    assert myi(*heal).exit_code == 0
+    with psycopg.connect(url) as reader:
+        settings = ("statement_timeout", "default_transaction_read_only")
+        found = [reader.execute(f"SHOW {setting}").fetchone() for setting in settings]
+        assert found == [("10min",), ("on",)]
+        assert reader.execute("SHOW work_mem").fetchone() != ("1GB",)
+
+
+def test_what_the_reader_gave_away_comes_back(myi: Myi) -> None:
+    with psycopg.connect(myi("url").stdout.strip(), autocommit=True) as reader:
+        reader.execute("SET default_transaction_read_only = off")
+        reader.execute("DROP OWNED BY CURRENT_USER")
+    assert myi("sql", "SELECT count(*) AS n FROM songs", "--format", "csv").stdout == "n\n0\n"
 
 
 def test_what_a_migration_makes_is_readable_at_once(myi: Myi, conn: psycopg.Connection) -> None:

@@ -166,6 +166,38 @@ def test_the_owner_of_the_databases_is_no_superuser(cluster: Cluster) -> None:
                 conn.execute(attempt)
 
 
+LENT = """
+SELECT datname FROM pg_database
+WHERE datallowconn AND (has_database_privilege('public', oid, 'CONNECT')
+                        OR has_database_privilege('public', oid, 'TEMPORARY'))
+"""
+
+
+def test_a_cluster_that_lent_everybody_its_databases_does_not_after_its_next_start(cluster: Cluster) -> None:
+    """As an earlier version made it."""
+    cluster.start()
+    with psycopg.connect(cluster.superuser_url(), autocommit=True) as conn:
+        conn.execute("GRANT CONNECT, TEMPORARY ON DATABASE one, postgres, template1 TO PUBLIC")
+        conn.execute("CREATE ROLE another LOGIN")
+    for database in ("one", "postgres", "template1"):
+        with psycopg.connect(cluster.superuser_url(database), autocommit=True) as conn:
+            conn.execute("GRANT EXECUTE ON FUNCTION lo_create, lo_put, lowrite TO PUBLIC")
+    assert not cluster.start()
+    with psycopg.connect(cluster.superuser_url(), autocommit=True) as conn:
+        assert conn.execute(LENT).fetchall() == []
+    for database in ("one", "postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(cluster.url(database).replace("//myi@", "//another@"))
+        with psycopg.connect(cluster.superuser_url(database), autocommit=True) as conn:
+            conn.execute("SET ROLE another")
+            for attempt in ("SELECT lo_create(0)", "SELECT pg_logical_emit_message(false, 'x', 'x')"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    conn.execute(attempt.encode())
+    write(cluster, 1)
+    with psycopg.connect(cluster.url("one")) as conn:
+        conn.execute("CREATE TEMPORARY TABLE mine ()")
+
+
 OF_BEFORE = """
 CREATE TABLE kept (number int GENERATED ALWAYS AS IDENTITY, of_time date) PARTITION BY RANGE (of_time);
 CREATE TABLE kept_2024 PARTITION OF kept FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');

@@ -42,7 +42,8 @@ class Server(NamedTuple):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(embedded.Cluster, "_confine_everybody", lambda self, *, started: None)
     cluster, port = embedded.Cluster(tmp_path / "server", throwaway=True), compose.free_port()
     cluster.start()
     with psycopg.connect(cluster.superuser_url(), autocommit=True) as conn:
@@ -72,13 +73,19 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def _first_start(server: Server, folder: Path) -> None:
-    """Run what the compose file mounts into the image's folder of scripts, as the image does."""
+    """Run what the compose file mounts into the image's folder of scripts, as the image does: in the order of names."""
+    compose.secrets(folder, PASSWORD)
+    mounts = [mount.split(":") for mount in compose.read({})["services"]["postgres"]["volumes"]]
+    for _, source in sorted(
+        (inside, source) for source, inside, *_ in mounts if "/docker-entrypoint-initdb.d/" in inside
+    ):
+        _run_inside(server, folder, PROJECT / source)
+
+
+def _run_inside(server: Server, folder: Path, script: Path) -> None:
     service = compose.read({})["services"]["postgres"]
-    [script] = [
-        PROJECT / mount.split(":")[0] for mount in service["volumes"] if "/docker-entrypoint-initdb.d/" in mount
-    ]
     here = folder / "script"
-    here.write_text(script.read_text().replace("/run/secrets", str(compose.secrets(folder, PASSWORD))))
+    here.write_text(script.read_text().replace("/run/secrets", str(folder / "secrets")))
     environment = {
         "PATH": f"{programs()}{os.pathsep}{os.defpath}",
         "PGHOST": str(server.sockets),
@@ -129,6 +136,41 @@ def test_the_readers_password_is_derived_from_the_owners_and_follows_it(server: 
         with stored:
             hashes = stored.execute("SELECT rolpassword FROM pg_authid WHERE rolname LIKE 'myi%'").fetchall()
         assert [one[:14] for (one,) in hashes] == ["SCRAM-SHA-256$"] * 2
+
+
+def test_the_reader_can_only_read_there_too(server: Server, tmp_path: Path) -> None:
+    settings = server.settings(PASSWORD)
+    migrate(settings.database_url)
+    with connect(settings.database_url) as conn:
+        url = reader_url(settings, conn)
+    for database in ("postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(f"{url.rpartition('/')[0]}/{database}")
+    _run_inside(server, tmp_path, PROJECT / "deploy/postgres/public.sh")  # Again: an older volume is mended by hand.
+    with psycopg.connect(url, autocommit=True) as reader:
+        reader.execute("SET default_transaction_read_only = off")
+        for attempt in (
+            "CREATE TEMPORARY TABLE mine ()",
+            "SELECT lo_create(0)",
+            "SELECT lo_from_bytea(0, 'x')",
+            "SELECT pg_logical_emit_message(false, 'x', 'x')",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(attempt.encode())
+
+
+def test_a_password_that_the_reader_gave_itself_is_taken_back(server: Server) -> None:
+    settings = server.settings(PASSWORD)
+    migrate(settings.database_url)
+    with connect(settings.database_url) as conn:
+        url = reader_url(settings, conn)
+        with psycopg.connect(url, autocommit=True) as reader:
+            reader.execute("SET default_transaction_read_only = off")
+            reader.execute("ALTER ROLE CURRENT_USER PASSWORD 'x'")
+        assert reader_url(settings, conn) == url
+        assert _reads(url)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(server.url("myi_reader", "x"))
 
 
 @pytest.mark.thorough

@@ -134,7 +134,8 @@ def test_whatever_must_last_lies_in_a_volume(deployment: dict[str, Any]) -> None
         volumes = [volume.partition(":") for volume in deployment["services"][name]["volumes"]]
         return {inside: outside for outside, _, inside in volumes}
 
-    assert set(mounts("postgres")) == {"/var/lib/postgresql", "/docker-entrypoint-initdb.d/owner.sh:ro"}
+    scripts = {f"/docker-entrypoint-initdb.d/{name}.sh:ro" for name in ("owner", "public")}
+    assert set(mounts("postgres")) == {"/var/lib/postgresql", *scripts}
     assert set(mounts("redis")) == {"/data"}
     assert set(mounts("grafana")) == {
         "/var/lib/grafana",
