@@ -175,7 +175,8 @@ class Control:
           cleared; ``clock`` "simulated" or "real"; ``retry_after`` instead of the true wait, None for no header
         - `forbidden`, `forbidden_premium`, `forbidden_not_registered`, `forbidden_scope`: 403; `unauthorized`: 401
         - `server_error`: ``status`` (503) with a page of HTML, ``retry_after``
-        - `hang`: ``seconds`` of real time before the request is served; `trickle`: ``seconds`` of a byte now and then
+        - `hang`: ``seconds`` of real time before the request is served; `trickle`, `trickle_headers`: ``seconds`` of a
+          byte of the body, or of a header, now and then
         - `drop`, `reply_lost`, `truncated`: the connection ends before the request is served, after it, in the reply
         - `html_200`, `empty_204`, `json_200` (``body``), `garbage_json` (``status``), `error_body` (``status`` and
           ``body``, a string or a list for instance)

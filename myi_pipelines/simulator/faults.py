@@ -33,6 +33,7 @@ class Kind(StrEnum):
     SERVER_ERROR = "server_error"
     HANG = "hang"
     TRICKLE = "trickle"
+    TRICKLE_HEADERS = "trickle_headers"
     DROP = "drop"
     REPLY_LOST = "reply_lost"
     TRUNCATED = "truncated"
@@ -63,6 +64,7 @@ DETAILS: dict[Kind, frozenset[str]] = {
     Kind.SERVER_ERROR: frozenset({"status", "retry_after"}),
     Kind.HANG: frozenset({"seconds"}),
     Kind.TRICKLE: frozenset({"seconds"}),
+    Kind.TRICKLE_HEADERS: frozenset({"seconds"}),
     Kind.JSON_200: frozenset({"body"}),
     Kind.ERROR_BODY: frozenset({"status", "body"}),
     Kind.GARBAGE_JSON: frozenset({"status"}),

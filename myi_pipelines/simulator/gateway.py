@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myi_pipelines.simulator.faults import SEVERING, Asked, Kind, Rule, Verdict, reply
-from myi_pipelines.simulator.open_connections import Connections
+from myi_pipelines.simulator.open_connections import Client, Connections
 from myi_pipelines.simulator.request_log import Entry, LoggedRequest, group_of
 from myi_pipelines.simulator.simulated_spotify import Spotify
 from myi_pipelines.simulator.web_api import bearer
@@ -61,6 +61,8 @@ class Gateway:
                 await self._serve(entry, scope, receive, send)
         elif fault is not None and fault.kind is Kind.TRICKLE:
             await self._trickle(float(fault.details.get("seconds", 30)), entry, scope, send)
+        elif fault is not None and fault.kind is Kind.TRICKLE_HEADERS:
+            await self._trickle_headers(float(fault.details.get("seconds", 30)), tuple(scope["client"]))
         elif fault is not None and fault.kind in SEVERING:
             await self._sever(fault, scope, receive, send)
         elif fault is not None:
@@ -90,6 +92,16 @@ class Gateway:
             await send({"type": "http.response.body", "body": b" ", "more_body": True})
             await asyncio.sleep(0.1)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _trickle_headers(self, seconds: float, client: Client) -> None:
+        """A reply whose headers come byte by byte, and never end; nor does it become one."""
+        self.connections.write(client, b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        until = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < until and self.connections.is_open(client):
+            self.connections.write(client, b"x")
+            await asyncio.sleep(0.1)
+        self.connections.sever(client)
+        await asyncio.sleep(0.01)
 
     async def _sever(self, fault: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         """End the connection: before the request is served, after it, or in the middle of the reply."""

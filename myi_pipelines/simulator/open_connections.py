@@ -1,4 +1,5 @@
-"""The open connections of the server: whether one is still open, and how to end one without a reply."""
+"""The open connections of the server: whether one is still open, and how to end one without a
+reply, or with less than one."""
 
 from __future__ import annotations
 
@@ -16,6 +17,11 @@ class Connections:
 
     def is_open(self, client: Client) -> bool:
         return client in self._open
+
+    def write(self, client: Client, data: bytes) -> None:
+        """Send bytes as they are, past the server's own HTTP."""
+        if transport := self._open.get(client):
+            transport.write(data)
 
     def sever(self, client: Client) -> None:
         if transport := self._open.get(client):

@@ -2,12 +2,15 @@
 endpoint and no limit."""
 
 import contextlib
+import http.client
 import io
 import math
+import socket
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -17,6 +20,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from urllib3.util.retry import Retry
 
 from myi_pipelines.sources.spotify.api_errors import Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 ATTEMPTS = 3
 _CHUNK = 65_536
@@ -46,8 +52,12 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+_DEADLINE: ContextVar[float] = ContextVar("deadline")
+"""When the reply to the request that this thread sends has to be complete, by ``time.monotonic``."""
+
+
 class DeadlineAdapter(HTTPAdapter):
-    """Gives up a reply whose body has not come within ``seconds``, however often a byte of it arrives.
+    """Gives up a reply that has not come within ``seconds``, headers and body, however often a byte of it arrives.
 
     The timeout of a request limits only the time from byte to byte.
     """
@@ -56,17 +66,33 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__(pool_maxsize=pool_maxsize, max_retries=NO_RETRIES)
         self._seconds = seconds
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send the request and read all of the reply. Raises requests' errors."""
-        deadline = time.monotonic() + self._seconds
-        response = super().send(request, *args, **kwargs)
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make connections whose replies have a deadline."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make connections by a proxy whose replies have a deadline."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(
+        self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """Send the request and read all of the reply, or with ``stream`` leave its body to the caller, who reads it
+        within the same deadline. Raises requests' errors."""
+        before = _DEADLINE.set(time.monotonic() + self._seconds)
+        try:
+            response = super().send(request, stream, *args, **kwargs)
+        finally:
+            _DEADLINE.reset(before)
+        if stream:
+            return response
         body = io.BytesIO()
         try:
             while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 body.write(chunk)
-                if time.monotonic() > deadline:
-                    response.raw.close()
-                    raise requests.ReadTimeout(f"no complete reply within {self._seconds:g} s")
         except urllib3.exceptions.TimeoutError as error:
             raise requests.ReadTimeout(error) from None
         except urllib3.exceptions.HTTPError as error:
@@ -75,6 +101,62 @@ class DeadlineAdapter(HTTPAdapter):
         body.seek(0)
         response.raw = body
         return response
+
+
+class _PunctualSocket(io.RawIOBase):
+    """What comes from a socket until a deadline. Each read waits as long as the socket's timeout allows, and no longer
+    than until then."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no complete reply in time")
+        usual = self._sock.gettimeout()
+        self._sock.settimeout(left if usual is None else min(usual, left))
+        try:
+            return self._file.readinto(buffer)
+        finally:
+            self._sock.settimeout(usual)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _PunctualReply(http.client.HTTPResponse):
+    """A reply, also a proxy's to CONNECT, whose first and last bytes have the request's deadline."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_PunctualSocket(sock, _DEADLINE.get()))
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    response_class = _PunctualReply
+
+
+class _SecureConnection(urllib3.connection.HTTPSConnection):
+    response_class = _PunctualReply
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS: dict[str, type[urllib3.HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
 
 
 class Timeout(Unavailable):

@@ -157,6 +157,7 @@ def test_an_application_that_is_refused_does_not_ask_again(pace: Pace, simulator
         ("drop", {}, "cannot be reached"),
         ("truncated", {}, "cannot be reached"),
         ("trickle", {"seconds": 30}, "did not answer in time"),
+        ("trickle_headers", {"seconds": 30}, "did not answer in time"),
     ],
 )
 def test_a_bad_answer_is_one_line(

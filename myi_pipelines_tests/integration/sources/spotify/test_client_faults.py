@@ -53,6 +53,7 @@ def _no_test_sleeps_long() -> Any:
         ("reply_lost", {}, Unavailable, 3),
         ("hang", {"seconds": 4}, Unavailable, 1),
         ("trickle", {"seconds": 30}, Unavailable, 1),
+        ("trickle_headers", {"seconds": 30}, Unavailable, 1),
         ("html_200", {}, MalformedReply, 1),
         ("empty_204", {}, MalformedReply, 1),
         ("garbage_json", {}, MalformedReply, 1),
