@@ -15,6 +15,8 @@ class Receiver:
     def __init__(self, port: int) -> None:
         self.port = port
         self.messages: list[dict[str, Any]] = []
+        self.logins: list[str] = []
+        """The Authorization headers that came with them."""
         self.status = 200
 
     def url(self, token: str = "a-secret-token") -> str:
@@ -37,6 +39,8 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if login := self.headers["Authorization"]:
+                receiver.logins.append(login)
             if receiver.status == 200:
                 receiver.messages.append(json.loads(body))
             self.send_response(receiver.status)

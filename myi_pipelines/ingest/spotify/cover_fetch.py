@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from myi_pipelines.settings import Settings
+from myi_pipelines.sources.spotify.transport import TIMEOUTS_A_REPLY, DeadlineAdapter, Session
 from myi_pipelines.warehouse.cover_images import WantedImage, keep_image, remove_unused_images, wanted_images
 from myi_pipelines.warehouse.database.connections import Connection
 
@@ -51,7 +52,9 @@ def fetch_covers(conn: Connection, settings: Settings, *, limit: int = IMAGES_A_
     wanted = wanted_images(conn, settings.cover_images, each=limit)
     fetched = failed = silent = 0
     unreachable: list[WantedImage] = []
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="covers") as pool, requests.Session() as session:
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="covers") as pool, Session() as session:
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, DeadlineAdapter(TIMEOUTS_A_REPLY * SECONDS))
         hosts = image_hosts(settings)
         for first in range(0, len(wanted), AT_ONCE):
             some = wanted[first : first + AT_ONCE]

@@ -6,6 +6,7 @@ Its callers decide when to send one. The URLs hold tokens: they are never logged
 from __future__ import annotations
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def notify(settings: Settings, title: str, text: str) -> Sent:
     if not urls:
         raise NotifyingIsOff("MYI_NOTIFY_URLS is empty: put the URL of a service there, for example ntfys://my-topic")
     sent = Sent([], [])
-    with _silent_libraries():
+    with _silent_libraries(), _no_netrc():
         for url in urls:
             is_accepted = _send(url, without_secrets(settings, title), without_secrets(settings, text))
             (sent.accepted if is_accepted else sent.refused).append(scheme_of(url))
@@ -102,3 +103,16 @@ def _silent_libraries() -> Iterator[None]:
     finally:
         for logger, was_disabled in zip(loggers, before, strict=True):
             logger.disabled = was_disabled
+
+
+@contextmanager
+def _no_netrc() -> Iterator[None]:
+    """Libraries find no ``.netrc`` while they send: its password for the host, or for any, would go out."""
+    before = os.environ.get("NETRC")
+    os.environ["NETRC"] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ["NETRC"]
+        if before is not None:
+            os.environ["NETRC"] = before

@@ -7,11 +7,10 @@ which does not import Dagster otherwise, 0.8 s of CPU time and 31 MB.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import requests
-
 from myi_pipelines.errors import FailedError
 from myi_pipelines.orchestration.names import USER_TAG
 from myi_pipelines.runtime.dagster_processes import LOCATION
+from myi_pipelines.sources.spotify.transport import Session
 
 SECONDS = 10
 SECONDS_TO_LAUNCH = 60
@@ -98,6 +97,7 @@ def launch(webserver: str, wanted: Launch) -> str:
 
 
 def _ask(webserver: str, query: str, variables: dict[str, Any], seconds: float) -> Any:
-    response = requests.post(f"{webserver}/graphql", json={"query": query, "variables": variables}, timeout=seconds)
-    response.raise_for_status()
-    return response.json()["data"]
+    with Session() as session:
+        response = session.post(f"{webserver}/graphql", json={"query": query, "variables": variables}, timeout=seconds)
+        response.raise_for_status()
+        return response.json()["data"]

@@ -1,9 +1,11 @@
 """Pictures of the most played albums and artists are kept, in the right size, from known hosts only."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,13 +21,17 @@ PNG = b"\x89PNG\r\n\x1a\nand so on"
 
 
 @contextmanager
-def serving(files: dict[str, tuple[int, bytes, dict[str, str]]]) -> Iterator[tuple[str, list[str]]]:
-    """A host of pictures: its address, and the paths that were asked for."""
+def serving(
+    files: dict[str, tuple[int, bytes, dict[str, str]]], logins: list[str | None] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """A host of pictures: its address, and the paths that were asked for. ``logins`` gets Authorization headers."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            if logins is not None:
+                logins.append(self.headers["Authorization"])
             status, body, headers = files.get(self.path, (404, b"", {}))
             self.send_response(status)
             for name, value in headers.items():
@@ -137,6 +143,32 @@ def test_a_host_that_does_not_answer_ends_the_run_and_nothing_is_held_against_it
     assert done.stopped == "Spotify's image hosts do not answer"
     assert len(asked) == cover_fetch.AT_ONCE * cover_fetch.GIVE_UP_AFTER
     assert kept(conn) == {}
+
+
+def test_a_host_of_pictures_gets_no_password_of_a_netrc(
+    conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login someone password hers\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    logins: list[str | None] = []
+    with serving({"/300": (200, PNG, {})}, logins) as (address, _):
+        add_album(conn, 1, 5, {300: f"{address}/300"})
+        assert fetch_covers(conn, settings_for(address)).fetched == 1
+    assert logins == [None]
+
+
+@pytest.mark.parametrize("kind", ["trickle", "trickle_headers"])
+def test_a_picture_that_trickles_is_given_up(
+    kind: str, conn: psycopg.Connection, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cover_fetch, "SECONDS", 0.5)
+    simulator.control.fault(kind, path_prefix="/image/trickling", times=None, seconds=30)
+    for number in range(4):
+        add_album(conn, number, 5, {320: f"{simulator.url}/image/trickling{number}"})
+    began = time.monotonic()
+    assert fetch_covers(conn, settings_for(simulator.url)).fetched == 0
+    assert time.monotonic() - began < 20
+    assert kept(conn) == {}, "nothing is held against it"
 
 
 def test_only_as_many_as_wanted_of_the_most_played_stay(conn: psycopg.Connection) -> None:

@@ -1,7 +1,9 @@
 """Messages to people: what is sent and what is kept out of it, through a real HTTP receiver."""
 
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,14 @@ def test_of_a_sent_message_no_url_is_logged(receiver: Receiver, caplog: pytest.L
         notify(Settings(notify_urls=receiver.url()), "Title", "Text")
     assert receiver.titles == ["Title"]
     assert "a-secret-token" not in caplog.text
+
+
+def test_a_netrc_is_not_read(receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("default login someone password hers\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    notify(Settings(notify_urls=receiver.url()), "Title", "Text")
+    assert (receiver.titles, receiver.logins) == (["Title"], [])
+    assert os.environ["NETRC"] == str(tmp_path / "netrc")
 
 
 def test_secrets_are_never_sent_in_a_message(receiver: Receiver) -> None:
