@@ -1,6 +1,5 @@
 """Linked Spotify accounts: ``myi login``, ``accounts``, ``logout`` and ``rotate-key``."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ from myi_pipelines.cli.app import (
     output,
     read_settings,
     ready_servers,
+    standard_input,
     warehouse_connection,
 )
 from myi_pipelines.errors import ConfigurationError, InputError
@@ -130,7 +130,7 @@ def _pasted(attempt: "LoginAttempt") -> str:
 
     typer.echo(f"Open this address in any browser and agree:\n\n{attempt.url}\n")
     note("The page that follows may not load. Copy its address from the browser, paste it here and press Enter:")
-    for line in sys.stdin:
+    for line in standard_input():
         if line.strip():
             try:
                 code_in(attempt, line)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from myi_pipelines.errors import MyiError
+from myi_pipelines.errors import InputError, MyiError
 from myi_pipelines.text import printable
 
 if TYPE_CHECKING:
@@ -122,6 +122,20 @@ def _require_text(arguments: list[str]) -> None:
         except UnicodeEncodeError:
             complain(f"argument {number}, {printable(argument)}, is not UTF-8: give the file another name")
             raise SystemExit(2) from None
+
+
+class NotText(InputError):
+    """What a command is given is no text."""
+
+
+def standard_input() -> Iterator[str]:
+    """The lines of standard input, as they come. Raises NotText where Python itself might let through what is none."""
+    encoding = sys.stdin.encoding or "utf-8"
+    for line in sys.stdin.buffer:
+        try:
+            yield line.decode(encoding)
+        except UnicodeDecodeError:
+            raise NotText(f"what standard input holds is not {encoding.upper()}") from None
 
 
 def message_for_user(error: Exception) -> str | None:

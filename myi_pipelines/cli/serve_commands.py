@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from myi_pipelines.cli.app import app, note, output, read_settings, warehouse_connection
+from myi_pipelines.cli.app import app, note, output, read_settings, standard_input, warehouse_connection
 from myi_pipelines.errors import InputError
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def token(
 
 def _typed_password() -> str:
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
+        return next(standard_input(), "").rstrip("\r\n")
     chosen = typer.prompt("Password", hide_input=True)
     if typer.prompt("Again", hide_input=True) != chosen:
         raise PasswordsDiffer("the two differ, so nothing was changed")

@@ -1,14 +1,22 @@
 """Looking into the warehouse: ``myi users``, ``settings``, ``jobs`` and ``sql``."""
 
 import math
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
-from myi_pipelines.cli.app import app, complain, note, output, read_settings, reader_connection, warehouse_connection
+from myi_pipelines.cli.app import (
+    app,
+    complain,
+    note,
+    output,
+    read_settings,
+    reader_connection,
+    standard_input,
+    warehouse_connection,
+)
 from myi_pipelines.text import counted
 
 if TYPE_CHECKING:
@@ -216,10 +224,7 @@ def sql(
 
     if math.isnan(timeout):
         raise typer.BadParameter("a number of seconds is needed", param_hint="--timeout")
-    try:
-        text = sys.stdin.read() if query == "-" else query
-    except UnicodeDecodeError:
-        raise typer.BadParameter("what standard input holds is not UTF-8", param_hint="QUERY") from None
+    text = "".join(standard_input()) if query == "-" else query
     with reader_connection(read_settings()) as conn:
         try:
             columns, rows = read_only_query(conn, text, timeout_seconds=timeout)

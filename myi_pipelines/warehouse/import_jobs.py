@@ -73,6 +73,10 @@ class JobInProgress(BusyError):
     """Another process is landing the same file now."""
 
 
+LARGEST_NUMBER = 2**63 - 1
+"""That a job can have."""
+
+
 class UnknownJob(InputError, LookupError):
     """There is no import job of a number."""
 
@@ -90,9 +94,11 @@ def list_jobs(conn: Connection, *, user: str | None = None, limit: int = 50) -> 
 
 def find_job(conn: Connection, job_id: int) -> ImportJob:
     """The import job of a number. Raises UnknownJob."""
-    with conn.cursor(row_factory=class_row(ImportJob)) as cursor:
-        parameters = {"user": None, "job_id": job_id, "limit": 1}
-        job = cursor.execute(statement("import_jobs/list"), parameters).fetchone()
+    job = None
+    if 0 < job_id <= LARGEST_NUMBER:
+        with conn.cursor(row_factory=class_row(ImportJob)) as cursor:
+            parameters = {"user": None, "job_id": job_id, "limit": 1}
+            job = cursor.execute(statement("import_jobs/list"), parameters).fetchone()
     if job is None:
         raise UnknownJob(f"there is no import job {job_id}; `myi jobs` lists them")
     return job
