@@ -76,7 +76,7 @@ wheel: setup  ## Build dist/myi_pipelines-….whl, which pip installs anywhere
 release: setup-dev  ## Build wheel, source, bill of materials and image of the version into dist/ (OPTIONS="--draft --no-image")
 	@$(BIN)/python scripts/release.py $(OPTIONS)
 
-lock: setup-dev  ## Write the three lock files from pyproject.toml (UPGRADE=1: newest versions)
+lock: setup-dev  ## Write the lock files from pyproject.toml (UPGRADE=1: newest versions)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 

@@ -1,7 +1,8 @@
-"""Write the three lock files from pyproject.toml; `make lock` runs this with uv installed.
+"""Write the lock files from pyproject.toml; `make lock` runs this with uv installed.
 
-Each file holds what its layer adds to the one below, so a version stands in one place. They hold for every platform and
-every Python that pyproject.toml allows. Versions stay as they are where they still fit; --upgrade takes the newest.
+Each file holds what its layer adds to the one that it lies on, so a version stands in one place. They hold for every
+platform and every Python that pyproject.toml allows. Versions stay as they are where they still fit; --upgrade takes
+the newest.
 
 Why not one uv.lock: it writes the address of the package index into every package, and that of each file (pylock.toml
 does, too). Then every user would install from there. These files name no host, and pip's own configuration decides: a
@@ -26,32 +27,40 @@ COMPILE = [
 
 
 class Layer(NamedTuple):
-    """A lock file, and what of pyproject.toml it is made from beside the dependencies."""
+    """A lock file, what of pyproject.toml it is made from beside the dependencies, and the file that it lies on."""
 
     file: str
     options: Sequence[str]
+    below: str | None = None
+    includes: bool = True
+    """Whether it begins with the file that it lies on; else that one's packages are there already."""
 
 
 LAYERS = [
     Layer("requirements.lock", ["--group=build"]),
-    Layer("requirements-celery.lock", ["--group=build", "--extra=celery"]),
-    Layer("requirements-dev.lock", ["--group=dev", "--extra=celery"]),
+    Layer("requirements-celery.lock", ["--group=build", "--extra=celery"], "requirements.lock"),
+    Layer("requirements-dev.lock", ["--group=dev", "--extra=celery"], "requirements-celery.lock"),
+    Layer("deploy/kubernetes/requirements.lock", ["--group=build", "--group=kubernetes"], "requirements.lock", False),
 ]
-"""Each holds all that the ones above it in this list do."""
+"""Each after the one that it lies on."""
 
 
 def main(options: Sequence[str]) -> None:
+    complete: dict[str | None, str] = {None: ""}
+    """What each file holds with all that it lies on."""
+    before: dict[str | None, str] = {None: ""}
+    """The same before this."""
     with tempfile.TemporaryDirectory() as folder:
-        written, below, before = Path(folder) / "written.txt", Path(folder) / "below.txt", ""
+        written, below = Path(folder) / "written.txt", Path(folder) / "below.txt"
         for layer in LAYERS:
-            before += _without_includes(PROJECT / layer.file)
-            written.write_text(before)  # uv keeps to these versions
-            constraint = [f"--constraints={below}"] if below.exists() else []
-            outcome = [f"--output-file={written}", "pyproject.toml"]
-            command: list[str | Path] = [UV, *COMPILE, *layer.options, *constraint, *options, *outcome]
+            before[layer.file] = before[layer.below] + _without_includes(PROJECT / layer.file)
+            written.write_text(before[layer.file])  # uv keeps to these versions
+            below.write_text(complete[layer.below])
+            outcome = [f"--constraints={below}", f"--output-file={written}", "pyproject.toml"]
+            command: list[str | Path] = [UV, *COMPILE, *layer.options, *options, *outcome]
             subprocess.run(command, cwd=PROJECT, check=True)
-            _write(layer, written.read_text(), below.read_text() if below.exists() else "")
-            below.write_text(written.read_text())
+            complete[layer.file] = written.read_text()
+            _write(layer, complete[layer.file], complete[layer.below])
 
 
 def _without_includes(lock: Path) -> str:
@@ -62,8 +71,7 @@ def _without_includes(lock: Path) -> str:
 def _write(layer: Layer, pins: str, below: str) -> None:
     """The pins that the layer below lacks, on top of it. One whose marker differs stands in both, which pip allows."""
     had = set(_pins(below))
-    lower = [one.file for one in LAYERS[: LAYERS.index(layer)]][-1:]
-    head = [f"-r {file}\n" for file in lower]
+    head = [f"-r {layer.below}\n"] if layer.below and layer.includes else []
     (PROJECT / layer.file).write_text("".join([*head, *(pin for pin in _pins(pins) if pin not in had)]))
 
 

@@ -99,6 +99,7 @@ def test_images_are_pinned(deployment: dict[str, Any]) -> None:
     images = {service["image"] for service in deployment["services"].values()} | bases
     for image in images:
         assert re.search(r":\d+\.\d+\.\d+|:\d+\.\d+-", image), image
+        assert image.startswith("myi:") or re.search(r"@sha256:[0-9a-f]{64}$", image), image
 
 
 def test_our_image_is_tagged_with_the_version(deployment: dict[str, Any]) -> None:

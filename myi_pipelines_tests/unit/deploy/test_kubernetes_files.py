@@ -1,3 +1,4 @@
+import json
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -86,6 +87,42 @@ def test_the_webserver_is_the_guarded_one(values: dict[str, Any]) -> None:
     assert webserver["readinessProbe"]["httpGet"]["port"] == webserver["service"]["port"] >= 1024, "it is not root"
     # A probe names the pod's address as its host, which is none of ours.
     assert webserver["readinessProbe"]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
+
+
+def test_every_pod_has_a_limit_of_memory(values: dict[str, Any]) -> None:
+    _, _, job, web, _ = yaml.safe_load_all((FOLDER / "myi.yaml").read_text())
+    pods = {
+        "code server and runs": values["dagster-user-deployments"]["deployments"],
+        "webserver": [values["dagsterWebserver"]],
+        "daemon": [values["dagsterDaemon"]],
+        "migrate": job["spec"]["template"]["spec"]["containers"],
+        "web": web["spec"]["template"]["spec"]["containers"],
+    }
+    for name, containers in pods.items():
+        for container in containers:
+            assert re.fullmatch(r"[1-9]\d*[MG]i", container.get("resources", {}).get("limits", {}).get("memory", "")), (
+                name
+            )
+
+
+def test_what_kubernetes_adds_to_the_image_is_installed_by_its_hashes_and_fits_it() -> None:
+    [command] = re.findall(r"^RUN pip (.*?)(?<!\\)$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE | re.DOTALL)
+    assert {"--require-hashes", "--no-deps", "--requirement"} <= set(command.split())
+    assert "==" not in command
+    lock, image = (path.read_text() for path in (FOLDER / "requirements.lock", PROJECT / "requirements.lock"))
+    pins, there = (dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE)) for text in (lock, image))
+    assert pins["dagster-k8s"] == there["dagster-postgres"], "Dagster's packages are released together"
+    assert not pins.keys() & there.keys()
+    assert "://" not in lock
+    for pin in re.split(r"^(?=\S)", lock, flags=re.MULTILINE)[1:]:
+        assert "--hash=sha256:" in pin
+
+
+def test_renovate_watches_every_file_that_pins_something() -> None:
+    watching = json.loads((PROJECT / "renovate.json").read_text())
+    assert {"dockerfile", "docker-compose", "pip_requirements"} <= set(watching["enabledManagers"])
+    [pattern] = watching["pip_requirements"]["managerFilePatterns"]
+    assert re.search(pattern.strip("/"), "deploy/kubernetes/requirements.lock")
 
 
 def test_secrets_are_files_and_everything_else_is_in_the_config_map(
