@@ -23,6 +23,9 @@ from myi_pipelines.sources.exports.plays import (
 
 NOTES_PER_KIND: Final = 5
 
+UNREADABLE: Final = frozenset({BAD_TIMESTAMP, MALFORMED})
+"""Why a row is none that MYI can read. Reading one, and saying why, takes ten times as long as reading a play."""
+
 _CLEANED: Final = "cleaned"
 _KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, _CLEANED})
 _NOTE_TEXT_LIMIT: Final = 60
@@ -51,6 +54,9 @@ class BatchBuilder:
     """Collect plays, counts and notes until `close_batch`. Limits the notes of each kind over the whole upload."""
 
     def __init__(self) -> None:
+        self.unreadable_rows = 0
+        """Of all batches."""
+        self._plays_before = 0
         self._note_counts: Counter[str] = Counter()
         self._start_batch([])
 
@@ -65,12 +71,18 @@ class BatchBuilder:
         """Rows added since the last batch."""
         return len(self.plays) + self._rejected.total()
 
+    @property
+    def all_plays(self) -> int:
+        """How many plays there are in all batches."""
+        return self._plays_before + len(self.plays)
+
     def note(self, line: str) -> None:
         self._notes.append(line)
 
     def reject(self, bad: BadRow, member: Member, row: int) -> None:
         """Count row number `row` of a member by the reason why it is not a play."""
         self._rejected[bad.reason] += 1
+        self.unreadable_rows += bad.reason in UNREADABLE
         self._note_row(bad.reason, member, row, bad.detail)
 
     def clean(self, member: Member, row: int) -> None:
@@ -81,6 +93,7 @@ class BatchBuilder:
     def close_batch(self, bytes_read: int) -> Batch:
         """Return everything added since the last batch, and start the next batch."""
         batch = Batch(self.plays, self.rows, bytes_read, self._rejected, self._cleaned, self._notes)
+        self._plays_before += len(self.plays)
         self._start_batch([])
         return batch
 

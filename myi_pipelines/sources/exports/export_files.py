@@ -29,6 +29,12 @@ DEFAULT_LIMITS: Final = Limits()
 MAX_STRAY_VALUES: Final = 10_000
 """Numbers, texts or lists in the place of rows. A damaged history has a few."""
 
+MAX_UNREADABLE_ROWS: Final = 50_000
+"""Rows that cannot be read, before or without a play: three files of Spotify's, all of whose rows are bad."""
+
+UNREADABLE_A_PLAY: Final = 10
+"""How many more each play allows. A file may have more bad rows than good ones; it is not read for a few of them."""
+
 BATCH_ROWS: Final = 2_500
 """A small number, so that much of a batch is still in the processor's cache when the batch is packed."""
 
@@ -43,6 +49,10 @@ class ChangedWhileRead(ExportError):
 
 class TooManyStrayValues(ExportError):
     """A file begins as a history, but goes on with something else."""
+
+
+class TooManyUnreadableRows(ExportError):
+    """The rows of a file look like those of a history, but hardly any can be read."""
 
 
 class _FileSignature(NamedTuple):
@@ -157,6 +167,7 @@ class Upload:
                                 yield batch_builder.close_batch(bytes_before + chunk.bytes_read)
                             some = rows[start : start + batch_rows - batch_builder.rows]
                             enter(some, member, row)
+                            _require_readable(batch_builder, source.place)
                             start += len(some)
                             row += len(some)
                 bytes_before += source.size
@@ -255,6 +266,15 @@ def without_garbage_collection(items: Iterator[Item]) -> Iterator[Item]:
             if was_enabled:
                 gc.enable()
         yield made.pop()  # keep no reference here, so that the caller's is the last
+
+
+def _require_readable(batch_builder: BatchBuilder, place: str) -> None:
+    unreadable, plays = batch_builder.unreadable_rows, batch_builder.all_plays
+    if unreadable > MAX_UNREADABLE_ROWS + UNREADABLE_A_PLAY * plays:
+        raise TooManyUnreadableRows(
+            f"{place}: {unreadable:,} of the rows up to here cannot be read, and {plays:,} can; "
+            "import the files as they were sent"
+        )
 
 
 def _unreadable(path: Path, error: OSError) -> UnreadableFile:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from myi_pipelines.sources.exports import ChangedWhileRead, ExportError, open_upload
+from myi_pipelines.sources.exports import ChangedWhileRead, ExportError, Limits, open_upload
+from myi_pipelines.sources.exports.export_files import MAX_UNREADABLE_ROWS
 from myi_pipelines_tests.support.export_rows import account, as_json, as_zip, extended, read, read_rows
 
 MANY = as_json([extended(ms_played=number) for number in range(5_000)])
@@ -47,6 +48,52 @@ def test_rejected_rows_count_towards_a_batch(tmp_path: Path) -> None:
         assert [(batch.rows, len(batch.plays), batch.rejected.total()) for batch in upload.batches(8)] == [
             (8, 4, 4), (8, 4, 4), (4, 2, 2),
         ]  # fmt: skip
+
+
+BAD = b'{"ts":"x","ms_played":1}'
+
+
+def many(*parts: tuple[bytes, int]) -> bytes:
+    """A history of rows, each so many times."""
+    return b"[" + b",".join(row for row, times in parts for _ in range(times)) + b"]"
+
+
+def test_a_file_of_rows_that_cannot_be_read_is_given_up_in_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path, many((BAD, MAX_UNREADABLE_ROWS * 4)))
+    with open_upload(path) as upload:
+        rows: list[int] = []
+        with pytest.raises(
+            ExportError, match=r"^history.json: 5\d,\d{3} of the rows up to here cannot be read"
+        ) as error:
+            rows.extend(batch.rows for batch in upload.batches())
+    assert "\n" not in str(error.value)
+    assert sum(rows) <= MAX_UNREADABLE_ROWS
+
+
+def test_bad_rows_of_several_files_count_together_and_one_play_does_not_excuse_them(tmp_path: Path) -> None:
+    play = as_json(extended(), indent=None)
+    half = many((BAD, MAX_UNREADABLE_ROWS // 2 + 100))
+    path = write(tmp_path, as_zip({"a.json": many((play, 1)), "b.json": half, "c.json": half}), "e.zip")
+    with (
+        open_upload(path, Limits(max_ratio=10_000)) as upload,
+        pytest.raises(ExportError, match="and 1 can; import the files as they were sent"),
+    ):
+        list(upload.batches())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_history_with_many_bad_rows_before_or_after_its_plays_is_read(tmp_path: Path, first: bool) -> None:
+    bad, play = (BAD, MAX_UNREADABLE_ROWS), (as_json(extended(), indent=None), 100)
+    with open_upload(write(tmp_path, many(bad, play) if first else many(play, bad))) as upload:
+        batches = list(upload.batches())
+    assert sum(len(batch.plays) for batch in batches) == 100
+    assert sum(batch.rejected.total() for batch in batches) == MAX_UNREADABLE_ROWS
+
+
+def test_a_history_of_the_future_is_read_because_the_clock_may_be_wrong(tmp_path: Path) -> None:
+    future = as_json(extended(ts="2099-01-01T00:00:00Z"), indent=None)
+    with open_upload(write(tmp_path, many((future, MAX_UNREADABLE_ROWS + 5_000)))) as upload:
+        assert sum(batch.rejected["future"] for batch in upload.batches()) == MAX_UNREADABLE_ROWS + 5_000
 
 
 def test_rows_can_be_read_again_and_in_parallel(tmp_path: Path) -> None:
