@@ -13,7 +13,7 @@ from myi_pipelines_tests.support.shared_servers import SessionServers
 
 SEED = 1
 KILLS = 300
-FEW = ("import", "archive", "forget")
+FEW = ("import", "forget")
 """Those that differ most in how they go on."""
 
 

@@ -88,6 +88,7 @@ def test_verifying_ends_with_a_code_for_scripts(myi: Myi, anna: int, conn: psyco
     assert myi("verify", "--user", "bob").exit_code == 1
 
 
+@pytest.mark.thorough
 def test_a_restore_says_what_the_archive_has_by_now(myi: Myi, conn: psycopg.Connection, tmp_path: Path) -> None:
     for name in ("anna", "bob"):
         (tmp_path / f"{name}.json").write_text(export(40, salt=name))

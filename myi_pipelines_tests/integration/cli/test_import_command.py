@@ -143,6 +143,7 @@ def test_a_folder_is_searched_for_history(myi: Myi, conn: Connection, tmp_path: 
     assert count(conn, "SELECT count(*) FROM listening_events") == 54
 
 
+@pytest.mark.thorough
 def test_a_file_without_history_that_is_named_fails(myi: Myi, tmp_path: Path) -> None:
     (tmp_path / "UserAddress.json").write_text("List(Map(street -> 1 Made Up Way))")
     done = myi("UserAddress.json", "--user", "anna")
@@ -152,6 +153,7 @@ def test_a_file_without_history_that_is_named_fails(myi: Myi, tmp_path: Path) ->
     )
 
 
+@pytest.mark.thorough
 def test_other_kinds_of_files_are_told_apart_and_the_histories_among_them_are_imported(
     myi: Myi, conn: Connection, tmp_path: Path
 ) -> None:
@@ -210,6 +212,7 @@ main()
 """
 
 
+@pytest.mark.thorough
 def test_ctrl_c_during_a_statement_is_said_as_such(environment: dict[str, str], tmp_path: Path) -> None:
     """What tidies up fails then, in the interrupt's stead."""
     (tmp_path / "history.json").write_text(export(60))

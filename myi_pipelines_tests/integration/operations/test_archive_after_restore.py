@@ -154,6 +154,7 @@ def test_what_is_in_the_archive_and_in_no_table_is_forgotten_too(place: Place) -
     assert (restored.missing, restored.forgotten) == ([], {ANNA: len(written)})
 
 
+@pytest.mark.thorough
 def test_files_that_are_missing_are_named_and_nothing_is_given_up(place: Place) -> None:
     with place.open() as warehouse:
         anna = users.user_named(warehouse.conn, ANNA)
@@ -181,6 +182,7 @@ def test_files_that_are_missing_are_named_and_nothing_is_given_up(place: Place) 
         assert archive.archived_users(warehouse.conn, archive.archived_parts(warehouse.conn)[0]).keys() == {anna}
 
 
+@pytest.mark.thorough
 def test_a_folder_that_was_not_finished_or_is_damaged_is_not_taken_for_another(place: Place) -> None:
     with place.open() as warehouse:
         warehouse.archive()

@@ -154,6 +154,7 @@ def test_work_that_cannot_restore_archived_plays_says_so_and_changes_nothing(war
     assert warehouse.everything() == before
 
 
+@pytest.mark.thorough
 def test_a_new_time_zone_reaches_archived_months(warehouse: ArchivingWarehouse) -> None:
     warehouse.archive()
     users.set_timezone(warehouse.conn, TAG, "America/St_Johns")

@@ -87,6 +87,7 @@ def test_a_backup_of_wrong_statistics_is_restored_and_says_what_is_wrong(
         assert other.tables(user_id) == right
 
 
+@pytest.mark.thorough
 def test_a_backup_is_of_one_instant_while_others_write(
     warehouse: Warehouse, database_url: str, empty_database_url: str, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

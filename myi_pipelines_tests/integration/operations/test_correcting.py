@@ -73,7 +73,7 @@ def hide(warehouse: ArchivingWarehouse, user_id: int, kind: Kind, what: dict[str
 # ── Hiding and showing again ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("kind", "what"),
     [

@@ -129,6 +129,7 @@ def test_polled_plays_stay_and_are_estimates_again(warehouse: ArchivingWarehouse
     )
 
 
+@pytest.mark.thorough
 def test_archived_plays_of_an_undone_import_are_restored_first(warehouse: ArchivingWarehouse) -> None:
     user_id = killable_import.prepare(warehouse, "undone")
     before = warehouse.tables(user_id)

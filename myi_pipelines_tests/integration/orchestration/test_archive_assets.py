@@ -56,6 +56,7 @@ def archived(conn: Connection) -> list[date]:
     return sorted({part.month for part in archived_parts(conn)})
 
 
+@pytest.mark.thorough
 def test_materializing_an_archived_month_brings_it_back_as_it_was(
     harness: Harness, instance: DagsterInstance, warehouse: Connection, tmp_path: Path
 ) -> None:
