@@ -161,7 +161,8 @@ def test_the_demo_imports_its_sample_asks_spotify_and_reports(tmp_path: Path, ag
         assert_a_second_demo_goes_on(tmp_path, full)
 
 
-@pytest.mark.parametrize("how", ["SIGINT", pytest.param("no reader", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", ["SIGINT", "no reader"])
 def test_whatever_ends_the_demo_ends_its_simulator_too(tmp_path: Path, how: str) -> None:
     with subprocess.Popen(
         [*DEMO, "--plays", "300"],
