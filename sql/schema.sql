@@ -365,7 +365,7 @@ CREATE TABLE public.imported_plays (
 )
 PARTITION BY RANGE (played_at);
 
-COMMENT ON TABLE public.imported_plays IS 'One row per distinct track row of a user''s exports, short plays included, and per play that a program submitted. One partition per UTC month.';
+COMMENT ON TABLE public.imported_plays IS 'One row per distinct track row of a user''s exports, short plays included, per play that a program submitted, and per polled play that an export of MYI tells. One partition per UTC month.';
 
 COMMENT ON COLUMN public.imported_plays.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
 
@@ -375,11 +375,11 @@ COMMENT ON COLUMN public.imported_plays.stopped_at IS 'the time that the source 
 
 COMMENT ON COLUMN public.imported_plays.export_track_id IS 'export_tracks.id';
 
-COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL in account data of before December 2018, which gives no length, and where a submission does not tell it';
+COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL in account data of before December 2018, which gives no length, and where a submission does not tell it; of a polled play the length of the track';
 
-COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only, and submitted plays';
+COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only, and submitted and polled plays';
 
-COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp, listened_at) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded; 0: a submitted play whose length is not told';
+COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp, listened_at) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded, or without a context a polled play; 0: a submitted play whose length is not told';
 
 COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where version 0.1 landed it';
 
@@ -2414,7 +2414,7 @@ CREATE VIEW public.submitted_plays AS
    FROM ((public.imported_plays p
      JOIN public.export_tracks e ON ((e.id = p.export_track_id)))
      LEFT JOIN public.import_jobs job ON ((job.id = p.job_id)))
-  WHERE ((p.context_id IS NULL) AND (p.elapsed_s IS NOT NULL));
+  WHERE ((p.context_id IS NULL) AND (p.elapsed_s >= 0));
 
 COMMENT ON VIEW public.submitted_plays IS 'One row per play that a program or a file of another service told: those of imported_plays that tell their start and no context.';
 

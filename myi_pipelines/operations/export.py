@@ -21,6 +21,7 @@ from myi_pipelines.operations import listens
 from myi_pipelines.operations.output_folder import WrittenFile, new_folder, written_file
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.private_files import make_private_folder
+from myi_pipelines.sources.exports import HISTORY, TABLE_KEY
 from myi_pipelines.text import csv_cell, minute_utc
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
@@ -63,7 +64,7 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 | | |
 |---|---|
 | `plays.{suffix}` | start here: every play that counts, with the names of its track, artists and album |
-| `episodes.{suffix}` | every play that is not music: podcasts, audiobooks, videos, and what Spotify does not name |
+{history}| `episodes.{suffix}` | every play that is not music: podcasts, audiobooks, videos, and what Spotify does not name |
 | `account.json` | the account, settings, the link to Spotify, imports, corrections, periods without plays |
 | `tables/` | the rows of {name} in every table, with the ids by which the files refer to one another |
 | `catalog/` | the tracks, songs, artists and albums that they refer to |
@@ -71,6 +72,11 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 
 `tables/imported_plays` has the plays of Spotify's exports, short ones too; `tables/polled_plays` those of its API.
 `tables/listening_events` has the plays that count. MYI's data model describes each table and column.
+"""
+
+
+_HISTORY_LINE = f"""\
+| `{HISTORY}` | what `myi import` reads: every play as it was told, short ones too, with how it was heard |
 """
 
 
@@ -133,6 +139,8 @@ def _write_tables(conn: Connection, writer: _Writer, user_id: int) -> Account:
         writer.add(f"catalog/{catalog}", personal_data.read_catalog(conn, catalog, user_id))
     writer.add("plays", personal_data.read_plays(conn, user_id))
     writer.add("episodes", personal_data.read_episodes(conn, user_id))
+    if writer.form is ExportFormat.PARQUET:
+        writer.add(HISTORY.removesuffix(".parquet"), personal_data.read_history(conn, user_id))
     return account
 
 
@@ -143,7 +151,8 @@ def is_plays(file: str) -> bool:
 
 def _readme(name: str, account: Account, form: ExportFormat, now: datetime) -> str:
     timezone = account["user_settings"][0]["timezone"]
-    return README.format(name=name, when=minute_utc(now), timezone=timezone, suffix=form)
+    history = _HISTORY_LINE if form is ExportFormat.PARQUET else ""
+    return README.format(name=name, when=minute_utc(now), timezone=timezone, suffix=form, history=history)
 
 
 def _archived_rows(conn: Connection, store: Store, user_id: int) -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
@@ -164,26 +173,26 @@ class _Writer:
 
     def __init__(self, conn: Connection, folder: Path, form: ExportFormat) -> None:
         self.files: list[WrittenFile] = []
+        self.form = form
         self._conn = conn
         self._folder = folder
-        self._form = form
 
     def add(self, name: str, rows: ExportedRows) -> None:
-        file = f"{name}.{self._form}"
+        file = f"{name}.{self.form}"
         path = self._folder / file
         make_private_folder(path.parent)
         count = 0
-        with self._open(path, rows) as write:
+        with self._open(path, name, rows) as write:
             for batch in rows.batches:
                 write(batch)
                 count += len(batch)
         self.files.append(written_file(self._folder, file, count))
 
-    def _open(self, path: Path, rows: ExportedRows) -> AbstractContextManager[Write]:
-        if self._form is ExportFormat.CSV:
+    def _open(self, path: Path, name: str, rows: ExportedRows) -> AbstractContextManager[Write]:
+        if self.form is ExportFormat.CSV:
             return _csv_file(path, rows.columns)
         types = [_TYPES.get(self._type_name(number), pa.string()) for number in rows.types]
-        return _parquet_file(path, pa.schema(list(zip(rows.columns, types, strict=True))))
+        return _parquet_file(path, pa.schema(list(zip(rows.columns, types, strict=True)), {TABLE_KEY: name.encode()}))
 
     def _type_name(self, number: int) -> str:
         info = self._conn.adapters.types.get(number)
@@ -211,7 +220,7 @@ def _cell(value: Any) -> Any:
 
 @contextmanager
 def _parquet_file(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
 
         def write(rows: Sequence[tuple[Any, ...]]) -> None:
             columns = [

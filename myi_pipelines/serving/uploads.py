@@ -19,7 +19,7 @@ from myi_pipelines.errors import InputError
 from myi_pipelines.private_files import FILE_MODE, make_private_folder
 from myi_pipelines.text import one_line, printable
 
-SUFFIXES = (".zip", ".json")
+SUFFIXES = (".zip", ".json", ".jsonl", ".csv", ".parquet", ".gz")
 LONGEST_NAME = 120
 MOST_BYTES = 4 * 1024**3
 """Of one file: exports of a whole life have some hundred megabytes."""
@@ -83,7 +83,7 @@ def safe_name(name: str) -> str:
     last = printable(one_line(name.replace("\\", "/").rsplit("/", 1)[-1])).lstrip(". ")
     stem, suffix = Path(last).stem, Path(last).suffix
     if suffix.lower() not in SUFFIXES or not stem.strip():
-        raise NotTaken("expected the ZIP that Spotify sent, or a JSON file from it")
+        raise NotTaken(f"expected the ZIP that Spotify sent, or a file of a history ({', '.join(SUFFIXES[1:])})")
     return stem[: LONGEST_NAME - len(suffix)] + suffix.lower()
 
 

@@ -144,6 +144,11 @@ def read_listens(conn: Connection, user_id: int) -> ExportedRows:
     return _read(conn, statement("personal_data/listens"), {"user_id": user_id})
 
 
+def read_history(conn: Connection, user_id: int) -> ExportedRows:
+    """A user's plays as they landed, from every source, with names and how they were heard, oldest first."""
+    return _read(conn, statement("personal_data/history"), {"user_id": user_id})
+
+
 def read_episodes(conn: Connection, user_id: int) -> ExportedRows:
     """A user's plays that are not music, with names, oldest first."""
     return _read(conn, statement("personal_data/episodes"), {"user_id": user_id})

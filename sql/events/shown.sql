@@ -2,8 +2,8 @@
 -- data without a length, which names all artists of a track, so that its names may not be those of the same track
 -- elsewhere. Tracks are looked up one by one: these are few plays of a large catalog.
 SELECT p.track_id, t.song_id,
-       CASE WHEN p.source = 'SUBMISSION' THEN e.track_name || e.artist_name || coalesce(t.spotify_id, '')
-            ELSE coalesce(e.track_name, t.spotify_id) END AS name, p.played_at,
+       CASE p.source WHEN 'SUBMISSION' THEN e.track_name || e.artist_name || coalesce(t.spotify_id, '')
+                     WHEN 'API' THEN t.spotify_id ELSE coalesce(e.track_name, t.spotify_id) END AS name, p.played_at,
        coalesce(p.ms_played, t.duration_ms, %(typical_ms)s) AS ms_played, p.source,
        t.name_key IS NULL OR t.artist_key IS NULL OR p.source <> 'API' AS is_nameless, p.started_at, p.tells_length,
        p.is_exact
@@ -18,9 +18,9 @@ FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.dura
         AND p.played_at >= %(near_start)s AND p.played_at < %(shown_until)s
       UNION ALL
       SELECT link.track_id, p.played_at, coalesce(p.ms_played, nullif(p.elapsed_s, 0) * 1000),
-             CASE WHEN p.elapsed_s IS NULL THEN 'IMPORT' ELSE 'SUBMISSION' END, export_track_id,
-             p.played_at - p.elapsed_s * interval '1 second', coalesce(p.elapsed_s > 0, false),
-             p.ms_played IS NOT NULL
+             CASE WHEN p.elapsed_s IS NULL THEN 'IMPORT' WHEN p.elapsed_s < 0 THEN 'API' ELSE 'SUBMISSION' END,
+             export_track_id, CASE WHEN p.elapsed_s >= 0 THEN p.played_at - p.elapsed_s * interval '1 second' END,
+             coalesce(p.elapsed_s > 0, false), p.ms_played IS NOT NULL AND coalesce(p.elapsed_s >= 0, false)
       FROM imported_plays AS p
       JOIN export_track_links AS link USING (export_track_id)
       WHERE %(has_account_data)s AND p.user_id = %(user_id)s AND p.context_id IS NULL

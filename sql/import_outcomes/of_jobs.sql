@@ -6,26 +6,27 @@ WITH jobs AS (
 ), landed AS (
     SELECT p.job_id, p.user_id, p.played_at, floor(extract(epoch FROM p.played_at))::bigint AS at_second, p.ms_played,
            p.context_id, link.track_id, e.kind, jobs.created_at,
-           p.context_id IS NULL AND p.elapsed_s IS NOT NULL AS is_submitted,
+           CASE WHEN p.context_id IS NOT NULL OR p.elapsed_s IS NULL THEN 'IMPORT'
+                WHEN p.elapsed_s < 0 THEN 'API' ELSE 'SUBMISSION' END AS source,
            floor(extract(epoch FROM p.played_at))::bigint
-           - CASE WHEN p.context_id IS NULL THEN coalesce(p.elapsed_s, 0) ELSE 0 END AS known_second
+           - CASE WHEN p.context_id IS NULL THEN greatest(p.elapsed_s, 0) ELSE 0 END AS known_second
     FROM jobs
     JOIN imported_plays AS p ON p.user_id = jobs.user_id AND p.job_id = jobs.id
     JOIN export_tracks AS e ON e.id = p.export_track_id
     LEFT JOIN export_track_links AS link ON link.export_track_id = p.export_track_id
     WHERE p.user_id = ANY (%(user_ids)s) AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
 ), events AS (
-    SELECT user_id, track_id, ms_played, created_at, source = 'SUBMISSION' AS is_submitted,
+    SELECT user_id, track_id, ms_played, created_at, source::text,
            floor(extract(epoch FROM played_at - CASE source WHEN 'SUBMISSION' THEN ms_played ELSE 0 END
                                     * interval '1 millisecond'))::bigint AS known_second
     FROM listening_events
     WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
-      AND source <> 'API'
+      AND source IN (SELECT landed.source::source FROM landed)
 )
 SELECT landed.job_id,
        CASE WHEN landed.ms_played < %(min_play_ms)s THEN 'too_short'
             WHEN landed.kind <> 'TRACK' THEN lower(landed.kind::text)
-            WHEN events.created_at < landed.created_at AND landed.is_submitted THEN 'known_otherwise'
+            WHEN events.created_at < landed.created_at AND landed.source <> 'IMPORT' THEN 'known_otherwise'
             WHEN events.created_at < landed.created_at
                  AND EXISTS (SELECT FROM imported_plays AS earlier
                              JOIN export_track_links AS link ON link.export_track_id = earlier.export_track_id
@@ -47,14 +48,14 @@ SELECT landed.job_id,
                  OR EXISTS (SELECT FROM hidden_plays AS hidden
                             WHERE hidden.user_id = landed.user_id AND hidden.track_id = landed.track_id
                               AND hidden.played_at = landed.played_at) THEN 'hidden'
-            WHEN landed.is_submitted THEN 'known_otherwise'
+            WHEN landed.source <> 'IMPORT' THEN 'known_otherwise'
             WHEN landed.context_id IS NULL THEN 'told_better'
             ELSE 'same_play'
        END AS outcome,
        count(*) AS row_count
 FROM landed
 LEFT JOIN events ON events.user_id = landed.user_id AND events.track_id = landed.track_id
-                AND events.known_second = landed.known_second AND events.is_submitted = landed.is_submitted
-                AND (events.ms_played = landed.ms_played OR landed.ms_played IS NULL)
+                AND events.known_second = landed.known_second AND events.source = landed.source
+                AND (events.ms_played = landed.ms_played OR landed.ms_played IS NULL OR landed.source = 'API')
 GROUP BY landed.job_id, outcome
 ORDER BY landed.job_id, row_count DESC

@@ -1,4 +1,4 @@
-"""Read Spotify's history exports: ZIP and JSON files in, typed plays out. Knows no database and no Dagster.
+"""Read history exports, Spotify's and others: files in, typed plays out. Knows no database and no Dagster.
 
 Start with `open_upload`. Other packages use only the names that this module lists.
 """
@@ -23,6 +23,7 @@ from myi_pipelines.sources.exports.history_search import (
     passed_over,
 )
 from myi_pipelines.sources.exports.json_stream import EmptyFile, NotAnArray, NotJson, TruncatedJson
+from myi_pipelines.sources.exports.parquet_files import HISTORY, TABLE_KEY, DamagedParquet, NotOurParquet
 from myi_pipelines.sources.exports.plays import (
     BAD_TIMESTAMP,
     EARLIEST,
@@ -54,15 +55,18 @@ __all__ = [
     "EARLIEST",
     "EARLIEST_SUBMITTED",
     "FUTURE",
+    "HISTORY",
     "MALFORMED",
     "MAX_MS_PLAYED",
     "NAME_LIMIT",
     "NOTHING",
+    "TABLE_KEY",
     "UNDATED",
     "Batch",
     "ChangedWhileRead",
     "Context",
     "DamagedGzip",
+    "DamagedParquet",
     "DamagedZip",
     "EmptyFile",
     "EncryptedZip",
@@ -75,6 +79,7 @@ __all__ = [
     "NotAnArray",
     "NotAnExport",
     "NotJson",
+    "NotOurParquet",
     "NotReadHere",
     "Play",
     "SplitZip",

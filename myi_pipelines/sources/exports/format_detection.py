@@ -24,10 +24,12 @@ from myi_pipelines.sources.exports.last_fm import IN_PAGES, LAST_FM, PAGES, tabl
 from myi_pipelines.sources.exports.layouts import JsonArray, JsonLines
 from myi_pipelines.sources.exports.listenbrainz import LISTENBRAINZ
 from myi_pipelines.sources.exports.maloja import MALOJA
+from myi_pipelines.sources.exports.myi_history import MYI
+from myi_pipelines.sources.exports.parquet_files import PARQUET_MARK
 from myi_pipelines.sources.exports.your_spotify import YOUR_SPOTIFY
 from myi_pipelines.sources.exports.zip_members import Stream
 
-FORMATS: Final = (EXTENDED, ACCOUNT, LISTENBRAINZ, LAST_FM, MALOJA, KOITO, YOUR_SPOTIFY)
+FORMATS: Final = (EXTENDED, ACCOUNT, LISTENBRAINZ, LAST_FM, MALOJA, KOITO, YOUR_SPOTIFY, MYI)
 """Every format of a history that is read."""
 
 _HEAD_BYTES: Final = 16 * 1024
@@ -53,6 +55,7 @@ class Content(Enum):
     EMPTY = "nothing"
     ZIP = "a ZIP"
     GZIP = "a file packed with gzip"
+    PARQUET = "a Parquet file"
 
 
 class Found(NamedTuple):
@@ -90,6 +93,8 @@ def detect_format(stream: Stream) -> DetectedFormat:
         return DetectedFormat(Content.ZIP, encoding, head)
     if head.startswith(GZIP_MARK):
         return DetectedFormat(Content.GZIP, encoding, head)
+    if head.startswith(PARQUET_MARK):
+        return DetectedFormat(Content.PARQUET, encoding, head)
     detected = DetectedFormat(Content.OTHER, encoding, head)
     found = _find(detected.utf8_head, stream if detected.is_utf8 else BytesIO())
     if isinstance(found, Content):

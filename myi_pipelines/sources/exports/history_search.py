@@ -19,8 +19,10 @@ from myi_pipelines.sources.exports.format_detection import (
 )
 from myi_pipelines.sources.exports.gzip_files import GzipFile
 from myi_pipelines.sources.exports.json_stream import NotAnArray
-from myi_pipelines.sources.exports.layouts import JsonArray
+from myi_pipelines.sources.exports.layouts import JsonArray, JsonLines
+from myi_pipelines.sources.exports.myi_history import MYI
 from myi_pipelines.sources.exports.other_files import ASK_SPOTIFY, recognize, split_part
+from myi_pipelines.sources.exports.parquet_files import NotOurParquet, ParquetFile, PartOfExport
 from myi_pipelines.sources.exports.zip_members import (
     Copies,
     DamagedZip,
@@ -121,19 +123,35 @@ class _Search:
         return UnpackBudget(self._name, self._size, self._limits)
 
     def _look_at_file(self) -> None:
-        source, detected = self._detect(JsonFile(self._file, self._name, self._size))
+        source, detected = self._detect(JsonFile(self._file, self._name, self._size), self._file)
         if not self._take(source, detected):
             raise self._refusal(source, detected)
 
-    def _detect(self, source: Source) -> tuple[Source, DetectedFormat]:
-        """The format of a file, of one that is packed with gzip that of its content."""
+    def _detect(self, source: Source, file: BinaryIO) -> tuple[Source, DetectedFormat]:
+        """The format of a file, of one that is packed with gzip that of its content. It lies in `file`, or is it."""
         with source.open(self._budget) as stream:
             detected = detect_format(stream)
         if detected.content is Content.GZIP and recognize(b"", source.label) is None:
             source = GzipFile(source)
             with source.open(self._budget) as stream:
                 detected = detect_format(stream)
+        if detected.content is Content.PARQUET:
+            source = self._lines_of_parquet(source, file)
+            detected = DetectedFormat(Content.HISTORY, "utf-8", detected.head, Found(MYI, JsonLines()))
         return source, detected
+
+    def _lines_of_parquet(self, source: Source, file: BinaryIO) -> JsonFile:
+        """A temporary copy of the rows of a Parquet file, as JSON lines. Raises DamagedParquet and NotOurParquet."""
+        if isinstance(source, ZipMember):
+            file = source.random_access(file, self._copies, self._budget)
+        elif isinstance(source, GzipFile):
+            with source.open(self._budget) as stream:
+                file = self._copies.copy(stream, source.place)
+        with ParquetFile(file, source.place).open(self._budget) as stream:
+            rows = self._copies.copy(stream, source.place)
+        lines = JsonFile(rows, source.label, rows.seek(0, os.SEEK_END))
+        lines.place = source.place
+        return lines
 
     def _take(self, source: Source, detected: DetectedFormat) -> bool:
         """Add a file if it is a history that can be read."""
@@ -153,10 +171,14 @@ class _Search:
             member.label = folder + member.label
             is_data = PurePosixPath(member.label).name.lower().removesuffix(".gz").endswith(_DATA_ENDINGS)
             try:
-                source, detected = self._detect(member)
+                source, detected = self._detect(member, file)
             except (DamagedZip, UnsupportedZip):
                 if is_data:
                     raise
+                continue
+            except NotOurParquet as error:
+                if not isinstance(error, PartOfExport):
+                    self._passed_over.append(member.label)
                 continue
             if self._take(source, detected):
                 continue

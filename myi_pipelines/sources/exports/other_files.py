@@ -12,7 +12,7 @@ ASK_SPOTIFY: Final = 'request "Extended streaming history" at spotify.com/accoun
 _UNPACK: Final = "unpack it and import what is in it"
 _AGAIN: Final = "download or copy it again"
 _OTHER_SERVICE: Final = (
-    "it is not read; what is read: Spotify, Last.fm as CSV or JSON, ListenBrainz, Maloja, Koito, your_spotify"
+    "it is not read; what is read: Spotify, MYI, Last.fm as CSV or JSON, ListenBrainz, Maloja, Koito, your_spotify"
 )
 _WHOLE: Final = "put its parts together (`{}`, or with 7-Zip) and import the whole"
 

@@ -58,7 +58,7 @@ class SplitZip(ExportError):
 
 
 class NoRoomForCopy(ExportError):
-    """The temporary copy of a ZIP in a ZIP cannot be written."""
+    """The temporary copy of a ZIP in a ZIP, or of a Parquet file, cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -224,10 +224,11 @@ class _MemberStream:
 
 
 class Copies:
-    """Temporary copies of compressed ZIPs in a ZIP: a ZIP is not read in the order in which it is unpacked.
+    """Temporary copies of what cannot be read in the order in which it is unpacked: packed ZIPs in a ZIP and Parquet
+    files, and of Parquet files the rows.
 
-    All are in one file without a name, so they disappear however the process ends. What is copied is a ZIP, so its
-    content stays packed.
+    All are in one file without a name, so they disappear however the process ends. Packed ZIPs in
+    a ZIP stay packed.
     """
 
     def __init__(self) -> None:
@@ -240,16 +241,15 @@ class Copies:
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-            self._file.seek(start)
             while piece := stream.read(_COPIED_BYTES):
+                self._file.seek(self._end)  # the stream may be of a copy, and have moved the position
                 self._file.write(piece)
                 self._end += len(piece)
             self._file.flush()
         except OSError as error:
             raise NoRoomForCopy(
-                f"{place}: a temporary copy of this ZIP in the ZIP cannot be written to {tempfile.gettempdir()} "
-                f"({(error.strerror or str(error)).lower()}); make room there, or unpack the outer ZIP and import the "
-                "one in it"
+                f"{place}: a temporary copy of it cannot be written to {tempfile.gettempdir()} "
+                f"({(error.strerror or str(error)).lower()}); make room there, or unpack what it is in and import it"
             ) from error
         return cast(BinaryIO, _Part(cast(BinaryIO, self._file), start, self._end - start))
 
@@ -263,8 +263,8 @@ class _Part(io.RawIOBase):
     """A part of a file, as a file with its own position."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self._file = file
-        self._start = start
+        self.file = file
+        self.start = start
         self._size = size
         self._at = 0
 
@@ -286,10 +286,18 @@ class _Part(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, self._size - self._at)
-        self._file.seek(self._start + self._at)
-        piece = self._file.read(left if size is None or size < 0 else min(size, left))
+        self.file.seek(self.start + self._at)
+        piece = self.file.read(left if size is None or size < 0 else min(size, left))
         self._at += len(piece)
         return piece
+
+
+def place_of(file: BinaryIO) -> tuple[int, int]:
+    """Where the bytes of a file lie for another process: its descriptor, and the place in it at which it begins."""
+    if isinstance(file, _Part):
+        descriptor, start = place_of(file.file)
+        return descriptor, start + file.start
+    return file.fileno(), 0
 
 
 def open_zip(file: BinaryIO, label: str, size: int, declared: Declared) -> list[ZipMember]:

@@ -1,4 +1,4 @@
-"""Exports of other services, to be damaged: rows of each, and the forms in which their tools write them."""
+"""Exports of other services and of MYI, to be damaged: rows of each, and the forms in which their tools write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from myi_pipelines_tests.support.service_rows import (
     AT,
@@ -61,6 +65,48 @@ def _table_row(at: int, number: int) -> dict[str, Any]:
     return dict(zip(COLUMNS, (at, "", "Quill zz", "", "Tide zz", "", f"Alder {number}", ""), strict=True))
 
 
+def _history_row(at: int, number: int) -> dict[str, Any]:
+    """A row of MYI's own history, as any of its sources tells it."""
+    told_by = ("extended", "account", "submitted", "polled")[number % 4]
+    elapsed_s = {"extended": None, "account": None, "submitted": 215, "polled": -1}[told_by]
+    ended = at * 1_000_000
+    return {
+        "told_by": told_by,
+        "played_at": ended,
+        "stopped_at": ended - 215_000_000 if told_by == "submitted" else ended,
+        "ms_played": 215_000,
+        "elapsed_s": elapsed_s,
+        "kind": "TRACK",
+        "spotify_id": None if told_by == "account" else f"zz{number:020}",
+        "track_name": f"Alder {number}",
+        "artist_name": "Quill zz",
+        "album_name": None,
+        "platform": "ios" if told_by == "extended" else None,
+        "skipped": False if told_by == "extended" else None,
+    }
+
+
+def _parquet(rows: Rows) -> bytes:
+    """The rows as a table. What is no row is left out; values of several types are texts. Beside it lie the seconds of
+    the rows, as numbers that can be found."""
+    rows = [row for row in rows if isinstance(row, dict)]
+    names = list(dict.fromkeys(name for row in rows for name in row))[:100] or ["nothing"]
+    columns = {name: _column(name, [row.get(name) for row in rows]) for name in names}
+    seconds = [int(row[key] // 1_000_000) for row in rows for key in ("played_at", "stopped_at")
+               if isinstance(row.get(key), int) and abs(row[key]) < 2**63]  # fmt: skip
+    table = pa.table(columns).replace_schema_metadata({"seconds": json.dumps(seconds)})
+    pq.write_table(table, stream := BytesIO(), compression="zstd", write_page_checksum=True)
+    return stream.getvalue()
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    with suppress(Exception):  # whatever pyarrow says of odd values
+        if name in ("played_at", "stopped_at"):
+            return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+        return pa.array(values)
+    return pa.array([str(value).encode("utf-8", "replace").decode() for value in values])
+
+
 def _scrobble(at: int, number: int) -> dict[str, Any]:
     return scrobble(at, name=f"Alder {number}", artist={"mbid": "", "#text": "Quill zz"})
 
@@ -90,6 +136,7 @@ FORMS = (
     Form(_koito, lambda rows: _text({"version": "1", "user": "anna", "listens": rows})),
     Form(_your_spotify, _lines),
     Form(_your_spotify, _text),
+    Form(_history_row, _parquet),
 )
 
 

@@ -174,5 +174,5 @@ def test_a_stored_zip_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.
     inner = as_zip({"h.json": history(2020)})
     assert len(read(write(tmp_path, as_zip({"in.zip": inner}, ZIP_STORED))).plays) == 3
     line = refusal(tmp_path, as_zip({"in.zip": inner}, ZIP_DEFLATED), NoRoomForCopy)
-    assert line.startswith("z.zip: in.zip: a temporary copy of this ZIP in the ZIP cannot be written to ")
-    assert line.endswith("make room there, or unpack the outer ZIP and import the one in it")
+    assert line.startswith("z.zip: in.zip: a temporary copy of it cannot be written to ")
+    assert line.endswith("make room there, or unpack what it is in and import it")
