@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -14,15 +15,22 @@ SECONDS_AT_MOST = 600
 """Of what tells no length."""
 
 
+class PlayingNow(NamedTuple):
+    """What a listener plays."""
+
+    track_metadata: Mapping[str, Any]
+    """In the words of the program that said so, as ListenBrainz calls the fields."""
+    ends_at: datetime
+
+
 def keep_playing_now(conn: Connection, user_id: int, track_metadata: Mapping[str, Any], seconds: int | None) -> None:
     """Say what a listener plays, for as long as it lasts. ``conn`` is the keeper's."""
     said = {"user_id": user_id, "track_metadata": Jsonb(dict(track_metadata)), "seconds": seconds or SECONDS_AT_MOST}
     conn.execute(statement("playing_now/keep"), said)
 
 
-def find_playing_now(conn: Connection, user_id: int) -> Mapping[str, Any] | None:
-    """What a listener plays, in the words of the program that said so. ``conn`` is the keeper's."""
-    row = conn.execute(
-        "SELECT track_metadata FROM playing_now WHERE user_id = %s AND ends_at > now()", [user_id]
-    ).fetchone()
-    return row[0] if row else None
+def find_playing_now(conn: Connection, user_id: int) -> PlayingNow | None:
+    """What a listener plays. ``conn`` is the keeper's."""
+    query = "SELECT track_metadata, ends_at FROM playing_now WHERE user_id = %s AND ends_at > now()"
+    row = conn.execute(query, [user_id], prepare=True).fetchone()
+    return PlayingNow(*row) if row else None

@@ -96,8 +96,8 @@ def listen_count(asked: Asked, query: Mapping[str, str]) -> dict[str, Any]:
 def playing_now(asked: Asked, query: Mapping[str, str]) -> dict[str, Any]:
     """``GET /1/user/{name}/playing-now``: what a program has said last, until it is over."""
     with context_of(asked.asking.request).keeping() as conn:
-        track_metadata = find_playing_now(conn, asked.listener.id)
-    playing = [{"track_metadata": track_metadata, "playing_now": True}] if track_metadata is not None else []
+        now = find_playing_now(conn, asked.listener.id)
+    playing = [{"track_metadata": now.track_metadata, "playing_now": True}] if now else []
     return {"count": len(playing), "user_id": asked.listener.name, "playing_now": True, "listens": playing}
 
 

@@ -31,6 +31,15 @@ LATEST_PLAYS = 200
 """Plays of an item around which its neighbours are looked for."""
 
 
+def playing_song(
+    conn: Connection, listener: Listener, *, name: str, artist: str, spotify_id: str | None = None
+) -> Item | None:
+    """The song that a program means by some words, if the listener ever played it."""
+    asked = {"user_id": listener.id, "name": name, "artist": artist, "spotify_id": spotify_id}
+    row = conn.execute(statement("queries/playing_song"), asked).fetchone()
+    return items(conn, listener, Kind.SONG, [row[0]]).get(row[0]) if row else None
+
+
 class DayOfMost(NamedTuple):
     """The local day on which an item was played most."""
 

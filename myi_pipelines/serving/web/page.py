@@ -15,6 +15,7 @@ from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_sho
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified, with_etag
 from myi_pipelines.serving.context import Context, context_of, viewer_of
+from myi_pipelines.serving.playing_now import PlayingNow, find_playing_now
 from myi_pipelines.serving.queries.listeners import Freshness, find_listener, freshness
 from myi_pipelines.serving.queries.scope import (
     Filters,
@@ -88,6 +89,8 @@ class Page:
         self.chips: list[Choice] = []
         self.covers: dict[tuple[str, int], str | None] = {}
         """Keys of the pictures of albums and artists that were looked up."""
+        self.playing: PlayingNow | None = None
+        """What a program says is playing now: set by the routes of pages that show it."""
         self.path = ""
         """Of this page below the listener's: set by the page's route."""
         self.extra: dict[str, str] = {}
@@ -124,6 +127,7 @@ class Page:
             self.formats.locale,
             self.request.cookies.get("theme", ""),
             self.request.url,
+            self.playing.ends_at if self.playing else "",
         )
 
     def value_text(self, plays: int, ms: int) -> str:
@@ -140,6 +144,14 @@ class Page:
 
     def may(self, part: Part) -> bool:
         return part in self.parts
+
+    @property
+    def may_tell_now(self) -> bool:
+        """Whether what is playing now belongs to the page: the viewer may see single plays, and the page is of all of
+        them, up to now."""
+        days, own = self.range.days, ("before", "song", "track", "hour", "weekday")
+        is_plain = self.scope.filters == Filters() and not any(name in self.query for name in own)
+        return self.may(Part.HISTORY) and is_plain and days.first <= self.today <= days.last
 
     def unreached(self, *reached: str) -> str:
         """Says which of the filters that are on do not reach a part of a page, whose own are `reached`; else empty."""
@@ -226,19 +238,29 @@ class Page:
 Endpoint = Callable[[Page], Response]
 
 
-def listener_page(function: Endpoint, path: str, part: Part, *, has_etag: bool = True) -> Callable[[Request], Response]:
+def listener_page(
+    function: Endpoint, path: str, part: Part, *, has_etag: bool = True, tells_now: bool = False
+) -> Callable[[Request], Response]:
     """An endpoint below ``/u/{name}``: 404 unless the viewer may see ``part`` of the listener, 304 where nothing
-    changed since the browser asked last. `path`: of the page below the listener's, for the bar and the navigation."""
+    changed since the browser asked last. `path`: of the page below the listener's, for the bar and the navigation.
+    `tells_now`: the page shows what is playing now, a part of its ETag then."""
 
     def endpoint(request: Request) -> Response:
         if (custom := custom_range(request)) is not None:
             return custom
         context = context_of(request)
-        if has_etag and (known := _known_answer(request, context, part)):
-            return known
+        playing: PlayingNow | None = None
+        if has_etag:
+            asked = _glance(request, context, part)
+            if tells_now and asked.may_tell_now:
+                with context.keeping() as keeper:
+                    asked.playing = playing = find_playing_now(keeper, asked.listener.id)
+            if known := not_modified(request, asked.etag) or context.answers.get(asked.etag):
+                return known
         with context.reading() as conn:
             page = open_page(request, conn, part)
             page.path = path.format(**request.path_params)
+            page.playing = playing if page.may_tell_now else None
             response = function(page)
         if has_etag and response.status_code == 200:
             context.answers.keep(page.etag, with_etag(response, page.etag))
@@ -248,12 +270,11 @@ def listener_page(function: Endpoint, path: str, part: Part, *, has_etag: bool =
     return endpoint
 
 
-def _known_answer(request: Request, context: Context, part: Part) -> Response | None:
-    """The answer that the browser has, or that was kept; None where it has to be made. Raises as ``open_page``."""
+def _glance(request: Request, context: Context, part: Part) -> Page:
+    """The beginning of a page, to find out whether its answer is known. Raises as ``open_page``."""
     viewer_of(request)  # over another connection, taken before this one
     with context.glancing() as conn:
-        etag = open_page(request, conn, part).etag
-    return not_modified(request, etag) or context.answers.get(etag)
+        return open_page(request, conn, part)
 
 
 def open_page(request: Request, conn: Connection, part: Part) -> Page:

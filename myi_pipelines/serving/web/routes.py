@@ -44,10 +44,13 @@ from myi_pipelines.serving.web.pages.trends import show_trends
 USER = "/u/{name}"
 
 
-def of_listener(path: str, function: Endpoint, part: Part = Part.STATS, *, has_etag: bool = True) -> Route:
+def of_listener(
+    path: str, function: Endpoint, part: Part = Part.STATS, *, has_etag: bool = True, tells_now: bool = False
+) -> Route:
     """A page below a listener's address."""
     address = f"{USER}/{path}" if path else USER
-    return Route(address, listener_page(function, path, part, has_etag=has_etag), name=function.__name__)
+    endpoint = listener_page(function, path, part, has_etag=has_etag, tells_now=tells_now)
+    return Route(address, endpoint, name=function.__name__)
 
 
 def form(path: str, function: Act, page: str) -> Route:
@@ -61,10 +64,10 @@ PAGES: list[BaseRoute] = [
     Route("/theme", set_theme, methods=["POST"], name="theme"),
     Route("/embed/u/{name}/{what}.{format}", embed, name="embed"),
     *COVERS,
-    of_listener("", show_start, Part.PROFILE),
+    of_listener("", show_start, Part.PROFILE, tells_now=True),
     of_listener("tops", show_tops),
     of_listener("tops/{kind}", show_tops),
-    of_listener("history", show_history, Part.HISTORY),
+    of_listener("history", show_history, Part.HISTORY, tells_now=True),
     of_listener("song/{id}", show_song),
     of_listener("track/{id}", show_track),
     of_listener("artist/{id}", show_artist),

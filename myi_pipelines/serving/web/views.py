@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from myi_pipelines.serving.access.permissions import Part
+from myi_pipelines.serving.api.listens import spotify_id_of, track_of
 from myi_pipelines.serving.queries.cover_images import Pictured, kept_covers
+from myi_pipelines.serving.queries.items import playing_song
 from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, TopGenre, TopRow, TopShow
 from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.covers import letterform
@@ -51,6 +54,43 @@ class RankRow(NamedTuple):
     life: Markup | None = None
     when: str = ""
     recordings: Sequence[Recording] = ()
+
+
+class PlayingLine(NamedTuple):
+    """What is playing now."""
+
+    name: str
+    href: str | None
+    by: str
+    by_href: str | None
+    cover: Markup
+    until: str
+    """When it is over, in ISO 8601."""
+
+
+def playing_line(page: Page) -> PlayingLine | None:
+    """What is playing now, in the words of the program that says so, with links where the listener knows it."""
+    if page.playing is None:
+        return None
+    said = page.playing.track_metadata
+    info = said.get("additional_info") or {}
+    track = track_of(said["track_name"], said["artist_name"], said.get("release_name"), spotify_id_of(info))
+    if track is None or track.name is None or track.artist is None:
+        return None
+    song = playing_song(
+        page.conn, page.listener, name=track.name, artist=track.artist, spotify_id=track.spotify_id
+    )  # fmt: skip
+    if song:
+        find_covers(page, [song])
+    has_pages = page.may(Part.STATS)
+    return PlayingLine(
+        name=track.name,
+        href=page.links.item("song", song.id) if song and has_pages else None,
+        by=track.artist,
+        by_href=page.links.item("artist", song.artist_id) if song and song.artist_id and has_pages else None,
+        cover=cover_of(page, song) if song else letterform(track.album or track.name, track.artist),
+        until=page.playing.ends_at.isoformat(timespec="milliseconds"),
+    )
 
 
 def find_covers(page: Page, items: Iterable[Item]) -> None:

@@ -23,6 +23,7 @@ from myi_pipelines.serving.access.links import make_link
 from myi_pipelines.serving.access.sessions import Method, begin_session
 from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.serving.access.viewers import Right
+from myi_pipelines.serving.playing_now import keep_playing_now
 from myi_pipelines.serving.process import assembled
 from myi_pipelines.simulator.sample import write_sample
 from myi_pipelines.sources.exports import Limits
@@ -405,3 +406,29 @@ def test_a_first_visit_leads_from_an_upload_to_the_overview(site: Site, browser:
         waiting.unlink()
         page.goto(address(site, "newcomer", "?range=all"))
         assert "minutes" in page.locator("h1").inner_text() or "min" in page.locator("h1").inner_text()
+
+
+def test_what_is_playing_is_a_line_until_it_is_over(site: Site, browser: Browser) -> None:
+    [(user_id,)] = site.warehouse.conn.execute("SELECT id FROM users WHERE name = 'ada'").fetchall()
+
+    def say(name: str, seconds: int) -> None:
+        said = {"track_name": name, "artist_name": LONG, "release_name": EVIL}
+        keep_playing_now(site.warehouse.conn, user_id, said, seconds)
+
+    try:
+        say(LONG, 600)
+        with opened(site, browser, "ada", scripts=False) as page:
+            for path in ("", "history"):
+                page.goto(address(site, "ada", path))
+                assert "Playing now" in page.locator("#playing").inner_text()
+        with opened(site, browser, "ada") as page:
+            page.goto(address(site, "ada", ""))
+            assert check_looks(page, "playing", [("light", 360), ("dark", 1440)]) == []
+            say("For a moment", 8)
+            page.goto(address(site, "ada", ""))
+            assert "For a moment" in page.locator("#playing").inner_text()
+            page.evaluate("window.same = true")
+            page.locator("#playing .said").wait_for(state="detached")
+            assert page.evaluate("window.same"), "the rest of the page stays"
+    finally:
+        site.warehouse.conn.execute("DELETE FROM playing_now")

@@ -29,7 +29,7 @@ from myi_pipelines.serving.web.bar import Choice, range_label
 from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars, step_for
-from myi_pipelines.serving.web.views import cover_of, find_covers
+from myi_pipelines.serving.web.views import cover_of, find_covers, playing_line
 from myi_pipelines.serving.web.words import value_name
 
 A_MINUTE = timedelta(minutes=1)
@@ -86,6 +86,7 @@ def show_history(page: Page) -> Response:
     return page.render(
         "history.html",
         range_label(page.range, page.formats) if is_day else "History",
+        playing=playing_line(page),
         heading=page.formats.full_day(page.range.days.first) if is_day else "History",
         summary=_summary(page, found, is_plain),
         chart=chart,

@@ -36,7 +36,7 @@ from myi_pipelines.serving.web.series import (
     step_for,
     week_grid,
 )
-from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, rank_row
+from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, playing_line, rank_row
 
 TOP = 5
 YEARS_AGO = 4
@@ -96,6 +96,7 @@ def show_overview(page: Page) -> Response:
     return page.render(
         "overview.html",
         "Overview",
+        playing=playing_line(page),
         sentence=sentence(page, numbers, different, new),
         aside=aside(page, numbers),
         numbers=figures(page, numbers, different),
@@ -116,7 +117,8 @@ def show_overview(page: Page) -> Response:
 
 def empty(page: Page) -> Response:
     """What to do while there are no plays, with a picture of what will be here."""
-    return page.render("empty.html", "Welcome", may_upload=page.may(Part.MANAGE), picture=year_outline())
+    may_upload, playing = page.may(Part.MANAGE), playing_line(page)
+    return page.render("empty.html", "Welcome", may_upload=may_upload, picture=year_outline(), playing=playing)
 
 
 def _calendar(page: Page, buckets: Sequence[Bucket], step: Step) -> dict[str, Any]:

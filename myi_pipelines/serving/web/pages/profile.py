@@ -11,7 +11,7 @@ from myi_pipelines.serving.queries.activity import activity, totals
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.series import bars, step_for
-from myi_pipelines.serving.web.views import find_covers, rank_row
+from myi_pipelines.serving.web.views import find_covers, playing_line, rank_row
 
 LISTS = (
     (Kind.ARTIST, "Artists", Part.TOP_ARTISTS),
@@ -42,6 +42,7 @@ def show_profile(page: Page) -> Response:
     return page.render(
         "profile.html",
         listener.display_name or listener.name,
+        playing=playing_line(page),
         since=formats.month(listener.first_day) if listener.first_day else None,
         sentence=sentence,
         chart=chart,

@@ -175,6 +175,28 @@ if (drop) {
   drop.addEventListener("drop", (event) => { event.preventDefault(); sendAll(event.dataTransfer.files); });
 }
 
+// What is playing now goes when it is over; what plays next is asked for then, and when somebody comes back to the page.
+if (document.querySelector("#playing")) {
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    const until = Date.parse(document.querySelector("#playing").dataset.until);
+    if (until) timer = setTimeout(again, Math.min(Math.max(until - Date.now(), 0) + 1000, 2 ** 31 - 1));
+  };
+  const again = async () => {
+    const answer = document.hidden ? null : await fetch(location.href).catch(() => null);
+    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const here = document.querySelector("#playing");
+    const next = page && page.querySelector("#playing");
+    if (next) here.replaceWith(next);
+    else if (Date.parse(here.dataset.until) < Date.now()) { here.removeAttribute("class"); here.replaceChildren(); }
+    if (next) wait();
+  };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) again(); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) again(); });
+  wait();
+}
+
 // While something is being read or derived, the part that says so is asked for again.
 const live = document.querySelector("[data-live]");
 if (live) {
