@@ -35,8 +35,9 @@ def export(
 ) -> None:
     """Write all data of a user into a folder: plays, statistics, top lists, settings, and the tracks they refer to.
 
-    It includes plays in the archive, and no tokens. The folder's README.md says what each file is. The formats
-    listenbrainz and lastfm have the plays alone, as those services export them: for other programs, and `myi import`.
+    It includes plays in the archive, and no tokens. The folder's README.md says what each file is. `myi import` reads
+    the folder of the format parquet again, and loses no play. The formats listenbrainz and lastfm have the plays alone,
+    as those services export them: for other programs, and `myi import`, too.
 
     Examples:
 

@@ -20,7 +20,10 @@ NOTES_SHOWN = 20
 
 @app.command("import", rich_help_panel="Start here")
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Files from Spotify (ZIP or JSON), or folders with such files.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files from Spotify (ZIP or JSON), other services or `myi export`, or folders with them."),
+    ],
     user: Annotated[str, typer.Option(help="Whose history it is. A new name makes a new listener.")],
     timezone: Annotated[
         str | None, typer.Option(help="An IANA time zone: days and hours are counted in it. Kept until changed.")

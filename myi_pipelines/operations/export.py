@@ -64,8 +64,8 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 | | |
 |---|---|
 | `plays.{suffix}` | start here: every play that counts, with the names of its track, artists and album |
-{history}| `episodes.{suffix}` | every play that is not music: podcasts, audiobooks, videos, and what Spotify does not name |
-| `account.json` | the account, settings, the link to Spotify, imports, corrections, periods without plays |
+| `episodes.{suffix}` | every play that is not music: podcasts, audiobooks, videos, and what Spotify does not name |
+{history}| `account.json` | the account, settings, the link to Spotify, imports, corrections, periods without plays |
 | `tables/` | the rows of {name} in every table, with the ids by which the files refer to one another |
 | `catalog/` | the tracks, songs, artists and albums that they refer to |
 | `manifest.json` | rows, bytes and SHA-256 of every file |

@@ -198,7 +198,7 @@ def _elapsed_s(row: HistoryRow, told_by: str, played_at: datetime, stopped_at: d
     if told_by == SUBMITTED:
         is_right = elapsed_s == (played_at - stopped_at) / timedelta(seconds=1)
     elif told_by == EXTENDED:
-        is_right = elapsed_s is None or UNDATED <= elapsed_s <= _FARTHEST // timedelta(seconds=1)
+        is_right = elapsed_s is None or -1 <= elapsed_s <= _FARTHEST // timedelta(seconds=1)
     else:
         is_right = stopped_at == played_at and elapsed_s == (UNDATED if told_by == POLLED else None)
     if not is_right:
@@ -214,4 +214,4 @@ def _require_fitting(track: Track, told_by: str) -> None:
         raise BadRow(MALFORMED, "spotify_id is missing, but told_by is polled")
 
 
-MYI: Final = HistoryFormat("myi", "MYI", HistoryReader, lambda keys: NEEDED <= keys)
+MYI: Final = HistoryFormat("myi", "MYI", HistoryReader, lambda keys: keys >= NEEDED)

@@ -1,4 +1,4 @@
-"""The program that reads a Parquet file: `python -m myi_pipelines.sources.exports.parquet_reader DESCRIPTOR START SIZE`.
+"""The program that reads a Parquet file: `python -m` this module, with DESCRIPTOR START SIZE.
 
 A process of its own, because pyarrow ends the process over some damaged files, and to limit its memory: pages say
 themselves to how much they unpack. It writes JSON lines, a row each, in frames: a length, then so many bytes. After an

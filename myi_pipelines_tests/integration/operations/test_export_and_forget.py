@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,10 @@ def test_an_export_holds_every_row_of_one_user_and_no_token(
     assert {play["context_uri"] for play in read("tables/polled_plays")} == {"spotify:playlist:1"}
     events = read("tables/listening_events")
     assert {int(event["id"]) for event in events} == {row[0] for row in landed["listening_events"]}
+    if form is ExportFormat.PARQUET:  # which an import reads: what is in the archive, too
+        told_by = Counter(row["told_by"] for row in read("history"))
+        assert told_by["extended"] + told_by["account"] == len(landed["imported_plays"])
+        assert told_by["polled"] == len(landed["polled_plays"])
     plays = read("plays")
     assert len(plays) == len(events)
     named = [play for play in plays if play["track"]]  # Of a track that was only polled, no name is known yet.

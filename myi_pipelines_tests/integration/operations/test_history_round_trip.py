@@ -1,8 +1,6 @@
 """The Parquet that `myi export` writes is read back by `myi import`: into an empty warehouse, nothing is lost."""
 
 import logging
-import os
-import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -10,19 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from myi_pipelines.ingest.uploads.file_run import FileRun
-from myi_pipelines.operations.archiving import archive_months, restoring_from
 from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.simulator.sample import write_sample
-from myi_pipelines.sources.exports import Limits, Track, submitted_play
+from myi_pipelines.sources.exports import Kind, Limits, Play, Track, submitted_play
 from myi_pipelines.warehouse import corrections, invariants
 from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
-from myi_pipelines.warehouse.session import Session
 from myi_pipelines_tests.support.reference import Polled
 from myi_pipelines_tests.support.service_rows import BEGAN
 from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
@@ -196,3 +191,38 @@ def test_an_import_of_a_history_can_be_undone(exported: Path, empty: Warehouse) 
     empty.settle([bela])
     assert not rows(empty, EVENTS, "bela")
     assert not rows(empty, EPISODES, "bela")
+
+
+def test_what_lines_and_tables_lose_is_kept_by_parquet(empty: Warehouse, tmp_path: Path) -> None:
+    """As the guide says: what listening services have no place for."""
+    at = datetime(2024, 5, 1, 10, 0, 0, 250_000, tzinfo=UTC)
+    song = Track("1" * 22, "Song", "Band", "Record")
+    soon = at + timedelta(seconds=12)
+    plays = [
+        Play(song, CONTEXT, at, at, 6_000),
+        Play(song, CONTEXT, soon, soon, 6_000),
+        Play(song, CONTEXT, at + timedelta(hours=1), at + timedelta(hours=1), 1_000),
+        Play(Track("2" * 22, "Episode", "Show", None, Kind.EPISODE), CONTEXT, at, at, 600_000),
+    ]
+    anna = empty.user("anna", ZONE)
+    empty.land(anna, plays)
+    empty.poll(anna, [Polled("1" * 22, at + timedelta(hours=2), 200_000)])
+    empty.settle([anna])
+    assert rows(empty, EVENTS, "anna").total() == 3
+    kept = {}
+    for form, path in (
+        (ExportFormat.PARQUET, "history.parquet"),
+        (ExportFormat.LISTENBRAINZ, "listens"),
+        (ExportFormat.LAST_FM, "scrobbles.csv"),
+    ):
+        export_user(empty.conn, Store(str(tmp_path / "archive")), "anna", tmp_path / form, form)
+        user_id = empty.user(f"by {form}", ZONE)
+        assert land(empty, user_id, tmp_path / form / path).problems == []
+        empty.settle([user_id])
+        kept[form] = rows(empty, EVENTS, f"by {form}"), rows(empty, EPISODES, f"by {form}")
+    assert kept[ExportFormat.PARQUET] == (rows(empty, EVENTS, "anna"), rows(empty, EPISODES, "anna"))
+    for form in (ExportFormat.LISTENBRAINZ, ExportFormat.LAST_FM):
+        events, episodes = kept[form]
+        assert events.total() == 2, "of plays of a song that begin within 15 seconds, one"
+        assert not episodes
+        assert {(row[0].microsecond, row[2], row[3], row[9]) for row in events} == {(0, "SUBMISSION", False, None)}

@@ -37,7 +37,7 @@ def refusal(folder: Path, content: bytes | str, name: str = "file") -> ExportErr
 )
 def test_exports_that_are_not_read_are_named_and_never_passed_over(tmp_path: Path, service: str, content: str) -> None:
     error = refusal(tmp_path, content)
-    assert str(error).startswith(f"file: is an export of {service}; it is not read; what is read: Spotify, Last.fm")
+    assert str(error).startswith(f"file: is an export of {service}; it is not read; what is read: Spotify, MYI, Last.f")
     assert type(error) is NotReadHere
     assert not error.is_no_history
 
