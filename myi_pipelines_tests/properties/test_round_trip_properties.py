@@ -24,6 +24,9 @@ from myi_pipelines_tests.properties.test_listening_properties import (
     month_ends_and_arrivals,
     take,
 )
+from myi_pipelines_tests.support import reference
+from myi_pipelines_tests.support.export_rows import read
+from myi_pipelines_tests.support.reference import Landing
 from myi_pipelines_tests.support.shared_servers import SessionServers
 from myi_pipelines_tests.support.strategies import Listener
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -82,6 +85,8 @@ def test_a_history_that_goes_out_and_in_again_is_the_same(
         import_history(another, into_nothing, exported / HISTORY)
         another.settle([into_nothing])
         assert another.tables(into_nothing) == before
+        landing = Landing(timezone, read(exported / HISTORY).plays)
+        assert another.tables(into_nothing) == reference.derive({name: landing})[name]
 
         beside_some = another.user(f"{name} again", timezone)
         for arrival in order[: len(order) // 2]:

@@ -638,7 +638,7 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
         row_of(play, catalog, play.ms_played)
         for play in landing.plays
         if play.track.kind is Kind.TRACK and play.ms_played is not None and play.ms_played >= min_play_ms
-        if not is_submitted(play)
+        if not is_submitted(play) and not is_polled(play)
     ]
     not_music = [
         other_row_of(play, play.ms_played)
@@ -691,7 +691,12 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
 
 def is_submitted(play: Play) -> bool:
     """A program, or a file of another service, told the play: its start is known, and not how it was heard."""
-    return play.context is None and play.elapsed_s is not None
+    return play.context is None and play.elapsed_s not in (None, UNDATED)
+
+
+def is_polled(play: Play) -> bool:
+    """An export of MYI told a play that a poll had shown: as if it were polled."""
+    return play.context is None and play.elapsed_s == UNDATED
 
 
 def places(play: Shown, tellings: Sequence[Shown]) -> tuple[EventKey, ...]:
@@ -923,6 +928,11 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
             shown.append(
                 Shown(track, catalog.song(track), play.played_at, length, "SUBMISSION", True, name,
                       play.played_at - timedelta(seconds=elapsed_s), elapsed_s > 0, play.ms_played is not None)
+            )  # fmt: skip
+        elif is_polled(play) and play.ms_played is not None:
+            shown.append(
+                Shown(track, catalog.song(track), play.played_at, play.ms_played, "API",
+                      catalog.names(track) is None, str(track))
             )  # fmt: skip
         elif play.ms_played is None and play.track.kind is Kind.TRACK:
             length = catalog.shown(track).duration_ms or TYPICAL_MS
