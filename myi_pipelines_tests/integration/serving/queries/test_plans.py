@@ -196,3 +196,13 @@ def test_a_play_counts_once_for_a_genre_that_several_of_its_artists_have(
     assert {one.genre: one.play_count for one in genres} == {
         "pop": 40, "Artist 0": 16, "Artist 1": 12, "Artist 2": 16
     }  # fmt: skip
+
+
+def test_what_is_playing_is_found_by_its_id_or_its_names_alone(reader: Connection, anna: Listener) -> None:
+    with executed(reader) as plans:
+        by_id = items.playing_song(reader, anna, name="Other", artist="Nobody", spotify_id=f"{3:022}")
+        by_names = items.playing_song(reader, anna, name="song 4", artist="ARTIST 1")
+        neither = items.playing_song(reader, anna, name="Song 4", artist="Nobody")
+    assert [found and found.name for found in (by_id, by_names, neither)] == ["Song 3", "Song 4", None]
+    scans = [node for plan in plans for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+    assert scans == []
