@@ -485,47 +485,6 @@ END $$;
 
 COMMENT ON FUNCTION public.recent_plays(of_user bigint, each integer) IS 'One row per play: the latest plays of a user, the latest first.';
 
-CREATE FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
-    LANGUAGE plpgsql STABLE ROWS 5
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
-    FROM (SELECT s.track_id, s.play_count, s.total_ms
-          FROM tracks AS t
-          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
-          WHERE t.song_id = of_song AND of_year IS NULL
-          UNION ALL
-          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
-          FROM tracks AS t
-          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
-          WHERE t.song_id = of_song) AS played
-    JOIN named_tracks AS named ON named.id = played.track_id
-    JOIN tracks AS shown ON shown.id = played.track_id
-    LEFT JOIN albums ON albums.id = shown.album_id
-    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
-END $$;
-
-COMMENT ON FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer) IS 'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
-
-CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    RAISE EXCEPTION 'rows of % are never deleted: plays refer to them', TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation';
-END $$;
-
-COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
-
-CREATE FUNCTION public.song_text(name text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN translate(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8)), '‘’‚‛ʼʹ′“”„‟«»‐‒–—―−[]ς'::text, '''''''''''''''""""""------()σ'::text);
-
-COMMENT ON FUNCTION public.song_text(name text) IS 'A name for comparing songs: as in name_key, and curly quotes, dashes, square brackets and final sigma are plain.';
-
 CREATE FUNCTION public.song_title(title text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO '$user', 'public'
@@ -597,6 +556,59 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.song_title(title text) IS 'A title without guests and without versions that are the same song (remasters, mono, album version): docs/guide/songs.md.';
+
+CREATE FUNCTION public.recording_keys(recordings jsonb) RETURNS uuid[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT COALESCE(array_agg((md5(public.song_title(((one.value ->> 'title'::text) || COALESCE(((' ('::text || (one.value ->> 'version'::text)) || ')'::text), ''::text)))))::uuid ORDER BY one.number), '{}'::uuid[]) AS "coalesce" FROM jsonb_array_elements(recording_keys.recordings) WITH ORDINALITY one(value, number));
+
+COMMENT ON FUNCTION public.recording_keys(recordings jsonb) IS 'Of each recording of musicbrainz_objects.payload the key of its folded title, with what tells it from others of that title, such as "live".';
+
+CREATE FUNCTION public.recording_lengths(recordings jsonb) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT COALESCE(array_agg(((one.value ->> 'length_ms'::text))::integer ORDER BY one.number), '{}'::integer[]) AS "coalesce" FROM jsonb_array_elements(recording_lengths.recordings) WITH ORDINALITY one(value, number));
+
+COMMENT ON FUNCTION public.recording_lengths(recordings jsonb) IS 'Of each recording of musicbrainz_objects.payload the length in milliseconds.';
+
+CREATE FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer DEFAULT NULL::integer) RETURNS TABLE(track_id bigint, name text, artist text, album text, play_count bigint, total_ms bigint)
+    LANGUAGE plpgsql STABLE ROWS 5
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT played.track_id, named.name, named.artist, albums.name, played.play_count, played.total_ms
+    FROM (SELECT s.track_id, s.play_count, s.total_ms
+          FROM tracks AS t
+          JOIN user_track_stats AS s ON s.user_id = of_user AND s.track_id = t.id
+          WHERE t.song_id = of_song AND of_year IS NULL
+          UNION ALL
+          SELECT kept.track_id, kept.play_count::bigint, kept.total_ms
+          FROM tracks AS t
+          JOIN user_year_top_tracks AS kept ON kept.user_id = of_user AND kept.year = of_year AND kept.track_id = t.id
+          WHERE t.song_id = of_song) AS played
+    JOIN named_tracks AS named ON named.id = played.track_id
+    JOIN tracks AS shown ON shown.id = played.track_id
+    LEFT JOIN albums ON albums.id = shown.album_id
+    ORDER BY played.play_count DESC, played.total_ms DESC, played.track_id;
+END $$;
+
+COMMENT ON FUNCTION public.recordings_of_song(of_user bigint, of_song bigint, of_year integer) IS 'One row per track of a song that a user played, ever or in one of the years of top_songs_of_year, the most played first.';
+
+CREATE FUNCTION public.refuse_to_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never deleted: plays refer to them', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
+COMMENT ON FUNCTION public.refuse_to_delete() IS 'Trigger: refuses to delete rows to which others refer without a foreign key.';
+
+CREATE FUNCTION public.song_text(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(lower((btrim(regexp_replace(CASE WHEN (name IS NFKC NORMALIZED) THEN name ELSE NORMALIZE(name, NFKC) END, '\s\s+|[^\S ]'::text, ' '::text, 'g'::text)) COLLATE pg_c_utf8)), '‘’‚‛ʼʹ′“”„‟«»‐‒–—―−[]ς'::text, '''''''''''''''""""""------()σ'::text);
+
+COMMENT ON FUNCTION public.song_text(name text) IS 'A name for comparing songs: as in name_key, and curly quotes, dashes, square brackets and final sigma are plain.';
 
 CREATE FUNCTION public.song_key(title text, artist text) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1173,16 +1185,19 @@ COMMENT ON COLUMN public.archived_months.archived_at IS 'when the month was arch
 CREATE TABLE public.archived_names (
     export_track_id bigint NOT NULL,
     user_id bigint NOT NULL,
-    month date NOT NULL
+    month date NOT NULL,
+    has_unknown_length boolean NOT NULL
 );
 
-COMMENT ON TABLE public.archived_names IS 'One row per archived user-month and export_tracks row of account data in it: a search may find the track later.';
+COMMENT ON TABLE public.archived_names IS 'One row per archived user-month and export_tracks row of account data in it: a search may find the track later, or Spotify or MusicBrainz tell its length.';
 
 COMMENT ON COLUMN public.archived_names.export_track_id IS 'export_tracks.id';
 
 COMMENT ON COLUMN public.archived_names.user_id IS 'users.id';
 
 COMMENT ON COLUMN public.archived_names.month IS 'first day of the UTC month';
+
+COMMENT ON COLUMN public.archived_names.has_unknown_length IS 'a play of these names in the month tells no length, so that it lasts as long as its track; true also if the month was archived before this was recorded';
 
 CREATE TABLE public.artists (
     id bigint NOT NULL,
@@ -1218,6 +1233,8 @@ CREATE TABLE public.musicbrainz_objects (
     mbid uuid NOT NULL,
     payload jsonb NOT NULL,
     fetched_at timestamp with time zone NOT NULL,
+    length_keys uuid[] GENERATED ALWAYS AS (public.recording_keys((payload -> 'recordings'::text))) STORED,
+    lengths_ms integer[] GENERATED ALWAYS AS (public.recording_lengths((payload -> 'recordings'::text))) STORED,
     CONSTRAINT musicbrainz_objects_object_type_check CHECK ((object_type = 'artist'::text))
 );
 
@@ -1227,9 +1244,13 @@ COMMENT ON COLUMN public.musicbrainz_objects.object_type IS 'artist';
 
 COMMENT ON COLUMN public.musicbrainz_objects.mbid IS 'MusicBrainz id that was requested';
 
-COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name; genres, each with its votes; albums with the dates of their first release, where Spotify told not all dates';
+COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name; genres, each with its votes; albums with the dates of their first release, where Spotify told not all dates; recordings with their lengths, where Spotify told not all lengths';
 
 COMMENT ON COLUMN public.musicbrainz_objects.fetched_at IS 'when it was last fetched';
+
+COMMENT ON COLUMN public.musicbrainz_objects.length_keys IS 'key of the folded title of each of the payload''s recordings, in their order; NULL: they were not asked for';
+
+COMMENT ON COLUMN public.musicbrainz_objects.lengths_ms IS 'length of each of the payload''s recordings, in their order; NULL: they were not asked for';
 
 CREATE TABLE public.musicbrainz_searches (
     object_type text NOT NULL,
@@ -1563,7 +1584,7 @@ COMMENT ON COLUMN public.tracks.artist_key IS 'name_key of the artist that accou
 
 COMMENT ON COLUMN public.tracks.album_id IS 'albums.id; NULL while the album is unknown; of a merged track that of merged_into';
 
-COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds; NULL while unknown';
+COMMENT ON COLUMN public.tracks.duration_ms IS 'length in milliseconds: Spotify''s or, where it tells none, that of the recordings of this title by MusicBrainz; NULL while unknown';
 
 COMMENT ON COLUMN public.tracks.isrc IS 'International Standard Recording Code; NULL while unknown';
 

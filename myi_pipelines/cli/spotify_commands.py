@@ -120,7 +120,7 @@ def enrich(
 def genres(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Calls at most.")] = 300,
 ) -> None:
-    """Fetch genres and release dates from MusicBrainz now, of artists of whom Spotify tells no genres.
+    """Fetch genres, release dates and lengths from MusicBrainz now, of artists of whom Spotify tells no genres.
 
     The most played come first; an artist takes three calls or more, a second each. `myi up` does this by itself, once
     MYI_MUSICBRAINZ_CONTACT names an e-mail address or URL at which MusicBrainz can reach you. Needs no Spotify account.

@@ -19,7 +19,7 @@ from myi_pipelines.warehouse.reporting import Coverage, metadata_coverage
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidated_user_months
 
 SECONDS_BETWEEN_LOOKS = 0.2
-GENRE_CALLS = 60
+GENRE_CALLS = 90
 """For the artists who were played most; the schedule asks for the others."""
 
 SECONDS_BETWEEN_QUESTIONS = 0.8

@@ -139,7 +139,8 @@ def repair(session: Session, user: str | None = None, store: Store | None = None
     What is invalidated is derived first, then events that differ, and statistics only once the events are right, so
     that none is computed from wrong ones. Rows of users who do not exist and links of unknown names are removed, names
     that mean no track are taken into the catalog again, songs that are not what their tracks' keys say are derived
-    again, and archived months whose folders have moved are found. Archived plays that the work needs are restored.
+    again, so are lengths, genres and dates that are not what Spotify or MusicBrainz tells, and archived months whose
+    folders have moved are found. Archived plays that the work needs are restored.
     What a damaged or missing file stands in the way of stays, and is named. It may be killed at any point and repeated.
     """
     conn = session.conn

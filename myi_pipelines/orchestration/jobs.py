@@ -83,7 +83,8 @@ refresh_genres = dg.define_asset_job(
     selection=dg.AssetSelection.assets(musicbrainz_objects, catalog) - _ON_DEMAND,
     executor_def=dg.in_process_executor,
     tags=CALLS_AT_MOST,
-    description="Asks MusicBrainz for artists of whom Spotify tells no genres, the most played first: genres, dates.",
+    description="Asks MusicBrainz for artists of whom Spotify tells no genres, the most played first: genres, dates,"
+    " lengths.",
 )
 
 archive_history = dg.define_asset_job(

@@ -1,5 +1,5 @@
-"""MusicBrainz' API as far as MYI asks it: `/ws/2/isrc`, `/ws/2/recording?query=`, `/ws/2/artist` and
-`/ws/2/release-group?artist=`. `open_music` has what is known there."""
+"""MusicBrainz' API as far as MYI asks it: `/ws/2/isrc`, `/ws/2/recording?query=`, `/ws/2/recording?artist=`,
+`/ws/2/artist` and `/ws/2/release-group?artist=`. `open_music` has what is known there."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ async def isrc(request: Request) -> Response:
 async def recordings(request: Request) -> Response:
     if refusal := _refusal(request):
         return refusal
+    if "artist" in request.query_params:
+        return _recordings_of(request)
     asked = _QUERY.fullmatch(request.query_params.get("query", ""))
     if asked is None:
         return _error(400, "Could not parse query")
@@ -84,6 +86,16 @@ async def release_groups(request: Request) -> Response:
     ]
     count = {"release-group-count": len(albums), "release-group-offset": offset}
     return json_response({**count, "release-groups": groups})
+
+
+def _recordings_of(request: Request) -> Response:
+    asked = request.query_params
+    found = _open_music(request).recordings_of(asked["artist"])
+    limit, offset = int(asked.get("limit", "25")), int(asked.get("offset", "0"))
+    listed = [_recording(one) for one in found[offset : offset + limit]]
+    for one in listed:
+        del one["artist-credit"]
+    return json_response({"recording-count": len(found), "recording-offset": offset, "recordings": listed})
 
 
 def _recording(recording: OpenRecording) -> dict[str, Any]:

@@ -70,6 +70,17 @@ class OpenMusic:
     def of_isrc(self, isrc: str) -> list[OpenRecording]:
         return self._by_isrc.get(isrc, [])
 
+    @cached_property
+    def _by_artist(self) -> dict[str, list[OpenRecording]]:
+        found: dict[str, list[OpenRecording]] = {}
+        for one in sorted(self.recordings, key=lambda one: (one.title.casefold(), one.mbid)):
+            for artist in one.artists:
+                found.setdefault(artist.mbid, []).append(one)
+        return found
+
+    def recordings_of(self, mbid: str) -> list[OpenRecording]:
+        return self._by_artist.get(mbid, [])
+
     def find(self, title: str, artist: str) -> list[OpenRecording]:
         """The recordings with all words of a title and an artist, those with the exact title first."""
         wanted = words_of(f"{title} {artist}")

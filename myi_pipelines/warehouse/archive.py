@@ -317,7 +317,7 @@ def _record(conn: Connection, month: date, contents: Contents, exported: Mapping
     )
     _copy(
         conn,
-        "COPY archived_names (export_track_id, user_id, month) FROM STDIN",
+        "COPY archived_names (export_track_id, user_id, has_unknown_length, month) FROM STDIN",
         ((*name, month) for name in contents.names),
     )
     conn.execute("DELETE FROM orphaned_archive_folders WHERE folder = %s", [exported["folder"]])

@@ -97,7 +97,11 @@ def _sync(conn: Connection) -> CatalogCounts:
         conn.execute(statement("songs/pending_keys"))
         tracks += sum(_write(conn, name) for name in ("tracks_with_ids", "tracks_by_name", "tracks_polled"))
         conn.execute(statement("catalog/links"))
+        if has_musicbrainz:
+            conn.execute(statement("catalog/touched_lengths"))
         conn.execute(statement("catalog/current_names"))
+        if has_musicbrainz:
+            conn.execute(statement("catalog/lengths"))
         changed_albums = _write(conn, "changed_albums")
         tracks += fetch_scalar(conn, statement("catalog/rename"), {"match_window": MATCH_WINDOW})
         songs = derive_songs(

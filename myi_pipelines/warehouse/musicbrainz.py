@@ -1,5 +1,5 @@
 """Artists of whom Spotify tells no genres: whom MusicBrainz is to be asked for, which of its artists they are, and what
-it says of them. Makes no calls."""
+it says of them, of their albums and recordings. Makes no calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RETRY_AFTER = timedelta(hours=1)
 SONGS = 3
 """By how many songs an artist is looked for at most: the most played."""
 LENGTHS_DIFFER = timedelta(seconds=5)
-"""How much the lengths of one recording may differ between Spotify and MusicBrainz."""
+"""How much the lengths of one recording may differ between Spotify and MusicBrainz, or within MusicBrainz."""
 
 
 class AskedSong(NamedTuple):
@@ -51,6 +51,8 @@ class WantedArtist(NamedTuple):
     """MusicBrainz' id, if it was found before."""
     has_undated_albums: bool
     """Whether Spotify tells of an album not when it was released."""
+    has_unknown_lengths: bool
+    """Whether Spotify tells of a track not how long it is."""
     songs: Sequence[AskedSong]
 
 

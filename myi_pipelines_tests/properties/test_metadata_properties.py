@@ -1,4 +1,5 @@
-"""For any payloads of tracks, albums and artists in any order: catalog, events and statistics equal the reference.
+"""For any payloads of tracks, albums and artists in any order, and for any recordings that MusicBrainz has: catalog,
+events and statistics equal the reference.
 
 The examples are the same on every run. MYI_HYPOTHESIS_EXAMPLES searches among new ones.
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count, product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
@@ -17,10 +19,12 @@ from hypothesis import strategies as st
 from myi_pipelines.warehouse import invariants
 from myi_pipelines.warehouse.catalog import differences
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
+from myi_pipelines.warehouse.musicbrainz import land_artist, land_search
+from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
+from myi_pipelines.warehouse.spotify_payloads import land_search as land_track_search
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 from myi_pipelines_tests.support import reference
-from myi_pipelines_tests.support.reference import Correction, Landing, Metadata, Reply, Tables
+from myi_pipelines_tests.support.reference import Correction, Landing, Metadata, Recording, Reply, Tables
 from myi_pipelines_tests.support.strategies import (
     Listener,
     households,
@@ -52,7 +56,7 @@ def simple_tracks(draw: st.DrawFn, returned_id: str) -> dict[str, Any]:
         "id": returned_id,
         "name": draw(st.sampled_from(SONG_NAMES)),
         "artists": draw(some_artists),
-        "duration_ms": draw(st.sampled_from((180_000, 200_000))),
+        "duration_ms": draw(st.sampled_from((180_000, 200_000, None))),
         "preview_url": None,
     }
 
@@ -94,13 +98,36 @@ searches = st.tuples(
     st.sampled_from(TRACK_IDS),
 )
 
-Step: TypeAlias = tuple[str, int] | tuple[str, str, str] | Reply
+
+class Recorded(NamedTuple):
+    """What MusicBrainz tells of an artist who was looked for by an id or a name. None: it was not found."""
+
+    artist_id: str | None
+    recordings: tuple[Recording, ...] | None
+
+
+recorded = st.builds(
+    Recorded,
+    st.sampled_from((None, None, *(str(artist["id"]) for artist in ARTISTS[:3]))),
+    st.none()
+    | st.lists(
+        st.builds(
+            Recording,
+            st.sampled_from(("Song", "song", "Song (Live)", "A Dance")),
+            st.sampled_from((None, None, "2011 remaster", "live")),
+            st.sampled_from((4_999, 180_000, 185_000, 190_000, 190_001)),
+        ),
+        max_size=4,
+    ).map(tuple),
+)
+
+Step: TypeAlias = tuple[str, int] | tuple[str, str, str] | Reply | Recorded
 
 
 @st.composite
 def stories(draw: st.DrawFn, household: Sequence[Listener]) -> list[Step]:
     """Uploads, polls and replies in any order, with synchronizations and derivations between them."""
-    arrivals: list[Step] = [*draw(st.lists(replies() | searches, min_size=2, max_size=9))]
+    arrivals: list[Step] = [*draw(st.lists(replies() | searches | recorded, min_size=2, max_size=9))]
     for index, listener in enumerate(household):
         arrivals += [(f"file {file}", index) for file in range(len(listener.files))]
         arrivals.append(("poll", index))
@@ -143,6 +170,7 @@ class Home:
         self.arrived = [Landing(one.timezone, [], []) for one in household]
         self.replies: list[Reply] = []
         self.searches: dict[tuple[str, str], str] = {}
+        self.recordings: dict[str, Sequence[Recording]] = {}
         self.corrections: list[list[Correction]] = [[] for _ in household]
         """What each listener corrected and did not take back."""
 
@@ -152,6 +180,8 @@ class Home:
                 reply = Reply(object_type, renamed_id(asked_id, self.tag), tagged(payload, self.tag))
                 land_objects(self.warehouse.conn, [SpotifyObject(*reply)])  # type: ignore[arg-type]
                 self.replies.append(reply)
+            case Recorded(artist_id, recordings):
+                self.record(artist_id, recordings)
             case (str(name), artist, found):
                 self.search((name, artist), found)
             case ("sync", _):
@@ -168,6 +198,21 @@ class Home:
                 self.arrived[index] = self.arrived[index]._replace(plays=[*self.arrived[index].plays, *plays])
         self.check_invariants()
 
+    def record(self, artist_id: str | None, recordings: Sequence[Recording] | None) -> None:
+        """Land what MusicBrainz tells of an artist who was looked for by id, or by name."""
+        conn, now, name = self.warehouse.conn, datetime.now(UTC), renamed_artist("Artist", self.tag)
+        if artist_id is not None:
+            searched = known = renamed_id(artist_id, self.tag)
+        else:
+            searched = conn.execute("SELECT name_key(%s)::text", [name]).fetchall()[0][0]
+            known = reference.key(name)
+        mbid = uuid5(UUID(int=0), searched)
+        land_search(conn, searched, None if recordings is None else mbid, now)
+        renamed = [one._replace(title=f"{self.tag} {one.title}") for one in recordings or ()]
+        if recordings is not None:
+            land_artist(conn, mbid, {"genres": [], "recordings": [one._asdict() for one in renamed]}, now)
+        self.recordings[known] = renamed
+
     def search(self, names: tuple[str, str], track_id: str) -> None:
         """Land a search that found a track for names of account data. The track may have other names."""
         name, artist, found = (
@@ -178,13 +223,13 @@ class Home:
         [keys] = self.warehouse.conn.execute("SELECT name_key(%s), name_key(%s)", [name, artist]).fetchall()
         album = {"id": renamed_id(spotify_id("v"), self.tag), "name": "Album"}
         payload = {"id": found, "name": name, "artists": tagged([ARTISTS[0]], self.tag), "album": album}
-        land_search(self.warehouse.conn, keys, SpotifyObject("track", found, payload), datetime.now(UTC))
+        land_track_search(self.warehouse.conn, keys, SpotifyObject("track", found, payload), datetime.now(UTC))
         self.searches.setdefault((reference.key(name), reference.key(artist)), found)
         self.replies.append(Reply("track", found, payload))
 
     @property
     def metadata(self) -> Metadata:
-        return reference.metadata_of(self.replies, self.searches)
+        return reference.metadata_of(self.replies, self.searches, self.recordings)
 
     def check_invariants(self) -> None:
         assert [str(violation) for violation in invariants.check(self.warehouse.conn, self.ids)] == []

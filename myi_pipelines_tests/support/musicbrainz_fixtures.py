@@ -115,6 +115,11 @@ class GenreHarness:
         self.settle()
         return dict(self.warehouse.conn.execute("SELECT name, release_date FROM albums").fetchall())
 
+    def lengths(self) -> dict[str, int | None]:
+        """By name, of the tracks that the catalog knows."""
+        self.settle()
+        return dict(self.warehouse.conn.execute("SELECT name, duration_ms FROM tracks").fetchall())
+
     def voted(self, artist: Artist) -> list[str]:
         """The five genres with most votes that MusicBrainz has of an artist."""
         [genres] = [one.genres for one in self.open_music.artists.values() if one.name == artist.name]

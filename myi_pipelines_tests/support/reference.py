@@ -32,6 +32,8 @@ STREAM_FROM_MS = 30_000
 """From which length on Spotify counts a stream."""
 TYPICAL_MS = 210_000
 """How long a play is taken for of which nothing tells the length."""
+LENGTHS_AGREE_MS = 5_000
+"""How much the lengths of recordings of one title may differ."""
 TOLERANCE = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
 TOP_TRACKS = 50
@@ -98,6 +100,14 @@ class Reply(NamedTuple):
     payload: Mapping[str, Any] | None
 
 
+class Recording(NamedTuple):
+    """A recording at MusicBrainz. ``version`` is what tells it from others of its title."""
+
+    title: str
+    version: str | None
+    length_ms: int
+
+
 class Metadata(NamedTuple):
     """All that Spotify's replies told, by the id that was asked for: each field as told last."""
 
@@ -107,6 +117,9 @@ class Metadata(NamedTuple):
     relinks: set[tuple[str, str]]
     searches: dict[NameKeys, str]
     """Account data's names → the track that a search found for them."""
+    recordings: Mapping[str, Sequence[Recording]] = {}
+    """MusicBrainz' recordings of those artists that were looked for there, by Spotify id or by name; none of one that
+    was not found."""
 
     def track_key(self, track: Track) -> TrackKey:
         """An extended row's track is its Spotify id; an account-data row's the one that was found for its names, else
@@ -247,6 +260,27 @@ class Catalog(NamedTuple):
         artist = self.tracks[track].artist
         return self.metadata.album_called(album, artist) or (key(album), None if artist is None else key(artist))
 
+    def length(self, track: TrackKey) -> int | None:
+        """Spotify's; else MusicBrainz', of the recordings of that title by the only artist of that name, if their
+        lengths agree: the one in the middle."""
+        told, names = self.told(track), self.names(track)
+        if "duration_ms" in told or names is None:
+            return told.get("duration_ms")
+        artist = names[1]
+        ids = [one for one, known in self.metadata.named("artist").items() if key(known["name"]) == artist]
+        if len(ids) > 1:
+            return None
+        found = [self.metadata.recordings[one] for one in (*ids, artist) if one in self.metadata.recordings]
+        title = song_title(told["name"] if "name" in told else str(self.tracks[track].name))
+        lengths = sorted(
+            one.length_ms
+            for one in (found[0] if found else ())
+            if song_title(f"{one.title} ({one.version})" if one.version else one.title) == title
+        )
+        if not lengths or lengths[-1] - lengths[0] > LENGTHS_AGREE_MS:
+            return None
+        return lengths[(len(lengths) - 1) // 2]
+
     def artist_name(self, artist: str) -> str:
         known = self.metadata.named("artist")
         return str(known[artist]["name"]) if artist in known else self.artists[artist]
@@ -264,7 +298,7 @@ class Catalog(NamedTuple):
             told.get("name", name),
             [self.artist_name(one) for one in self.credits(track)],
             album,
-            told.get("duration_ms"),
+            self.length(track),
             told.get("external_ids", {}).get("isrc"),
         )
 
@@ -376,9 +410,13 @@ def name_keys(track: Track) -> NameKeys | None:
     return None if track.name is None or track.artist is None else (key(track.name), key(track.artist))
 
 
-def metadata_of(replies: Iterable[Reply], searches: Mapping[NameKeys, str] | None = None) -> Metadata:
+def metadata_of(
+    replies: Iterable[Reply],
+    searches: Mapping[NameKeys, str] | None = None,
+    recordings: Mapping[str, Sequence[Recording]] | None = None,
+) -> Metadata:
     """'A field that the reply lacks never erases what is stored', a mention never replaces what a whole object said."""
-    metadata = Metadata({}, set(), set(), dict(searches or {}))
+    metadata = Metadata({}, set(), set(), dict(searches or {}), recordings or {})
     for object_type, asked_id, payload in replies:
         if payload is None:
             continue

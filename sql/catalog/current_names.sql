@@ -1,4 +1,4 @@
--- touched_tracks: one row per track whose names, album or artists may change.
+-- touched_tracks: one row per track whose names, album, artists or length may change.
 CREATE TEMPORARY TABLE touched_tracks ON COMMIT DROP AS
 SELECT link.track_id FROM pending_names JOIN export_track_links AS link USING (export_track_id)
 UNION
@@ -7,6 +7,8 @@ UNION
 SELECT t.id FROM pending_objects AS p JOIN tracks AS t USING (spotify_id) WHERE p.object_type = 'track'
 UNION
 SELECT t.id FROM relinked_ids JOIN tracks AS t USING (spotify_id)
+UNION
+SELECT track_id FROM touched_lengths
 UNION
 SELECT link.track_id
 FROM changed_artist_names AS changed

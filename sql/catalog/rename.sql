@@ -1,7 +1,8 @@
 -- One row: how many tracks take other names or fields. Where the keys change by which account data matches, the tracks
 -- go into renamed_tracks, and the user-months are invalidated in which account data lies near their polled plays. Where
--- the length changes, user-months are whose plays last as long as their track, for want of better. Where a key by which
--- songs are joined is lost, tracks go into rekeyed_tracks; keys that are new go into added_song_keys.
+-- the length changes, user-months are whose plays last as long as their track, for want of better, archived ones, too.
+-- Where a key by which songs are joined is lost, tracks go into rekeyed_tracks; keys that are new go into
+-- added_song_keys.
 WITH renamed AS (
     UPDATE tracks AS t
     SET name = c.track_name, name_key = c.track_key, artist_key = c.artist_key, album_id = c.album_id,
@@ -49,6 +50,12 @@ WITH renamed AS (
     JOIN export_track_links AS link ON link.track_id = renamed.id
     JOIN imported_plays AS p ON p.context_id IS NULL AND p.export_track_id = link.export_track_id
     WHERE renamed.has_new_length AND p.ms_played IS NULL
+    UNION ALL
+    SELECT a.user_id, a.month::timestamptz, (a.month + interval '1 month')::timestamptz, 'EVENTS'
+    FROM renamed
+    JOIN export_track_links AS link ON link.track_id = renamed.id
+    JOIN archived_names AS a USING (export_track_id)
+    WHERE renamed.has_new_length AND a.has_unknown_length
 ), invalidated AS (
     {user_months/invalidate_reached}
 )

@@ -22,6 +22,9 @@ CREATE TEMPORARY TABLE changed_artist_names (name_key uuid PRIMARY KEY, artist_i
 -- One row per name and artist for which another album may become canonical, with the album that was, if any.
 CREATE TEMPORARY TABLE changed_album_names (name_key uuid NOT NULL, artist_key uuid, album_id bigint) ON COMMIT DROP;
 
+-- One row per track whose length may change because of MusicBrainz.
+CREATE TEMPORARY TABLE touched_lengths (track_id bigint PRIMARY KEY) ON COMMIT DROP;
+
 -- One row per track that proved to be the same as another track.
 CREATE TEMPORARY TABLE merged_tracks (track_id bigint PRIMARY KEY, into_id bigint NOT NULL) ON COMMIT DROP;
 

@@ -1,1 +1,2 @@
-"""Where MusicBrainz meets the warehouse: genres of artists of whom Spotify tells none."""
+"""Where MusicBrainz meets the warehouse: genres of artists of whom Spotify tells none, dates of their albums, lengths
+of their recordings."""

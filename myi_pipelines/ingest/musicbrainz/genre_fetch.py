@@ -1,5 +1,6 @@
-"""Fetch the genres of artists of whom Spotify tells none from MusicBrainz: the most played first, some hundred calls at
-a time, each artist committed by itself. The warehouse knows whom to ask for and what a match is."""
+"""Fetch the genres of artists of whom Spotify tells none from MusicBrainz, and with them dates of albums and lengths of
+recordings that Spotify does not tell: the most played first, some hundred calls at a time, each artist committed by
+itself. The warehouse knows whom to ask for and what a match is."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from myi_pipelines.errors import ConfigurationError
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.settings import Settings
 from myi_pipelines.sources.musicbrainz.api_errors import MusicBrainzError, Paused, Refused
-from myi_pipelines.sources.musicbrainz.client import MusicBrainzClient, Recording
+from myi_pipelines.sources.musicbrainz.client import Length, MusicBrainzClient, Recording
 from myi_pipelines.sources.musicbrainz.pace import Pace
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection
@@ -78,7 +79,7 @@ def reason_to_skip(conn: Connection, settings: Settings, now: datetime) -> str |
     """Why a run would ask nothing. None when somebody can be asked for."""
     if not settings.musicbrainz_contact:
         return str(ContactMissing())
-    return None if wanted_artists(conn, now, 1) else "no artist's genres are missing or due"
+    return None if wanted_artists(conn, now, 1) else "nothing of an artist is missing or due"
 
 
 def _application(contact: str) -> str:
@@ -126,7 +127,8 @@ def fetch_genres(
 
 
 def _fetch(conn: Connection, client: MusicBrainzClient, artist: WantedArtist, now: Callable[[], datetime]) -> bool:
-    """Find out who an artist is, unless that is known, and what its genres are. Returns whether that was found."""
+    """Find out who an artist is, unless that is known, what its genres are and, where Spotify does not tell, when its
+    albums were released and how long its recordings are. Returns whether the artist was found."""
     mbid = artist.mbid
     if mbid is None:
         mbid = _find(conn, client, artist)
@@ -143,8 +145,14 @@ def _fetch(conn: Connection, client: MusicBrainzClient, artist: WantedArtist, no
     }
     if artist.has_undated_albums:
         payload["albums"] = [album._asdict() for album in client.albums(mbid)]
+    if artist.has_unknown_lengths:
+        payload["recordings"] = [_without_nulls(one) for one in client.lengths(mbid)]
     land_artist(conn, mbid, payload, now())
     return True
+
+
+def _without_nulls(length: Length) -> dict[str, object]:
+    return {name: value for name, value in length._asdict().items() if value is not None}
 
 
 def _find(conn: Connection, client: MusicBrainzClient, artist: WantedArtist) -> UUID | None:

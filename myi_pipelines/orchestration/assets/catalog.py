@@ -26,14 +26,16 @@ CATALOG_SPECS = [
     table_spec(
         "albums",
         group=CATALOG,
-        deps=["imported_plays", "spotify_objects"],
-        about=f"Known by their normalized name and artist. {_PROVISIONAL}",
+        deps=["imported_plays", "spotify_objects", "musicbrainz_objects"],
+        about=f"Known by their normalized name and artist. {_PROVISIONAL} Where Spotify tells no date, it is that of"
+        " the first release, as MusicBrainz knows it.",
     ),
     table_spec(
         "tracks",
         group=CATALOG,
-        deps=["imported_plays", "polled_plays", "spotify_objects"],
-        about="A track shows the names under which it was last played, whatever the order of imports.",
+        deps=["imported_plays", "polled_plays", "spotify_objects", "musicbrainz_objects"],
+        about="A track shows the names under which it was last played, whatever the order of imports. Where Spotify"
+        " tells no length, it is that of MusicBrainz' recordings of the title.",
     ),
     table_spec(
         "songs",

@@ -25,7 +25,8 @@ MUSICBRAINZ_OBJECTS_SPEC = table_spec(
     deps=["imported_plays", "spotify_objects"],
     about=(
         "Kept so that a rebuild asks nothing. A materialization looks for artists of whom Spotify tells no genres, the "
-        "most played first, by ISRC and by names; `musicbrainz_searches` has whom it found. Off until "
+        "most played first, by ISRC and by names; `musicbrainz_searches` has whom it found. Dates of albums and "
+        "lengths of recordings come with them where Spotify tells not all. Off until "
         "`MYI_MUSICBRAINZ_CONTACT` is set; one call a second."
     ),
 )

@@ -46,6 +46,7 @@ class Item(NamedTuple):
     """Where Spotify has the picture; of songs and recordings that of the album."""
     spotify_id: str | None
     duration_ms: int | None
+    """Of a song that of its most played recording; None of an artist and an album, and while unknown."""
     play_count: int
     """Of all time, as are the next four."""
     total_ms: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from uuid import UUID
 
 import requests
@@ -19,6 +19,8 @@ ATTEMPTS = 3
 SEARCH_RESULTS = 25
 ALBUM_PAGE, ALBUM_PAGES = 100, 5
 """Albums, EPs and singles in one reply, and how many replies are read of an artist's."""
+RECORDING_PAGE, RECORDING_PAGES = 100, 20
+"""The same for recordings."""
 _FIRST_PAUSE = timedelta(seconds=2)
 """After the first failure that does not say how long to wait; doubled after the next."""
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
@@ -63,6 +65,14 @@ class Album(NamedTuple):
 
     title: str
     date: str
+
+
+class Length(NamedTuple):
+    """How long a recording is. ``version`` tells it from others of its title, such as "live, 1985"."""
+
+    title: str
+    version: str | None
+    length_ms: int
 
 
 class MusicBrainzClient:
@@ -122,6 +132,22 @@ class MusicBrainzClient:
             if len(groups) < ALBUM_PAGE:
                 break
         return found
+
+    def lengths(self, mbid: UUID) -> list[Length]:
+        """The lengths of an artist's recordings, videos left out.
+
+        They come in the order of their titles. Of an artist with too many the last ones are left out, and so is the
+        title at which the list is cut, because others of that title may follow.
+        """
+        found: list[Length] = []
+        for page in range(RECORDING_PAGES):
+            parameters = {"artist": str(mbid), "limit": str(RECORDING_PAGE), "offset": str(page * RECORDING_PAGE)}
+            recordings = _objects((self._get("recording", parameters) or {}).get("recordings"))
+            found += _lengths(recordings)
+            if len(recordings) < RECORDING_PAGE:
+                return found
+        cut = _letters(_text(recordings[-1].get("title")) or "")
+        return [one for one in found if _letters(one.title) != cut]
 
     def _get(self, path: str, parameters: dict[str, str]) -> Json | None:
         """The object at a path. None if MusicBrainz has none, or cannot make sense of the question."""
@@ -185,9 +211,8 @@ def _recordings(reply: Json) -> Iterator[Recording]:
         title, length = _text(one.get("title")), one.get("length")
         artists = [credit for entry in _objects(one.get("artist-credit")) if (credit := _credit(entry))]
         if title is not None and artists:
-            is_length = type(length) is int and 0 < length <= _LARGEST
             releases = [text for each in _objects(one.get("releases")) if (text := _text(each.get("title")))]
-            yield Recording(title, length if is_length else None, artists, releases)
+            yield Recording(title, length if _is_length(length) else None, artists, releases)
 
 
 def _credit(entry: Json) -> Credit | None:
@@ -215,6 +240,22 @@ def _albums(groups: list[Json]) -> Iterator[Album]:
         title, date = _text(one.get("title")), one.get("first-release-date")
         if title is not None and isinstance(date, str) and _DATE.fullmatch(date):
             yield Album(title, date)
+
+
+def _lengths(recordings: list[Json]) -> Iterator[Length]:
+    for one in recordings:
+        title, length = _text(one.get("title")), one.get("length")
+        if title is not None and _is_length(length) and one.get("video") is not True:
+            yield Length(title, _text(one.get("disambiguation")), length)
+
+
+def _is_length(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 < value <= _LARGEST
+
+
+def _letters(title: str) -> str:
+    """A title as MusicBrainz sorts it, more or less: without regard to case and signs."""
+    return "".join(filter(str.isalnum, title.casefold())) or title
 
 
 def _objects(value: object) -> list[Json]:

@@ -1,16 +1,20 @@
-"""Genres and release dates from the simulated MusicBrainz: who is asked for, in how few calls, and what that makes."""
+"""Genres, release dates and lengths from the simulated MusicBrainz: who is asked for, in how few calls, and what that
+makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from urllib.parse import quote_plus
 from uuid import UUID
 
 import pytest
 
+from myi_pipelines.operations import verify
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.world import NAMESAKES, Track
+from myi_pipelines.sources.musicbrainz.client import Length
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.musicbrainz import (
     REFRESH_AFTER,
@@ -86,7 +90,7 @@ def test_a_killed_run_goes_on_where_it_was(harness: GenreHarness) -> None:
 
     land_search(harness.warehouse.conn, wanted.key, UUID(mbid), harness.moment)  # and then it was killed
 
-    assert harness.fetch().calls == 2, "who the artist is was known"
+    assert harness.fetch().calls == 3, "who the artist is was known"
     assert harness.genres()[artist.name] == harness.voted(artist)
 
 
@@ -109,7 +113,7 @@ def test_genres_and_albums_are_fetched_again_after_a_year(harness: GenreHarness)
     harness.play(harness.tracks_of(artist, 3))
     harness.fetch()
     harness.moment += timedelta(days=366)
-    assert (harness.fetch().calls, harness.fetch().calls) == (2, 0)
+    assert (harness.fetch().calls, harness.fetch().calls) == (3, 0)
 
 
 def test_spotifys_genres_are_never_replaced(harness: GenreHarness) -> None:
@@ -292,6 +296,154 @@ def test_releases_of_one_title_have_to_agree_on_the_year(
     land_search(conn, wanted.key, mbid, harness.moment)
     land_artist(conn, mbid, {"name": artist.name, "genres": [], "albums": albums}, harness.moment)
     assert harness.release_dates() == {title: expected}
+
+
+def lengths_at_musicbrainz(harness: GenreHarness, tracks: list[Track]) -> dict[str, int | None]:
+    """By the name of the track, where all of the artist's recordings of its title have one length."""
+    told: dict[str, int | None] = {}
+    for track in tracks:
+        artist = harness.world.artists[track.artist_ids[0]].name
+        lengths = {
+            one.length_ms
+            for one in harness.open_music.recordings
+            if artist in [credited.name for credited in one.artists]
+            and one.title.casefold() == track.name.replace("'", "’").casefold()
+        }
+        told[track.name] = lengths.pop() if len(lengths) == 1 else None
+    return told
+
+
+def plain_tracks(harness: GenreHarness, count: int) -> list[Track]:
+    """Tracks by artists whom MusicBrainz knows whose titles need no folding."""
+    tracks = [track for artist in harness.known_artists(count) for track in harness.tracks_of(artist, 3)]
+    return [track for track in tracks if "(" not in track.name and " - " not in track.name]
+
+
+def test_tracks_of_which_spotify_tells_no_length_get_that_of_their_recording(harness: GenreHarness) -> None:
+    tracks = plain_tracks(harness, 5)
+    harness.play(tracks)
+    assert set(harness.lengths().values()) == {None}
+
+    harness.fetch()
+
+    expected = lengths_at_musicbrainz(harness, tracks)
+    assert any(expected.values())
+    assert harness.lengths() == expected
+    assert differences(harness) == []
+
+
+def test_the_length_that_spotify_tells_is_never_replaced_and_counts_as_soon_as_it_is_told(
+    harness: GenreHarness,
+) -> None:
+    tracks = plain_tracks(harness, 20)
+    told = lengths_at_musicbrainz(harness, tracks)
+    first, later = next(
+        (one, other)
+        for one, other in pairwise(tracks)
+        if one.artist_ids == other.artist_ids and told[one.name] and told[other.name] and one.duration_ms % 1_000
+    )
+    harness.play([first, later])
+    harness.tell([first])
+    harness.fetch()
+    assert harness.lengths() == {first.name: first.duration_ms, later.name: told[later.name]}
+
+    harness.tell([later])
+    assert harness.lengths() == {first.name: first.duration_ms, later.name: later.duration_ms}
+    harness.moment += timedelta(days=400)
+    harness.fetch()
+    assert harness.lengths() == {first.name: first.duration_ms, later.name: later.duration_ms}
+    assert differences(harness) == []
+
+
+def test_recordings_are_asked_for_only_where_spotify_leaves_lengths_unknown(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    tracks = harness.tracks_of(artist, 2)
+    harness.play(tracks)
+    harness.tell(tracks)
+    harness.fetch()
+    assert [one.path for one in harness.requests() if "artist=" in one.query and "/recording" in one.path] == []
+
+    harness.play(harness.tracks_of(artist, 3)[2:])
+    assert harness.fetch().found == 1, "though its genres are known"
+    assert harness.fetch().calls == 0
+
+
+def test_a_track_that_is_imported_later_has_its_length_at_once(harness: GenreHarness) -> None:
+    tracks = plain_tracks(harness, 1)
+    harness.play(tracks[:1])
+    harness.fetch()
+    harness.play(tracks)
+    assert harness.lengths() == lengths_at_musicbrainz(harness, tracks)
+    assert harness.fetch().calls == 0
+
+
+def test_lengths_are_lost_when_a_namesake_appears(harness: GenreHarness) -> None:
+    tracks = plain_tracks(harness, 1)
+    harness.play(tracks)
+    harness.fetch()
+    assert any(harness.lengths().values())
+    artist = harness.world.artists[tracks[0].artist_ids[0]]
+    for number, letter in enumerate("no"):
+        one = {"id": letter * 22, "name": artist.name}
+        land_objects(harness.warehouse.conn, [SpotifyObject("artist", letter * 22, one)])
+        harness.is_settled = False
+        assert any(harness.lengths().values()) == (number == 0), "the first may be the same, the second is another"
+        assert differences(harness) == []
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize(
+    ("recordings", "expected"),
+    [
+        ([("Tune", None, 200_000)], 200_000),
+        ([("TUNE (2011 Remaster)", None, 200_000), ("Tune", "mono", 204_999), ("Tune", None, 205_000)], 204_999),
+        ([("Tune", None, 200_000), ("Tune", None, 205_001)], None),
+        ([("Tune", None, 200_000), ("Tune", "live, 1985-07-13: Wembley", 301_000)], 200_000),
+        ([("Tune", "live", 301_000), ("Tune (demo)", None, 90_000), ("Another Tune", None, 1_000)], None),
+        ([], None),
+    ],
+)
+def test_recordings_of_one_title_have_to_agree_on_the_length(
+    harness: GenreHarness, recordings: list[tuple[str, str | None, int]], expected: int | None
+) -> None:
+    [artist] = harness.known_artists(1)
+    [track] = harness.tracks_of(artist, 1)
+    harness.play([track._replace(name="Tune")])
+    harness.settle()
+    conn, mbid = harness.warehouse.conn, UUID(int=7)
+    [wanted] = wanted_artists(conn, harness.moment, 10)
+    assert wanted.has_unknown_lengths
+    land_search(conn, wanted.key, mbid, harness.moment)
+    told = [Length(*one)._asdict() for one in recordings]
+    land_artist(conn, mbid, {"name": artist.name, "genres": [], "recordings": told}, harness.moment)
+    assert harness.lengths() == {"Tune": expected}
+    assert differences(harness) == []
+
+
+def test_a_length_that_is_not_what_was_told_is_found_and_repaired(harness: GenreHarness) -> None:
+    tracks = plain_tracks(harness, 2)
+    harness.play(tracks)
+    harness.fetch()
+    expected = harness.lengths()
+    conn = harness.warehouse.conn
+    conn.execute("UPDATE tracks SET duration_ms = 1066")
+    conn.execute("UPDATE artists SET genres = '{}'")
+    conn.execute("UPDATE albums SET release_date = '1066'")
+    session = harness.warehouse.session()
+    assert {"length" in one.what for one in verify.verify(session).differences if one.table == "tracks"} == {True}
+
+    assert verify.repair(session).differences == []
+    assert harness.lengths() == expected
+
+
+def test_an_artists_search_does_not_trust_lengths_that_musicbrainz_told(harness: GenreHarness) -> None:
+    [artist] = harness.known_artists(1)
+    harness.play(harness.tracks_of(artist, 3))
+    harness.fetch()
+    assert any(harness.lengths().values())
+    harness.moment += REFRESH_AFTER + timedelta(seconds=1)
+    [wanted] = wanted_artists(harness.warehouse.conn, harness.moment, 10)
+    assert [song.duration_ms for song in wanted.songs] == [None, None, None]
 
 
 def test_genres_move_the_version_that_answers_are_remembered_by(harness: GenreHarness) -> None:

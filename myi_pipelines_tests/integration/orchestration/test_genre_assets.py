@@ -75,4 +75,4 @@ def test_the_schedule_asks_once_a_contact_is_set_until_nobody_is_left(
 
         done = tick(harness, instance)
         assert isinstance(done, dg.SkipReason)
-        assert "no artist's genres" in str(done.skip_message)
+        assert "nothing of an artist" in str(done.skip_message)

@@ -1,11 +1,11 @@
-"""Pages and API before and after MusicBrainz has told genres."""
+"""Pages and API before and after MusicBrainz has told genres and lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -61,3 +61,25 @@ def test_genres_appear_on_pages_and_in_the_api_and_no_old_answer_stays(site: Sit
     assert genre in str(listed)
     assert genre in site.get(f"/u/ada/genre?range=all&name={quote(genre)}").text
     assert "Genres" in site.get("/u/ada/trends").text
+
+
+def test_lengths_appear_on_pages_and_in_the_api_and_tell_the_share_that_was_heard(site: Site) -> None:
+    def data(path: str) -> Any:
+        return site.get(f"/api/v1/users/ada/{path}", Accept="application/json").json["data"]
+
+    def longest() -> tuple[int, int, int | None]:
+        query = "SELECT id, song_id, duration_ms FROM tracks ORDER BY duration_ms DESC NULLS LAST, id LIMIT 1"
+        [(track_id, song_id, length)] = site.music.warehouse.conn.execute(query).fetchall()
+        return track_id, song_id, length
+
+    assert " long." not in site.get(f"/u/ada/song/{longest()[1]}").text
+    assert {one["value"] for one in data("share-heard?range=all")["shares"]} == {"unknown"}
+
+    site.music.fetch()
+
+    track_id, song_id, length = longest()
+    assert length is not None
+    minutes, seconds = divmod(round(length / 1000), 60)
+    assert f"It is {minutes}:{seconds:02} long." in site.get(f"/u/ada/song/{song_id}").text
+    assert data(f"items/tracks/{track_id}")["item"]["duration_ms"] == length
+    assert {one["value"] for one in data("share-heard?range=all")["shares"]} - {"unknown"}

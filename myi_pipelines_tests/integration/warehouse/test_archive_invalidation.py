@@ -10,18 +10,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 import pytest
 
 from myi_pipelines.operations import archiving
-from myi_pipelines.sources.exports import Play, Track
-from myi_pipelines.warehouse import archive, invariants, users
+from myi_pipelines.sources.exports import Play, Track, submitted_play
+from myi_pipelines.warehouse import archive, invariants, musicbrainz, users
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects, land_search
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate
 from myi_pipelines_tests.integration.warehouse.test_month_ends import STORIES
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
-from myi_pipelines_tests.support.reference import Landing, Polled, Reply
+from myi_pipelines_tests.support.reference import Landing, Polled, Recording, Reply
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT, OFFLINE, spotify_id
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, assert_ids_are_kept
 
@@ -46,7 +47,14 @@ class Search(NamedTuple):
     found: Track
 
 
-Arrival: TypeAlias = Play | Polled | Reply | Search
+class Recorded(NamedTuple):
+    """The recordings of an artist whom MusicBrainz was asked for by name."""
+
+    artist: str
+    recordings: Sequence[Recording]
+
+
+Arrival: TypeAlias = Play | Polled | Reply | Search | Recorded
 Invalidation: TypeAlias = tuple[str, date, str]
 
 
@@ -58,8 +66,8 @@ def extended(track: Track, ended: str, ms: int = 6_000) -> Play:
     return Play(track, CONTEXT, at(ended), at(ended), ms)
 
 
-def account(ended: str, names: Track = NAMES) -> Play:
-    return Play(names, ACCOUNT, at(ended), at(ended), 7_000)
+def account(ended: str, names: Track = NAMES, ms: int | None = 7_000) -> Play:
+    return Play(names, ACCOUNT, at(ended), at(ended), ms)
 
 
 def polled(track: Track, moment: str, duration_ms: int | None = 200_000) -> Polled:
@@ -90,6 +98,7 @@ class Household:
         self.landed: dict[str, Landing] = {}
         self.replies: list[Reply] = []
         self.searches: dict[reference.NameKeys, str] = {}
+        self.recordings: dict[str, Sequence[Recording]] = {}
 
     def receive(self, name: str, *arrivals: Arrival, timezone: str = "UTC") -> None:
         """Land plays of a user, and payloads of Spotify in the order given."""
@@ -108,6 +117,8 @@ class Household:
                 self.replies.append(one)
             elif isinstance(one, Search):
                 self._find(one)
+            elif isinstance(one, Recorded):
+                self._record(one)
 
     def remember(self, name: str, plays: Sequence[Play], polls: Sequence[Polled] = ()) -> None:
         """Add plays to what the reference knows about a user."""
@@ -120,6 +131,14 @@ class Household:
         land_search(self.conn, keys, SpotifyObject("track", payload.asked_id, payload.payload), datetime.now(UTC))
         self.searches[reference.key(names[0]), reference.key(names[1])] = payload.asked_id
         self.replies.append(payload)
+
+    def _record(self, one: Recorded) -> None:
+        mbid, now = UUID(int=1), datetime.now(UTC)
+        [(searched,)] = self.conn.execute("SELECT name_key(%s)::text", [one.artist]).fetchall()
+        musicbrainz.land_search(self.conn, searched, mbid, now)
+        told = [recording._asdict() for recording in one.recordings]
+        musicbrainz.land_artist(self.conn, mbid, {"genres": [], "recordings": told}, now)
+        self.recordings[reference.key(one.artist)] = one.recordings
 
     def settle(self) -> None:
         self.warehouse.settle(self.ids.values())
@@ -156,9 +175,13 @@ class Household:
         found = self.warehouse.identities(self.ids[name])
         return {event_id: (played_at, created_at) for (_, played_at), (event_id, created_at) in found.items()}
 
+    @property
+    def metadata(self) -> reference.Metadata:
+        return reference.metadata_of(self.replies, self.searches, self.recordings)
+
     def assert_exact(self) -> None:
         """First the statistics, while months are archived, and then all tables equal the reference."""
-        expected = reference.derive(self.landed, metadata=reference.metadata_of(self.replies, self.searches))
+        expected = reference.derive(self.landed, metadata=self.metadata)
         for name, user_id in self.ids.items():
             assert self.warehouse.tables(user_id)[1:] == expected[name][1:], name
         assert invariants.check(self.conn) == []
@@ -459,6 +482,50 @@ def test_a_rename_without_account_data_does_not_change_the_archive(household: Ho
     household.receive("anna", reply(UNNAMED, NAMES))
     household.settle()
     assert household.archived() == {("anna", FEB), ("anna", MAR)}
+    household.assert_exact()
+
+
+# ── Tracks whose length becomes known ────────────────────────────────────────────────────────────────────────────────
+
+LENGTHS: dict[str, tuple[Play, Arrival]] = {
+    "Spotify's, of a submitted play": (submitted_play(SONG, at("02-10T12:00:00"), None), reply(SONG, SONG)),
+    "MusicBrainz', of old account data": (
+        account("02-10T12:00:00", ms=None),
+        Recorded("Band", [Recording("Tune", "2011 remaster", 240_000)]),
+    ),
+    "MusicBrainz', of a submitted play": (
+        submitted_play(SONG, at("02-10T12:00:00"), None),
+        Recorded("Artist", [Recording("Song", None, 240_000)]),
+    ),
+}
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("said", LENGTHS)
+def test_a_length_reaches_the_archived_months_with_plays_that_tell_none_and_no_others(
+    household: Household, said: str
+) -> None:
+    lengthless, told = LENGTHS[said]
+    household.receive("anna", lengthless, extended(SONG, "06-01T12:00:00"), account("06-10T12:00:00"))
+    household.receive("bert", extended(SONG, "02-10T12:00:00"), account("02-11T12:00:00"))
+    household.archive(FEB, JUN)
+    household.receive("anna", told)
+    assert household.invalidated() == events_only("anna", FEB)
+    household.settle()
+    assert household.archived() == {("anna", JUN), ("bert", FEB)}
+    household.assert_exact()
+
+
+def test_spotifys_length_takes_the_place_of_musicbrainz_in_archived_months(household: Household) -> None:
+    household.receive("anna", submitted_play(SONG, at("02-10T12:00:00"), None))
+    household.receive("anna", Recorded("Artist", [Recording("Song", None, 240_000)]))
+    household.archive(FEB)
+    household.receive("anna", reply(SONG, SONG))
+    household.settle()
+    household.assert_exact()
+    household.archive(FEB)
+    household.receive("anna", Recorded("Artist", [Recording("Song", None, 250_000)]))
+    assert household.invalidated() == set(), "what Spotify told stays"
     household.assert_exact()
 
 

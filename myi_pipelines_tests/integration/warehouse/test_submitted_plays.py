@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 
 from myi_pipelines.sources.exports import Context, Play, Track, submitted_play
 from myi_pipelines.warehouse import corrections, import_jobs, invariants, submissions
 from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
+from myi_pipelines.warehouse.musicbrainz import land_artist, land_search
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines_tests.support.reference import Polled
 from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
@@ -238,6 +240,27 @@ def test_an_estimate_follows_the_length_of_the_track(warehouse: Warehouse) -> No
     warehouse.sync()
     home.settle()
     assert [(event.ended, event.ms_played) for event in home.events()] == [("12:10:00", 600_000)]
+
+
+def test_an_estimate_follows_the_length_that_musicbrainz_tells_until_spotify_tells_it(warehouse: Warehouse) -> None:
+    home = Home(warehouse)
+    track = Track("y" * 22, "Longer Song", "Bandage", "Record")
+    home.take([submitted_play(track, at("12:00:00"), None), submitted_play(track, at("14:00:00"), None)])
+    home.take([submitted_play(Track(None, "Other", "Bandage", None), at("14:05:00"), 60)])
+    [(key,)] = warehouse.conn.execute("SELECT name_key('Bandage')::text").fetchall()
+    recordings = [{"title": "Longer Song", "length_ms": 400_000}, {"title": "Longer Song (live)", "length_ms": 999_000}]
+    land_search(warehouse.conn, key, UUID(int=1), at("00:00:00"))
+    land_artist(warehouse.conn, UUID(int=1), {"genres": [], "recordings": recordings}, at("00:00:00"))
+    home.settle()
+    assert [(event.ended, event.ms_played) for event in home.events()] == [
+        ("12:06:40", 400_000),
+        ("14:05:00", 300_000),  # no longer than until the next one
+        ("14:06:00", 60_000),
+    ]
+    payload = {"id": "y" * 22, "name": "Longer Song", "duration_ms": 600_000}
+    land_objects(warehouse.conn, [SpotifyObject("track", "y" * 22, payload)])
+    home.settle()
+    assert [event.ms_played for event in home.events()] == [600_000, 300_000, 60_000]
 
 
 def test_plays_of_before_spotify_count(warehouse: Warehouse) -> None:

@@ -25,7 +25,11 @@ class ItemShown(Shape):
         "Where Spotify has the picture; of songs and recordings the album's.", "https://i.scdn.co/image/ab67616d"
     )
     spotify_id: str | None = said("Spotify's id; null for what Spotify does not know.", "6rqhFgbbKwnb9MLmUQDhG6")
-    duration_ms: int | None = said("The length of the recording in milliseconds; null while unknown.", 214_000)
+    duration_ms: int | None = said(
+        "The length of the recording in milliseconds, as Spotify or, where it tells none, MusicBrainz has it; null "
+        "while unknown, and of artists and albums.",
+        214_000,
+    )
     play_count: int = said("Plays of all time, whatever the range.", 412)
     total_ms: int = said("Time listened of all time, in milliseconds.", 86_400_000)
     first_played_at: datetime | None = said("End of the first play ever, in UTC; null: never.", "2015-03-01T08:12:44Z")

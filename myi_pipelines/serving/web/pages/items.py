@@ -158,9 +158,10 @@ def _sentence(page: Page, item: Item) -> str:
     if not item.first_played_at or not item.last_played_at:
         return ""
     first, last = formats.local(item.first_played_at).date(), formats.local(item.last_played_at).date()
+    length = f" It is {formats.track_length(item.duration_ms)} long." if item.duration_ms else ""
     if item.play_count == 1:
-        return f"Heard once, on {formats.day(first)}."
-    return f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}."
+        return f"Heard once, on {formats.day(first)}.{length}"
+    return f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}.{length}"
 
 
 def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:

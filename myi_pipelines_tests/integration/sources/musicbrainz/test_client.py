@@ -14,7 +14,7 @@ import pytest
 from myi_pipelines.simulator import Simulator
 from myi_pipelines.simulator.open_music import OpenRecording, build_open_music
 from myi_pipelines.sources.musicbrainz.api_errors import MusicBrainzError, Paused, Refused, Unavailable
-from myi_pipelines.sources.musicbrainz.client import Album, Artist, Genre, MusicBrainzClient
+from myi_pipelines.sources.musicbrainz.client import RECORDING_PAGES, Album, Artist, Genre, Length, MusicBrainzClient
 from myi_pipelines.sources.musicbrainz.pace import Pace
 
 APPLICATION = "MYI-tests/1 ( tests@example.org )"
@@ -110,6 +110,34 @@ def test_an_artists_albums_have_their_dates_page_by_page(client: MusicBrainzClie
     page = {"release-groups": groups * 34}  # longer than a page
     simulator.control.fault("json_200", path_prefix="/ws/2/release-group", body=page)
     assert client.albums(UUID(mbid)) == [Album("x", "1999")] * 34, "the next page is past the end"
+
+
+def test_an_artists_recordings_have_their_lengths_page_by_page(client: MusicBrainzClient, simulator: Simulator) -> None:
+    music = build_open_music(simulator.spotify.world)
+    mbid = next(mbid for mbid in music.artists if len(music.recordings_of(mbid)) > 1)
+    assert client.lengths(UUID(mbid)) == [Length(one.title, None, one.length_ms) for one in music.recordings_of(mbid)]
+    assert client.lengths(UUID(int=1)) == []
+
+    live = {"title": "x", "disambiguation": "live", "length": 2_000, "video": False}
+    odd: list[Any] = [
+        None,
+        {"length": 1},
+        *({"title": "x", "length": length} for length in (None, 0, "9", 2**31, True)),
+    ]
+    page = {"recordings": [{"title": "x", "length": 1_000}, live, {"title": "x", "length": 3_000, "video": True}, *odd]}
+    simulator.control.fault("json_200", path_prefix="/ws/2/recording", body=page)
+    assert client.lengths(UUID(mbid)) == [Length("x", None, 1_000), Length("x", "live", 2_000)]
+
+
+def test_the_title_at_which_a_long_list_of_recordings_is_cut_is_left_out(redis_url: str, simulator: Simulator) -> None:
+    full = {"recordings": [{"title": title, "length": 1_000} for title in ["A"] * 98 + ["B!", "b"]]}
+    simulator.control.fault("json_200", path_prefix="/ws/2/recording", times=None, body=full)
+    with (
+        closing(Pace(redis_url, 100)) as pace,
+        closing(MusicBrainzClient(pace, APPLICATION, simulator.url)) as client,
+    ):
+        assert {one.title for one in client.lengths(UUID(int=1))} == {"A"}
+        assert client.calls == RECORDING_PAGES
 
 
 def test_what_musicbrainz_does_not_have_is_none(client: MusicBrainzClient, simulator: Simulator) -> None:
