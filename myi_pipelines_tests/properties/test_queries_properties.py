@@ -343,6 +343,7 @@ def check_items(asked: Asked) -> None:
             ranked = slow.ranked((one for one in events if one.day.year == year), kind.value, by_time=False)
             of_year = {key: one[2:] for key, all_years in years.items() for one in all_years if one.year == year}
             assert of_year == {key: tuple(counts) for key, *counts in ranked}
+        assert items.years_of(conn, listener, kind, [item], months=page.life) == {item: years[item]}
     found = discoveries.obsessions(conn, ever, at_least=2, each=1_000)
     by_month = slow.grouped(events, lambda one: [(one.track, one.day.replace(day=1))])
     assert {(one.track.id, one.month): one[2:] for one in found} == {

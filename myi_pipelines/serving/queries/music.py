@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Way
 from myi_pipelines.serving.queries.items import YearRank
-from myi_pipelines.serving.queries.periods import clipped, counted, month_of, month_span
+from myi_pipelines.serving.queries.periods import clipped, counted, month_of, years_span
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Measure, Scope
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
@@ -90,7 +90,7 @@ def artists_by_year(
 ) -> tuple[dict[int, list[YearRank]], dict[int, Diversity]]:
     """By artist: the places in each local year of those that were among the first of any. By year: how the plays of
     each with plays spread over artists. It reads every month once."""
-    asked = {"user_id": listener.id, "by_time": measure is Measure.TIME, "each": each, **month_span(listener)}
+    asked = {"user_id": listener.id, "by_time": measure is Measure.TIME, "each": each, **years_span(listener)}
     places: dict[int, list[YearRank]] = {}
     spreads: dict[int, Diversity] = {}
     query = statement("queries/artists_by_year").format(of_years=statement("queries/years_of_artists"))

@@ -226,6 +226,14 @@ def month_span(listener: Listener) -> dict[str, date]:
     return {"earliest_month": earliest, "latest_month": latest}
 
 
+def years_span(listener: Listener, years: Iterable[int] | None = None) -> dict[str, list[date] | list[int]]:
+    """Some local years, or all of the listener's: ``years``, and the UTC months of the same numbers: ``months``."""
+    earliest, latest = month_span(listener).values()
+    chosen = sorted(set(range(earliest.year, latest.year + 1) if years is None else years))
+    months = [date(year, number, 1) for year in chosen for number in range(1, 13)]
+    return {"years": chosen, "months": [month for month in months if earliest <= month <= latest]}
+
+
 def _between(conn: Connection, listener: Listener, day: date, month: date) -> Instants:
     """The instants between the beginning of a local day and of a UTC month, in any order."""
     begins = _beginnings_of(conn, listener, [day])[day]

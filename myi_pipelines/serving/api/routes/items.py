@@ -39,6 +39,7 @@ from myi_pipelines.serving.api.shapes.items import (
 from myi_pipelines.serving.api.shapes.music import ItemShown
 from myi_pipelines.serving.queries import items as queries
 from myi_pipelines.serving.queries import search as searching
+from myi_pipelines.serving.queries.activity import life
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.queries.tops import items as named
 
@@ -104,9 +105,10 @@ def item_clock(ask: Ask, kind: KindOf, id: Id, _: RowsFormat = None) -> Response
 def item_years(ask: Ask, kind: KindOf, id: Id, _: RowsFormat = None) -> Response:  # noqa: A002
     """An item's place in each local year in which it was played, whatever the range; ranked by `by`."""
     with ask.about(Part.STATS) as asked:
-        _tracks(asked, kind, id)
+        months = life(asked.conn, asked.listener, _tracks(asked, kind, id))
         number = queries.meant(asked.conn, kind.kind, id)
-        found = queries.years_of(asked.conn, asked.listener, kind.kind, [number], measure=asked.about.measure)
+        measure = asked.about.measure
+        found = queries.years_of(asked.conn, asked.listener, kind.kind, [number], measure=measure, months=months)
         rows = found.get(number, [])
         return listed(asked, YearShown, rows, items=len(rows))
 

@@ -92,7 +92,7 @@ def show_item(page: Page, kind: Kind) -> Response:
         numbers=_figures(page, kind, found),
         timeline=life(page, found.life, **{kind.value: item.id}),
         timeline_note="Since the first play.",
-        ranks=_ranks(page, kind, item),
+        ranks=_ranks(page, kind, item, found.life),
         clock=clock,
         clock_note=range_label(page.range, formats),
         lists=[one for one in _lists(page, kind, found) if one.rows],
@@ -190,9 +190,10 @@ def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
     return entries
 
 
-def _ranks(page: Page, kind: Kind, item: Item) -> Markup | None:
-    """Its place in each year, the bar is its plays."""
-    found = years_of(page.conn, page.listener, kind, [item.id], measure=page.scope.measure).get(item.id, [])
+def _ranks(page: Page, kind: Kind, item: Item, months: Sequence[Bucket]) -> Markup | None:
+    """Its place in each year, the bar is its plays. ``months``: what ``life`` says of its tracks."""
+    places = years_of(page.conn, page.listener, kind, [item.id], measure=page.scope.measure, months=months)
+    found = places.get(item.id, [])
     if len(found) < 2:
         return None
     return rank_chart(page, sorted(found), kind, item.id)
