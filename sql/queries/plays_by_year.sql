@@ -2,7 +2,8 @@
 -- edge of a year moves into it or out of it.
 SELECT track_id, date_part('year', month)::integer AS year, play_count, total_ms
 FROM user_track_months
-WHERE user_id = %(user_id)s AND month = ANY (%(months)s::date[])
+WHERE user_id = %(user_id)s AND month >= %(earliest_month)s AND month <= %(latest_month)s
+  AND date_part('year', month)::integer = ANY (%(years)s)
 UNION ALL
 SELECT e.track_id, date_part('year', e.month)::integer + moved.years, moved.sign * e.play_count, moved.sign * e.total_ms
 FROM user_month_edges AS e

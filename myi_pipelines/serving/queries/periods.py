@@ -226,12 +226,15 @@ def month_span(listener: Listener) -> dict[str, date]:
     return {"earliest_month": earliest, "latest_month": latest}
 
 
-def years_span(listener: Listener, years: Iterable[int] | None = None) -> dict[str, list[date] | list[int]]:
-    """Some local years, or all of the listener's: ``years``, and the UTC months of the same numbers: ``months``."""
+def years_span(listener: Listener, years: Iterable[int] | None = None) -> dict[str, date | list[int]]:
+    """Some local years, or all of the listener's, and the first and the last UTC month of the same numbers."""
     earliest, latest = month_span(listener).values()
-    chosen = sorted(set(range(earliest.year, latest.year + 1) if years is None else years))
-    months = [date(year, number, 1) for year in chosen for number in range(1, 13)]
-    return {"years": chosen, "months": [month for month in months if earliest <= month <= latest]}
+    chosen = sorted(set(range(earliest.year, latest.year + 1) if years is None else years)) or [earliest.year]
+    return {
+        "years": chosen,
+        "earliest_month": max(earliest, date(chosen[0], 1, 1)),
+        "latest_month": min(latest, date(chosen[-1], 12, 1)),
+    }
 
 
 def _between(conn: Connection, listener: Listener, day: date, month: date) -> Instants:
