@@ -430,7 +430,7 @@ def test_a_length_that_is_not_what_was_told_is_found_and_repaired(harness: Genre
     conn.execute("UPDATE artists SET genres = '{}'")
     conn.execute("UPDATE albums SET release_date = '1066'")
     session = harness.warehouse.session()
-    assert {"length" in one.what for one in verify.verify(session).differences if one.table == "tracks"} == {True}
+    assert {"duration_ms" in one.what for one in verify.verify(session).differences if one.table == "tracks"} == {True}
 
     assert verify.repair(session).differences == []
     assert harness.lengths() == expected
