@@ -12,13 +12,13 @@ from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.schema.logins import (
     LoginNotUsable,
+    confine,
     exists,
     forbid_temporary_tables,
     grant,
-    let_connect,
     make_login,
     named_after,
-    reset_settings,
+    prepare_again,
 )
 
 KEPT_TABLES = ("api_tokens", "awaited_logins", "playing_now", "sign_in_links", "web_passwords", "web_sessions")
@@ -55,7 +55,7 @@ def prepare_keeper(conn: Connection, role: str, password: str = "") -> None:
         if not found:
             make_login(conn, role, password, SESSION_SETTINGS)
         forbid_temporary_tables(conn)
-        _confine(conn, role)
+        confine(conn, role, own=keeper_of(conn.info.user), settings=SESSION_SETTINGS)
         grant_keeping(conn, role)
     except psycopg.errors.InsufficientPrivilege as error:
         raise KeeperNotUsable(
@@ -73,14 +73,4 @@ def grant_keeping(conn: Connection, role: str) -> None:
 
 def prepare_keeper_again(conn: Connection, *, has_new_tables: bool) -> None:
     """At every start: hold the owner's keeper, where there is one, to keeping, and let it keep what is new."""
-    role = keeper_of(conn.info.user)
-    if exists(conn, role):
-        _confine(conn, role)
-        if has_new_tables:
-            grant_keeping(conn, role)
-
-
-def _confine(conn: Connection, role: str) -> None:
-    let_connect(conn, role)
-    if role == keeper_of(conn.info.user):  # The settings of another one are its administrator's.
-        reset_settings(conn, role, SESSION_SETTINGS)
+    prepare_again(conn, keeper_of(conn.info.user), SESSION_SETTINGS, grant_keeping if has_new_tables else None)

@@ -5,7 +5,7 @@ Which login may do what is in ``reader`` and ``keeper``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import psycopg
@@ -84,6 +84,24 @@ def reset_settings(conn: Connection, role: str, settings: Mapping[str, str]) -> 
             conn.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, sql.Identifier(database)))
         conn.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
         _begin_with(conn, role, settings)
+
+
+def confine(conn: Connection, role: str, *, own: str, settings: Mapping[str, str]) -> None:
+    """Let a login connect, and take back what it changed of itself. The settings of a role that is not ``own``, the one
+    that MYI makes, are its administrator's."""
+    let_connect(conn, role)
+    if role == own:
+        reset_settings(conn, role, settings)
+
+
+def prepare_again(
+    conn: Connection, own: str, settings: Mapping[str, str], grant_to: Callable[[Connection, str], None] | None
+) -> None:
+    """At every start: confine the owner's login, where there is one, and grant it what is new."""
+    if exists(conn, own):
+        confine(conn, own, own=own, settings=settings)
+        if grant_to is not None:
+            grant_to(conn, own)
 
 
 def _begin_with(conn: Connection, role: str, settings: Mapping[str, str]) -> None:

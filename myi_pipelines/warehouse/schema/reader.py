@@ -15,13 +15,13 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.schema.keeper import KEPT_TABLES
 from myi_pipelines.warehouse.schema.logins import (
     LoginNotUsable,
+    confine,
     exists,
     forbid_temporary_tables,
     grant,
-    let_connect,
     make_login,
     named_after,
-    reset_settings,
+    prepare_again,
 )
 from myi_pipelines.warehouse.schema.tables import tables
 
@@ -60,7 +60,7 @@ def prepare_reader(conn: Connection, role: str, password: str = "") -> None:
     if not found:
         _make_role(conn, role, password)
     forbid_temporary_tables(conn)
-    _confine(conn, role)
+    confine(conn, role, own=reader_of(conn.info.user), settings=SESSION_SETTINGS)
     grant_reading(conn, role)
 
 
@@ -78,17 +78,7 @@ def grant_reading(conn: Connection, role: str) -> None:
 
 def prepare_reader_again(conn: Connection, *, has_new_tables: bool) -> None:
     """At every start: hold the owner's reader, where there is one, to reading, and let it read what is new."""
-    role = reader_of(conn.info.user)
-    if exists(conn, role):
-        _confine(conn, role)
-        if has_new_tables:
-            grant_reading(conn, role)
-
-
-def _confine(conn: Connection, role: str) -> None:
-    let_connect(conn, role)
-    if role == reader_of(conn.info.user):  # The settings of another one are its administrator's.
-        reset_settings(conn, role, SESSION_SETTINGS)
+    prepare_again(conn, reader_of(conn.info.user), SESSION_SETTINGS, grant_reading if has_new_tables else None)
 
 
 def _make_role(conn: Connection, role: str, password: str) -> None:
