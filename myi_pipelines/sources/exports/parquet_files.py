@@ -18,9 +18,10 @@ import msgspec
 from myi_pipelines.sources.exports import parquet_reader
 from myi_pipelines.sources.exports.cleaning import printable_name
 from myi_pipelines.sources.exports.export_errors import ExportError
+from myi_pipelines.sources.exports.file_parts import place_of
 from myi_pipelines.sources.exports.myi_history import NEEDED
 from myi_pipelines.sources.exports.parquet_reader import LENGTH, Outcome
-from myi_pipelines.sources.exports.zip_members import Stream, UnpackBudget, place_of
+from myi_pipelines.sources.exports.zip_members import Stream, UnpackBudget
 
 PARQUET_MARK: Final = b"PAR1"
 HISTORY: Final = "history.parquet"

@@ -9,7 +9,6 @@ grow with the file.
 from __future__ import annotations
 
 import io
-import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from myi_pipelines.sources.exports.file_parts import FilePart
 from myi_pipelines.sources.exports.myi_history import COLUMNS, INSTANTS, NEEDED
 
 if TYPE_CHECKING:
@@ -52,37 +52,6 @@ class _NotOurs(Exception):
 
 class _Damaged(Exception):
     pass
-
-
-class _Part(io.RawIOBase):
-    """Bytes of a file that another process has open, too, read without moving its position."""
-
-    def __init__(self, descriptor: int, start: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._start = start
-        self._size = size
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
-        piece = os.pread(
-            self._descriptor, left if size is None or size < 0 else min(size, left), self._start + self._at
-        )
-        self._at += len(piece)
-        return piece
 
 
 def _opened(file: io.RawIOBase) -> pq.ParquetFile:
@@ -148,7 +117,7 @@ def main(descriptor: int, start: int, size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     outcome = Outcome("read")
     try:
-        for lines in _lines(_Part(descriptor, start, size)):
+        for lines in _lines(FilePart(descriptor, start, size)):
             _send(lines)
     except BrokenPipeError:
         return

@@ -5,7 +5,6 @@ or from a copy in a temporary file without a name: see `Copies`.
 """
 
 import errno
-import io
 import struct
 import tempfile
 import zipfile
@@ -19,6 +18,7 @@ from typing import IO, BinaryIO, Final, NamedTuple, Protocol, cast
 
 from myi_pipelines.sources.exports.cleaning import printable_name
 from myi_pipelines.sources.exports.export_errors import ExportError
+from myi_pipelines.sources.exports.file_parts import part_of
 from myi_pipelines.sources.exports.other_files import part_of_split_zip
 
 _NEW_COPY: Final = "download or copy it again"
@@ -207,7 +207,7 @@ class ZipMember:
             raise DamagedZip(f"{self.place}: the ZIP is damaged here (no file begins here); {_NEW_COPY}")
         _, name_bytes, extra_bytes = _MEMBER.unpack(header)
         start = self._info.header_offset + _MEMBER.size + name_bytes + extra_bytes
-        return cast(BinaryIO, _Part(file, start, self._info.file_size))
+        return part_of(file, start, self._info.file_size)
 
 
 class _MemberStream:
@@ -227,8 +227,7 @@ class Copies:
     """Temporary copies of what cannot be read in the order in which it is unpacked: packed ZIPs in a ZIP and Parquet
     files, and of Parquet files the rows.
 
-    All are in one file without a name, so they disappear however the process ends. Packed ZIPs in
-    a ZIP stay packed.
+    All are in one file without a name, so they disappear however the process ends. Packed ZIPs in a ZIP stay packed.
     """
 
     def __init__(self) -> None:
@@ -251,53 +250,12 @@ class Copies:
                 f"{place}: a temporary copy of it cannot be written to {tempfile.gettempdir()} "
                 f"({(error.strerror or str(error)).lower()}); make room there, or unpack what it is in and import it"
             ) from error
-        return cast(BinaryIO, _Part(cast(BinaryIO, self._file), start, self._end - start))
+        return part_of(cast(BinaryIO, self._file), start, self._end - start)
 
     def close(self) -> None:
         """Remove the copies."""
         if self._file is not None:
             self._file.close()
-
-
-class _Part(io.RawIOBase):
-    """A part of a file, as a file with its own position."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self.file = file
-        self.start = start
-        self._size = size
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        at = offset + (0, self._at, self._size)[whence]
-        if at < 0:
-            raise ValueError("negative seek value")
-        self._at = at
-        return at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
-        self.file.seek(self.start + self._at)
-        piece = self.file.read(left if size is None or size < 0 else min(size, left))
-        self._at += len(piece)
-        return piece
-
-
-def place_of(file: BinaryIO) -> tuple[int, int]:
-    """Where the bytes of a file lie for another process: its descriptor, and the place in it at which it begins."""
-    if isinstance(file, _Part):
-        descriptor, start = place_of(file.file)
-        return descriptor, start + file.start
-    return file.fileno(), 0
 
 
 def open_zip(file: BinaryIO, label: str, size: int, declared: Declared) -> list[ZipMember]:
