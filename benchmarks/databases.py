@@ -36,8 +36,8 @@ def alone(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[embedded.Cluster]:
-    """A server whose folder is removed at the end."""
+def cluster(folder: Path, *, keep: bool = False) -> Iterator[embedded.Cluster]:
+    """A server, started where it was kept; unless it is to be kept, its folder is removed at the end."""
     server = embedded.Cluster(folder)
     server.start()
     try:
@@ -45,7 +45,16 @@ def cluster(folder: Path) -> Iterator[embedded.Cluster]:
         yield server
     finally:
         server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def largest(server: embedded.Cluster) -> str:
+    """The URL of the largest database of a server."""
+    with psycopg.connect(server.superuser_url()) as admin:
+        statement = "SELECT datname FROM pg_database ORDER BY pg_database_size(oid) DESC LIMIT 1"
+        [(name,)] = admin.execute(statement).fetchall()
+    return server.url(name)
 
 
 def let_measure(server: embedded.Cluster) -> None:

@@ -80,10 +80,12 @@ def main() -> None:
     parser.add_argument(
         "--times", type=int, default=15, help="times that each question is asked about a user (default: 15)"
     )
+    parser.add_argument("--keep", type=Path, help="folder in which the warehouses stay, for benchmarks.web")
     options = parser.parse_args()
     console = open_console()
-    with tempfile.TemporaryDirectory(prefix="myi-scale-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="myi-scale-")))
+        folder.mkdir(parents=True, exist_ok=True)
         rows = [options.rows // fraction for fraction in FRACTIONS]
         needed, free = sum(rows) * DISK_BYTES_A_PLAY, shutil.disk_usage(folder).free
         if needed > free:
@@ -91,7 +93,7 @@ def main() -> None:
                 f"{options.rows:,} rows need {_gb(needed)}, {folder.parent} has {_gb(free)}: set TMPDIR, or fewer ROWS"
             )
         status = stack.enter_context(console.status("starting"))
-        server = stack.enter_context(cluster(folder / "server"))
+        server = stack.enter_context(cluster(folder / "server", keep=options.keep is not None))
         urls = []
         for plays in rows:
             urls.append(database(server, "scale"))

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import exports, first_sight, maloja, many_users, pipeline
-from benchmarks.databases import cluster, database
+from benchmarks.databases import cluster, database, largest
 from benchmarks.many_users import MONTHS
 from benchmarks.output import open_console
 from myi_pipelines.cli.serve_commands import FACTORY
@@ -425,13 +425,17 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=30, help="users asked about (default: 30)")
     parser.add_argument("--times", type=int, default=3, help="times that each is asked again (default: 3)")
     parser.add_argument("--maloja", type=Path, help="the executable of Maloja, in a venv of its own, to compare with")
+    parser.add_argument("--kept", type=Path, help="folder of benchmarks.scale --keep, whose largest warehouse is asked")
     options = parser.parse_args()
     console = open_console()
     with tempfile.TemporaryDirectory(prefix="myi-web-") as name, ExitStack() as stack:
         folder = Path(name)
         status = stack.enter_context(console.status("starting"))
-        url = database(stack.enter_context(cluster(folder / "server")), "web")
-        many_users.build(url, plays=options.rows, on_step=status.update)
+        if options.kept:
+            url = largest(stack.enter_context(cluster(options.kept / "server", keep=True)))
+        else:
+            url = database(stack.enter_context(cluster(folder / "server")), "web")
+            many_users.build(url, plays=options.rows, on_step=status.update)
         status.update(f"importing {options.heavy_rows:,} plays of one user")
         exports.write_export(folder / "heavy.zip", rows=options.heavy_rows, seed=SEED, years=12)
         pipeline.import_file(url, folder / "heavy.zip", user=HEAVY)
