@@ -160,7 +160,7 @@ QUESTIONS = (
         lambda conn, user: dashboards.top_songs_of_month(conn, user.user_id, MONTH),
         partial(_raw, "raw_top_songs", _IN_MONTH),
         partial(_bounded, "raw_top_songs", _MONTH),
-        needs=1,
+        needs=0,
     ),
     Question(
         "top 50 songs of a year",
@@ -181,7 +181,7 @@ QUESTIONS = (
         lambda conn, user: dashboards.top_albums_of_month(conn, user.user_id, MONTH),
         partial(_raw, "raw_top_albums", _IN_MONTH),
         partial(_bounded, "raw_top_albums", _MONTH),
-        needs=1,
+        needs=0,
     ),
     Question(
         "ways of listening",
@@ -202,7 +202,7 @@ QUESTIONS = (
         lambda conn, user: dashboards.top_tracks_of_month(conn, user.user_id, MONTH),
         partial(_raw, "raw_top_tracks", _IN_MONTH),
         partial(_bounded, "raw_top_tracks", _MONTH),
-        needs=1,
+        needs=0,
     ),
     Question(
         "top 50 tracks of a year",

@@ -25,7 +25,6 @@ from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
     POLLED_PLAYS,
-    USER_TRACK_MONTHS,
     MonthTable,
 )
 from myi_pipelines.warehouse.stats import choose_year_top_tracks
@@ -79,7 +78,7 @@ def build(url: str, *, plays: int, on_step: OnStep, months: Sequence[date] = MON
     with scripting(url) as conn:
         partitions.ensure_months(conn, [*months, partitions.next_month(months[-1])])
         on_step("gathering the planner's statistics")
-        conn.execute("ANALYZE listening_events, user_track_months")
+        conn.execute("ANALYZE listening_events")
     batches = [
         {"first": first, "last": min(first + _USERS_AT_ONCE - 1, users)}
         for first in range(1, users + 1, _USERS_AT_ONCE)
@@ -105,7 +104,7 @@ def some_users(conn: Connection, count: int) -> list[User]:
 
 
 def _month(conn: Connection, *, month: date, month_no: int, made_up: dict[str, Any]) -> None:
-    """One month of every user: plays, events, and the month's part of the statistics."""
+    """One month of every user: plays and events."""
     ends_at = partitions.starts_at(partitions.next_month(month))
     known = made_up | {
         "month": month,
@@ -118,7 +117,6 @@ def _month(conn: Connection, *, month: date, month_no: int, made_up: dict[str, A
     landing = POLLED_PLAYS if month_no >= made_up["months"] - POLLED_MONTHS else IMPORTED_PLAYS
     _attach(conn, landing, month, known)
     _attach(conn, LISTENING_EVENTS, month, known)
-    _attach(conn, USER_TRACK_MONTHS, month, known)
 
 
 def _attach(conn: Connection, table: MonthTable, month: date, known: dict[str, Any]) -> None:
@@ -136,6 +134,8 @@ def _statistics(conn: Connection, *, batch: dict[str, int], years: Sequence[int]
         asynchronous_commit(conn)
         # Foreign keys need no check: all ids were read from tables that refer to the same rows.
         conn.execute("SET LOCAL session_replication_role = replica")
+        conn.execute(own_statement("user_track_months"), batch)
+        conn.execute("ANALYZE user_track_months")
         conn.execute(own_statement("stats"), batch)
         choose_year_top_tracks(conn, [(user_id, year) for user_id in users for year in years])
 

@@ -67,6 +67,14 @@ def touched(plans: list[Plan]) -> Touched:
     return Touched(frozenset(partitions), sum(map(_pages, scans)))
 
 
+def rows_read(plans: list[Plan], table: str) -> int:
+    """How many rows of a table the plans read, those that a filter left out included."""
+    scans = [node for plan in plans for node in nodes(plan) if node.get("Relation Name") == table]
+    return sum(
+        round((one["Actual Rows"] + one.get("Rows Removed by Filter", 0)) * one["Actual Loops"]) for one in scans
+    )
+
+
 def nodes(plan: Plan) -> Iterator[Plan]:
     """A plan's nodes, each before those below it."""
     yield plan

@@ -1,5 +1,5 @@
 """What a month of many users costs: its events by an exchange of the partition, against the merge row by row; and its
-statistics for all users together, against one user after the other and against the least that an exchange would take.
+statistics for all users together, against one user after the other.
 
 All ways use two connections and the same landed plays, in turn, on one database. No other cost is measured here.
 """
@@ -55,13 +55,11 @@ STATISTICS_CASES = {
 
 
 class Recomputed(NamedTuple):
-    """Seconds for the statistics of the month: one user after the other, all together, and all in a single transaction
-    with a correct ``user_track_months``."""
+    """Seconds for the statistics of the month: one user after the other, and all together."""
 
     what: str
     one_by_one: float
     together: float
-    exchange_at_least: float
 
 
 class Rebuilt(NamedTuple):
@@ -113,13 +111,12 @@ def show(console: Console, rebuilt: list[Rebuilt], recomputed: list[Recomputed])
     console.print(table)
     table = Table(title=f"What the statistics of a month of {USERS} users cost", title_justify="left")
     table.add_column("of the month")
-    for name in ("plays", "one by one, s", "together, s", "plays/s", "times faster", "an exchange, s"):
+    for name in ("plays", "one by one, s", "together, s", "plays/s", "times faster"):
         table.add_column(name, justify="right")
     for each in recomputed:
         table.add_row(
             each.what, f"{USERS * PLAYS:,}", f"{each.one_by_one:.3f}", f"{each.together:.3f}",
             f"{USERS * PLAYS / each.together:,.0f}", f"{each.one_by_one / each.together:.1f}",
-            f"> {each.exchange_at_least:.3f}",
         )  # fmt: skip
     console.print(table)
 
@@ -128,16 +125,12 @@ def _statistics_case(
     conn: Connection, helper: Connection, what: str, spoil: str, rounds: int, on_step: Callable[[str], object]
 ) -> Recomputed:
     chosen = user_months.all_user_months(conn, [MONTH])
-    ways: dict[Refresh, list[str]] = {
-        _refresh_one_by_one: STATISTICS,
-        _refresh_together: STATISTICS,
-        _refresh_in_one_transaction: [table for table in STATISTICS if table != "user_track_months"],
-    }
+    ways: tuple[Refresh, ...] = (_refresh_one_by_one, _refresh_together)
     seconds: dict[Refresh, list[float]] = {way: [] for way in ways}
     for number in range(rounds):
         on_step(f"statistics of a month, {what}: {number + 1} of {rounds}")
-        for refresh, tables in ways.items():
-            _spoil(conn, chosen, "; ".join(map(spoil.format, tables)), Stage.STATS)
+        for refresh in ways:
+            _spoil(conn, chosen, "; ".join(map(spoil.format, STATISTICS)), Stage.STATS)
             seconds[refresh].append(timed(partial(refresh, [conn, helper], chosen))[1])
     return Recomputed(what, *map(statistics.median, seconds.values()))
 
@@ -153,16 +146,6 @@ def _refresh_one_by_one(conns: Sequence[Connection], chosen: Sequence[UserMonth]
 
     for _ in map_on_connections(conns, chosen, refresh):
         pass
-
-
-def _refresh_in_one_transaction(conns: Sequence[Connection], chosen: Sequence[UserMonth]) -> None:
-    """The tables of users change together, so an exchange of one table would need all of them in one transaction. The
-    other connection can only read."""
-    [conn, helper] = conns
-    user_ids = [one.user_id for one in chosen]
-    with stats._exclusive_statistics(conn, user_ids, [MONTH]):
-        conn.execute("DELETE FROM invalidated_user_months")
-        stats._recompute(conn, user_ids, [MONTH], recount=True, helper=helper)
 
 
 def _case(

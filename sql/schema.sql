@@ -2588,20 +2588,20 @@ COMMENT ON COLUMN public.undone_plays.elapsed_s IS 'as in imported_plays';
 COMMENT ON COLUMN public.undone_plays.job_id IS 'import_jobs.id of the import that landed the row first';
 
 CREATE TABLE public.user_track_months (
-    user_id bigint NOT NULL,
-    track_id bigint NOT NULL,
-    total_ms bigint NOT NULL,
-    last_played_at timestamp with time zone NOT NULL,
-    month date NOT NULL,
-    play_count integer NOT NULL,
-    first_played_at timestamp with time zone NOT NULL,
+    user_id bigint CONSTRAINT user_track_months_user_id_not_null1 NOT NULL,
+    track_id bigint CONSTRAINT user_track_months_track_id_not_null1 NOT NULL,
+    total_ms bigint CONSTRAINT user_track_months_total_ms_not_null1 NOT NULL,
+    last_played_at timestamp with time zone CONSTRAINT user_track_months_last_played_at_not_null1 NOT NULL,
+    month date CONSTRAINT user_track_months_month_not_null1 NOT NULL,
+    play_count integer CONSTRAINT user_track_months_play_count_not_null1 NOT NULL,
+    first_played_at timestamp with time zone CONSTRAINT user_track_months_first_played_at_not_null1 NOT NULL,
     ms_played integer[],
-    CONSTRAINT user_track_months_play_count_check CHECK ((play_count > 0)),
-    CONSTRAINT user_track_months_total_ms_check CHECK ((total_ms > 0))
+    CONSTRAINT user_track_months_play_count_check1 CHECK ((play_count > 0)),
+    CONSTRAINT user_track_months_total_ms_check1 CHECK ((total_ms > 0))
 )
-PARTITION BY RANGE (month);
+WITH (autovacuum_vacuum_scale_factor='0.01');
 
-COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats. One partition per UTC month.';
+COMMENT ON TABLE public.user_track_months IS 'One row per user, UTC month and track: what the month adds to user_track_stats.';
 
 COMMENT ON COLUMN public.user_track_months.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
 
@@ -2807,7 +2807,7 @@ UNION ALL
             (m.play_count - cardinality(m.ms_played)),
             (m.total_ms - COALESCE(( SELECT sum(ms.ms) AS sum
                    FROM unnest(m.ms_played) ms(ms)), (0)::bigint)),
-            'unknown'::text
+            'unknown'::text AS text
            FROM public.user_track_months m
           WHERE (cardinality(m.ms_played) < m.play_count)) heard
   GROUP BY heard.user_id, heard.month, heard.value;

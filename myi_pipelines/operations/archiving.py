@@ -28,7 +28,7 @@ from myi_pipelines.warehouse import archive
 from myi_pipelines.warehouse.archive import ArchivedMonth, Contents
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, trying
-from myi_pipelines.warehouse.partitions import MonthTable, snapshot
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, snapshot
 from myi_pipelines.warehouse.session import RestoreArchived
 from myi_pipelines.warehouse.user_months import UserMonth
 
@@ -252,7 +252,7 @@ def _archive(conn: Connection, store: Store, folder: _NewFolder, now: datetime) 
 
 def _export(conn: Connection, store: Store, folder: _NewFolder) -> tuple[Contents, Sealed]:
     """Write a month and compare what can be read back with the snapshot that it was written from."""
-    month, tables = folder.month, archive.ARCHIVED_TABLES
+    month, tables = folder.month, MONTH_TABLES
     with snapshot(conn, tables, [month]):
         contents = archive.month_contents(conn, month)
         for table in tables:
@@ -318,7 +318,7 @@ def _take_over(conn: Connection, store: Store, part: ArchivedMonth, folder: str)
 def archived_counts(store: Store, folder: str) -> dict[int, archive.ArchivedCounts]:
     """What a folder's files hold of each user. Raises ArchiveDamaged."""
     nothing = PlayCount(0, 0)
-    imported, polled, events = (store.count_by_user(folder, table.name) for table in archive.ARCHIVED_TABLES)
+    imported, polled, events = (store.count_by_user(folder, table.name) for table in MONTH_TABLES)
     return {
         user_id: archive.ArchivedCounts(
             imported.get(user_id, nothing).rows, polled.get(user_id, nothing).rows, *events.get(user_id, nothing)
@@ -363,7 +363,7 @@ def _write_without(
         return CleanedFolder(old.month, old_folder, before, 0)
     folder = _new_folder(conn, old.month, old.part, datetime.now(UTC))
     rows = {}
-    for table in (table.name for table in archive.ARCHIVED_TABLES):
+    for table in (table.name for table in MONTH_TABLES):
         store.write_table(folder.path, table, store.rows_without(old_folder, table, user_ids))
         rows[table] = store.verify_table(folder.path, table, store.rows_without(old_folder, table, user_ids))
     sealed = _seal(store, folder, rows, replaces=[*old.replaces, old_folder])
@@ -377,7 +377,7 @@ def _write_without(
 
 
 def _count_rows(store: Store, folder: str, user_ids: Collection[int]) -> int:
-    return sum(store.count_rows(folder, table.name, user_ids) for table in archive.ARCHIVED_TABLES)
+    return sum(store.count_rows(folder, table.name, user_ids) for table in MONTH_TABLES)
 
 
 # Folders

@@ -25,7 +25,7 @@ from myi_pipelines.sources.exports import HISTORY, TABLE_KEY
 from myi_pipelines.text import csv_cell, minute_utc
 from myi_pipelines.warehouse import archive, personal_data
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.partitions import snapshot
+from myi_pipelines.warehouse.partitions import MONTH_TABLES, snapshot
 from myi_pipelines.warehouse.personal_data import ExportedRows
 from myi_pipelines.warehouse.users import known_user
 
@@ -163,7 +163,7 @@ def _archived_rows(conn: Connection, store: Store, user_id: int) -> Iterator[tup
     for key in archive.parts_of_user_months(conn, user_months):
         part = parts[key]
         store.check(part.folder, part.manifest_sha256)
-        for table in archive.ARCHIVED_TABLES:
+        for table in MONTH_TABLES:
             batches = store.read_table(part.folder, table.name, archive.columns_of(conn, table), [user_id])
             yield table.name, (row for batch in batches for row in batch)
 

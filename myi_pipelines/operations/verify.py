@@ -13,14 +13,13 @@ from psycopg import sql
 from myi_pipelines.operations import archiving
 from myi_pipelines.operations.parquet_store import ArchiveDamaged, Store
 from myi_pipelines.warehouse import archive, catalog, invariants, personal_data, undone_imports
-from myi_pipelines.warehouse.archive import ARCHIVED_TABLES, ArchivedMonth, with_archived_restored
+from myi_pipelines.warehouse.archive import ArchivedMonth, with_archived_restored
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.events import open_workspace, sources_of, stage_desired_events, user_month_bounds
 from myi_pipelines.warehouse.partitions import (
     MONTH_TABLES,
-    USER_TRACK_MONTHS,
     ensure_partitions_visible,
     snapshot,
 )
@@ -267,7 +266,7 @@ def _user(session: Session, files: _ArchivedFiles, user: User) -> tuple[int, lis
     open_workspace(conn, ())
     conn.execute(statement("archive/workspace"))
     differences: list[Difference] = []
-    with snapshot(conn, (*ARCHIVED_TABLES, USER_TRACK_MONTHS)), conn.transaction(force_rollback=True):
+    with snapshot(conn, MONTH_TABLES), conn.transaction(force_rollback=True):
         _read_archive(conn, files, user)
         compared = 0
         for found in _events(conn, user, session.min_play_ms):
@@ -287,7 +286,7 @@ def _read_archive(conn: Connection, files: _ArchivedFiles, user: User) -> None:
     present = {key: files.parts[key] for key in archived if key in files.parts}
     if not present or files.store is None:
         return
-    for table in ARCHIVED_TABLES:
+    for table in MONTH_TABLES:
         columns = archive.columns_of(conn, table)
         for part in present.values():
             for rows in files.store.read_table(part.folder, table.name, columns, [user.id]):

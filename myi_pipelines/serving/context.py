@@ -217,7 +217,6 @@ def _configure_reader(conn: Connection) -> None:
     )
     # The server reads what it has to know of each partition once a session, which no reader has to wait for then.
     conn.execute("EXPLAIN SELECT FROM listening_events WHERE user_id = 0")
-    conn.execute("EXPLAIN SELECT FROM user_track_months WHERE user_id = 0")
 
 
 def make_templates(static: StaticFiles, folder: Path = WEB / "templates") -> jinja2.Environment:

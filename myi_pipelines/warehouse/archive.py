@@ -21,9 +21,7 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_row, 
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, acquire, exclusive, lock_tables, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
-    IMPORTED_PLAYS,
-    LISTENING_EVENTS,
-    POLLED_PLAYS,
+    MONTH_TABLES,
     MonthTable,
     attach_month,
     existing_months,
@@ -34,9 +32,6 @@ from myi_pipelines.warehouse.partitions import (
 )
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
-
-ARCHIVED_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
-"""The tables that are archived. ``user_track_months`` stays: all-time statistics are its sums."""
 
 MIN_RETENTION_MONTHS = 3
 """Whole months before the current one that always stay: deriving a month needs the two months before it, and polls may
@@ -211,7 +206,7 @@ def archivable_months(
 
     A month stays while a user-month in it or near it is invalidated, and while it has a retention hold.
     """
-    present = set[date]().union(*(existing_months(conn, table) for table in ARCHIVED_TABLES))
+    present = set[date]().union(*(existing_months(conn, table) for table in MONTH_TABLES))
     chosen = sorted(present if months is None else present.intersection(months))
     rows = conn.execute(statement("archive/archivable"), {"months": chosen, "before": before, "now": now})
     return [month for (month,) in rows]
@@ -325,9 +320,9 @@ def _record(conn: Connection, month: date, contents: Contents, exported: Mapping
 
 def _tables_with_partition(conn: Connection, month: date) -> list[MonthTable]:
     """The tables that have a partition for a month."""
-    names = [partition_name(table.name, month) for table in ARCHIVED_TABLES]
+    names = [partition_name(table.name, month) for table in MONTH_TABLES]
     rows = conn.execute("SELECT to_regclass(name) IS NOT NULL FROM unnest(%s::text[]) AS name", [names]).fetchall()
-    return [table for table, (exists,) in zip(ARCHIVED_TABLES, rows, strict=True) if exists]
+    return [table for table, (exists,) in zip(MONTH_TABLES, rows, strict=True) if exists]
 
 
 # ── Restoring ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -359,9 +354,9 @@ def restore_user_months(
         chosen = sorted(user_id for (user_id,) in archived)
         if not chosen:
             return 0
-        for table in sorted(ARCHIVED_TABLES, key=lambda table: table.name):  # the order of their locks
+        for table in sorted(MONTH_TABLES, key=lambda table: table.name):  # the order of their locks
             attach_month(conn, table, part.month)
-        for table in ARCHIVED_TABLES:
+        for table in MONTH_TABLES:
             columns = columns_of(conn, table)
             for batch in read_rows(table, chosen):
                 copy_returning(conn, table, columns, batch)

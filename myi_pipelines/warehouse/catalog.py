@@ -11,7 +11,6 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     POLLED_PLAYS,
-    USER_TRACK_MONTHS,
     ensure_partitions_visible,
 )
 from myi_pipelines.warehouse.shadow_partitions import drop_orphans
@@ -116,7 +115,6 @@ def _sync(conn: Connection) -> CatalogCounts:
             artists += _write(conn, "genres")
             albums += _write(conn, "release_dates")
         if has_hidden:
-            ensure_partitions_visible(conn, USER_TRACK_MONTHS)
             conn.execute(statement("catalog/invalidate_hidden"))
         written = CatalogCounts(tracks, artists, albums, credited, songs)
         if has_payloads or changed_albums or any(written):

@@ -21,7 +21,7 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_scala
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.import_jobs import find_job
-from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, USER_TRACK_MONTHS, ensure_partitions_visible
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_partitions_visible
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 from myi_pipelines.warehouse.users import known_user
 
@@ -176,8 +176,7 @@ def _lock(conn: Connection, user_ids: Sequence[int]) -> None:
 
 
 def _invalidate(conn: Connection, user_id: int, correction_id: int) -> int:
-    for table in (USER_TRACK_MONTHS, IMPORTED_PLAYS):
-        ensure_partitions_visible(conn, table)
+    ensure_partitions_visible(conn, IMPORTED_PLAYS)
     return conn.execute(
         statement("corrections/invalidate"),
         {"user_id": user_id, "correction_id": correction_id, "match_window": MATCH_WINDOW},

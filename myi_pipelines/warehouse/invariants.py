@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, USER_TRACK_MONTHS, snapshot
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, snapshot
 
 
 class Violation(NamedTuple):
@@ -32,7 +32,7 @@ def check(conn: Connection, user_ids: Sequence[int] | None = None) -> list[Viola
     Do not call it inside a transaction.
     """
     asked_for = {"user_ids": list(user_ids) if user_ids is not None else None}
-    with snapshot(conn, (LISTENING_EVENTS, USER_TRACK_MONTHS)):
+    with snapshot(conn, (LISTENING_EVENTS,)):
         return [
             Violation(*row)
             for checked in ("violations", "episodes")

@@ -33,11 +33,9 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
-    USER_TRACK_MONTHS,
     PartitionLoad,
     attach_month,
     ensure_months,
-    ensure_partitions,
     ensure_partitions_visible,
     existing_months,
     index_statements,
@@ -171,7 +169,7 @@ def _land_staged(
     """Land the staged rows. Returns the rows added by month, and the steps that still run on the helper."""
     conn, status_conn, arriving = session.conn, session.helpers[0], sorted(staging.months)
     user_id = upload.user_id
-    parallel_steps: list[Future[object]] = [pool.submit(ensure_partitions, status_conn, USER_TRACK_MONTHS, arriving)]
+    parallel_steps: list[Future[object]] = []
     with conn.transaction():
         asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
         conn.execute(statement("landing/names"))

@@ -33,17 +33,10 @@ class PartitionsUnknown(FailedError):
 
 
 class MonthTable(NamedTuple):
-    """A table with one partition a UTC month."""
+    """A table of plays with one partition a UTC month, in which they ended (``played_at``)."""
 
     name: str
-    is_timed: bool
-    """Partitioned by an instant (timestamptz), not by the month's date."""
     storage: sql.SQL
-
-    @property
-    def column(self) -> str:
-        """The column that determines the month."""
-        return "played_at" if self.is_timed else "month"
 
     @property
     def settings(self) -> list[str]:
@@ -58,12 +51,13 @@ class MonthTable(NamedTuple):
 _UPDATED = sql.SQL("fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01")
 _PACKED = sql.SQL("fillfactor = 100, autovacuum_vacuum_scale_factor = 0.01")
 
-IMPORTED_PLAYS = MonthTable("imported_plays", True, _PACKED)
-POLLED_PLAYS = MonthTable("polled_plays", True, _PACKED)
-LISTENING_EVENTS = MonthTable("listening_events", True, _UPDATED)
-USER_TRACK_MONTHS = MonthTable("user_track_months", False, _PACKED)
+IMPORTED_PLAYS = MonthTable("imported_plays", _PACKED)
+POLLED_PLAYS = MonthTable("polled_plays", _PACKED)
+LISTENING_EVENTS = MonthTable("listening_events", _UPDATED)
 
-MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS, USER_TRACK_MONTHS)
+MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
+"""They are archived and rebuilt month by month. Statistics are not partitioned: a question about a user reads many
+months of few rows, which one index finds sooner."""
 
 
 class PartitionLoad(NamedTuple):
@@ -137,17 +131,6 @@ def ensure_months(conn: Connection, months: Iterable[date]) -> list[str]:
                     if attach_month(conn, table, month) is not None:
                         created.append(partition_name(table.name, month))
     return created
-
-
-def ensure_partitions(conn: Connection, table: MonthTable, months: Iterable[date]) -> None:
-    """Create the partitions that one table lacks, in one transaction (the caller's, if there is one)."""
-    wanted = set(months)
-    missing = sorted(wanted - existing_months(conn, table, wanted))
-    if missing:
-        with conn.transaction():
-            asynchronous_commit(conn)
-            for month in missing:
-                attach_month(conn, table, month)
 
 
 def attach_month(
@@ -247,11 +230,10 @@ def _known_partitions(conn: Connection, table: MonthTable, months: Collection[da
     """The partitions from the first to the last month that a statement of this session would read."""
     parts = {
         "table": sql.Identifier(table.name),
-        "column": sql.Identifier(table.column),
-        "first": bounds_of(table, min(months))[0],
-        "end": bounds_of(table, max(months))[1],
+        "first": bounds_of(min(months))[0],
+        "end": bounds_of(max(months))[1],
     }
-    explain = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {column} >= {first} AND {column} < {end}")
+    explain = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE played_at >= {first} AND played_at < {end}")
     [explained] = fetch_scalar(conn, explain.format(**parts))
     return set(_relations_in(explained["Plan"]))
 
@@ -292,7 +274,7 @@ def index_statements(conn: Connection, table: MonthTable) -> list[sql.SQL]:
 
 def attachment(table: MonthTable, month: date) -> sql.Composed:
     """The statement that attaches the table with a partition's name as the month's partition."""
-    lower, upper = bounds_of(table, month)
+    lower, upper = bounds_of(month)
     return sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
         sql.Identifier(table.name), table.partition(month), lower, upper
     )
@@ -309,7 +291,6 @@ def _in_one_round_trip(*statements: sql.Composed) -> sql.Composed:
     return sql.SQL("; ").join(statements)
 
 
-def bounds_of(table: MonthTable, month: date) -> tuple[sql.Literal, sql.Literal]:
-    """The first value of a month and the first one after it."""
-    first, end = (starts_at(edge) if table.is_timed else edge for edge in (month, next_month(month)))
-    return sql.Literal(first), sql.Literal(end)
+def bounds_of(month: date) -> tuple[sql.Literal, sql.Literal]:
+    """The first instant of a month and the first one after it."""
+    return sql.Literal(starts_at(month)), sql.Literal(starts_at(next_month(month)))

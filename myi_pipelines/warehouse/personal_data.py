@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from myi_pipelines.warehouse import shadow_partitions
-from myi_pipelines.warehouse.archive import ARCHIVED_TABLES
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
@@ -129,7 +128,7 @@ def read_table(conn: Connection, table: PersonalTable, user_id: int) -> Exported
     query = sql.SQL("SELECT {} FROM {} WHERE {} = %(user_id)s").format(
         columns, table.identifier, sql.Identifier(table.owner)
     )
-    if not table.is_shadow and table.name in {archived.name for archived in ARCHIVED_TABLES}:
+    if not table.is_shadow and table.name in {archived.name for archived in MONTH_TABLES}:
         query += sql.SQL(" UNION ALL SELECT {} FROM {}").format(columns, sql.Identifier(f"returning_{table.name}"))
     return _read(conn, query, {"user_id": user_id})
 

@@ -12,17 +12,19 @@ from psycopg import sql
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import MONTH_TABLES, MonthTable, next_month, partition_name, starts_at
+from myi_pipelines.warehouse.stats import TRACK_MONTHS
 
 
 class MonthSize(NamedTuple):
-    """One month's partition of a table, or several months'."""
+    """One month of a table, or several."""
 
     rows: int
-    bytes: int
+    bytes: int | None
+    """None: it shares a table with other months."""
 
 
 class MonthTableSize(NamedTuple):
-    """A table with one partition a month: some of its months, and all others together."""
+    """A table by month: some of its months, and all others together."""
 
     months: Mapping[date, MonthSize]
     others: MonthSize
@@ -35,7 +37,7 @@ class MonthTableSize(NamedTuple):
     @property
     def bytes(self) -> int:
         """Bytes of all months, with indexes."""
-        return self.others.bytes + sum(one.bytes for one in self.months.values())
+        return sum(one.bytes or 0 for one in (self.others, *self.months.values()))
 
 
 class TopTrack(NamedTuple):
@@ -138,14 +140,12 @@ def month_table_size(conn: Connection, table: MonthTable, months: Sequence[date]
     """
     first, end = min(months), next_month(max(months))
     rows = conn.execute(
-        statement("reporting/month_sizes").format(
-            table=sql.Identifier(table.name), column=sql.Identifier(table.column)
-        ),
+        statement("reporting/month_sizes").format(table=sql.Identifier(table.name)),
         {
             "table": table.name,
             "partitions": [partition_name(table.name, month) for month in months],
-            "first": starts_at(first) if table.is_timed else first,
-            "end": starts_at(end) if table.is_timed else end,
+            "first": starts_at(first),
+            "end": starts_at(end),
         },
     )
     sizes = {name: MonthSize(count, size) for name, count, size in rows}
@@ -155,6 +155,16 @@ def month_table_size(conn: Connection, table: MonthTable, months: Sequence[date]
     )
     nothing = MonthSize(0, 0)
     return MonthTableSize({month: sizes.get(name, nothing) for month, name in names.items()}, MonthSize(*others))
+
+
+def track_months_size(conn: Connection, months: Sequence[date]) -> MonthTableSize:
+    """How large ``user_track_months`` is, which has no partitions: its rows are counted."""
+    found: dict[date, int] = dict(
+        conn.execute(statement("reporting/track_months_size"), {"months": list(months)}).fetchall()
+    )
+    others = row_count(conn, TRACK_MONTHS) - sum(found.values())
+    sizes = {month: MonthSize(found.get(month, 0), None) for month in months}
+    return MonthTableSize(sizes, MonthSize(others, table_bytes(conn, TRACK_MONTHS)))
 
 
 def has_only_older_account_data(conn: Connection, user_id: int) -> bool:

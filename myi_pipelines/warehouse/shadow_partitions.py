@@ -50,9 +50,9 @@ class ShadowPartition(NamedTuple):
 
 def create(conn: Connection, shadow: ShadowPartition) -> None:
     """Create the empty table. A constraint admits rows of its month only, so attaching need not check the rows."""
-    lower, upper = bounds_of(shadow.table, shadow.month)
-    check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} >= {lower} AND {column} < {upper})").format(
-        shadow.identifier, _IN_MONTH, column=sql.Identifier(shadow.table.column), lower=lower, upper=upper
+    lower, upper = bounds_of(shadow.month)
+    check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK (played_at >= {lower} AND played_at < {upper})").format(
+        shadow.identifier, _IN_MONTH, lower=lower, upper=upper
     )
     with conn.transaction():
         conn.execute(create_like(shadow.table, shadow.identifier))

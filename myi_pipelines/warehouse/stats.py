@@ -5,7 +5,7 @@ All tables of a user are recomputed and committed together, so they always agree
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,15 +21,13 @@ from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
-    USER_TRACK_MONTHS,
-    ensure_partitions,
     ensure_partitions_visible,
     next_month,
     starts_at,
     with_neighbours,
 )
 from myi_pipelines.warehouse.session import Failure, Session
-from myi_pipelines.warehouse.user_months import Stage, UserMonth, group_by_month, invalidated_user_months
+from myi_pipelines.warehouse.user_months import Stage, UserMonth, group_by_month
 
 RANGE_GAP = 3
 """Months that may lie between two recomputed ones of one range: the buckets around them reach into these months."""
@@ -52,6 +50,8 @@ HOUR_COLUMNS = 3
 """Columns of ``stats/hours_and_contexts`` that are of user_hour_months, after the user and the month; the others are of
 user_month_contexts."""
 
+TRACK_MONTHS = "user_track_months"
+"""What each month adds to the others, by user and track: the only statistics that have months in Dagster."""
 TOP_TRACKS = 50
 """How many tracks of a local year are kept at most."""
 
@@ -157,8 +157,7 @@ def refresh_stats(session: Session, user_id: int, months: Sequence[date] = ()) -
 
 
 def _refresh_user(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:
-    expected = {month for _, month in invalidated_user_months(conn, Stage.STATS, user_id=user_id)} | set(months)
-    with _exclusive_statistics(conn, [user_id], expected):
+    with _exclusive_statistics(conn, [user_id]):
         cleared = conn.execute(
             "DELETE FROM invalidated_user_months WHERE user_id = %s AND stage = %s RETURNING month",
             [user_id, Stage.STATS],
@@ -175,7 +174,7 @@ def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: boo
     """
     [month] = {user_month.month for user_month in batch}
     user_ids = [user_month.user_id for user_month in batch]
-    with _exclusive_statistics(conn, user_ids, [month]):
+    with _exclusive_statistics(conn, user_ids):
         others = conn.execute(
             "SELECT DISTINCT user_id FROM invalidated_user_months"
             " WHERE user_id = ANY (%s) AND month <> %s AND stage = %s",
@@ -194,12 +193,9 @@ def _refresh_batch(conn: Connection, batch: Sequence[UserMonth], *, recount: boo
 
 
 @contextmanager
-def _exclusive_statistics(conn: Connection, user_ids: Sequence[int], months: Iterable[date]) -> Iterator[None]:
-    """A transaction in which only the caller writes statistics of the users. ``months`` get their partitions before."""
+def _exclusive_statistics(conn: Connection, user_ids: Sequence[int]) -> Iterator[None]:
+    """A transaction in which only the caller writes statistics of the users."""
     conn.execute(statement("stats/workspace"))
-    # In a transaction of its own: otherwise a statement that was planned before a partition is attached, and that runs
-    # after the statistics are committed, would miss their rows.
-    ensure_partitions(conn, USER_TRACK_MONTHS, months)
     with conn.transaction():
         asynchronous_commit(conn)
         acquire(conn, shared(Lock.ARCHIVE))
@@ -225,8 +221,6 @@ def _recompute(
     if not user_months:
         return Refreshed()
     require_present(conn, user_months, with_neighbours=True)
-    ensure_partitions(conn, USER_TRACK_MONTHS, months)
-    ensure_partitions_visible(conn, USER_TRACK_MONTHS, months)
     for reader in filter(None, (conn, helper)):
         ensure_partitions_visible(reader, LISTENING_EVENTS, with_neighbours(months))
     conn.execute(statement("stats/clear"))

@@ -18,10 +18,7 @@ from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, sha
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.import_jobs import JobInProgress
 from myi_pipelines.warehouse.partitions import (
-    IMPORTED_PLAYS,
-    LISTENING_EVENTS,
-    POLLED_PLAYS,
-    USER_TRACK_MONTHS,
+    MONTH_TABLES,
     ensure_partitions_visible,
     next_month,
     starts_at,
@@ -29,8 +26,6 @@ from myi_pipelines.warehouse.partitions import (
 from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines.warehouse.users import User, known_user
 
-MONTH_TABLES = (IMPORTED_PLAYS, POLLED_PLAYS, LISTENING_EVENTS)
-"""The month tables whose rows move."""
 TOP_LISTS = ("spotify_top_tracks", "spotify_top_artists")
 TOP_LIST_HISTORIES = ("spotify_top_track_history", "spotify_top_artist_history")
 
@@ -128,7 +123,7 @@ def _lock(conn: Connection, *both: User) -> None:
 
 def _months(conn: Connection, gone: User) -> list[date]:
     """The months of the user who goes."""
-    for table in (*MONTH_TABLES, USER_TRACK_MONTHS):
+    for table in MONTH_TABLES:
         ensure_partitions_visible(conn, table)
     return [month for (month,) in conn.execute(statement("user_merge/months"), {"gone": gone.id})]
 

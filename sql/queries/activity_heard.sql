@@ -12,7 +12,7 @@ FROM (SELECT (e.played_at AT TIME ZONE %(zone)s)::date AS day, count(*) AS play_
         AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
         AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
         AND (%(platform)s::text IS NULL OR coalesce(heard.platform_family, 'unknown') = %(platform)s)
-        AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))
+        AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))
       GROUP BY day) AS days
 GROUP BY first_day
 ORDER BY first_day

@@ -8,6 +8,6 @@ FROM (SELECT e.played_at AT TIME ZONE %(zone)s AS local_at, e.ms_played
         AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
         AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
         AND (%(platform)s::text IS NULL OR coalesce(heard.platform_family, 'unknown') = %(platform)s)
-        AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))) AS events
+        AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))) AS events
 GROUP BY weekday, hour
 ORDER BY weekday, hour

@@ -4,7 +4,7 @@ SELECT track_id, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS
 FROM (SELECT track_id, play_count, total_ms
       FROM user_track_months
       WHERE user_id = %(user_id)s AND month >= %(first_month)s AND month < %(end_month)s
-        AND (%(tracks)s::bigint[] IS NULL OR track_id = ANY (%(tracks)s))
+        AND (%(tracks)s::bigint[] IS NULL OR track_id = ANY (({queries/the_tracks})::bigint[]))
       UNION ALL
       {queries/counted_edges}) AS counted
 GROUP BY track_id

@@ -6,5 +6,5 @@ WHERE e.user_id = %(user_id)s AND e.played_at >= %(played_from)s AND e.played_at
   AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
   AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
   AND (%(platform)s::text IS NULL OR coalesce(heard.platform_family, 'unknown') = %(platform)s)
-  AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))
+  AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))
 GROUP BY e.track_id

@@ -15,7 +15,7 @@ FROM (SELECT e.*
              OR (e.played_at = %(before_at)s AND e.track_id > %(before_track)s))
         AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
         AND (%(platform)s::text IS NULL OR coalesce(told.platform_family, 'unknown') = %(platform)s)
-        AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))
+        AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))
       ORDER BY e.played_at DESC, e.track_id
       LIMIT %(each)s) AS e
 LEFT JOIN play_contexts AS heard ON heard.id = e.context_id

@@ -14,7 +14,7 @@ WITH joined AS MATERIALIZED (
           WHERE e.user_id = %(user_id)s AND e.played_at >= %(played_from)s AND e.played_at < %(played_to)s
             AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
             AND (%(platform)s::text IS NULL OR coalesce(heard.platform_family, 'unknown') = %(platform)s)
-            AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))) AS plays
+            AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))) AS plays
     WHERE day BETWEEN %(first_day)s AND %(last_day)s
     GROUP BY week, track_id
 )

@@ -15,6 +15,7 @@ FROM (SELECT track_id, played_at, ms_played,
                    OR (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s)
               AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
               AND (%(platform)s::text IS NULL OR coalesce(heard.platform_family, 'unknown') = %(platform)s)
-              AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))) AS plays) AS numbered
+              AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))
+           ) AS plays) AS numbered
 GROUP BY number
 ORDER BY started_at

@@ -16,7 +16,7 @@ WITH heard AS MATERIALIZED (
       AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
       AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
       AND (%(platform)s::text IS NULL OR coalesce(p.platform_family, 'unknown') = %(platform)s)
-      AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (%(tracks)s))
+      AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))
     GROUP BY e.context_id, e.is_skip, share
 )
 SELECT dimension, value, sum(play_count)::bigint AS play_count, sum(total_ms)::bigint AS total_ms

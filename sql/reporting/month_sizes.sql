@@ -3,7 +3,7 @@
 WITH counted AS MATERIALIZED (
     SELECT tableoid, count(*) AS row_count
     FROM {table}
-    WHERE {column} >= %(first)s AND {column} < %(end)s
+    WHERE played_at >= %(first)s AND played_at < %(end)s
     GROUP BY tableoid
 )
 SELECT relname::text, coalesce(row_count, 0) AS row_count, pg_total_relation_size(pg_class.oid) AS bytes

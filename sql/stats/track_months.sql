@@ -14,7 +14,7 @@ WITH changed AS MATERIALIZED (
                new.play_count, new.total_ms, new.first_played_at, new.last_played_at, new.ms_played
         FROM (SELECT track_id, play_count, total_ms, first_played_at, last_played_at, ms_played
               FROM user_track_months
-              WHERE user_id = chosen.user_id AND month = recomputed.month AND month = ANY (%(months)s)) AS old
+              WHERE user_id = chosen.user_id AND month = recomputed.month) AS old
         FULL JOIN (SELECT track_id, count(*) AS play_count, sum(ms_played) AS total_ms,
                           min(played_at) AS first_played_at, max(played_at) AS last_played_at,
                           CASE WHEN count(*) > 1 OR bool_or(is_estimated)
@@ -33,15 +33,13 @@ WITH changed AS MATERIALIZED (
 ), removed AS (
     DELETE FROM user_track_months AS old
     USING changed AS c
-    WHERE old.user_id = c.user_id AND old.month = ANY (%(months)s)
-      AND old.month = c.month AND old.track_id = c.track_id AND c.play_count IS NULL
+    WHERE old.user_id = c.user_id AND old.month = c.month AND old.track_id = c.track_id AND c.play_count IS NULL
 ), updated AS (
     UPDATE user_track_months AS old
     SET play_count = c.play_count, total_ms = c.total_ms,
         first_played_at = c.first_played_at, last_played_at = c.last_played_at, ms_played = c.ms_played
     FROM changed AS c
-    WHERE old.user_id = c.user_id AND old.month = ANY (%(months)s)
-      AND old.month = c.month AND old.track_id = c.track_id
+    WHERE old.user_id = c.user_id AND old.month = c.month AND old.track_id = c.track_id
       AND c.play_count IS NOT NULL AND c.old_play_count IS NOT NULL
 ), added AS (
     INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, first_played_at, last_played_at,

@@ -40,7 +40,9 @@ def report_months(
     """Attach each month's size and own metadata to its partition, and the table's and the run's to the newest."""
     newest = max(size.months)
     for month, (rows, size_bytes) in size.months.items():
-        metadata = {ROWS_OF_MONTH: rows, BYTES_OF_MONTH: size_bytes, **by_month.get(month, {})}
+        metadata = {ROWS_OF_MONTH: rows, **by_month.get(month, {})}
+        if size_bytes is not None:
+            metadata[BYTES_OF_MONTH] = size_bytes
         if month == newest:
             metadata |= {ROWS: size.rows, BYTES: size.bytes, **summary}
         context.add_asset_metadata(metadata, asset_key=table, partition_key=key_of(month))

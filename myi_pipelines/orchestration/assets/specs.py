@@ -16,6 +16,7 @@ from myi_pipelines.orchestration.partitions import MONTHS
 from myi_pipelines.warehouse.database.statements import SQL_FOLDER
 from myi_pipelines.warehouse.partitions import MONTH_TABLES
 from myi_pipelines.warehouse.schema.tables import Table, tables
+from myi_pipelines.warehouse.stats import TRACK_MONTHS
 
 OWNERS = ["team:myi"]
 
@@ -30,7 +31,7 @@ _SQL = {
     OPERATIONS: ("archive", "partition_maintenance"),
 }
 """The folders of ``sql/`` with the statements that make a group's tables."""
-_PARTITIONED = frozenset(table.name for table in MONTH_TABLES)
+_PARTITIONED = frozenset((*(table.name for table in MONTH_TABLES), TRACK_MONTHS))
 
 
 def table_spec(
@@ -42,8 +43,8 @@ def table_spec(
     kind: str = "table",
     freshness: dg.FreshnessPolicy | None = None,
 ) -> dg.AssetSpec:
-    """The spec of a table's asset: partitioned by month where the table is. ``about`` is Markdown that follows the
-    table's own comment."""
+    """The spec of a table's asset: partitioned by month where its rows are of one. ``about`` is Markdown that follows
+    the table's own comment."""
     described = tables()[table]
     return dg.AssetSpec(
         key=table,

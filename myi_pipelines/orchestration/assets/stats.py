@@ -28,9 +28,8 @@ from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import invariants, reporting
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.partitions import USER_TRACK_MONTHS
 from myi_pipelines.warehouse.session import Failure
-from myi_pipelines.warehouse.stats import refresh_user_months
+from myi_pipelines.warehouse.stats import TRACK_MONTHS, refresh_user_months
 from myi_pipelines.warehouse.user_months import Stage
 
 AGREE = "stats_agree_with_events"
@@ -52,7 +51,8 @@ STATS_SPECS = [
         "user_track_months",
         group=STATS,
         deps=["listening_events"],
-        about="Partitioned like the events. The all-time tables are sums over it, reports read single years from it.",
+        about="By month like the events, but in one table. The all-time tables are sums over it, reports and pages read"
+        " any months from it.",
     ),
     table_spec("user_track_stats", group=STATS, deps=["user_track_months"], about=_MONTHS),
     table_spec(
@@ -169,12 +169,12 @@ def stats(
         metadata = {table: {"rows_written": rows_written[table], **done} for table in tables}
         for table in tables:
             metadata[table] |= _picture(conn, table, users[:USERS_SHOWN])
-            if table != USER_TRACK_MONTHS.name:
+            if table != TRACK_MONTHS:
                 metadata[table] |= table_size(conn, table, stored_in=STORED_IN.get(table))
-        if summary := metadata.pop(USER_TRACK_MONTHS.name, None):
-            size = reporting.month_table_size(conn, USER_TRACK_MONTHS, months_of(context))
+        if summary := metadata.pop(TRACK_MONTHS, None):
+            size = reporting.track_months_size(conn, months_of(context))
             by_month = {month: {"user_months_recomputed": months[month]} for month in size.months}
-            report_months(context, USER_TRACK_MONTHS.name, size, by_month=by_month, summary=summary)
+            report_months(context, TRACK_MONTHS, size, by_month=by_month, summary=summary)
         checks = {"users": [agreement(invariants.check(conn, users), len(users), check_name=AGREE)]}
     for table in tables:
         yield dg.MaterializeResult(

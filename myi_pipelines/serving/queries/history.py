@@ -218,7 +218,7 @@ def copy_history(
     rows = 0
     for some in windows if each is None else _windows(conn, scope.listener, parameters, end, None):
         query = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(
-            statement("queries/history").format(within=within(some))
+            statement("queries/history").format(within=within(some, joining=True))
         )
         with conn.cursor() as cursor:
             with cursor.copy(query, parameters) as copy:
@@ -260,7 +260,7 @@ def _history(
     parameters |= _from(before, each + 1)
     rows: list[Any] = []
     for windows in _windows(conn, listener, parameters, _end_of(parameters, before), months):
-        query = statement("queries/history").format(within=within(windows))
+        query = statement("queries/history").format(within=within(windows, joining=True))
         rows += conn.execute(query, parameters).fetchall()
         if len(rows) > each:
             break

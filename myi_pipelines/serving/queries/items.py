@@ -223,7 +223,7 @@ def _day_of_most(
 ) -> DayOfMost | None:
     if not spans:
         return None
-    query = statement("queries/day_of_most").format(within=within(windows_of(conn, listener, spans)))
+    query = statement("queries/day_of_most").format(within=within(windows_of(conn, listener, spans), joining=True))
     asked = {"user_id": listener.id, "zone": listener.timezone.key, "tracks": list(tracks)}
     row = conn.execute(query, asked).fetchone()
     return DayOfMost(*row) if row else None

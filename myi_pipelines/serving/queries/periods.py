@@ -12,7 +12,8 @@ all of the range is read from events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from psycopg import sql
@@ -35,6 +36,8 @@ from myi_pipelines.warehouse.partitions import next_month
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = 20_000
 """Local days whose beginnings a process remembers."""
+_WINDOWS, _NARROW = 8, timedelta(days=62)
+"""How many windows are left of some that may be joined, and the gap between two that always are."""
 _beginnings: dict[tuple[str, date], tuple[datetime, datetime]] = {}
 
 
@@ -81,7 +84,8 @@ def is_deriving(conn: Connection, listener: Listener, days: Days) -> bool:
 
 
 def _is_newer(listener: Listener, instants: Iterable[Instants]) -> bool:
-    return any(month in listener.deriving for one in instants for month in _utc_months(one))
+    spans = _months_of(instants)
+    return any(first <= month <= last for first, last in spans for month in listener.deriving)
 
 
 def instants_of(conn: Connection, listener: Listener, days: Days) -> Instants:
@@ -99,19 +103,38 @@ def windows_of(conn: Connection, listener: Listener, spans: Sequence[Days]) -> l
     return [instants_of(conn, listener, one) for one in spans]
 
 
-def within(windows: Sequence[Instants]) -> sql.Composable:
-    """The condition that ``played_at`` lies in one of some windows, of which the planner opens only the partitions."""
-    joined: list[Instants] = []
+def within(windows: Sequence[Instants], *, joining: bool = False) -> sql.Composable:
+    """The condition that ``played_at`` lies in one of some windows, of which the planner opens only the partitions.
+
+    ``joining``: it may be true between them as well. The nearest ones are joined until few are left: the planner
+    compares each window with every partition of any, so that 70 windows of a month take it longer than twelve years.
+    """
+    apart: list[Instants] = []
     for one in sorted(windows):
-        if joined and one.first <= joined[-1].end:
-            joined[-1] = Instants(joined[-1].first, max(joined[-1].end, one.end))
+        if apart and one.first <= apart[-1].end:
+            apart[-1] = Instants(apart[-1].first, max(apart[-1].end, one.end))
         else:
-            joined.append(one)
+            apart.append(one)
+    if joining:
+        apart = _fewer(apart)
     each = [
         sql.SQL("(played_at >= {} AND played_at < {})").format(sql.Literal(one.first), sql.Literal(one.end))
-        for one in joined or [Instants(_NEVER, _NEVER)]
+        for one in apart or [Instants(_NEVER, _NEVER)]
     ]
     return sql.SQL("({})").format(sql.SQL(" OR ").join(each))
+
+
+def _fewer(apart: list[Instants]) -> list[Instants]:
+    """Windows in order, joined until only the widest gaps are left between them."""
+    gaps = sorted((after.first - before.end for before, after in pairwise(apart)), reverse=True)
+    narrow = gaps[_WINDOWS - 1] if len(gaps) >= _WINDOWS else timedelta(0)
+    fewer = apart[:1]
+    for one in apart[1:]:
+        if one.first - fewer[-1].end <= max(narrow, _NARROW):
+            fewer[-1] = Instants(fewer[-1].first, one.end)
+        else:
+            fewer.append(one)
+    return fewer
 
 
 def counted(conn: Connection, scope: Scope) -> Counted:
@@ -304,18 +327,22 @@ def _filtered_tracks(conn: Connection, listener: Listener, filters: Filters) -> 
 
 
 def _archived(conn: Connection, listener: Listener, instants: Iterable[Instants]) -> tuple[date, ...]:
-    months = sorted({month for one in instants for month in _utc_months(one)})
-    if not months:
+    spans = _months_of(instants)
+    if not spans:
         return ()
-    found = conn.execute(statement("queries/archived_months"), {"user_id": listener.id, "months": months})
+    asked = {"user_id": listener.id, "firsts": [first for first, _ in spans], "lasts": [last for _, last in spans]}
+    found = conn.execute(statement("queries/archived_months"), asked)
     return tuple(month for (month,) in found)
 
 
-def _utc_months(instants: Instants) -> Iterable[date]:
-    month = instants.first.date().replace(day=1)
-    while datetime.combine(month, time.min, UTC) < instants.end and instants.first < instants.end:
-        yield month
-        month = next_month(month)
+def _months_of(instants: Iterable[Instants]) -> list[tuple[date, date]]:
+    """The first and the last UTC month in which each span of instants lies."""
+    just = timedelta(microseconds=1)
+    return [
+        (month_of(one.first.astimezone(UTC).date()), month_of((one.end - just).astimezone(UTC).date()))
+        for one in instants
+        if one.first < one.end
+    ]
 
 
 def _beginnings_of(conn: Connection, listener: Listener, days: Iterable[date]) -> dict[date, tuple[datetime, datetime]]:

@@ -28,6 +28,7 @@ from myi_pipelines.warehouse import archive, invariants, personal_data, users
 from myi_pipelines.warehouse.archive import UserMonthsArchived, first_kept_month
 from myi_pipelines.warehouse.database.connections import connect, fetch_scalar
 from myi_pipelines.warehouse.events import conform_user_months
+from myi_pipelines.warehouse.partitions import MONTH_TABLES
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
 from myi_pipelines.warehouse.stats import refresh_stats
@@ -428,7 +429,7 @@ def test_the_files_say_what_they_are(warehouse: ArchivingWarehouse, folder: Path
     assert part.folder.startswith("month=2012-03/1-")
     manifest = json.loads((folder / part.folder / "manifest.json").read_text())
     assert (manifest["format"], manifest["month"], sorted(manifest["tables"])) == (1, "2012-03", sorted(LANDED))
-    for table in archive.ARCHIVED_TABLES:
+    for table in MONTH_TABLES:
         file = pq.ParquetFile(folder / part.folder / f"{table.name}.parquet")
         assert file.metadata.num_rows == manifest["tables"][table.name]["rows"] == getattr(part, table.name)
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"

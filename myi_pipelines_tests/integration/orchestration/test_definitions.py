@@ -11,6 +11,7 @@ import pytest
 from myi_pipelines.definitions import build_defs, defs
 from myi_pipelines.settings import PROJECT
 from myi_pipelines.warehouse.partitions import MONTH_TABLES
+from myi_pipelines.warehouse.stats import TRACK_MONTHS
 
 LAYERS = {"landing": {"bronze"}, "catalog": {"silver"}, "events": {"silver"}, "stats": {"gold"}, "snapshots": {"gold"}}
 
@@ -64,7 +65,7 @@ def test_every_asset_is_described(key: dg.AssetKey) -> None:
         assert node.metadata["dagster/table_name"] == f"public.{table}"
     assert node.metadata["dagster/column_schema"].columns
     assert all(column.description for column in node.metadata["dagster/column_schema"].columns)
-    assert (node.partitions_def is not None) == (table in {one.name for one in MONTH_TABLES})
+    assert (node.partitions_def is not None) == (table in {*(one.name for one in MONTH_TABLES), TRACK_MONTHS})
     if node.is_executable and node.partitions_def:
         assert node.backfill_policy == dg.BackfillPolicy.single_run()
 

@@ -27,7 +27,6 @@ from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
     MONTH_TABLES,
-    USER_TRACK_MONTHS,
     MonthTable,
     PartitionsUnknown,
     attachment,
@@ -124,8 +123,8 @@ def refresh(conn: Connection, one: UserMonth) -> None:
 
 @pytest.mark.parametrize(
     ("derive", "table"),
-    [(conform, IMPORTED_PLAYS), (refresh, LISTENING_EVENTS), (refresh, USER_TRACK_MONTHS)],
-    ids=["events", "statistics", "statistics of months whose counts were not seen"],
+    [(conform, IMPORTED_PLAYS), (refresh, LISTENING_EVENTS)],
+    ids=["events", "statistics"],
 )
 def test_no_row_is_missed_when_deriving(
     warehouse: Warehouse, reader: Connection, derive: Callable[[Connection, UserMonth], None], table: MonthTable
@@ -146,9 +145,8 @@ def test_no_row_is_missed_by_the_second_connection_of_statistics(warehouse: Ware
     assert warehouse.tables(one.user_id) == expected
 
 
-@pytest.mark.parametrize("table", [LISTENING_EVENTS, USER_TRACK_MONTHS], ids=lambda table: table.name)
-def test_no_row_is_missed_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection, table: MonthTable) -> None:
-    attach_while_looked_up(warehouse.conn, reader, table, a_month(warehouse).month)
+def test_no_row_is_missed_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection) -> None:
+    attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, a_month(warehouse).month)
     assert invariants.check(reader) == []
 
 
@@ -232,4 +230,4 @@ def test_months_without_a_partition_are_not_missed(warehouse: Warehouse) -> None
     for months in ([], [date(2008, 10, 1)], [date(2008, 10, 1), date(2009, 2, 1)]):
         ensure_partitions_visible(warehouse.conn, LISTENING_EVENTS, months)
     with pytest.raises(psycopg.errors.UndefinedTable):
-        ensure_partitions_visible(warehouse.conn, MonthTable("no_table", True, LISTENING_EVENTS.storage))
+        ensure_partitions_visible(warehouse.conn, MonthTable("no_table", LISTENING_EVENTS.storage))
