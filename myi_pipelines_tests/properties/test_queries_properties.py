@@ -249,7 +249,7 @@ def check_facts(asked: Asked, scope: Scope, events: list[Heard]) -> None:
     if events:
         assert isclose(spread.effective_artists, exp(slow.entropy(events)), rel_tol=1e-9)
     places, spreads = music.artists_by_year(conn, scope.listener, measure=scope.measure, each=1)
-    assert places == items.years_of(conn, scope.listener, Kind.ARTIST, measure=scope.measure, each=1)
+    assert places == items.years_of(conn, scope.listener, Kind.ARTIST, list(places), measure=scope.measure)
     assert set(spreads) == {one.day.year for one in ever}
     for year, of_year in spreads.items():
         plays = [one for one in ever if one.day.year == year]
@@ -338,11 +338,17 @@ def check_items(asked: Asked) -> None:
         days = slow.grouped(own, lambda one: [one.day])
         most = min(days.items(), key=lambda one: (-one[1][0], -one[1][1], one[0]))
         assert items.day_of_most(conn, listener, page.tracks) == (most[0], *most[1])
-        years = items.years_of(conn, listener, kind, each=1_000)
+        latest = [one.played_at for one in reversed(own)][:3]
+        for scope in (ever, Scope(listener, Days(own[0].day, own[0].day))):
+            heard = items.item_heard(conn, scope, page.tracks, latest=3, months=page.life)
+            assert (heard.most, heard.latest) == ((most[0], *most[1]), latest)
+            assert heard.clock == items.item_clock(conn, scope, page.tracks)
+        every = [key for key, *_ in slow.ranked(events, kind.value, by_time=False)]
+        years = items.years_of(conn, listener, kind, every)
         for year in {one.day.year for one in events}:
             ranked = slow.ranked((one for one in events if one.day.year == year), kind.value, by_time=False)
-            of_year = {key: one[2:] for key, all_years in years.items() for one in all_years if one.year == year}
-            assert of_year == {key: tuple(counts) for key, *counts in ranked}
+            of_year = {key: one[1:] for key, all_years in years.items() for one in all_years if one.year == year}
+            assert of_year == {key: (rank, *counts) for rank, (key, *counts) in enumerate(ranked, 1)}
         assert items.years_of(conn, listener, kind, [item], months=page.life) == {item: years[item]}
     found = discoveries.obsessions(conn, ever, at_least=2, each=1_000)
     by_month = slow.grouped(events, lambda one: [(one.track, one.day.replace(day=1))])

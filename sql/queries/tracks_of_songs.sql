@@ -1,2 +1,2 @@
--- One row per track of some songs.
-SELECT t.id FROM tracks AS t WHERE t.song_id = ANY ({ids})
+-- One row: the tracks of some songs.
+SELECT ARRAY(SELECT t.id FROM tracks AS t WHERE t.song_id = ANY ({ids}))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from myi_pipelines.serving.queries.activity import Bucket, Clock, ClockCell, Step, filled, life
 from myi_pipelines.serving.queries.history import history_of
 from myi_pipelines.serving.queries.periods import (
+    clipped,
     counted,
     ever,
     filtered_tracks,
@@ -17,10 +18,23 @@ from myi_pipelines.serving.queries.periods import (
     heard_days,
     windows_of,
     within,
-    years_span,
+    years_of_life,
 )
 from myi_pipelines.serving.queries.scope import EARLIEST, LATEST, Days, Filters, Listener, Measure, Scope
-from myi_pipelines.serving.queries.tops import EACH, Item, Kind, Ranked, TopGenre, TopShow, items, ranks, top_genres
+from myi_pipelines.serving.queries.tops import (
+    EACH,
+    Item,
+    Kind,
+    Ranked,
+    TopGenre,
+    TopShow,
+    items,
+    numbers,
+    played_items,
+    ranks,
+    songs_of,
+    top_genres,
+)
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 
@@ -46,6 +60,17 @@ class DayOfMost(NamedTuple):
     day: date
     play_count: int
     total_ms: int
+
+
+class ItemHeard(NamedTuple):
+    """What the events say of an item."""
+
+    clock: Clock
+    """In which hours of the local week it was played, in a range."""
+    most: DayOfMost | None
+    """Ever."""
+    latest: list[datetime]
+    """When its latest plays ended, the latest first."""
 
 
 class YearRank(NamedTuple):
@@ -237,29 +262,50 @@ def item_clock(conn: Connection, scope: Scope, tracks: Sequence[int]) -> Clock:
     return Clock([ClockCell(*row) for row in rows], archived)
 
 
+def item_heard(
+    conn: Connection, scope: Scope, tracks: Sequence[int], *, latest: int, months: Sequence[Bucket]
+) -> ItemHeard:
+    """What the events say of the tracks of an item. ``months``: what ``life`` says of them.
+
+    Where the scope is all time, the events of all months are read once: opening each takes longer than reading it.
+    """
+    listener, everything = scope.listener, Days(EARLIEST, LATEST)
+    if clipped(listener, scope.days) != clipped(listener, everything) or listener.deriving:
+        plays = history_of(conn, Scope(listener, everything), tracks, each=latest, months=months).plays
+        most = day_of_most(conn, listener, tracks, months)
+        return ItemHeard(item_clock(conn, scope, tracks), most, [play.played_at for play in plays])
+    parameters, archived = heard(conn, Scope(listener, everything))
+    asked = parameters | {"tracks": list(tracks), "latest": latest}
+    cells, most, instants = [], None, []
+    for week_hour, day, played_at, *counts in conn.execute(statement("queries/item_heard"), asked):
+        if day is not None:
+            most = DayOfMost(day, *counts)
+        elif played_at is not None:
+            instants.append(played_at)
+        else:
+            cells.append(ClockCell(week_hour // 24, week_hour % 24, *counts))
+    return ItemHeard(Clock(sorted(cells), archived), most, instants)
+
+
 def neighbours(
-    conn: Connection,
-    scope: Scope,
-    tracks: Sequence[int],
-    *,
-    each: int = 10,
-    latest: int = LATEST_PLAYS,
-    months: Sequence[Bucket] | None = None,
+    conn: Connection, scope: Scope, tracks: Sequence[int], *, each: int = 10, at: Sequence[datetime] | None = None
 ) -> list[Neighbour]:
     """What was played within 20 minutes of the latest plays of some tracks, the most frequent first.
 
-    ``months``: what ``life`` says of the tracks.
+    ``at``: when those plays ended, if that is known.
     """
     listener = scope.listener
-    plays = history_of(conn, Scope(listener, scope.days), tracks, each=latest, months=months).plays
-    if not plays:
+    if at is None:
+        plays = history_of(conn, Scope(listener, scope.days), tracks, each=LATEST_PLAYS).plays
+        at = [play.played_at for play in plays]
+    if not at:
         return []
     asked = {
         "user_id": listener.id,
         "tracks": list(tracks),
-        "played_at": [play.played_at for play in plays],
-        "played_from": min(play.played_at for play in plays) - NEAR,
-        "played_to": max(play.played_at for play in plays) + NEAR,
+        "played_at": list(at),
+        "played_from": min(at) - NEAR,
+        "played_to": max(at) + NEAR,
         "each": each,
     }
     rows = conn.execute(statement("queries/neighbours"), asked).fetchall()
@@ -271,27 +317,27 @@ def years_of(
     conn: Connection,
     listener: Listener,
     kind: Kind,
-    ids: Sequence[int] | None = None,
+    ids: Sequence[int],
     *,
     measure: Measure = Measure.PLAYS,
-    each: int = 10,
     months: Sequence[Bucket] | None = None,
 ) -> dict[int, list[YearRank]]:
-    """The places of some items in each local year, or of those that were among the first of any year.
+    """The places of some items in each local year in which they were played.
 
-    It reads every month: of 300,000 plays about a quarter of a second; with ``months``, what ``life`` says of the
-    items' tracks, those of the years in which they were played.
+    It reads every month; with ``months``, what ``life`` says of the items' tracks, those of the years in which they
+    were played.
     """
     years = None if months is None else {month.first.year for month in months if month.play_count}
     asked = {
         "user_id": listener.id,
         "by_time": measure is Measure.TIME,
-        "ids": None if ids is None else list(ids),
-        "each": each,
-        **years_span(listener, years),
+        "ids": list(ids),
+        "years": years_of_life(listener, years),
     }
-    query = statement("queries/years_of_items").format(of_years=statement(f"queries/years_of_{kind.value}s"))
+    query = statement("queries/places_by_year").format(played=played_items(kind), ids=numbers(kind, "ids"))
+    rows = conn.execute(query, asked).fetchall()
+    songs = songs_of(conn, [row[0] for row in rows]) if kind is Kind.SONG else {}
     found: dict[int, list[YearRank]] = {}
-    for item_id, *row in conn.execute(query, asked):
-        found.setdefault(item_id, []).append(YearRank(*row))
+    for number, *row in rows:
+        found.setdefault(songs[number] if kind is Kind.SONG else number, []).append(YearRank(*row))
     return found

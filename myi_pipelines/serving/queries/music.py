@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Way
 from myi_pipelines.serving.queries.items import YearRank
-from myi_pipelines.serving.queries.periods import clipped, counted, month_of, years_span
+from myi_pipelines.serving.queries.periods import clipped, counted, month_of, years_of_life
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Measure, Scope
+from myi_pipelines.serving.queries.tops import Kind, played_items
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -90,10 +91,15 @@ def artists_by_year(
 ) -> tuple[dict[int, list[YearRank]], dict[int, Diversity]]:
     """By artist: the places in each local year of those that were among the first of any. By year: how the plays of
     each with plays spread over artists. It reads every month once."""
-    asked = {"user_id": listener.id, "by_time": measure is Measure.TIME, "each": each, **years_span(listener)}
+    asked = {
+        "user_id": listener.id,
+        "by_time": measure is Measure.TIME,
+        "each": each,
+        "years": years_of_life(listener),
+    }
     places: dict[int, list[YearRank]] = {}
     spreads: dict[int, Diversity] = {}
-    query = statement("queries/artists_by_year").format(of_years=statement("queries/years_of_artists"))
+    query = statement("queries/artists_by_year").format(played=played_items(Kind.ARTIST))
     for artist, year, place, play_count, total_ms, *sums in conn.execute(query, asked):
         if artist is None:
             spreads[year] = _diversity(place, play_count, *sums)

@@ -249,15 +249,10 @@ def month_span(listener: Listener) -> dict[str, date]:
     return {"earliest_month": earliest, "latest_month": latest}
 
 
-def years_span(listener: Listener, years: Iterable[int] | None = None) -> dict[str, date | list[int]]:
-    """Some local years, or all of the listener's, and the first and the last UTC month of the same numbers."""
+def years_of_life(listener: Listener, years: Iterable[int] | None = None) -> list[int]:
+    """Some local years in order; None: all in which the listener may have played something."""
     earliest, latest = month_span(listener).values()
-    chosen = sorted(set(range(earliest.year, latest.year + 1) if years is None else years)) or [earliest.year]
-    return {
-        "years": chosen,
-        "earliest_month": max(earliest, date(chosen[0], 1, 1)),
-        "latest_month": min(latest, date(chosen[-1], 12, 1)),
-    }
+    return sorted(range(earliest.year, latest.year + 1) if years is None else years)
 
 
 def _between(conn: Connection, listener: Listener, day: date, month: date) -> Instants:

@@ -171,11 +171,9 @@ def ranks(conn: Connection, scope: Scope, wanted: Mapping[Kind, Sequence[int]]) 
     for kind, ids in wanted.items():
         name = f"ids_{kind.value}"
         parameters[name] = list(ids)
-        own = sql.Placeholder(name)
-        of_songs = statement("queries/tracks_of_songs").format(ids=own)
         parts.append(
             statement("queries/rank_part").format(
-                kind=sql.Literal(kind.value), played=_played(kind, found), ids=of_songs if kind is Kind.SONG else own
+                kind=sql.Literal(kind.value), played=_played(kind, found), ids=numbers(kind, name)
             )
         )
     ranked: dict[Kind, dict[int, Ranked]] = {kind: {} for kind in wanted}
@@ -263,10 +261,21 @@ def _genres(conn: Connection, found: Counted) -> dict[str, Ranked]:
     return {genre: Ranked(rank, *row) for rank, (genre, *row) in enumerate(rows, 1)}
 
 
-def _played(kind: Kind, found: Counted) -> sql.Composable:
-    """The items of a kind that were played, with their counts."""
+def played_items(kind: Kind) -> sql.SQL:
+    """The items of a kind that were played, with their counts: from ``counted``. A song has the number of a track."""
+    return statement(f"queries/played_{kind.value}s")
+
+
+def numbers(kind: Kind, ids: str) -> sql.Composable:
+    """An array of the numbers that ``played_items`` may give to some items of a kind. ``ids``: the parameter's name."""
+    asked = sql.Placeholder(ids)
+    # As one value: joined with a song's tracks, everything would be summed up once for each of them.
+    return statement("queries/tracks_of_songs").format(ids=asked) if kind is Kind.SONG else asked
+
+
+def _played(kind: Kind, found: Counted) -> sql.SQL:
     is_kept = found.is_ever and kind in (Kind.ARTIST, Kind.ALBUM)
-    return statement(f"queries/{'ever' if is_kept else 'played'}_{kind.value}s")
+    return statement(f"queries/ever_{kind.value}s") if is_kept else played_items(kind)
 
 
 def _union(parts: Iterable[sql.Composable]) -> sql.Composable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,15 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from myi_pipelines.serving.access.permissions import Part
-from myi_pipelines.serving.queries.activity import Bucket, Step
+from myi_pipelines.serving.queries.activity import Bucket, Clock, Step
 from myi_pipelines.serving.queries.history import history_of, other_plays
 from myi_pipelines.serving.queries.items import (
+    DayOfMost,
     ItemPage,
     YearRank,
     albums_of_artist,
-    day_of_most,
     genre_page,
-    item_clock,
+    item_heard,
     item_page,
     meant,
     neighbours,
@@ -51,7 +52,7 @@ from myi_pipelines.serving.web.views import (
 
 LISTED = 8
 PLAYS = 12
-PLAYS_BESIDE = 60
+PLAYS_BESIDE = 30
 """Latest plays beside which others are looked for."""
 LONGEST_OF_MONTHS = 130
 """Months that are drawn one by one; a longer life is drawn by year."""
@@ -78,7 +79,7 @@ def show_item(page: Page, kind: Kind) -> Response:
     page.path = f"{kind.value}/{number}"
     item, formats = found.item, page.formats
     find_covers(page, [item])
-    clock = _clock(page, kind, found) if found.in_range else None
+    heard = item_heard(page.conn, page.scope, found.tracks, latest=PLAYS_BESIDE, months=found.life)
     return page.render(
         "item.html",
         item.name,
@@ -89,13 +90,13 @@ def show_item(page: Page, kind: Kind) -> Response:
         cover=cover_of(page, item),
         is_round=kind is Kind.ARTIST,
         sentence=_sentence(page, item),
-        numbers=_figures(page, kind, found),
+        numbers=_figures(page, kind, found, heard.most),
         timeline=life(page, found.life, **{kind.value: item.id}),
         timeline_note="Since the first play.",
         ranks=_ranks(page, kind, item, found.life),
-        clock=clock,
+        clock=_clock(page, kind, item, heard.clock) if found.in_range else None,
         clock_note=range_label(page.range, formats),
-        lists=[one for one in _lists(page, kind, found) if one.rows],
+        lists=[one for one in _lists(page, kind, found, heard.latest) if one.rows],
         plays=_plays(page, found),
         plays_note=range_label(page.range, formats),
         plays_href=plays_of(page, item),
@@ -164,7 +165,7 @@ def _sentence(page: Page, item: Item) -> str:
     return f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}.{length}"
 
 
-def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
+def _figures(page: Page, kind: Kind, found: ItemPage, best: DayOfMost | None) -> list[Figure]:
     formats, item = page.formats, found.item
     ever = plays_of_ever(page, item)
     entries = [
@@ -183,7 +184,6 @@ def _figures(page: Page, kind: Kind, found: ItemPage) -> list[Figure]:
         note = f"#{formats.number(now.rank)} then" if now else ""
         value = page.value_text(now.play_count, now.total_ms) if now else "none"
         entries.append(Figure(value, label, plays_of(page, item) if now else None, note))
-    best = day_of_most(page.conn, page.listener, found.tracks, found.life)
     if best and best.play_count > 1:
         href = page.links.plays(range=best.day.isoformat())
         entries.append(Figure(formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day", href))
@@ -213,17 +213,16 @@ def rank_chart(page: Page, years: Sequence[YearRank], kind: Kind, number: int) -
     return shares(rows)
 
 
-def _clock(page: Page, kind: Kind, found: ItemPage) -> Markup | None:
-    week = item_clock(page.conn, page.scope, found.tracks)
+def _clock(page: Page, kind: Kind, item: Item, week: Clock) -> Markup | None:
     if not week.cells:
         return None
     hours = week.hours
     hour = busiest_hour(hours, page.by_time)
     text = page.formats.hours_between(hour).split(" to ")[0]
-    return day_clock(page, hours, (text, "the fullest hour"), **{kind.value: found.item.id})
+    return day_clock(page, hours, (text, "the fullest hour"), **{kind.value: item.id})
 
 
-def _lists(page: Page, kind: Kind, found: ItemPage) -> list[List]:
+def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) -> list[List]:
     listener, item, formats = page.listener, found.item, page.formats
     everything = Days(listener.first_day or page.today, page.today)
     lists = []
@@ -241,9 +240,7 @@ def _lists(page: Page, kind: Kind, found: ItemPage) -> list[List]:
     if kind is Kind.ARTIST:
         albums = albums_of_artist(page.conn, listener, item.id, each=LISTED)
         lists.append(List("Albums", "", None, item_rows(page, albums)))
-    near = neighbours(
-        page.conn, Scope(listener, everything), found.tracks, each=LISTED, latest=PLAYS_BESIDE, months=found.life
-    )
+    near = neighbours(page.conn, Scope(listener, everything), found.tracks, each=LISTED, at=latest)
     rows_near = item_rows(page, [one.track for one in near], [formats.counted(one.play_count, "time") for one in near])
     lists.append(List("Often beside it", "Within 20 minutes.", None, rows_near))
     return lists
