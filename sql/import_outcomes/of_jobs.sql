@@ -4,24 +4,23 @@
 WITH jobs AS (
     SELECT id, user_id, created_at FROM import_jobs WHERE id = ANY (%(job_ids)s)
 ), landed AS (
-    SELECT p.job_id, p.user_id, p.played_at, floor(extract(epoch FROM p.played_at))::bigint AS at_second, p.ms_played,
-           p.context_id, link.track_id, e.kind, jobs.created_at,
+    SELECT p.job_id, p.user_id, p.played_at, p.ms_played, p.context_id, link.track_id, e.kind, jobs.created_at,
            CASE WHEN p.context_id IS NOT NULL OR p.elapsed_s IS NULL THEN 'IMPORT'
-                WHEN p.elapsed_s < 0 THEN 'API' ELSE 'SUBMISSION' END AS source,
-           floor(extract(epoch FROM p.played_at))::bigint
-           - CASE WHEN p.context_id IS NULL THEN greatest(p.elapsed_s, 0) ELSE 0 END AS known_second
+                WHEN p.elapsed_s < 0 THEN 'API' ELSE 'SUBMISSION' END::source AS source,
+           date_trunc('second', CASE WHEN p.context_id IS NULL AND p.elapsed_s > 0
+                                     THEN p.played_at - p.elapsed_s * interval '1 second'
+                                     ELSE p.played_at END) AS known_at
     FROM jobs
     JOIN imported_plays AS p ON p.user_id = jobs.user_id AND p.job_id = jobs.id
     JOIN export_tracks AS e ON e.id = p.export_track_id
     LEFT JOIN export_track_links AS link ON link.export_track_id = p.export_track_id
     WHERE p.user_id = ANY (%(user_ids)s) AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
 ), events AS (
-    SELECT user_id, track_id, ms_played, created_at, source::text,
-           floor(extract(epoch FROM played_at - CASE source WHEN 'SUBMISSION' THEN ms_played ELSE 0 END
-                                    * interval '1 millisecond'))::bigint AS known_second
+    SELECT user_id, track_id, ms_played, created_at, source,
+           date_trunc('second', CASE source WHEN 'SUBMISSION' THEN played_at - ms_played * interval '1 millisecond'
+                                            ELSE played_at END) AS known_at
     FROM listening_events
     WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
-      AND source IN (SELECT landed.source::source FROM landed)
 )
 SELECT landed.job_id,
        CASE WHEN landed.ms_played < %(min_play_ms)s THEN 'too_short'
@@ -31,8 +30,8 @@ SELECT landed.job_id,
                  AND EXISTS (SELECT FROM imported_plays AS earlier
                              JOIN export_track_links AS link ON link.export_track_id = earlier.export_track_id
                              WHERE earlier.user_id = landed.user_id AND link.track_id = landed.track_id
-                               AND earlier.played_at >= to_timestamp(landed.at_second)
-                               AND earlier.played_at < to_timestamp(landed.at_second + 1)
+                               AND earlier.played_at >= date_trunc('second', landed.played_at)
+                               AND earlier.played_at < date_trunc('second', landed.played_at) + interval '1 second'
                                AND earlier.ms_played = landed.ms_played
                                AND coalesce(earlier.job_id, 0) < landed.job_id
                                AND (earlier.context_id IS NOT NULL OR landed.context_id IS NULL)) THEN 'same_play'
@@ -55,7 +54,7 @@ SELECT landed.job_id,
        count(*) AS row_count
 FROM landed
 LEFT JOIN events ON events.user_id = landed.user_id AND events.track_id = landed.track_id
-                AND events.known_second = landed.known_second AND events.source = landed.source
+                AND events.known_at = landed.known_at AND events.source = landed.source
                 AND (events.ms_played = landed.ms_played OR landed.ms_played IS NULL OR landed.source = 'API')
 GROUP BY landed.job_id, outcome
 ORDER BY landed.job_id, row_count DESC
