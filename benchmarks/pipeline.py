@@ -11,9 +11,10 @@ from typing import NamedTuple, TypeVar
 
 from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
 from myi_pipelines.sources.exports import Limits
-from myi_pipelines.warehouse import catalog, events, stats, user_months, users
+from myi_pipelines.warehouse import catalog, events, rebuild, stats, user_months, users
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.landing import Landed, PolledPlay, land_polled_plays
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, existing_months
 from myi_pipelines.warehouse.session import Session
 
 MIN_PLAY_MS = 5_000
@@ -52,6 +53,22 @@ def poll(url: str, plays: list[PolledPlay], *, user: str = USER) -> float:
         user_id = users.user_named(conn, user)
         _, land = timed(lambda: land_polled_plays(conn, user_id, plays))
         return land + sum(derive(conn, second_conn, user_id))
+
+
+def backfill(url: str, months: int) -> float:
+    """Derive the latest months of all users again, events and statistics, as a backfill does; seconds."""
+    with connect(url) as conn, connect(url) as second_conn:
+        latest = sorted(existing_months(conn, LISTENING_EVENTS))[-months:]
+        chosen = user_months.all_user_months(conn, latest)
+        session = Session(conn, [second_conn], min_play_ms=MIN_PLAY_MS)
+        began = time.perf_counter()
+        for derived in (
+            rebuild.derive_user_months(session, chosen),
+            stats.refresh_user_months(session, chosen, recount=True),
+        ):
+            for _ in derived:
+                pass
+        return time.perf_counter() - began
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:

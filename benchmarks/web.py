@@ -1,8 +1,9 @@
 """``make bench-web ROWS=…``: how long every page and route of the API takes through HTTP, rendering included.
 
 A warehouse of many users, and one with a long history, is served by a process of its own. Each page is asked about many
-users: for the first time, again (from what the server keeps), and with the ETag of the answer; by eight clients at
-once, and by eight while an export is imported, each time as if for the first.
+users, and about the long history: for the first time, again (from what the server keeps), and with the ETag of the
+answer; by eight clients at once, and by eight while an export is imported and months of all users are derived again,
+each time as if for the first.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from itertools import count, islice, product
+from itertools import count, cycle, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,7 @@ RANGES = (str(YEAR), "all")
 CUSTOM = f"{YEAR - 8}-02-12..{YEAR + 1}-07-19"
 """Any two days: both ends lie inside months."""
 CLIENTS = 8
+BACKFILLED_MONTHS = 24
 SEED = 3
 PAGE_MS, API_MS, CUSTOM_MS, UNCHANGED_MS = 100.0, 25.0, 150.0, 3.0
 """What the slowest in a hundred may take, alone."""
@@ -157,7 +159,7 @@ class Measured(NamedTuple):
     unchanged: list[float]
     together: list[float]
     beside: list[float]
-    """While an export was imported."""
+    """While an export was imported, and months were derived again."""
     size: int
     """Bytes of the largest answer, uncompressed."""
 
@@ -254,10 +256,18 @@ def targets(port: int, cookie: str, users: Sequence[str]) -> list[Target]:
     return [target(user) for user in users]
 
 
+class Writing(NamedTuple):
+    """Seconds of what writes while people read."""
+
+    import_alone: float
+    import_beside: float
+    backfill_beside: float
+
+
 def measure(
     port: int, cookie: str, users: Sequence[Target], *, times: int, export: Path | None = None, url: str = ""
-) -> tuple[list[Measured], tuple[float, float] | None]:
-    """Ask for everything about each user; how long an import took alone and beside the readers, if one is given."""
+) -> tuple[list[Measured], Writing | None]:
+    """Ask for everything about each user; with an export, also while it is imported and months are derived again."""
     found = []
     with closing(Client(port, cookie)) as client:
         for group, name, goal, paths in _questions(users):
@@ -272,17 +282,24 @@ def measure(
     if export is None:
         return found, None
     alone = _imported(url, export, "importer-alone")
-    seconds, beside = _beside(port, cookie, users, url, export)
-    return [one._replace(beside=beside.get((one.group, one.name), [])) for one in found], (alone, seconds)
+    imported, backfilled, beside = _beside(port, cookie, users, url, export)
+    writing = Writing(alone, imported, backfilled)
+    return [one._replace(beside=beside.get((one.group, one.name), [])) for one in found], writing
 
 
 def _questions(users: Sequence[Target]) -> Iterator[tuple[str, str, float, list[str]]]:
-    heavy = [one for one in users if one.user == HEAVY] or users[:1]
+    heavy = [one for one in users if one.user == HEAVY]
+    many = [one for one in users if one.user != HEAVY] or heavy
     for group, goal, about, ways in (
-        ("page", PAGE_MS, users, PAGES),
-        ("API", API_MS, users, API),
-        (f"{CUSTOM}, of {heavy[0].user}", CUSTOM_MS, heavy, OVER_YEARS),
+        ("page", PAGE_MS, many, PAGES),
+        ("API", API_MS, many, API),
+        (f"API, {CUSTOM}", CUSTOM_MS, many, OVER_YEARS),
+        ("page, the long history", PAGE_MS, heavy, PAGES),
+        ("API, the long history", API_MS, heavy, API),
+        (f"API, {CUSTOM}, the long history", CUSTOM_MS, heavy, OVER_YEARS),
     ):
+        if not about:
+            continue
         for name, template in ways.items():
             paths = [template.format(range=days, year=YEAR, **one._asdict()) for one, days in product(about, RANGES)]
             yield group, name, goal, list(dict.fromkeys(paths))
@@ -306,37 +323,45 @@ def _anew(path: str) -> str:
 
 def _beside(
     port: int, cookie: str, users: Sequence[Target], url: str, export: Path
-) -> tuple[float, dict[tuple[str, str], list[float]]]:
-    """Ask for one thing after another, eight clients at once, as long as an import runs."""
+) -> tuple[float, float, dict[tuple[str, str], list[float]]]:
+    """Ask for one thing after another, eight clients at once, as long as an import and then a backfill run."""
     took: dict[tuple[str, str], list[float]] = {}
     questions = list(_questions(users))
     with ThreadPoolExecutor(1) as pool:
-        importing = pool.submit(_imported, url, export, "importer-beside")
-        while not importing.done():
-            for group, name, _, paths in questions:
-                if importing.done():
-                    break
-                took.setdefault((group, name), []).extend(_together(port, cookie, paths[: 2 * CLIENTS]))
-        return importing.result(), took
+        imported = pool.submit(_imported, url, export, "importer-beside")
+        backfilled = pool.submit(_backfilled, url)
+        for group, name, _, paths in cycle(questions):
+            if backfilled.done():
+                break
+            took.setdefault((group, name), []).extend(_together(port, cookie, paths[: 2 * CLIENTS]))
+        return imported.result(), backfilled.result(), took
 
 
 def _imported(url: str, export: Path, user: str) -> float:
-    """Import by a process of its own; seconds that it says."""
+    """Seconds of an import by a process of its own, for a new user."""
     program = (
         "import sys; from pathlib import Path; from benchmarks import pipeline;"
         " print(pipeline.import_file(sys.argv[1], Path(sys.argv[2]), user=sys.argv[3]).whole)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, url, str(export), user], check=True, capture_output=True, text=True
-    )
+    return _seconds(program, url, str(export), f"{user}-{time.time_ns()}")
+
+
+def _backfilled(url: str) -> float:
+    """Seconds of deriving months of all users again, by a process of its own."""
+    program = "import sys; from benchmarks import pipeline; print(pipeline.backfill(sys.argv[1], int(sys.argv[2])))"
+    return _seconds(program, url, str(BACKFILLED_MONTHS))
+
+
+def _seconds(program: str, *arguments: str) -> float:
+    done = subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 
 
-def show(console: Console, measured: Sequence[Measured], imports: tuple[float, float] | None) -> None:
+def show(console: Console, measured: Sequence[Measured], writing: Writing | None) -> None:
     """Print the table, and whether what was to be reached was."""
     table = Table(title="Through HTTP (ms, p50 / p99)", title_justify="left")
     table.add_column("what")
-    for name in ("first", "again", "unchanged", f"{CLIENTS} clients", "beside an import", "bytes"):
+    for name in ("first", "again", "unchanged", f"{CLIENTS} clients", "beside writing", "bytes"):
         table.add_column(name, justify="right")
     table.add_column("goal, alone")
     group = ""
@@ -356,11 +381,12 @@ def show(console: Console, measured: Sequence[Measured], imports: tuple[float, f
     if unchanged:
         worst = percentile(unchanged, 99)
         console.print(f"304: p99 {worst:.1f} ms (≤ {UNCHANGED_MS:.0f}: {_verdict(worst <= UNCHANGED_MS)})")
-    if imports:
-        alone, beside = imports
+    if writing:
+        alone, beside, backfill = writing
         console.print(
             f"the import: {alone:.1f} s alone, {beside:.1f} s beside {CLIENTS} readers, {beside / alone:.2f} times"
-            f" (≤ 1.3: {_verdict(beside <= 1.3 * alone)})"
+            f" (≤ 1.3: {_verdict(beside <= 1.3 * alone)}); {BACKFILLED_MONTHS} months derived again beside them in"
+            f" {backfill:.1f} s"
         )
 
 
@@ -456,8 +482,8 @@ def main() -> None:
         port, cookie = stack.enter_context(serving(url, folder))
         status.update("asking")
         asked = targets(port, cookie, [HEAVY, *users])
-        measured, imports = measure(port, cookie, asked, times=options.times, export=export, url=url)
-        show(console, measured, imports)
+        measured, writing = measure(port, cookie, asked, times=options.times, export=export, url=url)
+        show(console, measured, writing)
         if program := first_sight.browser():
             status.update("looking at the overview")
             name, _, secret = cookie.partition("=")

@@ -7,7 +7,7 @@ FROM (SELECT DISTINCT ON (content.id, p.played_at, p.ms_played)
       FROM imported_plays AS p
       JOIN export_tracks AS e ON e.id = p.export_track_id
       CROSS JOIN LATERAL ({episode_events/content}) AS content
-      WHERE p.user_id = %(user_id)s AND p.context_id IS NULL AND e.kind <> 'TRACK'
+      WHERE p.user_id = %(user_id)s AND p.context_id IS NULL AND e.kind IS DISTINCT FROM 'TRACK'
         AND p.played_at >= %(near_start)s AND p.played_at < %(near_end)s
         AND p.ms_played >= %(min_play_ms)s
       ORDER BY content.id, p.played_at, p.ms_played, content.names COLLATE "C" DESC) AS distinct_rows

@@ -28,7 +28,8 @@ SELECT EXISTS (SELECT FROM imported_plays
        (EXISTS (SELECT FROM export_tracks WHERE kind <> 'TRACK')
         AND EXISTS (SELECT FROM imported_plays AS p
                     WHERE p.user_id = %(user_id)s AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
-                      AND p.export_track_id IN (SELECT id FROM export_tracks WHERE kind <> 'TRACK')))
+                      AND EXISTS (SELECT FROM export_tracks AS e
+                                  WHERE e.id = p.export_track_id AND e.kind IS DISTINCT FROM 'TRACK')))
        OR EXISTS (SELECT FROM episode_events
                   WHERE user_id = %(user_id)s
                     AND played_at >= %(starts_at)s AND played_at < %(ends_at)s) AS has_episodes,

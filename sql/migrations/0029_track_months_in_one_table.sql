@@ -22,7 +22,8 @@ FROM track_months_by_partition
 ORDER BY user_id, month, track_id;
 
 ALTER TABLE user_track_months
-    ADD PRIMARY KEY (user_id, month, track_id),
+    -- Rows of past months do not change, and those of the latest come at the end of each user's.
+    ADD PRIMARY KEY (user_id, month, track_id) WITH (fillfactor = 100),
     ADD CHECK (play_count > 0),
     ADD CHECK (total_ms > 0);
 

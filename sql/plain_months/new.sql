@@ -4,7 +4,7 @@
 -- the month has plays that are not music.
 SELECT asked.month, invalidated.xmin::text AS version,
        EXISTS (SELECT FROM imported_plays AS p
-               JOIN export_tracks AS e ON e.id = p.export_track_id AND e.kind <> 'TRACK'
+               JOIN export_tracks AS e ON e.id = p.export_track_id AND e.kind IS DISTINCT FROM 'TRACK'
                WHERE p.user_id = %(user_id)s AND p.played_at >= asked.month::timestamptz
                  AND p.played_at < (asked.month + interval '1 month')::timestamptz
                  AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s) AS has_episodes

@@ -37,7 +37,7 @@ def test_the_row_is_of_the_median_import_and_says_whether_that_is_cheap_enough()
 def test_the_whole_command_may_take_some_times_the_import_and_some_seconds() -> None:
     def measured(command: float) -> Round:
         steps = Steps(land=4.0, catalog=1.0, conform=3.0, stats=2.0, rows=300_000, added=0)
-        return Round(5.0, 1.0, steps, steps, steps, 0.1, Startup(1.0, 2.0), command, 2.0)
+        return Round(5.0, 1.0, steps, steps, steps, 0.1, Startup(1.0, 2.0), command, steps, 2.0)
 
     row = command_row([measured(14.9), measured(14.9), measured(40.0)])
     assert (row.seconds, row.is_met) == (14.9, True)

@@ -31,12 +31,12 @@ def test_every_page_and_route_is_measured_and_shown(url: str, tmp_path: Path) ->
     exports.write_export(tmp_path / "import.zip", rows=200, seed=9, years=1)
     with web.serving(url, tmp_path) as (port, cookie):
         users = web.targets(port, cookie, [web.HEAVY])
-        measured, imports = web.measure(port, cookie, users, times=1, export=tmp_path / "import.zip", url=url)
+        measured, writing = web.measure(port, cookie, users, times=1, export=tmp_path / "import.zip", url=url)
     assert {(one.group, one.name) for one in measured} >= {("page", "overview"), ("API", "totals")}
     assert all(one.cold and one.warm and one.together for one in measured)
     assert sum(bool(one.unchanged) for one in measured) > len(measured) * 0.8
-    assert imports is not None
-    web.show(Console(quiet=True), measured, imports)
+    assert writing is not None
+    web.show(Console(quiet=True), measured, writing)
 
 
 def test_an_error_stops_it(url: str, tmp_path: Path) -> None:
