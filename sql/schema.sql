@@ -3535,7 +3535,7 @@ ALTER TABLE ONLY public.user_time_bucket_stats
     ADD CONSTRAINT user_time_bucket_stats_pkey PRIMARY KEY (user_id, bucket_type, bucket_date);
 
 ALTER TABLE ONLY public.user_track_months
-    ADD CONSTRAINT user_track_months_pkey PRIMARY KEY (user_id, month, track_id);
+    ADD CONSTRAINT user_track_months_pkey PRIMARY KEY (user_id, month, track_id) WITH (fillfactor='100');
 
 ALTER TABLE ONLY public.user_track_stats
     ADD CONSTRAINT user_track_stats_pkey PRIMARY KEY (user_id, track_id);
