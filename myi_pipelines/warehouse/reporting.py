@@ -158,13 +158,14 @@ def month_table_size(conn: Connection, table: MonthTable, months: Sequence[date]
 
 
 def track_months_size(conn: Connection, months: Sequence[date]) -> MonthTableSize:
-    """How large ``user_track_months`` is, which has no partitions: its rows are counted."""
+    """How large ``user_track_months`` is, which has no partitions: as ``month_table_size``."""
     found: dict[date, int] = dict(
         conn.execute(statement("reporting/track_months_size"), {"months": list(months)}).fetchall()
     )
-    others = row_count(conn, TRACK_MONTHS) - sum(found.values())
+    expected = int(fetch_scalar(conn, statement("reporting/expected_rows"), {"table": TRACK_MONTHS}))
     sizes = {month: MonthSize(found.get(month, 0), None) for month in months}
-    return MonthTableSize(sizes, MonthSize(others, table_bytes(conn, TRACK_MONTHS)))
+    others = MonthSize(max(0, expected - sum(found.values())), table_bytes(conn, TRACK_MONTHS))
+    return MonthTableSize(sizes, others)
 
 
 def has_only_older_account_data(conn: Connection, user_id: int) -> bool:
