@@ -51,6 +51,9 @@ from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 SECONDS_BETWEEN_PROGRESS = 0.1
 """Each report of progress costs a commit."""
 
+NAMES_IN_PARTS_FROM = 4_000
+"""So many names land in two parts. The catalog takes in the first while the second lands."""
+
 NAMES_BUFFERED_AT_MOST = 16_000
 """Names of tracks and contexts that wait until a COPY of plays ends. The limit keeps memory flat."""
 
@@ -169,11 +172,10 @@ def _land_staged(
     """Land the staged rows. Returns the rows added by month, and the steps that still run on the helper."""
     conn, status_conn, arriving = session.conn, session.helpers[0], sorted(staging.months)
     user_id = upload.user_id
-    parallel_steps: list[Future[object]] = []
-    with conn.transaction():
-        asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
-        conn.execute(statement("landing/names"))
-    parallel_steps.append(pool.submit(sync_catalog, status_conn))
+    parts = 2 if staging.names >= NAMES_IN_PARTS_FROM else 1
+    parallel_steps: list[Future[object]] = [
+        pool.submit(sync_catalog, status_conn) for _ in land_names(conn, parts=parts)
+    ]
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         conn.execute(statement("landing/arriving_plays"))
@@ -219,6 +221,17 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
     return added
 
 
+def land_names(conn: Connection, *, parts: int = 1) -> Iterator[int]:
+    """Land the names and contexts of a staged upload; yield the number of each part of the names when it has landed."""
+    for part in range(parts):
+        with conn.transaction():
+            asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
+            if part == 0:
+                conn.execute(statement("landing/names").format(parts=parts))
+            conn.execute(statement("landing/part_of_names").format(part=part))
+        yield part
+
+
 @contextmanager
 def staged_upload(conn: Connection) -> Iterator[_Staging]:
     """Temporary tables for one upload, within the block."""
@@ -243,6 +256,8 @@ class _Staging:
         self.conn = conn
         self.rows = 0
         self.plays = 0
+        self.names = 0
+        """Of tracks and contexts; some are counted more than once."""
         self.months: set[date] = set()
         self.cleaned = 0
         self.rejected: Counter[str] = Counter()
@@ -251,7 +266,7 @@ class _Staging:
         self._copy: Copy | None = None
         self._tracks = bytearray()
         self._contexts = bytearray()
-        self._names = 0
+        self._buffered = 0
 
     def __enter__(self) -> Self:
         return self
@@ -270,14 +285,15 @@ class _Staging:
         self._copy.write(batch.copied)
         self._tracks += batch.tracks
         self._contexts += batch.contexts
-        self._names += batch.names
+        self._buffered += batch.names
+        self.names += batch.names
         self.rows += batch.rows
         self.plays += batch.plays
         self.months |= batch.months
         self.cleaned += batch.cleaned
         self.rejected.update(batch.rejected)
         self.notes += batch.notes
-        if self._names > NAMES_BUFFERED_AT_MOST:
+        if self._buffered > NAMES_BUFFERED_AT_MOST:
             self.settle()
 
     def settle(self) -> None:
@@ -291,7 +307,7 @@ class _Staging:
             with self.conn.cursor() as cursor, cursor.copy(target) as copy:
                 copy.write(COPY_BEGINS + rows + COPY_ENDS)
             rows.clear()
-        self._names = 0
+        self._buffered = 0
 
 
 def land_arriving(conn: Connection, user_id: int, job_id: int, months: Sequence[date]) -> dict[date, int]:

@@ -11,7 +11,7 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_scala
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.import_jobs import READER
-from myi_pipelines.warehouse.landing import land_arriving, staged_upload
+from myi_pipelines.warehouse.landing import land_arriving, land_names, staged_upload
 from myi_pipelines.warehouse.partitions import ensure_months
 
 LONGEST_CLIENT = 100
@@ -50,8 +50,8 @@ def land_submitted_plays(
         staging.settle()
         months = sorted(staging.months)
         ensure_months(conn, months)
-        with conn.transaction():
-            conn.execute(statement("landing/names"))
+        for _ in land_names(conn):
+            pass
         with conn.transaction():
             acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
             job = {"user_id": user_id, "name": name, "client": client, "reader": READER}

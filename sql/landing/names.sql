@@ -1,4 +1,5 @@
--- One row per context and per names (export_tracks) of the upload that landing does not have yet.
+-- staged_names: one row per distinct names of the upload, in one of several parts (names of one id in the same); and one
+-- row per context that landing does not have yet.
 INSERT INTO play_contexts (platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
 SELECT DISTINCT ON (s.fingerprint)
        s.platform, s.country, s.reason_start, s.reason_end, s.shuffle, s.skipped, s.offline, s.incognito
@@ -9,42 +10,10 @@ ON CONFLICT (fingerprint) DO NOTHING;
 
 ANALYZE staged_tracks (track_no, fingerprint), staged_contexts (context_no, fingerprint);
 
--- One row per distinct names. All writes are ordered, so that two uploads never wait for each other.
 CREATE TEMPORARY TABLE staged_names AS
-SELECT t.fingerprint, min(t.track_no) AS track_no, max(latest.played_at) AS last_played_at
+SELECT t.fingerprint, min(t.track_no) AS track_no, max(latest.played_at) AS last_played_at,
+       abs(hashtext(min(coalesce(t.spotify_id, t.artist_name, t.track_name, '')))::bigint) % {parts} AS part
 FROM staged_tracks AS t
 JOIN (SELECT track_no, max(played_at) AS played_at FROM staged_plays GROUP BY track_no) AS latest USING (track_no)
 GROUP BY t.fingerprint
 ORDER BY t.fingerprint;
-
-WITH named AS (
-    INSERT INTO export_tracks (kind, spotify_id, track_name, artist_name, album_name, last_played_at)
-    SELECT t.kind, t.spotify_id, t.track_name, t.artist_name, t.album_name, n.last_played_at
-    FROM staged_names AS n
-    JOIN staged_tracks AS t USING (track_no)
-    WHERE NOT EXISTS (SELECT FROM export_tracks AS known WHERE known.fingerprint = n.fingerprint)
-    ORDER BY n.fingerprint
-    ON CONFLICT (fingerprint) DO NOTHING
-    RETURNING id
-)
-INSERT INTO pending_export_tracks (first_id, last_id) -- another upload that lands some of the names adds its own entry
-SELECT min(id), max(id) FROM named HAVING count(*) > 0
-ON CONFLICT DO NOTHING;
-
-WITH later AS (
-    SELECT known.id, n.last_played_at
-    FROM staged_names AS n
-    JOIN export_tracks AS known USING (fingerprint)
-    WHERE known.last_played_at < n.last_played_at
-    ORDER BY known.fingerprint
-    FOR NO KEY UPDATE OF known
-), renewed AS (
-    UPDATE export_tracks AS known
-    SET last_played_at = later.last_played_at
-    FROM later
-    WHERE known.id = later.id AND known.last_played_at < later.last_played_at
-    RETURNING known.id
-)
-INSERT INTO pending_export_tracks (first_id, last_id)
-SELECT id, id FROM renewed ORDER BY id
-ON CONFLICT (first_id, last_id) DO UPDATE SET first_id = excluded.first_id;
