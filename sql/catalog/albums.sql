@@ -4,12 +4,20 @@ WITH pending AS (
     SELECT DISTINCT artist_key, album_key FROM export_tracks JOIN pending_names ON export_track_id = id
     UNION
     SELECT artist_key, name_key FROM changed_album_names
-), spellings AS (
-    SELECT DISTINCT ON (e.artist_key, e.album_key) e.album_name AS name, e.artist_key
-    FROM export_tracks AS e
-    JOIN pending ON pending.album_key = e.album_key AND pending.artist_key IS NOT DISTINCT FROM e.artist_key
+), named AS ( -- by IS NOT DISTINCT FROM, no index would be used
+    SELECT e.artist_key, e.album_key, e.album_name, e.last_played_at
+    FROM pending
+    JOIN export_tracks AS e ON e.artist_key = pending.artist_key AND e.album_key = pending.album_key
     WHERE e.kind = 'TRACK'
-    ORDER BY e.artist_key, e.album_key, e.last_played_at DESC, e.album_name COLLATE "C" DESC
+    UNION ALL
+    SELECT e.artist_key, e.album_key, e.album_name, e.last_played_at
+    FROM pending
+    JOIN export_tracks AS e ON e.artist_key IS NULL AND e.album_key = pending.album_key
+    WHERE e.kind = 'TRACK' AND pending.artist_key IS NULL
+), spellings AS (
+    SELECT DISTINCT ON (artist_key, album_key) album_name AS name, artist_key
+    FROM named
+    ORDER BY artist_key, album_key, last_played_at DESC, album_name COLLATE "C" DESC
 )
 INSERT INTO albums (name, artist_key)
 SELECT name, artist_key FROM spellings
