@@ -13,6 +13,7 @@ from typing import Any
 
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.database.temporary_tables import empty
 
 EpisodeRow = tuple[Any, ...]
 """A row of ``desired_episodes``."""
@@ -20,7 +21,7 @@ EpisodeRow = tuple[Any, ...]
 
 def stage_plain_episodes(conn: Connection, bounds: dict[str, Any]) -> None:
     """Fill ``desired_episodes`` for plain user-months of these bounds, which have only rows of the extended history."""
-    conn.execute(statement("episode_events/workspace"))
+    _open_workspace(conn)
     conn.execute(statement("episode_events/stage_plain"), {"told_from": bounds["near_start"]} | bounds)
 
 
@@ -30,7 +31,7 @@ def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Seq
 
     ``tellings`` says how extended rows tell account-data plays: by names, by length.
     """
-    conn.execute(statement("episode_events/workspace"))
+    _open_workspace(conn)
     conn.execute(statement("episode_events/stage_told"), bounds)
     conn.execute(statement("episode_events/name_same_second"), bounds)
     conn.execute(statement("episode_events/stage_account"), bounds)
@@ -41,6 +42,11 @@ def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Seq
     conn.execute(statement("episode_events/name_same_minute"))
     conn.execute(statement("episode_events/tell_nameless"))
     conn.execute(statement("episode_events/stage_desired"), bounds)
+
+
+def _open_workspace(conn: Connection) -> None:
+    conn.execute(statement("episode_events/workspace"))
+    empty(conn, ("told_episodes", "account_episodes", "desired_episodes"))
 
 
 def merge_episodes(conn: Connection, bounds: dict[str, Any]) -> int:
@@ -61,7 +67,7 @@ def desired_episodes(conn: Connection) -> list[EpisodeRow]:
 
 def put_desired_episodes(conn: Connection, rows: Iterable[EpisodeRow]) -> None:
     """Fill the workspace of this session with rows of others."""
-    conn.execute(statement("episode_events/workspace"))
+    _open_workspace(conn)
     with conn.cursor() as cursor, cursor.copy("COPY desired_episodes FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

@@ -29,6 +29,7 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.database.temporary_tables import empty
 from myi_pipelines.warehouse.episode_events import (
     EpisodeRow,
     desired_episodes,
@@ -38,7 +39,6 @@ from myi_pipelines.warehouse.episode_events import (
     stage_plain_episodes,
 )
 from myi_pipelines.warehouse.events import (
-    CLEAR_WORKSPACE,
     Conformed,
     conform_user_months,
     open_workspace,
@@ -252,7 +252,7 @@ def _open_workspace(conn: Connection, month: date) -> None:
     with conn.transaction():
         asynchronous_commit(conn)
         conn.execute(statement("rebuild/workspace"))
-        conn.execute("TRUNCATE derived_user_months, month_events, moved_events")
+        empty(conn, ("derived_user_months", "month_events", "moved_events"))
         open_workspace(conn, around(month))
 
 
@@ -272,7 +272,6 @@ def _derive_mixed(conn: Connection, bounds: dict[str, Any]) -> list[EpisodeRow] 
         if sources.has_shown_plays:
             conn.execute(statement("rebuild/moved_events"), bounds)
         conn.execute("INSERT INTO derived_user_months (user_id) VALUES (%(user_id)s)", bounds)
-    conn.execute(CLEAR_WORKSPACE)
     return episodes if stays_in_month else None
 
 

@@ -25,6 +25,7 @@ LONGEST_PAUSE = timedelta(days=1)
 """A play that was shown at a moment between its start and its end may have been paused for so long."""
 
 MINUTE = timedelta(minutes=1)
+MILLISECOND = timedelta(milliseconds=1)
 NO_TIME = timedelta(0)
 
 _Total: TypeAlias = tuple[int, int, timedelta]
@@ -67,7 +68,7 @@ class Shown(NamedTuple):
         """Milliseconds that it can have lasted when so much lies between it and the next play, or the one before."""
         if gap is None or self.is_exact:
             return self.ms_played
-        return min(self.ms_played, max(gap // timedelta(milliseconds=1), SHOWN_FROM_MS))
+        return min(self.ms_played, max(gap // MILLISECOND, SHOWN_FROM_MS))
 
 
 class Exported(NamedTuple):
@@ -120,12 +121,23 @@ class Play(NamedTuple):
     """A play that was shown or submitted, once or more often, and the export's play that it is."""
 
     shown: Shown
-    places: list[Place]
-    """Of all of its showings."""
+    showings: list[Shown]
+    """All of them, of one source."""
     ended_at: datetime
     ms_played: int
     """What it can have lasted: its length, capped by the time since the play before, or until the next one."""
     match: Match | None
+    others: tuple[Play, ...] = ()
+    """The same play as the other source tells it."""
+
+    def places(self) -> Iterator[Place]:
+        """Where each of its showings puts its event."""
+        length = timedelta(milliseconds=self.ms_played)
+        for one in self.showings:
+            ended_at = one.played_at if one.started_at is None else one.started_at + length
+            yield Place(one.track_id, ended_at, one.began_at)
+        for other in self.others:
+            yield from other.places()
 
 
 _Compare: TypeAlias = Callable[[Shown, Exported], timedelta | None]
@@ -173,6 +185,8 @@ def match_shown_plays(shown: Iterable[Shown], exported: Sequence[Exported]) -> l
 
 def _matched(plays: Sequence[Play], exported: Sequence[Exported]) -> list[Play]:
     """The same plays, with what the exports tell of them."""
+    if not exported:
+        return list(plays)
     matches: dict[Shown, Match] = {}
     taken: set[Exported] = set()
     for each in _PASSES:
@@ -188,6 +202,8 @@ def _matched(plays: Sequence[Play], exported: Sequence[Exported]) -> list[Play]:
 
 def _with_submitted(plays: Sequence[Play], submitted: Sequence[Play]) -> list[Play]:
     """The plays that were shown, and those of the submitted ones that are no play of them."""
+    if not plays:
+        return list(submitted)
     of_account_data = {
         play.match.exported: number
         for number, play in enumerate(plays)
@@ -215,7 +231,7 @@ def _with_submitted(plays: Sequence[Play], submitted: Sequence[Play]) -> list[Pl
     for play in submitted:
         if play.shown in known:
             same = found[known[play.shown]]
-            found[known[play.shown]] = same._replace(places=[*same.places, *play.places])
+            found[known[play.shown]] = same._replace(others=(*same.others, play))
         else:
             found.append(play)
     return found
@@ -260,7 +276,7 @@ def _submitted_once(submitted: Iterable[Shown]) -> list[tuple[Shown, list[Shown]
         else:
             latest[play.song_id] = [play]
             plays.append(latest[play.song_id])
-    best = [(min(play, key=_tells_least), play) for play in plays]
+    best = [(play[0] if len(play) == 1 else min(play, key=_tells_least), play) for play in plays]
     return sorted(best, key=lambda play: _begins(play[0]))
 
 
@@ -277,9 +293,8 @@ def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
     before: datetime | None = None
     for moment, together in groupby(plays, key=lambda play: play[0].played_at):
         for play, showings in together:
-            places = [Place(one.track_id, one.played_at, one.played_at) for one in showings]
             length = play.length_within(None if before is None else moment - before)
-            found.append(Play(play, places, moment, length, None))
+            found.append(Play(play, showings, moment, length, None))
         before = moment
     return found
 
@@ -287,14 +302,13 @@ def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
 def _with_gaps(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
     """Of submitted plays the start is known, so that one lasts until the next one begins at most."""
     found: list[Play] = []
+    moment: datetime | None = None
     after: datetime | None = None
-    for moment, together in groupby(reversed(plays), key=lambda play: play[0].began_at):
-        for play, tellings in together:
-            ms_played = play.length_within(None if after is None else after - moment)
-            length = timedelta(milliseconds=ms_played)
-            places = [Place(one.track_id, one.began_at + length, one.began_at) for one in tellings]
-            found.append(Play(play, places, moment + length, ms_played, None))
-        after = moment
+    for play, tellings in reversed(plays):
+        if play.began_at != moment:
+            moment, after = play.began_at, moment
+        ms_played = play.length_within(None if after is None else after - moment)
+        found.append(Play(play, tellings, moment + timedelta(milliseconds=ms_played), ms_played, None))
     return found[::-1]
 
 

@@ -19,6 +19,7 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.database.temporary_tables import empty
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     ensure_partitions_visible,
@@ -49,6 +50,12 @@ LOCAL_RANGE = ("first_week", "last_week", "first_month", "last_month", "first_da
 HOUR_COLUMNS = 3
 """Columns of ``stats/hours_and_contexts`` that are of user_hour_months, after the user and the month; the others are of
 user_month_contexts."""
+
+WORKSPACE = (
+    "changed_tracks", "touched_artists", "touched_songs", "touched_albums", "fresh_buckets", "fresh_hour_months",
+    "changed_hours", "fresh_month_contexts", "changed_contexts", "fresh_month_edges",
+)  # fmt: skip
+"""The tables of ``stats/workspace``."""
 
 TRACK_MONTHS = "user_track_months"
 """What each month adds to the others, by user and track: the only statistics that have months in Dagster."""
@@ -223,7 +230,7 @@ def _recompute(
     require_present(conn, user_months, with_neighbours=True)
     for reader in filter(None, (conn, helper)):
         ensure_partitions_visible(reader, LISTENING_EVENTS, with_neighbours(months))
-    conn.execute(statement("stats/clear"))
+    empty(conn, WORKSPACE)
     scope: dict[str, Any] = {"user_ids": [user_id for user_id, _ in settings], "timezones": [tz for _, tz in settings]}
     scope |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}
     ranges = [scope | _range_bounds(conn, scope, first, last) for first, last in _month_ranges(months)]
@@ -393,7 +400,7 @@ def _write_buckets(
     """Write complete local days, weeks and months, each from all of its events, also those of neighbouring months."""
     written = 0
     for bounds, rows in zip(ranges, buckets, strict=True):
-        conn.execute("TRUNCATE fresh_buckets")
+        empty(conn, ("fresh_buckets",))
         _copy(
             conn,
             "COPY fresh_buckets (user_id, bucket_type, bucket_date, play_count, total_ms, unique_tracks) FROM STDIN",

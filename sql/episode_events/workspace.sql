@@ -1,4 +1,4 @@
--- Temporary tables in which plays that are not music are derived. They are emptied here.
+-- Temporary tables in which plays that are not music are derived. The session empties them before it fills them.
 
 -- One row per distinct row of the extended history that counts, in and around the user-months.
 CREATE TEMPORARY TABLE IF NOT EXISTS told_episodes (
@@ -39,4 +39,3 @@ CREATE TEMPORARY TABLE IF NOT EXISTS desired_episodes (
     kind            content_kind NOT NULL,
     context_id      integer
 );
-TRUNCATE told_episodes, account_episodes, desired_episodes;

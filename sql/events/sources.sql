@@ -25,7 +25,7 @@ SELECT EXISTS (SELECT FROM imported_plays
                     AND NOT EXISTS (SELECT FROM tracks AS t WHERE t.spotify_id = p.spotify_id)
                     AND NOT EXISTS (SELECT FROM track_aliases AS a WHERE a.spotify_id = p.spotify_id)) AS is_unlinked,
        EXISTS (SELECT FROM archived_user_months WHERE user_id = %(user_id)s) AS has_archived_months,
-       (EXISTS (SELECT FROM export_tracks WHERE kind <> 'TRACK')
+       ((SELECT min(id) FROM export_tracks WHERE kind <> 'TRACK') IS NOT NULL -- by its index, whatever is expected
         AND EXISTS (SELECT FROM imported_plays AS p
                     WHERE p.user_id = %(user_id)s AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
                       AND EXISTS (SELECT FROM export_tracks AS e

@@ -1,0 +1,22 @@
+"""Temporary tables that a session keeps and uses again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from myi_pipelines.warehouse.database.connections import Connection
+
+
+def empty(conn: Connection, tables: Sequence[str]) -> None:
+    """Empty those of the session's temporary tables that were filled.
+
+    TRUNCATE makes a new file for a table, and one more for each index, which takes a millisecond where no row does.
+    """
+    filled = conn.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE pg_relation_size(name::regclass) > 0", [list(tables)]
+    ).fetchall()
+    if filled:
+        names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in filled)
+        conn.execute(sql.SQL("TRUNCATE {}").format(names))
