@@ -10,9 +10,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+import psycopg
 import pytest
 
 from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.database.locks import Lock, acquire, shared
+from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.reference import Landing, Polled, derive
 from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT
@@ -126,3 +130,27 @@ def test_neighbouring_months_agree(database_url: str, story: str) -> None:
             assert warehouse.tables(user_id) == derive({"anna": landing})["anna"]
             upgrades = reference.conform(landing, reference.catalog_of(landing.plays)).upgrades
             assert_ids_are_kept(before, warehouse.identities(user_id), upgrades)
+
+
+def test_only_an_event_that_moves_needs_the_other_months_to_wait(database_url: str) -> None:
+    """Another session derives a month of the same user all the time: it holds the user's lock as one that shares it."""
+    with open_warehouse(database_url) as warehouse, connect(database_url) as other:
+        user_id = warehouse.user("anna", "UTC")
+        warehouse.land(user_id, NAMED)
+        warehouse.settle([user_id])
+        for conn in (warehouse.conn, warehouse.status_conn):
+            conn.execute("SET lock_timeout = '200ms'")
+
+        def derive_beside() -> None:
+            with other.transaction():
+                acquire(other, shared(Lock.USER, user_id))
+                warehouse.conform(warehouse.stale(user_id, Stage.EVENTS))
+
+        warehouse.poll(user_id, [polled("23:59:58"), polled("20:00:00")])
+        derive_beside()  # new events
+
+        warehouse.land(user_id, [extended("00:00:02")])
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            derive_beside()  # the first of them is a play of March
+        warehouse.conform(warehouse.stale(user_id, Stage.EVENTS))
+        assert [played_at for _, played_at in warehouse.identities(user_id)] == [at("20:00:00"), at("00:00:02")]
