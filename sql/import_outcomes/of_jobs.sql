@@ -20,7 +20,7 @@ WITH jobs AS (
            date_trunc('second', CASE source WHEN 'SUBMISSION' THEN played_at - ms_played * interval '1 millisecond'
                                             ELSE played_at END) AS known_at
     FROM listening_events
-    WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(starts_at)s AND played_at < %(ends_at)s
+    WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(near_start)s AND played_at < %(near_end)s
 )
 SELECT landed.job_id,
        CASE WHEN landed.ms_played < %(min_play_ms)s THEN 'too_short'

@@ -149,7 +149,8 @@ def _outcomes(
     run = context.instance.get_run_by_id(context.run.run_id) or context.run  # with the tags that landing has added
     jobs = [int(job) for job in run.tags.get(IMPORT_JOBS_TAG, "").split(",") if job]
     user_id = user_named(session.conn, config.user)
-    return together(outcomes_of_jobs(session.conn, user_id, jobs, session.min_play_ms, months).values())
+    found = outcomes_of_jobs(session.conn, user_id, jobs, session.min_play_ms, months, session.helpers)
+    return together(found.values())
 
 
 def _outcome_table(outcomes: Mapping[str, int]) -> dg.TableMetadataValue:

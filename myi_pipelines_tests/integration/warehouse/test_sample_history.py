@@ -19,6 +19,8 @@ from myi_pipelines.simulator.sample.made_up_polls import ShownPlay
 from myi_pipelines.simulator.world import build_world
 from myi_pipelines.sources.exports import Limits
 from myi_pipelines.warehouse import invariants
+from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
+from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, existing_months
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
@@ -158,6 +160,15 @@ def test_the_warehouse_has_exactly_the_real_plays(
     assert plays - real == Counter()
     assert real - plays == Counter()
     assert invariants.check(warehouse.conn) == []
+    assert outcomes(warehouse, user_id, on_both=True) == outcomes(warehouse, user_id, on_both=False)
+
+
+def outcomes(warehouse: Warehouse, user_id: int, *, on_both: bool) -> dict[int, Mapping[str, int]]:
+    """What became of the rows of each import, counted on one connection or half of the months on each of two."""
+    jobs = [job for (job,) in warehouse.conn.execute("SELECT id FROM import_jobs WHERE user_id = %s", [user_id])]
+    months = sorted(existing_months(warehouse.conn, IMPORTED_PLAYS))
+    helpers = [warehouse.status_conn] if on_both else []
+    return outcomes_of_jobs(warehouse.conn, user_id, jobs, MIN_PLAY_MS, months, helpers)
 
 
 def test_the_sample_has_every_kind_of_play(sample: dict[str, SampleUser]) -> None:
