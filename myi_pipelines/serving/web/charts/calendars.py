@@ -14,6 +14,7 @@ from myi_pipelines.serving.web.charts.marks import (
     figure,
     fine,
     heat_level,
+    link,
     linked,
     marks_table,
     number,
@@ -51,14 +52,37 @@ def calendar(
         if mark is None:
             cells.append(f'<rect class="future" {place}/>')
             continue
-        shape = f'<rect class="heat-{heat_level(mark.value, highest, 0.6)}" {place}/>'
-        cells.append(linked(mark, shape, tabbable=tabbable))
+        cells.append(_cell(mark, heat_level(mark.value, highest, 0.6), place, tabbable=tabbable))
         tabbable = False
     body = (
         f'<svg width="100%" height="18" aria-hidden="true">{"".join(labels)}</svg>'
         f'<svg width="100%" viewBox="0 0 {weeks} 7" role="group" aria-label="{escape(name)}">{"".join(cells)}</svg>'
     )
-    return figure(body + scale_key(), table=marks_table(("Day", "Value"), marks.values()))
+    return figure(body + scale_key(), table=_days_table(marks, months))
+
+
+def _cell(mark: Mark, level: int, place: str, *, tabbable: bool) -> str:
+    """A rectangle with its exact value as a title; a link where plays make the value. Most pages have hundreds."""
+    if mark.href is not None:
+        return linked(mark, f'<rect class="heat-{level}" {place}/>', tabbable=tabbable)
+    title = f"<title>{escape(mark.label)}: {escape(mark.text)}</title>"
+    return f'<rect class="cell heat-{level}" {place}>{title}</rect>'
+
+
+def _days_table(marks: Mapping[date, Mark], months: Sequence[str]) -> Markup:
+    """A row for each day of the month, a column for each month, each value linked as in the chart."""
+    shown = sorted({day.replace(day=1) for day in marks})
+    of_days = {(day.replace(day=1), day.day): mark for day, mark in marks.items()}
+    heads = ["Day", *(f"{months[month.month - 1]} {month.year}" for month in shown)]
+    numbers = sorted({day.day for day in marks})
+    rows = ([str(day), *(_linked_text(of_days.get((month, day))) for month in shown)] for day in numbers)
+    return table(heads, rows)
+
+
+def _linked_text(mark: Mark | None) -> str | Markup:
+    if mark is None:
+        return ""
+    return link(mark._replace(label=mark.text if mark.value else "0"))
 
 
 def year_outline() -> Markup:
@@ -89,8 +113,7 @@ def month_grid(name: str, marks: Mapping[date, Mark], *, months: Sequence[str]) 
             if mark is None:
                 cells.append(f'<rect class="heat-0" fill-opacity="0.4" {place}/>')
                 continue
-            shape = f'<rect class="heat-{heat_level(mark.value, highest)}" {place}/>'
-            cells.append(linked(mark, shape, tabbable=tabbable))
+            cells.append(_cell(mark, heat_level(mark.value, highest), place, tabbable=tabbable))
             tabbable = False
     side = "".join(f'<text x="0" y="{row * tall + tall / 2 + 4:g}">{year}</text>' for row, year in enumerate(years))
     heads = "".join(
@@ -114,11 +137,8 @@ def hour_grid(name: str, rows: Sequence[tuple[str, Sequence[Mark]]], *, hour: Fo
     cells = []
     for row, (_, marks) in enumerate(rows):
         for column, mark in enumerate(marks):
-            shape = (
-                f'<rect class="heat-{heat_level(mark.value, highest)}" x="{percent(column, 24)}"'
-                f' width="{percent(0.93, 24)}" y="{row * tall + 1}" height="{tall - 2}"/>'
-            )
-            cells.append(linked(mark, shape, tabbable=row == 0 and column == 0))
+            place = f'x="{percent(column, 24)}" width="{percent(0.93, 24)}" y="{row * tall + 1}" height="{tall - 2}"'
+            cells.append(_cell(mark, heat_level(mark.value, highest), place, tabbable=row == 0 and column == 0))
     side = "".join(
         f'<text x="0" y="{row * tall + 16}">{escape(weekday)}</text>' for row, (weekday, _) in enumerate(rows)
     )

@@ -83,6 +83,20 @@ def test_a_calendar_has_a_cell_for_each_day_and_outlines_those_to_come() -> None
     assert sum(cell.attrib["class"] == "future" for cell in cells) == 266
 
 
+def test_a_calendar_s_table_has_a_column_for_each_month() -> None:
+    days = [date(2024, 1, 30), date(2024, 1, 31), date(2024, 2, 1), date(2024, 3, 30)]
+    known = {day: Mark(f"{day}", number, f"{number} plays", f"/{day}") for number, day in enumerate(days)}
+    root = ElementTree.fromstring(calendar("Days", known, (days[0], days[-1]), week_starts_on=0, months=MONTHS))
+    rows = [["".join(cell.itertext()) for cell in row] for row in root.findall(".//details//tr")]
+    assert rows == [
+        ["Day", *(f"{MONTHS[month]} 2024" for month in range(3))],
+        ["1", "", "2 plays", ""],
+        ["30", "0", "", "3 plays"],
+        ["31", "1 plays", "", ""],
+    ]
+    assert [link.attrib["href"] for link in root.findall(".//details//a")] == [f"/{days[at]}" for at in (2, 0, 3, 1)]
+
+
 def test_only_one_mark_of_a_chart_is_a_stop_of_the_tab_key() -> None:
     root = ElementTree.fromstring(CHARTS["hour grid"]())
     assert sum("tabindex" not in link.attrib for link in root.iter("a")) == 1
