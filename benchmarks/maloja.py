@@ -65,11 +65,11 @@ def serving(executable: Path, export: Path, folder: Path) -> Iterator[int]:
     environment = os.environ | data | {"MALOJA_HOST": "127.0.0.1", "MALOJA_PORT": str(port)}
     with ZipFile(export) as archive:
         archive.extractall(folder / "files")
-    for path in sorted((folder / "files").rglob("*Audio*.json")):
-        subprocess.run(
-            [executable, "import", path],
-            env=environment, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS_TO_IMPORT,
-        )  # fmt: skip
+    first = min((folder / "files").rglob("*Audio*.json"))
+    subprocess.run(  # it finds the files beside this one, asks whether to import them all, and takes an empty line as yes
+        [executable, "import", first],
+        env=environment, check=True, input=b"\n", capture_output=True, timeout=SECONDS_TO_IMPORT,
+    )  # fmt: skip
     with (folder / "maloja.log").open("w") as log:
         server = subprocess.Popen(
             [executable, "run"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
