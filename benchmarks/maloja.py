@@ -66,7 +66,7 @@ def serving(executable: Path, export: Path, folder: Path) -> Iterator[int]:
     with ZipFile(export) as archive:
         archive.extractall(folder / "files")
     first = min((folder / "files").rglob("*Audio*.json"))
-    subprocess.run(  # it finds the files beside this one, asks whether to import them all, and takes an empty line as yes
+    subprocess.run(  # it finds the files beside this one, and takes an empty line as yes to importing them all
         [executable, "import", first],
         env=environment, check=True, input=b"\n", capture_output=True, timeout=SECONDS_TO_IMPORT,
     )  # fmt: skip
