@@ -227,7 +227,7 @@ def land_names(conn: Connection, *, parts: int = 1) -> Iterator[int]:
         with conn.transaction():
             asynchronous_commit(conn)  # the commit of the plays, which waits for the disk, follows
             if part == 0:
-                conn.execute(statement("landing/names").format(parts=parts))
+                conn.execute(statement("landing/names").format(part_count=parts))
             conn.execute(statement("landing/part_of_names").format(part=part))
         yield part
 

@@ -1,5 +1,5 @@
--- One row per names (export_tracks) of one part of the upload that landing does not have. All writes are ordered, so that
--- two uploads never wait for each other.
+-- One row per names (export_tracks) of one part of the upload that landing does not have. All writes are ordered, so
+-- that two uploads never wait for each other.
 WITH named AS (
     INSERT INTO export_tracks (kind, spotify_id, track_name, artist_name, album_name, last_played_at)
     SELECT t.kind, t.spotify_id, t.track_name, t.artist_name, t.album_name, n.last_played_at
