@@ -1,4 +1,4 @@
--- staged_names: one row per distinct names of the upload, in one of several parts (names of one id in the same one); and
+-- staged_names: one row per distinct names of the upload, in one of several parts, those of one id in the same one; and
 -- one row per context that landing does not have yet.
 INSERT INTO play_contexts (platform, country, reason_start, reason_end, shuffle, skipped, offline, incognito)
 SELECT DISTINCT ON (s.fingerprint)

@@ -8,8 +8,8 @@ SELECT chosen.user_id, counted.month,
        coalesce(sum(counted.skip_count) FILTER (WHERE by_hour), 0)::integer AS skip_count,
        coalesce(sum(counted.skip_ms) FILTER (WHERE by_hour), 0)::bigint AS skip_ms,
        array_agg(counted.context_id ORDER BY counted.context_id) FILTER (WHERE NOT by_hour)::text AS context_ids,
-       array_agg(counted.play_count ORDER BY counted.context_id) FILTER (WHERE NOT by_hour)::text AS context_play_counts,
-       array_agg(counted.total_ms ORDER BY counted.context_id) FILTER (WHERE NOT by_hour)::text AS context_total_ms
+       array_agg(counted.play_count ORDER BY counted.context_id) FILTER (WHERE NOT by_hour)::text AS context_counts,
+       array_agg(counted.total_ms ORDER BY counted.context_id) FILTER (WHERE NOT by_hour)::text AS context_ms
 FROM unnest(%(user_ids)s::bigint[], %(timezones)s::text[]) AS chosen (user_id, timezone)
 CROSS JOIN LATERAL (
     SELECT month, week_hour, context_id, grouping(context_id) = 1 AS by_hour, count(*)::integer AS play_count,
