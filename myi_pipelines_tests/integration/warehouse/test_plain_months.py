@@ -12,12 +12,13 @@ import pytest
 from myi_pipelines.sources.exports import Kind, Play, Track
 from myi_pipelines.warehouse import events, plain_months
 from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, ensure_months, existing_months, partition_name
 from myi_pipelines.warehouse.plain_months import PlainMonth, in_batches
 from myi_pipelines.warehouse.session import Failure
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.reference import Landing, Polled
-from myi_pipelines_tests.support.strategies import CONTEXT, spotify_id
+from myi_pipelines_tests.support.strategies import ACCOUNT, CONTEXT, spotify_id
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 
 SONG = Track(spotify_id("a"), "Song", "Artist", "Album")
@@ -104,6 +105,32 @@ def test_months_that_have_events_are_compared_with_them(warehouse: Warehouse, mo
     assert months == []
     assert_right(warehouse, user_id, Landing("UTC", history()))
     assert warehouse.identities(user_id).items() >= ids.items()
+
+
+def test_new_months_of_account_data_get_all_events_and_indexes(warehouse: Warehouse) -> None:
+    """They are not plain: each is derived by itself, into a partition that is filled before it is attached."""
+    names = Track(None, "Song", "Artist", None)
+    instants = [datetime(month.year, month.month, 7, 12, tzinfo=UTC) for month in MONTHS]
+    plays = [Play(names, ACCOUNT, instant, instant, 180_000) for instant in instants]
+    user_id = warehouse.user("anna", "UTC")
+    warehouse.land(user_id, plays)
+    assert existing_months(warehouse.conn, LISTENING_EVENTS, MONTHS) == set()
+    stale = warehouse.stale(user_id, Stage.EVENTS)
+    conformed = dict(events.conform_user_months(warehouse.session(), stale))
+    assert sum(one.added for one in conformed.values()) == len(plays)
+    assert_right(warehouse, user_id, Landing("UTC", plays, []))
+    built, made = (indexes(warehouse, month) for month in (MONTHS[5], date(2019, 1, 1)))
+    assert built == made
+    assert len(built) > 3
+
+
+def indexes(warehouse: Warehouse, month: date) -> set[str]:
+    """The definitions of a partition's indexes, which are made for a month that has none yet."""
+    ensure_months(warehouse.conn, [month])
+    name = partition_name(LISTENING_EVENTS.name, month)
+    query = "SELECT indexdef FROM pg_indexes WHERE tablename = %s"
+    defined = [definition for (definition,) in warehouse.conn.execute(query, [name])]
+    return {definition.partition(" USING ")[2].partition(" WITH ")[0] for definition in defined}
 
 
 def test_what_lands_after_months_were_derived_and_before_they_are_written_counts(
