@@ -334,8 +334,6 @@ def _differing_events(conn: Connection, one: UserMonth, min_play_ms: int) -> lis
     if sources.has_episodes:
         differing = conn.execute(statement("verify/episode_events"), bounds).fetchall()
         texts += [("episode_events", _episode_text(*row)) for row in differing]
-    if not sources.has_hidden_plays:
-        conn.execute("TRUNCATE hidden_events")
     hidden = conn.execute(statement("verify/hidden_plays"), {"user_id": one.user_id, "month": one.month}).fetchall()
     return texts + [("hidden_track_months", _event_text(*row)) for row in hidden]
 

@@ -151,7 +151,6 @@ def list_corrections(conn: Connection, user_id: int | None = None) -> list[Corre
 
 def hide_events(conn: Connection, bounds: Mapping[str, Any]) -> None:
     """Take hidden events out of ``desired_events``; they are in ``hidden_events`` then."""
-    conn.execute("TRUNCATE hidden_events")
     conn.execute(statement("corrections/hide"), bounds)
 
 

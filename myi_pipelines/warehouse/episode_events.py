@@ -13,7 +13,7 @@ from typing import Any
 
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.database.temporary_tables import empty
+from myi_pipelines.warehouse.database.temporary_tables import empty, tables_of
 
 EpisodeRow = tuple[Any, ...]
 """A row of ``desired_episodes``."""
@@ -46,7 +46,7 @@ def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Seq
 
 def _open_workspace(conn: Connection) -> None:
     conn.execute(statement("episode_events/workspace"))
-    empty(conn, ("told_episodes", "account_episodes", "desired_episodes"))
+    empty(conn, tables_of("episode_events/workspace"))
 
 
 def merge_episodes(conn: Connection, bounds: dict[str, Any]) -> int:

@@ -19,7 +19,7 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.database.temporary_tables import empty
+from myi_pipelines.warehouse.database.temporary_tables import empty, tables_of
 from myi_pipelines.warehouse.episode_events import merge_episodes, stage_mixed_episodes, stage_plain_episodes
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
@@ -58,9 +58,6 @@ SKIP_BELOW_MS = 30_000
 
 TYPICAL_MS = 210_000
 """How long a play is taken for of which neither an export nor Spotify tells the length: three and a half minutes."""
-
-COMPARED = ("shown_events", "former_places", "placed_events", "told_plays", "streams", "account_plays")
-"""The tables of ``events/workspace`` in which plays of several sources are compared."""
 
 TELLINGS = ((True, True), (True, False), (False, True))
 """How extended rows tell account-data plays, in this order: by song and length, by song, by length. Episodes and
@@ -279,7 +276,7 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
 
     Returns whether an event may have another place now: then ``former_places`` says where shown plays were before.
     """
-    empty(conn, ("desired_events",) if sources.is_plain else ("desired_events", *COMPARED))
+    empty(conn, tables_of("events/workspace"))
     is_misplaced = False
     if sources.is_plain:
         conn.execute(statement("events/stage_plain"), bounds)

@@ -29,7 +29,7 @@ from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, TablesInUse, exclusive, holding, shared
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.database.temporary_tables import empty
+from myi_pipelines.warehouse.database.temporary_tables import empty, tables_of
 from myi_pipelines.warehouse.episode_events import (
     EpisodeRow,
     desired_episodes,
@@ -252,7 +252,7 @@ def _open_workspace(conn: Connection, month: date) -> None:
     with conn.transaction():
         asynchronous_commit(conn)
         conn.execute(statement("rebuild/workspace"))
-        empty(conn, ("derived_user_months", "month_events", "moved_events"))
+        empty(conn, tables_of("rebuild/workspace"))
         open_workspace(conn, around(month))
 
 

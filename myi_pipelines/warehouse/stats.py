@@ -19,7 +19,7 @@ from myi_pipelines.warehouse.database.connections import Connection, asynchronou
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.parallel import map_on_connections
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.database.temporary_tables import empty
+from myi_pipelines.warehouse.database.temporary_tables import empty, tables_of
 from myi_pipelines.warehouse.partitions import (
     LISTENING_EVENTS,
     ensure_partitions_visible,
@@ -50,12 +50,6 @@ LOCAL_RANGE = ("first_week", "last_week", "first_month", "last_month", "first_da
 HOUR_COLUMNS = 3
 """Columns of ``stats/hours_and_contexts`` that are of user_hour_months, after the user and the month; the others are of
 user_month_contexts."""
-
-WORKSPACE = (
-    "changed_tracks", "touched_artists", "touched_songs", "touched_albums", "fresh_buckets", "fresh_hour_months",
-    "changed_hours", "fresh_month_contexts", "changed_contexts", "fresh_month_edges",
-)  # fmt: skip
-"""The tables of ``stats/workspace``."""
 
 TRACK_MONTHS = "user_track_months"
 """What each month adds to the others, by user and track: the only statistics that have months in Dagster."""
@@ -230,7 +224,7 @@ def _recompute(
     require_present(conn, user_months, with_neighbours=True)
     for reader in filter(None, (conn, helper)):
         ensure_partitions_visible(reader, LISTENING_EVENTS, with_neighbours(months))
-    empty(conn, WORKSPACE)
+    empty(conn, tables_of("stats/workspace"))
     scope: dict[str, Any] = {"user_ids": [user_id for user_id, _ in settings], "timezones": [tz for _, tz in settings]}
     scope |= {"months": months, "recount": recount, "edges": _edges(months), "each": TOP_TRACKS}
     ranges = [scope | _range_bounds(conn, scope, first, last) for first, last in _month_ranges(months)]

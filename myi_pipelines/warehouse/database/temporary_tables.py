@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 
 from psycopg import sql
 
 from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.statements import statement
+
+_CREATED = re.compile(r"^CREATE TEMPORARY TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
+
+
+@cache
+def tables_of(workspace: str) -> tuple[str, ...]:
+    """The names of the tables that the statement of this name creates, for example ``stats/workspace``."""
+    return tuple(_CREATED.findall(statement(workspace).as_string()))
 
 
 def empty(conn: Connection, tables: Sequence[str]) -> None:
