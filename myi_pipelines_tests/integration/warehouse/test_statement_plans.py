@@ -1,0 +1,44 @@
+"""Statements that once read, or opened, far more than they need; a small warehouse is as fast either way."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from myi_pipelines.warehouse import events
+from myi_pipelines.warehouse.database.connections import fetch_scalar
+from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import ensure_months, months_between
+from myi_pipelines.warehouse.shown_plays import SHOWN_FROM_MS
+from myi_pipelines.warehouse.user_months import UserMonth
+from myi_pipelines_tests.support.reference import MIN_PLAY_MS
+from myi_pipelines_tests.support.warehouse_harness import Warehouse
+
+
+def test_spellings_of_albums_are_found_by_an_index(warehouse: Warehouse) -> None:
+    with warehouse.conn.transaction():
+        warehouse.conn.execute(statement("catalog/workspace"))
+        warehouse.conn.execute("SET LOCAL enable_seqscan = off")  # a whole table is read only where no index helps
+        explained = warehouse.conn.execute(b"EXPLAIN " + statement("catalog/albums").as_bytes(warehouse.conn))
+        plan = "\n".join(line for (line,) in explained)
+    assert "on export_tracks" in plan
+    assert "Seq Scan on export_tracks" not in plan
+
+
+def test_a_month_without_account_data_does_not_open_all_months_of_it(warehouse: Warehouse) -> None:
+    ensure_months(warehouse.conn, months_between(date(2020, 1, 1), date(2021, 12, 1)))
+    bounds = events.user_month_bounds(UserMonth(warehouse.user("anna", "UTC"), date(2021, 5, 1)), MIN_PLAY_MS)
+    bounds |= {"typical_ms": events.TYPICAL_MS, "shown_from_ms": SHOWN_FROM_MS, "shown_until": bounds["near_end"]}
+    opened = {
+        until: opened_months(warehouse, bounds | {"account_data_until": bounds[until]})
+        for until in ("near_start", "near_end")
+    }
+    assert opened["near_start"] <= 1
+    assert 1 <= opened["near_end"] <= 3
+
+
+def opened_months(warehouse: Warehouse, bounds: dict[str, object]) -> int:
+    """How many months of account data the statement locks, as everything that it plans to read."""
+    with warehouse.conn.transaction():
+        warehouse.conn.execute(statement("events/shown"), bounds)
+        locked = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation::regclass::text ~ %s"
+        return int(fetch_scalar(warehouse.conn, locked, [r"^imported_plays_y\d+m\d+$"]))
