@@ -100,7 +100,7 @@ def test_examples_in_the_code_are_true(module: ModuleType) -> None:
 def test_spotipy_understands_it(extended_simulator: Simulator) -> None:
     linked = link(extended_simulator, "ada")
     with requests.Session() as session:
-        client = spotipy.Spotify(auth=linked.access, requests_session=session)
+        client = spotipy.Spotify(auth=linked.access, requests_session=session, requests_timeout=60)
         client.prefix = f"{extended_simulator.url}/v1/"
         assert client.me()["id"] == extended_simulator.control.user("ada").spotify_id
         recent = client.current_user_recently_played(limit=50)
