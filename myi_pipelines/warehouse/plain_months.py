@@ -15,6 +15,7 @@ from psycopg import sql
 
 from myi_pipelines.warehouse.database.connections import Connection, asynchronous_commit
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.database.temporary_tables import empty, tables_of
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, PartitionLoad, attach_month
 from myi_pipelines.warehouse.user_months import Stage, UserMonth, invalidate, lock_user_month
 
@@ -69,6 +70,7 @@ def stage_plain_months(conn: Connection, months: Sequence[date], bounds: dict[st
         plain = {month: PlainMonth(version, has_episodes) for month, version, has_episodes in found}
         if plain:
             conn.execute(statement("plain_months/workspace"))
+            empty(conn, tables_of("plain_months/workspace"))
             conn.execute(statement("plain_months/stage_events"), bounds)
         if any(month.has_episodes for month in plain.values()):
             told_from = {"told_from": bounds["near_start"]}

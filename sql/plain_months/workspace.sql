@@ -18,4 +18,3 @@ CREATE TEMPORARY TABLE IF NOT EXISTS plain_episodes (
     kind            content_kind NOT NULL,
     context_id      integer
 );
-TRUNCATE plain_events, plain_episodes;

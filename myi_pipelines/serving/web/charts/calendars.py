@@ -20,6 +20,7 @@ from myi_pipelines.serving.web.charts.marks import (
     number,
     percent,
     table,
+    title,
 )
 
 DAY_LETTERS = 24
@@ -62,11 +63,11 @@ def calendar(
 
 
 def _cell(mark: Mark, level: int, place: str, *, tabbable: bool) -> str:
-    """A rectangle with its exact value as a title; a link where plays make the value. Most pages have hundreds."""
+    """A rectangle with its exact value as a title, inside a link where plays make the value. Pages have hundreds of
+    them, so one without a link has no element around it."""
     if mark.href is not None:
         return linked(mark, f'<rect class="heat-{level}" {place}/>', tabbable=tabbable)
-    title = f"<title>{escape(mark.label)}: {escape(mark.text)}</title>"
-    return f'<rect class="cell heat-{level}" {place}>{title}</rect>'
+    return f'<rect class="cell heat-{level}" {place}>{title(mark)}</rect>'
 
 
 def _days_table(marks: Mapping[date, Mark], months: Sequence[str]) -> Markup:

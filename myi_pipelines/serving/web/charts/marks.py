@@ -87,11 +87,15 @@ def time_scale(highest_ms: float, lines: int = 3) -> Scale:
 
 def linked(mark: Mark, shape: str, *, classes: str = "cell", tabbable: bool = False) -> str:
     """A shape with its exact value as a title, inside a link to the plays that make it."""
-    title = f"<title>{escape(mark.label)}: {escape(mark.text)}</title>"
     if mark.href is None:
-        return f'<g class="{classes}">{title}{shape}</g>'
+        return f'<g class="{classes}">{title(mark)}{shape}</g>'
     index = "" if tabbable else ' tabindex="-1"'
-    return f'<a class="{classes}" href="{escape(mark.href)}"{index}>{title}{shape}</a>'
+    return f'<a class="{classes}" href="{escape(mark.href)}"{index}>{title(mark)}{shape}</a>'
+
+
+def title(mark: Mark) -> str:
+    """What the mark is of, and its exact value, for whoever points at it or has the page read aloud."""
+    return f"<title>{escape(mark.label)}: {escape(mark.text)}</title>"
 
 
 def fine(is_fine: bool) -> str:
