@@ -1,10 +1,11 @@
--- One row per year of release of what was played, and one without a year for the rest.
+-- One row per year of release of what was played, and one without a year for the rest. For the join of tracks see
+-- queries/played_artists.
 WITH counted AS MATERIALIZED (
     {counted}
 ), by_album AS (
     SELECT t.album_id, sum(c.play_count) AS play_count, sum(c.total_ms) AS total_ms
     FROM counted AS c
-    LEFT JOIN (SELECT id, album_id FROM tracks WHERE id = ANY (ARRAY(SELECT track_id FROM counted))) AS t
+    FULL JOIN (SELECT id, album_id FROM tracks WHERE id = ANY (ARRAY(SELECT track_id FROM counted))) AS t
         ON t.id = c.track_id
     GROUP BY t.album_id
 )

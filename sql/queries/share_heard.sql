@@ -1,5 +1,5 @@
 -- One row per share of the track that plays of some UTC months heard, as view user_context_months says it of a month.
--- Each track is looked up once.
+-- Each track is looked up once; for the join see queries/played_artists.
 WITH played AS MATERIALIZED (
     SELECT track_id, play_count, total_ms, ms_played
     FROM user_track_months
@@ -21,11 +21,11 @@ FROM (SELECT CASE
                  WHEN plays.ms * 100 < t.duration_ms * 75::bigint THEN '50%% to 75%%'
                  WHEN plays.ms * 100 < t.duration_ms * 95::bigint THEN '75%% to 95%%'
                  ELSE '95%% or more'
-             END AS value, count(*) AS play_count, sum(plays.ms) AS total_ms
+             END AS value, count(plays.ms) AS play_count, sum(plays.ms) AS total_ms
       FROM plays
-      JOIN (SELECT id, duration_ms
-            FROM tracks
-            WHERE id = ANY (ARRAY(SELECT DISTINCT track_id FROM played))) AS t ON t.id = plays.track_id
+      FULL JOIN (SELECT id, duration_ms
+                 FROM tracks
+                 WHERE id = ANY (ARRAY(SELECT DISTINCT track_id FROM played))) AS t ON t.id = plays.track_id
       GROUP BY value
       UNION ALL
       SELECT 'unknown', sum(play_count - cardinality(ms_played)),

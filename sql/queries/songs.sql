@@ -1,4 +1,4 @@
--- One row per song: the names and the picture to show, and what a user ever played of it.
+-- One row per song: the names and the picture to show, and what a user ever played of it. OFFSET 0: see stats/songs.
 SELECT song.id, song.name, song.artist,
        (SELECT credit.artist_id FROM track_artists AS credit
         WHERE credit.track_id = shown.id ORDER BY credit.position, credit.artist_id LIMIT 1) AS artist_id,
@@ -15,6 +15,10 @@ LEFT JOIN LATERAL (SELECT t.id, t.album_id, albums.name AS album, albums.image_u
 LEFT JOIN LATERAL (SELECT sum(s.play_count)::bigint AS play_count, sum(s.total_ms)::bigint AS total_ms,
                           min(s.first_played_at) AS first_played_at, max(s.last_played_at) AS last_played_at
                    FROM tracks AS t
-                   JOIN user_track_stats AS s ON s.user_id = %(user_id)s AND s.track_id = t.id
+                   CROSS JOIN LATERAL (SELECT play_count, total_ms, first_played_at, last_played_at
+                                       FROM user_track_stats
+                                       WHERE user_id = %(user_id)s AND track_id = t.id
+                                       ORDER BY track_id
+                                       OFFSET 0) AS s
                    WHERE t.song_id = song.id) AS ever ON TRUE
 WHERE song.id = ANY (%(ids)s)

@@ -14,7 +14,7 @@ from myi_pipelines.serving.queries.discoveries import discoveries
 from myi_pipelines.serving.queries.items import YearRank
 from myi_pipelines.serving.queries.music import Diversity, artists_by_year, diversity, releases
 from myi_pipelines.serving.queries.scope import Days, Filters, Scope
-from myi_pipelines.serving.queries.tops import Kind, TopGenre, items, top_genres, tops
+from myi_pipelines.serving.queries.tops import Kind, TopGenre, has_genres, items, top_genres, tops
 from myi_pipelines.serving.web.charts.bump import Lane, bump
 from myi_pipelines.serving.web.charts.marks import Mark, Tick, table
 from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, shares, stacked, timeline
@@ -173,6 +173,8 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
 
 
 def _genres(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:
+    if not has_genres(page.conn, page.listener):
+        return None
     by_year: dict[int, Sequence[TopGenre]] = {year: top_genres(page.conn, one)[0] for year, one in scopes.items()}
     by_year = {year: rows for year, rows in by_year.items() if rows}
     if not by_year:
