@@ -191,7 +191,8 @@ def _conform(
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
     if sources.has_archived_months:
-        require_present(conn, [user_month], with_neighbours=not sources.is_plain)
+        reaches_out = not sources.is_plain or fetch_scalar(conn, statement("events/has_undated"), bounds)
+        require_present(conn, [user_month], with_neighbours=reaches_out)
     if sources.is_unlinked:
         raise _CatalogIsBehind
     clear_invalidation(conn, user_month, Stage.EVENTS)

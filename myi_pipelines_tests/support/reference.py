@@ -686,11 +686,11 @@ def conform(landing: Landing, catalog: Catalog, min_play_ms: int = MIN_PLAY_MS) 
     episodes = list(
         {
             (row.track, row.names, row.played_at, row.stopped_at, row.ms_played): row
-            for row in not_music
+            for row in with_starts(not_music)
             if row.kind in NAMED
         }.values()
     )
-    raw_extended = distinct(row for row in told if row.context is not None)
+    raw_extended = with_starts(distinct(row for row in told if row.context is not None))
     extended = one_stream_each(raw_extended)
     all_account = distinct(row for row in told if row.context is None)
     account = not_replaced(all_account, raw_extended, episodes)
@@ -751,7 +751,7 @@ def conform_others(
 ) -> set[EpisodeEvent]:
     """The plays that are not music, from their rows and from those of music: of the extended history, of account data,
     and those of account data that no row tells better."""
-    extended = distinct(row for row in others if row.context is not None)
+    extended = with_starts(distinct(row for row in others if row.context is not None))
     account = distinct(row for row in others if row.context is None)
 
     # Of one stream in two downloads, one may not name it.
@@ -859,6 +859,14 @@ def distinct(rows: Iterable[Row]) -> list[Row]:
         if identity not in best or tells_more(row) > tells_more(best[identity]):
             best[identity] = row
     return list(best.values())
+
+
+def with_starts(rows: Iterable[Row]) -> list[Row]:
+    """A play that one row tells by its upload, and another of the same track, upload and length with its start, is that
+    of the latter."""
+    told = list(rows)
+    started = {(row.track, row.stopped_at, row.ms_played) for row in told if row.played_at < row.stopped_at}
+    return [row for row in told if not (row.is_undated and (row.track, row.stopped_at, row.ms_played) in started)]
 
 
 def tells_more(row: Row) -> tuple[int, int, int, int, tuple[str, str, str]]:

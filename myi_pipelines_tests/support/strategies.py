@@ -266,7 +266,9 @@ def further_rows(draw: st.DrawFn, scene: Scene, play: Play) -> list[Play]:
     match draw(st.sampled_from(("offline", "undated", "same second", "near duplicate", "paused", "doubled", "fuller"))):
         case "offline":
             stopped_at = play.played_at + draw(delays)
-            return [play._replace(context=OFFLINE, stopped_at=stopped_at, elapsed_s=length // 1_000)]
+            dated = play._replace(context=OFFLINE, stopped_at=stopped_at, elapsed_s=length // 1_000)
+            older = dated._replace(played_at=stopped_at, elapsed_s=UNDATED)  # a download that did not tell the start
+            return [dated, older] if draw(st.booleans()) else [dated]
         case "undated":
             lengths = draw(st.lists(scene.lengths, min_size=1, max_size=3))
             return [play._replace(context=OFFLINE, elapsed_s=UNDATED, ms_played=ms) for ms in (length, *lengths)]

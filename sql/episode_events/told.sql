@@ -19,6 +19,7 @@ CROSS JOIN LATERAL (SELECT coalesce(p.stopped_at, p.played_at) AS at) AS stopped
 WHERE p.user_id = ANY (%(user_ids)s) AND p.context_id IS NOT NULL
   AND p.played_at >= %(told_from)s AND p.played_at < %(near_end)s
   AND p.ms_played >= %(min_play_ms)s
+  AND CASE WHEN p.elapsed_s = -1 THEN NOT EXISTS ({episode_events/told_with_start}) ELSE true END
   AND (p.export_track_id IN (SELECT id FROM others)) IS TRUE -- looked up in a hash table, however few are expected
 ORDER BY p.user_id, content.id, p.played_at, stopped.at, p.ms_played,
          p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST,

@@ -20,6 +20,11 @@ FROM (SELECT DISTINCT ON (t.id, p.played_at, stopped.at, p.ms_played, CASE WHEN 
         AND p.played_at >= %(told_from)s AND p.played_at < %(near_end)s
         AND p.ms_played >= %(min_play_ms)s
         AND (t.id IS NOT NULL OR e.kind IN ('EPISODE', 'CHAPTER'))
+        AND CASE WHEN p.elapsed_s <> -1 OR p.elapsed_s IS NULL THEN true
+                 WHEN t.id IS NOT NULL THEN NOT EXISTS ({events/told_with_start})
+                 ELSE NOT EXISTS (SELECT FROM ({episode_events/content}) AS content
+                                  CROSS JOIN LATERAL ({episode_events/told_with_start}) AS told)
+            END
       ORDER BY t.id, p.played_at, stopped.at, p.ms_played, CASE WHEN t.id IS NULL THEN e.id END,
                p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST,
                context.fields_given DESC, context.fingerprint,

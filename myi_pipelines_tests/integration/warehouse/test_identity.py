@@ -118,6 +118,38 @@ def test_a_stream_exported_twice_at_a_months_end_is_one_play(warehouse: Warehous
     assert in_any_order(warehouse, tmp_path, first, second) == [("23:59:58.000", 200_000)]
 
 
+def offline(uploaded: str, started: str | None = None, **changes: Any) -> dict[str, Any]:
+    start = {} if started is None else {"offline_timestamp": int(datetime.fromisoformat(f"{started}Z").timestamp())}
+    return row("12:00:00") | {"ts": f"{uploaded}Z", "offline": True} | start | changes
+
+
+EPISODE = {"spotify_track_uri": None, "spotify_episode_uri": f"spotify:episode:{'e' * 22}", "episode_name": "Episode"}
+
+
+def test_an_offline_play_counts_once_where_an_older_download_does_not_tell_its_start(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    uploads = {"2024-05-05T18:00:00": "2024-05-05T14:00:00", "2024-06-01T09:00:00": "2024-05-28T21:00:00"}
+    older = [offline(uploaded, offline_timestamp=0) for uploaded in uploads]
+    newer = [offline(uploaded, started) for uploaded, started in uploads.items()]
+    another = offline("2024-05-05T18:00:00", ms_played=150_000)
+    plays = [("14:03:20.000", 200_000), ("18:00:00.000", 150_000), ("21:03:20.000", 200_000)]
+    assert in_any_order(warehouse, tmp_path, [*older, another], newer) == plays
+    assert in_any_order(warehouse, tmp_path, older, newer, [polled("18:00:04")]) == [plays[0], plays[2]]
+
+    told = [[one | EPISODE for one in file] for file in (older, newer)]
+    for order in permutations(told):
+        home = Home(warehouse, tmp_path)
+        for file in order:
+            home.take(file)
+        found = warehouse.conn.execute(
+            "SELECT to_char(played_at AT TIME ZONE 'UTC', 'DD HH24:MI:SS') FROM episode_events WHERE user_id = %s"
+            " ORDER BY played_at",
+            [home.user_id],
+        )
+        assert found.fetchall() == [("05 14:03:20",), ("28 21:03:20",)]
+
+
 def test_a_minute_of_account_data_may_hold_several_plays(warehouse: Warehouse, tmp_path: Path) -> None:
     rows = [
         minute("15:31", 201_000),
