@@ -1,5 +1,5 @@
--- One row per artist that was played. A play counts for every credited artist. The tracks are looked up all at once, and
--- joined in full: a nested loop, which such a join cannot be, would look up all of them for each.
+-- One row per artist that was played. A play counts for every credited artist. The tracks are looked up all at once,
+-- and joined in full: a nested loop, which such a join cannot be, would look up all of them for each.
 SELECT credit.artist_id AS id, count(*) AS recordings, sum(c.play_count)::bigint AS play_count,
        sum(c.total_ms)::bigint AS total_ms
 FROM counted AS c

@@ -8,7 +8,11 @@ FROM named_songs AS song
 LEFT JOIN LATERAL (SELECT t.id, t.album_id, albums.name AS album, albums.image_url, t.spotify_id, t.duration_ms
                    FROM tracks AS t
                    LEFT JOIN albums ON albums.id = t.album_id
-                   LEFT JOIN user_track_stats AS s ON s.user_id = %(user_id)s AND s.track_id = t.id
+                   LEFT JOIN LATERAL (SELECT play_count
+                                      FROM user_track_stats
+                                      WHERE user_id = %(user_id)s AND track_id = t.id
+                                      ORDER BY track_id
+                                      OFFSET 0) AS s ON TRUE
                    WHERE t.song_id = song.id AND t.merged_into IS NULL
                    ORDER BY s.play_count DESC NULLS LAST, t.id
                    LIMIT 1) AS shown ON TRUE

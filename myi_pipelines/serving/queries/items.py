@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from psycopg import sql
+
 from myi_pipelines.serving.queries.activity import Bucket, Clock, ClockCell, Step, filled, life
 from myi_pipelines.serving.queries.history import history_of
 from myi_pipelines.serving.queries.periods import (
@@ -37,6 +39,7 @@ from myi_pipelines.serving.queries.tops import (
 )
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.partitions import month_of
 
 NEAR = timedelta(minutes=20)
 MONTHS_AT_FIRST = 4
@@ -300,17 +303,23 @@ def neighbours(
         at = [play.played_at for play in plays]
     if not at:
         return []
-    asked = {
-        "user_id": listener.id,
-        "tracks": list(tracks),
-        "played_at": list(at),
-        "played_from": min(at) - NEAR,
-        "played_to": max(at) + NEAR,
-        "each": each,
-    }
-    rows = conn.execute(statement("queries/neighbours"), asked).fetchall()
+    asked = {"user_id": listener.id, "tracks": list(tracks), "each": each}
+    by_month: dict[date, list[datetime]] = {}
+    for played_at in at:
+        by_month.setdefault(month_of(played_at), []).append(played_at)
+    parts = sql.SQL("\nUNION ALL\n").join([_near(of_month) for of_month in by_month.values()])
+    rows = conn.execute(statement("queries/neighbours").format(parts=parts), asked).fetchall()
     named = items(conn, listener, Kind.TRACK, [track_id for track_id, _ in rows])
     return [Neighbour(named[track_id], number) for track_id, number in rows]
+
+
+def _near(at: Sequence[datetime]) -> sql.Composed:
+    """What was played near some plays of one UTC month."""
+    return statement("queries/near_plays").format(
+        played_at=sql.Literal(list(at)),
+        played_from=sql.Literal(min(at) - NEAR),
+        played_to=sql.Literal(max(at) + NEAR),
+    )
 
 
 def years_of(

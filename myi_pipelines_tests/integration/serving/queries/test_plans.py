@@ -72,10 +72,11 @@ def anna(reader: Connection) -> Listener:
     return listeners.find_listener(reader, "anna")
 
 
-def _play(month: date, number: int) -> Play:
-    """Plays on each day of a month from the second on, of ten tracks."""
-    ended = datetime(month.year, month.month, 2 + number // 2, 6 + number % 2, tzinfo=UTC)
-    track = Track(f"{number % 10:022}", f"Song {number % 10}", f"Artist {number % 10 % 3}", "Album")
+def _play(month: date, number: int, tracks: int = 10) -> Play:
+    """Plays on each day of a month from the second on, of some tracks."""
+    ended = datetime(month.year, month.month, 2 + number // 2 % 26, 6 + number % 2 + number // 52, tzinfo=UTC)
+    song = number % tracks
+    track = Track(f"{song:022}", f"Song {song}", f"Artist {song % 3}", "Album")
     return Play(track, CONTEXT, ended, ended, 100_000)
 
 
@@ -126,6 +127,37 @@ def test_filtered_questions_are_bounded_too(reader: Connection, anna: Listener, 
         with executed(reader) as plans:
             FILTERED[name](reader, Scope(anna, CUSTOM, filters=filters))
         assert months_of(touched(plans).partitions, "listening_events") <= {3, 4, 5, 6}
+
+
+def test_a_listener_of_whom_the_planner_knows_nothing_is_answered_from_few_rows(
+    warehouse: ArchivingWarehouse, reader: Connection
+) -> None:
+    user_id = warehouse.user("ben", ZONE)  # after ANALYZE
+    plays = [_play(month, number, tracks=100) for month in MONTHS for number in range(100)]
+    warehouse.land(user_id, plays, batch_rows=500)
+    warehouse.settle([user_id])
+    ben = listeners.find_listener(reader, "ben")
+    scope = Scope(ben, Days(date(2023, 1, 1), date(2023, 12, 31)))
+    with executed(reader) as plans:
+        tops.tops(reader, scope, Kind, each=100)
+        music.releases(reader, scope)
+        music.diversity(reader, scope)
+        music.share_heard(reader, scope)
+        music.artists_by_year(reader, ben)
+    looked_up = [node for plan in plans for node in nodes(plan) if "ANY (" in node.get("Index Cond", "")]
+    assert looked_up
+    assert max(node["Actual Loops"] for node in looked_up) <= 2
+
+
+def test_neighbours_are_looked_up_in_the_months_of_the_latest_plays(reader: Connection, anna: Listener) -> None:
+    ended = [_play(month, 0).played_at for month in (MONTHS[1], MONTHS[5])]
+    song = tops.tops(reader, Scope(anna, CUSTOM), [Kind.SONG])[Kind.SONG].rows[0].item
+    with executed(reader) as plans:
+        found = items.neighbours(reader, Scope(anna, CUSTOM), [song.id + 1_000], at=ended)
+    assert [(one.track.name, one.play_count) for one in found] == [("Song 0", 2)]
+    scans = [node for plan in plans for node in nodes(plan) if node.get("Relation Name", "").startswith("listening_e")]
+    assert sorted(node["Relation Name"][-2:] for node in scans) == ["02", "06"]  # no other is planned either
+    assert all("played_at" in node["Index Cond"] for node in scans)
 
 
 def test_a_page_of_history_reads_the_months_next_to_it(reader: Connection, anna: Listener) -> None:
