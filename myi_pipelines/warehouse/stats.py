@@ -53,6 +53,8 @@ user_month_contexts."""
 
 TRACK_MONTHS = "user_track_months"
 """What each month adds to the others, by user and track: the only statistics that have months in Dagster."""
+NOTED_TRACKS = 1_000
+"""Of a user, that changed at once: from so many on, it is worth finding out whether the planner has to know."""
 TOP_TRACKS = 50
 """How many tracks of a local year are kept at most."""
 
@@ -150,11 +152,24 @@ def refresh_stats(session: Session, user_id: int, months: Sequence[date] = ()) -
     """
     while True:
         try:
-            return _refresh_user(session.conn, user_id, months, session.helper)
+            refreshed = _refresh_user(session.conn, user_id, months, session.helper)
         except UserMonthsArchived as needed:
             if session.restore_archived is None:
                 raise
             session.restore_archived(session.conn, needed.user_months)
+        else:
+            _tell_planner(session.conn, refreshed.user_track_stats)
+            return refreshed
+
+
+def _tell_planner(conn: Connection, changed: int) -> None:
+    """Let the planner know how much there is of a user of whom many tracks have changed.
+
+    It would expect hardly a row of one who is new, and read all of them for each that a page looks up, until autovacuum
+    finds that the tables have changed.
+    """
+    if changed >= NOTED_TRACKS and fetch_scalar(conn, statement("stats/is_much"), {"changed": changed}):
+        conn.execute(statement("stats/analyze_users"))
 
 
 def _refresh_user(conn: Connection, user_id: int, months: Sequence[date], helper: Connection | None) -> Refreshed:

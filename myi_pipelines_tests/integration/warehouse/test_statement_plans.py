@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import events
 from myi_pipelines.warehouse.database.connections import fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import ensure_months, months_between
 from myi_pipelines.warehouse.shown_plays import SHOWN_FROM_MS
+from myi_pipelines.warehouse.stats import NOTED_TRACKS
 from myi_pipelines.warehouse.user_months import UserMonth
 from myi_pipelines_tests.support.reference import MIN_PLAY_MS
+from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
 
@@ -56,3 +59,20 @@ def opened_months(warehouse: Warehouse, bounds: dict[str, object]) -> int:
         warehouse.conn.execute(statement("events/shown"), bounds)
         locked = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation::regclass::text ~ %s"
         return int(fetch_scalar(warehouse.conn, locked, [r"^imported_plays_y\d+m\d+$"]))
+
+
+def test_the_planner_knows_of_a_listener_whose_history_has_just_come(warehouse: Warehouse) -> None:
+    warehouse.conn.execute("ANALYZE user_track_stats")
+    ended = datetime(2021, 5, 5, tzinfo=UTC)
+    plays = [
+        Play(Track(f"{number:022}", f"Song {number}", "Artist", None), CONTEXT, at, at, 100_000)
+        for number in range(NOTED_TRACKS)
+        for at in [ended + number * timedelta(minutes=2)]
+    ]
+    user_id = warehouse.user("anna", "UTC")
+    warehouse.land(user_id, plays, batch_rows=500)
+    warehouse.settle([user_id])
+    expected = fetch_scalar(
+        warehouse.conn, "EXPLAIN (FORMAT JSON) SELECT FROM user_track_stats WHERE user_id = %s", [user_id]
+    )
+    assert expected[0]["Plan"]["Plan Rows"] >= NOTED_TRACKS / 2
