@@ -139,14 +139,12 @@ def _content(row: AccountRow, member: Member) -> tuple[Track, bool]:
             raise BadRow(MALFORMED, f"{_KEYS[key]} is {note_text(name)} (expected a text)")
     is_unchanged = all(is_clean(text, NAME_LIMIT) for text in given)
     name, artist, album = (clean(text or "", NAME_LIMIT) for text in given)
-    is_nameless = kind is not Kind.TRACK and not (name or artist or album)
+    is_nameless = not (name or artist or album or (kind is Kind.TRACK and member.is_video))
     if is_nameless or (name, artist, album) in _PLACEHOLDERS:
         return NOTHING, is_unchanged
-    if kind is Kind.TRACK and not name:
-        if not member.is_video:
-            raise BadRow(MALFORMED, f"trackName is {note_text(row.track_name)} (expected a name)")
+    if kind is Kind.TRACK and not name and member.is_video:
         kind = Kind.VIDEO
-    elif kind is Kind.TRACK and not artist:
+    elif kind is Kind.TRACK and not (name and artist):
         kind = Kind.UNIDENTIFIED
     return Track(None, name, artist, album, kind), is_unchanged
 

@@ -29,7 +29,8 @@ UNREADABLE: Final = frozenset({BAD_TIMESTAMP, MALFORMED})
 _CLEANED: Final = "cleaned"
 _KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, _CLEANED})
 _NOTE_TEXT_LIMIT: Final = 60
-_MINUTE_PRECISION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
+_MINUTE_PRECISION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}Z?")
+_DIGITS: Final = re.compile(r"[0-9]{1,12}")
 
 
 class Member(NamedTuple):
@@ -110,6 +111,8 @@ def plays_end() -> datetime:
 
 def whole_ms(key: str, value: object) -> int:
     """The length of a play, from the value of `key`. Raises BadRow."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):  # as tools write it that save a history again
+        value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):

@@ -4,7 +4,7 @@ The keys are described at https://listenbrainz.readthedocs.io/en/latest/users/js
 """
 
 import re
-from typing import Final
+from typing import Any, Final, get_type_hints
 
 import msgspec
 
@@ -63,6 +63,31 @@ def listen_of(row: ListenBrainzRow) -> Listen:
     )
 
 
+_INFO_TYPES: Final = get_type_hints(Info)
+
+
+def _mended(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose `additional_info`, in which programs write what they like, has only values of the types above."""
+    metadata = row.get("track_metadata")
+    if not isinstance(metadata, dict):
+        return row
+    info = metadata.get("additional_info")
+    fitting = (
+        {key: info[key] for key, of in _INFO_TYPES.items() if _fits(info.get(key), of)}
+        if isinstance(info, dict)
+        else None
+    )
+    return row | {"track_metadata": metadata | {"additional_info": fitting}}
+
+
+def _fits(value: object, of: object) -> bool:
+    try:
+        msgspec.convert(value, of)
+    except (ValueError, RecursionError):
+        return False
+    return value is not None
+
+
 def _spotify_id(info: Info) -> str | None:
     for link in (info.spotify_id, info.origin_url):
         if link and (track := _TRACK_LINK.match(link)):
@@ -73,6 +98,6 @@ def _spotify_id(info: Info) -> str | None:
 LISTENBRAINZ: Final = HistoryFormat(
     "listenbrainz",
     "ListenBrainz",
-    lambda batch_builder: ListenReader(batch_builder, ListenBrainzRow, listen_of),
+    lambda batch_builder: ListenReader(batch_builder, ListenBrainzRow, listen_of, _mended),
     lambda keys: {"listened_at", "track_metadata"} <= keys,
 )

@@ -54,8 +54,16 @@ class Listen(NamedTuple):
 class ListenReader:
     """Adds the rows of a service to a batch. Caches the tracks that it has seen, up to a limit."""
 
-    def __init__(self, batch_builder: BatchBuilder, row_type: Any, listen_of: Callable[[Any], Listen]) -> None:
+    def __init__(
+        self,
+        batch_builder: BatchBuilder,
+        row_type: Any,
+        listen_of: Callable[[Any], Listen],
+        mended: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:
+        """``mended``: a row that is not of the type, without what must not cost the play."""
         self.row_type = row_type
+        self._mended = mended
         self._batch_builder = batch_builder
         self._listen_of = listen_of
         self._end = plays_end()
@@ -93,7 +101,7 @@ class ListenReader:
         if not isinstance(row, dict):
             raise BadRow(MALFORMED, "is not an object with keys")
         try:
-            return msgspec.convert(row, self.row_type)
+            return msgspec.convert(self._mended(row), self.row_type)
         except (ValueError, RecursionError) as error:
             raise BadRow(MALFORMED, f"is not a row of its format: {_one_line(error)}") from None
 

@@ -164,3 +164,8 @@ def test_in_a_video_file_a_row_without_a_track_is_a_video(tmp_path: Path) -> Non
         Track(None, "E", None, None, Kind.EPISODE),
     ]
     assert (dict(read.rejected), read.notes) == ({}, [])
+
+
+def test_what_tools_write_that_save_a_history_again_is_read(tmp_path: Path) -> None:
+    row = extended(ms_played="214000", ts="2023-01-30T19:46Z")
+    assert play_of(tmp_path, row) == play_of(tmp_path, extended(ts="2023-01-30T19:46:00Z"))

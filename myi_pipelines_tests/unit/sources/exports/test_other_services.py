@@ -144,6 +144,24 @@ def test_listenbrainz_tells_lengths_and_links(tmp_path: Path, info: dict[str, An
     assert play.played_at - timedelta(seconds=play.elapsed_s or 0) == play.stopped_at == BEGAN
 
 
+@pytest.mark.parametrize(
+    ("info", "tells"),
+    [
+        ([], (None, 0)),
+        ("none", (None, 0)),
+        ({"artist_names": "Quill Harbor"}, (None, 0)),
+        ({"origin_url": 5, "spotify_id": ["x"], "submission_client": {}, "duration_ms": 215_400}, (None, 215)),
+        ({"duration_ms": [1], "duration": True, **LINK}, (ID, 0)),
+    ],
+)
+def test_odd_values_beyond_names_do_not_cost_the_play(tmp_path: Path, info: Any, tells: tuple[object, ...]) -> None:
+    row = listen() | {"track_metadata": listen()["track_metadata"] | {"additional_info": info}}
+    for content in (as_lines([row]), json.dumps([row])):
+        found = read_text(tmp_path, content)
+        assert [(play.track.name, play.track.spotify_id, play.elapsed_s) for play in found.plays] == [("Alder", *tells)]
+        assert not found.rejected
+
+
 def test_every_form_of_listenbrainz_is_read(tmp_path: Path) -> None:
     rows = [listen(), listen(AT + 300.75), listen(str(AT + 600))]
     answer = {"payload": {"count": 3, "user_id": "anna", "listens": rows, "latest_listen_ts": 1}}
