@@ -57,7 +57,7 @@ if ! suits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>
     "$chosen" -m venv --clear .venv >"$log" 2>&1 ||
         fail "$chosen cannot make a virtual environment (on Debian and Ubuntu: apt-get install python3-venv): $(tail -n 1 "$log")"
 fi
-printf '%s\n' "Installing the packages of $lock into .venv (once, a minute or two)…" >&2
+printf '%s\n' "Installing the packages of $lock into .venv (once; one minute to four)…" >&2
 rm -f .venv/.stamp-*
 pip() {
     .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet "$@" >"$log" 2>&1 ||

@@ -236,7 +236,12 @@ class _Text:
         self._drop(1)
         if in_object:
             self._pass_rest()
-        if self._next_byte() is not None:
+        follows = self._next_byte()
+        if follows == b"\0":
+            raise NotJson(
+                f"{self._where}: byte {self.offset + 1:,}: zero bytes after its rows, as if not copied whole; {_AGAIN}"
+            )
+        if follows is not None:
             raise NotJson(
                 f"{self._where}: byte {self.offset + 1:,}: more text after the ] that closes the array; "
                 "keep one array a file, or import an unchanged copy"

@@ -11,6 +11,7 @@ HEAD_BYTES: Final = 512
 ASK_SPOTIFY: Final = 'request "Extended streaming history" at spotify.com/account/privacy and import what Spotify sends'
 _UNPACK: Final = "unpack it and import what is in it"
 _AGAIN: Final = "download or copy it again"
+_UNCHANGED: Final = "import the JSON files that Spotify sent, or their ZIP"
 _OTHER_SERVICE: Final = (
     "it is not read; what is read: Spotify, MYI, Last.fm as CSV or JSON, ListenBrainz, Maloja, Koito, your_spotify"
 )
@@ -81,6 +82,8 @@ def recognize(head: bytes, name: str) -> OtherFile | None:
     text = _text(head)
     if text is None:
         return None
+    if _is_table_of_spotify(text):
+        return OtherFile("a table that was made of a Spotify history", _UNCHANGED, may_hold_plays=True)
     for service, is_theirs in _SERVICES:
         if is_theirs(text):
             return OtherFile(f"an export of {service}", _OTHER_SERVICE, may_hold_plays=True)
@@ -126,6 +129,11 @@ def _text(head: bytes) -> str | None:
     is_text = text and not any(sign < " " and sign not in "\t\r\n\f\x1b" for sign in text)
     # A character that the end of the head cuts becomes one replacement, so a few of them are no proof.
     return text if is_text and text.count("\N{REPLACEMENT CHARACTER}") <= 1 else None
+
+
+def _is_table_of_spotify(text: str) -> bool:
+    first_line = text.partition("\n")[0]
+    return not text.startswith(("[", "{")) and ("msPlayed" in first_line or "ms_played" in first_line)
 
 
 def _is_last_fm(text: str) -> bool:

@@ -42,6 +42,24 @@ def test_exports_that_are_not_read_are_named_and_never_passed_over(tmp_path: Pat
     assert not error.is_no_history
 
 
+@pytest.mark.parametrize("header", ["endTime,artistName,trackName,msPlayed", "ts;platform;ms_played;conn_country"])
+def test_a_table_made_of_a_history_is_called_that(tmp_path: Path, header: str) -> None:
+    error = refusal(tmp_path, f"{header}\n2024-05-05,a,b,200000\n")
+    assert str(error).startswith(
+        "file: is a table that was made of a Spotify history; import the JSON files that Spotify"
+    )
+    assert not error.is_no_history
+
+
+def test_a_history_filled_up_with_zero_bytes_was_not_copied_whole(tmp_path: Path) -> None:
+    (tmp_path / "history.json").write_bytes(HISTORY + bytes(5_000))
+    with (
+        pytest.raises(ExportError, match="zero bytes after its rows, as if not copied whole"),
+        open_upload(tmp_path / "history.json") as upload,
+    ):
+        list(upload.batches())
+
+
 def test_an_export_that_is_not_read_is_named_beside_a_history(tmp_path: Path) -> None:
     (tmp_path / "both.zip").write_bytes(as_zip({"h.json": HISTORY, ".scrobbler.log": b"#AUDIOSCROBBLER/1.1\n"}))
     with open_upload(tmp_path / "both.zip") as upload:
