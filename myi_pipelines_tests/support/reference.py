@@ -956,7 +956,12 @@ def one_to_one(
 
 
 def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Shown]:
-    """Polls, and the account data of before December 2018, which tells no length."""
+    """Polls, and the account data of before December 2018, which tells no length: where the extended history has a row
+    of the same second, it tells that play, and only music of the song that counts is left to be matched."""
+    told_at: dict[datetime, list[Play]] = {}
+    for play in landing.plays:
+        if play.context is not None and play.stopped_at == play.played_at:
+            told_at.setdefault(play.played_at.replace(microsecond=0), []).append(play)
     shown = [
         Shown(row.spotify_id, catalog.song(row.spotify_id), row.played_at, row.duration_ms, "API",
               catalog.names(row.spotify_id) is None, row.spotify_id)
@@ -982,9 +987,17 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
             )  # fmt: skip
         elif play.ms_played is None and play.track.kind is Kind.TRACK:
             length = catalog.shown(track).duration_ms or TYPICAL_MS
-            shown.append(
-                Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, play.track.name or "")
-            )
+            told = told_at.get(play.played_at.replace(microsecond=0), [])
+            can_be_matched = [
+                (one.ms_played or 0) >= min_play_ms
+                and one.track.kind is Kind.TRACK
+                and catalog.song(catalog.metadata.track_key(one.track)) == catalog.song(track)
+                for one in told
+            ]
+            if any(can_be_matched) or not told:
+                shown.append(
+                    Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, play.track.name or "")
+                )
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 

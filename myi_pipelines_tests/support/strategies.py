@@ -320,6 +320,9 @@ def account_plays(draw: st.DrawFn, scene: Scene, extended: Sequence[Play]) -> li
     for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):  # of before December 2018, without a length
         ended = draw(scene.moments())
         plays.append(Play(draw(st.sampled_from(scene.account_tracks)), ACCOUNT, ended, ended, None))
+    for play in draw(some_of(extended, at_most=2)):
+        track = draw(st.sampled_from(scene.account_tracks))
+        plays.append(Play(track, ACCOUNT, play.stopped_at, play.stopped_at, None))
     return plays
 
 

@@ -1,6 +1,7 @@
 -- One row per play that was only shown, in and around the user-month: polled, submitted by a program, or of account
 -- data without a length, which names all artists of a track, so that its names may not be those of the same track
--- elsewhere. Tracks are looked up one by one: these are few plays of a large catalog. Where there is no account data
+-- elsewhere. Such a row gives way to one of the extended history of the same second that is too short, no music, or of
+-- other names. Tracks are looked up one by one: these are few plays of a large catalog. Where there is no account data
 -- its time is empty: by a condition that is false as a whole, the planner would open every month.
 SELECT p.track_id, t.song_id,
        CASE p.source WHEN 'SUBMISSION' THEN e.track_name || e.artist_name || coalesce(t.spotify_id, '')
@@ -26,7 +27,9 @@ FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.dura
       JOIN export_track_links AS link USING (export_track_id)
       WHERE p.user_id = %(user_id)s AND p.context_id IS NULL
         AND (p.ms_played IS NULL OR p.elapsed_s IS NOT NULL)
-        AND p.played_at >= %(near_start)s AND p.played_at < %(account_data_until)s) AS p
+        AND p.played_at >= %(near_start)s AND p.played_at < %(account_data_until)s
+        AND CASE WHEN p.ms_played IS NULL AND p.elapsed_s IS NULL
+                 THEN coalesce(({events/told_by_second}), true) ELSE true END) AS p
 CROSS JOIN LATERAL (SELECT song_id, spotify_id, name_key, artist_key, duration_ms FROM tracks WHERE id = p.track_id
                     ORDER BY id OFFSET 0) AS t
 LEFT JOIN LATERAL (SELECT track_name, artist_name FROM export_tracks WHERE id = p.export_track_id

@@ -150,6 +150,21 @@ def test_an_offline_play_counts_once_where_an_older_download_does_not_tell_its_s
         assert found.fetchall() == [("05 14:03:20",), ("28 21:03:20",)]
 
 
+def test_account_data_without_lengths_gives_way_to_any_row_of_its_second(warehouse: Warehouse, tmp_path: Path) -> None:
+    moments = ["12:00:00", "12:10:00", "12:20:00", "12:30:00", "12:40:00"]
+    old = [
+        {"artistName": "Band, Other Band", "trackName": "Song a", "time": f"2024-05-05 {moment}"} for moment in moments
+    ]
+    new = [
+        row("12:00:00", 3_000),
+        row("12:10:00", 12_000),
+        row("12:20:00", 900_500, **EPISODE),
+        row("12:30:00", 200_000, spotify_track_uri=None, master_metadata_track_name=None),
+    ]
+    told = [("12:10:00.000", 12_000), ("12:40:00.000", 210_000)]
+    assert in_any_order(warehouse, tmp_path, old, new) == told
+
+
 def test_a_minute_of_account_data_may_hold_several_plays(warehouse: Warehouse, tmp_path: Path) -> None:
     rows = [
         minute("15:31", 201_000),
