@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from myi_pipelines.serving.queries.scope import Days
+from myi_pipelines.serving.queries.scope import Days, Listener
 
 KEPT = ("range", "by", "of", "artist", "album", "genre", "platform", "skipped")
 """Parameters that every page understands."""
-DEFAULTS = {"range": "year", "by": "plays", "of": "songs"}
+DEFAULTS = {"by": "plays", "of": "songs"}
+THIS_YEAR = "year"
 
 
 class Links(NamedTuple):
@@ -22,18 +23,23 @@ class Links(NamedTuple):
     """``/u/ada``."""
     kept: tuple[tuple[str, str], ...] = ()
     """What stands in the address now and stays, in the order of ``KEPT``."""
+    range: str = THIS_YEAR
+    """What an address without a range means."""
 
     def to(self, page: str = "", /, **changes: object) -> str:
         """A page of the listener: ``to("history", range="2024-05")``. None removes a parameter."""
         values = dict(self.kept)
         for name, value in changes.items():
             values.pop(name, None)
-            if value is not None and DEFAULTS.get(name) != value:
+            if value is not None and value != self._default(name):
                 values[name] = str(value)
         ordered = [(name, values.pop(name)) for name in KEPT if name in values]
         query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in (*ordered, *values.items())])
         path = f"{self.home}/{page}" if page else self.home
         return f"{path}?{query}" if query else path
+
+    def _default(self, name: str) -> str | None:
+        return self.range if name == "range" else DEFAULTS.get(name)
 
     def plays(self, **changes: object) -> str:
         """The plays that make a number."""
@@ -54,12 +60,19 @@ def _quoted(text: str) -> str:
     return quote(text, safe=",:")
 
 
-def links_to(name: str, parameters: Mapping[str, str]) -> Links:
+def links_to(name: str, parameters: Mapping[str, str], default_range: str = THIS_YEAR) -> Links:
     """Addresses of a listener that keep the parameters of a request."""
+    links = Links(f"/u/{quote(name, safe='')}", range=default_range)
     kept = tuple(
-        (key, value) for key in KEPT if (value := parameters.get(key, "").strip()) and DEFAULTS.get(key) != value
+        (key, text) for key in KEPT if (text := parameters.get(key, "").strip()) and text != links._default(key)
     )
-    return Links(f"/u/{quote(name, safe='')}", kept)
+    return links._replace(kept=kept)
+
+
+def default_range(listener: Listener, today: date) -> str:
+    """This year; of somebody who played nothing in it, the last year with plays."""
+    last = listener.last_day
+    return THIS_YEAR if last is None or last.year >= today.year else str(last.year)
 
 
 def days_text(days: Days) -> str:

@@ -29,7 +29,7 @@ from myi_pipelines.serving.queries.scope import (
 from myi_pipelines.serving.queries.tops import Kind, items
 from myi_pipelines.serving.web.bar import Asked, Choice, make_bar, range_label
 from myi_pipelines.serving.web.formats import Formats, locale_of
-from myi_pipelines.serving.web.links import DEFAULTS, KEPT, Links, links_to
+from myi_pipelines.serving.web.links import KEPT, THIS_YEAR, Links, default_range, links_to
 from myi_pipelines.serving.web.words import value_name
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import UnknownUser
@@ -51,6 +51,8 @@ FILTER_NAMES = {
     "platform": "device",
     "skipped": "skips",
 }
+TELL_WHEN = frozenset({Part.STATS, Part.TOP_TRACKS, Part.TOP_ARTISTS, Part.LISTENING_TIME, Part.EMBED, Part.MANAGE})
+"""Parts each of which tells in which years something was played."""
 OF_MUSIC = ("artist_id", "album_id", "genre")
 """Filters that reach what is known of songs, artists and albums, and not of single plays."""
 
@@ -83,8 +85,9 @@ class Page:
         )
         self.now = datetime.now(UTC)
         self.today: date = self.now.astimezone(listener.timezone).date()
-        self.links: Links = links_to(listener.name, self.query)
-        self.range: NamedRange = parse_range(self.query.get("range") or DEFAULTS["range"], self.today, listener)
+        usual = default_range(listener, self.today) if parts & TELL_WHEN else THIS_YEAR
+        self.links: Links = links_to(listener.name, self.query, usual)
+        self.range: NamedRange = parse_range(self.query.get("range") or usual, self.today, listener)
         self.scope = Scope(listener, self.range.days, self._measure(), self._filters())
         self.chips: list[Choice] = []
         self.covers: dict[tuple[str, int], str | None] = {}

@@ -180,6 +180,12 @@ def day_clock(page: Page, hours: Sequence[tuple[int, int]], middle: tuple[str, s
     return clock("Hours of the day", marks, hour=page.formats.hour, middle=middle)
 
 
-def busiest_hour(hours: Sequence[tuple[int, int]], by_time: bool) -> int:
-    """The hour with the most."""
-    return max(range(24), key=lambda hour: hours[hour][1 if by_time else 0])
+def busiest_hour(hours: Sequence[tuple[int, int]], by_time: bool) -> int | None:
+    """The hour with the most; None where several have as much."""
+    values = [hour[by_time] for hour in hours]
+    return values.index(max(values)) if values.count(max(values)) == 1 else None
+
+
+def fullest_hour(page: Page, hour: int | None) -> tuple[str, str]:
+    """What stands in the middle of a clock."""
+    return (page.formats.hours_between(hour).split(" to ")[0], "the fullest hour") if hour is not None else ("", "")

@@ -108,6 +108,39 @@ def test_an_odd_address_is_no_mistake_of_ours(site: Site, page: str) -> None:
     assert site.get(path_of(page)).status in (200, 303, 400, 404)
 
 
+def test_the_pages_begin_with_the_last_year_that_has_plays(site: Site) -> None:
+    overview = site.get("/u/anna").text
+    assert "In 2025 you listened" in overview
+    assert 'href="/u/anna?range=year"' in overview
+    assert 'href="/u/anna" aria-current="true">2025' in overview
+
+
+@pytest.mark.parametrize("page", ["", "habits", "tops", "tops/artists", "history"])
+@pytest.mark.parametrize(
+    ("query", "sentence", "leads_to"),
+    [
+        ("range=2012", "In 2012 you played nothing: your plays begin in", "range=2025-03"),
+        ("range=7d", "In the last 7 days you played nothing: your latest plays are of", "range=2025-03"),
+        ("range=2025&skipped=yes", "In 2025 you played nothing that fits;", "range=all"),
+    ],
+)
+def test_a_range_without_plays_leads_to_those_there_are(
+    site: Site, page: str, query: str, sentence: str, leads_to: str
+) -> None:
+    main = site.get(path_of(f"{page}?{query}")).text.split("<main")[1]
+    assert sentence in main
+    assert leads_to in main.split(sentence)[1].split("</a>")[0]
+    assert "<figure" not in main
+    assert "figures" not in main
+
+
+def test_the_fullest_hour_is_named_unless_several_have_as_much(site: Site) -> None:
+    named, tie = (site.get(f"/u/anna/habits?range={day}").text for day in ("2025-03-01", "2025-03-02"))
+    assert ">21:00<" in named
+    assert "the fullest hour" in named
+    assert "fullest hour" not in tie
+
+
 def test_a_page_says_which_filters_do_not_reach_it(site: Site) -> None:
     unreached = "does not reach this."
     assert unreached not in site.get("/u/anna/milestones").text

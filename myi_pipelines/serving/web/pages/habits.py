@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from starlette.responses import Response
 
-from myi_pipelines.serving.queries.activity import Way, clock, totals, ways
+from myi_pipelines.serving.queries.activity import Clock, Way, clock, totals, ways
 from myi_pipelines.serving.queries.history import sessions
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.milestones import streaks
@@ -20,12 +20,14 @@ from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import shares, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import Page
-from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import axes, busiest_hour, day_clock, plays_href, week_grid
+from myi_pipelines.serving.web.pages.overview import empty, nothing
+from myi_pipelines.serving.web.series import axes, busiest_hour, day_clock, fullest_hour, plays_href, week_grid
 from myi_pipelines.serving.web.views import Figure, RankRow, item_rows
 from myi_pipelines.serving.web.words import value_name
 
 MOST = 8
+FEW = 10
+"""Plays that are too few to tell a habit."""
 DIMENSIONS = (
     ("PLATFORM", "Devices"),
     ("COUNTRY", "Countries"),
@@ -52,21 +54,14 @@ def show_habits(page: Page) -> Response:
         return empty(page)
     formats = page.formats
     now = totals(page.conn, page.scope)
+    if not now.play_count:
+        return nothing(page, "Habits", now)
     week = clock(page.conn, page.scope)
     hours, days = week.hours, week.weekdays
     hour = busiest_hour(hours, page.by_time)
-    whole = sum(hour[page.by_time] for hour in hours) or 1
+    whole = sum(one[page.by_time] for one in hours) or 1
     night = sum(hours[at][page.by_time] for at in (22, 23, 0, 1, 2, 3)) / whole
     morning = sum(hours[at][page.by_time] for at in range(5, 11)) / whole
-    best = max(range(7), key=lambda day: days[day][page.by_time])
-    kind = (
-        "an early bird" if morning > 0.28 and morning > night else "a night owl" if night > 0.28 else "a day listener"
-    )
-    sentence = (
-        f"You are {kind}: your fullest hour is {formats.hours_between(hour)}, your fullest day {formats.weekday(best)}."
-        if week.cells
-        else "Nothing was played in these days."
-    )
     found, notes = ways(page.conn, page.scope)[0], {}
     if found and not any(way.dimension == "SHARE_HEARD" for way in found):
         span, shares_heard = share_heard(page.conn, page.scope)
@@ -88,15 +83,34 @@ def show_habits(page: Page) -> Response:
     return page.render(
         "habits.html",
         "Habits",
-        sentence=sentence,
+        sentence=_sentence(page, now.play_count, week, night, morning),
         numbers=numbers,
-        clock=day_clock(page, hours, (formats.hours_between(hour).split(" to ")[0], "the fullest hour")),
+        clock=day_clock(page, hours, fullest_hour(page, hour)),
         weekdays=_weekdays(page, days),
         week=week_grid(page, week.cells),
         sessions=_sessions(page),
         streaks=_streaks(page),
         ways=[chart for key, name in DIMENSIONS if (chart := way_chart(page, key, name, found, notes.get(key, "")))],
     )
+
+
+def _sentence(page: Page, plays: int, week: Clock, night: float, morning: float) -> str:
+    """What kind of listener somebody is, if there are enough plays to tell; the fullest hour and day unless several
+    have as much."""
+    formats = page.formats
+    if plays < FEW:
+        return f"{formats.plays(plays)} {'is' if plays == 1 else 'are'} too few to tell a habit."
+    kind = (
+        "an early bird" if morning > 0.28 and morning > night else "a night owl" if night > 0.28 else "a day listener"
+    )
+    values = [day[page.by_time] for day in week.weekdays]
+    fullest = []
+    if (hour := busiest_hour(week.hours, page.by_time)) is not None:
+        fullest.append(f"your fullest hour is {formats.hours_between(hour)}")
+    if values.count(max(values)) == 1:
+        verb = "" if fullest else "is "
+        fullest.append(f"your fullest day {verb}{formats.weekday(values.index(max(values)))}")
+    return f"You are {kind}{': ' if fullest else ''}{', '.join(fullest)}."
 
 
 def _weekdays(page: Page, days: Sequence[tuple[int, int]]) -> Markup:

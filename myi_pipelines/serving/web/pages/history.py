@@ -27,7 +27,7 @@ from myi_pipelines.serving.queries.scope import RangeKind
 from myi_pipelines.serving.queries.tops import Kind, items
 from myi_pipelines.serving.web.bar import Choice, range_label
 from myi_pipelines.serving.web.page import Page, whole_number
-from myi_pipelines.serving.web.pages.overview import empty
+from myi_pipelines.serving.web.pages.overview import empty, nothing_played
 from myi_pipelines.serving.web.series import bars, step_for
 from myi_pipelines.serving.web.views import cover_of, find_covers, playing_line
 from myi_pipelines.serving.web.words import value_name
@@ -81,7 +81,9 @@ def show_history(page: Page) -> Response:
     chart: Markup | None = None
     if is_plain and not is_day and before is None:
         step = step_for(page.range.days)
-        chart = bars(page, activity(page.conn, page.scope, step).buckets, step, height=130)
+        buckets = activity(page.conn, page.scope, step).buckets
+        if any(one.play_count for one in buckets):
+            chart = bars(page, buckets, step, height=130)
     more = page.links.to("history", **page.extra, before=write_before(found.next)) if found.next else ""
     return page.render(
         "history.html",
@@ -95,7 +97,7 @@ def show_history(page: Page) -> Response:
         jump_first=page.listener.first_day.isoformat(),
         jump_last=page.today.isoformat(),
         days=[_day(page, day, is_day) for day in by_day(page.listener, found.plays, gap=gap)],
-        nothing=NOTHING,
+        nothing=nothing_played(page) if is_plain and before is None else NOTHING,
         more=more,
     )
 

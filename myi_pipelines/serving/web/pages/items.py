@@ -36,7 +36,7 @@ from myi_pipelines.serving.web.charts.timeline import Axes, shares, timeline
 from myi_pipelines.serving.web.covers import letterform
 from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.pages.history import play_row
-from myi_pipelines.serving.web.series import bars, busiest_hour, day_clock
+from myi_pipelines.serving.web.series import bars, busiest_hour, day_clock, fullest_hour
 from myi_pipelines.serving.web.views import (
     NAMES,
     SHOWS,
@@ -217,9 +217,8 @@ def _clock(page: Page, kind: Kind, item: Item, week: Clock) -> Markup | None:
     if not week.cells:
         return None
     hours = week.hours
-    hour = busiest_hour(hours, page.by_time)
-    text = page.formats.hours_between(hour).split(" to ")[0]
-    return day_clock(page, hours, (text, "the fullest hour"), **{kind.value: item.id})
+    middle = fullest_hour(page, busiest_hour(hours, page.by_time))
+    return day_clock(page, hours, middle, **{kind.value: item.id})
 
 
 def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) -> list[List]:

@@ -13,13 +13,14 @@ from myi_pipelines.serving.queries.activity import (
     Bucket,
     Compared,
     Step,
+    Totals,
     activity,
     clock,
     compared,
 )
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries
 from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
-from myi_pipelines.serving.queries.scope import parse_range
+from myi_pipelines.serving.queries.scope import NO_FILTERS, parse_range
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.bar import range_label, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
@@ -38,6 +39,7 @@ from myi_pipelines.serving.web.series import (
 )
 from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, playing_line, rank_row
 
+ARCHIVED = "Some months are in the archive and not counted here."
 TOP = 5
 YEARS_AGO = 4
 LISTS = ((Kind.SONG, "Songs", "tops"), (Kind.ARTIST, "Artists", "tops/artists"), (Kind.ALBUM, "Albums", "tops/albums"))
@@ -72,6 +74,8 @@ def show_overview(page: Page) -> Response:
         return empty(page)
     conn, scope, now = page.conn, page.scope, page.range
     numbers = compared(conn, scope, now.days_before, now.days_year_before)
+    if not numbers.totals.play_count:
+        return nothing(page, "Overview", numbers.totals)
     step = step_for(now.days)
     buckets = activity(conn, scope, step).buckets
     before_buckets = []
@@ -92,7 +96,7 @@ def show_overview(page: Page) -> Response:
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
         lists.append(List(name, page.links.to(path), [rank_row(page, row, top) for row in rows]))
     week = clock(conn, scope)
-    busiest = busiest_hour(week.hours, page.by_time) if week.cells else None
+    busiest = busiest_hour(week.hours, page.by_time)
     return page.render(
         "overview.html",
         "Overview",
@@ -101,7 +105,9 @@ def show_overview(page: Page) -> Response:
         aside=aside(page, numbers),
         numbers=figures(page, numbers, different),
         timeline_name=NAMES[step],
-        timeline_note=f"The dotted line is {before_name(page)}." if before_buckets else "",
+        timeline_note=f"The dotted line is {before_name(page)}."
+        if any(one.play_count for one in before_buckets)
+        else "",
         timeline=bars(page, buckets, step, before=before_buckets),
         tops=[one for one in lists if one.rows],
         **_calendar(page, buckets, step),
@@ -119,6 +125,35 @@ def empty(page: Page) -> Response:
     """What to do while there are no plays, with a picture of what will be here."""
     may_upload, playing = page.may(Part.MANAGE), playing_line(page)
     return page.render("empty.html", "Welcome", may_upload=may_upload, picture=year_outline(), playing=playing)
+
+
+def nothing(page: Page, title: str, now: Totals) -> Response:
+    """The page of a range in which nothing was played: one sentence, that leads to what was."""
+    sentence, playing = nothing_played(page), playing_line(page)
+    return page.render(
+        "nothing.html", title, sentence=sentence, aside=ARCHIVED if now.archived else "", playing=playing
+    )
+
+
+def nothing_played(page: Page) -> Markup:
+    """That nothing was played in the range, and when something was."""
+    formats, days, listener = page.formats, page.range.days, page.listener
+    start = range_phrase(page.range, formats)
+    first, last = listener.first_day or page.today, listener.last_day or page.today
+    if page.scope.filters != NO_FILTERS:
+        if page.range.kind == "all":
+            return Markup("You played nothing that fits all of the filters.")
+        sentence = Markup('{} you played nothing that fits; <a href="{}">all time</a> may hold something.')
+        return sentence.format(start, page.links.to(page.path, range="all"))
+    if days.last < first:
+        text, span, then = "your plays begin in", f"{first:%Y-%m}", formats.month(first)
+    elif days.first > last:
+        text, span, then = "your latest plays are of", f"{last:%Y-%m}", formats.month(last)
+    else:
+        text, span, then = "your plays go", "all", f"from {formats.month(first)} to {formats.month(last)}"
+    return Markup('{} you played nothing: {} <a href="{}">{}</a>.').format(
+        start, text, page.links.to(page.path, range=span), then
+    )
 
 
 def _calendar(page: Page, buckets: Sequence[Bucket], step: Step) -> dict[str, Any]:
@@ -159,8 +194,6 @@ def sentence(page: Page, numbers: Compared, different: Mapping[Kind, int], new: 
     """What the period was, in one sentence whose numbers are links."""
     formats, now = page.formats, numbers.totals
     start = range_phrase(page.range, formats)
-    if not now.play_count:
-        return Markup("{} you played nothing.").format(start)
     verb = "have listened" if page.range.is_incomplete or page.range.kind == "all" else "listened"
     head = Markup('{} you {} for <a href="{}">{}</a>').format(
         start, verb, page.links.plays(), formats.length(now.total_ms)
@@ -191,7 +224,7 @@ def aside(page: Page, numbers: Compared) -> str:
         change = page.formats.change(numbers.totals.total_ms, numbers.year_before.total_ms)
         parts.append(f"That is {change} in the same days a year before.")
     if numbers.totals.archived:
-        parts.append("Some months are in the archive and not counted here.")
+        parts.append(ARCHIVED)
     return " ".join(parts)
 
 

@@ -37,8 +37,11 @@ def show_profile(page: Page) -> Response:
     if page.may(Part.LISTENING_TIME):
         now = totals(page.conn, page.scope)
         sentence = f"{formats.length(now.total_ms)} of music, {formats.plays(now.play_count)}."
-        step = step_for(page.range.days)
-        chart = bars(page, activity(page.conn, page.scope, step).buckets, step)
+        if now.play_count:
+            step = step_for(page.range.days)
+            chart = bars(page, activity(page.conn, page.scope, step).buckets, step)
+        else:
+            sentence = "nothing was played."
     return page.render(
         "profile.html",
         listener.display_name or listener.name,

@@ -21,7 +21,7 @@ from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.formats import HOUR, MINUTE
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, step_for
+from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, fullest_hour, step_for
 from myi_pipelines.serving.web.views import RankRow, cover_of, find_covers, item_rows, rank_row
 
 KINDS = (RangeKind.YEAR, RangeKind.MONTH, RangeKind.WEEK)
@@ -320,9 +320,9 @@ def _fullest_day(page: Page) -> Panel | None:
 
 def _hour(page: Page) -> Panel | None:
     week = clock(page.conn, page.scope)
-    if not week.cells:
-        return None
     hour = busiest_hour(week.hours, page.by_time)
+    if hour is None:
+        return None
     text = page.formats.hours_between(hour)
-    picture = day_clock(page, week.hours, (text.split(" to ")[0], "the fullest hour"))
+    picture = day_clock(page, week.hours, fullest_hour(page, hour))
     return Panel(f"Your hour was from {text}.", "", picture)

@@ -14,6 +14,7 @@ from myi_pipelines.serving.queries.tops import Kind, Place, TopRow, has_genres, 
 from myi_pipelines.serving.web.bar import Choice
 from myi_pipelines.serving.web.charts.timeline import sparkline
 from myi_pipelines.serving.web.page import Page, whole_number
+from myi_pipelines.serving.web.pages.overview import nothing_played
 from myi_pipelines.serving.web.series import bucket_name
 from myi_pipelines.serving.web.views import RankRow, find_covers, genre_row, rank_row, show_row
 
@@ -24,7 +25,7 @@ NUMBER = re.compile(r"-?[0-9]{1,18}")
 LONGEST_OF_MONTHS = 120
 GENRES = 200
 """At most: there are a few thousand, and hardly anybody hears more than some hundred."""
-NOTHING = "Nothing was played in these days. Choose another range above, or all time."
+NO_SHOWS = "None were played in these days. Choose another range above, or all time."
 OF_GENRES = (
     "A play counts once for each genre of its artists. Genres are Spotify’s or, where it tells none, MusicBrainz’ "
     "(CC BY-NC-SA 3.0)."
@@ -48,7 +49,7 @@ def show_tops(page: Page) -> Response:
         compare = None
     rows: list[RankRow]
     more = summary = ""
-    nothing = NOTHING
+    nothing: str = NO_SHOWS
     if kind == "genres":
         genres, _ = top_genres(page.conn, page.scope, before=compare)
         top = page.value(genres[0].play_count, genres[0].total_ms) if genres else 0
@@ -68,6 +69,8 @@ def show_tops(page: Page) -> Response:
         found = tops(page.conn, page.scope, [of], each=EACH, after=after, before=compare)[of]
         if found.rows and not top:
             top = page.value(found.rows[0].play_count, found.rows[0].total_ms)
+        if not found.rows:
+            nothing = nothing_played(page)
         find_covers(page, [row.item for row in found.rows])
         drawn = _lives(page, of, found.rows)
         rows = [rank_row(page, row, top, with_change=bool(compare), life=drawn.get(row.item.id)) for row in found.rows]
