@@ -60,13 +60,11 @@ def _quoted(text: str) -> str:
     return quote(text, safe=",:")
 
 
-def links_to(name: str, parameters: Mapping[str, str], default_range: str = THIS_YEAR) -> Links:
-    """Addresses of a listener that keep the parameters of a request."""
-    links = Links(f"/u/{quote(name, safe='')}", range=default_range)
-    kept = tuple(
-        (key, text) for key in KEPT if (text := parameters.get(key, "").strip()) and text != links._default(key)
-    )
-    return links._replace(kept=kept)
+def links_to(name: str, parameters: Mapping[str, str], usual: str = THIS_YEAR) -> Links:
+    """Addresses of a listener that keep the parameters of a request. `usual`: the range of an address without one."""
+    links = Links(f"/u/{quote(name, safe='')}", range=usual)
+    texts = [(key, parameters.get(key, "").strip()) for key in KEPT]
+    return links._replace(kept=tuple((key, text) for key, text in texts if text and text != links._default(key)))
 
 
 def default_range(listener: Listener, today: date) -> str:

@@ -112,7 +112,7 @@ def _before(values: Sequence[float], top: float, plot: int) -> str:
     )
     return (
         f'<svg width="100%" height="{plot}" viewBox="0 0 {len(values)} {plot}" preserveAspectRatio="none"'
-        f' aria-hidden="true"><path class="ghost" d="{steps}"/></svg>'
+        f' aria-hidden="true"><path class="ghost-casing" d="{steps}"/><path class="ghost" d="{steps}"/></svg>'
     )
 
 

@@ -144,11 +144,12 @@ def _by(page: Page, kind: Kind, found: ItemPage) -> Markup | None:
     if kind is Kind.ARTIST or not found.credits:
         return None
     names = Markup(", ").join(
-        Markup('<a href="{}">{}</a>').format(page.links.item("artist", number), name) for number, name in found.credits
+        Markup('<a dir="auto" href="{}">{}</a>').format(page.links.item("artist", number), name)
+        for number, name in found.credits
     )
     item = found.item
     if kind is not Kind.ALBUM and item.album and item.album_id:
-        names += Markup(', <a class="muted" href="{}">{}</a>').format(
+        names += Markup(', <a class="muted" dir="auto" href="{}">{}</a>').format(
             page.links.item("album", item.album_id), item.album
         )
     return names
