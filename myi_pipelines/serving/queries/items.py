@@ -215,9 +215,11 @@ def recordings(conn: Connection, listener: Listener, song_id: int) -> list[Item]
     return [named[track_id] for track_id in tracks]
 
 
-def albums_of_artist(conn: Connection, listener: Listener, artist_id: int, *, each: int = EACH) -> list[Item]:
-    """The albums from which tracks of an artist were played, those with the most such plays first."""
-    asked = {"user_id": listener.id, "id": artist_id, "each": each}
+def albums_of_artist(
+    conn: Connection, listener: Listener, artist_id: int, *, measure: Measure = Measure.PLAYS, each: int = EACH
+) -> list[Item]:
+    """The albums from which tracks of an artist were played, those with the most such plays, or time, first."""
+    asked = {"user_id": listener.id, "id": artist_id, "by_time": measure is Measure.TIME, "each": each}
     ids = [row[0] for row in conn.execute(statement("queries/albums_of_artist"), asked)]
     named = items(conn, listener, Kind.ALBUM, ids)
     return [named[album_id] for album_id in ids]

@@ -27,6 +27,10 @@ class ReleaseYear(NamedTuple):
     total_ms: int
 
 
+def _amount(one: ReleaseYear, measure: Measure) -> int:
+    return one.total_ms if measure is Measure.TIME else one.play_count
+
+
 class Releases(NamedTuple):
     """When the music of a scope was released."""
 
@@ -47,10 +51,14 @@ class Releases(NamedTuple):
     @property
     def usual_year(self) -> int | None:
         """The median year of release, by plays; None if none is known."""
+        return self.median_year(Measure.PLAYS)
+
+    def median_year(self, measure: Measure) -> int | None:
+        """The median year of release, by plays or by time."""
         known = [one for one in self.years if one.year is not None]
-        half, seen = sum(one.play_count for one in known) / 2, 0
+        half, seen = sum(_amount(one, measure) for one in known) / 2, 0
         for one in known:
-            seen += one.play_count
+            seen += _amount(one, measure)
             if seen >= half:
                 return one.year
         return None

@@ -47,9 +47,9 @@ class Formats:
         """A whole number with separators."""
         return _number(self.locale, round(value))
 
-    def short(self, value: float) -> str:
-        """For an axis: 950, 12K."""
-        if abs(value) < 10_000:
+    def short(self, value: float, top: float = 0) -> str:
+        """For an axis: 950, 12k. `top`: its highest value, by which all are written alike: 5k, 10k."""
+        if max(abs(value), top) < 10_000:
             return self.number(value) if value == int(value) else format_decimal(value, locale=self.locale)
         return format_compact_decimal(value, locale=self.locale, fraction_digits=1)
 
@@ -61,7 +61,11 @@ class Formats:
 
     def counted(self, value: int, noun: str, plural: str | None = None) -> str:
         """A number with its noun: "1 play", "1,204 plays"."""
-        return f"{self.number(value)} {noun if value == 1 else plural or noun + 's'}"
+        return f"{self.number(value)} {self.noun(value, noun, plural)}"
+
+    def noun(self, value: float, noun: str, plural: str | None = None) -> str:
+        """What is counted, below its number."""
+        return noun if value == 1 else plural or noun + "s"
 
     def plays(self, value: int) -> str:
         return self.counted(value, "play")
@@ -77,12 +81,12 @@ class Formats:
             return f"{minutes} min"
         return f"{ms // 1000} s"
 
-    def hours(self, ms: float) -> str:
-        """A length for an axis or a column: "30 min", "5 h", "1,340 h"."""
+    def hours(self, ms: float, top: float = 0) -> str:
+        """A length for an axis or a column: "30 min", "5 h", "1,340 h". `top`: the highest value of the axis."""
         if ms < HOUR:
             return f"{round(ms / MINUTE)} min"
         value = ms / HOUR
-        return f"{self.short(round(value)) if value >= 10 or value == int(value) else round(value, 1)} h"
+        return f"{self.short(round(value), top / HOUR) if value >= 10 or value == int(value) else round(value, 1)} h"
 
     def track_length(self, ms: int) -> str:
         """Minutes and seconds: "3:20"."""
@@ -166,14 +170,21 @@ class Formats:
 
     def change(self, now: float, before: float) -> str:
         """12% more; half as much is 50% less; nothing before cannot be compared: empty."""
+        return self._change(now, before, "much", "less")
+
+    def change_in_number(self, now: float, before: float) -> str:
+        """As `change`, of what is counted: 12% more, half as many is 50% fewer."""
+        return self._change(now, before, "many", "fewer")
+
+    def _change(self, now: float, before: float, much: str, less: str) -> str:
         if before <= 0:
             return ""
         share = now / before - 1
         if abs(share) < 0.005:
-            return "as much as"
+            return f"as {much} as"
         if share >= 2:
-            return f"{self.short(round(now / before, 1))} times as much as"
-        return f"{self.percent(round(abs(share), 2))} {'more' if share > 0 else 'less'} than"
+            return f"{self.short(round(now / before, 1))} times as {much} as"
+        return f"{self.percent(round(abs(share), 2))} {'more' if share > 0 else less} than"
 
 
 @lru_cache(20_000)

@@ -30,7 +30,7 @@ from myi_pipelines.serving.queries.tops import Kind, items
 from myi_pipelines.serving.web.bar import Asked, Choice, make_bar, range_label
 from myi_pipelines.serving.web.formats import Formats, locale_of
 from myi_pipelines.serving.web.links import KEPT, THIS_YEAR, Links, default_range, links_to
-from myi_pipelines.serving.web.words import value_name
+from myi_pipelines.serving.web.words import listed, value_name
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import UnknownUser
 
@@ -159,7 +159,7 @@ class Page:
     def unreached(self, *reached: str) -> str:
         """Says which of the filters that are on do not reach a part of a page, whose own are `reached`; else empty."""
         on = [name for name, value in self.scope.filters._asdict().items() if value is not None and name not in reached]
-        names = " and ".join(FILTER_NAMES[name] for name in on)
+        names = listed([FILTER_NAMES[name] for name in on])
         if not on:
             return ""
         return f"The filter{'s' if len(on) > 1 else ''} by {names} {'do' if len(on) > 1 else 'does'} not reach this."

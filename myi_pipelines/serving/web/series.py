@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.queries.activity import Bucket, ClockCell, Step
 from myi_pipelines.serving.queries.scope import Days
 from myi_pipelines.serving.web.charts.calendars import calendar, clock, hour_grid, month_grid
-from myi_pipelines.serving.web.charts.marks import Mark, Tick, scale, time_scale
+from myi_pipelines.serving.web.charts.marks import Mark, Tick, count_scale, time_scale
 from myi_pipelines.serving.web.charts.timeline import Axes, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import Page
@@ -107,9 +108,9 @@ def axes(page: Page, marks: Sequence[Mark], labels: Sequence[Tick], before: Sequ
     """Axes by the page's measure."""
     highest = max([mark.value for mark in marks] + list(before), default=0)
     heads = ("Period", "Time" if page.by_time else "Plays")
-    if page.by_time:
-        return Axes(labels, page.formats.hours, time_scale(highest), heads)
-    return Axes(labels, page.formats.short, scale(highest, steps=(1, 2, 5, 10)) if highest < 6 else None, heads)
+    lines = time_scale(highest) if page.by_time else count_scale(highest)
+    written = page.formats.hours if page.by_time else page.formats.short
+    return Axes(labels, partial(written, top=lines.top), lines, heads)
 
 
 def bars(

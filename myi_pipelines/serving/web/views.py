@@ -135,9 +135,9 @@ def rank_row(
         is_round=item.kind is Kind.ARTIST,
         by=item.artist or "",
         by_href=page.links.item("artist", item.artist_id) if item.artist and item.artist_id else None,
-        value=formats.length(row.total_ms) if page.by_time else formats.number(row.play_count),
+        value=_value(page, row.play_count, row.total_ms),
         value_href=plays_of(page, item),
-        other=formats.plays(row.play_count) if page.by_time else formats.length(row.total_ms),
+        other=_other(page, row.play_count, row.total_ms),
         change=change,
         change_is_up=is_up,
         bar=bar_line(page.value(row.play_count, row.total_ms), highest),
@@ -146,6 +146,16 @@ def rank_row(
         if item.first_played_at
         else "",
     )
+
+
+def _value(page: Page, plays: int, ms: int) -> str:
+    """What a list is ranked by."""
+    return page.formats.length(ms) if page.by_time else page.formats.number(plays)
+
+
+def _other(page: Page, plays: int, ms: int) -> str:
+    """The other measure, below."""
+    return page.formats.plays(plays) if page.by_time else page.formats.length(ms)
 
 
 def plays_of(page: Page, item: Item) -> str:
@@ -167,19 +177,21 @@ def plays_of_ever(page: Page, item: Item) -> str:
 def item_rows(
     page: Page, found: Sequence[Item], values: Sequence[str] = (), *, by_album: bool = False
 ) -> list[RankRow]:
-    """Items in their order, with all their plays or with `values`."""
+    """Items in their order, with all that was played of them or with `values`."""
+    formats = page.formats
     find_covers(page, found)
     return [
         RankRow(
-            place=page.formats.number(place),
+            place=formats.number(place),
             name=item.name,
             href=page.links.item(item.kind.value, item.id),
             cover=cover_of(page, item),
             is_round=item.kind is Kind.ARTIST,
             by=(item.album if by_album else item.artist) or "",
             by_href=page.links.item("artist", item.artist_id) if item.artist_id and not by_album else None,
-            value=values[place - 1] if values else page.formats.number(item.play_count),
+            value=values[place - 1] if values else _value(page, item.play_count, item.total_ms),
             value_href=plays_of_ever(page, item),
+            other="" if values else _other(page, item.play_count, item.total_ms),
         )
         for place, item in enumerate(found, 1)
     ]
@@ -193,9 +205,9 @@ def genre_row(page: Page, row: TopGenre, highest: int, *, with_change: bool) -> 
         name=row.genre,
         href=page.links.to("genre", name=row.genre),
         cover=letterform(row.genre, "genre"),
-        value=formats.length(row.total_ms) if page.by_time else formats.number(row.play_count),
+        value=_value(page, row.play_count, row.total_ms),
         value_href=page.links.plays(genre=row.genre),
-        other=formats.plays(row.play_count) if page.by_time else formats.length(row.total_ms),
+        other=_other(page, row.play_count, row.total_ms),
         change=change,
         change_is_up=is_up,
         bar=bar_line(page.value(row.play_count, row.total_ms), highest),
@@ -212,9 +224,9 @@ def show_row(page: Page, row: TopShow, highest: int) -> RankRow:
         href=href,
         cover=letterform(name, "show"),
         by=f"{SHOWS.get(row.kind, row.kind.lower())}, {formats.counted(row.episode_count, 'episode')}",
-        value=formats.length(row.total_ms) if page.by_time else formats.number(row.play_count),
+        value=_value(page, row.play_count, row.total_ms),
         value_href=href,
-        other=formats.plays(row.play_count) if page.by_time else formats.length(row.total_ms),
+        other=_other(page, row.play_count, row.total_ms),
         bar=bar_line(page.value(row.play_count, row.total_ms), highest),
         when=f"last {formats.day_and_year(formats.local(row.last_played_at).date())}",
     )

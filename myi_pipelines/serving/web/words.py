@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from myi_pipelines.serving.web.formats import Formats
 
 WORDS = {
@@ -48,6 +50,15 @@ WORDS = {
         "trackerror": "it failed",
     },
 }
+
+
+def listed(words: Sequence[str]) -> str:
+    """Some words in a row.
+
+    >>> listed(["artist"]), listed(["artist", "skips"]), listed(["artist", "genre", "skips"])
+    ('artist', 'artist and skips', 'artist, genre and skips')
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def value_name(formats: Formats, dimension: str, value: str) -> str:

@@ -141,12 +141,32 @@ def test_the_fullest_hour_is_named_unless_several_have_as_much(site: Site) -> No
     assert "fullest hour" not in tie
 
 
+def test_a_day_is_compared_with_another_day(site: Site) -> None:
+    overview = site.get("/u/anna?range=2025-03-03").text
+    assert " on 2 March 2025" in overview
+    assert " in 2 March 2025" not in overview
+
+
+def test_how_much_of_a_track_was_heard_goes_from_little_to_all(site: Site) -> None:
+    site.warehouse.conn.execute("UPDATE tracks SET duration_ms = 201_000 + 100_000 * (id % 2)")
+    try:
+        habits = site.get("/u/anna/habits?range=2025&by=time").text.split("How much of a track")[1]
+    finally:
+        site.warehouse.conn.execute("UPDATE tracks SET duration_ms = NULL")
+    assert habits.index("50% to 75%") < habits.index("95% or more")
+    assert " min<" in habits.split("95% or more")[1].split("</li>")[0]
+
+
 def test_a_page_says_which_filters_do_not_reach_it(site: Site) -> None:
     unreached = "does not reach this."
     assert unreached not in site.get("/u/anna/milestones").text
     assert f"The filter by device {unreached}" in site.get("/u/anna/milestones?platform=ios").text
     assert f"The filter by skips {unreached}" in site.get("/u/anna/discoveries?skipped=no&artist=1").text
     assert "The filters by artist and skips do not" in site.get("/u/anna/tops/shows?skipped=no&artist=1").text
+    assert (
+        "The filters by artist, device and skips"
+        in site.get("/u/anna/tops/shows?skipped=no&artist=1&platform=ios").text
+    )
     for page in ("habits", "tops", "history", "discoveries"):
         assert unreached not in site.get(f"/u/anna/{page}?range=all&artist=1").text
 

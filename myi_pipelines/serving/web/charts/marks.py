@@ -71,6 +71,18 @@ def scale(highest: float, lines: int = 3, steps: Sequence[float] = (1, 2, 2.5, 5
     return Scale(count * step, tuple(step * line for line in range(1, count + 1)))
 
 
+def count_scale(highest: float) -> Scale:
+    """As `scale`, for what is counted: lines at whole numbers.
+
+    >>> count_scale(1), count_scale(7)
+    (Scale(top=1.0, lines=(1.0,)), Scale(top=9.0, lines=(3.0, 6.0, 9.0)))
+    """
+    if highest <= 3:
+        lines = max(1, math.ceil(highest))
+        return Scale(float(lines), tuple(float(line) for line in range(1, lines + 1)))
+    return scale(highest, steps=(1, 2, 5, 10)) if highest < 30 else scale(highest)
+
+
 def time_scale(highest_ms: float, lines: int = 3) -> Scale:
     """As `scale`, for milliseconds: lines at whole minutes, hours or tens of hours."""
     hour = 3_600_000

@@ -39,6 +39,7 @@ DIMENSIONS = (
     ("OFFLINE", "Offline"),
     ("INCOGNITO", "Private sessions"),
 )
+SHARES = ("under 25%", "25% to 50%", "50% to 75%", "75% to 95%", "95% or more")
 FILTERS = {"PLATFORM": "platform"}
 
 
@@ -160,9 +161,9 @@ def _sessions(page: Page) -> SessionPart | None:
     return SessionPart(
         f"A session ends after {minutes} minutes of silence.{since}",
         [
-            Figure(formats.number(found.number), "sessions", plays),
+            Figure(formats.number(found.number), formats.noun(found.number, "session"), plays),
             Figure(formats.length(found.usual_ms), "a usual session", plays),
-            Figure(formats.short(found.usual_plays), "plays in it", plays),
+            Figure(formats.short(found.usual_plays), f"{formats.noun(found.usual_plays, 'play')} in it", plays),
         ],
         longest,
         first,
@@ -200,18 +201,21 @@ def _streaks(page: Page) -> list[list[str | Markup]]:
 
 
 def way_chart(page: Page, dimension: str, name: str, found: Sequence[Way], note: str = "") -> WayChart | None:
-    """The known values of a dimension, the largest first; None where nothing is known or it says nothing."""
+    """The known values of a dimension, the largest first, shares of a track from the least on; None where nothing is
+    known or it says nothing."""
     formats = page.formats
     rows = [way for way in found if way.dimension == dimension and way.value != "unknown" and way.play_count]
     whole = sum(page.value(way.play_count, way.total_ms) for way in rows)
     if not rows or not whole or (len(rows) == 1 and dimension in ("OFFLINE", "INCOGNITO", "SHUFFLE")):
         return None
-    if dimension != "SHARE_HEARD":
+    if dimension == "SHARE_HEARD":
+        rows.sort(key=lambda way: SHARES.index(way.value))
+    else:
         rows.sort(key=lambda way: -page.value(way.play_count, way.total_ms))
     marks = []
     for way in rows[:MOST]:
         value = page.value(way.play_count, way.total_ms)
-        text = f"{formats.percent(value / whole)}, {formats.short(way.play_count)}"
+        text = f"{formats.percent(value / whole)}, {page.value_text(way.play_count, way.total_ms)}"
         href = page.links.plays(**{FILTERS[dimension]: way.value}) if dimension in FILTERS else None
         if dimension == "SKIP":
             href = page.links.plays(skipped="yes" if way.value == "true" else "no")

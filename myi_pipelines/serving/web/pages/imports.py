@@ -96,8 +96,9 @@ def _summary(listener: Listener, jobs: list[ImportJob]) -> str:
         return f"Nothing was imported yet. Files may also be put into the folder uploads/{listener.name}/ by hand."
     programs = sum(job.is_submitted for job in done)
     ways = [counted(number, what) for number, what in ((len(done) - programs, "file"), (programs, "program")) if number]
+    what = "play" if programs == len(done) else "row"
     return (
-        f"{counted(sum(job.added_rows for job in done), 'play')} came from {' and '.join(ways)}. "
+        f"{counted(sum(job.added_rows for job in done), what)} came from {' and '.join(ways)}. "
         f"Files may also be put into the folder uploads/{listener.name}/ by hand."
     )
 
@@ -109,7 +110,7 @@ def _job(page: Page, job: ImportJob) -> Job:
     if job.status == "PROCESSING":
         whole = job.total_bytes or 0
         progress = round(100 * min(1.0, job.processed_bytes / whole), 1) if whole else 0.0
-        text = f"{formats.plays(job.processed_rows).replace('play', 'row')} read, {round(progress)}%"
+        text = f"{formats.counted(job.processed_rows, 'row')} read, {round(progress)}%"
     counts = ""
     if job.status == "COMPLETED":
         arrived = f"{formats.counted(job.total_rows or 0, 'row')} read"

@@ -170,7 +170,7 @@ def _figures(page: Page, kind: Kind, found: ItemPage, best: DayOfMost | None) ->
     formats, item = page.formats, found.item
     ever = plays_of_ever(page, item)
     entries = [
-        Figure(formats.number(item.play_count), "plays ever", ever),
+        Figure(formats.number(item.play_count), f"{formats.noun(item.play_count, 'play')} ever", ever),
         Figure(formats.length(item.total_ms), "ever", ever),
     ]
     if found.rank_ever:
@@ -227,7 +227,8 @@ def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) 
     everything = Days(listener.first_day or page.today, page.today)
     lists = []
     if kind is Kind.SONG:
-        tracks = recordings(page.conn, listener, item.id)
+        found_tracks = recordings(page.conn, listener, item.id)
+        tracks = sorted(found_tracks, key=lambda one: -page.value(one.play_count, one.total_ms))
         lists.append(List("Recordings", "", None, item_rows(page, tracks, by_album=True) if len(tracks) > 1 else []))
     if kind in (Kind.ARTIST, Kind.ALBUM):
         filters = Filters(artist_id=item.id) if kind is Kind.ARTIST else Filters(album_id=item.id)
@@ -238,7 +239,7 @@ def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) 
         href = page.links.to("tops", range="all", **{kind.value: item.id})
         lists.append(List("Songs", "Of all time.", href, [rank_row(page, row, top) for row in rows]))
     if kind is Kind.ARTIST:
-        albums = albums_of_artist(page.conn, listener, item.id, each=LISTED)
+        albums = albums_of_artist(page.conn, listener, item.id, measure=page.scope.measure, each=LISTED)
         lists.append(List("Albums", "", None, item_rows(page, albums)))
     near = neighbours(page.conn, Scope(listener, everything), found.tracks, each=LISTED, at=latest)
     rows_near = item_rows(page, [one.track for one in near], [formats.counted(one.play_count, "time") for one in near])
@@ -266,7 +267,11 @@ def show_genre(page: Page) -> Response:
         raise HTTPException(404)
     formats, ever = page.formats, found.ever
     entries = [
-        Figure(formats.number(ever.play_count), "plays ever", page.links.plays(range="all", genre=name)),
+        Figure(
+            formats.number(ever.play_count),
+            f"{formats.noun(ever.play_count, 'play')} ever",
+            page.links.plays(range="all", genre=name),
+        ),
         Figure(formats.length(ever.total_ms), "ever", page.links.plays(range="all", genre=name)),
         Figure(f"#{ever.rank}", "among your genres", page.links.to("tops/genres", range="all")),
     ]

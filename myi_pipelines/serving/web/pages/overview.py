@@ -20,7 +20,7 @@ from myi_pipelines.serving.queries.activity import (
 )
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries
 from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
-from myi_pipelines.serving.queries.scope import NO_FILTERS, parse_range
+from myi_pipelines.serving.queries.scope import NO_FILTERS, RangeKind, parse_range
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.bar import range_label, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
@@ -179,6 +179,11 @@ def before_name(page: Page) -> str:
     return range_label(parse_range(page.range.before, page.today, page.listener), page.formats)
 
 
+def in_before(page: Page) -> str:
+    """When the period before was: "in 2024", "on 14 October 2025"."""
+    return f"{'on' if page.range.kind is RangeKind.DAY else 'in'} {before_name(page)}"
+
+
 def then_row(page: Page, one: DayThen) -> Then:
     """This day in another year."""
     track, count = one.tracks[0] if one.tracks else (None, 0)
@@ -201,8 +206,9 @@ def sentence(page: Page, numbers: Compared, different: Mapping[Kind, int], new: 
     change = ""
     if numbers.before and page.range.days_before:
         more = formats.change(now.total_ms, numbers.before.total_ms)
-        same = "the same part of " if page.range.is_incomplete and page.range.kind != "rolling" else ""
-        change = f", {more} in {same}{before_name(page)}" if more else ""
+        is_part = page.range.is_incomplete and page.range.kind not in (RangeKind.ROLLING, RangeKind.DAY)
+        then = f"in the same part of {before_name(page)}" if is_part else in_before(page)
+        change = f", {more} {then}" if more else ""
     if new and page.range.kind != "all":
         return (
             head
@@ -222,7 +228,8 @@ def aside(page: Page, numbers: Compared) -> str:
     parts = []
     if numbers.year_before and numbers.year_before.total_ms and page.range.days_year_before != page.range.days_before:
         change = page.formats.change(numbers.totals.total_ms, numbers.year_before.total_ms)
-        parts.append(f"That is {change} in the same days a year before.")
+        same = "on the same day" if page.range.kind is RangeKind.DAY else "in the same days"
+        parts.append(f"That is {change} {same} a year before.")
     if numbers.totals.archived:
         parts.append(ARCHIVED)
     return " ".join(parts)
@@ -234,15 +241,16 @@ def figures(page: Page, numbers: Compared, different: Mapping[Kind, int]) -> lis
     days = (min(page.range.days.last, page.today) - page.range.days.first).days + 1
     note = ""
     if numbers.before:
-        change = formats.change(now.play_count, numbers.before.play_count)
-        note = f"{change} in {before_name(page)}" if change and not page.range.is_incomplete else ""
+        change = formats.change_in_number(now.play_count, numbers.before.play_count)
+        note = f"{change} {in_before(page)}" if change and not page.range.is_incomplete else ""
     entries = [
-        Figure(formats.number(now.play_count), "plays" if now.play_count != 1 else "play", links.plays(), note),
-        Figure(formats.number(different[Kind.SONG]), "songs", links.to("tops")),
-        Figure(formats.number(different[Kind.ARTIST]), "artists", links.to("tops/artists")),
+        Figure(formats.number(now.play_count), formats.noun(now.play_count, "play"), links.plays(), note),
+        *(
+            Figure(formats.number(different[kind]), formats.noun(different[kind], kind.value), links.to(path))
+            for kind, _, path in LISTS
+            if different[kind]
+        ),
     ]
-    if different[Kind.ALBUM]:
-        entries.append(Figure(formats.number(different[Kind.ALBUM]), "albums", links.to("tops/albums")))
     if days > 1:
         with_plays = now.days_with_plays
         on = f"with music on {formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""

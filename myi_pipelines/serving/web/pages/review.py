@@ -222,10 +222,14 @@ def _artist(page: Page, found: TopList, whole: Totals) -> Panel | None:
     top = page.value(first.play_count, first.total_ms)
     share = formats.percent(first.play_count / whole.play_count)
     label = range_label(page.range, formats)
+    text = f"{formats.plays(first.play_count)} over {formats.length(first.total_ms)}, {share} of all you played."
+    if found.items > 1:
+        text += (
+            f" {formats.counted(found.items - 1, 'other artist')} {'shared' if found.items > 2 else 'had'} the rest."
+        )
     return Panel(
         f"{label} belonged to {first.item.name}.",
-        f"{formats.plays(first.play_count)} over {formats.length(first.total_ms)}, {share} of all you played. "
-        f"{formats.counted(found.items - 1, 'other artist')} shared the rest.",
+        text,
         rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
     )
 
@@ -236,9 +240,12 @@ def _song(page: Page, found: TopList) -> Panel | None:
     formats, first = page.formats, found.rows[0]
     top = page.value(first.play_count, first.total_ms)
     by = f"It is by {first.item.artist}; you" if first.item.artist else "You"
+    often = "once" if first.play_count == 1 else formats.counted(first.play_count, "time")
+    came_back = first.play_count > 1 and found.items > 1
+    among = f", among {formats.counted(found.items, 'song')}" if found.items > 1 else ""
     return Panel(
-        f"One song came back more than any other: {first.item.name}.",
-        f"{by} played it {formats.counted(first.play_count, 'time')}, among {formats.counted(found.items, 'song')}.",
+        f"{'One song came back more than any other' if came_back else 'The song was'}: {first.item.name}.",
+        f"{by} played it {often}{among}.",
         rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
     )
 

@@ -20,7 +20,7 @@ from myi_pipelines.serving.web.charts.marks import Mark, Tick, table
 from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, shares, stacked, timeline
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import bars
+from myi_pipelines.serving.web.series import axes, bars
 
 PLACES = 10
 MULTIPLES = 12
@@ -120,11 +120,12 @@ def _age(page: Page, scope: Scope) -> dict[str, Any]:
         text = f"{page.value_text(one.play_count, one.total_ms)}, {page.formats.percent(value / known)}"
         marks.append(Mark(f"{one.year}s", value, text))
     labels = [Tick(index, mark.label, len(marks) > 6 and index % 2 == 1) for index, mark in enumerate(marks)]
-    usual = found.usual_year
-    note = f"Half of your plays are of music from {usual} or before." if usual else ""
-    chart = timeline(
-        "Plays by decade of release", marks, Axes(labels, page.axis, heads=("Decade", "Plays")), height=190
-    )
+    usual = found.median_year(page.scope.measure)
+    half = "Half of your time is spent on" if page.by_time else "Half of your plays are of"
+    note = f"{half} music from {usual} or before." if usual else ""
+    by_measure = axes(page, marks, labels)
+    what = by_measure.heads[1]
+    chart = timeline(f"{what} by decade of release", marks, by_measure._replace(heads=("Decade", what)), height=190)
     return {"decades": chart, "decades_note": note}
 
 

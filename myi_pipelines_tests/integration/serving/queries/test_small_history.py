@@ -20,7 +20,7 @@ from myi_pipelines.serving.queries import (
     spotify_lists,
     tops,
 )
-from myi_pipelines.serving.queries.scope import Days, Listener, Scope
+from myi_pipelines.serving.queries.scope import Days, Listener, Measure, Scope
 from myi_pipelines.serving.queries.spotify_lists import Term
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Kind as Content
@@ -101,6 +101,8 @@ def test_a_song_has_its_recordings_and_an_artist_the_albums_of_what_was_played(
     assert items.recordings(conn, anna, song_of(conn, HIT))[0].album == "Hits"
     two = number_of(conn, "artists", "Two")
     assert named(items.albums_of_artist(conn, anna, two)) == [("First", 11), ("Best Of", 4)]
+    by_time = items.albums_of_artist(conn, anna, two, measure=Measure.TIME)
+    assert by_time == sorted(by_time, key=lambda one: -one.total_ms)
 
 
 def test_neighbours_were_played_within_twenty_minutes(conn: Connection, anna: Listener) -> None:
