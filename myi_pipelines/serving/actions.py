@@ -164,6 +164,12 @@ def revoke_token(context: Context, user_id: int | None, token_id: int) -> bool:
         return tokens.revoke_token(conn, user_id, token_id)
 
 
+def linked_account(context: Context, user_id: int) -> spotify_accounts.Account | None:
+    """The listener's account of Spotify; None where none is linked."""
+    with context.owning() as conn:
+        return spotify_accounts.account_of(conn, user_id)
+
+
 def unlink_spotify(context: Context, whose: Whose) -> bool:
     """Delete the listener's tokens of Spotify; False where there are none. ``/auth/spotify?link=yes`` links one."""
     with context.owning() as conn:

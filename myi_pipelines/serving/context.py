@@ -26,6 +26,7 @@ from myi_pipelines.serving.access.viewers import STRANGER, Viewer
 from myi_pipelines.serving.asgi.kept_answers import KeptAnswers
 from myi_pipelines.serving.asgi.observing import Figures
 from myi_pipelines.serving.asgi.static_files import StaticFiles
+from myi_pipelines.serving.marked_text import marked
 from myi_pipelines.serving.queries.instant import one_instant
 from myi_pipelines.serving.submissions import Submissions
 from myi_pipelines.settings import Settings
@@ -230,6 +231,7 @@ def make_templates(static: StaticFiles, folder: Path = WEB / "templates") -> jin
         auto_reload=False,
     )
     environment.globals["static"] = static.url
+    environment.globals["marked"] = marked
     return environment
 
 

@@ -154,8 +154,8 @@ def find_targets(conn: Connection, user_id: int, kind: Kind, text: str, artist: 
     if not found:
         by_artist = f" by {artist!r}" if artist is not None else ""
         raise NoSuchTarget(
-            f"no {NAMED[kind]} named {text!r}{by_artist} was played; give the name as `myi report` shows it, or the "
-            "address that Spotify's Share menu copies"
+            f"no {NAMED[kind]} named {text!r}{by_artist} was played; give the name as the pages and `myi report` show "
+            "it, or the address that Spotify's Share menu copies"
         )
     return found
 
@@ -166,7 +166,7 @@ def find_show(conn: Connection, user_id: int, name: str) -> Show:
     with conn.cursor(row_factory=class_row(Show)) as cursor:
         found = cursor.execute(statement("correction_targets/shows"), {"user_id": user_id, "name": name}).fetchone()
     if found is None:
-        raise NoSuchTarget(f"no show or audiobook named {name!r} was played; give the name as `myi report` shows it")
+        raise NoSuchTarget(f"no show or audiobook named {name!r} was played; give the name as the pages show it")
     return found
 
 

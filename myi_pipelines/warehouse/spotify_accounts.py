@@ -175,8 +175,17 @@ def unlink(conn: Connection, user_id: int) -> bool:
 
 def list_accounts(conn: Connection) -> list[Account]:
     """Every linked account, valid or not, sorted by the user's name."""
+    return _accounts(conn, None)
+
+
+def account_of(conn: Connection, user_id: int) -> Account | None:
+    """The linked account of a user, valid or not; None without one."""
+    return next(iter(_accounts(conn, user_id)), None)
+
+
+def _accounts(conn: Connection, user_id: int | None) -> list[Account]:
     with conn.cursor(row_factory=class_row(Account)) as cursor:
-        return cursor.execute(statement("spotify_accounts/list")).fetchall()
+        return cursor.execute(statement("spotify_accounts/list"), {"user_id": user_id}).fetchall()
 
 
 def linked_users(conn: Connection) -> list[LinkedUser]:

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from myi_pipelines.serving.api.problems import KINDS
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified, with_etag
 from myi_pipelines.serving.context import context_of
+from myi_pipelines.serving.marked_text import marked
 
 PATH = "/api/v1"
 ABOUT = """Everything that MYI's pages show, for programs: the same questions, ranges, measures and filters, in JSON.
@@ -95,8 +95,8 @@ def add_document(app: FastAPI) -> None:
         etag = etag_of(context.version, hashlib.sha256(text()).hexdigest())
         if unchanged := not_modified(request, etag):
             return unchanged
-        about = [_marked(one) for one in ABOUT.split("\n\n")]
-        page = context.page("api.html", title="API", about=about, groups=groups(), problems=KINDS, marked=_marked)
+        about = [marked(one) for one in ABOUT.split("\n\n")]
+        page = context.page("api.html", title="API", about=about, groups=groups(), problems=KINDS)
         return with_etag(page, etag)
 
     app.add_route("/openapi.json", openapi)
@@ -227,13 +227,3 @@ def _example(made: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
     if "enum" in schema:
         return schema["enum"][0]
     return {name: _example(made, one) for name, one in schema.get("properties", {}).items()} or None
-
-
-def _marked(text: str) -> Markup:
-    """Text with `code` and **strong words**, escaped."""
-    parts = []
-    for number, part in enumerate(str(escape(" ".join(text.split()))).split("`")):
-        words = part.split("**")
-        strong = "".join(f"<strong>{one}</strong>" if at % 2 else one for at, one in enumerate(words))
-        parts.append(f"<code>{part}</code>" if number % 2 else strong)
-    return Markup("".join(parts))

@@ -14,6 +14,7 @@ from myi_pipelines.errors import MyiError
 from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.context import Context, context_of, viewer_of
+from myi_pipelines.serving.marked_text import as_sentence
 from myi_pipelines.serving.queries.listeners import find_listener
 from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.web.links import links_to
@@ -80,7 +81,7 @@ def _act(request: Request, form: FormData, function: Act, page: str) -> Response
     try:
         done = function(Action(request, context, viewer, listener, form))
     except MyiError as error:
-        done = Done(page, str(error), is_alert=True)
+        done = Done(page, as_sentence(str(error)), is_alert=True)
     if isinstance(done, Response):
         return done
     links = links_to(listener.name, {})

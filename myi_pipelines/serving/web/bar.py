@@ -38,6 +38,7 @@ class Bar(NamedTuple):
     kept: list[tuple[str, str]]
     """For the form with two days."""
     search: str
+    """Where the search's form leads; empty: the viewer may not search."""
     range_kept: list[tuple[str, str]]
     words: str
 

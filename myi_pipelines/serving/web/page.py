@@ -176,6 +176,7 @@ class Page:
             self.chips,
             self.query.get("q", ""),
         )
+        bar = make_bar(asked, self.links, self.formats)
         return self.context.page(
             template,
             status,
@@ -186,7 +187,7 @@ class Page:
             links=self.links,
             range=self.range,
             range_label=range_label(self.range, self.formats),
-            bar=make_bar(asked, self.links, self.formats),
+            bar=bar if self.may(Part.STATS) else bar._replace(search=""),
             navigation=self._navigation(),
             home=self.links.to(),
             who_href=self.links.to("settings") if self.may(Part.MANAGE) else self.links.to(),
@@ -234,6 +235,7 @@ class Page:
         return [
             *(stats if self.may(Part.STATS) else []),
             *(manage if self.may(Part.MANAGE) else []),
+            *([Link("All listeners", "/operator")] if self.viewer.is_operator else []),
             Link("API", "/api/v1/docs"),
         ]
 

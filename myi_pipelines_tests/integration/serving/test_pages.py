@@ -18,6 +18,7 @@ from myi_pipelines.serving.access.viewers import Right
 from myi_pipelines.serving.process import assembled
 from myi_pipelines.sources.exports import Limits
 from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.spotify_accounts import Authorization, end_authorization, save_authorization, unlink
 from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 from myi_pipelines_tests.support.web import Answer, Server, serving, web_context
@@ -201,6 +202,7 @@ def test_a_public_page_shows_what_the_flags_allow(site: Site) -> None:
         assert shown.status == 200
         assert "script" not in shown.text.split("<main")[1]
         assert "/history" not in shown.text
+        assert "/search" not in shown.text
         conn.execute("UPDATE user_settings SET share_top_artists = true WHERE user_id = %s", [site.user_id])
         assert "&lt;script&gt;" in site.get("/u/anna?range=all", as_user=False).text
         assert site.get("/u/anna/tops", as_user=False).status == 404
@@ -209,6 +211,44 @@ def test_a_public_page_shows_what_the_flags_allow(site: Site) -> None:
             "UPDATE user_settings SET is_public_profile = false, share_top_artists = false WHERE user_id = %s",
             [site.user_id],
         )
+
+
+def test_only_the_operator_finds_the_way_to_all_listeners(site: Site) -> None:
+    secret = begin_session(site.warehouse.conn, None, Method.LINK, "the operator")
+    as_operator = site.server.get("/u/anna", {f"myi_{site.server.port}": secret})
+    assert 'href="/operator"' in as_operator.text
+    assert 'href="/operator"' not in site.get("/u/anna").text
+
+
+def test_what_could_not_be_done_is_said_in_a_sentence(site: Site) -> None:
+    form = {"kind": "song", "name": "<i>nothing</i>"}
+    sent = site.server.submit("/u/anna/corrections/hide", form, site.cookies)
+    shown = site.get(sent.headers["location"]).text
+    assert "No song named &#39;&lt;i&gt;nothing&lt;/i&gt;&#39; was played;" in shown
+    assert "<code>myi report</code>" in shown
+
+
+def test_a_listener_without_a_linked_account_is_told_how_to_link_one(site: Site) -> None:
+    settings = site.get("/u/anna/settings").text
+    assert "myi login --user anna" in settings
+    assert "Unlink" not in settings
+    assert f"{site.server.url}/1/submit-listens" in settings
+
+
+def test_a_linked_account_can_only_be_unlinked(site: Site) -> None:
+    conn, now = site.warehouse.conn, datetime.now(UTC)
+    save_authorization(conn, site.user_id, Authorization(b"r", b"a", now, scopes=[]), now)
+    try:
+        linked = site.get("/u/anna/settings").text
+        end_authorization(conn, site.user_id, "revoked", now)
+        ended = site.get("/u/anna/settings").text
+    finally:
+        unlink(conn, site.user_id)
+    assert "Linked as anna. Spotify was not asked yet." in linked
+    assert "myi login" not in linked
+    assert "link it anew" in ended
+    assert "myi login --user anna" in ended
+    assert all("Unlink" in settings for settings in (linked, ended))
 
 
 def test_a_badge_needs_a_token_that_may_embed(site: Site) -> None:

@@ -32,7 +32,7 @@ from myi_pipelines.serving.web.series import bars, step_for
 from myi_pipelines.serving.web.views import cover_of, find_covers, playing_line
 from myi_pipelines.serving.web.words import value_name
 
-A_MINUTE = timedelta(minutes=1)
+A_MILLISECOND, A_MINUTE, TWO_DAYS = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=2)
 EACH = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 NOTHING = "No play is among these days that fits. Take a filter away above, or choose another range."
@@ -194,7 +194,8 @@ def _session(page: Page, plays: Sequence[Play], gap: timedelta | None) -> str:
     span = f"{formats.time(plays[-1].started_at)} – {formats.time(plays[0].played_at)}"
     if gap is None or gap < A_MINUTE:  # The session began on the day before.
         return span
-    return f"{span}, after {formats.length(int(gap / timedelta(milliseconds=1)))} of silence"
+    silence = formats.counted(gap.days, "day") if gap >= TWO_DAYS else formats.length(gap // A_MILLISECOND)
+    return f"{span}, after {silence} of silence"
 
 
 def play_row(page: Page, play: Play, *, with_device: bool = False, with_day: bool = False) -> PlayRow:

@@ -108,7 +108,7 @@ def show_overview(page: Page) -> Response:
         timeline_note=f"The dotted line is {before_name(page)}."
         if any(one.play_count for one in before_buckets)
         else "",
-        timeline=bars(page, buckets, step, before=before_buckets),
+        timeline=bars(page, buckets, step, before=before_buckets) if len(buckets) > 1 else None,
         tops=[one for one in lists if one.rows],
         **_calendar(page, buckets, step),
         week=week_grid(page, week.cells),

@@ -241,11 +241,15 @@ def _song(page: Page, found: TopList) -> Panel | None:
     top = page.value(first.play_count, first.total_ms)
     by = f"It is by {first.item.artist}; you" if first.item.artist else "You"
     often = "once" if first.play_count == 1 else formats.counted(first.play_count, "time")
-    came_back = first.play_count > 1 and found.items > 1
-    among = f", among {formats.counted(found.items, 'song')}" if found.items > 1 else ""
+    statement = f"One song came back more than any other: {first.item.name}."
+    text = f"{by} played it {often}, among {formats.counted(found.items, 'song')}."
+    if found.items == 1:
+        statement, text = f"It was one song: {first.item.name}.", f"{by} played it {often}."
+    elif first.play_count == 1:
+        statement, text = "No song was played twice.", f"{formats.counted(found.items, 'song')}, once each."
     return Panel(
-        f"{'One song came back more than any other' if came_back else 'The song was'}: {first.item.name}.",
-        f"{by} played it {often}{among}.",
+        statement,
+        text,
         rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
     )
 

@@ -14,6 +14,7 @@ from myi_pipelines.errors import MyiError
 from myi_pipelines.operations.export import ExportFormat
 from myi_pipelines.serving import actions
 from myi_pipelines.serving.access.permissions import Part, Sharing
+from myi_pipelines.serving.access.spotify_sign_in import SpotifySignIn
 from myi_pipelines.serving.access.viewers import OF_LISTENERS, Right
 from myi_pipelines.serving.asgi.error_pages import log_mistake
 from myi_pipelines.serving.queries.listeners import listener_settings
@@ -36,6 +37,14 @@ RIGHTS = {
     Right.WRITE_CORRECTIONS: "hide plays, show them again, and undo imports",
     Right.READ_EMBED: "embed cards and badges; it may stand in addresses, and allows nothing else",
 }
+PROGRAMS = (
+    ("Pano Scrobbler", "Accounts, Custom ListenBrainz: {} as API URL"),
+    ("Web Scrobbler", "Options, Accounts, ListenBrainz: {}/1/submit-listens as API URL"),
+    ("multi-scrobbler", "a client of type listenbrainz: LZ_URL={}"),
+    ("Navidrome", "ND_LISTENBRAINZ_BASEURL={}/1/, then Personal, Scrobble to ListenBrainz"),
+    ("Jellyfin", "the plugin ListenBrainz: {} as API URL"),
+)
+"""Where programs ask for the address to submit plays to."""
 END = "<!-- what became of it -->"
 LOOKS = (("", "As the system"), ("light", "Light"), ("dark", "Dark"))
 
@@ -45,6 +54,13 @@ class Device(NamedTuple):
     device: str
     when: str
     is_this: bool
+
+
+class Account(NamedTuple):
+    """A linked account of Spotify."""
+
+    text: str
+    is_valid: bool
 
 
 class TokenRow(NamedTuple):
@@ -95,8 +111,24 @@ def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Respons
         rights=[(right.value, RIGHTS[right]) for right in RIGHTS if right in OF_LISTENERS],
         new_token=new_token,
         submit_address=base,
+        programs=[(name, where.format(base)) for name, where in PROGRAMS],
+        account=_account(page),
+        can_link=page.viewer.user_id == listener.id and SpotifySignIn(page.context).is_possible(page.request.url),
         badge_example=f"{base}/embed{page.links.home}/badge.svg?token=…\n{base}/embed{page.links.home}/card.svg?token=…",
     )
+
+
+def _account(page: Page) -> Account | None:
+    """The linked account of Spotify, and how it is."""
+    found, formats = actions.linked_account(page.context, page.listener.id), page.formats
+    if found is None:
+        return None
+    linked = f"Linked as {found.spotify_id or found.name}."
+    if not found.is_valid:
+        return Account(f"{linked} Spotify does not take the link any more: link it anew.", is_valid=False)
+    if found.last_synced_at is None:
+        return Account(f"{linked} Spotify was not asked yet.", is_valid=True)
+    return Account(f"{linked} Spotify last answered on {formats.moment(found.last_synced_at)}.", is_valid=True)
 
 
 def save_time(action: Action) -> Done:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from myi_pipelines.serving import marked_text
 from myi_pipelines.serving.web import words
 from myi_pipelines.serving.web.charts.marks import count_scale
 from myi_pipelines.serving.web.formats import FALLBACK, HOUR, Formats
@@ -16,6 +17,7 @@ FORMATS = Formats(FALLBACK, ZoneInfo("UTC"))
 
 def test_the_examples_hold() -> None:
     assert doctest.testmod(words).failed == 0
+    assert doctest.testmod(marked_text).failed == 0
 
 
 def test_an_axis_is_written_in_one_way() -> None:
