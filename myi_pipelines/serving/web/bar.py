@@ -115,9 +115,7 @@ def range_label(now: NamedRange, formats: Formats) -> str:
         case RangeKind.ROLLING:
             weeks, rest = divmod(days.length, 7)
             return f"{weeks} weeks" if weeks > 1 and not rest else f"{days.length} days"
-    if days.first.year == days.last.year:
-        return f"{formats.short_day(days.first)} – {formats.day_and_year(days.last)}"
-    return f"{formats.day_and_year(days.first)} – {formats.day_and_year(days.last)}"
+    return formats.between(days.first, days.last)
 
 
 def range_phrase(now: NamedRange, formats: Formats) -> str:

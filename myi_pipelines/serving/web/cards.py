@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -11,9 +12,19 @@ from typing import NamedTuple
 import resvg_py
 from markupsafe import Markup, escape
 
-FONTS = Path(__file__).parent / "fonts"
+from myi_pipelines.serving.web.letter_widths import SERIF_FILE, fitted, text_width
+
+FONT_FOLDERS = (
+    *("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts", "C:/Windows/Fonts"),
+    *("~/.local/share/fonts", "~/Library/Fonts"),
+)
+"""Where machines keep theirs."""
+STYLED = re.compile("bold|black|heavy|light|thin|medium|italic|oblique|condensed|narrow|mono", re.IGNORECASE)
+"""In the names of font files that no text of ours is set in."""
 WIDTH, HEIGHT = 1080, 1350
 EDGE = 84
+COLUMN, COLUMN_ROOM = 470, 440
+TITLE_SIZE, NAME_SIZE = 58, 38
 GROUND, SOFT, INK, BRIGHT = "#3a0e25", "#6b2346", "#fbeef3", "#f08bb4"
 SERIF = "Newsreader, 'Noto Serif', Georgia, serif"
 SANS = "'Noto Sans', 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -30,7 +41,9 @@ class Column(NamedTuple):
 class Card(NamedTuple):
     """What a card shows."""
 
-    title: str
+    name: str
+    """Of its listener."""
+    period: str
     number: str
     unit: str
     bars: Sequence[float]
@@ -39,15 +52,19 @@ class Card(NamedTuple):
     """One or two."""
     foot: str
 
+    @property
+    def title(self) -> str:
+        return f"{isolated(self.name)}’s {self.period}"
+
 
 def card_svg(card: Card) -> Markup:
     """The card as an SVG document."""
-    columns = "".join(_column(column, EDGE + index * 470) for index, column in enumerate(card.columns[:2]))
+    columns = "".join(_column(column, EDGE + index * COLUMN) for index, column in enumerate(card.columns[:2]))
     size = 230 if len(card.number) <= 6 else 170
     return Markup(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{GROUND}"/>'
-        f"{_text(EDGE, 150, 58, clipped(card.title, 30), INK)}"
+        f"{_title(card)}"
         f"{_text(EDGE - 8, 420, size, card.number, INK)}{_text(EDGE, 492, 46, card.unit, BRIGHT)}"
         f"{_bars(card.bars)}{columns}"
         f'<rect x="{EDGE}" y="1216" width="{WIDTH - 2 * EDGE}" height="2" fill="{SOFT}"/>'
@@ -65,13 +82,41 @@ def card_png(card: Card) -> bytes:
 def png(svg: str, width: int) -> bytes:
     """Any SVG of ours as a PNG. Letters that the fonts of this machine lack stay empty.
 
-    The first takes half a second, in which the fonts are found; pictures are kept."""
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=width, font_files=_fonts(), serif_family="Newsreader"))
+    A letter that our font lacks is taken from the first that has it, whatever its weight: so only plain ones are
+    offered, those with serifs first. The first picture takes half a second; pictures are kept."""
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=svg, width=width, font_files=_fonts(), serif_family="Newsreader", skip_system_fonts=True
+        )
+    )
 
 
 @cache
 def _fonts() -> list[str]:
-    return [str(path) for path in sorted(FONTS.glob("*.ttf"))]
+    folders = (Path(folder).expanduser() for folder in FONT_FOLDERS)
+    found = (path for folder in folders for path in folder.rglob("*.[to]t[fc]") if not STYLED.search(path.stem))
+    plain = sorted(found, key=lambda path: (not re.search("serif|naskh", path.stem, re.IGNORECASE), path.name))
+    return [str(path) for path in (SERIF_FILE, *plain)]
+
+
+def isolated(text: str) -> str:
+    """A text in its own direction, that of its first letter with one; what stands around it keeps its own.
+
+    >>> isolated("abc"), isolated("שיר…")
+    ('abc', '\u2067שיר…\u2069')
+    """
+    directions = (unicodedata.bidirectional(sign) for sign in text)
+    first = next((direction for direction in directions if direction in ("L", "R", "AL")), "L")
+    return text if first == "L" else f"\u2067{text}\u2069"
+
+
+def _title(card: Card) -> str:
+    """One line, or two if it is too long: the period is never cut."""
+    room = WIDTH - 2 * EDGE
+    if text_width(card.title, TITLE_SIZE) <= room:
+        return _text(EDGE, 150, TITLE_SIZE, card.title, INK)
+    name = isolated(fitted(card.name, TITLE_SIZE, room - text_width("’s", TITLE_SIZE)))
+    return f"{_text(EDGE, 116, TITLE_SIZE, f'{name}’s', INK)}{_text(EDGE, 186, TITLE_SIZE, card.period, INK)}"
 
 
 def _text(x: float, y: float, size: int, text: str, fill: str, family: str = SERIF, anchor: str = "start") -> str:
@@ -96,7 +141,8 @@ def _bars(values: Sequence[float]) -> str:
 
 def _column(column: Column, x: float) -> str:
     lines = "".join(
-        f"{_text(x, 860 + index * 66, 38, clipped(name, 22), INK)}" for index, name in enumerate(column.names[:LINES])
+        _text(x, 860 + index * 66, NAME_SIZE, isolated(fitted(name, NAME_SIZE, COLUMN_ROOM)), INK)
+        for index, name in enumerate(column.names[:LINES])
     )
     return f"{_text(x, 790, 30, column.heading, BRIGHT, SANS)}{lines}"
 

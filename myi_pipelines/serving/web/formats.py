@@ -7,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_interval, format_skeleton, format_time
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -111,6 +111,10 @@ class Formats:
         """12 Mar 2025."""
         return _date(self.locale, day, "medium")
 
+    def between(self, first: date, last: date) -> str:
+        """3 – 9 Mar 2025; 28 Feb – 6 Mar 2025; 30 Dec 2024 – 5 Jan 2025."""
+        return _interval(self.locale, first, last)
+
     def month(self, day: date) -> str:
         """March 2025."""
         return _skeleton(self.locale, day, "yMMMM")
@@ -200,6 +204,11 @@ def _date(locale: Locale, day: date, form: str) -> str:
 @lru_cache(20_000)
 def _skeleton(locale: Locale, day: date, skeleton: str) -> str:
     return format_skeleton(skeleton, datetime(day.year, day.month, day.day), locale=locale)  # noqa: DTZ001 (a day)
+
+
+@lru_cache(2_000)
+def _interval(locale: Locale, first: date, last: date) -> str:
+    return str(format_interval(first, last, "yMMMd", locale=locale)).replace("\u2009", " ")
 
 
 @lru_cache(200)

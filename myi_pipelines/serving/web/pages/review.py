@@ -164,7 +164,8 @@ def build_card(page: Page, whole: Totals, found: Mapping[Kind, TopList] | None =
     else:
         number, unit = formats.number(whole.total_ms / MINUTE), "minutes of music"
     return Card(
-        title=f"{name}’s {range_label(page.range, formats)}",
+        name=name,
+        period=range_label(page.range, formats),
         number=number,
         unit=unit,
         bars=values,
