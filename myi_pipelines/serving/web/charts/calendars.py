@@ -23,8 +23,9 @@ from myi_pipelines.serving.web.charts.marks import (
     title,
 )
 
-DAY_LETTERS = 24
-"""Pixels left of the weeks."""
+STACKED_WEEKS = 14
+"""In a row on a phone, each as wide as a finger needs; rows stand beside each other where there is room."""
+YEAR_OF_WEEKS = 53
 RADIUS = 150
 HOLE = 62
 
@@ -32,32 +33,41 @@ HOLE = 62
 def calendar(
     name: str, marks: Mapping[date, Mark], days: tuple[date, date], *, week_starts_on: int, months: Sequence[str]
 ) -> Markup:
-    """A column for each week, a cell for each day: 2 to 54 weeks. `months`: the twelve short names.
+    """A column for each week, a cell for each day: 1 to 54 weeks. `months`: the twelve short names.
 
     Days of `days` without a mark have not come yet and are drawn as outlines.
     """
     first, last = days
     start = first - timedelta(days=(first.weekday() - week_starts_on) % 7)
-    weeks = max(((last - start).days // 7) + 1, 26)
+    weeks = (last - start).days // 7 + 1
+    rows = math.ceil(weeks / STACKED_WEEKS)
     highest = max((mark.value for mark in marks.values()), default=0)
-    cells = []
-    labels = []
+    cells: list[list[str]] = [[] for _ in range(rows)]
+    labels: list[list[str]] = [[] for _ in range(rows)]
     tabbable = True
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
-        week, row = divmod((day - start).days, 7)
+        week, weekday = divmod((day - start).days, 7)
+        row, column = divmod(week, STACKED_WEEKS)
         if day.day == 1 or (offset == 0 and day.day <= 15):
-            labels.append(f'<text x="{percent(week, weeks)}" y="11">{escape(months[day.month - 1])}</text>')
-        place = f'x="{week + 0.06:g}" y="{row + 0.06:g}" width="0.88" height="0.88"'
+            at = percent(column, STACKED_WEEKS)
+            labels[row].append(f'<text x="{at}" y="11">{escape(months[day.month - 1])}</text>')
+        place = f'x="{column + 0.06:g}" y="{weekday + 0.06:g}" width="0.88" height="0.88"'
         mark = marks.get(day)
         if mark is None:
-            cells.append(f'<rect class="future" {place}/>')
+            cells[row].append(f'<rect class="future" {place}/>')
             continue
-        cells.append(_cell(mark, heat_level(mark.value, highest, 0.6), place, tabbable=tabbable))
+        cells[row].append(_cell(mark, heat_level(mark.value, highest, 0.6), place, tabbable=tabbable))
         tabbable = False
+    drawn = "".join(
+        f'<div><svg width="100%" height="18" aria-hidden="true">{"".join(names)}</svg>'
+        f'<svg width="100%" viewBox="0 0 {STACKED_WEEKS} 7">{"".join(shapes)}</svg></div>'
+        for names, shapes in zip(labels, cells, strict=True)
+    )
+    year = " of-a-year" if rows == 4 and weeks <= YEAR_OF_WEEKS else ""
     body = (
-        f'<svg width="100%" height="18" aria-hidden="true">{"".join(labels)}</svg>'
-        f'<svg width="100%" viewBox="0 0 {weeks} 7" role="group" aria-label="{escape(name)}">{"".join(cells)}</svg>'
+        f'<div class="calendar" role="group" aria-label="{escape(name)}">'
+        f'<div class="weeks-{max(rows, 2)}{year}">{drawn}</div></div>'
     )
     return figure(body + scale_key(), table=_days_table(marks, months))
 

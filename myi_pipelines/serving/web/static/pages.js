@@ -46,7 +46,7 @@ document.addEventListener("scroll", () => { tip.hidden = true; }, { passive: tru
 function arrowInChart(event) {
   const mark = event.target.closest?.(".chart a.column, .chart a.cell, .chart a.lane");
   if (!mark) return false;
-  const marks = [...mark.closest("svg").querySelectorAll("a.column, a.cell, a.lane")];
+  const marks = [...(mark.closest(".calendar") ?? mark.closest("svg")).querySelectorAll("a.column, a.cell, a.lane")];
   const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
   const next = marks[marks.indexOf(mark) + step];
   if (!next) return true;

@@ -83,6 +83,19 @@ def test_a_calendar_has_a_cell_for_each_day_and_outlines_those_to_come() -> None
     assert sum(cell.attrib["class"] == "future" for cell in cells) == 266
 
 
+@pytest.mark.parametrize(("days", "rows"), [(1, 1), (98, 1), (99, 2), (366, 4)])
+def test_a_calendar_is_cut_into_rows_that_a_phone_stacks(days: int, rows: int) -> None:
+    first = date(2024, 1, 1)
+    known = {first + timedelta(days=number): Mark("day", number, "") for number in range(days)}
+    root = ElementTree.fromstring(
+        calendar("Days", known, (first, max(known)), week_starts_on=first.weekday(), months=MONTHS)
+    )
+    drawn = root.findall("div/div/div")
+    assert len(drawn) == rows
+    assert sum(len(row.findall("svg[2]/rect")) for row in drawn) == days
+    assert all(float(cell.attrib["x"]) < 14 for row in drawn for cell in row.findall("svg[2]/rect"))
+
+
 def test_a_calendar_s_table_has_a_column_for_each_month() -> None:
     days = [date(2024, 1, 30), date(2024, 1, 31), date(2024, 2, 1), date(2024, 3, 30)]
     known = {day: Mark(f"{day}", number, f"{number} plays", f"/{day}") for number, day in enumerate(days)}
