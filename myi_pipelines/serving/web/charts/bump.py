@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from myi_pipelines.serving.web.charts.marks import figure, fine, number, percent, table
+from myi_pipelines.serving.web.charts.marks import figure, number, percent, table
 
 LANE = 30
+ROOM = 104
+"""Pixels a period takes at least, for the names in it; the chart scrolls where that is more than there is."""
+COLOURED = 3
 
 
 class Lane(NamedTuple):
@@ -21,24 +24,28 @@ class Lane(NamedTuple):
 
 
 def bump(name: str, lanes: Sequence[Lane], periods: Sequence[str], *, places: int) -> Markup:
-    """Lanes that reach `places` or better. Their names stand where they end, those of the last period at the right."""
+    """Lanes that reach `places` or better, in colour those that were on top longest. Their names stand where they end,
+    those of the last period at the right."""
     count = max(len(periods), 1)
     height = places * LANE + 22
-    ordered = sorted(lanes, key=_draw_order)
-    drawn = "".join(_lane(lane, count, places) for lane in ordered)
-    endings = "".join(_ending(lane, count) for lane in ordered)
+    standing = sorted(lanes, key=lambda lane: -sum(places + 1 - rank for rank in lane.ranks if rank))
+    classed = [(lane, f" top-{at}" if at <= COLOURED else "") for at, lane in enumerate(standing, 1)][::-1]
+    drawn = "".join(_lane(lane, classes, count, places) for lane, classes in classed)
+    taken = {(at, rank) for lane in lanes for at, rank in enumerate(lane.ranks) if rank}
+    endings = "".join(_ending(lane, classes, count, taken) for lane, classes in classed)
     numbers = "".join(f'<text x="0" y="{_y(rank) + 4:g}">{rank}</text>' for rank in range(1, places + 1))
-    last = {lane.ranks[-1]: lane for lane in lanes if lane.ranks}
+    last = {lane.ranks[-1]: lane for lane in lanes if lane.ranks and lane.ranks[-1]}
     ends = "".join(_end(last.get(rank)) for rank in range(1, places + 1))
+    ends = f'<ol class="ends">{ends}</ol>' if last else ""
     heads = "".join(
-        f'<text x="{percent(index + 0.5, count)}" y="{height - 3}" text-anchor="middle"'
-        f"{fine(count > 5 and (count - 1 - index) % 2 == 1)}>{escape(period)}</text>"
+        f'<text x="{percent(index + 0.5, count)}" y="{height - 3}" text-anchor="middle">{escape(period)}</text>'
         for index, period in enumerate(periods)
     )
     body = (
         f'<div class="bump"><svg width="20" height="{height}" aria-hidden="true">{numbers}</svg>'
+        f'<div class="lanes"><svg class="room" width="{count * ROOM}" height="1" aria-hidden="true"></svg>'
         f'<svg width="100%" height="{height}" role="group" aria-label="{escape(name)}">{drawn}{endings}{heads}</svg>'
-        f'<ol class="ends">{ends}</ol></div>'
+        f"</div>{ends}</div>"
     )
     rows = ([lane.name, *(str(rank) if rank else "" for rank in lane.ranks)] for lane in lanes)
     return figure(body, table=table(["", *periods], rows))
@@ -48,19 +55,11 @@ def _end(lane: Lane | None) -> str:
     return f'<li dir="auto"><a href="{escape(lane.href)}">{escape(lane.name)}</a></li>' if lane else "<li></li>"
 
 
-def _draw_order(lane: Lane) -> tuple[bool, int]:
-    return bool(_first(lane)), -min((rank for rank in lane.ranks if rank), default=99)
-
-
-def _first(lane: Lane) -> str:
-    return " first" if lane.ranks and lane.ranks[-1] == 1 else ""
-
-
 def _y(rank: int | None) -> float:
     return ((rank or 1) - 0.5) * LANE
 
 
-def _lane(lane: Lane, count: int, places: int) -> str:
+def _lane(lane: Lane, classes: str, count: int, places: int) -> str:
     pieces = []
     before: str | None = None
     for index, rank in enumerate(lane.ranks):
@@ -77,22 +76,21 @@ def _lane(lane: Lane, count: int, places: int) -> str:
     )
     ranks = ", ".join(f"{rank}" if rank else "–" for rank in lane.ranks)
     return (
-        f'<a class="lane{_first(lane)}" href="{escape(lane.href)}" tabindex="-1"><title>{escape(lane.name)}: {ranks}'
+        f'<a class="lane{classes}" href="{escape(lane.href)}" tabindex="-1"><title>{escape(lane.name)}: {ranks}'
         f'</title><svg width="100%" height="{places * LANE}" viewBox="0 0 {2 * count} {places * LANE}"'
         f' preserveAspectRatio="none"><path class="trace" d="{"".join(pieces)}"/></svg>{dots}</a>'
     )
 
 
-def _ending(lane: Lane, count: int) -> str:
-    """The name of a lane that ends before the last period."""
+def _ending(lane: Lane, classes: str, count: int, taken: Set[tuple[int, int]]) -> str:
+    """The name of a lane that ends before the last period, as far as it fits before the next dot of its rank."""
     last = max((index for index, rank in enumerate(lane.ranks) if rank is not None), default=None)
     if last is None or last == count - 1:
         return ""
+    rank = lane.ranks[last] or 1
+    free = next((at - last for at in range(last + 1, count) if (at, rank) in taken), count - last - 0.5)
     return (
-        f'<text class="ending fine" x="{percent(last + 0.5, count)}" dx="9" y="{_y(lane.ranks[last]) + 4:g}">'
-        f"{escape(_short(lane.name))}</text>"
+        f'<foreignObject x="{percent(last + 0.5, count)}" width="{percent(free, count)}" y="{number(_y(rank) - 10)}"'
+        f' height="20"><a class="ending{classes}" dir="auto" href="{escape(lane.href)}" tabindex="-1">'
+        f"<span>{escape(lane.name)}</span></a></foreignObject>"
     )
-
-
-def _short(name: str, most: int = 26) -> str:
-    return name if len(name) <= most else name[: most - 1].rstrip() + "…"

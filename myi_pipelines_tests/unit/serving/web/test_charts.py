@@ -110,6 +110,22 @@ def test_a_calendar_s_table_has_a_column_for_each_month() -> None:
     assert [link.attrib["href"] for link in root.findall(".//details//a")] == [f"/{days[at]}" for at in (2, 0, 3, 1)]
 
 
+def test_names_of_lanes_end_before_the_next_dot_and_the_best_have_a_colour() -> None:
+    lanes = [
+        Lane("ended", [1, None, None, None], "/1"),
+        Lane("lasting", [2, 2, 2, 2], "/2"),
+        Lane("next", [None, None, 1, None], "/3"),
+        *(Lane(f"short {at}", [at, None, None, None], f"/{at}") for at in (4, 5)),
+    ]
+    root = ElementTree.fromstring(bump("Ranks", lanes, ["2022", "2023", "2024", "2025"], places=5))
+    widths = {"".join(one.itertext()): one.attrib["width"] for one in root.iter("foreignObject")}
+    assert widths == {"ended": "50%", "next": "37.5%", "short 4": "87.5%", "short 5": "87.5%"}
+    assert [one.text for one in root.findall(".//ol//a")] == ["lasting"]
+    classes = {(one.findtext("title") or "").split(":")[0]: one.attrib["class"] for one in root.findall(".//svg/a")}
+    assert classes["lasting"] == "lane top-1"
+    assert classes["short 5"] == "lane"
+
+
 def test_only_one_mark_of_a_chart_is_a_stop_of_the_tab_key() -> None:
     root = ElementTree.fromstring(CHARTS["hour grid"]())
     assert sum("tabindex" not in link.attrib for link in root.iter("a")) == 1
