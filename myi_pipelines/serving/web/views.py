@@ -18,6 +18,14 @@ from myi_pipelines.serving.web.page import Page
 
 NAMES = {Kind.SONG: "song", Kind.TRACK: "recording", Kind.ARTIST: "artist", Kind.ALBUM: "album"}
 SHOWS = {"EPISODE": "podcast", "CHAPTER": "audiobook", "VIDEO": "video", "UNIDENTIFIED": "unnamed"}
+SHOW_PARTS = {"EPISODE": "episode", "CHAPTER": "chapter", "VIDEO": "video"}
+"""What shows of a kind are made of."""
+NAMELESS = {
+    "EPISODE": "Podcasts without a name",
+    "CHAPTER": "Audiobooks without a name",
+    "VIDEO": "Videos",
+    "UNIDENTIFIED": "Plays that name nothing",
+}
 
 
 class Figure(NamedTuple):
@@ -215,15 +223,19 @@ def genre_row(page: Page, row: TopGenre, highest: int, *, with_change: bool) -> 
 
 
 def show_row(page: Page, row: TopShow, highest: int) -> RankRow:
+    """A row of the list of shows. What names no show has no page to lead to."""
     formats = page.formats
-    name = row.show or SHOWS.get(row.kind, row.kind.lower())
-    href = page.links.to(f"show/{row.show_key}") if row.show_key else page.links.to("tops/shows")
+    name = row.show or NAMELESS.get(row.kind, row.kind.lower())
+    href = page.links.to(f"show/{row.show_key}") if row.show_key else None
+    parts = [SHOWS.get(row.kind, row.kind.lower())] if row.show else []
+    if row.kind in SHOW_PARTS:
+        parts.append(formats.counted(row.episode_count, SHOW_PARTS[row.kind]))
     return RankRow(
         place=formats.number(row.rank),
         name=name,
         href=href,
         cover=letterform(name, "show"),
-        by=f"{SHOWS.get(row.kind, row.kind.lower())}, {formats.counted(row.episode_count, 'episode')}",
+        by=", ".join(parts),
         value=_value(page, row.play_count, row.total_ms),
         value_href=href,
         other=_other(page, row.play_count, row.total_ms),

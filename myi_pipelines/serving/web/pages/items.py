@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.queries.activity import Bucket, Clock, Step
-from myi_pipelines.serving.queries.history import history_of, other_plays
+from myi_pipelines.serving.queries.history import Before, history_of, other_plays
 from myi_pipelines.serving.queries.items import (
     DayOfMost,
     ItemPage,
@@ -35,10 +35,11 @@ from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import Axes, shares, timeline
 from myi_pipelines.serving.web.covers import letterform
 from myi_pipelines.serving.web.page import Page, whole_number
-from myi_pipelines.serving.web.pages.history import play_row
+from myi_pipelines.serving.web.pages.history import play_row, read_before, write_before
 from myi_pipelines.serving.web.series import bars, busiest_hour, day_clock, fullest_hour
 from myi_pipelines.serving.web.views import (
     NAMES,
+    SHOW_PARTS,
     SHOWS,
     Figure,
     RankRow,
@@ -52,6 +53,7 @@ from myi_pipelines.serving.web.views import (
 
 LISTED = 8
 PLAYS = 12
+MORE_PLAYS = 60
 PLAYS_BESIDE = 30
 """Latest plays beside which others are looked for."""
 LONGEST_OF_MONTHS = 130
@@ -63,6 +65,8 @@ class List(NamedTuple):
     note: str
     href: str | None
     rows: list[RankRow]
+    more: str = ""
+    """Where it goes on."""
 
 
 def show_item(page: Page, kind: Kind) -> Response:
@@ -312,7 +316,7 @@ def show_genre(page: Page) -> Response:
 
 
 def show_show(page: Page) -> Response:
-    """``/show/{key}``."""
+    """``/show/{key}``; ``?before=`` goes on in its plays."""
     try:
         key = UUID(page.request.path_params["key"])
     except ValueError:
@@ -335,19 +339,8 @@ def show_show(page: Page) -> Response:
     ]
     every = page.links.to(page.path, range="all")
     labels = [Tick(index, str(one.first.year)) for index, one in enumerate(found.life) if one.first.month == 1]
-    shown = other_plays(page.conn, page.scope, show_key=key, each=PLAYS)
-    rows = [
-        RankRow(
-            place="",
-            name=one.name or name,
-            href=None,
-            cover=letterform(name, "show"),
-            by=formats.moment(one.played_at),
-            value=formats.length(one.ms_played),
-            value_href=None,
-        )
-        for one in shown
-    ]
+    part = SHOW_PARTS.get(show.kind, "play")
+    plays = _plays_of_show(page, key, name, f"{part.capitalize()}s")
     return page.render(
         "item.html",
         name,
@@ -361,16 +354,40 @@ def show_show(page: Page) -> Response:
         numbers=[
             Figure(formats.number(show.play_count), "plays ever", every),
             Figure(formats.length(show.total_ms), "ever", every),
-            Figure(formats.number(show.episode_count), "episodes", every),
+            Figure(formats.number(show.episode_count), part if show.episode_count == 1 else f"{part}s", every),
         ],
         timeline=timeline(f"Plays of {name}", values, Axes(labels, page.axis), height=200),
         timeline_note="Since the first play.",
         ranks=None,
         clock=None,
         clock_note="",
-        lists=[List("Episodes", range_label(page.range, formats), None, rows)] if rows else [],
+        lists=[plays] if plays.rows else [],
         plays=[],
         plays_note="",
         plays_href="",
         hide=None,
     )
+
+
+def _plays_of_show(page: Page, key: UUID, name: str, heading: str) -> List:
+    """The latest of the range, or those before a play."""
+    formats, before = page.formats, read_before(page.query.get("before", ""))
+    each = MORE_PLAYS if before else PLAYS
+    found = other_plays(page.conn, page.scope, before=before, show_key=key, each=each + 1)
+    rows = [
+        RankRow(
+            place="",
+            name=one.name or name,
+            href=None,
+            cover=letterform(name, "show"),
+            by=formats.moment(one.played_at),
+            value=formats.length(one.ms_played),
+            value_href=None,
+        )
+        for one in found[:each]
+    ]
+    more = ""
+    if len(found) > each:
+        last = found[each - 1]
+        more = page.links.to(page.path, before=write_before(Before(last.played_at, last.id)))
+    return List(heading, range_label(page.range, formats), None, rows, more)
