@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import accumulate
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import Response
 
+from myi_pipelines.serving.queries.activity import Bucket, Step, activity, totals
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries, forgotten, obsessions, one_hit_wonders
-from myi_pipelines.serving.queries.milestones import milestones, on_this_day
-from myi_pipelines.serving.queries.spotify_lists import Term, spotify_list
-from myi_pipelines.serving.queries.tops import Kind, Ranked
+from myi_pipelines.serving.queries.milestones import MILESTONES, Milestone, milestones, on_this_day
+from myi_pipelines.serving.queries.scope import Days, Scope
+from myi_pipelines.serving.queries.spotify_lists import Listed, Term, spotify_list
+from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, ranks
 from myi_pipelines.serving.web.bar import Choice, range_phrase
-from myi_pipelines.serving.web.charts.marks import Mark, Tick
+from myi_pipelines.serving.web.charts.marks import Mark, Tick, scale
 from myi_pipelines.serving.web.charts.timeline import Axes, timeline
+from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
+from myi_pipelines.serving.web.series import ticks
 from myi_pipelines.serving.web.views import Figure, RankRow, change_of, find_covers, item_rows
 
 EACH = 10
-MONTHS = 40
-TERMS = ((Term.SHORT, "short", "4 weeks"), (Term.MEDIUM, "medium", "6 months"), (Term.LONG, "long", "a year"))
+PACE_DAYS = 91
+"""Of how many days the pace is taken that the next milestone is expected by."""
+SURE_DAYS, FARTHEST_DAYS = 30, 3_653
+"""How far ahead a day is named, and a month."""
+
+
+class SpotifyTerm(NamedTuple):
+    """A period of Spotify's lists, as an address and as people name it."""
+
+    term: Term
+    key: str
+    name: str
+    days: int
+    """About as long, for the listener's own numbers."""
+
+
+TERMS = (
+    SpotifyTerm(Term.SHORT, "short", "4 weeks", 28),
+    SpotifyTerm(Term.MEDIUM, "medium", "6 months", 182),
+    SpotifyTerm(Term.LONG, "long", "a year", 365),
+)
 
 
 class List(NamedTuple):
@@ -29,6 +55,8 @@ class List(NamedTuple):
     note: str
     href: str | None
     rows: list[RankRow]
+    style: str = ""
+    """`moving`: below each place stands how it changed. `numbered`: places are large numbers."""
 
 
 class Wide(NamedTuple):
@@ -133,44 +161,129 @@ def show_on_this_day(page: Page) -> Response:
 
 
 def show_milestones(page: Page) -> Response:
-    """The plays of round numbers."""
-    if page.listener.first_day is None:
+    """The plays of round numbers on the line of all plays, and when the next is to be expected."""
+    first_day = page.listener.first_day
+    if first_day is None:
         return empty(page)
     formats = page.formats
-    found = [one for one in reversed(milestones(page.conn, page.listener)) if one.track]
-    find_covers(page, [one.track for one in found if one.track])
+    reached = milestones(page.conn, page.listener)
+    named = [one for one in reversed(reached) if one.track]
+    find_covers(page, [one.track for one in named if one.track])
     rows = [
         row._replace(
-            place="",
-            name=f"{formats.number(one.number)}: {row.name}" if one.number > 1 else f"The first: {row.name}",
-            value=formats.day_and_year(one.day),
-            value_href=page.links.day(one.day),
+            place=formats.number(one.number), value=formats.day_and_year(one.day), value_href=page.links.day(one.day)
         )
-        for one, row in zip(found, item_rows(page, [one.track for one in found if one.track]), strict=True)
+        for one, row in zip(named, item_rows(page, [one.track for one in named if one.track]), strict=True)
     ]
-    lists = [List("Plays of round numbers", "", None, rows)] if rows else []
-    return _lists(page, "Milestones", "What it adds up to.", lists, nothing="The first milestone is the first play.")
+    scope = Scope(page.listener, Days(first_day, page.today))
+    months = activity(page.conn, scope, Step.MONTH).buckets
+    total = sum(one.play_count for one in months)
+    recent = Days(max(first_day, page.today - timedelta(days=PACE_DAYS - 1)), page.today)
+    pace = totals(page.conn, scope._replace(days=recent)).play_count / recent.length
+    lists = [List("Plays of round numbers", "", None, rows, "numbered")] if rows else []
+    wide = [Wide("The way there", "All your plays, added up.", None, _way(page, months, reached))]
+    return _lists(
+        page,
+        "Milestones",
+        f"{formats.plays(total)} since {formats.month(first_day)}.",
+        lists,
+        aside=_next_milestone(page, total, pace),
+        wide=wide if len(months) > 1 else [],
+        nothing="The first milestone is the first play.",
+    )
+
+
+def _way(page: Page, months: Sequence[Bucket], reached: Sequence[Milestone]) -> Markup:
+    """The sum of all plays as a line, a bar where a round number was reached."""
+    formats = page.formats
+    sums = list(accumulate(one.play_count for one in months))
+    numbers: dict[date, list[Milestone]] = {}
+    for one in reached:
+        numbers.setdefault(one.day.replace(day=1), []).append(one)
+    marks = []
+    for month, whole in zip(months, sums, strict=True):
+        found = numbers.get(month.first.replace(day=1), [])
+        plays = ", ".join(f"play {formats.number(one.number)} on {formats.short_day(one.day)}" for one in found)
+        text = f"{plays}, {formats.plays(whole)} by its end" if plays else f"{formats.plays(whole)} by its end"
+        href = page.links.day(found[-1].day) if found else None
+        marks.append(Mark(formats.month(month.first), whole if found else 0, text, href))
+    line = [float(whole) for whole in sums]
+    labels = ticks(page, months, Step.MONTH)
+    axes = Axes(labels, formats.short, scale(line[-1]), heads=("Month", "Plays so far"))
+    return timeline("All plays, added up", marks, axes, before=line)
+
+
+def _next_milestone(page: Page, total: int, pace: float) -> str:
+    """The next round number, and when it comes if days go on as the last ones. `pace`: plays a day."""
+    number = next((one for one in MILESTONES if one > total), None)
+    if number is None:
+        return ""
+    formats, missing = page.formats, number - total
+    away = f"The next is play {formats.number(number)}, {formats.number(missing)} away"
+    days = missing / pace if pace else FARTHEST_DAYS + 1
+    if days > FARTHEST_DAYS:
+        return f"{away}."
+    day = page.today + timedelta(days=math.ceil(days))
+    when = f"on {formats.day(day)}" if days <= SURE_DAYS else f"in {formats.month(day)}"
+    return f"{away}: at the pace of the last three months, {when}."
 
 
 def show_spotify_lists(page: Page) -> Response:
-    """What Spotify says is most played, beside what is."""
-    term, chosen, _ = next((one for one in TERMS if one[1] == page.query.get("term")), TERMS[0])
-    page.extra = {"term": chosen} if chosen != "short" else {}
-    formats = page.formats
+    """What Spotify says is most played, beside what is: the listener's own plays in about the same days."""
+    chosen = next((one for one in TERMS if one.key == page.query.get("term")), TERMS[0])
+    page.extra = {"term": chosen.key} if chosen != TERMS[0] else {}
+    days = Days(page.today - timedelta(days=chosen.days - 1), page.today)
     before = page.today - timedelta(days=7)
-    lists = []
-    for kind, name in ((Kind.TRACK, "Recordings"), (Kind.ARTIST, "Artists")):
-        found = spotify_list(page.conn, page.listener, kind, term, before=before)
-        texts = [change_of(one.rank, Ranked(one.rank_before, 0, 0) if one.rank_before else None)[0] for one in found]
-        rows = item_rows(page, [one.item for one in found], texts)
-        note = f"As of {formats.moment(found[0].fetched_at)}; changes within a week." if found else ""
-        lists.append(List(name, note, None, rows))
+    found = {
+        kind: spotify_list(page.conn, page.listener, kind, chosen.term, before=before)
+        for kind in (Kind.TRACK, Kind.ARTIST)
+    }
+    wanted = {kind: [one.item.id for one in listed] for kind, listed in found.items()}
+    own = ranks(page.conn, Scope(page.listener, days), wanted)
+    lists = [
+        _spotify_list(page, name, found[kind], own[kind], days)
+        for kind, name in ((Kind.TRACK, "Recordings"), (Kind.ARTIST, "Artists"))
+    ]
     tabs = [
-        Choice(name, page.links.to("spotify", term=None if key == "short" else key), key == chosen)
-        for _, key, name in TERMS
+        Choice(one.name, page.links.to("spotify", term=None if one is TERMS[0] else one.key), one == chosen)
+        for one in TERMS
     ]
     nothing = "Spotify’s own lists come with a linked account: run myi login at the terminal of this installation."
-    return _lists(page, "Spotify’s lists", "What Spotify says you play most.", lists, tabs=tabs, nothing=nothing)
+    heading = "What Spotify says you play most."
+    span = page.formats.between(days.first, days.last)
+    aside = f"At the right is what you did play, {span}." if any(found.values()) else ""
+    return _lists(page, "Spotify’s lists", heading, lists, aside=aside, tabs=tabs, nothing=nothing)
+
+
+def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[int, Ranked], days: Days) -> List:
+    """Changes only where there was an earlier list: everything is new to the first one."""
+    formats, ever = page.formats, page.links._replace(kept=())
+    has_earlier = any(one.rank_before for one in listed)
+    rows = []
+    for one, row in zip(listed, item_rows(page, [one.item for one in listed]), strict=True):
+        before = Ranked(one.rank_before, 0, 0) if one.rank_before else None
+        change, is_up = change_of(one.rank, before) if has_earlier else ("", False)
+        mine = own.get(one.item.id)
+        rows.append(
+            row._replace(
+                by=_artist_and_album(row, one.item),
+                by_href=None,
+                change=change,
+                change_is_up=is_up,
+                value=formats.plays(mine.play_count) if mine else "no plays",
+                value_href=ever.plays(range=days_text(days), **{one.item.kind.value: one.item.id}) if mine else None,
+                other=f"your #{formats.number(mine.rank)}" if mine else "",
+            )
+        )
+    changes = "; arrows compare with a week before" if has_earlier else ""
+    note = f"As of {formats.moment(listed[0].fetched_at)}{changes}." if listed else ""
+    return List(name, note, None, rows, "moving" if has_earlier else "")
+
+
+def _artist_and_album(row: RankRow, item: Item) -> str:
+    """Recordings of one name and artist differ by their album."""
+    artist = Markup('<a href="{}">{}</a>').format(row.by_href, row.by) if row.by_href else escape(row.by)
+    return Markup(", ").join(one for one in (artist, item.album) if one) if item.kind is Kind.TRACK else ""
 
 
 def _lists(
@@ -179,6 +292,7 @@ def _lists(
     heading: str,
     lists: list[List],
     *,
+    aside: str = "",
     wide: list[Wide] | None = None,
     numbers: list[Figure] | None = None,
     tabs: list[Choice] | None = None,
@@ -189,7 +303,7 @@ def _lists(
         "lists.html",
         title,
         heading=heading,
-        aside="",
+        aside=aside,
         numbers=numbers or [],
         tabs=tabs or [],
         wide=wide or [],
