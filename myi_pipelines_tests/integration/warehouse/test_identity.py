@@ -123,7 +123,11 @@ def offline(uploaded: str, started: str | None = None, **changes: Any) -> dict[s
     return row("12:00:00") | {"ts": f"{uploaded}Z", "offline": True} | start | changes
 
 
-EPISODE = {"spotify_track_uri": None, "spotify_episode_uri": f"spotify:episode:{'e' * 22}", "episode_name": "Episode"}
+EPISODE: dict[str, Any] = {
+    "spotify_track_uri": None,
+    "spotify_episode_uri": f"spotify:episode:{'e' * 22}",
+    "episode_name": "Episode",
+}
 
 
 def test_an_offline_play_counts_once_where_an_older_download_does_not_tell_its_start(
