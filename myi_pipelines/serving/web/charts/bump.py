@@ -43,7 +43,8 @@ def bump(name: str, lanes: Sequence[Lane], periods: Sequence[str], *, places: in
     )
     body = (
         f'<div class="bump"><svg width="20" height="{height}" aria-hidden="true">{numbers}</svg>'
-        f'<div class="lanes"><svg class="room" width="{count * ROOM}" height="1" aria-hidden="true"></svg>'
+        f'<div class="lanes" tabindex="0" role="region" aria-label="{escape(name)}">'
+        f'<svg class="room" width="{count * ROOM}" height="1" aria-hidden="true"></svg>'
         f'<svg width="100%" height="{height}" role="group" aria-label="{escape(name)}">{drawn}{endings}{heads}</svg>'
         f"</div>{ends}</div>"
     )
