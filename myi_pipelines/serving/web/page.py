@@ -151,10 +151,11 @@ class Page:
     @property
     def may_tell_now(self) -> bool:
         """Whether what is playing now belongs to the page: the viewer may see single plays, and the page is of all of
-        them, up to now."""
+        them, up to now, or begins without a range."""
         days, own = self.range.days, ("before", "song", "track", "hour", "weekday")
         is_plain = self.scope.filters == Filters() and not any(name in self.query for name in own)
-        return self.may(Part.HISTORY) and is_plain and days.first <= self.today <= days.last
+        is_now = not self.query.get("range") or days.first <= self.today <= days.last
+        return self.may(Part.HISTORY) and is_plain and is_now
 
     def unreached(self, *reached: str) -> str:
         """Says which of the filters that are on do not reach a part of a page, whose own are `reached`; else empty."""
