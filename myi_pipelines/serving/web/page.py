@@ -149,6 +149,11 @@ class Page:
         return part in self.parts
 
     @property
+    def asks_for_zone(self) -> bool:
+        """Whether days are those of UTC, in which every listener begins, and the viewer may set a time zone."""
+        return self.listener.timezone.key == "UTC" and self.may(Part.MANAGE)
+
+    @property
     def may_tell_now(self) -> bool:
         """Whether what is playing now belongs to the page: the viewer may see single plays, and the page is of all of
         them, up to now, or begins without a range."""

@@ -251,6 +251,18 @@ def test_a_linked_account_can_only_be_unlinked(site: Site) -> None:
     assert all("Unlink" in settings for settings in (linked, ended))
 
 
+def test_who_is_counted_in_utc_is_asked_for_a_time_zone(site: Site) -> None:
+    change = "UPDATE user_settings SET timezone = %s WHERE user_id = %s"
+    site.warehouse.conn.execute(change, ["UTC", site.user_id])
+    try:
+        counted_in_utc = site.get("/u/anna/milestones").text
+    finally:
+        site.warehouse.conn.execute(change, ["Europe/Berlin", site.user_id])
+    asks = '<a href="/u/anna/settings">set your time zone</a>'
+    assert asks in counted_in_utc
+    assert asks not in site.get("/u/anna/milestones").text
+
+
 def test_a_badge_needs_a_token_that_may_embed(site: Site) -> None:
     badge = site.get(f"/embed/u/anna/badge.svg?range=all&token={site.token}", as_user=False)
     assert badge.status == 200
