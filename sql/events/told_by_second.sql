@@ -1,6 +1,6 @@
 -- One row: whether the extended history tells, by a row of the same second, the play of a row p of account data without
--- a length, whose track is link's, in a way that the two can be matched: as music of its song that counts. NULL where no
--- row is of that second.
+-- a length, whose track is that of link, in a way that the two can be matched: as music of its song that counts. NULL
+-- where no row is of that second.
 SELECT bool_or(coalesce(told.ms_played >= %(min_play_ms)s AND told_track.song_id = own.song_id, false))
 FROM imported_plays AS told
 JOIN tracks AS own ON own.id = link.track_id
