@@ -3,10 +3,11 @@ fits. Only what pictures need is here: no kerning, no shaping."""
 
 from __future__ import annotations
 
-import struct
 import unicodedata
 from functools import cache
 from pathlib import Path
+
+from fontTools.ttLib import TTFont
 
 SERIF_FILE = Path(__file__).parent / "fonts" / "newsreader.ttf"
 WIDE, ARABIC, OTHER = 1.0, 0.5, 0.62
@@ -52,28 +53,7 @@ def _letter_width(sign: str) -> float:
 
 @cache
 def _widths() -> dict[int, float]:
-    """By code point, in font sizes: the font's tables `cmap` (of format 4) and `hmtx`."""
-    font = SERIF_FILE.read_bytes()
-    (count,) = struct.unpack_from(">H", font, 4)
-    tables = {name: at for name, _, at, _ in (struct.unpack_from(">4sIII", font, 12 + 16 * n) for n in range(count))}
-    (units,) = struct.unpack_from(">H", font, tables[b"head"] + 18)
-    (measured,) = struct.unpack_from(">H", font, tables[b"hhea"] + 34)
-    advances = [struct.unpack_from(">H", font, tables[b"hmtx"] + 4 * glyph)[0] / units for glyph in range(measured)]
-    (offset,) = struct.unpack_from(">I", font, tables[b"cmap"] + 8)
-    start = tables[b"cmap"] + offset
-    segments = struct.unpack_from(">H", font, start + 6)[0] // 2
-    widths = {}
-    for segment in range(segments):
-        place = start + 14 + 2 * segment
-        (last,) = struct.unpack_from(">H", font, place)
-        first, delta, reach = (
-            struct.unpack_from(">H", font, place + 2 + 2 * segments * column)[0] for column in (1, 2, 3)
-        )
-        for code in range(first, min(last, 0xFFFE) + 1):
-            glyph = code
-            if reach:
-                at = place + 2 + 6 * segments + reach + 2 * (code - first)
-                (glyph,) = struct.unpack_from(">H", font, at)
-            if glyph or not reach:
-                widths[code] = advances[min((glyph + delta) & 0xFFFF, measured - 1)]
-    return widths
+    """By code point, in font sizes."""
+    with TTFont(SERIF_FILE, lazy=True) as font:
+        units, advances = font["head"].unitsPerEm, font["hmtx"]
+        return {code: advances[glyph][0] / units for code, glyph in font.getBestCmap().items()}
