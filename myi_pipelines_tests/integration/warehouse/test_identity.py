@@ -169,6 +169,20 @@ def test_account_data_without_lengths_gives_way_to_any_row_of_its_second(warehou
     assert in_any_order(warehouse, tmp_path, old, new) == told
 
 
+def test_account_data_that_names_no_track_is_an_unidentified_play(warehouse: Warehouse, tmp_path: Path) -> None:
+    nothing = account(endTime="2024-05-05 12:00", msPlayed=200_000, trackName="", artistName=None)
+    no_name = account(endTime="2024-05-05 13:00", msPlayed=200_000, trackName=None, artistName="Band")
+    home = Home(warehouse, tmp_path)
+    home.take([nothing, no_name])
+    home.take([no_name, nothing])
+    found = warehouse.conn.execute(
+        "SELECT to_char(played_at AT TIME ZONE 'UTC', 'HH24:MI'), kind::text FROM episode_events WHERE user_id = %s"
+        " ORDER BY played_at",
+        [home.user_id],
+    )
+    assert found.fetchall() == [("12:00", "UNIDENTIFIED"), ("13:00", "UNIDENTIFIED")]
+
+
 def test_a_minute_of_account_data_may_hold_several_plays(warehouse: Warehouse, tmp_path: Path) -> None:
     rows = [
         minute("15:31", 201_000),
