@@ -118,6 +118,12 @@ def range_label(now: NamedRange, formats: Formats) -> str:
     return formats.between(days.first, days.last)
 
 
+def range_name(now: NamedRange, formats: Formats) -> str:
+    """A range as the subject of a sentence, or after "in": "2025", "March 2025", "the week of 3 – 9 Mar 2025"."""
+    label = range_label(now, formats)
+    return f"the week of {label}" if now.kind is RangeKind.WEEK else label
+
+
 def range_phrase(now: NamedRange, formats: Formats) -> str:
     """A range inside a sentence: "In 2025", "On 3 March 2025", "In the last 7 days"."""
     days = now.days

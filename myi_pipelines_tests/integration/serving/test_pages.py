@@ -251,6 +251,13 @@ def test_a_linked_account_can_only_be_unlinked(site: Site) -> None:
     assert all("Unlink" in settings for settings in (linked, ended))
 
 
+def test_a_week_in_review_is_named_in_its_sentences(site: Site) -> None:
+    review = site.get("/u/anna/review/2025-W10", **{"Accept-Language": "en-GB"}).text
+    assert "In the week of 3 – 9 Mar 2025 you listened for" in review
+    assert "The week of 3 – 9 Mar 2025 belonged to" in review
+    assert "in the week of 24 Feb – 2 Mar 2025" in review
+
+
 def test_who_is_counted_in_utc_is_asked_for_a_time_zone(site: Site) -> None:
     change = "UPDATE user_settings SET timezone = %s WHERE user_id = %s"
     site.warehouse.conn.execute(change, ["UTC", site.user_id])

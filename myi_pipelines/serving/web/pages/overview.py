@@ -22,7 +22,7 @@ from myi_pipelines.serving.queries.discoveries import discovered, discoveries
 from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
 from myi_pipelines.serving.queries.scope import NO_FILTERS, RangeKind, parse_range
 from myi_pipelines.serving.queries.tops import Kind, tops
-from myi_pipelines.serving.web.bar import range_label, range_phrase
+from myi_pipelines.serving.web.bar import range_label, range_name, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.profile import show_profile
@@ -176,7 +176,7 @@ def before_name(page: Page) -> str:
         return ""
     if page.range.kind == "rolling":
         return f"the {range_label(page.range, page.formats)} before"
-    return range_label(parse_range(page.range.before, page.today, page.listener), page.formats)
+    return range_name(parse_range(page.range.before, page.today, page.listener), page.formats)
 
 
 def in_before(page: Page) -> str:

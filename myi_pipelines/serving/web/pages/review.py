@@ -15,7 +15,7 @@ from myi_pipelines.serving.queries.discoveries import discovered, discoveries, o
 from myi_pipelines.serving.queries.milestones import streaks
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, InvalidRange, NamedRange, RangeKind, Scope, parse_range
 from myi_pipelines.serving.queries.tops import Kind, TopList, top_genres, tops
-from myi_pipelines.serving.web.bar import range_label
+from myi_pipelines.serving.web.bar import range_label, range_name
 from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
 from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.formats import HOUR, MINUTE
@@ -203,17 +203,18 @@ def panels(page: Page, whole: Totals, before: NamedRange | None, found: Mapping[
 
 def _amount(page: Page, whole: Totals, before: NamedRange | None) -> Panel:
     formats = page.formats
-    label = range_label(page.range, formats)
     so_far = "So far in" if page.range.is_incomplete else "In"
     text = ""
     if before and page.range.days_before:
         earlier = totals(page.conn, page.scope._replace(days=page.range.days_before))
         if change := formats.change(whole.total_ms, earlier.total_ms):
             same = "the same part of " if page.range.is_incomplete else ""
-            text = f"That is {change} in {same}{range_label(before, formats)}."
+            text = f"That is {change} in {same}{range_name(before, formats)}."
     step = step_for(page.range.days)
     picture = bars(page, activity(page.conn, page.scope, step).buckets, step)
-    return Panel(f"{so_far} {label} you listened for {formats.length(whole.total_ms)}.", text, picture)
+    return Panel(
+        f"{so_far} {range_name(page.range, formats)} you listened for {formats.length(whole.total_ms)}.", text, picture
+    )
 
 
 def _artist(page: Page, found: TopList, whole: Totals) -> Panel | None:
@@ -222,14 +223,14 @@ def _artist(page: Page, found: TopList, whole: Totals) -> Panel | None:
     formats, first = page.formats, found.rows[0]
     top = page.value(first.play_count, first.total_ms)
     share = formats.percent(first.play_count / whole.play_count)
-    label = range_label(page.range, formats)
+    name = range_name(page.range, formats)
     text = f"{formats.plays(first.play_count)} over {formats.length(first.total_ms)}, {share} of all you played."
     if found.items > 1:
         text += (
             f" {formats.counted(found.items - 1, 'other artist')} {'shared' if found.items > 2 else 'had'} the rest."
         )
     return Panel(
-        f"{label} belonged to {first.item.name}.",
+        f"{name[:1].upper()}{name[1:]} belonged to {first.item.name}.",
         text,
         rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
     )
