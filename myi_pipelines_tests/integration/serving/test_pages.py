@@ -252,7 +252,7 @@ def test_a_linked_account_can_only_be_unlinked(site: Site) -> None:
 
 
 def test_a_week_in_review_is_named_in_its_sentences(site: Site) -> None:
-    review = site.get("/u/anna/review/2025-W10", **{"Accept-Language": "en-GB"}).text
+    review = site.get("/u/anna/review/2025-W10", as_user=True, **{"Accept-Language": "en-GB"}).text
     assert "In the week of 3 – 9 Mar 2025 you listened for" in review
     assert "The week of 3 – 9 Mar 2025 belonged to" in review
     assert "in the week of 24 Feb – 2 Mar 2025" in review
