@@ -64,6 +64,20 @@ class RankRow(NamedTuple):
     recordings: Sequence[Recording] = ()
 
 
+class RankList(NamedTuple):
+    """A ranked list with what stands above and below it."""
+
+    name: str
+    note: str
+    href: str | None
+    """Where all of it is."""
+    rows: Sequence[RankRow]
+    style: str = ""
+    """`moving`: below each place stands how it changed. `numbered`: places are large numbers."""
+    more: str = ""
+    """Where it goes on."""
+
+
 class PlayingLine(NamedTuple):
     """What is playing now."""
 

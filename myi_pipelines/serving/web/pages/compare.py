@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -14,18 +12,11 @@ from myi_pipelines.serving.queries.scope import InvalidRange, Listener, parse_ra
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.page import Page
-from myi_pipelines.serving.web.views import Figure, find_covers, item_rows
+from myi_pipelines.serving.web.views import Figure, RankList, RankRow, find_covers, item_rows
 from myi_pipelines.warehouse.users import UnknownUser
 
 EACH = 20
 MOST_LISTENERS = 500
-
-
-class List(NamedTuple):
-    name: str
-    note: str
-    href: None
-    rows: list[object]
 
 
 def show_compare(page: Page) -> Response:
@@ -79,7 +70,7 @@ def _compared(page: Page, other: Listener) -> Response:
     name = other.display_name or other.name
     find_covers(page, [one.item for shared in found.shared.values() for one in shared])
     lists = [
-        List(heading, f"Your rank, and {name}’s.", None, _rows(page, found.shared.get(kind, [])))
+        RankList(heading, f"Your rank, and {name}’s.", None, _rows(page, found.shared.get(kind, [])))
         for kind, heading in ((Kind.ARTIST, "Artists of both"), (Kind.SONG, "Songs of both"))
     ]
     numbers = [
@@ -91,12 +82,12 @@ def _compared(page: Page, other: Listener) -> Response:
     return _render(page, f"You and {name}, {label}.", "", numbers, [one for one in lists if one.rows])
 
 
-def _rows(page: Page, shared: list[Shared]) -> list[object]:
+def _rows(page: Page, shared: list[Shared]) -> list[RankRow]:
     texts = [f"#{one.mine.rank} and #{one.theirs.rank}" for one in shared]
     return list(item_rows(page, [one.item for one in shared], texts))
 
 
-def _render(page: Page, heading: str, aside: str | Markup, numbers: list[Figure], lists: list[List]) -> Response:
+def _render(page: Page, heading: str, aside: str | Markup, numbers: list[Figure], lists: list[RankList]) -> Response:
     return page.render(
         "lists.html",
         "Compare",

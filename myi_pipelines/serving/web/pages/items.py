@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from markupsafe import Markup
@@ -42,6 +42,7 @@ from myi_pipelines.serving.web.views import (
     SHOW_PARTS,
     SHOWS,
     Figure,
+    RankList,
     RankRow,
     cover_of,
     find_covers,
@@ -58,15 +59,6 @@ PLAYS_BESIDE = 30
 """Latest plays beside which others are looked for."""
 LONGEST_OF_MONTHS = 130
 """Months that are drawn one by one; a longer life is drawn by year."""
-
-
-class List(NamedTuple):
-    name: str
-    note: str
-    href: str | None
-    rows: list[RankRow]
-    more: str = ""
-    """Where it goes on."""
 
 
 def show_item(page: Page, kind: Kind) -> Response:
@@ -226,14 +218,16 @@ def _clock(page: Page, kind: Kind, item: Item, week: Clock) -> Markup | None:
     return day_clock(page, hours, middle, **{kind.value: item.id})
 
 
-def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) -> list[List]:
+def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) -> list[RankList]:
     listener, item, formats = page.listener, found.item, page.formats
     everything = Days(listener.first_day or page.today, page.today)
     lists = []
     if kind is Kind.SONG:
         found_tracks = recordings(page.conn, listener, item.id)
         tracks = sorted(found_tracks, key=lambda one: -page.value(one.play_count, one.total_ms))
-        lists.append(List("Recordings", "", None, item_rows(page, tracks, by_album=True) if len(tracks) > 1 else []))
+        lists.append(
+            RankList("Recordings", "", None, item_rows(page, tracks, by_album=True) if len(tracks) > 1 else [])
+        )
     if kind in (Kind.ARTIST, Kind.ALBUM):
         filters = Filters(artist_id=item.id) if kind is Kind.ARTIST else Filters(album_id=item.id)
         scope = Scope(listener, everything, page.scope.measure, filters)
@@ -241,13 +235,13 @@ def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) 
         find_covers(page, [row.item for row in rows])
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
         href = page.links.to("tops", range="all", **{kind.value: item.id})
-        lists.append(List("Songs", "Of all time.", href, [rank_row(page, row, top) for row in rows]))
+        lists.append(RankList("Songs", "Of all time.", href, [rank_row(page, row, top) for row in rows]))
     if kind is Kind.ARTIST:
         albums = albums_of_artist(page.conn, listener, item.id, measure=page.scope.measure, each=LISTED)
-        lists.append(List("Albums", "", None, item_rows(page, albums)))
+        lists.append(RankList("Albums", "", None, item_rows(page, albums)))
     near = neighbours(page.conn, Scope(listener, everything), found.tracks, each=LISTED, at=latest)
     rows_near = item_rows(page, [one.track for one in near], [formats.counted(one.play_count, "time") for one in near])
-    lists.append(List("Often beside it", "Within 20 minutes.", None, rows_near))
+    lists.append(RankList("Often beside it", "Within 20 minutes.", None, rows_near))
     return lists
 
 
@@ -290,7 +284,7 @@ def show_genre(page: Page) -> Response:
         rows = tops_found[kind].rows
         find_covers(page, [row.item for row in rows])
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
-        lists.append(List(heading, "", page.links.to(path, genre=name), [rank_row(page, row, top) for row in rows]))
+        lists.append(RankList(heading, "", page.links.to(path, genre=name), [rank_row(page, row, top) for row in rows]))
     return page.render(
         "item.html",
         name,
@@ -369,7 +363,7 @@ def show_show(page: Page) -> Response:
     )
 
 
-def _plays_of_show(page: Page, key: UUID, name: str, heading: str) -> List:
+def _plays_of_show(page: Page, key: UUID, name: str, heading: str) -> RankList:
     """The latest of the range, or those before a play."""
     formats, before = page.formats, read_before(page.query.get("before", ""))
     each = MORE_PLAYS if before else PLAYS
@@ -390,4 +384,4 @@ def _plays_of_show(page: Page, key: UUID, name: str, heading: str) -> List:
     if len(found) > each:
         last = found[each - 1]
         more = page.links.to(page.path, before=write_before(Before(last.played_at, last.id)))
-    return List(heading, range_label(page.range, formats), None, rows, more)
+    return RankList(heading, range_label(page.range, formats), None, rows, more=more)

@@ -24,7 +24,7 @@ from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import ticks
-from myi_pipelines.serving.web.views import Figure, RankRow, change_of, find_covers, item_rows
+from myi_pipelines.serving.web.views import Figure, RankList, RankRow, change_of, find_covers, item_rows
 
 EACH = 10
 PACE_DAYS = 91
@@ -48,15 +48,6 @@ TERMS = (
     SpotifyTerm(Term.MEDIUM, "medium", "6 months", 182),
     SpotifyTerm(Term.LONG, "long", "a year", 365),
 )
-
-
-class List(NamedTuple):
-    name: str
-    note: str
-    href: str | None
-    rows: list[RankRow]
-    style: str = ""
-    """`moving`: below each place stands how it changed. `numbered`: places are large numbers."""
 
 
 class Wide(NamedTuple):
@@ -98,15 +89,15 @@ def show_discoveries(page: Page) -> Response:
     find_covers(page, [one.track for one in crazes])
     once = one_hit_wonders(conn, page.listener, filters=page.scope.filters, each=EACH)
     lists = [
-        List(
+        RankList(
             "Artists",
             "First heard then, the most played since.",
             None,
             item_rows(page, discovered(conn, page.scope, Kind.ARTIST, each=EACH)),
         ),
-        List("Songs", "", None, item_rows(page, discovered(conn, page.scope, Kind.SONG, each=EACH))),
-        List("Albums", "", None, item_rows(page, discovered(conn, page.scope, Kind.ALBUM, each=EACH))),
-        List(
+        RankList("Songs", "", None, item_rows(page, discovered(conn, page.scope, Kind.SONG, each=EACH))),
+        RankList("Albums", "", None, item_rows(page, discovered(conn, page.scope, Kind.ALBUM, each=EACH))),
+        RankList(
             "Obsessions",
             "Played over and over in one month.",
             None,
@@ -116,13 +107,13 @@ def show_discoveries(page: Page) -> Response:
                 [f"{formats.number(one.play_count)} in {formats.short_month(one.month)}" for one in crazes],
             ),
         ),
-        List(
+        RankList(
             "Forgotten favourites",
             "Not heard for a year, in any range.",
             None,
             item_rows(page, forgotten(conn, page.listener, page.today, filters=page.scope.filters, each=EACH)),
         ),
-        List(
+        RankList(
             "One-hit wonders", "Artists of whom you know one song.", None, item_rows(page, [one.song for one in once])
         ),
     ]
@@ -147,7 +138,7 @@ def show_on_this_day(page: Page) -> Response:
     found, _ = on_this_day(page.conn, page.listener, page.today)
     formats = page.formats
     lists = [
-        List(
+        RankList(
             str(one.day.year),
             f"{formats.plays(one.play_count)}, {formats.length(one.total_ms)}.",
             page.links.day(one.day),
@@ -180,7 +171,7 @@ def show_milestones(page: Page) -> Response:
     total = sum(one.play_count for one in months)
     recent = Days(max(first_day, page.today - timedelta(days=PACE_DAYS - 1)), page.today)
     pace = totals(page.conn, scope._replace(days=recent)).play_count / recent.length
-    lists = [List("Plays of round numbers", "", None, rows, "numbered")] if rows else []
+    lists = [RankList("Plays of round numbers", "", None, rows, "numbered")] if rows else []
     wide = [Wide("The way there", "All your plays, added up.", None, _way(page, months, reached))]
     return _lists(
         page,
@@ -255,7 +246,7 @@ def show_spotify_lists(page: Page) -> Response:
     return _lists(page, "Spotify’s lists", heading, lists, aside=aside, tabs=tabs, nothing=nothing)
 
 
-def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[int, Ranked], days: Days) -> List:
+def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[int, Ranked], days: Days) -> RankList:
     """Changes only where there was an earlier list: everything is new to the first one."""
     formats, ever = page.formats, page.links._replace(kept=())
     has_earlier = any(one.rank_before for one in listed)
@@ -277,7 +268,7 @@ def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[
         )
     changes = "; arrows compare with a week before" if has_earlier else ""
     note = f"As of {formats.moment(listed[0].fetched_at)}{changes}." if listed else ""
-    return List(name, note, None, rows, "moving" if has_earlier else "")
+    return RankList(name, note, None, rows, "moving" if has_earlier else "")
 
 
 def _artist_and_album(row: RankRow, item: Item) -> str:
@@ -290,7 +281,7 @@ def _lists(
     page: Page,
     title: str,
     heading: str,
-    lists: list[List],
+    lists: list[RankList],
     *,
     aside: str = "",
     wide: list[Wide] | None = None,
