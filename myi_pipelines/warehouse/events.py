@@ -326,7 +326,11 @@ def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sourc
         "account_data_until": bounds["shown_until" if sources.has_account_data else "near_start"],
     }
     shown = list(map(Shown._make, conn.execute(statement("events/shown"), parameters).fetchall()))
-    songs = {"songs": sorted({play.song_id for play in shown}), "any_nameless": any(p.is_nameless for p in shown)}
+    songs = {
+        "songs": sorted({play.song_id for play in shown}),
+        "titles": sorted({play.title for play in shown if play.title is not None}),
+        "any_nameless": any(play.is_nameless for play in shown),
+    }
     exported: list[Exported] = []
     if sources.has_exact_plays:
         exported += map(Exported._make, conn.execute(statement("events/exported"), parameters | songs).fetchall())
@@ -379,7 +383,8 @@ def _merge(
     if indexes and not entered:
         load = PartitionLoad(statement("events/fill").format, indexes)
         added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
-    for month in sorted({user_month.month, *entered}):
+    desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
+    for month in sorted({*([user_month.month] if desired else []), *entered}):
         attach_month(conn, LISTENING_EVENTS, month)
     if entered:
         moved = conn.execute(statement("events/upgrade"), bounds).fetchall()
@@ -389,7 +394,6 @@ def _merge(
         upgraded_flags = [is_upgraded for (is_upgraded,) in conn.execute(statement("events/update"), bounds)]
     if added is None:
         added = conn.execute(statement("events/insert"), bounds).rowcount
-    desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
     upgraded_here = sum(upgraded_flags)
     arrived = sum(month == user_month.month for _, month in moved)
     conformed = Conformed(

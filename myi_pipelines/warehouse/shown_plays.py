@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate, groupby
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 TOLERANCE = timedelta(seconds=15)
 """A shown moment may be this far from what an export tells. Two shown plays of one track cannot end within twice of it:
@@ -47,6 +48,8 @@ class Shown(NamedTuple):
     source: str
     is_nameless: bool
     """The names of its track are not known, or not those by which exports know it: it may be any track's play."""
+    title: UUID | None
+    """The key of the title that exports and programs tell; None of a polled play."""
     started_at: datetime | None = None
     """When a submitted play began; None of other sources."""
     tells_length: bool = False
@@ -79,6 +82,8 @@ class Exported(NamedTuple):
     account_no: int | None
     song_id: int
     name: str
+    title: UUID | None
+    """The key of the title; only of account data."""
     played_at: datetime
     """The end; in account data the minute of the end."""
     ms_played: int
@@ -172,7 +177,8 @@ def match_shown_plays(shown: Iterable[Shown], exported: Sequence[Exported]) -> l
     As many as possible of one song are matched in their order; of all ways to do so the one with the better kinds of
     pairs, then with the nearest: with the extended history by their ends, by the true start, by the end less the
     length, by any moment since the play before; then by the upload of an offline play; then with account data's minute,
-    by the end and by the start; and, where the names of a track are not known, by the end or the start alone.
+    by the end and by the start; where the names of a track are not known, by the end or the start alone; and with
+    account data of the same title, whose artist may be spelt otherwise.
 
     Submitted plays and the others are matched apart. One that no export tells may still be a play that was shown.
     """
@@ -244,7 +250,7 @@ def _as_exported(plays: Sequence[Play]) -> Iterator[Exported]:
     for at, together in groupby(enumerate(plays), key=lambda numbered: numbered[1].shown.played_at):
         for number, play in together:
             shown = play.shown
-            yield Exported(None, number, shown.song_id, shown.name, at, play.ms_played, at, None, before)
+            yield Exported(None, number, shown.song_id, shown.name, None, at, play.ms_played, at, None, before)
         before = at
 
 
@@ -265,17 +271,23 @@ def _shown_once(shown: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
 def _submitted_once(submitted: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
     """The plays in the order of their starts, each by the submission that tells most of it, with all of them.
 
-    Several programs, or files of several services, tell of one play; their clocks and spellings differ.
+    Several programs, or files of several services, tell of one play; their clocks and spellings differ. So plays of one
+    song, or of one title, are the same where they begin at one time.
     """
     plays: list[list[Shown]] = []
-    latest: dict[int, list[Shown]] = {}
+    latest: dict[int | UUID, list[Shown]] = {}
     for play in sorted(submitted, key=_begins):
-        before = latest.get(play.song_id)
-        if before is not None and play.began_at - before[0].began_at < TOLERANCE:
-            before.append(play)
-        else:
-            latest[play.song_id] = [play]
-            plays.append(latest[play.song_id])
+        known_by: list[int | UUID] = [play.song_id] if play.title is None else [play.song_id, play.title]
+        near = [
+            before
+            for before in (latest.get(key) for key in known_by)
+            if before is not None and play.began_at - before[0].began_at < TOLERANCE
+        ]
+        if not near:
+            near = [[]]
+            plays += near
+        near[0].append(play)
+        latest |= dict.fromkeys(known_by, near[0])
     best = [(play[0] if len(play) == 1 else min(play, key=_tells_least), play) for play in plays]
     return sorted(best, key=lambda play: _begins(play[0]))
 
@@ -418,6 +430,13 @@ def _of_unknown_track(compare: _Compare) -> _Compare:
     return apart
 
 
+def _of_same_title(compare: _Compare) -> _Compare:
+    def apart(play: Shown, other: Exported) -> timedelta | None:
+        return compare(play, other) if play.title is not None and play.title == other.title else None
+
+    return apart
+
+
 def _shown_end(play: Shown) -> datetime | None:
     return play.ended_at
 
@@ -453,16 +472,13 @@ def _begin(other: Exported) -> datetime:
 
 _ENDS = _near(_shown_end, _end)
 _STARTS = (_near(_shown_moment, _true_start), _near(_shown_moment, _start))
+_OF_MINUTE = (_outside_minute(_shown_end, _end), _outside_minute(_shown_moment, _start))
+"""How a shown play is compared with account data, by its end or by its start."""
 
 _PASSES = (
     _Pass(_end, _begin, (_ENDS, *_STARTS, _since_the_play_before)),
     _Pass(lambda other: other.stopped_at, lambda other: other.stopped_at, (_near(_shown_end, _upload),)),
-    _Pass(
-        _end,
-        _start,
-        (_outside_minute(_shown_end, _end), _outside_minute(_shown_moment, _start)),
-        of_account_data=True,
-    ),
+    _Pass(_end, _start, _OF_MINUTE, of_account_data=True),
     _Pass(
         _end,
         _begin,
@@ -472,6 +488,7 @@ _PASSES = (
         ),
         of_any_song=True,
     ),
+    _Pass(_end, _start, tuple(map(_of_same_title, _OF_MINUTE)), of_account_data=True, of_any_song=True),
 )
 
 _PASSES_OF_SHOWN = (

@@ -637,6 +637,8 @@ class Shown(NamedTuple):
     is_nameless: bool
     name: str
     """Orders plays that were shown at one moment: polled ones by id, then those of account data by name."""
+    title: str | None = None
+    """Of the names that exports and programs tell."""
     started_at: datetime | None = None
     tells_length: bool = False
     is_exact: bool = False
@@ -976,8 +978,9 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
             if length is None:
                 length = elapsed_s * 1_000 or catalog.shown(track).duration_ms or TYPICAL_MS
             name = f"{play.track.name}{play.track.artist}{track if isinstance(track, str) else ''}"
+            title = None if play.track.name is None else key(play.track.name)
             shown.append(
-                Shown(track, catalog.song(track), play.played_at, length, "SUBMISSION", True, name,
+                Shown(track, catalog.song(track), play.played_at, length, "SUBMISSION", True, name, title,
                       play.played_at - timedelta(seconds=elapsed_s), elapsed_s > 0, play.ms_played is not None)
             )  # fmt: skip
         elif is_polled(play) and play.ms_played is not None:
@@ -995,9 +998,8 @@ def shown_plays(landing: Landing, catalog: Catalog, min_play_ms: int) -> list[Sh
                 for one in told
             ]
             if any(can_be_matched) or not told:
-                shown.append(
-                    Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, play.track.name or "")
-                )
+                name = play.track.name or ""
+                shown.append(Shown(track, catalog.song(track), play.played_at, length, "IMPORT", True, name, key(name)))
     return [play for play in shown if play.ms_played >= min_play_ms]
 
 
@@ -1032,20 +1034,23 @@ def estimated(shown: Mapping[Shown, list[Shown]]) -> dict[Shown, list[Shown]]:
 
 
 def submitted_once(submitted: Iterable[Shown]) -> dict[Shown, list[Shown]]:
-    """Submissions of one song that begin within the tolerance of the first are of one play. The one counts that tells
-    most: a length heard before the track's length, and that before none; then the earliest."""
+    """Submissions of one song, or one title, that begin within the tolerance of the first are of one play. The one
+    counts that tells most: a length heard before the track's length, and that before none; then the earliest."""
 
     def begins(play: Shown) -> tuple[datetime, int, str]:
         return play.moment, -play.ms_played, play.name
 
     plays: list[list[Shown]] = []
-    last: dict[Song, list[Shown]] = {}
+    last: dict[Song | str | None, list[Shown]] = {}
     for play in sorted(submitted, key=begins):
-        if play.song in last and play.moment - last[play.song][0].moment < TOLERANCE:
-            last[play.song].append(play)
-        else:
-            last[play.song] = [play]
-            plays.append(last[play.song])
+        of_song = last.get(play.song, [])
+        of_title = last.get(play.title, []) if play.title is not None else []
+        near = [one for one in (of_song, of_title) if one and play.moment - one[0].moment < TOLERANCE]
+        if not near:
+            near = [[]]
+            plays += near
+        near[0].append(play)
+        last[play.song] = last[play.title] = near[0]
     return {min(play, key=lambda one: (not one.is_exact, not one.tells_length, begins(one))): play for play in plays}
 
 
@@ -1152,6 +1157,9 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
 
         return apart
 
+    def same_title(way: Apart) -> Apart:
+        return lambda play, row: way(play, row) if play.title == key(row.names[0]) else None
+
     by_end = within(lambda play: play.end, lambda row: row.played_at)
     of_extended = [
         by_end,
@@ -1169,11 +1177,13 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         nameless(within(lambda play: play.started_at, lambda row: row.started_at)),
         nameless(within(lambda play: play.started_at, lambda row: row.played_at - row.length)),
     ]
+    of_title = [same_title(way) for way in of_account]
     passes: list[tuple[Sequence[Row], Callable[[Row], datetime], Sequence[Apart]]] = [
         (extended, lambda row: row.played_at, of_extended),
         (extended, lambda row: row.stopped_at, of_upload),
         (account, lambda row: row.played_at, of_account),
         (extended, lambda row: row.played_at, of_any_song),
+        (account, lambda row: row.played_at, of_title),
     ]
     pairs: dict[Shown, tuple[Row, bool]] = {}
     for rows, moment, ways in passes:
@@ -1184,12 +1194,13 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         left_rows = sorted(
             (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row))
         )
-        songs: list[Song | None] = [None] if ways is of_any_song else list({play.song for play in left_shown})
+        is_of_any_song = ways in (of_any_song, of_title)
+        songs: list[Song | None] = [None] if is_of_any_song else list({play.song for play in left_shown})
         for song in songs:
-            some_shown = [play for play in left_shown if (play.is_nameless if song is None else play.song == song)]
+            some_shown = [play for play in left_shown if song in (None, play.song)]
             some_rows = [row for row in left_rows if song in (None, row.song)]
             for play, row, way in best_pairs(some_shown, some_rows, ways):
-                pairs[play] = row, ways is of_account and way == 1
+                pairs[play] = row, rows is account and way == 1
     return pairs
 
 

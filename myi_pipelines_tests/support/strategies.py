@@ -360,7 +360,9 @@ def submitted_plays(draw: st.DrawFn, scene: Scene, others: Sequence[Play]) -> li
         length = timedelta(milliseconds=play.ms_played or 0)
         elapsed = timedelta(seconds=play.elapsed_s) if play.elapsed_s and play.elapsed_s > 0 else length
         started_at = play.played_at - draw(st.sampled_from((length, elapsed)))
-        track = draw(st.sampled_from((play.track, play.track._replace(spotify_id=None), *scene.account_tracks)))
+        named = play.track._replace(spotify_id=None)
+        spelt_otherwise = named._replace(artist=f"The {named.artist}")
+        track = draw(st.sampled_from((play.track, named, spelt_otherwise, *scene.account_tracks)))
         plays.append((track, started_at, play.ms_played))
     plays += [
         (draw(st.sampled_from(scene.account_tracks)), draw(scene.moments()), draw(scene.lengths))

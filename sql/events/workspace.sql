@@ -50,6 +50,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS account_plays (
     ms_played   integer NOT NULL,
     track_name  text,
     artist_name text,
+    title       uuid,
     is_told     boolean NOT NULL DEFAULT false -- by a row of a better source
 );
 

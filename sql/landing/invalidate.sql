@@ -1,6 +1,7 @@
 -- One row per user-month whose events may change: the months that gained plays and, near the end of one, the
 -- neighbours. There, polled plays and account data may now match differently; in the month that follows, and in that of
--- an upload, a play may be the same stream. An invalidation that exists is written again, so that its xmin changes: a
+-- an upload, a play may be the same stream; and a play that is known by its start may have ended in a month that has
+-- none. An invalidation that exists is written again, so that its xmin changes: a
 -- session that is deriving the user-month sees that it must be derived once more. An offline play stopped at most 30
 -- days after it was played, so no play reaches further than two months.
 WITH near AS (
@@ -16,7 +17,10 @@ WITH near AS (
     SELECT month, true
     FROM near
     WHERE month <> ALL (%(months)s::date[])
-      AND NOT has_imported_plays(%(user_id)s, month) AND has_matchable_plays(%(user_id)s, month)
+      AND NOT has_imported_plays(%(user_id)s, month)
+      AND (has_matchable_plays(%(user_id)s, month)
+           OR has_matchable_plays(%(user_id)s, (month - interval '1 month')::date)
+           OR has_matchable_plays(%(user_id)s, (month + interval '1 month')::date))
 ), reached AS MATERIALIZED (
     SELECT DISTINCT reached.month, reached.is_own OR reached.is_after AS may_repeat
     FROM arriving_plays AS a

@@ -163,10 +163,11 @@ class Household:
         return {(name, month) for name, month in rows}
 
     def invalidated(self) -> set[Invalidation]:
-        """What is invalidated after a synchronization of the catalog."""
+        """What is invalidated after a synchronization of the catalog, of months that have plays."""
         self.warehouse.sync()
         rows = self.conn.execute(
             "SELECT name, month, stage::text FROM invalidated_user_months JOIN users ON users.id = user_id"
+            " WHERE has_imported_plays(user_id, month) OR has_matchable_plays(user_id, month)"
         )
         return {(name, month, stage) for name, month, stage in rows}
 
@@ -456,7 +457,7 @@ def test_a_rename_invalidates_the_archived_months_where_the_song_may_match_accou
     assert household.invalidated() == events_only("anna", FEB, MAR, SEP) | events_only("carl", FEB)  # by song, too
 
     household.settle()
-    assert household.archived() == {("anna", JUN), ("bert", FEB)}
+    assert household.archived() == {("bert", FEB)}, "June is near August, in which a play of September may have ended"
     household.assert_exact()
 
 

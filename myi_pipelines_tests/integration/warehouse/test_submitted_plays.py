@@ -37,9 +37,15 @@ def at(text: str) -> datetime:
 
 
 def listen(
-    began: str, length_s: int | None = 200, *, letter: str = "a", heard_ms: int | None = None, title: str | None = None
+    began: str,
+    length_s: int | None = 200,
+    *,
+    letter: str = "a",
+    heard_ms: int | None = None,
+    title: str | None = None,
+    artist: str = "Band",
 ) -> Play:
-    return submitted_play(Track(None, title or f"Song {letter}", "Band", "Record"), at(began), length_s, heard_ms)
+    return submitted_play(Track(None, title or f"Song {letter}", artist, "Record"), at(began), length_s, heard_ms)
 
 
 def exported(ended: str, ms: int = 200_000, letter: str = "a") -> Play:
@@ -157,6 +163,36 @@ def test_a_submission_and_a_row_of_an_export_are_one_play(warehouse: Warehouse, 
     assert in_any_order(warehouse, [play], [exported("12:03:20")]) == [Event("12:03:20", 200_000, "IMPORT", False)]
 
 
+LAST_MINUTES = datetime(2012, 2, 29, 23, 58, tzinfo=UTC)
+
+
+def heard_from(began: datetime, length_s: int | None, letter: str) -> Play:
+    return submitted_play(Track(letter * 22, f"Song {letter}", "Band", "Record"), began, length_s, None)
+
+
+def test_a_play_ends_in_a_month_that_has_no_other(warehouse: Warehouse) -> None:
+    home = Home(warehouse)
+    job_id = home.take([heard_from(LAST_MINUTES, None, "u")])
+    assert [event.ended for event in home.events()] == ["00:01:30"]
+    for length_ms, ended in ((100_000, "23:59:40"), (200_000, "00:01:20")):
+        payload = {"id": "u" * 22, "name": "Song u", "duration_ms": length_ms}
+        land_objects(warehouse.conn, [SpotifyObject("track", "u" * 22, payload)])
+        home.settle()
+        assert [event.ended for event in home.events()] == [ended]
+    corrections.undo_import(warehouse.conn, job_id)
+    home.settle()
+    assert home.events() == []
+
+
+def test_a_play_ends_in_the_month_before_because_another_begins(warehouse: Warehouse) -> None:
+    told = [heard_from(LAST_MINUTES, 200, "v"), heard_from(LAST_MINUTES + timedelta(minutes=1), 200, "w")]
+    for order in (told, told[::-1]):
+        home = Home(warehouse)
+        for play in order:
+            home.take([play])
+        assert [event.ended for event in home.events()] == ["23:59:00", "00:02:20"]
+
+
 def test_a_skipped_play_is_known_by_its_start(warehouse: Warehouse) -> None:
     told = [listen("12:00:00"), listen("12:00:40", letter="b")]
     export = [exported("12:00:40", 40_000), exported("12:04:00", 200_000, "b")]
@@ -166,6 +202,24 @@ def test_a_skipped_play_is_known_by_its_start(warehouse: Warehouse) -> None:
 def test_submissions_polls_account_data_and_the_export_tell_one_play(warehouse: Warehouse) -> None:
     sources = ([listen("12:00:01")], [polled("12:03:21.500")], [minute("12:03")], [exported("12:03:20")])
     assert in_any_order(warehouse, *sources) == [Event("12:03:20", 200_000, "IMPORT", False)]
+
+
+@pytest.mark.parametrize("length_s", [200, None])
+def test_a_submission_of_an_artist_spelt_otherwise_and_account_data_are_one_play(
+    warehouse: Warehouse, length_s: int | None
+) -> None:
+    told = [listen("12:00:01", length_s, artist="The Band"), listen("14:00:01", length_s, letter="b")]
+    account = [minute("12:03"), minute("14:03", letter="c")]
+    assert [(event.ended[:5], event.source) for event in in_any_order(warehouse, told, account)] == [
+        ("12:03", "IMPORT"),
+        ("14:03", "IMPORT"),
+        ("14:03", "SUBMISSION"),
+    ]
+
+
+def test_account_data_without_lengths_names_all_artists_of_a_play(warehouse: Warehouse) -> None:
+    old = Play(Track(None, "Song a", "Band, Guest", None), None, at("12:03:20"), at("12:03:20"), None)
+    assert in_any_order(warehouse, [old], [minute("12:03", 190_000)]) == [Event("12:03:20", 190_000, "IMPORT", False)]
 
 
 @pytest.mark.parametrize("moment", ["12:03:21", "12:00:04", "12:08:00"], ids=["its end", "its start", "after a pause"])
@@ -178,6 +232,13 @@ def test_two_services_that_tell_one_play_and_a_repeat(warehouse: Warehouse) -> N
     one = [listen("12:00:00", None), listen("12:03:20", None)]
     other = [listen("12:00:03", 200, heard_ms=199_000), listen("12:03:24", 200, title="SONG A - Remastered")]
     assert [event.ms_played for event in in_any_order(warehouse, one, other)] == [199_000, 200_000]
+
+
+def test_services_that_spell_the_artist_otherwise_tell_one_play(warehouse: Warehouse) -> None:
+    sources = [listen("12:00:00")], [listen("12:00:03", artist="The Band")]
+    live = [listen("12:00:05", title="Song A (Live)")]
+    assert [event.ended for event in in_any_order(warehouse, *sources, live)] == ["12:00:30", "12:03:25"]
+    assert in_any_order(warehouse, *sources, [exported("12:03:20")]) == [Event("12:03:20", 200_000, "IMPORT", False)]
 
 
 def test_an_event_keeps_its_id_when_better_sources_come(warehouse: Warehouse) -> None:
