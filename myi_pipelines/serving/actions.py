@@ -60,6 +60,13 @@ class Whose(Protocol):
         """The name as it is kept."""
 
 
+def add_listener(context: Context, name: str, timezone: str) -> users.User:
+    """Make a listener, in UTC unless a zone is given; one who is known stays as they are. Raises InvalidUserName or
+    UnknownTimezone."""
+    with context.owning() as conn:
+        return users.find_user(conn, name) or users.known_or_new_user(conn, name, timezone or None)
+
+
 # Settings
 
 

@@ -43,6 +43,8 @@ NAVIGATION = (
     ("review", "Review", Part.STATS),
     ("imports", "Imports", Part.MANAGE),
 )
+WITHOUT_RANGE = frozenset({"imports", "corrections", "settings"})
+"""Pages on which neither the range nor the measure changes anything."""
 THEMES = ("light", "dark")
 FILTER_NAMES = {
     "artist_id": "artist",
@@ -183,6 +185,8 @@ class Page:
             self.query.get("q", ""),
         )
         bar = make_bar(asked, self.links, self.formats)
+        if self.path in WITHOUT_RANGE:
+            bar = bar._replace(groups=[], measures=[])
         return self.context.page(
             template,
             status,

@@ -37,7 +37,7 @@ from myi_pipelines.serving.web.pages.settings import (
     show_settings,
     unlink_spotify,
 )
-from myi_pipelines.serving.web.pages.start import operator, start
+from myi_pipelines.serving.web.pages.start import add_listener, operator, start
 from myi_pipelines.serving.web.pages.tops import show_tops
 from myi_pipelines.serving.web.pages.trends import show_trends
 
@@ -61,6 +61,7 @@ def form(path: str, function: Act, page: str) -> Route:
 PAGES: list[BaseRoute] = [
     Route("/", start, name="start"),
     Route("/operator", operator, name="operator"),
+    Route("/operator/listener", add_listener, methods=["POST"], name="add_listener"),
     Route("/theme", set_theme, methods=["POST"], name="theme"),
     Route("/embed/u/{name}/{what}.{format}", embed, name="embed"),
     *COVERS,

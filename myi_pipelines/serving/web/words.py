@@ -1,8 +1,10 @@
-"""What the values of ways of listening are called."""
+"""What the values of ways of listening are called, and time zones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from zoneinfo import available_timezones
 
 from myi_pipelines.serving.web.formats import Formats
 
@@ -66,3 +68,9 @@ def value_name(formats: Formats, dimension: str, value: str) -> str:
     if dimension == "COUNTRY":
         return str(formats.locale.territories.get(value.upper(), value))
     return WORDS.get(dimension, {}).get(value, value.replace("_", " "))
+
+
+@cache
+def time_zones() -> list[str]:
+    """The zones of places, by name."""
+    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))

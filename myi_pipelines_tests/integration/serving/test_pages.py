@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -116,6 +117,19 @@ def test_the_pages_begin_with_the_last_year_that_has_plays(site: Site) -> None:
     assert 'href="/u/anna" aria-current="true">2025' in overview
 
 
+def test_the_trends_end_with_the_last_year_that_has_plays(site: Site) -> None:
+    trends = site.get("/u/anna/trends").text.split("<main")[1]
+    assert "2025 was your fullest year" in trends
+    assert "2026" not in trends
+
+
+def test_only_pages_that_a_range_changes_offer_one(site: Site) -> None:
+    offered = {
+        page: 'aria-label="Range"' in site.get(path_of(page)).text for page in ("", "trends", "imports", "settings")
+    }
+    assert offered == {"": True, "trends": True, "imports": False, "settings": False}
+
+
 @pytest.mark.parametrize("page", ["", "habits", "tops", "tops/artists", "history"])
 @pytest.mark.parametrize(
     ("query", "sentence", "leads_to"),
@@ -218,6 +232,26 @@ def test_only_the_operator_finds_the_way_to_all_listeners(site: Site) -> None:
     as_operator = site.server.get("/u/anna", {f"myi_{site.server.port}": secret})
     assert 'href="/operator"' in as_operator.text
     assert 'href="/operator"' not in site.get("/u/anna").text
+
+
+def test_the_operator_adds_a_listener_and_drops_their_export(site: Site) -> None:
+    form = {"name": "Zoë of 東京", "timezone": "Asia/Tokyo"}
+    assert site.server.submit("/operator/listener", form, site.cookies).status == 404
+    operator = {f"myi_{site.server.port}": begin_session(site.warehouse.conn, None, Method.LINK, "the operator")}
+    assert "Add a listener" in site.server.get("/operator", operator).text
+
+    added = site.server.submit("/operator/listener", form, operator)
+    assert added.headers["location"].startswith(f"/u/{quote(form['name'])}/imports")
+    assert "Drop your export here" in site.server.get(added.headers["location"], operator).text
+    again = form | {"name": " zoë of 東京 ", "timezone": "UTC"}
+    assert site.server.submit("/operator/listener", again, operator).headers["location"] == added.headers["location"]
+    kept = "SELECT name, timezone FROM users JOIN user_settings ON user_id = id WHERE name ^@ 'Zo'"
+    assert site.warehouse.conn.execute(kept).fetchall() == [(form["name"], "Asia/Tokyo")]
+
+    for wrong in ({"name": "../anna"}, {"name": "Bo", "timezone": "Mars/Base"}, {"name": ""}):
+        refused = site.server.submit("/operator/listener", wrong, operator)
+        assert refused.headers["location"].startswith("/operator?said=")
+        assert 'role="status"' in site.server.get(refused.headers["location"], operator).text
 
 
 def test_what_could_not_be_done_is_said_in_a_sentence(site: Site) -> None:

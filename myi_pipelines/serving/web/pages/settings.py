@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
-from zoneinfo import available_timezones
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from myi_pipelines.serving.asgi.error_pages import log_mistake
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import THEMES, Page, open_page
+from myi_pipelines.serving.web.words import time_zones
 from myi_pipelines.text import counted
 
 FLAGS = (
@@ -89,7 +89,7 @@ def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Respons
         is_alert=page.query.get("alert") == "yes",
         asks_present=has_password and not page.viewer.is_operator,
         settings=listener_settings(page.conn, listener),
-        zones=sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")),
+        zones=time_zones(),
         range_of_week=range(7),
         flags=FLAGS,
         public_url=f"{base}{page.links.home}",

@@ -30,12 +30,12 @@ MOST_YEARS = 16
 
 def show_trends(page: Page) -> Response:
     """Year by year: totals, ranks, rise and fall, genres."""
-    first_day = page.listener.first_day
-    if first_day is None:
+    first_day, last_day = page.listener.first_day, page.listener.last_day
+    if first_day is None or last_day is None:
         return empty(page)
-    everything = Days(first_day, page.today)
-    scope = page.scope._replace(days=everything)
-    years = list(range(max(first_day.year, page.today.year - MOST_YEARS + 1), page.today.year + 1))
+    last = min(page.today, date(last_day.year, 12, 31))
+    scope = page.scope._replace(days=Days(first_day, last))
+    years = list(range(max(first_day.year, last.year - MOST_YEARS + 1), last.year + 1))
     scopes = {year: scope._replace(days=Days(date(year, 1, 1), date(year, 12, 31))) for year in years}
     totals = activity(page.conn, scope, Step.YEAR).buckets
     best = max(totals, key=lambda one: page.value(one.play_count, one.total_ms))

@@ -175,6 +175,11 @@ if (drop) {
   drop.addEventListener("drop", (event) => { event.preventDefault(); sendAll(event.dataTransfer.files); });
 }
 
+// Who adds a listener mostly lives where the listener does.
+for (const field of document.querySelectorAll("input[data-own-zone]")) {
+  field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 // What is playing now goes when it is over; what plays next is asked for then, and when somebody comes back to the page.
 if (document.querySelector("#playing")) {
   let timer;
