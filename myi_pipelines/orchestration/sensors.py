@@ -229,11 +229,11 @@ def invalidated_user_months_sensor(
             return dg.SkipReason(
                 f"{waiting}; run {healed[0].dagster_run.run_id} failed to heal them, another tries in {wait:.0f} s."
             )
-    times = context.instance.get_runs_count(dg.RunsFilter(job_name=heal_user_months.name))
+    before = healed[0].dagster_run.run_id if healed else "none"
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                run_key=f"heal-{times + 1}",
+                run_key=f"heal-after-{before}",  # the same for a tick that is repeated, and for no other one
                 run_config=heal_config(),
                 tags={**range_tags([invalidated.first, invalidated.last])},
             )

@@ -8,9 +8,20 @@ from typing import NamedTuple
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 
+from myi_pipelines.orchestration.names import (
+    CHECK_WAREHOUSE,
+    HEAL_USER_MONTHS,
+    MAINTAIN_PARTITIONS,
+    POLL_PLAYS,
+    PRUNE_RUNS,
+    REFRESH_GENRES,
+    REFRESH_METADATA,
+    REFRESH_TOP_LISTS,
+)
+
 ROUTINE = (
-    *("poll_plays", "refresh_metadata", "heal_user_months", "refresh_top_lists"),
-    *("maintain_partitions", "prune_runs", "check_warehouse"),
+    *(POLL_PLAYS, REFRESH_METADATA, REFRESH_GENRES, REFRESH_TOP_LISTS, HEAL_USER_MONTHS),
+    *(MAINTAIN_PARTITIONS, PRUNE_RUNS, CHECK_WAREHOUSE),
 )
 """Jobs that run again and again by themselves, and matter only while something may be wrong with them."""
 

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from myi_pipelines.orchestration.instance.run_history import DAYS, DAYS_OF_ROUTINE, remove_old_runs
-from myi_pipelines.orchestration.names import PRUNE_RUNS
+from myi_pipelines.orchestration.instance.run_history import DAYS, DAYS_OF_ROUTINE, ROUTINE, remove_old_runs
+from myi_pipelines.orchestration.names import ARCHIVE_HISTORY, PRUNE_RUNS
+from myi_pipelines.orchestration.schedules import SCHEDULES
 from myi_pipelines.settings import load_settings
 from myi_pipelines_tests.support.dagster_harness import QUIET, Harness
 
@@ -60,6 +61,11 @@ def test_routine_goes_after_days_and_what_is_the_latest_of_a_month_never(
         "each is met as routine and as old"
     )
     assert _ids(project_instance) == {second.run_id, third.run_id}
+
+
+def test_every_job_of_a_schedule_is_routine_or_rare() -> None:
+    scheduled = {schedule.job_name for schedule in SCHEDULES}
+    assert scheduled - {*ROUTINE} == {ARCHIVE_HISTORY}, "once a night, and it says what left the database"
 
 
 def test_what_failed_is_remembered_for_months(project_instance: DagsterInstance) -> None:

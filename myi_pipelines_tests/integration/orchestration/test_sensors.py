@@ -338,6 +338,23 @@ def test_invalidated_user_months_are_healed_by_one_run(
     }
 
 
+def test_healing_goes_on_after_old_runs_are_removed(
+    daemon: Daemon, instance: DagsterInstance, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "SECONDS_AFTER_FAILED_HEALING", 0)  # the months look older than the run before
+    ensure_user(conn, "anna")
+    healed = []
+    for _ in range(4):
+        invalidate_months(conn)
+        [request] = requests(daemon.tick(invalidated_user_months_sensor))
+        result = daemon.launch(request, "heal_user_months")
+        assert result is not None, "a run of the same key is there"
+        assert result.success, why(result)
+        healed.append(result.run_id)
+        if len(healed) == 3:
+            instance.delete_run(healed[0])
+
+
 def test_healing_waits_for_runs_under_way(
     daemon: Daemon, harness: Harness, instance: DagsterInstance, conn: Connection
 ) -> None:
