@@ -96,4 +96,6 @@ def _show(console: "Console", summary: "ImportSummary", user: str) -> None:
 
 
 def _reasons(rejected: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in rejected.items())
+    from myi_pipelines.sources.exports import NOT_COUNTED
+
+    return ", ".join(f"{count:,} {NOT_COUNTED.get(reason, reason)}" for reason, count in rejected.items())

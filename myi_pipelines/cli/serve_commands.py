@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from myi_pipelines.cli.app import app, note, output, read_settings, standard_input, warehouse_connection
-from myi_pipelines.errors import InputError
+from myi_pipelines.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from myi_pipelines.orchestration.instance.user_runs import UserRuns
@@ -102,6 +102,10 @@ def password(
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         user_id = _user_id(conn, user)
+        if user_id is None and settings.web_password:
+            raise ConfigurationError(
+                "the operator's password is that of MYI_WEB_PASSWORD (or MYI_WEB_PASSWORD_FILE): change it there"
+            )
         who = user or "the operator"
         if remove:
             removed = remove_password(conn, user_id)

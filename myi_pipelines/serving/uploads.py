@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +21,14 @@ from myi_pipelines.private_files import FILE_MODE, make_private_folder
 from myi_pipelines.text import one_line, printable
 
 SUFFIXES = (".zip", ".json", ".jsonl", ".csv", ".parquet", ".gz")
-LONGEST_NAME = 120
+LONGEST_NAME = 180
+"""Bytes: a number, and the suffix of the notes that lie beside a file later, find room in a file system's 255."""
 MOST_BYTES = 4 * 1024**3
 """Of one file: exports of a whole life have some hundred megabytes."""
 SPARE_BYTES = 256 * 1024**2
 """What stays free on the disk."""
-IGNORED = (".txt", ".md")
-"""Files beside the waiting ones, in which is written what became of others."""
+ABANDONED_SECONDS = 86_400
+"""After so long, what has arrived of a file whose server was killed is removed."""
 
 
 class NotTaken(InputError):
@@ -54,6 +56,7 @@ async def receive(uploads: Path, user: str, name: str, chunks: AsyncIterator[byt
     safe = safe_name(name)
     folder = uploads / ".incoming"
     make_private_folder(folder)
+    _remove_abandoned(folder)
     make_private_folder(uploads / user)
     path = folder / f"{secrets.token_hex(8)}.part"
     try:
@@ -74,6 +77,13 @@ async def receive(uploads: Path, user: str, name: str, chunks: AsyncIterator[byt
             path.unlink()
 
 
+def _remove_abandoned(folder: Path) -> None:
+    with suppress(OSError):
+        for part in folder.glob("*.part"):
+            if part.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+                part.unlink()
+
+
 def safe_name(name: str) -> str:
     """The file's own name, without folders, control characters and leading dots. Raises NotTaken for other kinds.
 
@@ -84,7 +94,7 @@ def safe_name(name: str) -> str:
     stem, suffix = Path(last).stem, Path(last).suffix
     if suffix.lower() not in SUFFIXES or not stem.strip():
         raise NotTaken(f"expected the ZIP that Spotify sent, or a file of a history ({', '.join(SUFFIXES[1:])})")
-    return stem[: LONGEST_NAME - len(suffix)] + suffix.lower()
+    return stem.encode()[: LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix.lower()
 
 
 def _publish(path: Path, target: Path) -> Path:

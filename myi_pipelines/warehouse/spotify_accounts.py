@@ -47,9 +47,7 @@ class Account(NamedTuple):
     scopes: list[str]
     authorized_at: datetime
     authorization_ends_at: datetime
-    last_refresh_at: datetime | None
     consecutive_failures: int
-    last_failure_at: datetime | None
     last_failure_reason: str | None
     last_synced_at: datetime | None
     """When a poll last succeeded."""

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count, pairwise
 from math import exp, isclose
 from typing import Any, NamedTuple
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -25,6 +26,7 @@ from myi_pipelines_tests.support import slow_answers as slow
 from myi_pipelines_tests.support.slow_answers import Heard
 from myi_pipelines_tests.support.warehouse_harness import Warehouse
 
+HALF_AN_HOUR = timedelta(minutes=30)
 ZONES = ("Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "UTC")
 """Off by a quarter of an hour; changes its clock a minute after midnight; skipped 2011-12-30."""
 FIRST, LAST = date(2011, 10, 1), date(2012, 4, 30)
@@ -212,12 +214,12 @@ def check_plays(asked: Asked, scope: Scope, events: list[Heard]) -> None:
         ]
         of_day = history.history(conn, scope, at=history.LocalTime(None, weekday), each=1_000).plays
         assert len(of_day) == sum(one.local.weekday() == weekday for one in events)
-    days = history.by_day(scope.listener, found)
+    days = history.by_day(scope.listener, found, gap=HALF_AN_HOUR)
     assert [play for day in days for session in day.sessions for play in session.plays] == found
     assert [day.day for day in days] == sorted({one.day for one in events}, reverse=True) or is_odd(scope, events)
     silences = [two.played_at - timedelta(milliseconds=two.ms) - one.played_at for one, two in pairwise(events)]
     # As long as one of the silences, which ends a session then.
-    gap = max((one for one in silences[::2] if one > timedelta(0)), default=history.GAP)
+    gap = max((one for one in silences[::2] if one > timedelta(0)), default=HALF_AN_HOUR)
     ours = history.sessions(conn, scope, gap=gap)
     runs = slow.sessions(slow.between(events, *ours.days), gap)
     assert ours.number == len(runs)
@@ -242,6 +244,11 @@ def check_facts(asked: Asked, scope: Scope, events: list[Heard]) -> None:
     weeks = {week: slow.ranked(plays, "song", by_time=False)[0] for week, plays in by_week.items()}
     ones, _ = milestones.weeks_at_number_one(conn, scope)
     assert {one.week: (one.song.id, one.play_count, one.total_ms) for one in ones} == weeks
+    with patch.object(milestones, "WEEKS_OF_DAYS", 30):
+        latest = {one.week: one.play_count for one in milestones.weeks_at_number_one(conn, scope)[0]}
+    last = min(scope.days.last, scope.listener.last_day or scope.days.last)
+    begins = slow.week_of(last - timedelta(days=29), scope.listener.week_starts_on)
+    assert latest == {week: found[1] for week, found in weeks.items() if week >= begins}, "whole weeks"
     released = {one.year: (one.play_count, one.total_ms) for one in music.releases(conn, scope).years}
     assert released == slow.grouped(events, lambda one: [one.released])
     spread = music.diversity(conn, scope)
@@ -295,7 +302,7 @@ def check_filters(asked: Asked, scope: Scope, events: list[Heard]) -> None:
         runs = milestones.streaks(conn, narrow, scope.days.last, each=100).longest
         assert [one.days for one in runs] == sorted(slow.streaks(kept), reverse=True)
         ours = history.sessions(conn, narrow)
-        assert ours.number == len(slow.sessions(slow.between(kept, *ours.days), history.GAP))
+        assert ours.number == len(slow.sessions(slow.between(kept, *ours.days), HALF_AN_HOUR))
         ways, _ = activities.ways(conn, narrow)
         countries = slow.grouped(kept, lambda one: [one.country])
         assert {one.value: one[2:] for one in ways if one.dimension == "COUNTRY"} == countries

@@ -22,7 +22,7 @@ from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS
 from myi_pipelines.serving.context import context_of
 from myi_pipelines.serving.queries.activity import Step, distinct, filled, totals
 from myi_pipelines.serving.queries.listeners import load_listener
-from myi_pipelines.serving.queries.scope import EARLIEST, Days, Scope
+from myi_pipelines.serving.queries.scope import EARLIEST, Days, Listener, Scope, week_number, week_of
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.warehouse.database.connections import Connection
 
@@ -96,17 +96,17 @@ def _split(scope: Scope, split: str) -> list[tuple[dict[str, int] | None, Scope]
         return [(None, scope)]
     step = Step(split)
     parts = filled([], scope.days, step, scope.listener)
-    return [(_named(one.first, step), scope._replace(days=Days(one.first, one.last))) for one in parts]
+    return [(_named(one.first, step, scope.listener), scope._replace(days=Days(one.first, one.last))) for one in parts]
 
 
-def _named(day: date, step: Step) -> dict[str, int]:
+def _named(day: date, step: Step, listener: Listener) -> dict[str, int]:
     match step:
         case Step.YEAR:
             return {"year": day.year}
         case Step.MONTH:
             return {"year": day.year, "month": day.month}
         case Step.WEEK:
-            year, week, _ = day.isocalendar()
+            year, week = week_number(week_of(day, listener.week_starts_on))
             return {"year": year, "week": week}
     return {"year": day.year, "month": day.month, "day": day.day}
 

@@ -7,7 +7,7 @@ error}``. Programs find it at ``/1/…`` or ``/apis/listenbrainz/1/…``, whiche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
@@ -27,9 +27,10 @@ from myi_pipelines.serving.asgi.error_pages import DATABASE_AWAY, RETRY_SECONDS,
 from myi_pipelines.serving.asgi.etags import with_etag
 from myi_pipelines.serving.context import context_of
 from myi_pipelines.serving.playing_now import find_playing_now
-from myi_pipelines.serving.queries.activity import Step, activity, clock, totals
+from myi_pipelines.serving.queries.activity import Bucket, Step, activity, clock, totals
 from myi_pipelines.serving.queries.history import Before, Play, history
 from myi_pipelines.serving.queries.listeners import load_listener
+from myi_pipelines.serving.queries.periods import archived_in
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope, parse_range
 from myi_pipelines.serving.queries.tops import Kind, TopRow, tops
 from myi_pipelines.warehouse.users import UnknownUser
@@ -261,7 +262,7 @@ def _after(asked: Asked, min_ts: int, count: int) -> list[Play]:
     if not count or first > ever.last:
         return []
     last, seen = ever.last, 0
-    for day in activity(asked.conn, Scope(listener, Days(first, ever.last)), Step.DAY).buckets:
+    for day in _days_with_plays(asked, Days(first, ever.last)):
         # Those of the first day may have begun before, and the last play of a day may begin on the day before.
         seen += day.play_count if day.first > first else 0
         if seen > count:
@@ -282,16 +283,27 @@ def _after(asked: Asked, min_ts: int, count: int) -> list[Play]:
 
 
 def _oldest(asked: Asked) -> Play | None:
-    day = asked.listener.first_day
-    if day is None:
-        return None
-    found, before = list[Play](), None
-    while True:
-        page = history(asked.conn, Scope(asked.listener, Days(day, day)), before=before, each=MOST_LISTENS)
-        found += page.plays
-        if page.next is None:
-            return min(found, key=lambda play: play.started_at, default=None)
-        before = page.next
+    for day in _days_with_plays(asked, _ever(asked).days):
+        found, before = list[Play](), None
+        while True:
+            page = history(asked.conn, Scope(asked.listener, Days(*day[:2])), before=before, each=MOST_LISTENS)
+            found += page.plays
+            if page.next is None:
+                break
+            before = page.next
+        if found:
+            return min(found, key=lambda play: play.started_at)
+    return None
+
+
+def _days_with_plays(asked: Asked, days: Days) -> Iterator[Bucket]:
+    """The days with plays, without those of archived months, whose plays cannot be told one by one."""
+    archived = {(month.year, month.month) for month in archived_in(asked.conn, asked.listener, [days])}
+    for one in activity(asked.conn, Scope(asked.listener, days), Step.DAY).buckets:
+        # The first and the last local day of a month may have plays of two months.
+        months = {(day.year, day.month) for day in (one.first - ONE_DAY, one.first, one.first + ONE_DAY)}
+        if one.play_count and not months <= archived:
+            yield one
 
 
 def _listen(listener: Listener, play: Play) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import pandas as pd
@@ -35,7 +35,6 @@ from myi_pipelines.serving.queries.listeners import (
     Freshness,
     find_listener,
     freshness,
-    listener_settings,
     listeners,
 )
 from myi_pipelines.serving.queries.scope import (
@@ -301,8 +300,7 @@ class Listening:
         """Plays without a long gap, in order: the listener set how long, else 30 minutes."""
         columns = {"started_at": INSTANT, "ended_at": INSTANT, **_COUNTS, "first_track_id": "int64"}
         with self._asked(range) as asked:
-            gap = timedelta(minutes=listener_settings(asked.conn, asked.listener).session_gap_minutes)
-            found = history.sessions(asked.conn, asked.scope, gap=gap, each=None, latest=None)
+            found = history.sessions(asked.conn, asked.scope, each=None, latest=None)
             return self._frame(asked, columns, table_of(columns, sorted(found.longest)), found.archived)
 
     def streaks(self, range: str = "all") -> pd.DataFrame:

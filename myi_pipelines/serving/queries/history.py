@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.abc import Buffer
 
 from myi_pipelines.serving.queries.activity import Bucket
+from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.periods import (
     Instants,
     heard,
@@ -31,7 +32,6 @@ WINDOWS = (timedelta(days=31), timedelta(days=92), timedelta(days=366), timedelt
 """How far back a page is looked for at first, then next: a partition that is not opened costs nothing."""
 SESSIONS_OF_DAYS = 366
 """Days of which sessions are read at most: the latest of a range."""
-GAP = timedelta(minutes=30)
 
 
 class Before(NamedTuple):
@@ -161,6 +161,8 @@ class Sessions(NamedTuple):
 
     days: Days
     """Of which days they are: the latest ones of a long range."""
+    gap: timedelta
+    """The silence between two."""
     number: int
     longest: list[Session]
     """By the time from beginning to end."""
@@ -269,7 +271,7 @@ def _history(
     return History(plays, following, archived)
 
 
-def by_day(listener: Listener, plays: Sequence[Play], *, gap: timedelta = GAP) -> list[DayOfPlays]:
+def by_day(listener: Listener, plays: Sequence[Play], *, gap: timedelta) -> list[DayOfPlays]:
     """Plays, the latest first, by local day and session. A session that goes on past midnight is one of each day."""
     days: list[DayOfPlays] = []
     later: Play | None = None
@@ -316,11 +318,15 @@ def sessions(
     conn: Connection,
     scope: Scope,
     *,
-    gap: timedelta = GAP,
+    gap: timedelta | None = None,
     each: int | None = 5,
     latest: int | None = SESSIONS_OF_DAYS,
 ) -> Sessions:
-    """The sessions of the plays of the scope: of its latest days, and of them the longest; None: all."""
+    """The sessions of the plays of the scope: of its latest days, and of them the longest; None: all.
+
+    ``gap``: the silence between two, where it is not the one that the listener set.
+    """
+    gap = listener_settings(conn, scope.listener).session_gap if gap is None else gap
     days = heard_days(scope.listener, scope.days)
     if latest is not None:
         days = Days(max(days.first, days.last - timedelta(days=latest - 1)), days.last)
@@ -328,7 +334,7 @@ def sessions(
     rows = conn.execute(statement("queries/sessions"), parameters | {"gap": gap})
     found = [Session(*row) for row in rows]
     if not found:
-        return Sessions(days, 0, [], 0, 0.0, [], archived)
+        return Sessions(days, gap, 0, [], 0, 0.0, [], archived)
     longest = sorted(found, key=lambda one: one.started_at - one.ended_at)[:each]
     firsts: dict[date, int] = {}
     for one in found:
@@ -340,6 +346,7 @@ def sessions(
     named = items(conn, scope.listener, Kind.TRACK, [track_id for track_id, _ in most])
     return Sessions(
         days,
+        gap,
         len(found),
         longest,
         int(median((one.ended_at - one.started_at) / timedelta(milliseconds=1) for one in found)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -28,6 +28,7 @@ class ListedListener(NamedTuple):
     total_ms: int
     last_day: date | None
     """Local day of the latest play; None without plays."""
+    allows_comparison: bool
 
 
 class ListenerSettings(NamedTuple):
@@ -51,6 +52,11 @@ class ListenerSettings(NamedTuple):
     """With another user of this warehouse who allows it too."""
     hide_incognito: bool
     """Plays of private sessions do not count."""
+
+    @property
+    def session_gap(self) -> timedelta:
+        """The silence after which another session begins."""
+        return timedelta(minutes=self.session_gap_minutes)
 
 
 class Freshness(NamedTuple):

@@ -16,13 +16,13 @@ from myi_pipelines.serving.queries.periods import (
     windows_of,
     within,
 )
-from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope
+from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Scope, week_of
 from myi_pipelines.serving.queries.tops import Item, Kind, items, songs_of
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 
 WEEKS_OF_DAYS = 371
-"""Days of which weekly charts are made at most: the latest of a range, whole weeks."""
+"""Days of which weekly charts are made at most: the latest of a range, and the rest of the first one's week."""
 MILESTONES = (1, 100, 1_000, *(5_000 * number for number in range(1, 20)), *(100_000 * n for n in range(1, 101)))
 
 
@@ -132,7 +132,8 @@ def weeks_at_number_one(conn: Connection, scope: Scope) -> tuple[list[NumberOne]
     A week is counted as far as it lies in the scope. Ask year by year for more.
     """
     listener, days = scope.listener, heard_days(scope.listener, scope.days)
-    days = Days(max(days.first, days.last - timedelta(days=WEEKS_OF_DAYS - 1)), days.last)
+    first_week = week_of(days.last - timedelta(days=WEEKS_OF_DAYS - 1), listener.week_starts_on)
+    days = Days(max(days.first, first_week.first), days.last)
     parameters, archived = heard(conn, scope._replace(days=days))
     asked = parameters | {"week_starts_on": listener.week_starts_on}
     rows = conn.execute(statement("queries/number_ones"), asked).fetchall()

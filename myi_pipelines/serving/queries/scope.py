@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -164,15 +164,10 @@ def parse_range(text: str, today: date, listener: Listener) -> NamedRange:
     )
 
 
-def range_of_days(days: Days, today: date, listener: Listener) -> NamedRange:
-    """The range of two days, by its shortest name. Raises InvalidRange."""
-    for kind, whole in ((RangeKind.YEAR, _year), (RangeKind.MONTH, _month)):
-        if days == whole(days.first):
-            return parse_range(_text(kind, days, listener), today, listener)
-    if days == _week(days.first, listener.week_starts_on):
-        return parse_range(_text(RangeKind.WEEK, days, listener), today, listener)
-    kind = RangeKind.DAY if days.first == days.last else RangeKind.CUSTOM
-    return parse_range(_text(kind, days, listener), today, listener)
+def same_range(named: NamedRange, other: Listener) -> Days:
+    """The days of another listener that a range names: "year" is their year, which may not have begun. Raises
+    InvalidRange."""
+    return parse_range(named.text, datetime.now(other.timezone).date(), other).days
 
 
 _ROLLING = re.compile(r"([0-9]{1,4})([dw])")
@@ -201,7 +196,7 @@ def _days_of(text: str, today: date, listener: Listener) -> tuple[RangeKind, Day
             return RangeKind.MONTH, _checked(text, _month(date(int(found[1]), int(found[2]), 1)))
         if found := _WEEK.fullmatch(text):
             thursday = date.fromisocalendar(int(found[1]), int(found[2]), 4)
-            return RangeKind.WEEK, _checked(text, _week(thursday, listener.week_starts_on))
+            return RangeKind.WEEK, _checked(text, week_of(thursday, listener.week_starts_on))
         if _DAY.fullmatch(text):
             day = date.fromisoformat(text)
             return RangeKind.DAY, _checked(text, Days(day, day))
@@ -219,7 +214,7 @@ def _of_today(text: str, today: date, listener: Listener) -> tuple[RangeKind, Da
         case "day":
             return RangeKind.DAY, Days(today, today)
         case "week":
-            return RangeKind.WEEK, _week(today, listener.week_starts_on)
+            return RangeKind.WEEK, week_of(today, listener.week_starts_on)
         case "month":
             return RangeKind.MONTH, _month(today)
         case "year":
@@ -243,7 +238,8 @@ def _month(day: date) -> Days:
     return Days(day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1]))
 
 
-def _week(day: date, starts_on: int) -> Days:
+def week_of(day: date, starts_on: int) -> Days:
+    """The week of a day. 0 is Monday."""
     first = day - timedelta(days=(day.weekday() - starts_on) % 7)
     return Days(first, first + 6 * ONE_DAY)
 
@@ -287,7 +283,7 @@ def _text(kind: RangeKind, days: Days, listener: Listener) -> str:
         case RangeKind.MONTH:
             return f"{days.first:%Y-%m}"
         case RangeKind.WEEK:
-            year, week = _week_number(days)
+            year, week = week_number(days)
             return f"{year:04}-W{week:02}"
         case RangeKind.DAY:
             return days.first.isoformat()
@@ -301,7 +297,7 @@ def _label(kind: RangeKind, days: Days, listener: Listener) -> str:
         case RangeKind.MONTH:
             return f"{MONTHS[days.first.month - 1]} {days.first.year}"
         case RangeKind.WEEK:
-            year, week = _week_number(days)
+            year, week = week_number(days)
             return f"week {week} of {year}"
         case RangeKind.DAY:
             return _long(days.first)
@@ -314,10 +310,11 @@ def _label(kind: RangeKind, days: Days, listener: Listener) -> str:
     return f"{days.first.day} {MONTHS[days.first.month - 1]} – {_long(days.last)}"
 
 
-def _week_number(days: Days) -> tuple[int, int]:
-    thursday = next(day for day in (days.first + offset * ONE_DAY for offset in range(7)) if day.weekday() == 3)
-    year, week, _ = thursday.isocalendar()
-    return year, week
+def week_number(week: Days) -> tuple[int, int]:
+    """The year and number of a week: those of its Thursday, on whatever day it begins."""
+    thursday = week.first + (3 - week.first.weekday()) % 7 * ONE_DAY
+    year, number, _ = thursday.isocalendar()
+    return year, number
 
 
 def _long(day: date) -> str:

@@ -16,6 +16,7 @@ from myi_pipelines.serving.dashboards import Recording, Top
 from myi_pipelines.serving.report.bars import bar, columns, spark
 from myi_pipelines.serving.report.not_music import SPOKEN, Show
 from myi_pipelines.serving.report.report_data import MONTHS, ListedSong, Period, Report, Streamed, UserReport
+from myi_pipelines.sources.exports import NOT_COUNTED
 from myi_pipelines.text import counted
 
 WIDEST = 120
@@ -28,17 +29,6 @@ _QUIET = _SHADES[0]
 _TITLE, _NAME, _NOTE = "bold", f"bold {_SHADES[2]}", "dim"
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_REASONS = {
-    "too_short": "too short",
-    "podcast": "podcasts",
-    "audiobook": "audiobooks",
-    "video": "videos without a track",
-    "local_file": "local files",
-    "bad_timestamp": "with an impossible time",
-    "future": "of the future",
-    "malformed": "malformed",
-    "playing_now": "without a time",
-}
 # Characters in a song's name that would move the cursor or reverse the line.
 _UNSAFE = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 
@@ -394,7 +384,7 @@ def _imported(one: UserReport, year: int | None) -> dict[str, str | Text]:
         facts["imported"] = f"{files} with {imports.rows:,} rows{again}"
         by_size = sorted(imports.rejected.items(), key=lambda item: (-item[1], item[0]))
         if reasons := [
-            f"{rows:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, rows in by_size if rows
+            f"{rows:,} {NOT_COUNTED.get(reason, reason.replace('_', ' '))}" for reason, rows in by_size if rows
         ]:
             facts["not counted"] = ", ".join(reasons)
     if one.invalidated_user_months:

@@ -83,9 +83,10 @@ class Formats:
 
     def hours(self, ms: float, top: float = 0) -> str:
         """A length for an axis or a column: "30 min", "5 h", "1,340 h". `top`: the highest value of the axis."""
-        if ms < HOUR:
-            return f"{round(ms / MINUTE)} min"
-        value = ms / HOUR
+        minutes = round(ms / MINUTE)
+        if minutes < 60:
+            return f"{minutes} min"
+        value = max(ms / HOUR, 1.0)
         return f"{self.short(round(value), top / HOUR) if value >= 10 or value == int(value) else round(value, 1)} h"
 
     def track_length(self, ms: int) -> str:
@@ -168,9 +169,8 @@ class Formats:
             return "yesterday"
         if days < 60:
             return f"{days} days ago"
-        if days < 730:
-            return f"{round(days / 30.44)} months ago"
-        return f"{int(days / 365.25)} years ago"
+        years = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
+        return f"{years} years ago" if years > 1 else f"{round(days / 30.44)} months ago"
 
     def change(self, now: float, before: float) -> str:
         """12% more; half as much is 50% less; nothing before cannot be compared: empty."""

@@ -59,13 +59,6 @@ OF_MUSIC = ("artist_id", "album_id", "genre")
 """Filters that reach what is known of songs, artists and albums, and not of single plays."""
 
 
-class Notice(NamedTuple):
-    """A sentence above the page."""
-
-    text: str
-    is_alert: bool = False
-
-
 class Link(NamedTuple):
     name: str
     href: str

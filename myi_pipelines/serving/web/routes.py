@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Route
 
 from myi_pipelines.serving.access.permissions import Part
+from myi_pipelines.serving.forms import form_endpoint
 from myi_pipelines.serving.web.actions import Act, listener_action
 from myi_pipelines.serving.web.cover_images import ROUTES as COVERS
 from myi_pipelines.serving.web.page import Endpoint, listener_page
@@ -61,7 +62,7 @@ def form(path: str, function: Act, page: str) -> Route:
 PAGES: list[BaseRoute] = [
     Route("/", start, name="start"),
     Route("/operator", operator, name="operator"),
-    Route("/operator/listener", add_listener, methods=["POST"], name="add_listener"),
+    Route("/operator/listener", form_endpoint(add_listener), methods=["POST"], name="add_listener"),
     Route("/theme", set_theme, methods=["POST"], name="theme"),
     Route("/embed/u/{name}/{what}.{format}", embed, name="embed"),
     *COVERS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from myi_pipelines.serving.web.charts.marks import Mark, Tick, count_scale, time
 from myi_pipelines.serving.web.charts.timeline import Axes, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import Page
+from myi_pipelines.warehouse.partitions import next_month
 
 NAMES = {Step.DAY: "Day by day", Step.WEEK: "Week by week", Step.MONTH: "Month by month", Step.YEAR: "Year by year"}
 LONGEST_CALENDAR = 371
@@ -33,25 +34,32 @@ def step_for(days: Days) -> Step:
 
 
 def bucket_name(page: Page, bucket: Bucket, step: Step) -> str:
+    """What a bucket is called: by its days where a month or year is only partly in the range."""
     formats = page.formats
-    match step:
-        case Step.DAY:
-            return formats.full_day(bucket.first)
-        case Step.MONTH:
-            return formats.month(bucket.first)
-        case Step.YEAR:
-            return str(bucket.first.year)
-    return f"{formats.short_day(bucket.first)} – {formats.day_and_year(bucket.last)}"
+    if step is Step.DAY:
+        return formats.full_day(bucket.first)
+    if step is Step.WEEK or not _is_whole(page, bucket, step):
+        return f"{formats.short_day(bucket.first)} – {formats.day_and_year(bucket.last)}"
+    return formats.month(bucket.first) if step is Step.MONTH else str(bucket.first.year)
 
 
-def bucket_range(bucket: Bucket, step: Step) -> str:
-    """The range of a bucket, as an address names it."""
-    match step:
-        case Step.MONTH:
-            return f"{bucket.first:%Y-%m}"
-        case Step.YEAR:
-            return f"{bucket.first.year}"
+def bucket_range(page: Page, bucket: Bucket, step: Step) -> str:
+    """The range of a bucket, as an address names it: what it leads to are the plays that it counts."""
+    if step in (Step.MONTH, Step.YEAR) and _is_whole(page, bucket, step):
+        return f"{bucket.first:%Y-%m}" if step is Step.MONTH else f"{bucket.first.year}"
     return days_text(Days(bucket.first, bucket.last))
+
+
+def _is_whole(page: Page, bucket: Bucket, step: Step) -> bool:
+    """Whether the days of its month or year that are not in the bucket have no plays, because there are none before the
+    listener's first day and after the last."""
+    first, last = page.listener.first_day, page.listener.last_day
+    if first is None or last is None:
+        return False
+    months = (bucket.first.month, bucket.first.month) if step is Step.MONTH else (1, 12)
+    begins = date(bucket.first.year, months[0], 1)
+    ends = next_month(date(bucket.first.year, months[1], 1)) - timedelta(days=1)
+    return (bucket.first == begins or bucket.first <= first) and (bucket.last == ends or bucket.last >= last)
 
 
 def plays_href(page: Page, plays: int, **changes: object) -> str | None:
@@ -66,7 +74,7 @@ def bucket_marks(page: Page, buckets: Sequence[Bucket], step: Step, **changes: o
             bucket_name(page, one, step),
             page.value(one.play_count, one.total_ms),
             page.value_text(one.play_count, one.total_ms),
-            plays_href(page, one.play_count, range=bucket_range(one, step), **changes),
+            plays_href(page, one.play_count, range=bucket_range(page, one, step), **changes),
             one.first <= page.today <= one.last,
         )
         for one in buckets

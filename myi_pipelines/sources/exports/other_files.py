@@ -5,9 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-HEAD_BYTES: Final = 512
-"""So many of a file's first bytes are enough to recognize it. More are welcome."""
-
 ASK_SPOTIFY: Final = 'request "Extended streaming history" at spotify.com/account/privacy and import what Spotify sends'
 _UNPACK: Final = "unpack it and import what is in it"
 _AGAIN: Final = "download or copy it again"

@@ -20,6 +20,21 @@ FUTURE: Final = "future"
 MALFORMED: Final = "malformed"
 PLAYING_NOW: Final = "playing_now"
 """Without a time: what was on while a service's history was read."""
+TOO_SHORT: Final = "too_short"
+"""Landed, and no listening event."""
+
+NOT_COUNTED: Final = {
+    TOO_SHORT: "too short",
+    BAD_TIMESTAMP: "with an impossible time",
+    FUTURE: "of the future",
+    MALFORMED: "malformed",
+    PLAYING_NOW: "without a time",
+    "podcast": "podcasts",
+    "audiobook": "audiobooks",
+    "video": "videos without a track",
+    "local_file": "local files",
+}
+"""Why rows make no listening event → after a number of them, in words. The last four are of imports by version 0.1."""
 
 
 UNDATED: Final = -1

@@ -38,6 +38,15 @@ def test_merging_asks_first(myi: Myi, conn: psycopg.Connection) -> None:
     assert "are one user" in myi("merge-users", "anna", "Anna", "--yes").stderr
 
 
+def test_the_operators_password_is_set_where_it_is_looked_at(myi: Myi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYI_WEB_PASSWORD", "of the settings")
+    for arguments in ([], ["--remove"]):
+        result = myi("password", *arguments, stdin="four plain words\n")
+        assert result.exit_code == 1
+        assert "MYI_WEB_PASSWORD" in result.stderr
+    assert "no user is named" in myi("password", "--user", "anna", stdin="four plain words\n").stderr
+
+
 def test_a_token_for_submitting_plays_makes_its_listener(myi: Myi, conn: psycopg.Connection) -> None:
     assert "no user is named" in myi("token", "reader", "--user", "anna", "--may", "stats:read").stderr
     made = myi("token", "a scrobbler", "--user", "anna", "--may", "listens:write")

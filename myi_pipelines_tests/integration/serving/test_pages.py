@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import anyio
 import psycopg
 import pytest
 
 from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
+from myi_pipelines.serving import uploads
 from myi_pipelines.serving.access.sessions import Method, begin_session
 from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.serving.access.viewers import Right
 from myi_pipelines.serving.process import assembled
-from myi_pipelines.sources.exports import Limits
+from myi_pipelines.sources.exports import Context, Limits, Play, Track
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.spotify_accounts import Authorization, end_authorization, save_authorization, unlink
 from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 from myi_pipelines_tests.support.web import Answer, Server, serving, web_context
 
+CONTEXT = Context("ios", "NZ", "trackdone", "trackdone", False, False, False, False)
 NAME = "<script>alert(1)</script>\"'&"
 PAGES = (
     *("", "tops", "tops/artists", "tops/albums", "tops/genres", "tops/shows", "history", "trends", "habits"),
@@ -118,9 +125,35 @@ def test_the_pages_begin_with_the_last_year_that_has_plays(site: Site) -> None:
 
 
 def test_the_trends_end_with_the_last_year_that_has_plays(site: Site) -> None:
-    trends = site.get("/u/anna/trends").text.split("<main")[1]
+    trends = site.get("/u/anna/trends").text.split("<main")[1].split("</main")[0]
     assert "2025 was your fullest year" in trends
     assert "2026" not in trends
+
+
+def test_a_bar_leads_to_the_plays_that_it_counts(site: Site) -> None:
+    """Of months that are only partly in the range, too: Anna's plays are of 1 to 10 March."""
+    whole = site.get("/u/anna?range=2024-10-10..2025-10-20").text
+    assert "range=2025-03&" in whole.replace("&amp;", "&") or 'range=2025-03"' in whole
+    cut = site.get("/u/anna?range=2025-03-05..2025-10-20").text
+    assert "range=2025-03-05..2025-03-31" in cut
+    assert 'range=2025-03"' not in cut
+
+
+def test_a_day_of_the_history_tells_all_of_its_plays(site: Site) -> None:
+    """Also where the page ends inside the day, and the next page goes on with it."""
+    user_id = site.warehouse.user("often", "UTC")
+    began = datetime(2025, 6, 1, tzinfo=UTC)
+    track = Track("9" * 22, "Song", "Artist", None)
+    plays = [Play(track, CONTEXT, at, at, 60_000) for at in (began + timedelta(minutes=5 * n) for n in range(1, 101))]
+    site.warehouse.land(user_id, plays)
+    site.warehouse.settle([user_id])
+    operator = {f"myi_{site.server.port}": begin_session(site.warehouse.conn, None, Method.LINK, "the operator")}
+    page = site.server.get("/u/often/history?range=2025", operator).text
+    assert "100 plays, 1 h 40 min</p>" in page
+    more = html.unescape(re.findall(r'data-more="#days" href="([^"]+)"', page)[0])
+    assert "100 plays, 1 h 40 min</p>" in site.server.get(more, operator).text
+    of_hours = site.server.get("/u/often/history?range=2025&hour=0-6", operator).text
+    assert re.findall(r"<h2>.*?</h2><p>(.*?)</p>", of_hours) == [""], "it goes on after the page"
 
 
 def test_only_pages_that_a_range_changes_offer_one(site: Site) -> None:
@@ -318,13 +351,28 @@ def test_a_day_typed_into_the_form_becomes_a_range(site: Site) -> None:
     assert answer.headers["location"].endswith("/u/anna/tops?range=2025-03-02..2025-03-05&by=time")
 
 
-@pytest.mark.parametrize(("name", "status"), [("my data.zip", 201), ("../../x.json", 201), ("x.exe", 400)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("my data.zip", 201), ("../../x.json", 201), ("x.exe", 400), ("東京" * 200 + ".zip", 201)]
+)
 def test_an_upload_lands_in_the_listeners_folder_or_nowhere(site: Site, name: str, status: int) -> None:
     headers = {
         "Sec-Fetch-Site": "same-origin",
         "Content-Type": "application/octet-stream",
         "Accept": "application/json",
     }
-    path = f"/u/anna/imports/upload?file={name.replace(' ', '%20')}"
+    path = f"/u/anna/imports/upload?file={quote(name)}"
     assert site.server.ask("POST", path, headers, b"PK-like", site.cookies).status == status
     assert site.server.ask("POST", path, headers, b"PK-like").status == 404
+
+
+def test_an_upload_removes_what_a_killed_server_left_of_another(tmp_path: Path) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"PK-like"
+
+    parts = [tmp_path / ".incoming" / f"{number}.part" for number in range(2)]
+    parts[0].parent.mkdir()
+    for part in parts:
+        part.write_bytes(b"half of a file")
+    os.utime(parts[0], (0, 0))
+    anyio.run(uploads.receive, tmp_path, "anna", "export.zip", chunks())
+    assert [part.exists() for part in parts] == [False, True]

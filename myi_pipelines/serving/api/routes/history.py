@@ -18,7 +18,6 @@ from myi_pipelines.serving.api.shapes.plays import OtherPlayShown, PlayShown, Se
 from myi_pipelines.serving.queries import history as queries
 from myi_pipelines.serving.queries.history import Before, LocalTime, Sessions
 from myi_pipelines.serving.queries.items import tracks_of
-from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.tops import Kind
 
 router = APIRouter(tags=["history"])
@@ -94,16 +93,14 @@ def sessions(ask: Ask) -> Response:
     Of a range longer than 366 days the latest ones are read.
     """
     with ask.about(Part.STATS) as asked:
-        minutes = listener_settings(asked.conn, asked.listener).session_gap_minutes
-        found = queries.sessions(asked.conn, asked.about, gap=timedelta(minutes=minutes))
-        shown = sessions_shown(found, timedelta(minutes=minutes))
-        return answered(asked, SessionsShown, shown, archived=found.archived)
+        found = queries.sessions(asked.conn, asked.about)
+        return answered(asked, SessionsShown, sessions_shown(found), archived=found.archived)
 
 
-def sessions_shown(found: Sessions, gap: timedelta) -> dict[str, object]:
+def sessions_shown(found: Sessions) -> dict[str, object]:
     """Sessions as answers tell them."""
     told = found._asdict() | {"first_day": found.days.first, "last_day": found.days.last}
-    return told | {"gap_minutes": gap // timedelta(minutes=1)}
+    return told | {"gap_minutes": found.gap // timedelta(minutes=1)}
 
 
 def microseconds(at: datetime) -> int:

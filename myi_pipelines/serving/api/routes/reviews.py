@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -19,9 +18,8 @@ from myi_pipelines.serving.api.routing import USER, many, one
 from myi_pipelines.serving.api.shapes.reviews import ComparisonShown, PeriodShown, ReviewShown
 from myi_pipelines.serving.queries.activity import Bucket, Step, activity
 from myi_pipelines.serving.queries.comparison import compare
-from myi_pipelines.serving.queries.history import GAP
 from myi_pipelines.serving.queries.review import review as reviewed
-from myi_pipelines.serving.queries.scope import Scope, parse_range
+from myi_pipelines.serving.queries.scope import Scope, parse_range, same_range, week_number, week_of
 from myi_pipelines.serving.queries.tops import Kind
 
 router = APIRouter(tags=["reviews"])
@@ -64,7 +62,7 @@ def review(ask: Ask) -> Response:
             "albums": found.tops[Kind.ALBUM].rows,
             "activity": found.activity.buckets,
             "clock": found.clock.cells,
-            "sessions": sessions_shown(found.sessions, GAP),
+            "sessions": sessions_shown(found.sessions),
         }
         return answered(asked, ReviewShown, shown, archived=found.archived)
 
@@ -77,7 +75,7 @@ def comparison(
     with ask.about(Part.COMPARISON, other) as asked:
         their = asked.other
         assert their is not None
-        days = parse_range(asked.days.text, asked.today, their).days
+        days = same_range(asked.days, their)
         found = compare(asked.conn, asked.about, Scope(their, days, asked.about.measure))
         return answered(
             asked,
@@ -102,10 +100,7 @@ def _period(asked: Asked, step: Step, bucket: Bucket) -> PeriodShown:
         case Step.MONTH:
             text = f"{bucket.last:%Y-%m}"
         case _:
-            # The Thursday of a week tells its number, on whatever day it begins.
-            starts = bucket.last - timedelta(days=(bucket.last.weekday() - asked.listener.week_starts_on) % 7)
-            thursday = starts + timedelta(days=(3 - starts.weekday()) % 7)
-            year, number, _ = thursday.isocalendar()
+            year, number = week_number(week_of(bucket.last, asked.listener.week_starts_on))
             text = f"{year:04}-W{number:02}"
     named = asked.range_of(text)
     return PeriodShown(

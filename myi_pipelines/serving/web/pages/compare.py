@@ -8,7 +8,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.access.permissions import NotVisible
 from myi_pipelines.serving.queries.comparison import Shared, compare
 from myi_pipelines.serving.queries.listeners import find_listener, listener_settings, listeners
-from myi_pipelines.serving.queries.scope import InvalidRange, Listener, parse_range
+from myi_pipelines.serving.queries.scope import InvalidRange, Listener, same_range
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.page import Page
@@ -44,10 +44,8 @@ def _other(page: Page, name: str) -> Listener:
 
 
 def _whom(page: Page) -> str | Markup:
-    names = [one for one in listeners(page.conn, each=MOST_LISTENERS) if one.id != page.listener.id]
-    willing = [
-        one for one in names if listener_settings(page.conn, find_listener(page.conn, one.name)).allows_comparison
-    ]
+    others = listeners(page.conn, each=MOST_LISTENERS)
+    willing = [one for one in others if one.allows_comparison and one.id != page.listener.id]
     if not willing:
         return "Nobody else here has allowed it yet."
     links = Markup(", ").join(
@@ -63,10 +61,10 @@ def _compared(page: Page, other: Listener) -> Response:
     formats = page.formats
     page.extra = {"with": other.name}
     try:
-        theirs = parse_range(page.range.text, page.today, other)
+        theirs = same_range(page.range, other)
     except InvalidRange:
         raise NotVisible from None
-    found = compare(page.conn, page.scope, page.scope._replace(listener=other, days=theirs.days), each=EACH)
+    found = compare(page.conn, page.scope, page.scope._replace(listener=other, days=theirs), each=EACH)
     name = other.display_name or other.name
     find_covers(page, [one.item for shared in found.shared.values() for one in shared])
     lists = [

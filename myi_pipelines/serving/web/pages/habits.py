@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from myi_pipelines.serving.queries.activity import Clock, Way, clock, totals, ways
 from myi_pipelines.serving.queries.history import sessions
-from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.milestones import streaks
 from myi_pipelines.serving.queries.music import share_heard
 from myi_pipelines.serving.queries.periods import clipped
@@ -140,8 +139,7 @@ class SessionPart(NamedTuple):
 
 def _sessions(page: Page) -> SessionPart | None:
     formats = page.formats
-    minutes = listener_settings(page.conn, page.listener).session_gap_minutes
-    found = sessions(page.conn, page.scope, gap=timedelta(minutes=minutes))
+    found = sessions(page.conn, page.scope)
     if not found.number:
         return None
     is_cut = found.days.first > max(page.range.days.first, page.listener.first_day or found.days.first)
@@ -159,7 +157,7 @@ def _sessions(page: Page) -> SessionPart | None:
     )
     plays = plays_href(page, found.number, range=days_text(found.days))
     return SessionPart(
-        f"A session ends after {minutes} minutes of silence.{since}",
+        f"A session ends after {found.gap // timedelta(minutes=1)} minutes of silence.{since}",
         [
             Figure(formats.number(found.number), formats.noun(found.number, "session"), plays),
             Figure(formats.length(found.usual_ms), "a usual session", plays),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -23,7 +23,7 @@ from myi_pipelines.serving.queries.history import (
 )
 from myi_pipelines.serving.queries.items import tracks_of
 from myi_pipelines.serving.queries.listeners import listener_settings
-from myi_pipelines.serving.queries.scope import RangeKind
+from myi_pipelines.serving.queries.scope import Days, RangeKind
 from myi_pipelines.serving.queries.tops import Kind, items
 from myi_pipelines.serving.web.bar import Choice, range_label
 from myi_pipelines.serving.web.page import Page, whole_number
@@ -75,7 +75,7 @@ def show_history(page: Page) -> Response:
     before = read_before(page.query.get("before", ""))
     found = _history(page, tracks, at, before)
     find_covers(page, [play.track for play in found.plays])
-    gap = timedelta(minutes=listener_settings(page.conn, page.listener).session_gap_minutes)
+    gap = listener_settings(page.conn, page.listener).session_gap
     is_day = page.range.kind is RangeKind.DAY
     is_plain = tracks is None and at == ANY_TIME
     chart: Markup | None = None
@@ -84,6 +84,9 @@ def show_history(page: Page) -> Response:
         buckets = activity(page.conn, page.scope, step).buckets
         if any(one.play_count for one in buckets):
             chart = bars(page, buckets, step, height=130)
+    shown = by_day(page.listener, found.plays, gap=gap)
+    is_cut = (before is not None, found.next is not None)
+    sums = _sums_of_days(page, shown) if is_plain else _sums_of_plays(shown, is_cut)
     more = page.links.to("history", **page.extra, before=write_before(found.next)) if found.next else ""
     return page.render(
         "history.html",
@@ -96,7 +99,7 @@ def show_history(page: Page) -> Response:
         jump_day=min(page.range.days.last, page.today).isoformat(),
         jump_first=page.listener.first_day.isoformat(),
         jump_last=page.today.isoformat(),
-        days=[_day(page, day, is_day) for day in by_day(page.listener, found.plays, gap=gap)],
+        days=[_day(page, day, sums.get(day.day), is_day) for day in shown],
         nothing=nothing_played(page) if is_plain and before is None else NOTHING,
         more=more,
     )
@@ -171,14 +174,28 @@ def sum_of(page: Page) -> str:
     return f"{page.formats.plays(plays)}, {page.formats.length(ms)}." if plays else ""
 
 
-def _day(page: Page, day: DayOfPlays, with_device: bool) -> DayRow:
+def _sums_of_days(page: Page, shown: Sequence[DayOfPlays]) -> dict[date, tuple[int, int]]:
+    """Plays and milliseconds of each day, of which the page may show a part."""
+    if not shown:
+        return {}
+    scope = page.scope._replace(days=Days(shown[-1].day, shown[0].day))
+    return {one.first: (one.play_count, one.total_ms) for one in activity(page.conn, scope, Step.DAY).buckets}
+
+
+def _sums_of_plays(shown: Sequence[DayOfPlays], is_cut: tuple[bool, bool]) -> dict[date, tuple[int, int]]:
+    """The same of some plays of the days; without the first and the last, where the page cuts them."""
+    begins_cut, ends_cut = is_cut
+    whole = shown[1 if begins_cut else 0 : len(shown) - 1 if ends_cut else len(shown)]
+    plays = {day.day: [play for session in day.sessions for play in session.plays] for day in whole}
+    return {day: (len(found), sum(play.ms_played for play in found)) for day, found in plays.items()}
+
+
+def _day(page: Page, day: DayOfPlays, of_day: tuple[int, int] | None, with_device: bool) -> DayRow:
     formats = page.formats
-    plays = [play for session in day.sessions for play in session.plays]
-    ms = sum(play.ms_played for play in plays)
     return DayRow(
         formats.full_day(day.day) if not with_device else "Plays",
         page.links.day(day.day),
-        f"{formats.plays(len(plays))}, {formats.length(ms)}",
+        f"{formats.plays(of_day[0])}, {formats.length(of_day[1])}" if of_day else "",
         [
             SessionRow(
                 _session(page, session.plays, session.gap_before),

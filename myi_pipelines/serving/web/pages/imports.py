@@ -20,6 +20,7 @@ from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.web.links import links_to
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.views import Figure
+from myi_pipelines.sources.exports import NOT_COUNTED
 from myi_pipelines.text import counted, size
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
 from myi_pipelines.warehouse.users import UnknownUser
@@ -134,16 +135,9 @@ def _job(page: Page, job: ImportJob) -> Job:
     )
 
 
-WHY = {
-    "too_short": "played for less than five seconds",
-    "no_track": "name no track",
-    "bad_time": "have no date that can be right",
-}
-
-
 def _reasons(page: Page, rejected: Mapping[str, int]) -> list[Reason]:
     return [
-        Reason(page.formats.number(rows), WHY.get(reason, reason.replace("_", " ")))
+        Reason(page.formats.number(rows), NOT_COUNTED.get(reason, reason.replace("_", " ")))
         for reason, rows in sorted(rejected.items(), key=lambda one: -one[1])
     ]
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.queries.activity import Bucket, Step, activity, totals
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries, forgotten, obsessions, one_hit_wonders
 from myi_pipelines.serving.queries.milestones import MILESTONES, Milestone, milestones, on_this_day
-from myi_pipelines.serving.queries.scope import Days, Scope
+from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Scope
 from myi_pipelines.serving.queries.spotify_lists import Listed, Term, spotify_list
 from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, ranks
 from myi_pipelines.serving.web.bar import Choice, range_phrase
@@ -23,8 +23,9 @@ from myi_pipelines.serving.web.charts.timeline import Axes, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import ticks
+from myi_pipelines.serving.web.series import bucket_name, bucket_range, ticks
 from myi_pipelines.serving.web.views import Figure, RankList, RankRow, change_of, find_covers, item_rows
+from myi_pipelines.warehouse.partitions import next_month
 
 EACH = 10
 PACE_DAYS = 91
@@ -67,15 +68,19 @@ def show_discoveries(page: Page) -> Response:
     stayed = sum(one.songs_that_stayed for one in months)
     wide = []
     if len(months) > 1:
+        days = page.scope.days
+        in_range = [
+            Bucket(max(one.month, days.first), min(next_month(one.month) - ONE_DAY, days.last), 0, 0) for one in months
+        ]
         marks = [
             Mark(
-                formats.month(one.month),
+                bucket_name(page, bucket, Step.MONTH),
                 one.songs,
                 formats.counted(one.songs, "new song"),
-                page.links.to("discoveries", range=f"{one.month:%Y-%m}"),
+                page.links.to("discoveries", range=bucket_range(page, bucket, Step.MONTH)),
                 (one.month.year, one.month.month) == (page.today.year, page.today.month),
             )
-            for one in months
+            for one, bucket in zip(months, in_range, strict=True)
         ]
         many = len(months) > 14
         labels = [

@@ -13,7 +13,16 @@ from starlette.responses import Response
 from myi_pipelines.serving.queries.activity import Bucket, Step, Totals, activity, clock, totals
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries, obsessions
 from myi_pipelines.serving.queries.milestones import streaks
-from myi_pipelines.serving.queries.scope import ONE_DAY, Days, InvalidRange, NamedRange, RangeKind, Scope, parse_range
+from myi_pipelines.serving.queries.scope import (
+    Days,
+    InvalidRange,
+    NamedRange,
+    RangeKind,
+    Scope,
+    parse_range,
+    week_number,
+    week_of,
+)
 from myi_pipelines.serving.queries.tops import Kind, TopList, top_genres, tops
 from myi_pipelines.serving.web.bar import range_label, range_name
 from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
@@ -93,9 +102,7 @@ def _weeks(page: Page, scope: Scope) -> dict[int, list[Week]]:
     weeks: dict[int, list[Week]] = {}
     for one in activity(page.conn, scope, Step.WEEK).buckets:
         if one.play_count:
-            begins = one.first - (one.first.weekday() - page.listener.week_starts_on) % 7 * ONE_DAY
-            thursday = begins + (3 - begins.weekday()) % 7 * ONE_DAY
-            year, number, _ = thursday.isocalendar()
+            year, number = week_number(week_of(one.first, page.listener.week_starts_on))
             href = page.links.to(f"review/{year}-W{number:02}", range=None)
             name = f"{page.formats.short_day(one.first)}: {page.value_text(one.play_count, one.total_ms)}"
             weeks.setdefault(year, []).append(Week(str(number), href, name))

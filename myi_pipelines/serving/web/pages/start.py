@@ -6,7 +6,6 @@ from typing import NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +13,7 @@ from myi_pipelines.errors import MyiError
 from myi_pipelines.serving import actions
 from myi_pipelines.serving.access.permissions import require_operator, require_person
 from myi_pipelines.serving.context import context_of, viewer_of
+from myi_pipelines.serving.forms import Form
 from myi_pipelines.serving.marked_text import as_sentence
 from myi_pipelines.serving.queries.listeners import EACH, freshness, listeners, load_listener
 from myi_pipelines.serving.web.formats import Formats, locale_of
@@ -79,16 +79,11 @@ def operator(request: Request) -> Response:
     )
 
 
-async def add_listener(request: Request) -> Response:
+def add_listener(request: Request, form: Form) -> Response:
     """``POST /operator/listener``: make a listener, and go to where their export is dropped."""
-    async with request.form(max_fields=10, max_files=0) as form:
-        name, timezone = str(form.get("name", "")).strip(), str(form.get("timezone", "")).strip()
-    return await run_in_threadpool(_add, request, name, timezone)
-
-
-def _add(request: Request, name: str, timezone: str) -> Response:
     require_operator(viewer_of(request))
     try:
+        name, timezone = form.get("name", "").strip(), form.get("timezone", "").strip()
         listener = actions.add_listener(context_of(request), name, timezone)
     except MyiError as error:
         return RedirectResponse(f"/operator?said={quote(as_sentence(str(error))[:500])}", 303)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -148,6 +149,24 @@ def test_homepage_s_widget_may_ask_part_by_part(api: Api, split: str, since: str
     assert sum(one["count"] for one in parts) == whole[0]["count"] > 0
     assert len({json.dumps(one["_id"]) for one in parts}) == len(parts) > 1
     assert set(parts[0]["_id"]) == {"year", split}
+
+
+def test_weeks_bear_the_numbers_of_their_thursdays_on_whatever_day_they_begin(api: Api) -> None:
+    with connect(api.url) as conn:
+        conn.execute("UPDATE user_settings SET week_starts_on = 6 WHERE user_id = %s", [USER_ID])
+        [(today,)] = conn.execute(
+            "SELECT (now() AT TIME ZONE timezone)::date FROM user_settings WHERE user_id = %s", [USER_ID]
+        )
+    try:
+        sunday = today - timedelta(days=today.isoweekday() % 7 + 70)
+        asked = {"start": f"{sunday + timedelta(days=1)}T12:00:00Z", "timeSplit": "week"}
+        query = urlencode(asked | {"token": token(api, "embed:read")})
+        weeks = [one["_id"] for one in json.loads(api.server.ask("GET", f"/spotify/time_per?{query}").body)]
+    finally:
+        with connect(api.url) as conn:
+            conn.execute("UPDATE user_settings SET week_starts_on = 0")
+    thursdays = [(sunday + timedelta(days=4 + 7 * number)).isocalendar() for number in range(11)]
+    assert weeks == [{"year": one.year, "week": one.week} for one in thursdays]
 
 
 def test_who_is_silent_plays_nothing_now(api: Api) -> None:

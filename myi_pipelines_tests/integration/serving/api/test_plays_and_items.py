@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines_tests.integration.serving.api.conftest import Api
 
 
@@ -74,3 +75,12 @@ def test_sessions_are_those_of_the_listener_s_gap(api: Api) -> None:
     assert found["gap_minutes"] == 30
     assert found["number"] >= len(found["longest"]) > 0
     assert found["first_of_day"][0]["days"] >= 1
+    with connect(api.url) as conn:
+        conn.execute("UPDATE user_settings SET session_gap_minutes = 1440 WHERE user_id = 1")
+    try:
+        longer = api.data("{u}/sessions?range=2025-07")
+        assert (longer["gap_minutes"], longer["number"] < found["number"]) == (1_440, True)
+        assert api.data("{u}/review?range=2025-07")["sessions"] == longer
+    finally:
+        with connect(api.url) as conn:
+            conn.execute("UPDATE user_settings SET session_gap_minutes = 30")

@@ -85,7 +85,7 @@ QUESTIONS: dict[str, Question] = {
     "days": Question(_days, lambda plays, _: slow.grouped(plays, lambda one: [one.day])),
     "sessions": Question(
         lambda conn, scope: history.sessions(conn, scope).number,
-        lambda plays, _: len(slow.sessions(plays, history.GAP)),
+        lambda plays, _: len(slow.sessions(plays, timedelta(minutes=30))),
     ),
     "streaks": Question(
         lambda conn, scope: sorted(one.days for one in milestones.streaks(conn, scope, date(2026, 1, 1)).longest),

@@ -17,7 +17,6 @@ from myi_pipelines.serving.queries.scope import (
     Listener,
     RangeKind,
     parse_range,
-    range_of_days,
 )
 
 TODAY = date(2024, 5, 9)
@@ -97,12 +96,21 @@ def test_a_listener_without_plays_has_ranges_too() -> None:
 days = st.dates(date(2010, 1, 1), date(2030, 12, 31))
 
 
-@given(first=days, length=st.integers(0, 800), starts_on=st.integers(0, 6))
-def test_neighbours_lie_beside_a_range_and_lead_back(first: date, length: int, starts_on: int) -> None:
+def named_ranges(first: date, length: int) -> list[str]:
+    return [
+        f"{first:%Y}",
+        f"{first:%Y-%m}",
+        f"{first:%G-W%V}",
+        f"{first}",
+        f"{first}..{first + timedelta(days=length)}",
+    ]
+
+
+@given(first=days, length=st.integers(1, 800), number=st.integers(0, 4), starts_on=st.integers(0, 6))
+def test_neighbours_lie_beside_a_range_and_lead_back(first: date, length: int, number: int, starts_on: int) -> None:
     listener = ANNA._replace(week_starts_on=starts_on, first_day=date(2006, 6, 1), last_day=date(2050, 1, 1))
-    found = range_of_days(Days(first, first + timedelta(days=length)), TODAY, listener)
-    assert found.days == (first, first + timedelta(days=length))
-    assert parse_range(found.text, TODAY, listener) == found
+    found = parse_range(named_ranges(first, length)[number], TODAY, listener)
+    assert found.text == named_ranges(first, length)[number]
     assert found.before
     before = parse_range(found.before, TODAY, listener)
     assert before.days.last + timedelta(days=1) == found.days.first

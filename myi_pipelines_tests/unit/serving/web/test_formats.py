@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +25,29 @@ def test_an_axis_is_written_in_one_way() -> None:
     assert [FORMATS.short(value, 15_000) for value in (5_000, 10_000, 15_000)] == ["5k", "10k", "15k"]
     assert [FORMATS.short(value, 7_500) for value in (2_500, 5_000, 7_500)] == ["2,500", "5,000", "7,500"]
     assert [FORMATS.hours(hours * HOUR, 15_000 * HOUR) for hours in (5_000, 15_000)] == ["5k h", "15k h"]
+
+
+def test_years_are_those_of_the_calendar() -> None:
+    today = date(2026, 5, 1)
+    told = {
+        date(2016, 5, 1): "10 years ago",
+        date(2016, 5, 2): "9 years ago",
+        date(2024, 5, 1): "2 years ago",
+        date(2024, 5, 2): "24 months ago",
+        date(2026, 3, 1): "2 months ago",
+        date(2026, 3, 3): "59 days ago",
+    }
+    assert {day: FORMATS.ago(day, today) for day in told} == told
+    assert FORMATS.ago(date(2023, 5, 2), date(2025, 5, 1)) == "24 months ago"
+
+
+def test_an_hour_is_no_sixty_minutes() -> None:
+    assert [FORMATS.hours(ms) for ms in (HOUR - 60_000, HOUR - 1, HOUR, 90 * 60_000)] == [
+        "59 min",
+        "1 h",
+        "1 h",
+        "1.5 h",
+    ]
 
 
 @pytest.mark.parametrize("highest", range(60))

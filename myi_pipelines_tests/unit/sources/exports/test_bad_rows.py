@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from myi_pipelines.sources.exports import NOT_COUNTED
 from myi_pipelines_tests.support.export_rows import ID, as_json, extended, no_track, read, read_rows
 
 A_TIME = "expected a time such as 2023-01-30T19:46:52Z"
@@ -88,6 +89,7 @@ def test_a_bad_row_is_rejected_with_its_number_and_the_rest_is_read(
     found = read_rows(tmp_path, extended(), row, extended())
     assert (len(found.plays), dict(found.rejected), found.cleaned) == (2, {reason: 1}, 0)
     assert found.notes == [f"history.json: row 2: {detail}"]
+    assert reason in NOT_COUNTED, "in words"
 
 
 @pytest.mark.parametrize(
