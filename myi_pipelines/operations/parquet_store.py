@@ -123,7 +123,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             _column("track_id", pa.int64(), "tracks.id"),
             _column("created_at", _INSTANT, "when the warehouse first knew of the play"),
             _column("ms_played", pa.int32(), "milliseconds heard"),
-            _column("source", pa.string(), "API or IMPORT"),
+            _column("source", pa.string(), "API, IMPORT or SUBMISSION"),
             _column("is_estimated", pa.bool_(), "ms_played is the track's length"),
             _column("is_skip", pa.bool_(), "heard for under 30 seconds"),
             _column("context_id", pa.int32(), "play_contexts.id; null where unknown", is_nullable=True),

@@ -31,8 +31,6 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.import_jobs import UnknownJob, find_job
 from myi_pipelines.warehouse.session import Session
 
-SHORTEST_GAP, LONGEST_GAP = 1, 1_440
-"""Minutes."""
 PIECE = 256 * 1024
 
 
@@ -45,7 +43,7 @@ class WrongPassword(InputError):
 
 
 class NotPossible(InputError):
-    """A value cannot be set."""
+    """This process cannot do what was asked for."""
 
 
 class Whose(Protocol):
@@ -82,20 +80,10 @@ def change_incognito(context: Context, whose: Whose, *, hide: bool) -> int:
         return users.set_hide_incognito(conn, whose.name, hide=hide)
 
 
-def change_week_start(context: Context, whose: Whose, day: int) -> None:
-    """Begin weeks on another day: 0 is Monday. Raises NotPossible."""
-    if day not in range(7):
-        raise NotPossible("weeks begin on one of seven days")
+def change_preferences(context: Context, whose: Whose, values: Mapping[str, int | bool]) -> None:
+    """Set what changes no statistic: see ``users.PREFERENCES``. Raises InvalidPreference."""
     with context.owning() as conn:
-        conn.execute("UPDATE user_settings SET week_starts_on = %s WHERE user_id = %s", [day, whose.id])
-
-
-def change_session_gap(context: Context, whose: Whose, minutes: int) -> None:
-    """Let a session end after so many minutes without a play. Raises NotPossible."""
-    if not SHORTEST_GAP <= minutes <= LONGEST_GAP:
-        raise NotPossible(f"a session ends after {SHORTEST_GAP} to {LONGEST_GAP:,} minutes without a play")
-    with context.owning() as conn:
-        conn.execute("UPDATE user_settings SET session_gap_minutes = %s WHERE user_id = %s", [minutes, whose.id])
+        users.set_preferences(conn, whose.id, values)
 
 
 def change_sharing(context: Context, whose: Whose, sharing: Sharing) -> None:

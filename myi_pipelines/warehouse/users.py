@@ -31,6 +31,10 @@ class UnknownTimezone(InputError, ValueError):
     """A time zone that PostgreSQL does not know."""
 
 
+class InvalidPreference(InputError, ValueError):
+    """A user cannot set this, or not so."""
+
+
 class UserNameTaken(InputError):
     """Another user has the name."""
 
@@ -245,12 +249,25 @@ PREFERENCES = frozenset(
     }
 )
 """Columns of ``user_settings`` that change no statistic."""
+LONGEST_GAP = 1_440
+"""Minutes."""
+POSSIBLE = {
+    "week_starts_on": (range(7), "weeks begin on one of seven days"),
+    "session_gap_minutes": (
+        range(1, LONGEST_GAP + 1),
+        f"a session ends after 1 to {LONGEST_GAP:,} minutes without a play",
+    ),
+}
+"""Of preferences that are numbers, which are possible, in words."""
 
 
 def set_preferences(conn: Connection, user_id: int, values: Mapping[str, int | bool]) -> None:
-    """Set some of ``PREFERENCES`` of a user. Raises ValueError for another column."""
+    """Set some of ``PREFERENCES`` of a user. Raises InvalidPreference for another column, or an impossible number."""
     if not values or not values.keys() <= PREFERENCES:
-        raise ValueError(f"expected some of {', '.join(sorted(PREFERENCES))}")
+        raise InvalidPreference(f"expected some of {', '.join(sorted(PREFERENCES))}")
+    for name, (possible, words) in POSSIBLE.items():
+        if name in values and values[name] not in possible:
+            raise InvalidPreference(words)
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in sorted(values)
     )

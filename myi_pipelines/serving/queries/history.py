@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -26,7 +26,7 @@ from myi_pipelines.serving.queries.scope import Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import EACH, Item, Kind, items
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import next_month
+from myi_pipelines.warehouse.partitions import next_month, starts_at
 
 WINDOWS = (timedelta(days=31), timedelta(days=92), timedelta(days=366), timedelta(days=1_830))
 """How far back a page is looked for at first, then next: a partition that is not opened costs nothing."""
@@ -67,7 +67,7 @@ class Play(NamedTuple):
     is_estimated: bool
     """How long it was heard is not known: ``ms_played`` is the length of the track, or less."""
     source: str
-    """IMPORT where an export tells the play, else API."""
+    """IMPORT where an export has the play, else API where a poll showed it, else SUBMISSION."""
     platform: str | None
     """Device or application as the export names it; None if no export tells it, as all below."""
     platform_family: str
@@ -376,7 +376,7 @@ def _windows(
             rows = conn.execute(statement("queries/months_of_tracks"), parameters | month_span(listener))
             plays = dict(rows.fetchall()) | dict.fromkeys(listener.deriving, 0)
             played = [
-                (Instants(_instant(month), _instant(next_month(month))), plays[month])
+                (Instants(starts_at(month), starts_at(next_month(month))), plays[month])
                 for month in sorted(plays, reverse=True)
             ]
         else:
@@ -409,10 +409,6 @@ def _windows_of_tracks(
             windows, plays, fewest = [], 0, 2 * len(windows)
     if windows:
         yield windows
-
-
-def _instant(month: date) -> datetime:
-    return datetime.combine(month, time.min, UTC)
 
 
 def _end(days: Sequence[DayOfPlays], silence: timedelta | None) -> None:

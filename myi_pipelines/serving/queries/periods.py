@@ -12,7 +12,7 @@ all of the range is read from events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ from myi_pipelines.serving.queries.scope import (
 )
 from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
-from myi_pipelines.warehouse.partitions import next_month
+from myi_pipelines.warehouse.partitions import next_month, starts_at
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = 20_000
@@ -203,8 +203,8 @@ def signed(conn: Connection, listener: Listener, days: Days) -> tuple[dict[str, 
         "last_day": days.last,
         "first_month": first,
         "end_month": end,
-        "months_from": _starts_at(first),
-        "months_to": _starts_at(end),
+        "months_from": starts_at(first),
+        "months_to": starts_at(end),
         "begin_from": windows[0].first,
         "begin_to": windows[0].end,
         "end_from": windows[1].first,
@@ -258,18 +258,14 @@ def years_of_life(listener: Listener, years: Iterable[int] | None = None) -> lis
 def _between(conn: Connection, listener: Listener, day: date, month: date) -> Instants:
     """The instants between the beginning of a local day and of a UTC month, in any order."""
     begins = _beginnings_of(conn, listener, [day])[day]
-    return Instants(min(begins[0], _starts_at(month)), max(begins[1], _starts_at(month)))
+    return Instants(min(begins[0], starts_at(month)), max(begins[1], starts_at(month)))
 
 
 def _nearest_month(instant: datetime) -> date:
     """The first day of the UTC month that begins next to an instant."""
     this = month_of(instant.astimezone(UTC).date())
     following = next_month(this)
-    return this if instant - _starts_at(this) <= _starts_at(following) - instant else following
-
-
-def _starts_at(month: date) -> datetime:
-    return datetime.combine(month, time.min, UTC)
+    return this if instant - starts_at(this) <= starts_at(following) - instant else following
 
 
 def archived_in(conn: Connection, listener: Listener, spans: Sequence[Days]) -> tuple[date, ...]:
@@ -316,7 +312,7 @@ def _filtered_tracks(conn: Connection, listener: Listener, filters: Filters) -> 
         return None
     newer = Instants(_NEVER, _NEVER)
     if listener.deriving:
-        newer = Instants(_starts_at(listener.deriving[0]), _starts_at(next_month(listener.deriving[-1])))
+        newer = Instants(starts_at(listener.deriving[0]), starts_at(next_month(listener.deriving[-1])))
     asked = {"user_id": listener.id, "newer_from": newer.first, "newer_to": newer.end, **filters._asdict()}
     return list(fetch_scalar(conn, statement("queries/filtered_tracks"), asked))
 

@@ -65,12 +65,11 @@ def test_settings(context: Context, conn: Connection) -> None:
     actions.change_timezone(context, anna, "Pacific/Apia")
     with pytest.raises(users.UnknownTimezone):
         actions.change_timezone(context, anna, "Mars/Olympus")
-    actions.change_week_start(context, anna, 6)
-    actions.change_session_gap(context, anna, 45)
+    actions.change_preferences(context, anna, {"week_starts_on": 6, "session_gap_minutes": 45})
     actions.change_incognito(context, anna, hide=True)
-    for change, value in ((actions.change_week_start, 7), (actions.change_session_gap, 0)):
-        with pytest.raises(actions.NotPossible):
-            change(context, anna, value)
+    for impossible in ({"week_starts_on": 7}, {"session_gap_minutes": 0}, {"timezone": 1}, {}):
+        with pytest.raises(users.InvalidPreference):
+            actions.change_preferences(context, anna, impossible)
     columns = "timezone, week_starts_on, session_gap_minutes, hide_incognito"
     assert conn.execute(f"SELECT {columns} FROM user_settings".encode()).fetchone() == ("Pacific/Apia", 6, 45, True)
     shared = Sharing(is_public_profile=True, share_top_artists=True, allows_comparison=True)

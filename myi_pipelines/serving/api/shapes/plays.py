@@ -21,7 +21,9 @@ class PlayShown(Shape):
     ms_played: int = said("How long it was heard, in milliseconds.", 214_000)
     is_skip: bool = said("Whether it was heard for less than 30 seconds.", False)
     is_estimated: bool = said("Whether `ms_played` is only the length of the track, or less.", False)
-    source: str = said("IMPORT where an export tells the play, else API.", "IMPORT")
+    source: str = said(
+        "IMPORT where an export has the play, else API where a poll showed it, else SUBMISSION.", "IMPORT"
+    )
     platform: str | None = said(
         "Device or application, as the export names it; null if none tells.", "iOS 17.4 (iPhone)"
     )

@@ -134,8 +134,8 @@ def _account(page: Page) -> Account | None:
 def save_time(action: Action) -> Done:
     """Zone, first day of the week, what ends a session, whether private sessions count."""
     context, listener = action.context, action.listener
-    actions.change_session_gap(context, listener, action.number("session_gap_minutes"))
-    actions.change_week_start(context, listener, action.number("week_starts_on"))
+    preferences = ("session_gap_minutes", "week_starts_on")
+    actions.change_preferences(context, listener, {name: action.number(name) for name in preferences})
     changed = actions.change_incognito(context, listener, hide=action.text("hide_incognito") == "yes")
     changed += actions.change_timezone(context, listener, action.text("timezone"))
     return Done("settings", "Saved. Months that it changes are counted anew." if changed else "Saved.")
