@@ -29,7 +29,8 @@ class RequestGuard:
     Refused, with 403 and one line that says why:
 
     - a ``Host`` that is neither a loopback name nor one of ``public_hosts`` (an attacker's DNS may lead here);
-    - an ``Origin`` that is neither the host asked nor one of ``public_hosts``;
+    - an ``Origin`` that is neither the host asked, at its port, nor one of ``public_hosts`` where a proxy asked under
+      another name: another port of the same name is another program's;
     - a ``Sec-Fetch-Site`` other than ``same-origin`` and ``none``, unless a person follows a link to a page;
     - a query to a path that ends with one of ``posts_only`` by another method than POST: pages there are still shown;
     - a POST, PUT, PATCH or DELETE whose content is not JSON: a form of any page could send it. With ``own_forms`` it is
@@ -52,7 +53,7 @@ class RequestGuard:
     ) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in public_hosts}
-        self._public = {host.lower() for host in public_hosts}
+        self._public = {host.lower() for host in public_hosts} - LOOPBACK_HOSTS
         self._posts_only = tuple(posts_only)
         self._own_forms = own_forms
         self._without_cookies = tuple(without_cookies)
@@ -91,15 +92,20 @@ class RequestGuard:
         return None
 
     def _is_ours(self, origin: str, host: str) -> bool:
-        """Whether an origin is the host that was asked, at its port, or a public name of ours behind a proxy."""
-        parts = urlsplit(origin)
+        """Whether an origin is the host that was asked, at its port, or a public name of ours behind a proxy that asks
+        under a name of its own."""
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         if parts.scheme not in ("http", "https") or not parts.netloc:
             return False  # such as null, which is what a sandboxed frame sends
         default = {"http": ":80", "https": ":443"}[parts.scheme]
-        return (
-            parts.netloc.lower().removesuffix(default) == host.lower().removesuffix(default)
-            or _name(parts.netloc) in self._public
-        )
+        from_page, asked = (one.lower().removesuffix(default) for one in (parts.netloc, host))
+        if from_page == asked:
+            return True
+        name = _name(from_page)
+        return name in self._public and from_page in (name, f"[{name}]") and name != _name(asked)
 
     def _follows_a_link(self, scope: Scope) -> bool:
         """Whether a browser shows a page as its own window or tab, as for a link in a message."""

@@ -12,8 +12,11 @@ from typing import NamedTuple, Protocol
 from starlette.exceptions import HTTPException
 
 from myi_pipelines.serving.access.viewers import Kind, Right, Viewer
+from myi_pipelines.serving.queries.listeners import find_listener
+from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
+from myi_pipelines.warehouse.users import UnknownUser
 
 
 class Part(Enum):
@@ -111,6 +114,20 @@ def parts_shown(conn: Connection, viewer: Viewer, listener: HasId) -> frozenset[
         if sharing.allows_comparison and viewer.kind is Kind.LISTENER and viewer.user_id is not None:
             own = sharing_of(conn, viewer.user_id)
     return parts_of(viewer, listener.id, sharing, own)
+
+
+def find_shown(conn: Connection, viewer: Viewer, name: str, part: Part) -> tuple[Listener, frozenset[Part]]:
+    """The listener of a name and the parts of them that a viewer may see, if the part is among them. ``conn`` is the
+    reader's. Raises NotVisible, which takes as long for a name that nobody has."""
+    try:
+        listener = find_listener(conn, name)
+    except UnknownUser:
+        sharing_of(conn, 0)
+        raise NotVisible from None
+    parts = parts_shown(conn, viewer, listener)
+    if part not in parts:
+        raise NotVisible
+    return listener, parts
 
 
 def require(conn: Connection, viewer: Viewer, listener: HasId | None, part: Part) -> None:

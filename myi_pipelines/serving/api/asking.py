@@ -16,13 +16,13 @@ from fastapi import Depends, Path, Query
 from pydantic import AfterValidator
 from starlette.requests import Request
 
-from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.access.permissions import NotVisible, Part, find_shown
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.api import cursors
 from myi_pipelines.serving.api.problems import BAD_CURSOR, Answered, BadCursor
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified
 from myi_pipelines.serving.context import context_of, viewer_of
-from myi_pipelines.serving.queries.listeners import Freshness, find_listener, freshness
+from myi_pipelines.serving.queries.listeners import Freshness, freshness
 from myi_pipelines.serving.queries.scope import (
     NO_FILTERS,
     Filters,
@@ -33,7 +33,6 @@ from myi_pipelines.serving.queries.scope import (
     parse_range,
 )
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.users import UnknownUser
 
 T = TypeVar("T")
 
@@ -212,11 +211,7 @@ class AskingListener:
 
     def _found(self, conn: Connection, name: str, part: Part) -> tuple[Listener, frozenset[Part]]:
         """A listener and the parts that the viewer may see, if the part is among them. Raises NotVisible."""
-        try:
-            listener = find_listener(conn, name)
-        except UnknownUser:
-            raise NotVisible from None
-        parts = parts_shown(conn, self.viewer, listener)
+        listener, parts = find_shown(conn, self.viewer, name, part)
         if not self._needs(part) <= parts:
             raise NotVisible
         return listener, parts

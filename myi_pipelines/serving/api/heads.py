@@ -21,8 +21,8 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        scope["method"] = "GET"
+        asked: Scope = {**scope, "method": "GET"}  # the server goes by the method of its own
         try:
-            await self._app(scope, receive, send_head)
+            await self._app(asked, receive, send_head)
         finally:
-            scope["method"] = "HEAD"
+            scope["route"] = asked.get("route")  # by which requests are counted

@@ -11,14 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from myi_pipelines.errors import MyiError
-from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.access.permissions import Part, find_shown
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.context import Context, context_of, viewer_of
 from myi_pipelines.serving.marked_text import as_sentence
-from myi_pipelines.serving.queries.listeners import find_listener
 from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.web.links import links_to
-from myi_pipelines.warehouse.users import UnknownUser
 
 MOST_FIELDS = 100
 
@@ -72,12 +70,7 @@ def listener_action(function: Act, page: str) -> Callable[[Request], object]:
 def _act(request: Request, form: FormData, function: Act, page: str) -> Response:
     context, viewer = context_of(request), viewer_of(request)
     with context.reading() as conn:
-        try:
-            listener = find_listener(conn, request.path_params["name"])
-        except UnknownUser:
-            raise NotVisible from None
-        if Part.MANAGE not in parts_shown(conn, viewer, listener):
-            raise NotVisible
+        listener, _ = find_shown(conn, viewer, request.path_params["name"], Part.MANAGE)
     try:
         done = function(Action(request, context, viewer, listener, form))
     except MyiError as error:

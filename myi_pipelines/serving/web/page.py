@@ -11,12 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.access.permissions import NotVisible, Part, find_shown
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.asgi.etags import etag_of, not_modified, with_etag
 from myi_pipelines.serving.context import Context, context_of, viewer_of
 from myi_pipelines.serving.playing_now import PlayingNow, find_playing_now
-from myi_pipelines.serving.queries.listeners import Freshness, find_listener, freshness
+from myi_pipelines.serving.queries.listeners import Freshness, freshness
 from myi_pipelines.serving.queries.scope import (
     Filters,
     InvalidRange,
@@ -32,7 +32,6 @@ from myi_pipelines.serving.web.formats import Formats, locale_of
 from myi_pipelines.serving.web.links import KEPT, THIS_YEAR, Links, default_range, links_to
 from myi_pipelines.serving.web.words import listed, value_name
 from myi_pipelines.warehouse.database.connections import Connection
-from myi_pipelines.warehouse.users import UnknownUser
 
 NAVIGATION = (
     ("", "Overview", Part.STATS),
@@ -287,17 +286,15 @@ def _glance(request: Request, context: Context, part: Part) -> Page:
 
 def open_page(request: Request, conn: Connection, part: Part) -> Page:
     """The beginning of each page. Raises NotVisible, and HTTPException 400 for a range that is none."""
+    listener, parts = find_shown(conn, viewer_of(request), request.path_params["name"], part)
     try:
-        listener = find_listener(conn, request.path_params["name"].replace("\0", "\N{REPLACEMENT CHARACTER}"))
-    except UnknownUser:
-        raise NotVisible from None
-    parts = parts_shown(conn, viewer_of(request), listener)
-    if part not in parts:
-        raise NotVisible
-    try:
-        return Page(request, conn, listener, parts)
+        page = Page(request, conn, listener, parts)
     except InvalidRange as error:
         raise HTTPException(400, str(error)) from None
+    # What is shared does not become more by asking for parts of it; single plays are all there is of them.
+    if page.scope.filters != Filters() and part is not Part.HISTORY and Part.STATS not in parts:
+        raise NotVisible
+    return page
 
 
 def custom_range(request: Request) -> Response | None:

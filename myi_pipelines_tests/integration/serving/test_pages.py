@@ -260,6 +260,57 @@ def test_a_public_page_shows_what_the_flags_allow(site: Site) -> None:
         )
 
 
+FILTERS = ("artist=1", "album=1", "genre=x", "platform=linux", "skipped=yes")
+
+
+def test_filters_tell_nobody_more_than_is_shared(site: Site) -> None:
+    conn = site.warehouse.conn
+    shared = ["is_public_profile", "share_listening_time", "share_top_artists", "share_top_tracks", "share_history"]
+    flags = ", ".join(f"{name} = %(on)s" for name in shared)
+    conn.execute(f"UPDATE user_settings SET {flags} WHERE user_id = %(id)s".encode(), {"on": True, "id": site.user_id})
+    try:
+        for one in FILTERS:
+            for page in ("", "history"):
+                status = site.get(f"{path_of(page)}?range=all&{one}", as_user=False).status
+                assert status == (200 if page else 404), (page, one)  # single plays are all there is of them
+            badge = f"/embed/u/anna/badge.svg?range=all&token={site.token}"
+            assert site.get(badge, as_user=False).status == 200
+            assert site.get(f"{badge}&{one}", as_user=False).status == 404
+            assert site.get(f"/u/anna?range=all&{one}").status == 200
+    finally:
+        conn.execute(
+            f"UPDATE user_settings SET {flags} WHERE user_id = %(id)s".encode(), {"on": False, "id": site.user_id}
+        )
+
+
+def test_a_comparison_is_of_oneself_and_of_everything(site: Site) -> None:
+    conn = site.warehouse.conn
+    others = {name: site.warehouse.user(name, "UTC") for name in ("beth", "carl")}
+    conn.execute("UPDATE user_settings SET allows_comparison = true")
+    try:
+        carl = {f"myi_{site.server.port}": begin_session(conn, others["carl"], Method.LINK, "a test")}
+        assert site.server.get("/u/carl/compare?with=anna&range=all", carl).status == 200
+        assert site.server.get("/u/anna/compare?with=beth&range=all", carl).status == 404
+        assert site.server.get("/u/anna/compare?artist=1", carl).status == 404
+        whole, narrow = (
+            site.server.get(f"/u/carl/compare?with=anna&range=all{one}", carl) for one in ("", "&platform=x")
+        )
+        figures = [re.findall("<dt>anna’s</dt><dd>(.*?)</dd>", one.text) for one in (whole, narrow)]
+        assert figures[0] == figures[1] == ["1 h 40 min"]
+        assert "does not reach this" in narrow.text
+    finally:
+        conn.execute("UPDATE user_settings SET allows_comparison = false")
+
+
+def test_a_private_listener_is_like_none(site: Site) -> None:
+    for path in ("/u/{}", "/u/{}/settings", "/u/{}/compare", "/embed/u/{}/badge.svg?token=x"):
+        for headers in ({}, {"Authorization": "Bearer myi_bad"}):
+            answers = [site.server.ask("GET", path.format(name), headers) for name in ("anna", "nobody")]
+            assert (
+                len({(one.status, one.headers.get("location", "").replace("nobody", "anna")) for one in answers}) == 1
+            )
+
+
 def test_only_the_operator_finds_the_way_to_all_listeners(site: Site) -> None:
     secret = begin_session(site.warehouse.conn, None, Method.LINK, "the operator")
     as_operator = site.server.get("/u/anna", {f"myi_{site.server.port}": secret})

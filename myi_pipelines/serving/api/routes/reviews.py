@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from myi_pipelines.serving.access.permissions import Part
+from myi_pipelines.serving.access.permissions import NotVisible, Part
 from myi_pipelines.serving.api.answers import answered, listed
 from myi_pipelines.serving.api.asking import AboutListener, AboutRange, Asked, RowsFormat, Text
 from myi_pipelines.serving.api.meta import range_shown
@@ -71,8 +71,11 @@ def review(ask: Ask) -> Response:
 def comparison(
     ask: Ask, other: Annotated[Text, Query(max_length=200, description="The name of the other.", examples=["bob"])]
 ) -> Response:
-    """What two listeners share in a range. Both have to allow comparison; the operator may always compare."""
+    """What the listener who asks shares with another in a range. Both have to allow comparison; the operator may
+    compare any two."""
     with ask.about(Part.COMPARISON, other) as asked:
+        if not asked.viewer.is_operator and asked.viewer.user_id != asked.listener.id:
+            raise NotVisible
         their = asked.other
         assert their is not None
         days = same_range(asked.days, their)

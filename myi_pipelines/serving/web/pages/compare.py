@@ -8,7 +8,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.access.permissions import NotVisible
 from myi_pipelines.serving.queries.comparison import Shared, compare
 from myi_pipelines.serving.queries.listeners import find_listener, listener_settings, listeners
-from myi_pipelines.serving.queries.scope import InvalidRange, Listener, same_range
+from myi_pipelines.serving.queries.scope import Filters, InvalidRange, Listener, same_range
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.page import Page
@@ -20,7 +20,9 @@ MOST_LISTENERS = 500
 
 
 def show_compare(page: Page) -> Response:
-    """``/compare``: whom one may be compared with; ``?with=name``: the comparison."""
+    """``/compare``: whom one may be compared with; ``?with=name``: the comparison. For oneself and the operator."""
+    if not page.viewer.is_operator and page.viewer.user_id != page.listener.id:
+        raise NotVisible
     other_name = page.query.get("with", "").strip()
     if not listener_settings(page.conn, page.listener).allows_comparison:
         aside = Markup('Allow it in your <a href="{}">settings</a> first, and let the other one do so too.').format(
@@ -64,7 +66,8 @@ def _compared(page: Page, other: Listener) -> Response:
         theirs = same_range(page.range, other)
     except InvalidRange:
         raise NotVisible from None
-    found = compare(page.conn, page.scope, page.scope._replace(listener=other, days=theirs), each=EACH)
+    mine = page.scope._replace(filters=Filters())  # the other one agreed to be compared, and to nothing more
+    found = compare(page.conn, mine, mine._replace(listener=other, days=theirs), each=EACH)
     name = other.display_name or other.name
     find_covers(page, [one.item for shared in found.shared.values() for one in shared])
     lists = [
@@ -77,7 +80,7 @@ def _compared(page: Page, other: Listener) -> Response:
         Figure(formats.length(found.theirs.total_ms), f"{name}’s"),
     ]
     label = range_label(page.range, formats)
-    return _render(page, f"You and {name}, {label}.", "", numbers, [one for one in lists if one.rows])
+    return _render(page, f"You and {name}, {label}.", page.unreached(), numbers, [one for one in lists if one.rows])
 
 
 def _rows(page: Page, shared: list[Shared]) -> list[RankRow]:

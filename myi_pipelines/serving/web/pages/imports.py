@@ -11,11 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from myi_pipelines.serving import uploads
-from myi_pipelines.serving.access.permissions import NotVisible, Part, parts_shown
+from myi_pipelines.serving.access.permissions import Part, find_shown
 from myi_pipelines.serving.asgi.error_pages import error_response, wants_json
 from myi_pipelines.serving.context import context_of, viewer_of
 from myi_pipelines.serving.queries.imports import gaps
-from myi_pipelines.serving.queries.listeners import find_listener
 from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.web.links import links_to
 from myi_pipelines.serving.web.page import Page
@@ -23,7 +22,6 @@ from myi_pipelines.serving.web.views import Figure
 from myi_pipelines.sources.exports import NOT_COUNTED
 from myi_pipelines.text import counted, size
 from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
-from myi_pipelines.warehouse.users import UnknownUser
 
 JOBS = 30
 STATES = {"PENDING": "waits", "PROCESSING": "is being read", "COMPLETED": "imported", "FAILED": "could not be read"}
@@ -180,11 +178,6 @@ async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 def _uploading_listener(request: Request) -> Listener:
+    viewer = viewer_of(request)
     with context_of(request).reading() as conn:
-        try:
-            listener = find_listener(conn, request.path_params["name"])
-        except UnknownUser:
-            raise NotVisible from None
-        if Part.MANAGE not in parts_shown(conn, viewer_of(request), listener):
-            raise NotVisible
-        return listener
+        return find_shown(conn, viewer, request.path_params["name"], Part.MANAGE)[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+from contextlib import closing
 
 from myi_pipelines_tests.integration.serving.api.conftest import Api
 
@@ -72,6 +74,13 @@ def test_a_head_is_a_get_without_its_body(api: Api) -> None:
     assert (head.status, head.body, head.headers["etag"]) == (200, b"", whole.headers["etag"])
     assert head.headers["content-length"] == str(len(whole.body))
     assert api.server.ask("HEAD", "/api/v1/users/nobody", asked).status == 404
+    with closing(http.client.HTTPConnection("127.0.0.1", api.server.port, timeout=10)) as kept:
+        kept.auto_open = False
+        kept.connect()
+        for method in ("HEAD", "HEAD", "GET"):  # over one connection, which stays
+            kept.request(method, "/api/v1/users/user-1", headers=asked)
+            answer = kept.getresponse()
+            assert (answer.status, answer.read()) == (200, b"" if method == "HEAD" else whole.body)
 
 
 def test_time_zones_can_be_found(api: Api) -> None:
