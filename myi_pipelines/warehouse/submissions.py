@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 from myi_pipelines.text import shortened
 from myi_pipelines.warehouse.binary_copy import Packer, PlayContext, TrackNames
@@ -40,13 +41,13 @@ def land_submitted_plays(
 
     All of them land or none. Plays that landed before stay as they are, so that a program may try again. They land
     under an import job of the user and the program, ``client``, by which they can be undone. The next derivation takes
-    their names into the catalog.
+    their names into the catalog, which all users share: so an id that is known as another song's is left out.
     """
     if not plays:
         return 0
     name = f"plays submitted by {shortened(client, LONGEST_CLIENT) or 'a program'}"
     with staged_upload(conn) as staging:
-        staging.add(Packer(min_play_ms).pack(_Batch(plays)))
+        staging.add(Packer(min_play_ms).pack(_Batch(_without_odd_ids(conn, plays))))
         staging.settle()
         months = sorted(staging.months)
         ensure_months(conn, months)
@@ -63,3 +64,15 @@ def land_submitted_plays(
             if added:
                 conn.execute("UPDATE users SET last_ingested_at = now() WHERE id = %s", [user_id])
     return added
+
+
+def _without_odd_ids(conn: Connection, plays: Sequence[SubmittedPlay]) -> list[SubmittedPlay]:
+    """The plays, those whose id is that of another song by their names alone."""
+    ids, titles, artists = ([track[column] for track, *_ in plays] for column in range(3))
+    asked = {"ids": ids, "titles": titles, "artists": artists}
+    odd = {number - 1 for (number,) in conn.execute(statement("submissions/odd_ids"), asked)}
+    kept = list(plays)
+    for place in odd:
+        (_, *names), *others = plays[place]
+        kept[place] = cast(SubmittedPlay, ((None, *names), *others))
+    return kept

@@ -262,6 +262,22 @@ def test_a_program_that_tries_again_doubles_nothing(warehouse: Warehouse) -> Non
     assert outcomes_of_jobs(warehouse.conn, home.user_id, [job.id], MIN_PLAY_MS) == {job.id: {"added": 3}}
 
 
+def test_a_program_renames_no_track_of_others(warehouse: Warehouse) -> None:
+    anna, mallory = Home(warehouse), Home(warehouse)
+    anna.take([exported("12:03:20", letter="m")])
+    later = at("18:00:00")
+    for track in (Track("m" * 22, "Poison", "Band", None), Track("m" * 22, "Song m", "Evil", None)):
+        mallory.submit(submitted_play(track, later, 200))
+    mallory.submit(submitted_play(Track("m" * 22, "song M (feat. Guest)", "Band", None), at("20:00:00"), 200))
+    assert [event.ended for event in mallory.events()] == ["18:03:20", "18:03:20", "20:03:20"]
+    names = warehouse.conn.execute(
+        "SELECT DISTINCT named.name, named.artist FROM named_songs AS named JOIN tracks ON song_id = named.id"
+        " JOIN listening_events AS e ON e.track_id = tracks.id WHERE e.user_id = %s",
+        [anna.user_id],
+    )
+    assert names.fetchall() == [("Song m", "Band")]
+
+
 def test_what_a_program_submitted_is_undone_and_it_may_go_on(warehouse: Warehouse) -> None:
     home = Home(warehouse)
     home.submit(listen("12:00:00"), listen("12:10:00"))

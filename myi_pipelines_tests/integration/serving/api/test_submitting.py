@@ -34,6 +34,8 @@ from myi_pipelines_tests.support.web import Answer, Server, balanced, serving, w
 
 SUBMIT = "/1/submit-listens"
 SPOTIFY_ID = "4cOdK2wGLETKBW3PvgPWqT"
+OTHER_ID = SPOTIFY_ID[::-1]
+"""Of which no other test says another name."""
 NUMBERS = count()
 
 
@@ -198,12 +200,12 @@ def test_a_play_lasts_as_long_as_it_was_heard_or_its_track_is(site: Site, user: 
 @pytest.mark.parametrize(
     ("info", "known"),
     [
-        ({"spotify_id": f"http://open.spotify.com/track/{SPOTIFY_ID}"}, SPOTIFY_ID),
-        ({"origin_url": f"https://open.spotify.com/intl-de/track/{SPOTIFY_ID}?si=1"}, SPOTIFY_ID),
-        ({"spotify_id": "nonsense", "origin_url": f"https://open.spotify.com/track/{SPOTIFY_ID}"}, SPOTIFY_ID),
-        ({"spotify_id": f"https://open.spotify.com/track/{SPOTIFY_ID}x"}, None),
-        ({"origin_url": f"https://example.com/track/{SPOTIFY_ID}"}, None),
-        ({"spotify_id": f"https://open.spotify.com/album/{SPOTIFY_ID}", "origin_url": 5}, None),
+        ({"spotify_id": f"http://open.spotify.com/track/{OTHER_ID}"}, OTHER_ID),
+        ({"origin_url": f"https://open.spotify.com/intl-de/track/{OTHER_ID}?si=1"}, OTHER_ID),
+        ({"spotify_id": "nonsense", "origin_url": f"https://open.spotify.com/track/{OTHER_ID}"}, OTHER_ID),
+        ({"spotify_id": f"https://open.spotify.com/track/{OTHER_ID}x"}, None),
+        ({"origin_url": f"https://example.com/track/{OTHER_ID}"}, None),
+        ({"spotify_id": f"https://open.spotify.com/album/{OTHER_ID}", "origin_url": 5}, None),
     ],
 )
 def test_a_track_s_address_at_spotify_says_which_one_it_is(
