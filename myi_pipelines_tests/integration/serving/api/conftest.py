@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +83,13 @@ def many_url(session_servers: SessionServers, worker_id: str) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def api(many_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     home: Path = tmp_path_factory.mktemp("home")
-    context = web_context(many_url, home, identify)
+    with api_over(many_url, home, "user-1") as served:
+        yield served
+
+
+@contextmanager
+def api_over(url: str, home: Path, user: str) -> Iterator[Api]:
+    """The server over a warehouse."""
+    context = web_context(url, home, identify)
     with serving(application(context, pages=[*LISTENBRAINZ, *HOMEPAGE], api=api_application())) as server:
-        yield Api(server, many_url, "user-1")
+        yield Api(server, url, user)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from urllib.parse import urlencode
 
 import pytest
@@ -12,10 +13,35 @@ from liblistenbrainz import ListenBrainz
 from liblistenbrainz.errors import InvalidAuthTokenException, ListenBrainzAPIException
 
 from myi_pipelines.serving.access.tokens import make_token
+from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines_tests.integration.serving.api.conftest import Api
+from myi_pipelines_tests.integration.serving.api.conftest import Api, api_over
+from myi_pipelines_tests.support import shared_servers
+from myi_pipelines_tests.support.shared_servers import SessionServers
+from myi_pipelines_tests.support.strategies import CONTEXT
+from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 
 USER_ID = 1
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
+DAYS = 740
+
+
+@pytest.fixture(scope="module")
+def until_now(
+    session_servers: SessionServers, worker_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """A listener who has played a song every day from before last year until now."""
+    ends = [NOW - timedelta(days=day) for day in range(DAYS)]
+    plays = [Play(Track("1" * 22, "Song", "Artist", "Album"), CONTEXT, end, end, 200_000) for end in ends]
+    with session_servers.database(shared_servers.database_name(f"{__name__} until now", worker_id)) as url:
+        with open_warehouse(url) as warehouse:
+            user_id = warehouse.user("user-1", "UTC")
+            assert user_id == USER_ID
+            warehouse.land(user_id, plays)
+            warehouse.settle([user_id])
+        with api_over(url, tmp_path_factory.mktemp("home"), "user-1") as served:
+            yield served
 
 
 def token(api: Api, *rights: str) -> str:
@@ -78,7 +104,7 @@ def test_the_client_gets_what_lists_say(api: Api, client: ListenBrainz) -> None:
     assert releases[0]["release_name"] == api.data("{u}/tops/albums?range=all&limit=1")[0]["item"]["name"]
     for name in ("listening-activity", "daily-activity"):
         payload = client._get(f"/1/stats/user/{api.user}/{name}")["payload"]
-        assert payload["from_ts"] < payload["to_ts"] <= time.time() + 366 * 86_400
+        assert payload["from_ts"] < payload["to_ts"] <= datetime.now(UTC).timestamp() + 366 * 86_400
     days = payload["daily_activity"]
     assert sum(hour["listen_count"] for day in days.values() for hour in day) == client.get_user_listen_count(api.user)
 
@@ -102,13 +128,62 @@ def test_errors_are_those_of_listenbrainz(api: Api, client: ListenBrainz) -> Non
     assert api.server.ask("GET", "/1/user/user-2/listens", statistics).status == 404
 
 
-@pytest.mark.parametrize("name", ["week", "month", "quarter", "half_yearly", "year", "this_month", "this_year"])
-def test_every_range_of_listenbrainz_is_answered(api: Api, name: str) -> None:
-    for path in ("artists", "listening-activity", "daily-activity"):
-        answer = api.server.ask("GET", f"/1/stats/user/user-1/{path}?range={name}", {"X-Viewer": "operator"})
-        assert answer.status in (200, 204)
-        if answer.status == 200:
-            assert answer.json["payload"]["range"] == name
+def month_first(months_ago: int) -> date:
+    """The first day of this month or of one before it."""
+    years, month = divmod(TODAY.year * 12 + TODAY.month - 1 - months_ago, 12)
+    return date(years, month + 1, 1)
+
+
+MONDAY = TODAY - timedelta(days=TODAY.weekday())
+TOMORROW = TODAY + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "first", "end"),
+    [
+        ("this_week", MONDAY - timedelta(days=7), MONDAY, TOMORROW),
+        ("this_month", month_first(1), month_first(0), TOMORROW),
+        ("this_year", date(TODAY.year - 1, 1, 1), date(TODAY.year, 1, 1), TOMORROW),
+        ("week", MONDAY - timedelta(days=14), MONDAY - timedelta(days=7), MONDAY),
+        ("month", month_first(2), month_first(1), month_first(0)),
+        *(
+            (name, month_first(ended + 2 * length), month_first(ended + length), month_first(ended))
+            for name, length in (("quarter", 3), ("half_yearly", 6), ("year", 12))
+            for ended in [(TODAY.month - 1) % length]
+        ),
+    ],
+)
+def test_every_range_of_listenbrainz_has_its_days(
+    until_now: Api, name: str, before: date, first: date, end: date
+) -> None:
+    """A play a day: as many as days, of one song."""
+    told = {}
+    for what in ("artists", "recordings", "daily-activity", "listening-activity"):
+        answer = until_now.server.ask("GET", f"/1/stats/user/user-1/{what}?range={name}", {"X-Viewer": "operator"})
+        assert answer.status == 200, what
+        told[what] = answer.json["payload"]
+        begins, ends = (datetime.fromtimestamp(told[what][key], UTC) for key in ("from_ts", "to_ts"))
+        assert begins.date() == (before if what == "listening-activity" else first)
+        assert ends == datetime.combine(end, time(), UTC) - timedelta(seconds=1)
+        assert told[what]["range"] == name
+    days = (end - first).days
+    for what in ("artists", "recordings"):
+        assert [one["listen_count"] for one in told[what][what]] == [days]
+    hours = [hour for day in told["daily-activity"]["daily_activity"].values() for hour in day]
+    assert len(hours) == 7 * 24
+    assert sum(hour["listen_count"] for hour in hours) == days
+    steps = told["listening-activity"]["listening_activity"]
+    assert steps[0]["from_ts"] == told["listening-activity"]["from_ts"]
+    assert all(one["to_ts"] + 1 == following["from_ts"] for one, following in pairwise(steps))
+    played_since = max(before, TODAY - timedelta(days=DAYS - 1))
+    assert sum(one["listen_count"] for one in steps) == (end - played_since).days
+
+
+def test_ranges_without_a_play_have_no_statistics(api: Api) -> None:
+    for name in ("artists", "listening-activity", "daily-activity"):
+        for span in ("week", "this_week"):
+            answer = api.server.ask("GET", f"/1/stats/user/user-1/{name}?range={span}", {"X-Viewer": "operator"})
+            assert (answer.status, answer.body) == (204, b"")
 
 
 def test_homepage_s_widget_counts_what_totals_say(api: Api) -> None:
@@ -139,11 +214,11 @@ def test_homepage_s_widget_hears_what_is_wrong(api: Api, changed: dict[str, str]
     assert api.server.ask("GET", f"/spotify/time_per?{urlencode(asked)}").status == status
 
 
-@pytest.mark.parametrize(("split", "since"), [("year", "2024-01-01"), ("month", "2025-01-01"), ("week", "2025-01-01")])
-def test_homepage_s_widget_may_ask_part_by_part(api: Api, split: str, since: str) -> None:
-    asked = {"start": f"{since}T00:00:00.000Z", "token": token(api, "embed:read")}
+@pytest.mark.parametrize(("split", "days"), [("year", 700), ("month", 400), ("week", 400)])
+def test_homepage_s_widget_may_ask_part_by_part(until_now: Api, split: str, days: int) -> None:
+    asked = {"start": f"{TODAY - timedelta(days=days)}T00:00:00.000Z", "token": token(until_now, "embed:read")}
     whole, parts = (
-        json.loads(api.server.ask("GET", f"/spotify/time_per?{urlencode(asked | {'timeSplit': one})}").body)
+        json.loads(until_now.server.ask("GET", f"/spotify/time_per?{urlencode(asked | {'timeSplit': one})}").body)
         for one in ("all", split)
     )
     assert sum(one["count"] for one in parts) == whole[0]["count"] > 0
