@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myi_pipelines.warehouse import catalog, invariants, partitions, rebuild, shadow_partitions
-from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines.warehouse.database.connections import connect, fetch_scalar
 from myi_pipelines.warehouse.partitions import LISTENING_EVENTS, partition_name
 from myi_pipelines.warehouse.session import Failure, Session
 from myi_pipelines.warehouse.user_months import Stage, UserMonth
@@ -245,6 +245,19 @@ def test_plays_that_land_during_a_rebuild_stay_invalidated_and_are_derived_next(
     assert {name: warehouse.tables(user_id) for name, user_id in user_ids.items()} == wanted
 
 
+def wait_until_a_lock_is_waited_for(database_url: str) -> None:
+    """Wait until a session of this database waits for another's lock."""
+    deadline = time.monotonic() + 30
+    with connect(database_url) as conn:
+        while not fetch_scalar(
+            conn,
+            "SELECT EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+            " WHERE NOT l.granted AND d.datname = current_database())",
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def test_a_user_month_is_not_merged_while_its_month_is_being_rebuilt(
     warehouse: ExchangingWarehouse, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +275,7 @@ def test_a_user_month_is_not_merged_while_its_month_is_being_rebuilt(
     def finish(*arguments: Any) -> None:
         if not merging:
             merging.append(pool.submit(merge, user_ids["listener1"]))
-            time.sleep(0.3)
+            wait_until_a_lock_is_waited_for(database_url)
             assert not merging[0].done()
         real(*arguments)
 
