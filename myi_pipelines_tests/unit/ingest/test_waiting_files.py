@@ -117,10 +117,11 @@ def test_a_file_settles_when_nothing_changes_it_whatever_its_modification_time(t
 
 
 def test_a_folder_waits_until_all_of_its_files_have_settled(tmp_path: Path) -> None:
-    put(tmp_path, "anna/data/1.json")
-    time.sleep(0.3)
-    late = put(tmp_path, "anna/data/2.json")
-    inbox = scan(tmp_path, settle_seconds=0.2, now=time.time())
+    early = put(tmp_path, "anna/data/1.json")
+    while (late := put(tmp_path, "anna/data/2.json")).stat().st_ctime == early.stat().st_ctime:
+        time.sleep(0.001)  # the clock of the file system moves in steps
+    now = late.stat().st_ctime
+    inbox = scan(tmp_path, settle_seconds=now - early.stat().st_ctime, now=now)
     assert (inbox.waiting, inbox.unsettled) == ({}, [late])
     assert waiting(tmp_path) == {"anna": ["data"]}
 
