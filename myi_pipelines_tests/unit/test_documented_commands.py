@@ -15,9 +15,17 @@ from myi_pipelines_tests.support import compose
 
 PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-ELSEWHERE = {"|", "||", "&&", ">", "2>&1", ";"}
+ELSEWHERE = {"|", "||", "&&", ">", "<", "2>&1", ";"}
 """What ends a command's own words."""
+WITH_VALUE = {
+    "--profile", "--file", "-f", "--project-name", "-p", "--env-file", "--scale", "--user", "-u", "--env", "-e",
+    "--workdir", "-w", "--index", "--tail", "-n", "--since", "--timeout", "-t", "--wait-timeout", "--entrypoint",
+}  # fmt: skip
+"""Options of Compose that a word of their own follows."""
+RUNNING = {"exec", "run"}
+"""Sub-commands of Compose that take one service, and then the words of a command in it."""
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+COMPOSE = re.compile(r"`docker compose ([^`]+)`")
 LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sql|yaml|yml|toml|md|json))`")
@@ -49,6 +57,21 @@ def commands(program: str) -> list[list[str]]:
     return found
 
 
+def compose_commands() -> list[list[str]]:
+    """The words of every `docker compose` command, in shell blocks and in sentences."""
+    sentences = [FENCED.sub("", page.read_text()) for page in PAGES]
+    said = [line.split() for text in sentences for line in COMPOSE.findall(text)]
+    return said + [words[1:] for words in commands("docker") if words[0] == "compose"]
+
+
+def named_services(words: list[str]) -> set[str]:
+    """The services that the words of a `docker compose` name: after the sub-command, and to scale."""
+    scaled = {word.partition("=")[0] for option, word in pairwise(words) if option == "--scale"}
+    values = {place + 1 for place, word in enumerate(words) if word in WITH_VALUE}
+    said = [word for place, word in enumerate(words) if place not in values and not word.startswith("-")]
+    return scaled | set(said[1:2] if said[0] in RUNNING else said[1:])
+
+
 def links() -> list[tuple[Path, str]]:
     """Every relative link of every page: the page and the link's target."""
     return [(page, target) for page in PAGES for target in LINK.findall(FENCED.sub("", page.read_text()))]
@@ -75,22 +98,35 @@ def test_myi_takes_what_the_pages_say(words: list[str], tmp_path: Path, monkeypa
     assert command.callback
 
 
-@pytest.mark.parametrize("words", [words[1:] for words in commands("docker") if words[0] == "compose"], ids=" ".join)
+@pytest.mark.parametrize("words", compose_commands(), ids=" ".join)
 def test_the_pages_name_services_that_the_compose_file_has(words: list[str]) -> None:
     services = compose.read({})["services"]
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
     for option, word in pairwise(words):
         if option == "--profile":
             assert word in profiles
-        if option == "--scale":
-            assert word.partition("=")[0] in services
-        if option in ("-T", "--no-deps"):
-            assert word in services
+    assert named_services(words) <= set(services)
+
+
+def test_a_service_that_compose_does_not_have_is_noticed() -> None:
+    services = set(compose.read({})["services"])
+    for line in (
+        "exec wbe myi open",
+        "exec -T --user 0 wbe sh",
+        "--profile bi up --detach wbe",
+        "up --build --no-deps web wbe",
+        "up --scale wbe=4",
+        "logs --tail 5 wbe",
+        "run --rm wbe myi users",
+    ):
+        assert named_services(line.split()) - services == {"wbe"}, line
+    for line in ("up --detach --build", "down", "build", "exec -T postgres psql wbe", "--file wbe ps"):
+        assert named_services(line.split()) <= services, line
 
 
 def test_the_pages_were_read() -> None:
     assert len(commands("myi")) > 15
-    assert len(commands("docker")) > 4
+    assert len(compose_commands()) > 8
 
 
 @pytest.mark.parametrize("target", sorted({words[0] for words in commands("make")}))
