@@ -67,11 +67,6 @@ def minute_utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def local_minute(moment: datetime | None) -> str:
-    """A moment in the time zone of this machine, to the minute; a dash for none: for tables in the terminal."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "–"
-
-
 def one_line(text: str) -> str:
     """A text without its line breaks and repeated spaces.
 

@@ -1,7 +1,7 @@
 """The forms in which sizes, times and counts are written: the examples of each function."""
 
 import doctest
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from myi_pipelines import text
 
@@ -13,8 +13,3 @@ def test_the_examples_hold() -> None:
 def test_a_moment_of_another_time_zone_is_written_in_utc() -> None:
     in_kolkata = datetime(2024, 3, 1, 4, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     assert text.minute_utc(in_kolkata) == "2024-02-29 23:00 UTC"
-
-
-def test_no_moment_is_a_dash() -> None:
-    assert text.local_minute(None) == "–"
-    assert text.local_minute(datetime.now(UTC)) != "–"
