@@ -57,15 +57,6 @@ def test_podcasts_and_audiobooks_are_plays_with_the_names_that_they_have(
         account(artistName="Unknown Artist", trackName="Unknown Track"),
         other(audiobookName="Unknown Book", authorName="Unknown Author"),
         other(audiobookName="Unknown Book", authorName="Unknown Author", chapterName="Unknown Chapter"),
-    ],
-)
-def test_placeholders_are_unidentified(tmp_path: Path, row: dict[str, Any]) -> None:
-    assert play_of(tmp_path, row).track == NOTHING
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
         account(trackName=None, artistName=None),
         account(trackName="", artistName="\0 "),
         account(trackName=..., artistName=...),
@@ -74,7 +65,7 @@ def test_placeholders_are_unidentified(tmp_path: Path, row: dict[str, Any]) -> N
         other(audiobookName="", authorName="", chapterName=""),
     ],
 )
-def test_a_row_that_names_nothing_is_unidentified(tmp_path: Path, row: dict[str, Any]) -> None:
+def test_a_row_of_placeholders_or_without_a_name_is_unidentified(tmp_path: Path, row: dict[str, Any]) -> None:
     assert play_of(tmp_path, row).track == NOTHING
 
 
