@@ -109,8 +109,12 @@ def test_listens_are_as_listenbrainz_takes_them(warehouse: Warehouse, anna: int,
     export_user(
         warehouse.conn, Store(str(tmp_path / "archive")), "anna", tmp_path / "listens", ExportFormat.LISTENBRAINZ
     )
-    for path in (tmp_path / "listens" / "listens").rglob("*.jsonl"):
-        for line in path.read_text("utf-8").split("\n")[:-1]:
+    paths = list((tmp_path / "listens" / "listens").rglob("*.jsonl"))
+    assert paths
+    for path in paths:
+        lines = path.read_text("utf-8").split("\n")[:-1]
+        assert lines, path
+        for line in lines:
             listen = json.loads(line)
             assert listen.keys() == {"listened_at", "track_metadata"}
             assert type(listen["listened_at"]) is int

@@ -60,7 +60,9 @@ def test_listeners_can_be_chosen(reader: Connection) -> None:
 @pytest.mark.parametrize("title", PANELS)
 def test_a_panel_shows_every_listener_s_plays(reader: Connection, title: str) -> None:
     [target] = PANELS[title]["targets"]
-    for (user_id,) in reader.execute("SELECT id FROM users").fetchall():
+    user_ids = [user_id for (user_id,) in reader.execute("SELECT id FROM users")]
+    assert len(user_ids) == len(ZONES)
+    for user_id in user_ids:
         for step in ("DAY", "WEEK", "MONTH"):
             rows = asked(reader, title, user_id, step)
             assert rows
@@ -71,9 +73,9 @@ def test_a_panel_shows_every_listener_s_plays(reader: Connection, title: str) ->
 
 
 def test_panels_count_what_the_warehouse_counts(reader: Connection) -> None:
-    for user_id, plays, total_ms in reader.execute(
-        "SELECT id, total_play_count, total_listening_ms FROM users"
-    ).fetchall():
+    users = reader.execute("SELECT id, total_play_count, total_listening_ms FROM users").fetchall()
+    assert len(users) == len(ZONES)
+    for user_id, plays, total_ms in users:
         [total] = asked(reader, "In this time", user_id)
         assert total["plays"] == plays
         assert float(total["hours"]) == pytest.approx(total_ms / 3_600_000, abs=0.05)
