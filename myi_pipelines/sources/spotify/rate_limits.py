@@ -121,7 +121,7 @@ class Gate:
         self._now = now
         self._store = RedisStore(redis_url, pause_seconds=redis_pause_seconds)
         self._windows = _Windows(self._store, now)
-        self._circuit_storage = SharedCircuitStorage(self._store, circuit.window)
+        self._circuit_storage = SharedCircuitStorage(self._store, circuit.window, now)
         errors = CircuitErrors((Unavailable, MalformedReply), when_open=circuit_is_open)
         self._circuit = Circuit(self._circuit_storage, circuit, errors)
         self._blocked: dict[str, datetime] = {}

@@ -1,6 +1,5 @@
 """The state of Spotify's circuit breaker, which all processes share through Redis."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,8 @@ TRIAL = timedelta(seconds=15)
 
 
 class SharedCircuitStorage(pybreaker.CircuitMemoryStorage):
-    """pybreaker's storage in memory, with the state in Redis as long as Redis answers.
+    """pybreaker's storage in memory, with the state in Redis as long as Redis answers. Times are those of a clock that
+    the gate gives.
 
     pybreaker's own ``CircuitRedisStorage`` cannot replace it, for these reasons:
 
@@ -34,10 +34,11 @@ class SharedCircuitStorage(pybreaker.CircuitMemoryStorage):
     - It lets every process make a trial call after the pause. Here one process makes it.
     """
 
-    def __init__(self, store: RedisStore, window: timedelta) -> None:
+    def __init__(self, store: RedisStore, window: timedelta, now: Callable[[], datetime]) -> None:
         super().__init__(pybreaker.STATE_CLOSED)
         self._store = store
         self._window = window
+        self._now = now
 
     @property
     def state(self) -> str:
@@ -73,7 +74,7 @@ class SharedCircuitStorage(pybreaker.CircuitMemoryStorage):
 
     def increment_counter(self) -> None:
         """Count a failure. A success resets only the count in memory; the window limits the count in Redis."""
-        now = time.time()
+        now = self._now().timestamp()
 
         def write(client: redis.Redis) -> None:
             with client.pipeline() as pipe:
@@ -88,7 +89,7 @@ class SharedCircuitStorage(pybreaker.CircuitMemoryStorage):
     @property
     def counter(self) -> int:
         """The failures within the window; without Redis, the consecutive failures of this process."""
-        since = time.time() - self._window.total_seconds()
+        since = self._now().timestamp() - self._window.total_seconds()
         try:
             stored = self._store.run(lambda client: client.lrange(_FAILURES, 0, -1))
         except RedisUnavailable:
@@ -102,17 +103,23 @@ class SharedCircuitStorage(pybreaker.CircuitMemoryStorage):
 
     @property
     def opened_at(self) -> datetime | None:
-        """When the circuit was last opened."""
+        """When the circuit was last opened. pybreaker compares it with the machine's clock, so it is told by that one:
+        as long ago as it is by the clock of the gate."""
+        opened_at = self._opened_by_gate
+        return opened_at and datetime.now(UTC) - (self._now() - opened_at)
+
+    @opened_at.setter
+    def opened_at(self, moment: datetime) -> None:
+        opened_at = self._opened_at = self._now()
+        self._write(lambda client: client.set(_OPENED_AT, repr(opened_at.timestamp())))
+
+    @property
+    def _opened_by_gate(self) -> datetime | None:
         try:
             stored = self._store.run(lambda client: client.get(_OPENED_AT))
         except RedisUnavailable:
             return self._opened_at
         return datetime.fromtimestamp(float(stored), UTC) if isinstance(stored, bytes) else None
-
-    @opened_at.setter
-    def opened_at(self, moment: datetime) -> None:
-        self._opened_at = moment
-        self._write(lambda client: client.set(_OPENED_AT, repr(moment.timestamp())))
 
     def _write(self, write: Callable[[redis.Redis], object]) -> None:
         with suppress(RedisUnavailable):
