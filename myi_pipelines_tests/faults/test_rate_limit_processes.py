@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -123,34 +124,52 @@ def fail_twice(redis_url: str, number: int) -> None:
 
 def test_failures_of_several_processes_open_one_circuit(redis_url: str, make_gate: Callable[..., Gate]) -> None:
     in_processes(partial(fail_twice, redis_url))
-    assert isinstance(make_gate().refusal(EndpointGroup.TOP, Priority.POLL), Unavailable)
+    assert isinstance(make_gate(now=utc_now).refusal(EndpointGroup.TOP, Priority.POLL), Unavailable)
 
 
-def poll_on(redis_url: str, url: str, number: int) -> tuple[int, int]:
-    """Poll and enrich for four seconds; return how many calls of each were permitted."""
+def poll_on(redis_url: str, url: str, folder: Path, number: int) -> None:
+    """Poll and enrich until all is done, and tell in each phase when a call of both was permitted."""
     client = SpotifyClient(
         Gate(redis_url, calls_per_minute=100_000, calls_per_day=100_000, redis_pause_seconds=0.2), url
     )
-    end, polled, enriched = time.monotonic() + 4, 0, 0
-    while time.monotonic() < end:
+    permitted: set[tuple[str, Priority]] = set()
+    while (phase := (folder / "phase").read_text()) != "done":
         for priority in (Priority.POLL, Priority.ENRICH):
             try:
                 client.gate.enter(EndpointGroup.TRACKS, priority)
             except RateLimited:
                 continue
-            polled, enriched = polled + (priority is Priority.POLL), enriched + (priority is Priority.ENRICH)
+            permitted.add((phase, priority))
+        if {(phase, Priority.POLL), (phase, Priority.ENRICH)} <= permitted:
+            (folder / f"{phase} {number}").touch()
         time.sleep(0.01)
-    return polled, enriched
 
 
-def test_a_restart_of_redis_under_load_stops_no_process(own_redis: RedisServer, simulator: Simulator) -> None:
+def test_a_restart_of_redis_under_load_stops_no_process(
+    own_redis: RedisServer, simulator: Simulator, tmp_path: Path
+) -> None:
+    def begin(phase: str) -> None:
+        (tmp_path / "begun").write_text(phase)
+        (tmp_path / "begun").replace(tmp_path / "phase")
+
+    begin("before")
     with process_pool() as pool:
-        working = [pool.submit(poll_on, own_redis.url(), simulator.url, number) for number in range(PROCESSES)]
-        time.sleep(1.5)
-        for _ in range(2):
-            own_redis.stop()
-            own_redis.start()
-        done = [one.result() for one in working]
-    assert all(polled > 0 and enriched > 0 for polled, enriched in done)
+        working = [
+            pool.submit(poll_on, own_redis.url(), simulator.url, tmp_path, number) for number in range(PROCESSES)
+        ]
+        give_up = time.monotonic() + 60
+        try:
+            for phase in ("between", "after", "done"):
+                while len(list(tmp_path.glob(f"{(tmp_path / 'phase').read_text()} *"))) < PROCESSES:
+                    assert time.monotonic() < give_up, sorted(one.name for one in tmp_path.iterdir())
+                    time.sleep(0.01)
+                if phase != "done":
+                    own_redis.stop()
+                    own_redis.start()
+                begin(phase)
+        finally:
+            begin("done")
+        for one in working:
+            one.result()
     with Redis.from_url(own_redis.url()) as client:
         assert client.llen("myi:spotify:calls:tracks") > 0
