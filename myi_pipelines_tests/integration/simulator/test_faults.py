@@ -220,9 +220,9 @@ def test_every_request_is_logged_without_tokens(simulator: Simulator, ada: Linke
 
 
 def test_hanging_requests_do_not_keep_the_server_from_stopping(ada: Linked, simulator: Simulator) -> None:
-    simulator.control.fault("hang", seconds=30)
+    simulator.control.fault("hang", seconds=120)
     with pytest.raises(requests.ReadTimeout):
         ada.get(RECENT, timeout=0.1)
     before = time.monotonic()
     simulator.stop()
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 60, "it does not wait for the request"
