@@ -49,7 +49,7 @@ def test_passwords_reach_containers_as_files_and_in_no_environment(deployment: d
         given = {environment[key] for key in environment if key.endswith("_FILE")}
         assert given <= {f"/run/secrets/{secret}" for secret in service["secrets"]}, name
         assert given <= files
-        spelled = [key for key, value in environment.items() if "PASSWORD" in key and value not in files]
+        spelled = [key for key, value in environment.items() if "PASSWORD" in key and value not in {"", *files}]
         assert spelled == [], name
     assert re.findall(r"\$\{\w*PASSWORD", compose.COMPOSE_FILE.read_text()) == []
     for name in OURS:
@@ -126,6 +126,13 @@ def test_only_pages_are_published_and_only_on_this_machine(deployment: dict[str,
     )
 
 
+def test_the_pages_have_the_same_port_inside_as_outside() -> None:
+    web = compose.read({"MYI_WEB_PORT": "4001"})["services"]["web"]
+    assert web["environment"]["MYI_WEB_PORT"] == "4001"
+    assert web["ports"] == ["127.0.0.1:4001:4001"]
+    assert "//127.0.0.1:4001/" in web["healthcheck"]["test"][-1]
+
+
 def test_the_webserver_is_the_guarded_one(deployment: dict[str, Any]) -> None:
     assert compose.service(deployment, "webserver").command[0] == "myi-webserver"
 
@@ -162,10 +169,13 @@ def test_every_service_finds_servers_and_folders_with_the_passwords_of_the_files
     folder = compose.secrets(tmp_path, "geheim")
     for name in OURS:
         given = compose.service(deployment, name).environment
+        of_env_file = dict.fromkeys(("MYI_DATABASE_PASSWORD", "MYI_REDIS_PASSWORD", "MYI_WEB_PASSWORD"), "another")
         with monkeypatch.context() as patch:
-            for variable, value in given.items():
+            for variable, value in (of_env_file | given).items():
                 patch.setenv(variable, value.replace("/run/secrets", str(folder)))
-            derived = dagster_environment(load_settings())
+            settings = load_settings()
+            derived = dagster_environment(settings)
+        assert settings.web_password == ("geheim" if name == "web" else "")
         assert {key: derived[key] for key in ("DAGSTER_HOME", "MYI_HOME", "MYI_UPLOADS")} == {
             "DAGSTER_HOME": given["DAGSTER_HOME"],
             "MYI_HOME": given["MYI_HOME"],
