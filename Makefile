@@ -1,4 +1,4 @@
-# The commands of this project: `make help` lists them. Needs Python 3.11 or newer and nothing else.
+# The commands of this project: `make help` lists them. Needs Python 3.11 to 3.14 and nothing else.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,7 +34,7 @@ check: setup-dev  ## Lint, formatting and types
 	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar --nocolor sql benchmarks; style=$$?; \
 	wait $$types && exit $$style
 
-test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and all tests; with T=path, the tests of a path only
+test: $(if $(T),setup-dev,check)  ## Lint, formatting, types and the tests of every change; with T=path, those of a path only
 	$(BIN)/pytest -n auto $(if $(T),-m "not image" $(T))
 
 test-all: check  ## The same and the tests that take minutes: days of trouble, memory, benchmarks
