@@ -28,7 +28,6 @@ from myi_pipelines.warehouse.spotify_accounts import linked_users
 from myi_pipelines_tests.support.soak.worker import Hands, Setup, described, open_hands, order
 
 ANSWERS_WITHIN = 120
-OPENED_AT = "myi:spotify:circuit:opened_at"
 
 #: Time that passes for Redis too: what was to live on for a while lives on for that much less.
 AGE = """
@@ -37,8 +36,6 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
     local left = redis.call('PTTL', key)
     if left > step then redis.call('PEXPIRE', key, left - step) elseif left >= 0 then redis.call('DEL', key) end
 end
-local opened = redis.call('GET', KEYS[1])
-if opened then redis.call('SET', KEYS[1], tostring(tonumber(opened) - step / 1000)) end
 """
 
 
@@ -120,7 +117,7 @@ class Stage:
         clock.advance(step)
         self.hands.clock[0] = clock.now()
         if not self.redis_is_away:
-            self.redis_client.eval(AGE, 1, OPENED_AT, step // timedelta(milliseconds=1))
+            self.redis_client.eval(AGE, 0, step // timedelta(milliseconds=1))
 
     # Listeners
 
