@@ -82,7 +82,7 @@ def uploads_sensor(
         for path in inbox.unreadable
     ]
     reasons += [
-        f"{_shown(path)} is no file (a pipe, a device, a link that leads nowhere): remove it."
+        f"{_shown(path)} is no file (a pipe, a device, a link that leads nowhere, or to a folder): remove it."
         for path in inbox.not_files
     ]
     reasons += [f"{_shown(path)} has a name that is not UTF-8: rename it." for path in inbox.nameless]

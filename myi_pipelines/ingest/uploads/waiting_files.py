@@ -63,7 +63,7 @@ class Inbox(NamedTuple):
     unreadable: list[Path]
     """Folders that may not be read."""
     not_files: list[Path]
-    """What is neither a file nor a folder, or cannot be looked at."""
+    """What is neither a file nor a folder, or cannot be looked at; users' folders that are links to other places."""
     nameless: list[Path]
     """Files and folders whose names are not text, which no run and no table can hold."""
 
@@ -82,7 +82,9 @@ def scan(uploads: Path, *, settle_seconds: float, now: float) -> Inbox:
         inbox.unreadable.append(uploads)
         return inbox
     for user in entries:
-        if is_folder(user) and not is_downloading(user.name):
+        if user.is_symlink() and is_folder(user):
+            inbox.not_files.append(user)
+        elif is_folder(user) and not is_downloading(user.name):
             for dropped in _dropped(user, inbox):
                 unsettled = [path for path in dropped.files if not _has_settled(path, settle_seconds, now)]
                 inbox.unsettled.extend(unsettled)

@@ -280,6 +280,16 @@ def test_a_link_is_moved_and_its_target_is_not(tmp_path: Path) -> None:
     assert (folder / "anna/imported/history.zip").is_symlink()
 
 
+def test_a_link_in_place_of_a_users_folder_is_named_and_not_read(tmp_path: Path) -> None:
+    elsewhere = put(tmp_path, "elsewhere/history.zip").parent
+    put(tmp_path, "uploads/bert/history.zip")
+    link = tmp_path / "uploads/anna"
+    link.symlink_to(elsewhere)
+    inbox = scan(tmp_path / "uploads", settle_seconds=0, now=time.time() + 1)
+    assert [*inbox.waiting] == ["bert"]
+    assert inbox.not_files == [link]
+
+
 def test_an_odd_entry_stops_nothing_else_and_is_named(tmp_path: Path) -> None:
     put(tmp_path, "anna/history.json")
     put(tmp_path, "zoe/folder/history.json")
