@@ -390,12 +390,16 @@ def test_pages_of_others_may_embed_cards_and_nothing_else(site: Site, browser: B
 
 
 def test_a_first_visit_leads_from_an_upload_to_the_overview(site: Site, browser: Browser, tmp_path: Path) -> None:
-    user_id = site.warehouse.user("newcomer", "UTC")
-    with closing(connect(site.warehouse.conn.info.dsn)) as owner:
-        site.cookies["newcomer"] = begin_session(owner, user_id, Method.LINK, "a test")
     export = tmp_path / "Streaming_History_Audio_2025.json"
     export.write_text(json.dumps([row("First", number) for number in range(5)]))
-    with opened(site, browser, "newcomer") as page:
+    with opened(site, browser, None) as page:
+        page.goto(f"{site.server.url}/operator")
+        zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+        page.get_by_label("Name").fill("newcomer")
+        assert page.get_by_label("Time zone").input_value() == zone
+        page.get_by_role("button", name="Add").click()
+        page.wait_for_url(address(site, "newcomer", "imports"))
+        [(user_id,)] = site.warehouse.conn.execute("SELECT id FROM users WHERE name = 'newcomer'").fetchall()
         page.goto(address(site, "newcomer", ""))
         page.locator("a", has_text="Drop your export here").click()
         page.locator("input[type=file]").set_input_files(export)
