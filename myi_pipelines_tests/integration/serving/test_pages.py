@@ -139,6 +139,12 @@ def test_a_bar_leads_to_the_plays_that_it_counts(site: Site) -> None:
     assert 'range=2025-03"' not in cut
 
 
+def test_any_days_are_compared_with_as_many_before(site: Site) -> None:
+    overview = site.get("/u/anna?range=2025-03-06..2025-03-09").text
+    assert re.search(r"(more|less) than in the 4 days before|as much as in the 4 days before", overview)
+    assert "The dotted line is the 4 days before." in overview
+
+
 def test_a_day_of_the_history_tells_all_of_its_plays(site: Site) -> None:
     """Also where the page ends inside the day, and the next page goes on with it."""
     user_id = site.warehouse.user("often", "UTC")

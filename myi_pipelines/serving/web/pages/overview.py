@@ -174,8 +174,10 @@ def before_name(page: Page) -> str:
     """The period before, in words."""
     if not page.range.before:
         return ""
-    if page.range.kind == "rolling":
+    if page.range.kind is RangeKind.ROLLING:
         return f"the {range_label(page.range, page.formats)} before"
+    if page.range.kind is RangeKind.CUSTOM:
+        return f"the {page.formats.counted(page.range.days.length, 'day')} before"
     return range_name(parse_range(page.range.before, page.today, page.listener), page.formats)
 
 
