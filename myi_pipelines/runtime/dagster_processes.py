@@ -33,12 +33,9 @@ from myi_pipelines.settings import Settings
 
 START_SECONDS = 180
 STOP_SECONDS = 8
-RESTARTS = 2
-"""How often a stack starts one of those again."""
-WEBSERVER = "Webserver"
-WEB = "Web"
-RESTARTED = (WEBSERVER, WEB)
-"""Processes on which nothing else depends."""
+RESTARTS = 3
+"""How often within an hour a stack starts one of its processes again."""
+RESTART_SECONDS = 3_600
 DEFINITIONS = "myi_pipelines.definitions"
 ENTRY_POINT = "myi_pipelines.orchestration.instance.entry_point"
 """Starts a program of Dagster's as soon as the code server listens."""
@@ -71,8 +68,8 @@ class StackProcess(NamedTuple):
     log: Path
     start: Callable[[], subprocess.Popen[bytes]]
     """Starts another one in its place, which goes on with the log."""
-    restarts: int
-    """How often that may still be done."""
+    restarted_at: tuple[float, ...] | None
+    """When that was done, by the monotonic clock; None: it cannot be."""
 
     def ending(self) -> str | None:
         """How it ended by itself and what it said last; None while it runs."""
@@ -93,6 +90,7 @@ class Stack(NamedTuple):
     logs: Path
     """The folder of the processes' logs."""
     processes: list[StackProcess]
+    stack_id: str
 
     def raise_if_ended(self) -> None:
         """Raises DagsterFailed when a process of the stack has ended by itself."""
@@ -101,13 +99,28 @@ class Stack(NamedTuple):
                 raise DagsterFailed(ending)
 
     def keep_running(self, progress: Progress) -> None:
-        """Start Dagster's webserver or the web server again when one has ended by itself, twice at most. Raises
-        DagsterFailed after that, and when another process has."""
+        """Start a process again that has ended by itself, three times an hour at most. Raises DagsterFailed after that,
+        and when a program beside Dagster has.
+
+        Runs of a code server that has ended end before another one starts: it would take them for dead, and they are
+        taken up again.
+        """
+        now = time.monotonic()
         for place, one in enumerate(self.processes):
-            if one.restarts and (ending := one.ending()):
+            ending = one.ending()
+            if ending is None or one.restarted_at is None:
+                continue
+            lately = tuple(at for at in one.restarted_at if at > now - RESTART_SECONDS)
+            if len(lately) < RESTARTS:
                 progress(f"{ending}; starting it again")
-                self.processes[place] = one._replace(process=one.start(), restarts=one.restarts - 1)
+                end(self._orphans(), grace=STOP_SECONDS)
+                self.processes[place] = one._replace(process=one.start(), restarted_at=(*lately, now))
         self.raise_if_ended()
+
+    def _orphans(self) -> list[psutil.Process]:
+        """Processes of the stack whose own ones have ended."""
+        alive = {one.process.pid for one in self.processes if one.process.poll() is None}
+        return [one for one in _processes_of(self.stack_id) if not alive & {one.pid, *_ancestors(one)}]
 
     def wait_until_serving(self) -> None:
         """Wait until Dagster's UI and the pages answer. Raises DagsterFailed."""
@@ -130,19 +143,19 @@ def starting_dagster(settings: Settings, progress: Progress, beside: Sequence[Co
     start; all of them have ended when it is left."""
     prepare_dagster_home(settings)
     progress("starting Dagster")
-    stack = Stack(settings.ui_url, settings.web_url, settings.logs, [])
     stack_id = uuid.uuid4().hex
+    stack = Stack(settings.ui_url, settings.web_url, settings.logs, [], stack_id)
     write_state(settings, read_state(settings)._replace(stack_id=stack_id))
     code_socket = _code_socket(settings)
     try:
-        _start(settings, stack, stack_id, code_socket, beside)
+        _start(settings, stack, code_socket, beside)
         yield stack
     finally:
         with ignoring_signals():
             try:
                 progress("stopping Dagster")
             finally:  # Whatever reads our lines may have ended.
-                _stop(stack, stack_id)
+                _stop(stack)
             code_socket.unlink(missing_ok=True)
             remove_socket_folder(code_socket.parent, settings.dagster_home)
 
@@ -173,26 +186,26 @@ def pages_answer(url: str) -> bool:
 # Starting and stopping
 
 
-def _start(settings: Settings, stack: Stack, stack_id: str, code_socket: Path, beside: Sequence[Companion]) -> None:
+def _start(settings: Settings, stack: Stack, code_socket: Path, beside: Sequence[Companion]) -> None:
     workspace = settings.dagster_home / "workspace.yaml"
     workspace.write_text(_workspace(code_socket))
     programs = [
         *beside,
         Companion("Code server", tuple(_code_server(code_socket))),
-        Companion(WEBSERVER, tuple(_webserver(code_socket, workspace, settings.port))),
+        Companion("Webserver", tuple(_webserver(code_socket, workspace, settings.port))),
         Companion("Daemon", tuple(_daemon(code_socket, workspace))),
-        Companion(WEB, SERVE),
+        Companion("Web", SERVE),
     ]
     for one in programs:
         log = _new_log(settings, one.name)
-        start = partial(_spawn, settings, log, stack_id, list(one.arguments))
-        stack.processes.append(StackProcess(one.name, start(), log, start, RESTARTS if one.name in RESTARTED else 0))
+        start = partial(_spawn, settings, log, stack.stack_id, list(one.arguments))
+        stack.processes.append(StackProcess(one.name, start(), log, start, None if one in beside else ()))
 
 
-def _stop(stack: Stack, stack_id: str) -> None:
+def _stop(stack: Stack) -> None:
     running = [psutil.Process(one.process.pid) for one in stack.processes if one.process.poll() is None]
     end(running, grace=STOP_SECONDS)
-    end_processes_of(stack_id)  # runs that were under way
+    end_processes_of(stack.stack_id)  # runs that were under way
     for one in stack.processes:
         one.process.wait()
 
@@ -219,6 +232,13 @@ def _processes_of(stack_id: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return [process for process in found if process.pid != os.getpid()]
+
+
+def _ancestors(process: psutil.Process) -> set[int]:
+    try:
+        return {one.pid for one in process.parents()}
+    except psutil.Error:
+        return set()
 
 
 # What each process is started with

@@ -23,6 +23,7 @@ from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.settings import PROJECT, Settings, load_settings
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import known_or_new_user
+from myi_pipelines_tests.support.export_rows import as_json, extended
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_whatever_ends_up_everything_ends(settings: Settings) -> None:
 
 @pytest.mark.long
 @pytest.mark.thorough
-def test_a_webserver_that_dies_is_started_again_twice_and_then_named_with_its_own_log(settings: Settings) -> None:
+def test_a_webserver_that_dies_again_and_again_is_named_with_its_own_log(settings: Settings) -> None:
     up = Up(settings)
     up.wait_until_up()
     killed = [_webserver(up)]
@@ -179,6 +180,22 @@ def test_a_webserver_that_dies_is_started_again_twice_and_then_named_with_its_ow
     assert said.count(f"{ending}; starting it again\n") == RESTARTS
     assert f"myi: {ending}\n" in said
     assert up.process.returncode == 1
+
+
+@pytest.mark.thorough
+def test_a_code_server_and_a_daemon_that_die_are_started_again_and_imports_go_on(settings: Settings) -> None:
+    up = Up(settings)
+    up.wait_until_up()
+    for killed in [one for one in up.group() if "grpc" in one.cmdline() or "daemon" in one.cmdline()]:
+        killed.kill()
+        assert not _lives(killed, seconds=30)
+    settings.uploads.joinpath("anna").mkdir(parents=True)
+    settings.uploads.joinpath("anna", "history.json").write_bytes(as_json([extended()]))
+    assert wait_until(settings.uploads.joinpath("anna", "imported", "history.json").exists, seconds=120)
+    up.process.send_signal(signal.SIGINT)
+    said = up.process.communicate(timeout=90)[0]
+    assert said.count("ended by itself (SIGKILL)") == said.count("; starting it again\n") == 2
+    assert up.process.returncode == 0
 
 
 def _webserver(up: Up) -> psutil.Process:
