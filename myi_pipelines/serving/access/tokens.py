@@ -6,7 +6,7 @@ Every function takes the keeper's connection. ``user_id`` None means the operato
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from psycopg.rows import class_row
@@ -23,6 +23,8 @@ ROUNDING = timedelta(minutes=5)
 """How exactly the last use is known."""
 MOST = 100
 """Tokens of one listener."""
+LASTS_AT_MOST = timedelta(days=36_525)
+"""How far away the end of a token may be. Instants that Python cannot hold are further away than that."""
 
 
 class TokenRefused(InputError):
@@ -64,6 +66,9 @@ def make_token(
         raise TokenRefused("a token for embedding, which may stand in addresses, allows nothing else: make two")
     if not (name := " ".join(name.split())) or len(name) > 100 or not name.isprintable():
         raise TokenRefused("say in 1 to 100 characters what the token is for")
+    now = datetime.now(UTC)
+    if expires_at is not None and not now < expires_at < now + LASTS_AT_MOST:
+        raise TokenRefused("a token ends in the future, and within 100 years")
     if len(tokens_of(conn, user_id)) >= MOST:
         raise TokenRefused(f"there are {MOST} tokens already: revoke one that is not used any more")
     text = new_secret(PREFIX)

@@ -30,6 +30,7 @@ from myi_pipelines.serving.access.sessions import (
     viewer_of_session,
 )
 from myi_pipelines.serving.access.tokens import (
+    LASTS_AT_MOST,
     TokenRefused,
     make_token,
     revoke_token,
@@ -176,8 +177,10 @@ def test_tokens_are_shown_once_and_revoked(keeper: Connection, conn: Connection,
     assert revoke_token(keeper, anna.id, listed.id)
     assert viewer_of_token(keeper, made.text) is None
 
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    assert viewer_of_token(keeper, make_token(keeper, anna.id, "past", ["stats:read"], past).text) is None
+    brief = make_token(keeper, anna.id, "brief", ["stats:read"], datetime.now(UTC) + timedelta(hours=1))
+    assert viewer_of_token(keeper, brief.text) is not None
+    conn.execute("UPDATE api_tokens SET expires_at = now() WHERE id = %s", [brief.token.id])
+    assert viewer_of_token(keeper, brief.text) is None
     for name, rights in (("", ["stats:read"]), ("x" * 101, ["stats:read"]), ("x", ["embed:read", "stats:read"])):
         with pytest.raises(TokenRefused):
             make_token(keeper, anna.id, name, rights)
@@ -185,6 +188,32 @@ def test_tokens_are_shown_once_and_revoked(keeper: Connection, conn: Connection,
     assert of_operator is not None
     assert not of_operator.is_operator
     assert of_operator.user_id is None
+
+
+ENDS = (
+    "9999-12-31T23:59:59-12:00",
+    "9999-12-31T23:59:59+00:00",
+    "0001-01-01T00:00:00+14:00",
+    "2020-01-01T00:00:00+00:00",
+    "2199-01-01T00:00:00+00:00",
+)
+"""Of no token: over, in more than 100 years, or such that it is in no year of Python's in UTC."""
+
+
+@pytest.mark.parametrize("text", ENDS)
+def test_a_token_ends_in_the_future_and_within_a_hundred_years(
+    keeper: Connection, conn: Connection, anna: User, text: str
+) -> None:
+    with pytest.raises(TokenRefused, match="ends in the future, and within 100 years"):
+        make_token(keeper, anna.id, "widget", ["stats:read"], datetime.fromisoformat(text))
+    assert tokens_of(keeper, anna.id) == []
+
+    kept = make_token(keeper, anna.id, "of an earlier version", ["stats:read"]).token
+    conn.execute("UPDATE api_tokens SET expires_at = %s", [text])
+    [listed] = tokens_of(keeper, anna.id)
+    assert listed.expires_at is not None
+    assert kept.created_at <= listed.expires_at <= kept.created_at + LASTS_AT_MOST
+    make_token(keeper, anna.id, "another one", ["stats:read"])
 
 
 def test_passwords(keeper: Connection, anna: User, bob: User) -> None:
