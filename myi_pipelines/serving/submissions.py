@@ -1,14 +1,16 @@
 """Plays that programs submit: who may, how many at once, and how they land.
 
-A request takes a place before anything is done for it, and keeps it to its end. Where all are taken, the answer is 503.
-What takes time is done by workers of their own, so that submissions wait for one another and not pages for them. Plays
-land by the same function as everything else that lands, over a connection of the owner.
+A request takes a place before a worker does anything for it, and keeps it to its end; those of one token keep few.
+Where all are taken, the answer is 503. No place is kept for a body whose token is not known yet. What takes time is
+done by workers of their own, so that submissions wait for one another and not pages for them. Plays land by the same
+function as everything else that lands, over a connection of the owner.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,8 +39,10 @@ WORKERS = 2
 """Of one process: so many of its threads and of the database's sessions submissions take at most."""
 PLACES = 16
 """Of one process. What waits in them has bodies of 10 MB at most."""
+PLACES_OF_ONE = PLACES // 4
+"""That the requests of one token keep at once: a program that sends slowly leaves places to the others."""
 SECONDS_TO_ARRIVE = 30
-"""For a body."""
+"""For the body of whoever has shown a token."""
 MOST_DRAINED = 25 * 1024**2
 """Bytes of a body that are read, though it is too large, so that its sender comes to hear why."""
 SECONDS_FOR_LOCKS = 5
@@ -93,6 +97,7 @@ class Rate(NamedTuple):
 class Submitter(NamedTuple):
     """For whom plays are submitted, and by what."""
 
+    token_id: int
     user_id: int
     client: str
     """What the token is for, in its maker's words: the program."""
@@ -104,6 +109,7 @@ class Submissions:
 
     def __init__(self, redis_url: str) -> None:
         self._taken = 0
+        self._taken_by: Counter[int] = Counter()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="submissions")
         self._windows = SharedWindows(redis_url, "submissions")
 
@@ -117,6 +123,19 @@ class Submissions:
             yield
         finally:
             self._taken -= 1
+
+    @contextmanager
+    def place_of(self, submitter: Submitter) -> Iterator[None]:
+        """Keep the place that was taken for a token within the block, which is of the event loop. Raises NoPlace where
+        the token has as many as one may."""
+        if self._taken_by[submitter.token_id] >= PLACES_OF_ONE:
+            raise NoPlace
+        self._taken_by[submitter.token_id] += 1
+        try:
+            yield
+        finally:
+            self._taken_by[submitter.token_id] -= 1
+            self._taken_by += Counter()  # without those that have none
 
     async def work(self, step: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Let a worker do what takes time."""
@@ -145,7 +164,7 @@ def submitter_of(context: Context, token: str, *, in_address: bool) -> Submitter
         raise InvalidToken
     if Right.WRITE_LISTENS not in viewer.rights or (in_address and len(viewer.rights) > 1):
         raise NoScope
-    return Submitter(viewer.user_id, viewer.token_name, context.submissions.count(viewer.token_id))
+    return Submitter(viewer.token_id, viewer.user_id, viewer.token_name, context.submissions.count(viewer.token_id))
 
 
 class TooLarge(HTTPException):
@@ -155,13 +174,14 @@ class TooLarge(HTTPException):
         super().__init__(413)
 
 
-async def body_of(request: Request, largest: int) -> bytes:
-    """The body of a request. Raises TooLarge, and HTTPException 408 where it does not arrive, or only in part."""
+async def body_of(request: Request, largest: int, seconds: float = SECONDS_TO_ARRIVE) -> bytes:
+    """The body of a request, which has some seconds. Raises TooLarge, and HTTPException 408 where it does not arrive,
+    or only in part."""
     if int(request.headers.get("content-length") or 0) > MOST_DRAINED:
         raise TooLarge
     chunks, size = [], 0
     try:
-        async with asyncio.timeout(SECONDS_TO_ARRIVE):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > MOST_DRAINED:

@@ -27,7 +27,9 @@ from myi_pipelines.sources.exports import Play
 PREFIX = "/apis/mlj_1"
 VERSION = "3.2.4"
 """Of Maloja: programs choose by it how they ask."""
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 16 * 1024
+SECONDS_TO_ARRIVE = 5
+"""For a body, of which nobody knows yet whose it is: the key stands in it."""
 KEYS = ("key", "apikey")
 KNOWN = ("artist", "artists", "title", "album", "albumartists", "duration", "length", "time", "nofix")
 
@@ -57,12 +59,13 @@ async def new_scrobble(request: Request) -> Response:
     submissions = context.submissions
     rate: Mapping[str, str] = {}
     try:
+        arguments, in_address = await _arguments(request)
+        key = _key(arguments)
         with submissions.place():
-            arguments, in_address = await _arguments(request)
-            key = _key(arguments)
             submitter = await submissions.work(submitter_of, context, key, in_address=in_address)
             rate = submitter.rate.headers()
-            answer = await submissions.work(_scrobble, context, submitter, arguments)
+            with submissions.place_of(submitter):
+                answer = await submissions.work(_scrobble, context, submitter, arguments)
     except Failed as failed:
         return _sent({"status": "failure", "error": failed.error}, failed.status, rate)
     except Exception as error:
@@ -110,7 +113,7 @@ async def _arguments(request: Request) -> tuple[dict[str, Any], bool]:
 
     Raises Failed.
     """
-    body = await body_of(request, LARGEST_BODY)
+    body = await body_of(request, LARGEST_BODY, SECONDS_TO_ARRIVE)
     arguments: dict[str, Any] = {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind in ("application/x-www-form-urlencoded", "multipart/form-data"):

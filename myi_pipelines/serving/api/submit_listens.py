@@ -31,8 +31,9 @@ async def submit_listens(request: Request) -> Response:
                 return error_answer(401, "You need to provide an Authorization header.")
             submitter = await submissions.work(submitter_of, context, text, in_address=in_address)
             rate = submitter.rate.headers()
-            body = await body_of(request, LARGEST_BODY)
-            await submissions.work(_submit, context, submitter, body)
+            with submissions.place_of(submitter):
+                body = await body_of(request, LARGEST_BODY)
+                await submissions.work(_submit, context, submitter, body)
     except TooLarge:
         return error_answer(400, TOO_LARGE, rate)
     except Refused as refused:

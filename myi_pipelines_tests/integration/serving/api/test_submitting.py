@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from myi_pipelines.serving import submissions
 from myi_pipelines.serving.access.sessions import Method, begin_session
 from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.serving.access.viewers import OF_LISTENERS, Right
+from myi_pipelines.serving.api import maloja
 from myi_pipelines.serving.api.listens import EARLIEST, LARGEST_BODY, LARGEST_LISTEN, MOST_LISTENS
 from myi_pipelines.serving.process import assembled
 from myi_pipelines.serving.submissions import OF_ONE_TOKEN, PLACES, WORKERS
@@ -376,12 +378,13 @@ def landing_stopped(site: Site, user: str) -> Iterator[None]:
 
 
 def test_a_flood_that_waits_takes_its_places_and_leaves_the_rest_to_the_pages(site: Site, user: str) -> None:
-    token, reads = site.token("listens:write", user=user), {"Authorization": f"Token {site.token('stats:read')}"}
+    tokens = [site.token("listens:write", user=user) for _ in range(PLACES + 3)]
+    reads = {"Authorization": f"Token {site.token('stats:read')}"}
     one = site.each[0]
 
     def send(number: int) -> Answer:
         body = json.dumps(single(1_700_000_000 + 600 * number))
-        return one.ask("POST", SUBMIT, {"Authorization": f"Token {token}"}, body)
+        return one.ask("POST", SUBMIT, {"Authorization": f"Token {tokens[number]}"}, body)
 
     with ThreadPoolExecutor(PLACES + 3) as threads:
         with landing_stopped(site, user):
@@ -398,6 +401,45 @@ def test_a_flood_that_waits_takes_its_places_and_leaves_the_rest_to_the_pages(si
                 assert one.ask("GET", "/api/v1/users/anna/totals?range=all", reads).status == 200
         assert sorted(answer.result().status for answer in sent) == [200] * PLACES + [503] * 3
     assert len(site.landed(user)) == PLACES
+
+
+@contextmanager
+def slow_bodies(server: Server, path: str, headers: str = "") -> Iterator[None]:
+    """More requests than there are places, each of which sends the first byte of its body, and no other."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n{headers}\r\n"
+    with ExitStack() as stack:
+        for _ in range(PLACES + 4):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection.sendall(head.encode() + b"{")
+        time.sleep(0.5)
+        yield
+
+
+def test_bodies_of_strangers_that_do_not_arrive_hold_nobody_up(site: Site, user: str) -> None:
+    key = site.token("listens:write", user=user)
+    fields = {"key": key, "artist": ["A"], "title": "B", "time": 1_700_000_000}
+    one = Site(site.each[0], site.each, site.warehouse)
+    with slow_bodies(one.server, "/apis/mlj_1/newscrobble"):
+        assert one.send(single(), key).status == 200
+        assert scrobble(one, fields, how="json").status == 200
+
+
+def test_bodies_of_one_token_that_do_not_arrive_leave_places_to_others(site: Site, user: str) -> None:
+    slow, other = (site.token("listens:write", user=user) for _ in range(2))
+    one = Site(site.each[0], site.each, site.warehouse)
+    with slow_bodies(one.server, SUBMIT, f"Authorization: Token {slow}\r\n"):
+        assert one.send(single(), other).status == 200
+        refused = one.send(single(), slow)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    wait_until(lambda: one.send(single(), slow).status == 200)
+
+
+def test_a_body_without_a_known_key_arrives_soon_or_not_at_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maloja, "SECONDS_TO_ARRIVE", 0.1)
+    head = b"POST /apis/mlj_1/newscrobble HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", site.each[0].port), timeout=10) as connection:
+        connection.sendall(head)
+        assert b" 408 " in connection.recv(1_000).splitlines()[0]
 
 
 def test_a_submission_does_not_wait_long_for_an_import(site: Site, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
