@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from myi_pipelines.serving.access import cookies
+from myi_pipelines.serving.access.attempts import Whose, wait_text
 from myi_pipelines.serving.access.awaited_logins import answer_login
 from myi_pipelines.serving.access.links import PATH, LinkNotValid, use_link, whom_link_signs_in
 from myi_pipelines.serving.access.passwords import is_password
@@ -25,6 +26,8 @@ from myi_pipelines.warehouse.users import find_user
 
 NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 WRONG = "That name and password do not belong together."
+NOBODY = -1
+"""The id of no listener."""
 USED = "This link has been used"
 USED_TEXT = "A sign-in link works once, for ten minutes. In the folder of your installation, `myi open` makes another."
 
@@ -56,15 +59,13 @@ def sign_in(request: Request, form: Form) -> Response:
     context = context_of(request)
     name, password, target = form.get("name", "").strip(), form.get("password", ""), own_path(form.get("next", ""))
     address = request.client.host if request.client else ""
-    if wait := context.attempts.seconds_to_wait(name, address):
-        minutes = max(1, round(wait / 60))
-        text = f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
-        return _sign_in_form(request, target, 429, text, name, {"Retry-After": str(wait)})
-    is_right, user_id = _is_right(context, name, password)
-    if not is_right:
+    whose = _whose(context, name)
+    if wait := context.attempts.seconds_to_wait(whose, address):
+        return _sign_in_form(request, target, 429, wait_text(wait), name, {"Retry-After": str(wait)})
+    if not _is_right(context, whose, password):
         return _sign_in_form(request, target, 403, WRONG, name)
-    context.attempts.forget(name, address)
-    return signed_in(request, user_id, Method.PASSWORD, target)
+    context.attempts.forget(whose, address)
+    return signed_in(request, whose if isinstance(whose, int) else None, Method.PASSWORD, target)
 
 
 def link_page(request: Request) -> Response:
@@ -170,17 +171,22 @@ def said(request: Request, title: str, text: str, status: int = 200) -> Response
     return page
 
 
-def _is_right(context: Context, name: str, password: str) -> tuple[bool, int | None]:
-    """Whether a password is that of a name, and whose. Takes as long for a name that nobody has."""
-    configured = context.settings.web_password
-    if not name and configured:
-        is_right = hmac.compare_digest(password.encode("utf-8", "replace"), configured.encode())
-        return is_right, None
+def _whose(context: Context, name: str) -> Whose:
+    """Whose password belongs to a name: a listener's, the operator's for none, or nobody's."""
+    if not name:
+        return None
     with context.glancing() as conn:
-        user = find_user(conn, name) if name else None
-    user_id = user.id if user else None if not name else -1
+        user = find_user(conn, name)
+    return user.id if user else name
+
+
+def _is_right(context: Context, whose: Whose, password: str) -> bool:
+    """Whether it is the password. Takes as long for a name that nobody has."""
+    configured = context.settings.web_password
+    if whose is None and configured:
+        return hmac.compare_digest(password.encode("utf-8", "replace"), configured.encode())
     with context.keeping() as conn:
-        return is_password(conn, user_id, password), user_id
+        return is_password(conn, NOBODY if isinstance(whose, str) else whose, password)
 
 
 def _sign_in_form(

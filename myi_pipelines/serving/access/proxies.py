@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from myi_pipelines.runtime.request_guard import App, Receive, Scope, Send
 
@@ -34,21 +34,36 @@ class TrustedProxies:
         await self._app(scope, receive, send)
 
     def _client(self, scope: Scope) -> str | None:
-        """The last address that is not a proxy's: those before it are what the client says of itself."""
+        """The last address that is not a proxy's: those before it are what the client says of itself. None where a
+        proxy says something else there."""
         forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
         addresses = [one.strip() for one in forwarded.split(",") if one.strip()]
-        return next((one for one in reversed(addresses) if not is_among(one, self._networks)), None)
+        found = next((one for one in reversed(addresses) if not is_among(one, self._networks)), "")
+        host = host_of(found)
+        return str(host) if host is not None else None
 
 
 def is_among(address: str, networks: Networks) -> bool:
     """Whether an address lies in one of the networks."""
+    host = host_of(address)
+    return host is not None and any(host.version == network.version and host in network for network in networks)
+
+
+def host_of(address: str) -> IPv4Address | IPv6Address | None:
+    """An address without the port that some proxies write behind it; None for a text that has none.
+
+    >>> str(host_of("10.1.2.3:5000")), str(host_of("[2001:db8::1]:5000")), str(host_of("::ffff:10.1.2.3"))
+    ('10.1.2.3', '2001:db8::1', '10.1.2.3')
+    """
+    if address.startswith("["):
+        text = address[1:].partition("]")[0]
+    else:
+        text = address.partition(":")[0] if address.count(":") == 1 else address
     try:
-        known = ip_address(address.strip("[]"))
+        host = ip_address(text.partition("%")[0])
     except ValueError:
-        return False
-    if known.version == 6 and known.ipv4_mapped is not None:
-        known = known.ipv4_mapped
-    return any(known.version == network.version and known in network for network in networks)
+        return None
+    return host.ipv4_mapped or host if isinstance(host, IPv6Address) else host
 
 
 def _peer(scope: Scope) -> str:

@@ -271,6 +271,16 @@ def test_tries_are_counted_by_all_processes_and_without_redis_too(redis_url: str
         assert spread[50] > 0
 
 
+def test_addresses_of_one_household_are_counted_together(redis_url: str) -> None:
+    attempts = Attempts(redis_url)
+    waits = [attempts.seconds_to_wait(7, f"2001:db8:0:1:{number:x}::{number:x}") for number in range(6)]
+    assert waits[:5] == [0] * 5
+    assert waits[5] > 0
+    assert attempts.seconds_to_wait(7, "2001:db8:0:2::1") == 0
+    assert attempts.seconds_to_wait("7", "2001:db8:0:1::1") == 0
+    assert attempts.seconds_to_wait(None, "2001:db8:0:1::1") == 0
+
+
 def test_of_many_tries_at_once_as_many_pass_as_may(redis_url: str) -> None:
     one, other, alone = Attempts(redis_url), Attempts(redis_url), Attempts("redis://127.0.0.1:1/0")
     assert alone.seconds_to_wait("bob", "10.0.0.1") == 0  # It knows that Redis is away.

@@ -182,6 +182,23 @@ def test_whoever_tries_too_often_waits_at_every_process(context: Context, conn: 
             assert "Wait 15 minutes" in refused.text
 
 
+def test_other_spellings_of_a_name_are_tries_for_the_same_listener(server: Server, conn: Connection) -> None:
+    priv = known_or_new_user(conn, "priv")
+    set_password(conn, priv.id, PASSWORD)
+    spellings = [
+        "priv",
+        "PRIV",
+        "pr\N{LATIN SMALL LETTER DOTLESS I}v",
+        " Priv",
+        "\N{FULLWIDTH LATIN SMALL LETTER P}riv",
+    ]
+    meant = [name for name in spellings if (user := find_user(conn, name)) and user.id == priv.id]
+    assert len(meant) > 3
+    for number in range(5):
+        assert sign_in(server, meant[number % len(meant)], f"wrong {number}").status == 403
+    assert {sign_in(server, name, PASSWORD).status for name in meant} == {429}
+
+
 def again(context: Context) -> Context:
     """The context of a second process, which shares nothing but the servers."""
     settings = context.settings
@@ -320,6 +337,15 @@ def test_a_trusted_proxy_says_who_asks_and_nobody_else_does(
     with serving(web(web_context(database_url, tmp_path, trusted_proxies="127.0.0.0/8", **options))) as server:
         assert server.ask("GET", "/who", said).text == f"listener {anna.id} https 10.1.2.3"
         assert server.ask("GET", "/who", {**said, "X-Remote-User": "nobody"}).text == "stranger None https 10.1.2.3"
+        for forwarded, address in (
+            ("10.1.2.3:5001", "10.1.2.3"),
+            ("10.1.2.3:5001, 127.0.0.9:443", "10.1.2.3"),
+            ("[2001:db8::1]:5001", "2001:db8::1"),
+            ("unknown", "127.0.0.1"),
+            ("10.1.2.3, unknown", "127.0.0.1"),
+        ):
+            asked = {**said, "X-Forwarded-For": forwarded}
+            assert server.ask("GET", "/who", asked).text == f"listener {anna.id} https {address}"
         assert server.ask("GET", "/embed/who", said).text.startswith("stranger")
         cookie = server.ask("POST", make_link(conn, anna.id), said | {"Sec-Fetch-Site": "same-origin"}).set_cookies[0]
         assert cookie.startswith("__Host-myi=")
