@@ -86,7 +86,7 @@ def password(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Let nobody sign in by a password.")] = False,
 ) -> None:
-    """Set the password of a listener, or of the operator, for the pages. All their browsers are signed out.
+    """Set or remove the password of a listener, or of the operator, for the pages. All their browsers are signed out.
 
     It is asked for twice, and read from standard input in a pipe.
 
@@ -109,6 +109,7 @@ def password(
         who = user or "the operator"
         if remove:
             removed = remove_password(conn, user_id)
+            end_other_sessions(conn, user_id)
             output().print(f"{who}: {'removed' if removed else 'there is no password'}", markup=False, highlight=False)
             return
         chosen = _typed_password()

@@ -21,6 +21,7 @@ from myi_pipelines.operations.archiving import restoring_from, store_of
 from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.forget import ForgottenUser, Places, forget_user, require_idle
 from myi_pipelines.serving.access import passwords, sessions, tokens
+from myi_pipelines.serving.access.attempts import wait_text
 from myi_pipelines.serving.access.permissions import Sharing
 from myi_pipelines.serving.access.viewers import Viewer
 from myi_pipelines.serving.context import Context
@@ -40,6 +41,10 @@ class NotMeant(InputError):
 
 class WrongPassword(InputError):
     """The present password was not given."""
+
+
+class TooManyTries(InputError):
+    """The present password was tried as often as it may be for now."""
 
 
 class NotPossible(InputError):
@@ -95,24 +100,49 @@ def change_sharing(context: Context, whose: Whose, sharing: Sharing) -> None:
 # Ways in
 
 
-def change_password(context: Context, viewer: Viewer, user_id: int | None, present: str, password: str) -> int:
+class Shown(NamedTuple):
+    """Who changes or removes a password, and by what they show that they may."""
+
+    viewer: Viewer
+    password: str = ""
+    """The present one, as it was typed."""
+    address: str = ""
+    """From where: see ``access.attempts``."""
+
+
+def change_password(context: Context, shown: Shown, user_id: int | None, password: str) -> int:
     """Set a password; end all sessions but the viewer's, and return how many. ``user_id`` None: the operator's own.
 
-    The present password is asked for where there is one, of everybody but the operator. Raises WrongPassword and
-    PasswordRefused.
+    The present password is asked for where there is one, of everybody but the operator. Raises WrongPassword,
+    TooManyTries and PasswordRefused.
     """
     with context.keeping() as conn:
-        is_asked = passwords.has_password(conn, user_id) and not (viewer.is_operator and user_id is not None)
-        if is_asked and not passwords.is_password(conn, user_id, present):
-            raise WrongPassword("that is not your present password")
+        _require_present(context, conn, shown, user_id)
         passwords.set_password(conn, user_id, password)
-        return sessions.end_other_sessions(conn, user_id, viewer.session_id)
+        return sessions.end_other_sessions(conn, user_id, shown.viewer.session_id)
 
 
-def remove_password(context: Context, user_id: int | None) -> bool:
-    """Let nobody sign in by a password; False where there was none."""
+def remove_password(context: Context, shown: Shown, user_id: int | None) -> int:
+    """Let nobody sign in by a password; end all sessions but the viewer's, and return how many.
+
+    Asks for the present password and raises as ``change_password``.
+    """
     with context.keeping() as conn:
-        return passwords.remove_password(conn, user_id)
+        _require_present(context, conn, shown, user_id)
+        passwords.remove_password(conn, user_id)
+        return sessions.end_other_sessions(conn, user_id, shown.viewer.session_id)
+
+
+def _require_present(context: Context, conn: Connection, shown: Shown, user_id: int | None) -> None:
+    """Raise WrongPassword or TooManyTries unless the viewer may change a password; each try counts as one to sign
+    in."""
+    if not passwords.has_password(conn, user_id) or (shown.viewer.is_operator and user_id is not None):
+        return
+    if wait := context.attempts.seconds_to_wait(user_id, shown.address):
+        raise TooManyTries(wait_text(wait))
+    if not passwords.is_password(conn, user_id, shown.password):
+        raise WrongPassword("that is not your present password")
+    context.attempts.forget(user_id, shown.address)
 
 
 def has_password(context: Context, user_id: int | None) -> bool:

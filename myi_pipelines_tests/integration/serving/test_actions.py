@@ -1,5 +1,6 @@
 """What a page changes for a listener, by the functions that the command uses."""
 
+import html
 import io
 import json
 import tempfile
@@ -15,10 +16,11 @@ import pytest
 from myi_pipelines.operations.export import ExportFormat
 from myi_pipelines.operations.forget import ImportUnderWay
 from myi_pipelines.serving import actions
-from myi_pipelines.serving.access.passwords import PasswordRefused, is_password
+from myi_pipelines.serving.access.passwords import PasswordRefused, is_password, set_password
 from myi_pipelines.serving.access.permissions import Sharing, sharing_of
 from myi_pipelines.serving.access.sessions import Method, begin_session, viewer_of_session
 from myi_pipelines.serving.access.viewers import OPERATOR
+from myi_pipelines.serving.actions import Shown
 from myi_pipelines.serving.context import Context
 from myi_pipelines.serving.process import assembled
 from myi_pipelines.warehouse import users
@@ -82,17 +84,46 @@ def test_a_password_is_changed_by_whoever_knows_it_and_ends_other_sessions(conte
     mine, other = (begin_session(conn, anna.id, Method.LINK, device) for device in ("mine", "other"))
     viewer = viewer_of_session(conn, mine)
     assert viewer is not None
-    assert actions.change_password(context, viewer, anna.id, "", "four plain words here") == 1
+    nothing, wrong, right = (Shown(viewer, text) for text in ("", "wrong", "four plain words here"))
+    assert actions.change_password(context, nothing, anna.id, "four plain words here") == 1
     assert viewer_of_session(conn, other) is None
     assert viewer_of_session(conn, mine) == viewer
-    with pytest.raises(actions.WrongPassword):
-        actions.change_password(context, viewer, anna.id, "wrong", "five plain words are here")
+    for shown in (nothing, wrong):
+        with pytest.raises(actions.WrongPassword):
+            actions.change_password(context, shown, anna.id, "five plain words are here")
+        with pytest.raises(actions.WrongPassword):
+            actions.remove_password(context, shown, anna.id)
     with pytest.raises(PasswordRefused):
-        actions.change_password(context, viewer, anna.id, "four plain words here", "short")
-    actions.change_password(context, OPERATOR, anna.id, "", "set by the operator")
+        actions.change_password(context, right, anna.id, "short")
+    actions.change_password(context, Shown(OPERATOR), anna.id, "set by the operator")
     assert is_password(conn, anna.id, "set by the operator")
-    assert actions.has_password(context, anna.id)
-    assert actions.remove_password(context, anna.id)
+    other = begin_session(conn, anna.id, Method.PASSWORD, "other")
+    assert actions.remove_password(context, Shown(viewer, "set by the operator"), anna.id) == 1
+    assert viewer_of_session(conn, other) is None
+    assert not actions.has_password(context, anna.id)
+    actions.change_password(context, nothing, anna.id, "four plain words here")
+    actions.remove_password(context, Shown(OPERATOR), anna.id)
+
+
+def test_the_present_password_is_tried_as_often_as_at_signing_in(context: Context, conn: Connection) -> None:
+    anna = users.known_or_new_user(conn, "anna")
+    set_password(conn, anna.id, "four plain words here")
+    secret = begin_session(conn, anna.id, Method.LINK, "a test")
+    with serving(assembled(context)) as server:
+        cookies = {f"myi_{server.port}": secret}
+
+        def said(**form: str) -> str:
+            sent = server.submit("/u/anna/settings/password", form, cookies)
+            return html.unescape(server.get(sent.headers["location"], {**cookies, **sent.cookies}).text)
+
+        assert "The password is removed" not in said(remove="yes")
+        assert 'name="present"' in server.get("/u/anna/settings", cookies).text
+        for number in range(4):
+            assert "That is not your present password." in said(present=f"wrong {number}", password="x" * 20)
+        assert "Too many tries. Wait 15 minutes" in said(present="four plain words here", remove="yes")
+        assert server.submit("/sign-in", {"name": "anna", "password": "four plain words here"}).status == 429
+        context.attempts.forget(anna.id, "127.0.0.1")
+        assert "The password is removed." in said(present="four plain words here", remove="yes")
 
 
 def test_tokens_and_sessions_are_listed_and_ended(context: Context, conn: Connection) -> None:

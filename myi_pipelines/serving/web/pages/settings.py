@@ -150,13 +150,15 @@ def save_privacy(action: Action) -> Done:
 
 def set_password(action: Action) -> Done:
     """Set, change or remove the listener's password; other devices are signed out."""
+    address = action.request.client.host if action.request.client else ""
+    shown = actions.Shown(action.viewer, str(action.form.get("present", "")), address)
     if action.text("remove") == "yes":
-        actions.remove_password(action.context, action.listener.id)
-        return Done("settings", "The password is removed.")
-    present, new = str(action.form.get("present", "")), str(action.form.get("password", ""))
-    ended = actions.change_password(action.context, action.viewer, action.listener.id, present, new)
+        ended, done = actions.remove_password(action.context, shown, action.listener.id), "removed"
+    else:
+        new = str(action.form.get("password", ""))
+        ended, done = actions.change_password(action.context, shown, action.listener.id, new), "set"
     others = f" {counted(ended, 'other device')} signed out." if ended else ""
-    return Done("settings", f"The password is set.{others}")
+    return Done("settings", f"The password is {done}.{others}")
 
 
 def end_session(action: Action) -> Done:
