@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from anyio import to_thread
+from starlette.exceptions import HTTPException
 
 from myi_pipelines.errors import InputError
 from myi_pipelines.private_files import FILE_MODE, make_private_folder
@@ -35,6 +36,18 @@ class NotTaken(InputError):
     """A file that cannot be an export of Spotify, is too large, or finds no room."""
 
 
+class CannotKeep(HTTPException):
+    """The folder of uploads takes no files: it is read-only, somebody else's, or no folder."""
+
+    def __init__(self, error: OSError) -> None:
+        why = (error.strerror or type(error).__name__).lower()
+        super().__init__(
+            503,
+            f"The folder of uploads cannot be written to ({why}). Whoever runs MYI sets it by MYI_UPLOADS, and lets "
+            "MYI write there.",
+        )
+
+
 class Waiting(NamedTuple):
     """A file that waits to be read."""
 
@@ -51,30 +64,55 @@ def waiting(uploads: Path, user: str) -> list[Waiting]:
         return []
 
 
+def require_room(uploads: Path, size: int) -> None:
+    """Raise NotTaken for so many bytes, before the first of them is read, where they are too many or find no room. 0
+    for a size that is not known. Raises CannotKeep."""
+    if size > MOST_BYTES:
+        raise NotTaken(f"what was sent is larger than {MOST_BYTES // 1024**3} GiB")
+    if _free(_incoming(uploads)) < SPARE_BYTES + size:
+        raise NotTaken("there is no room for it on the disk")
+
+
 async def receive(uploads: Path, user: str, name: str, chunks: AsyncIterator[bytes]) -> Path:
-    """Write a stream to a hidden file, and move it to those that wait. Raises NotTaken; nothing stays then."""
+    """Write a stream to a hidden file, and move it to those that wait. Raises NotTaken and CannotKeep; nothing stays
+    then."""
     safe = safe_name(name)
-    folder = uploads / ".incoming"
-    make_private_folder(folder)
-    _remove_abandoned(folder)
-    make_private_folder(uploads / user)
+    folder = _incoming(uploads)
     path = folder / f"{secrets.token_hex(8)}.part"
     try:
+        make_private_folder(uploads / user)
         size = 0
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > MOST_BYTES:
                     raise NotTaken(f"{safe} is larger than {MOST_BYTES // 1024**3} GiB")
-                if shutil.disk_usage(folder).free < SPARE_BYTES + len(chunk):
+                if _free(folder) < SPARE_BYTES + len(chunk):
                     raise NotTaken(f"there is no room for {safe} on the disk")
                 await to_thread.run_sync(file.write, chunk)
         if not size:
             raise NotTaken(f"{safe} is empty")
         return _publish(path, uploads / user / safe)
+    except OSError as error:
+        raise CannotKeep(error) from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             path.unlink()
+
+
+def _incoming(uploads: Path) -> Path:
+    """The folder of what has not arrived whole. Raises CannotKeep."""
+    folder = uploads / ".incoming"
+    try:
+        make_private_folder(folder)
+    except OSError as error:
+        raise CannotKeep(error) from error
+    _remove_abandoned(folder)
+    return folder
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -68,6 +68,8 @@ def add_error_pages(app: Starlette) -> None:
 def error_response(request: Request, status: int, *, detail: str = "", retry: str = "") -> Response:
     """A page that says what is wrong, or JSON (RFC 9457) where that is asked for."""
     said = SAID.get(status) or Said("That did not work", "")
+    if status == 503 and detail:
+        said = Said("Not at this moment", detail)
     text = detail or said.text
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": retry} if retry else {})
     if wants_json(request):

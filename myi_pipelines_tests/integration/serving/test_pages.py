@@ -64,6 +64,7 @@ class Site(NamedTuple):
     user_id: int
     cookies: dict[str, str]
     token: str
+    folder: Path
 
     def get(self, path: str, *, as_user: bool = True, **headers: str) -> Answer:
         return self.server.get(path, self.cookies if as_user else None, **headers)
@@ -84,7 +85,7 @@ def site(session_servers: SessionServers, tmp_path_factory: pytest.TempPathFacto
             secret = begin_session(owner, user_id, Method.LINK, "a test")
             token = make_token(owner, user_id, "a badge", [Right.READ_EMBED]).text
         with serving(assembled(web_context(url, folder, uploads=folder / "uploads"))) as server:
-            yield Site(server, warehouse, user_id, {f"myi_{server.port}": secret}, token)
+            yield Site(server, warehouse, user_id, {f"myi_{server.port}": secret}, token, folder)
 
 
 def row(number: int) -> dict[str, object]:
@@ -420,6 +421,67 @@ def test_an_upload_lands_in_the_listeners_folder_or_nowhere(site: Site, name: st
     path = f"/u/anna/imports/upload?file={quote(name)}"
     assert site.server.ask("POST", path, headers, b"PK-like", site.cookies).status == status
     assert site.server.ask("POST", path, headers, b"PK-like").status == 404
+
+
+BOUNDARY = "boundary-of-a-test"
+
+
+def part_of(name: str, content: bytes) -> bytes:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def send_form(site: Site, *parts: bytes, length: int | None = None) -> Answer:
+    """Send files as a browser without JavaScript does. With `length`, say that there is more, and send no more."""
+    body = b"".join(parts) + (b"" if length else f"--{BOUNDARY}--\r\n".encode())
+    headers = {
+        "Sec-Fetch-Site": "same-origin",
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+        "Accept": "text/html",
+        "Content-Length": str(length or len(body)),
+    }
+    return site.server.ask("POST", "/u/anna/imports/upload", headers, body, site.cookies)
+
+
+def kept_files(site: Site) -> list[str]:
+    return sorted(path.name for path in (site.folder / "uploads").rglob("*") if path.is_file())
+
+
+def test_a_form_with_files_lands_without_javascript(site: Site) -> None:
+    large = os.urandom(3 * 1024 * 1024)
+    field = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"\r\n\r\nno file\r\n'.encode()
+    sent = send_form(site, part_of("", b""), part_of("one form.zip", large), field, part_of("été.json", b"[]"))
+    assert (sent.status, sent.headers["location"][:15]) == (303, "/u/anna/imports")
+    folder = site.folder / "uploads" / "anna"
+    assert (folder / "one form.zip").read_bytes() == large
+    assert (folder / "été.json").read_bytes() == b"[]"
+    assert send_form(site, b"nonsense").status == 400
+
+
+def test_a_form_is_refused_at_the_head_of_a_file_and_not_behind_it(site: Site) -> None:
+    """The answer comes before the rest of the body, and nothing of it was kept anywhere."""
+    before = kept_files(site)
+    head = part_of("x.exe", b"MZ" * 100)
+    for parts, length, said in (
+        ([head], 400_000_000, "expected the ZIP that Spotify sent"),
+        ([part_of("x.zip", b"PK")], uploads.MOST_BYTES + 100_000, "larger than 4 GiB"),
+    ):
+        refused = send_form(site, *parts, length=length)
+        assert refused.status == 400
+        assert said in html.unescape(refused.text)
+    assert kept_files(site) == before
+
+
+def test_an_upload_that_finds_no_room_is_refused_before_it_is_sent(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "SPARE_BYTES", 2**60)
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json", "Content-Length": "100000"}
+    path = "/u/anna/imports/upload?file=x.zip"
+    for refused in (
+        send_form(site, part_of("x.zip", b"PK"), length=100_000),
+        site.server.ask("POST", path, headers, b"PK", site.cookies),
+    ):
+        assert refused.status == 400
+        assert "there is no room" in html.unescape(refused.text)
 
 
 def test_an_upload_removes_what_a_killed_server_left_of_another(tmp_path: Path) -> None:

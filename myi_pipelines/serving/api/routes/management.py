@@ -65,6 +65,7 @@ async def upload(ask: Ask, file: Annotated[Text, Query(max_length=300, descripti
     """
     listener = await run_in_threadpool(_allowed, ask, Part.IMPORT)
     folder = context_of(ask.request).settings.uploads
+    uploads.require_room(folder, int(ask.request.headers.get("content-length") or 0))
     path = await uploads.receive(folder, listener.name, file, ask.request.stream())
     return _made(plain(UploadShown, {"name": path.name, "size": path.stat().st_size}))
 

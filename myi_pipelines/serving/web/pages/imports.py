@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -16,6 +15,7 @@ from myi_pipelines.serving.asgi.error_pages import error_response, wants_json
 from myi_pipelines.serving.context import context_of, viewer_of
 from myi_pipelines.serving.queries.imports import gaps
 from myi_pipelines.serving.queries.scope import Listener
+from myi_pipelines.serving.sent_files import sent_files
 from myi_pipelines.serving.web.links import links_to
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.views import Figure
@@ -25,8 +25,8 @@ from myi_pipelines.warehouse.import_jobs import ImportJob, list_jobs
 
 JOBS = 30
 STATES = {"PENDING": "waits", "PROCESSING": "is being read", "COMPLETED": "imported", "FAILED": "could not be read"}
-CHUNK = 256 * 1024
 MOST_FILES = 50
+"""In one form."""
 
 
 class Reason(NamedTuple):
@@ -158,23 +158,21 @@ async def upload(request: Request) -> Response:
     listener = await run_in_threadpool(_uploading_listener, request)
     folder = context_of(request).settings.uploads
     try:
+        uploads.require_room(folder, int(request.headers.get("content-length") or 0))
         if name := request.query_params.get("file"):
             path = await uploads.receive(folder, listener.name, name, request.stream())
             return JSONResponse({"name": path.name, "size": path.stat().st_size}, 201)
-        async with request.form(max_files=MOST_FILES) as form:
-            for file in form.getlist("files"):
-                if isinstance(file, UploadFile) and file.filename:
-                    await uploads.receive(folder, listener.name, file.filename, _chunks(file))
+        taken = 0
+        async for file in sent_files(request):
+            if taken == MOST_FILES:
+                raise uploads.NotTaken(f"more than {MOST_FILES} files were sent at once; the first of them were taken")
+            taken += 1
+            await uploads.receive(folder, listener.name, file.name, file.chunks)
     except uploads.NotTaken as error:
         if wants_json(request):
             return JSONResponse({"type": "about:blank", "title": "Not taken", "status": 400, "detail": str(error)}, 400)
         return error_response(request, 400, detail=str(error))
     return back_to_imports(request)
-
-
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(CHUNK):
-        yield chunk
 
 
 def _uploading_listener(request: Request) -> Listener:

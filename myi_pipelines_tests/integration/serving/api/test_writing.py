@@ -98,6 +98,20 @@ def test_a_program_uploads_an_export(site: Site) -> None:
     assert site.send("POST", "/imports?file=x.exe", may, b"MZ").status == 400
 
 
+def test_an_upload_that_cannot_be_kept_says_why(site: Site) -> None:
+    site.uploads.write_text("a file where the folder of uploads should be")
+    program = site.token("listens:write") | {"Content-Type": "application/octet-stream"}
+    page = {**site.session, "Accept": "text/html"}
+    for sent in (
+        site.send("POST", "/imports?file=x.zip", program, b"PK"),
+        site.server.ask("POST", "/u/anna/imports/upload?file=x.zip", page, b"PK"),
+    ):
+        assert sent.status == 503
+        assert "The folder of uploads cannot be written to" in sent.text
+        assert "MYI_UPLOADS" in sent.text
+        assert "database" not in sent.text
+
+
 def test_a_token_is_made_and_revoked_by_who_is_signed_in(site: Site) -> None:
     made = site.send("POST", "/tokens", site.session, {"name": "dashboard", "rights": ["stats:read"]})
     assert made.status == 201
