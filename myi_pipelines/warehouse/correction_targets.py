@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from psycopg.rows import class_row
@@ -20,6 +20,9 @@ _URI = re.compile(rf"spotify:(\w+):({_ID})")
 _LINK = re.compile(rf"https?://open\.spotify\.com/(?:intl-[\w-]+/)?(\w+)/({_ID})(?:[/?#].*)?")
 _BARE = re.compile(rf"({_ID})")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?)?")
+
+ENDS_OF_TIME = (MINYEAR, MAXYEAR)
+"""Years of which a time may lie in none of Python's in another zone, or a moment later."""
 
 NAMED = {Kind.HIDE_TRACK: "track", Kind.HIDE_SONG: "song", Kind.HIDE_ARTIST: "artist", Kind.HIDE_ALBUM: "album"}
 """What is found by a name or an address."""
@@ -224,11 +227,13 @@ def _instants(conn: Connection, user_id: int, text: str, *, as_end: bool = False
     try:
         if found is None:
             instant = datetime.fromisoformat(text.strip())
-            if instant.tzinfo is None:
+            if instant.tzinfo is None or instant.year in ENDS_OF_TIME:
                 raise ValueError
             return instant, instant if as_end else instant + timedelta(seconds=1)
         day, minute, seconds = found.groups()
         local = datetime.fromisoformat(f"{day} {minute or '00:00'}{(seconds or '')[:3]}")
+        if local.year in ENDS_OF_TIME:
+            raise ValueError
     except ValueError:
         raise WrongAddress(f"{text!r} is no time: use for example 2024-05-01 or '2024-05-01 18:30'") from None
     length = timedelta(days=1) if minute is None else timedelta(minutes=1) if seconds is None else timedelta(seconds=1)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.datastructures import URL
 
 from myi_pipelines.errors import InputError, MyiError
@@ -21,6 +20,7 @@ from myi_pipelines.ingest.spotify.login import LoginAttempt, LoginServices, begi
 from myi_pipelines.runtime.token_keys import TokenKeys
 from myi_pipelines.serving.access.viewers import Kind, Viewer
 from myi_pipelines.serving.context import Context
+from myi_pipelines.serving.forms import own_path
 from myi_pipelines.sources.spotify import oauth
 from myi_pipelines.sources.spotify.rate_limits import Priority
 from myi_pipelines.warehouse.database.statements import statement
@@ -33,6 +33,21 @@ NOT_SIGNED_IN = "Not signed in"
 
 class Doubtful(InputError):
     """The account has, or had, another history: somebody has to say that it is meant. Says what to ask them."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the browser keeps of what was begun. What a cookie says otherwise is not kept by us."""
+
+    state: str = ""
+    verifier: str = ""
+    link: int | None = None
+    """The listener to link the account to; None: to sign in."""
+    next: str = "/"
+    """Where to go on."""
+    sure: str = ""
+    """The digest of the question that was answered with yes."""
+    question: str = ""
+    """The digest of the question that was asked last."""
 
 
 @dataclass(frozen=True)
@@ -67,30 +82,29 @@ class SpotifySignIn:
         """The address at Spotify, and what the browser keeps. ``link_to``: the listener to link the account to; None
         signs in. ``sure``: the question that was answered with yes, which is not asked again."""
         attempt = begin_login(app_of(self._settings))
-        kept = {"state": attempt.state, "verifier": attempt.verifier, "link": link_to, "next": target, "sure": sure}
-        return attempt.url, _written(kept)
+        return attempt.url, _written(Kept(attempt.state, attempt.verifier, link_to, target, sure))
 
     def question_of(self, kept: str) -> str:
         """The question that this browser was asked last; empty for none."""
-        return str(_read(kept).get("question") or "")
+        return _read(kept).question
 
     def state_of(self, kept: str) -> str:
         """The state that the answer must have; empty for what we have not made."""
-        return str(_read(kept).get("state") or "")
+        return _read(kept).state
 
     def finish(self, kept: str, query: str, viewer: Viewer) -> Outcome:
         """Do what was begun. Never raises what a person can cause."""
         values = _read(kept)
-        attempt = LoginAttempt("", str(values["state"]), str(values["verifier"]))
-        target, link_to = str(values.get("next") or "/"), values.get("link")
+        attempt = LoginAttempt("", values.state, values.verifier)
+        target, link_to = own_path(values.next), values.link
         try:
             if link_to is None:
                 return self._sign_in(attempt, query, target)
             if viewer.kind is not Kind.LISTENER or viewer.user_id is None or viewer.user_id != link_to:
                 return Outcome(title=NOT_LINKED, text="You have signed out, or in as somebody else, since you began.")
-            return self._link(attempt, query, target, viewer.user_id, str(values.get("sure") or ""))
+            return self._link(attempt, query, target, viewer.user_id, values.sure)
         except Doubtful as doubt:
-            return Outcome(target, text=str(doubt), question=_written({"question": _digest(str(doubt))}), status=409)
+            return Outcome(target, text=str(doubt), question=_written(Kept(question=_digest(str(doubt)))), status=409)
         except MyiError as error:
             return Outcome(title=NOT_SIGNED_IN if link_to is None else NOT_LINKED, text=_sentence(str(error)))
 
@@ -124,16 +138,15 @@ def _digest(question: str) -> str:
     return hashlib.sha256(question.encode()).hexdigest()
 
 
-def _written(values: Mapping[str, object]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+def _written(values: Kept) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode()
 
 
-def _read(kept: str) -> dict[str, object]:
+def _read(kept: str) -> Kept:
     try:
-        values = json.loads(base64.urlsafe_b64decode(kept.encode()))
-    except ValueError:
-        return {}
-    return values if isinstance(values, dict) else {}
+        return msgspec.json.decode(base64.urlsafe_b64decode(kept.encode()), type=Kept)
+    except (ValueError, RecursionError):
+        return Kept()
 
 
 def _sentence(text: str) -> str:

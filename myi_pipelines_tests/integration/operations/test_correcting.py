@@ -362,6 +362,15 @@ def test_names_find_what_the_user_played_in_any_spelling_hidden_or_not(warehouse
     assert (unknown.what, unknown.play_count) == ({"spotify_id": spotify_id("z")}, 0)
 
 
+ENDS = (
+    ("0001-01-01", None),
+    (None, "9999-12-31"),
+    ("0001-01-01T00:00:00+14:00", None),
+    (None, "9999-12-31T23:59:59-12:00"),
+)
+"""Times that lie in no year of Python's, in UTC or a moment later."""
+
+
 def test_times_are_the_listener_s_and_days_are_whole(warehouse: ArchivingWarehouse) -> None:
     user_id = warehouse.user("anna", "Europe/Berlin")
 
@@ -376,6 +385,6 @@ def test_times_are_the_listener_s_and_days_are_whole(warehouse: ArchivingWarehou
     assert span_between(conn, user_id, None, "2024-01-31") == Span(None, utc(2024, 1, 31, 23))
     assert span_between(conn, user_id, "2024-01-31T00:00:00Z", None) == Span(utc(2024, 1, 31), None)
     assert span_of_moment(conn, user_id, "2024-07-01 10:00") == Span(utc(2024, 7, 1, 8), utc(2024, 7, 1, 8, 1))
-    for first, last in (("yesterday", None), ("2024-02-30", None), ("2024-02-02", "2024-02-01")):
+    for first, last in (("yesterday", None), ("2024-02-30", None), ("2024-02-02", "2024-02-01"), *ENDS):
         with pytest.raises(WrongAddress):
             span_between(conn, user_id, first, last)

@@ -330,6 +330,7 @@ def test_the_operator_adds_a_listener_and_drops_their_export(site: Site) -> None
     assert site.server.submit("/operator/listener", form, site.cookies).status == 404
     operator = {f"myi_{site.server.port}": begin_session(site.warehouse.conn, None, Method.LINK, "the operator")}
     assert "Add a listener" in site.server.get("/operator", operator).text
+    assert site.server.get("/operator?after=%00%ff", operator).status == 200
 
     added = site.server.submit("/operator/listener", form, operator)
     assert added.headers["location"].startswith(f"/u/{quote(form['name'])}/imports")

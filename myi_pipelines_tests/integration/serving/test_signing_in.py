@@ -1,5 +1,6 @@
 """Coming in and going, as browsers and attackers do it: over HTTP, against the real application."""
 
+import base64
 import html
 import re
 from collections.abc import Iterator
@@ -405,6 +406,34 @@ def test_a_page_in_the_users_browser_changes_and_reads_nothing(
         attacker.shutdown()
     assert conn.execute("SELECT display_name FROM users WHERE id = %s", [anna.id]).fetchone() == (None,)
     assert f"listener {anna.id}" in browser.open_page(f"{server.url}/who", profile)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[x]", "http://\u00e9[", "http://a]b"])
+def test_an_origin_that_is_no_address_is_not_ours(server: Server, conn: Connection, anna: User, origin: str) -> None:
+    mine = come_in(server, conn, anna)
+    for method, path in (("GET", "/who"), ("POST", "/rename")):
+        refused = server.ask(method, path, {"Origin": origin, "Sec-Fetch-Site": "same-origin"}, cookies=mine)
+        assert refused.status == 403
+
+
+ODD_COOKIES = (
+    b"[" * 3_000,
+    b'{"state": "s", "x": ' + b"[" * 2_900,
+    b'{"state": "\\ud800"}',
+    b'{"state": "s"}',
+    b'{"state": "s", "verifier": "\\ud800"}',
+    b'{"state": "s", "verifier": 1, "link": "x"}',
+    b'{"state": ["s"]}',
+    b"\xff",
+    b"",
+)
+
+
+@pytest.mark.parametrize("kept", ODD_COOKIES)
+def test_a_cookie_that_we_have_not_made_leads_nowhere(server: Server, kept: bytes) -> None:
+    for cookie in (base64.urlsafe_b64encode(kept).decode(), kept.decode("latin-1").replace('"', "")):
+        answer = server.get("/auth/callback?state=s&code=c", {f"myi_{server.port}_spotify": cookie})
+        assert answer.status in (400, 403)
 
 
 def test_our_own_forms_work(server: Server, conn: Connection, anna: User) -> None:

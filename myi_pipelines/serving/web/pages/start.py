@@ -50,7 +50,7 @@ def operator(request: Request) -> Response:
     require_operator(viewer_of(request))
     context = context_of(request)
     formats = Formats(locale_of(request.headers.get("accept-language", "")), ZoneInfo("UTC"))
-    after = request.query_params.get("after", "")
+    after = request.query_params.get("after", "").replace("\0", "")
     with context.reading() as conn:
         found = listeners(conn, after=after)
         rows = [

@@ -83,6 +83,9 @@ def test_a_program_hides_shows_again_and_undoes_an_import(site: Site) -> None:
     assert site.send("DELETE", f"/corrections/{one['id']}", may).status == 404
     period = {"kind": "period", "first": "2024-05-01", "last": "2024-05-01"}
     assert site.send("POST", "/corrections", may, period).json["data"]["plays"] == 12
+    for first, last in (("0001-01-01", "2024-05-01"), ("2024-05-01", "9999-12-31"), ("0001-01-01", "9999-12-31")):
+        odd = site.send("POST", "/corrections", may, {"kind": "period", "first": first, "last": last})
+        assert (odd.status, "is no time" in odd.text) == (400, True)
     for wrong in ({"kind": "song"}, {"kind": "everything"}, {"kind": "song", "name": "No such song"}, {}):
         assert site.send("POST", "/corrections", may, wrong).status == 400
     [job] = site.send("GET", "/imports", site.token("listens:write")).json["data"]
