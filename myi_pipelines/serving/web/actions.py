@@ -8,7 +8,7 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from myi_pipelines.errors import MyiError
 from myi_pipelines.serving.access.permissions import Part, find_shown
@@ -17,6 +17,7 @@ from myi_pipelines.serving.context import Context, context_of, viewer_of
 from myi_pipelines.serving.marked_text import as_sentence
 from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.web.links import links_to
+from myi_pipelines.serving.web.said import Said, go_on
 
 MOST_FIELDS = 100
 
@@ -46,7 +47,7 @@ class Action(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What an action says, and on which page."""
+    """What an action says, and on which page, which is made by ``said.saying``."""
 
     page: str
     said: str
@@ -77,6 +78,4 @@ def _act(request: Request, form: FormData, function: Act, page: str) -> Response
         done = Done(page, as_sentence(str(error)), is_alert=True)
     if isinstance(done, Response):
         return done
-    links = links_to(listener.name, {})
-    alert = {"alert": "yes"} if done.is_alert else {}
-    return RedirectResponse(links.to(done.page, said=done.said[:500], **alert), 303)
+    return go_on(request, links_to(listener.name, {}).to(done.page), Said(done.said, done.is_alert))

@@ -179,7 +179,10 @@ def test_pages_export_and_forget_without_making_the_browser_wait(context: Contex
         assert downloaded.headers["content-disposition"] == 'attachment; filename="myi-export.zip"'
         assert "plays.parquet" in zipfile.ZipFile(io.BytesIO(downloaded.body)).namelist()
         refused = server.submit("/u/anna/settings/forget", {"typed": "bob"}, cookies)
-        assert (refused.status, "alert=yes" in refused.headers["location"]) == (303, True)
+        assert (refused.status, refused.headers["location"]) == (303, "/u/anna/settings")
+        assert (
+            "To remove everything, type the name" in server.get("/u/anna/settings", {**cookies, **refused.cookies}).text
+        )
         request = urllib.request.Request(
             f"{server.url}/u/anna/settings/forget",
             b"typed=anna",

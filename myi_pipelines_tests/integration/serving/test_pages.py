@@ -342,16 +342,49 @@ def test_the_operator_adds_a_listener_and_drops_their_export(site: Site) -> None
 
     for wrong in ({"name": "../anna"}, {"name": "Bo", "timezone": "Mars/Base"}, {"name": ""}):
         refused = site.server.submit("/operator/listener", wrong, operator)
-        assert refused.headers["location"].startswith("/operator?said=")
-        assert 'role="status"' in site.server.get(refused.headers["location"], operator).text
+        assert refused.headers["location"] == "/operator"
+        assert 'role="status"' in site.server.get("/operator", {**operator, **refused.cookies}).text
 
 
 def test_what_could_not_be_done_is_said_in_a_sentence(site: Site) -> None:
     form = {"kind": "song", "name": "<i>nothing</i>"}
     sent = site.server.submit("/u/anna/corrections/hide", form, site.cookies)
-    shown = site.get(sent.headers["location"]).text
+    shown = site.server.get(sent.headers["location"], {**site.cookies, **sent.cookies}).text
     assert "No song named &#39;&lt;i&gt;nothing&lt;/i&gt;&#39; was played;" in shown
     assert "<code>myi report</code>" in shown
+
+
+def test_what_a_form_has_done_is_said_once_on_its_page_and_by_nobody_else(site: Site) -> None:
+    form = {"id": "4711"}
+    for path, page in (("corrections/take-back", "corrections"), ("corrections/undo-import", "imports")):
+        sent = site.server.submit(f"/u/anna/{path}", form, site.cookies)
+        assert sent.headers["location"] == f"/u/anna/{page}"
+        [cookie] = sent.set_cookies
+        assert {"HttpOnly", f"Path=/u/anna/{page}", "SameSite=strict", "Max-Age=60"} <= set(cookie.split("; "))
+        shown = site.server.get(f"/u/anna/{page}", {**site.cookies, **sent.cookies})
+        assert 'class="notice spaced alert" role="status"' in shown.text
+        [forgotten] = shown.set_cookies
+        assert {f"Path=/u/anna/{page}", "Max-Age=0"} <= set(forgotten.split("; "))
+    operator = {f"myi_{site.server.port}": begin_session(site.warehouse.conn, None, Method.LINK, "the operator")}
+    for path in ("/u/anna/settings", "/u/anna/corrections", "/u/anna/imports", "/operator"):
+        answer = site.server.get(f"{path}?said=Call+this+number&alert=yes", operator)
+        assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+        assert "Call this number" not in answer.text
+        for odd in ("", "x", "!!!!", "\xff", "_" * 3_000):
+            assert site.server.get(path, {**operator, f"myi_{site.server.port}_said": odd}).status == 200
+
+
+def test_what_is_said_has_a_page_of_any_name_and_a_limit(site: Site) -> None:
+    site.warehouse.user("Zoë: 東京", "UTC")
+    operator = {f"myi_{site.server.port}": begin_session(site.warehouse.conn, None, Method.LINK, "the operator")}
+    path = f"/u/{quote('Zoë: 東京', safe='')}/corrections"
+    sent = site.server.submit(f"{path}/hide", {"kind": "song", "name": "\N{GRINNING FACE}" * 2_000}, operator)
+    [cookie] = sent.set_cookies
+    assert len(cookie) < 4_096
+    shown = site.server.get(path, {**operator, **sent.cookies})
+    assert "No song named" in shown.text
+    for one in (cookie, *shown.set_cookies):
+        assert f"Path={path};" in one
 
 
 def test_a_listener_without_a_linked_account_is_told_how_to_link_one(site: Site) -> None:

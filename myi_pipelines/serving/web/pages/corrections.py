@@ -9,6 +9,7 @@ from starlette.responses import Response
 from myi_pipelines.serving import actions
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.said import Said, saying
 from myi_pipelines.text import counted
 from myi_pipelines.warehouse import corrections
 from myi_pipelines.warehouse.corrections import Correction
@@ -43,6 +44,10 @@ class Row(NamedTuple):
 
 def show_corrections(page: Page) -> Response:
     """``/corrections``."""
+    return saying(page.request, lambda said: _page(page, said))
+
+
+def _page(page: Page, said: Said) -> Response:
     found = corrections.list_corrections(page.conn, page.listener.id)
     return page.render(
         "corrections.html",
@@ -51,8 +56,7 @@ def show_corrections(page: Page) -> Response:
         kinds=KINDS,
         chosen=page.query.get("kind", "song"),
         name=page.query.get("name", "")[:300],
-        said=page.query.get("said", "")[:500],
-        is_alert=page.query.get("alert") == "yes",
+        said=said,
     )
 
 

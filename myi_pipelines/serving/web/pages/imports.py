@@ -18,6 +18,7 @@ from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.serving.sent_files import sent_files
 from myi_pipelines.serving.web.links import links_to
 from myi_pipelines.serving.web.page import Page
+from myi_pipelines.serving.web.said import Said, saying
 from myi_pipelines.serving.web.views import Figure
 from myi_pipelines.sources.exports import NOT_COUNTED
 from myi_pipelines.text import counted, size
@@ -62,6 +63,10 @@ class WaitingFile(NamedTuple):
 
 def show_imports(page: Page) -> Response:
     """``/imports``."""
+    return saying(page.request, lambda said: _page(page, said))
+
+
+def _page(page: Page, said: Said) -> Response:
     formats = page.formats
     jobs = list_jobs(page.conn, user=page.listener.name, limit=JOBS)
     waiting = uploads.waiting(page.context.settings.uploads, page.listener.name)
@@ -80,6 +85,7 @@ def show_imports(page: Page) -> Response:
         "imports.html",
         "Imports",
         heading="Imports",
+        said=said,
         summary=_summary(page.listener, jobs),
         waiting=[WaitingFile(file.name, size(file.size)) for file in waiting if file.name not in reading],
         jobs=[_job(page, job) for job in jobs],

@@ -19,6 +19,7 @@ from myi_pipelines.serving.asgi.error_pages import log_mistake
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import THEMES, Page, open_page
+from myi_pipelines.serving.web.said import Said, saying
 from myi_pipelines.serving.web.words import time_zones
 from myi_pipelines.text import counted
 
@@ -72,10 +73,10 @@ class TokenRow(NamedTuple):
 
 def show_settings(page: Page) -> Response:
     """``/settings``."""
-    return settings_page(page, said=page.query.get("said", "")[:500])
+    return saying(page.request, lambda said: settings_page(page, said))
 
 
-def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Response:
+def settings_page(page: Page, said: Said, *, new_token: str = "") -> Response:
     """The page, with what an action has to say."""
     listener, formats = page.listener, page.formats
     devices = actions.list_sessions(page.context, listener.id)
@@ -86,7 +87,6 @@ def settings_page(page: Page, *, said: str = "", new_token: str = "") -> Respons
         "settings.html",
         "Settings",
         said=said,
-        is_alert=page.query.get("alert") == "yes",
         asks_present=has_password and not page.viewer.is_operator,
         settings=listener_settings(page.conn, listener),
         zones=time_zones(),
@@ -173,7 +173,7 @@ def make_token(action: Action) -> Response:
     with action.context.reading() as conn:
         page = open_page(action.request, conn, Part.MANAGE)
         page.path = "settings"
-        answer = settings_page(page, new_token=made.text)
+        answer = settings_page(page, Said(), new_token=made.text)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

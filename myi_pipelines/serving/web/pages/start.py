@@ -19,6 +19,7 @@ from myi_pipelines.serving.queries.listeners import EACH, freshness, listeners, 
 from myi_pipelines.serving.web.formats import Formats, locale_of
 from myi_pipelines.serving.web.links import links_to
 from myi_pipelines.serving.web.page import deriving, theme_of
+from myi_pipelines.serving.web.said import Said, go_on, saying
 from myi_pipelines.serving.web.words import time_zones
 
 
@@ -48,6 +49,10 @@ def start(request: Request) -> Response:
 def operator(request: Request) -> Response:
     """``/operator``: who listens here, how fresh it is, where Dagster is."""
     require_operator(viewer_of(request))
+    return saying(request, lambda said: _operator_page(request, said))
+
+
+def _operator_page(request: Request, said: Said) -> Response:
     context = context_of(request)
     formats = Formats(locale_of(request.headers.get("accept-language", "")), ZoneInfo("UTC"))
     after = request.query_params.get("after", "").replace("\0", "")
@@ -75,7 +80,7 @@ def operator(request: Request) -> Response:
         uploads=str(settings.uploads),
         dagster=f"http://{request.url.hostname}:{settings.port}/",
         zones=time_zones(),
-        said=request.query_params.get("said", ""),
+        said=said,
     )
 
 
@@ -86,7 +91,7 @@ def add_listener(request: Request, form: Form) -> Response:
         name, timezone = form.get("name", "").strip(), form.get("timezone", "").strip()
         listener = actions.add_listener(context_of(request), name, timezone)
     except MyiError as error:
-        return RedirectResponse(f"/operator?said={quote(as_sentence(str(error))[:500])}", 303)
+        return go_on(request, "/operator", Said(as_sentence(str(error)), is_alert=True))
     return RedirectResponse(links_to(listener.name, {}).to("imports"), 303)
 
 
