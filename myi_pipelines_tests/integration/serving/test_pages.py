@@ -19,7 +19,7 @@ import pytest
 
 from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
 from myi_pipelines.serving import uploads
-from myi_pipelines.serving.access.sessions import Method, begin_session
+from myi_pipelines.serving.access.sessions import Method, begin_session, sessions_of
 from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.serving.access.viewers import Right
 from myi_pipelines.serving.process import assembled
@@ -372,6 +372,28 @@ def test_what_a_form_has_done_is_said_once_on_its_page_and_by_nobody_else(site: 
         assert "Call this number" not in answer.text
         for odd in ("", "x", "!!!!", "\xff", "_" * 3_000):
             assert site.server.get(path, {**operator, f"myi_{site.server.port}_said": odd}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "missing", "done"),
+    [
+        ("revoke-token", "There is no such token", "The token is revoked."),
+        ("end-session", "There is no such device", "That device is signed out."),
+    ],
+)
+def test_only_what_was_there_is_said_to_be_gone(site: Site, path: str, missing: str, done: str) -> None:
+    conn, bob = site.warehouse.conn, site.warehouse.user("bob", "UTC")
+
+    def made(user_id: int) -> int:
+        if path == "revoke-token":
+            return make_token(conn, user_id, "a test", [Right.READ_STATS]).token.id
+        begin_session(conn, user_id, Method.LINK, "a test")
+        return max(one.id for one in sessions_of(conn, user_id))
+
+    mine, bobs = made(site.user_id), made(bob)
+    for number, sentence in ((bobs, missing), (mine, done), (mine, missing)):
+        sent = site.server.submit(f"/u/anna/settings/{path}", {"id": str(number)}, site.cookies)
+        assert sentence in site.server.get("/u/anna/settings", {**site.cookies, **sent.cookies}).text
 
 
 def test_what_is_said_has_a_page_of_any_name_and_a_limit(site: Site) -> None:

@@ -163,7 +163,8 @@ def set_password(action: Action) -> Done:
 
 def end_session(action: Action) -> Done:
     """Sign a device out."""
-    actions.end_session(action.context, action.listener.id, action.number("id"))
+    if not actions.end_session(action.context, action.listener.id, action.number("id")):
+        return Done("settings", "There is no such device: it may have signed out already.", is_alert=True)
     return Done("settings", "That device is signed out.")
 
 
@@ -180,7 +181,8 @@ def make_token(action: Action) -> Response:
 
 def revoke_token(action: Action) -> Done:
     """Revoke a token."""
-    actions.revoke_token(action.context, action.listener.id, action.number("id"))
+    if not actions.revoke_token(action.context, action.listener.id, action.number("id")):
+        return Done("settings", "There is no such token: it may have been revoked already.", is_alert=True)
     return Done("settings", "The token is revoked.")
 
 
