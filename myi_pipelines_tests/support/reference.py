@@ -1194,6 +1194,12 @@ def matched(shown: Iterable[Shown], extended: Sequence[Row], account: Sequence[R
         left_rows = sorted(
             (row for row in rows if row not in taken), key=lambda row: (moment(row), -row.ms_played, by(row))
         )
+        if ways is of_any_song:
+            left_shown = [play for play in left_shown if play.is_nameless]
+        if ways is of_title:
+            titles = {play.title for play in left_shown} - {None}
+            left_shown = [play for play in left_shown if play.title is not None]
+            left_rows = [row for row in left_rows if key(row.names[0]) in titles]
         is_of_any_song = ways in (of_any_song, of_title)
         songs: list[Song | None] = [None] if is_of_any_song else list({play.song for play in left_shown})
         for song in songs:

@@ -188,8 +188,9 @@ class Listening:
         return Listening(self._reader, self.user, filters=filters, dtype_backend=self._backend)
 
     def users(self) -> pd.DataFrame:
-        """The listeners of the warehouse, by name, with plays and time of all."""
+        """The listeners of the warehouse, by name, with plays and time of all, and whether they may be compared."""
         columns = {"id": "int64", "name": "str", "display_name": "str", **_COUNTS, "last_day": DAY}
+        columns |= {"allows_comparison": "bool"}
         with self._reader.reading() as conn:
             rows = listeners(conn, each=ALL)
             zone = find_listener(conn, self.user).timezone
