@@ -380,11 +380,11 @@ def _merge(
     """
     moved: list[tuple[date, date]] = []
     added = None
-    if indexes and not entered:
+    desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
+    if indexes and desired and not entered:
         load = PartitionLoad(statement("events/fill").format, indexes)
         added = attach_month(conn, LISTENING_EVENTS, user_month.month, load, bounds)
-    desired = fetch_scalar(conn, "SELECT count(*) FROM desired_events")
-    for month in sorted({*([user_month.month] if desired else []), *entered}):
+    for month in sorted({*entered, user_month.month} if desired else entered):
         attach_month(conn, LISTENING_EVENTS, month)
     if entered:
         moved = conn.execute(statement("events/upgrade"), bounds).fetchall()

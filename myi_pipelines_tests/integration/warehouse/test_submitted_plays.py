@@ -11,10 +11,11 @@ from uuid import UUID
 import pytest
 
 from myi_pipelines.sources.exports import Context, Play, Track, submitted_play
-from myi_pipelines.warehouse import corrections, import_jobs, invariants, submissions
+from myi_pipelines.warehouse import corrections, events, import_jobs, invariants, partitions, submissions
 from myi_pipelines.warehouse.import_outcomes import outcomes_of_jobs
 from myi_pipelines.warehouse.musicbrainz import land_artist, land_search
 from myi_pipelines.warehouse.spotify_payloads import SpotifyObject, land_objects
+from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support.reference import Polled
 from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -182,6 +183,19 @@ def test_a_play_ends_in_a_month_that_has_no_other(warehouse: Warehouse) -> None:
     corrections.undo_import(warehouse.conn, job_id)
     home.settle()
     assert home.events() == []
+
+
+def test_a_month_in_which_nothing_ends_gets_no_partition(warehouse: Warehouse) -> None:
+    home = Home(warehouse)
+    warehouse.land(home.user_id, [heard_from(datetime(2011, 5, 31, 20, 0, tzinfo=UTC), 200, "t")])
+    warehouse.sync()
+    invalidated = warehouse.stale(home.user_id, Stage.EVENTS)
+    assert [one.month.month for one in invalidated] == [5, 6]
+    conformed = [one for _, one in events.conform_user_months(warehouse.session(), invalidated)]
+    assert sum(one.added for one in conformed) == 1
+    assert [event.ended for event in home.events()] == ["20:03:20"]
+    attached = partitions.existing_months(warehouse.conn, partitions.LISTENING_EVENTS)
+    assert [month.month for month in attached if month.year == 2011] == [5]
 
 
 def test_a_play_ends_in_the_month_before_because_another_begins(warehouse: Warehouse) -> None:
