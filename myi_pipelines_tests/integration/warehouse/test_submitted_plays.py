@@ -282,8 +282,10 @@ def test_a_program_renames_no_track_of_others(warehouse: Warehouse) -> None:
     later = at("18:00:00")
     for track in (Track("m" * 22, "Poison", "Band", None), Track("m" * 22, "Song m", "Evil", None)):
         mallory.submit(submitted_play(track, later, 200))
+    land_objects(warehouse.conn, [SpotifyObject("track", "m" * 22, {"id": "m" * 22, "duration_ms": 200_000})])
+    mallory.submit(submitted_play(Track("m" * 22, "Unnamed by Spotify", "Band", None), at("19:00:00"), 200))
     mallory.submit(submitted_play(Track("m" * 22, "song M (feat. Guest)", "Band", None), at("20:00:00"), 200))
-    assert [event.ended for event in mallory.events()] == ["18:03:20", "18:03:20", "20:03:20"]
+    assert [event.ended for event in mallory.events()] == ["18:03:20", "18:03:20", "19:03:20", "20:03:20"]
     names = warehouse.conn.execute(
         "SELECT DISTINCT named.name, named.artist FROM named_songs AS named JOIN tracks ON song_id = named.id"
         " JOIN listening_events AS e ON e.track_id = tracks.id WHERE e.user_id = %s",
