@@ -283,15 +283,17 @@ def test_a_program_renames_no_track_of_others(warehouse: Warehouse) -> None:
     for track in (Track("m" * 22, "Poison", "Band", None), Track("m" * 22, "Song m", "Evil", None)):
         mallory.submit(submitted_play(track, later, 200))
     land_objects(warehouse.conn, [SpotifyObject("track", "m" * 22, {"id": "m" * 22, "duration_ms": 200_000})])
-    mallory.submit(submitted_play(Track("m" * 22, "Unnamed by Spotify", "Band", None), at("19:00:00"), 200))
+    mallory.submit(submitted_play(Track("m" * 22, "Unnamed by Spotify", "Band", None), at("21:00:00"), 200))
     mallory.submit(submitted_play(Track("m" * 22, "song M (feat. Guest)", "Band", None), at("20:00:00"), 200))
-    assert [event.ended for event in mallory.events()] == ["18:03:20", "18:03:20", "19:03:20", "20:03:20"]
+    assert [event.ended for event in mallory.events()] == ["18:03:20", "18:03:20", "20:03:20", "21:03:20"]
     names = warehouse.conn.execute(
         "SELECT DISTINCT named.name, named.artist FROM named_songs AS named JOIN tracks ON song_id = named.id"
         " JOIN listening_events AS e ON e.track_id = tracks.id WHERE e.user_id = %s",
         [anna.user_id],
     )
     assert names.fetchall() == [("Song m", "Band")]
+    latest = warehouse.conn.execute("SELECT name FROM tracks WHERE spotify_id = %s", ["m" * 22]).fetchall()
+    assert latest == [("song M (feat. Guest)",)], "the same song"
 
 
 def test_what_a_program_submitted_is_undone_and_it_may_go_on(warehouse: Warehouse) -> None:
