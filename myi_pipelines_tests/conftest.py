@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 SESSION = "myi_session"
 THREAD_SWITCH_SECONDS = 0.0005
 """A tenth of Python's own: each request to a server in a thread of the test waits for several switches."""
+LAST_OF_A_DAY = timedelta(seconds=3)
 SLOW_FOLDERS = {"e2e": "e2e", "faults": "slow", "properties": "slow"}
 """Folders whose tests are all marked, with the marker."""
 
@@ -89,6 +92,14 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("MYI_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MYI_HOME", "/dev/null/a-test-must-set-MYI_HOME")
+
+
+@pytest.fixture(autouse=True)
+def _not_in_the_last_seconds_of_a_day() -> None:
+    """A test that asks for something and then for today's date may find another day."""
+    now = datetime.now(UTC)
+    if (left := now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1) - now) < LAST_OF_A_DAY:
+        time.sleep(left.total_seconds())
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -22,17 +22,17 @@ from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 
 USER_ID = 1
-NOW = datetime.now(UTC)
-TODAY = NOW.date()
-DAYS = 740
+DAYS = 1100
+"""On which a song is played, until the day after the first test began, since a later test may run past midnight."""
 
 
 @pytest.fixture(scope="module")
 def until_now(
     session_servers: SessionServers, worker_id: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
-    """A listener who has played a song every day from before last year until now."""
-    ends = [NOW - timedelta(days=day) for day in range(DAYS)]
+    """A listener who has played a song every day from before the year before last until tomorrow."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    ends = [tomorrow - timedelta(days=day) for day in range(DAYS)]
     plays = [Play(Track("1" * 22, "Song", "Artist", "Album"), CONTEXT, end, end, 200_000) for end in ends]
     with session_servers.database(shared_servers.database_name(f"{__name__} until now", worker_id)) as url:
         with open_warehouse(url) as warehouse:
@@ -128,35 +128,40 @@ def test_errors_are_those_of_listenbrainz(api: Api, client: ListenBrainz) -> Non
     assert api.server.ask("GET", "/1/user/user-2/listens", statistics).status == 404
 
 
-def month_first(months_ago: int) -> date:
-    """The first day of this month or of one before it."""
-    years, month = divmod(TODAY.year * 12 + TODAY.month - 1 - months_ago, 12)
+def month_first(day: date, months_before: int = 0) -> date:
+    """The first day of the month of the day, or of one before it."""
+    years, month = divmod(day.year * 12 + day.month - 1 - months_before, 12)
     return date(years, month + 1, 1)
 
 
-MONDAY = TODAY - timedelta(days=TODAY.weekday())
-TOMORROW = TODAY + timedelta(days=1)
+def months_ended(today: date, length: int) -> tuple[date, date, date]:
+    """The last whole quarter, half or year: the first day of the one before it, its own, and the day after it."""
+    ago = (today.month - 1) % length
+    return month_first(today, ago + 2 * length), month_first(today, ago + length), month_first(today, ago)
 
 
-@pytest.mark.parametrize(
-    ("name", "before", "first", "end"),
-    [
-        ("this_week", MONDAY - timedelta(days=7), MONDAY, TOMORROW),
-        ("this_month", month_first(1), month_first(0), TOMORROW),
-        ("this_year", date(TODAY.year - 1, 1, 1), date(TODAY.year, 1, 1), TOMORROW),
-        ("week", MONDAY - timedelta(days=14), MONDAY - timedelta(days=7), MONDAY),
-        ("month", month_first(2), month_first(1), month_first(0)),
-        *(
-            (name, month_first(ended + 2 * length), month_first(ended + length), month_first(ended))
-            for name, length in (("quarter", 3), ("half_yearly", 6), ("year", 12))
-            for ended in [(TODAY.month - 1) % length]
-        ),
-    ],
-)
-def test_every_range_of_listenbrainz_has_its_days(
-    until_now: Api, name: str, before: date, first: date, end: date
-) -> None:
+def weeks_ended(today: date, weeks: int) -> date:
+    """The Monday of this week or of one before it."""
+    return today - timedelta(days=today.weekday() + 7 * weeks)
+
+
+DAYS_OF_RANGES: dict[str, Callable[[date], tuple[date, date, date]]] = {
+    "this_week": lambda today: (weeks_ended(today, 1), weeks_ended(today, 0), today + timedelta(days=1)),
+    "this_month": lambda today: (month_first(today, 1), month_first(today), today + timedelta(days=1)),
+    "this_year": lambda today: (date(today.year - 1, 1, 1), date(today.year, 1, 1), today + timedelta(days=1)),
+    "week": lambda today: (weeks_ended(today, 2), weeks_ended(today, 1), weeks_ended(today, 0)),
+    "month": lambda today: (month_first(today, 2), month_first(today, 1), month_first(today)),
+    "quarter": lambda today: months_ended(today, 3),
+    "half_yearly": lambda today: months_ended(today, 6),
+    "year": lambda today: months_ended(today, 12),
+}
+"""The first day of the range before, the first of the range, and the day after it."""
+
+
+@pytest.mark.parametrize("name", DAYS_OF_RANGES)
+def test_every_range_of_listenbrainz_has_its_days(until_now: Api, name: str) -> None:
     """A play a day: as many as days, of one song."""
+    before, first, end = DAYS_OF_RANGES[name](datetime.now(UTC).date())
     told = {}
     for what in ("artists", "recordings", "daily-activity", "listening-activity"):
         answer = until_now.server.ask("GET", f"/1/stats/user/user-1/{what}?range={name}", {"X-Viewer": "operator"})
@@ -175,8 +180,7 @@ def test_every_range_of_listenbrainz_has_its_days(
     steps = told["listening-activity"]["listening_activity"]
     assert steps[0]["from_ts"] == told["listening-activity"]["from_ts"]
     assert all(one["to_ts"] + 1 == following["from_ts"] for one, following in pairwise(steps))
-    played_since = max(before, TODAY - timedelta(days=DAYS - 1))
-    assert sum(one["listen_count"] for one in steps) == (end - played_since).days
+    assert sum(one["listen_count"] for one in steps) == (end - before).days
 
 
 def test_ranges_without_a_play_have_no_statistics(api: Api) -> None:
@@ -216,7 +220,8 @@ def test_homepage_s_widget_hears_what_is_wrong(api: Api, changed: dict[str, str]
 
 @pytest.mark.parametrize(("split", "days"), [("year", 700), ("month", 400), ("week", 400)])
 def test_homepage_s_widget_may_ask_part_by_part(until_now: Api, split: str, days: int) -> None:
-    asked = {"start": f"{TODAY - timedelta(days=days)}T00:00:00.000Z", "token": token(until_now, "embed:read")}
+    first = datetime.now(UTC).date() - timedelta(days=days)
+    asked = {"start": f"{first}T00:00:00.000Z", "token": token(until_now, "embed:read")}
     whole, parts = (
         json.loads(until_now.server.ask("GET", f"/spotify/time_per?{urlencode(asked | {'timeSplit': one})}").body)
         for one in ("all", split)
