@@ -82,7 +82,9 @@ class Diversity(NamedTuple):
 def releases(conn: Connection, scope: Scope) -> Releases:
     """How often music of each year of release was played in the scope."""
     found = counted(conn, scope)
-    rows = conn.execute(statement("queries/decades").format(counted=found.query), found.parameters)
+    by_album = statement("queries/album_plays_ever" if found.is_ever else "queries/album_plays")
+    query = statement("queries/decades").format(by_album=by_album.format(counted=found.query))
+    rows = conn.execute(query, found.parameters)
     return Releases([ReleaseYear(*row) for row in rows], found.archived)
 
 
