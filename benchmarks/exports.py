@@ -205,8 +205,8 @@ def _another_release(rng: Random, spotify_id: str, track: _Track) -> _Track:
 def _plays(rows: int, seed: int, years: int, distinct_tracks: int | None) -> Iterator[_Play]:
     """A history in the order of its timestamps: sessions, discoveries at a steady pace, favourites for the rest.
 
-    One stream in a thousand is told twice, seconds apart. One row in two hundred is offline and tells no start: some at
-    a time have the time of their upload. Of the last two years every other row tells its true start, and a few were
+    One stream in a thousand is exported twice, seconds apart. One row in two hundred is offline without a start: some
+    at a time have the time of their upload. Of the last two years every other row tells its true start, and a few were
     paused; before, only offline rows do, in 2021 in milliseconds.
     """
     first = int((_LAST - timedelta(days=365.25 * years)).timestamp())

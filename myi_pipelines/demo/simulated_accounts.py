@@ -31,7 +31,7 @@ from myi_pipelines.warehouse.spotify_accounts import list_accounts, unlink
 NAME = "Simulated Spotify"
 CLIENT_ID = "demo"
 CONTACT = "demo@myi.example"
-"""What the simulated MusicBrainz is told: it lets nobody ask without a contact."""
+"""What the simulated MusicBrainz is given: it lets nobody ask without a contact."""
 SPEED = 20
 BEHIND = timedelta(hours=4)
 """The simulated clock starts this long ago and runs fast until it reaches the real time, so that polls find new plays.

@@ -51,7 +51,7 @@ def _correct_songs(session: Session, user_id: int, kind: Kind, what: Mapping[str
 
 
 def undo_import(session: Session, job_id: int) -> Outcome:
-    """Undo an import and derive what that changes; archived plays that it may have told are restored first.
+    """Undo an import and derive what that changes; archived plays that it may hold are restored first.
 
     Raises UnknownJob, CannotBeUndone and what restoring raises.
     """

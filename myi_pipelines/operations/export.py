@@ -76,7 +76,7 @@ Written {when}. Times are UTC; statistics are in {name}'s time zone, {timezone}.
 
 
 _HISTORY_LINE = f"""\
-| `{HISTORY}` | what `myi import` reads: every play as it was told, short ones too, with how it was heard |
+| `{HISTORY}` | what `myi import` reads: every play as its source gave it, short ones too, with how it was heard |
 """
 
 

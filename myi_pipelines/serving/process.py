@@ -66,7 +66,7 @@ def require_way_in(settings: Settings, conn: Connection) -> None:
 
 
 def serve(settings: Settings, factory: str) -> None:
-    """Serve until the process is told to end. The warehouse is current. Raises PortInUse and LoginNotUsable.
+    """Serve until the process is asked to end. The warehouse is current. Raises PortInUse and LoginNotUsable.
 
     ``factory`` names what makes the application, as ``module:function``.
     """

@@ -68,7 +68,7 @@ async def _steps(request: Request) -> AsyncGenerator[_Step, None]:
 
 
 class _Reading:
-    """What the parser has told since it was asked last."""
+    """What the parser has reported since it was asked last."""
 
     def __init__(self) -> None:
         self._steps: list[_Step] = []

@@ -78,7 +78,7 @@ def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any])
     ``what`` holds natural keys: ``spotify_id``, or the names ``track``, ``artist`` and ``album``; of a play also
     ``played_at`` and ``ms_played``; of a period ``from`` and ``until``, of which one may be missing; of an import
     ``job_id``; of songs that are joined ``tracks``, a list of such keys. Raises UserMonthsArchived when an import is
-    undone and plays that it may have told are in the archive.
+    undone and plays that it may hold are in the archive.
     """
     with conn.transaction():
         _lock(conn, [user_id])
@@ -96,7 +96,7 @@ def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any])
 def undo_import(conn: Connection, job_id: int) -> Corrected:
     """Undo an import: plays that no other import tells do not count. The same file, imported again, takes it back.
 
-    Raises UnknownJob, CannotBeUndone, and UserMonthsArchived when plays that it may have told are in the archive.
+    Raises UnknownJob, CannotBeUndone, and UserMonthsArchived when plays that it may hold are in the archive.
     """
     job = find_job(conn, job_id)
     user_id = known_user(conn, job.user).id

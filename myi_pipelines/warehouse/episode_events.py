@@ -22,25 +22,25 @@ EpisodeRow = tuple[Any, ...]
 def stage_plain_episodes(conn: Connection, bounds: dict[str, Any]) -> None:
     """Fill ``desired_episodes`` for plain user-months of these bounds, which have only rows of the extended history."""
     _open_workspace(conn)
-    conn.execute(statement("episode_events/stage_plain"), {"told_from": bounds["near_start"]} | bounds)
+    conn.execute(statement("episode_events/stage_plain"), {"rows_from": bounds["near_start"]} | bounds)
 
 
-def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], tellings: Sequence[tuple[bool, bool]]) -> None:
+def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], keys: Sequence[tuple[bool, bool]]) -> None:
     """Fill ``desired_episodes`` for a user-month with account data, once the workspace of the events has what each
     source tells of music.
 
-    ``tellings`` says how extended rows tell account-data plays: by names, by length.
+    ``keys`` says how extended rows match account-data plays: by names, by length.
     """
     _open_workspace(conn)
-    conn.execute(statement("episode_events/stage_told"), bounds)
+    conn.execute(statement("episode_events/stage_extended"), bounds)
     conn.execute(statement("episode_events/name_same_second"), bounds)
     conn.execute(statement("episode_events/stage_account"), bounds)
-    for same_names, same_length in tellings:
+    for same_names, same_length in keys:
         for by_upload in (True, False):
             telling = {"same_names": same_names, "same_length": same_length, "by_upload": by_upload}
-            conn.execute(statement("episode_events/tell_account"), telling)
+            conn.execute(statement("episode_events/match_account"), telling)
     conn.execute(statement("episode_events/name_same_minute"))
-    conn.execute(statement("episode_events/tell_nameless"))
+    conn.execute(statement("episode_events/match_nameless"))
     conn.execute(statement("episode_events/stage_desired"), bounds)
 
 

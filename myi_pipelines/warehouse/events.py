@@ -292,18 +292,18 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
 
 def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: Sources) -> bool:
     """Compare what several sources tell, and stage each play once."""
-    bounds = bounds | {"told_from": bounds["near_start"], "shown_until": bounds["near_end"]}
+    bounds = bounds | {"rows_from": bounds["near_start"], "shown_until": bounds["near_end"]}
     if sources.has_exact_plays:
-        told_from, shown_until = fetch_row(conn, statement("events/told_reach"), bounds)
-        bounds = bounds | {"told_from": told_from, "shown_until": shown_until}
-        conn.execute(statement("events/stage_told"), bounds)
+        rows_from, shown_until = fetch_row(conn, statement("events/upload_reach"), bounds)
+        bounds = bounds | {"rows_from": rows_from, "shown_until": shown_until}
+        conn.execute(statement("events/stage_extended"), bounds)
         conn.execute(statement("events/stage_streams"), bounds)
     if sources.has_exact_plays and sources.has_account_data:
         conn.execute(statement("events/stage_account"), bounds)
         for same_song, same_length in TELLINGS:
             for by_upload in (True, False):
                 telling = {"same_song": same_song, "same_length": same_length, "by_upload": by_upload}
-                conn.execute(statement("events/tell_account"), telling)
+                conn.execute(statement("events/match_account"), telling)
     if sources.has_episodes:
         stage_mixed_episodes(conn, bounds, TELLINGS)
     shown = _stage_shown_events(conn, bounds, sources) if sources.has_shown_plays else []
@@ -335,7 +335,7 @@ def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sourc
     if sources.has_exact_plays:
         exported += map(Exported._make, conn.execute(statement("events/exported"), parameters | songs).fetchall())
     events: list[str] = []
-    told: list[int] = []
+    matched: list[int] = []
     plays = match_shown_plays(shown, exported)
     for shown_no, play in enumerate(plays):
         first, match = play.shown, play.match
@@ -344,19 +344,19 @@ def _stage_shown_events(conn: Connection, bounds: dict[str, Any], sources: Sourc
         if match is not None:
             ended_at = first.began_at + match.exported.length if match.is_start else first.played_at
             events.append(f"{shown_no}\t{first.track_id}\t{ended_at}\t{match.exported.ms_played}\tIMPORT\tf\n")
-            told.append(match.exported.account_no or 0)
+            matched.append(match.exported.account_no or 0)
         elif play.ms_played >= bounds["min_play_ms"]:
             length = f"{play.ms_played}\t{first.source}\t{not first.is_exact}"
             events.append(f"{shown_no}\t{first.track_id}\t{play.ended_at}\t{length}\n")
     with conn.cursor() as cursor, cursor.copy("COPY shown_events FROM STDIN") as copy:
         copy.write("".join(events))  # writing them one by one takes five times as long
-    if told:
-        conn.execute("UPDATE account_plays SET is_told = true WHERE account_no = ANY (%s)", [told])
+    if matched:
+        conn.execute("UPDATE account_plays SET is_matched = true WHERE account_no = ANY (%s)", [matched])
     return plays
 
 
 def _former_places(plays: Iterable[Play]) -> Iterator[tuple[Any, ...]]:
-    """Rows of ``former_places``: where the events of shown plays were while nothing else told of them."""
+    """Rows of ``former_places``: where the events of shown plays were while they were only shown."""
     for shown_no, play in enumerate(plays):
         stream_no = play.match.exported.stream_no if play.match is not None else None
         now = (stream_no, None if stream_no is not None else shown_no)

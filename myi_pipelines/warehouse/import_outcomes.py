@@ -15,7 +15,7 @@ from myi_pipelines.warehouse.partitions import FIRST_MONTH, months_between, next
 OUTCOMES: Final = {
     "added": "listening events that are new",
     "known_less_exactly": "plays known before, from polls or account data, exact now",
-    "told_better": "plays of account data that another source has more exactly",
+    "replaced": "plays of account data that another source has more exactly",
     "known_otherwise": "submitted or polled plays that an export, a poll or a submission tells, too",
     "same_play": "the same play as another row: exported twice, or under other names or ids",
     "hidden": "plays that a correction hides",

@@ -33,7 +33,7 @@ DAYS_SHOWN = 3
 
 class _Simultaneous(NamedTuple):
     added: int
-    told_before: int
+    known_before: int
     simultaneous: int
     simultaneous_before: int
 
@@ -67,10 +67,10 @@ def second_listener(conn: Connection, user_id: int, job_id: int, months: Collect
         total = _Simultaneous(*map(sum, zip(total, here, strict=True)))
         if here.simultaneous:
             found.append(month)
-    compared = min(total.added, total.told_before)
+    compared = min(total.added, total.known_before)
     if total.simultaneous < max(FEWEST_SIMULTANEOUS, LEAST_SHARE * compared):
         return None
-    usual = total.simultaneous_before / total.told_before
+    usual = total.simultaneous_before / total.known_before
     if total.simultaneous / compared < TIMES_THE_USUAL * usual:
         return None
     when = f"in {found[0]:%Y-%m}" if len(found) == 1 else f"from {found[-1]:%Y-%m} to {found[0]:%Y-%m}"

@@ -73,8 +73,8 @@ def stage_plain_months(conn: Connection, months: Sequence[date], bounds: dict[st
             empty(conn, tables_of("plain_months/workspace"))
             conn.execute(statement("plain_months/stage_events"), bounds)
         if any(month.has_episodes for month in plain.values()):
-            told_from = {"told_from": bounds["near_start"]}
-            conn.execute(statement("plain_months/stage_episodes"), bounds | told_from)
+            rows_from = {"rows_from": bounds["near_start"]}
+            conn.execute(statement("plain_months/stage_episodes"), bounds | rows_from)
     return plain
 
 

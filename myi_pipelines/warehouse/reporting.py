@@ -169,7 +169,7 @@ def track_months_size(conn: Connection, months: Sequence[date]) -> MonthTableSiz
 
 
 def has_only_older_account_data(conn: Connection, user_id: int) -> bool:
-    """Whether podcasts of a user cannot be told from music: all that landed is account data, some of before 2024."""
+    """Whether podcasts of a user look like music: all that landed is account data, some of before 2024."""
     return bool(fetch_scalar(conn, statement("reporting/has_only_older_account_data"), {"user_id": user_id}))
 
 

@@ -2,7 +2,7 @@
 
 They are matched one to one, nearest first. A shown play is known by a moment only: its end, on some devices its start,
 rarely something between. The oldest account data tells no more. A submitted play is known by its start, and by its end
-where its length is told. Pure functions over rows of one user; ``events`` reads the rows and writes the events.
+where its length is given. Pure functions over rows of one user; ``events`` reads the rows and writes the events.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Shown(NamedTuple):
     name: str
     """Orders plays of different tracks that one source shows at one moment."""
     played_at: datetime
-    """The end; of a submitted play whose length is not told, its start."""
+    """The end; of a submitted play whose length is not given, its start."""
     ms_played: int
-    """The length that is told, else that of the track, which is the estimate."""
+    """The length that is given, else that of the track, which is the estimate."""
     source: str
     is_nameless: bool
     """The names of its track are not known, or not those by which exports know it: it may be any track's play."""
@@ -52,7 +52,7 @@ class Shown(NamedTuple):
     """The key of the title that exports and programs tell; None of a polled play."""
     started_at: datetime | None = None
     """When a submitted play began; None of other sources."""
-    tells_length: bool = False
+    has_length: bool = False
     """The submission tells how long the play or its track lasts."""
     is_exact: bool = False
     """The submission tells how long the play was heard."""
@@ -65,7 +65,7 @@ class Shown(NamedTuple):
     @property
     def ended_at(self) -> datetime | None:
         """The end, where it is known."""
-        return self.played_at if self.started_at is None or self.tells_length else None
+        return self.played_at if self.started_at is None or self.has_length else None
 
     def length_within(self, gap: timedelta | None) -> int:
         """Milliseconds that it can have lasted when so much lies between it and the next play, or the one before."""
@@ -220,11 +220,11 @@ def _with_submitted(plays: Sequence[Play], submitted: Sequence[Play]) -> list[Pl
         for play in submitted
         if play.match and play.match.exported in of_account_data
     }
-    told = {play.match.exported for play in submitted if play.match}
+    matched = {play.match.exported for play in submitted if play.match}
     listed = [
         one
         for one, play in zip(_as_exported(plays), plays, strict=True)
-        if not play.match or play.match.exported not in told
+        if not play.match or play.match.exported not in matched
     ]
     left = [play.shown for play in submitted if not play.match]
     for each in _PASSES_OF_SHOWN:
@@ -288,7 +288,7 @@ def _submitted_once(submitted: Iterable[Shown]) -> list[tuple[Shown, list[Shown]
             plays += near
         near[0].append(play)
         latest |= dict.fromkeys(known_by, near[0])
-    best = [(play[0] if len(play) == 1 else min(play, key=_tells_least), play) for play in plays]
+    best = [(play[0] if len(play) == 1 else min(play, key=_least_complete), play) for play in plays]
     return sorted(best, key=lambda play: _begins(play[0]))
 
 
@@ -296,8 +296,8 @@ def _begins(play: Shown) -> tuple[datetime, int, str]:
     return play.began_at, -play.ms_played, play.name
 
 
-def _tells_least(play: Shown) -> tuple[bool, bool, tuple[datetime, int, str]]:
-    return not play.is_exact, not play.tells_length, _begins(play)
+def _least_complete(play: Shown) -> tuple[bool, bool, tuple[datetime, int, str]]:
+    return not play.is_exact, not play.has_length, _begins(play)
 
 
 def _with_lengths(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
@@ -316,11 +316,11 @@ def _with_gaps(plays: Sequence[tuple[Shown, list[Shown]]]) -> list[Play]:
     found: list[Play] = []
     moment: datetime | None = None
     after: datetime | None = None
-    for play, tellings in reversed(plays):
+    for play, members in reversed(plays):
         if play.began_at != moment:
             moment, after = play.began_at, moment
         ms_played = play.length_within(None if after is None else after - moment)
-        found.append(Play(play, tellings, moment + timedelta(milliseconds=ms_played), ms_played, None))
+        found.append(Play(play, members, moment + timedelta(milliseconds=ms_played), ms_played, None))
     return found[::-1]
 
 
@@ -395,9 +395,9 @@ def best_pairs(costs: Sequence[Mapping[int, _Cost]]) -> list[tuple[int, int]]:
     return found
 
 
-def _near(shown: Callable[[Shown], datetime | None], told: Callable[[Exported], datetime | None]) -> _Compare:
+def _near(shown: Callable[[Shown], datetime | None], exported: Callable[[Exported], datetime | None]) -> _Compare:
     def apart(play: Shown, other: Exported) -> timedelta | None:
-        moment, instant = shown(play), told(other)
+        moment, instant = shown(play), exported(other)
         if moment is None or instant is None:
             return None
         distance = abs(instant - moment)

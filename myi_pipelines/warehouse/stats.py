@@ -158,11 +158,11 @@ def refresh_stats(session: Session, user_id: int, months: Sequence[date] = ()) -
                 raise
             session.restore_archived(session.conn, needed.user_months)
         else:
-            _tell_planner(session.conn, refreshed.user_track_stats)
+            _analyze_users(session.conn, refreshed.user_track_stats)
             return refreshed
 
 
-def _tell_planner(conn: Connection, changed: int) -> None:
+def _analyze_users(conn: Connection, changed: int) -> None:
     """Let the planner know how much there is of a user of whom many tracks have changed.
 
     It would expect hardly a row of one who is new, and read all of them for each that a page looks up, until autovacuum

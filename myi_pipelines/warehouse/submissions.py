@@ -37,7 +37,7 @@ class _Batch:
 def land_submitted_plays(
     conn: Connection, user_id: int, client: str, plays: Sequence[SubmittedPlay], *, min_play_ms: int
 ) -> int:
-    """Land plays that a program told, and invalidate the user-months that they change; return how many were new.
+    """Land plays that a program submitted, and invalidate the user-months that they change; return how many were new.
 
     All of them land or none. Plays that landed before stay as they are, so that a program may try again. They land
     under an import job of the user and the program, ``client``, by which they can be undone. The next derivation takes

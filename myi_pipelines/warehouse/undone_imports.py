@@ -1,8 +1,8 @@
-"""Imports that are undone: the rows that only they told wait in ``undone_plays``, as if they had never landed.
+"""Imports that are undone: the rows that only they hold wait in ``undone_plays``, as if they had never landed.
 
-Which rows an import told is known by ``imported_plays.job_id``, the import that landed a row first, and by the hashes
-in ``import_job_duplicates``, which every other import that tells it leaves. So a row stays for as long as one import
-tells it that is not undone.
+Which rows an import holds is known by ``imported_plays.job_id``, the import that landed a row first, and by the hashes
+in ``import_job_duplicates``, which every other import that holds it leaves. So a row stays for as long as one import
+holds it that is not undone.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, attach_month, ens
 from myi_pipelines.warehouse.user_months import MATCH_WINDOW, UserMonth
 
 FIRST_READER = 2
-"""The first version of the reader whose rows say which import told them."""
+"""The first version of the reader whose rows say which import they are of."""
 
 
 class CannotBeUndone(InputError):
-    """It is not known which rows the import told, or it told none yet."""
+    """It is not known which rows are of the import, or it has none yet."""
 
 
 def require_undoable(conn: Connection, user_id: int, job: ImportJob) -> None:
-    """Raise CannotBeUndone for an import that is not done, or of whose rows it is not known which import told them."""
+    """Raise CannotBeUndone for an import that is not done, or whose rows are not known."""
     if job.status != "COMPLETED":
         raise CannotBeUndone(f"import job {job.id} is {job.status.lower()}: there is nothing to undo")
     ensure_partitions_visible(conn, IMPORTED_PLAYS)
     asked = {"user_id": user_id, "job_id": job.id}
-    has_own_rows, has_rows_of_older_versions = fetch_row(conn, statement("undone_imports/told_rows"), asked)
+    has_own_rows, has_rows_of_older_versions = fetch_row(conn, statement("undone_imports/landed_rows"), asked)
     reader = fetch_scalar(conn, "SELECT reader FROM import_jobs WHERE id = %s", [job.id])
     if not has_own_rows and (reader < FIRST_READER or has_rows_of_older_versions):
         raise CannotBeUndone(
-            f"the plays of import job {job.id} landed with version 0.1, which did not keep which file told them; "
+            f"the plays of import job {job.id} landed with version 0.1, which did not keep which file they came from; "
             "`myi hide period` hides plays by their time"
         )
 
 
 def settle(conn: Connection, user_id: int) -> None:
-    """Take out what only undone imports tell, put back what another import tells, and invalidate what changes.
+    """Take out what only undone imports hold, put back what another import holds, and invalidate what changes.
 
     Part of the caller's transaction, which holds the user's lock and has changed which imports are undone. Raises
     UserMonthsArchived when plays that may change are in the archive.
@@ -72,7 +72,9 @@ def settle(conn: Connection, user_id: int) -> None:
 def consolidate(conn: Connection, user_id: int, first: date, after: date) -> None:
     """Rows of undone imports that another import has landed since, in a stretch of months, are that import's now."""
     if has_undone_plays(conn, user_id):
-        conn.execute(statement("undone_imports/told_again"), {"user_id": user_id, "starts_at": first, "ends_at": after})
+        conn.execute(
+            statement("undone_imports/landed_again"), {"user_id": user_id, "starts_at": first, "ends_at": after}
+        )
 
 
 def has_undone_imports(conn: Connection, user_id: int) -> bool:

@@ -640,7 +640,7 @@ class Shown(NamedTuple):
     title: str | None = None
     """Of the names that exports and programs tell."""
     started_at: datetime | None = None
-    tells_length: bool = False
+    has_length: bool = False
     is_exact: bool = False
 
     @property
@@ -650,7 +650,7 @@ class Shown(NamedTuple):
 
     @property
     def end(self) -> datetime | None:
-        return self.played_at if self.started_at is None or self.tells_length else None
+        return self.played_at if self.started_at is None or self.has_length else None
 
     @property
     def ended_at(self) -> datetime:
@@ -740,7 +740,7 @@ def is_polled(play: Play) -> bool:
 
 
 def places(play: Shown, tellings: Sequence[Shown]) -> tuple[EventKey, ...]:
-    """Where its event may have been while nothing told better."""
+    """Where its event may have been while no better source had it."""
     return tuple((one.track, one._replace(ms_played=play.ms_played).ended_at) for one in tellings)
 
 
@@ -1051,7 +1051,7 @@ def submitted_once(submitted: Iterable[Shown]) -> dict[Shown, list[Shown]]:
             plays += near
         near[0].append(play)
         last[play.song] = last[play.title] = near[0]
-    return {min(play, key=lambda one: (not one.is_exact, not one.tells_length, begins(one))): play for play in plays}
+    return {min(play, key=lambda one: (not one.is_exact, not one.has_length, begins(one))): play for play in plays}
 
 
 def until_next(submitted: Mapping[Shown, list[Shown]]) -> dict[Shown, list[Shown]]:

@@ -1,5 +1,5 @@
 -- One row per token of a user, or of the operator, the newest first. Ends that no token may have, as those before the
--- first and after the last year of Python's, which were taken once, are told as the nearest that may be.
+-- first and after the last year of Python's, which were taken once, are given as the nearest that may be.
 SELECT
     id,
     name,

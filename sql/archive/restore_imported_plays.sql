@@ -15,4 +15,4 @@ FROM returning_imported_plays AS a
 WHERE known.user_id = a.user_id AND known.played_at = a.played_at AND known.export_track_id = a.export_track_id
   AND known.ms_played IS NOT DISTINCT FROM a.ms_played AND known.stopped_at IS NOT DISTINCT FROM a.stopped_at
   AND (known.elapsed_s, known.context_id) IS DISTINCT FROM (a.elapsed_s, a.context_id)
-  AND ({landing/tells_more});
+  AND ({landing/is_richer});

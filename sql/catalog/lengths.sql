@@ -5,6 +5,6 @@ WITH asked AS ( -- noqa: ST03
     WHERE duration_ms IS NULL AND track_name IS NOT NULL AND track_key IS NOT NULL AND artist_key IS NOT NULL
 )
 UPDATE current_names AS c
-SET duration_ms = told.length_ms
-FROM ({catalog/recorded_lengths}) AS told
-WHERE c.track_id = told.track_id
+SET duration_ms = recorded.length_ms
+FROM ({catalog/recorded_lengths}) AS recorded
+WHERE c.track_id = recorded.track_id

@@ -1,7 +1,7 @@
 -- One row per song of which the user played a track of a name, and artist if one is given, or of an id; the most played
 -- first. It is named by the track of it that the user played most.
 SELECT DISTINCT ON (counted.play_count, t.song_id)
-       t.spotify_id, told.track_name AS track, told.artist_name AS artist, NULL::text AS album,
+       t.spotify_id, landed.track_name AS track, landed.artist_name AS artist, NULL::text AS album,
        song.name, song.artist AS by_artist, counted.play_count
 FROM tracks AS t
 JOIN named_songs AS song ON song.id = t.song_id
@@ -15,7 +15,7 @@ LEFT JOIN LATERAL (SELECT e.track_name, e.artist_name
                    JOIN export_tracks AS e ON e.id = link.export_track_id
                    WHERE link.track_id = t.id AND e.spotify_id IS NULL
                    ORDER BY e.id
-                   LIMIT 1) AS told ON true
+                   LIMIT 1) AS landed ON true
 WHERE t.merged_into IS NULL
   AND CASE WHEN %(spotify_id)s::text IS NULL
            THEN played.track_id IS NOT NULL

@@ -1,6 +1,6 @@
 -- One row per track of a name, and artist if one is given, that the user played, the most played first; or the track of
 -- an id. With the names by which account data knows it, if it does.
-SELECT t.spotify_id, told.track_name AS track, told.artist_name AS artist, NULL::text AS album,
+SELECT t.spotify_id, landed.track_name AS track, landed.artist_name AS artist, NULL::text AS album,
        named.name, named.artist AS by_artist, coalesce(played.play_count, 0) AS play_count
 FROM tracks AS t
 JOIN named_tracks AS named ON named.id = t.id
@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (SELECT e.track_name, e.artist_name
                    JOIN export_tracks AS e ON e.id = link.export_track_id
                    WHERE link.track_id = t.id AND e.spotify_id IS NULL
                    ORDER BY e.id
-                   LIMIT 1) AS told ON true
+                   LIMIT 1) AS landed ON true
 WHERE t.merged_into IS NULL
   AND CASE WHEN %(spotify_id)s::text IS NULL
            THEN played.track_id IS NOT NULL AND name_key(t.name) = name_key(%(name)s)

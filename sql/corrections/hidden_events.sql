@@ -1,6 +1,6 @@
 -- One row per staged event that the user's corrections hide. With only extended rows there are no placed events. A
 -- hidden play stays hidden when a better source tells it: it was shown there, or it is of the same song and exactly as
--- long and overlaps what was hidden by more than half, or ended in the very minute that account data told.
+-- long and overlaps what was hidden by more than half, or ended in the very minute that account data gave.
 SELECT e.track_id, e.played_at
 FROM (SELECT track_id, played_at, ms_played, context_id, stream_no, shown_no FROM placed_events
       UNION ALL

@@ -1,7 +1,7 @@
 -- One row per play that is not music and that plain user-months should have, which have only extended rows.
 WITH distinct_rows AS MATERIALIZED (
-    {episode_events/told}
-), told AS MATERIALIZED ( -- noqa: ST03
+    {episode_events/extended}
+), extended AS MATERIALIZED ( -- noqa: ST03
     SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id
     FROM distinct_rows AS t
     WHERE NOT ({episode_events/is_named})

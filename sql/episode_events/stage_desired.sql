@@ -1,15 +1,15 @@
 -- desired_episodes: one row per play that is not music and that the user-month should have, of all sources.
 INSERT INTO desired_episodes (user_id, played_at, export_track_id, ms_played, kind, context_id)
-WITH told AS ( -- noqa: ST03
+WITH extended AS ( -- noqa: ST03
     SELECT user_id, content_id AS track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, export_track_id
-    FROM told_episodes
+    FROM extended_episodes
     WHERE NOT is_replaced
 ), plays AS (
     {episode_events/streams}
     UNION ALL
     SELECT %(user_id)s, played_at, export_track_id, ms_played, kind, NULL
     FROM account_episodes
-    WHERE NOT is_told
+    WHERE NOT is_matched
 )
 SELECT user_id, played_at, export_track_id, ms_played, kind, context_id
 FROM plays

@@ -1,7 +1,7 @@
 -- Temporary tables in which plays that are not music are derived. The session empties them before it fills them.
 
 -- One row per distinct row of the extended history that counts, in and around the user-months.
-CREATE TEMPORARY TABLE IF NOT EXISTS told_episodes (
+CREATE TEMPORARY TABLE IF NOT EXISTS extended_episodes (
     row_no          integer NOT NULL,
     user_id         bigint NOT NULL,
     content_id      bigint NOT NULL,
@@ -27,7 +27,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS account_episodes (
     played_at       timestamptz NOT NULL,
     ms_played       integer NOT NULL,
     names           text[] NOT NULL, -- as given
-    is_told         boolean NOT NULL DEFAULT false -- by a row of a better source
+    is_matched      boolean NOT NULL DEFAULT false -- by a row of a better source
 );
 
 -- One row per play that the user-months should have.

@@ -9,4 +9,4 @@ WHERE s.song_id = ANY (%(songs)s) OR (%(any_nameless)s AND s.ms_played >= %(show
 UNION ALL
 SELECT NULL, account_no, song_id, track_name || artist_name, title, played_at, ms_played, played_at, NULL, NULL
 FROM account_plays
-WHERE NOT is_told AND (song_id = ANY (%(songs)s) OR title = ANY (%(titles)s))
+WHERE NOT is_matched AND (song_id = ANY (%(songs)s) OR title = ANY (%(titles)s))

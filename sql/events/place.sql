@@ -7,11 +7,11 @@ WITH plays AS ( -- noqa: ST03
     UNION ALL
     SELECT %(user_id)s, track_id, played_at, ms_played, 'IMPORT', false, NULL, NULL, NULL, 1
     FROM account_plays
-    WHERE NOT is_told
+    WHERE NOT is_matched
     UNION ALL
     SELECT %(user_id)s, track_id, played_at, ms_played, source, is_estimated, NULL, NULL, shown_no,
            CASE source WHEN 'SUBMISSION' THEN 3 ELSE 2 END
     FROM shown_events
 )
 SELECT track_id, played_at, ms_played, source, is_estimated, context_id, stream_no, shown_no
-FROM ({events/told_apart}) AS apart
+FROM ({events/distinct_instants}) AS apart

@@ -6,9 +6,9 @@ WITH followed AS MATERIALIZED (
            bool_or(played_at - before_at < ms_played * interval '0.5 milliseconds'
                    OR played_at - elapsed_s * interval '1 second' < before_at)
                OVER (PARTITION BY user_id, track_id) AS may_repeat
-    FROM (SELECT told.*, lag(played_at) OVER (PARTITION BY user_id, track_id ORDER BY played_at) AS before_at
-          FROM ({events/told}) AS told) AS told
-), told AS ( -- noqa: ST03
+    FROM (SELECT extended.*, lag(played_at) OVER (PARTITION BY user_id, track_id ORDER BY played_at) AS before_at
+          FROM ({events/extended}) AS extended) AS extended
+), extended AS ( -- noqa: ST03
     SELECT followed.*, NULL::bigint AS export_track_id FROM followed WHERE may_repeat
 ), plays AS ( -- noqa: ST03
     SELECT user_id, track_id, played_at, ms_played, 'IMPORT'::source AS source, false AS is_estimated, context_id,
@@ -16,7 +16,7 @@ WITH followed AS MATERIALIZED (
     FROM ({events/streams}) AS streams
 )
 SELECT user_id, track_id, played_at, ms_played, source, is_estimated, context_id
-FROM ({events/told_apart}) AS apart
+FROM ({events/distinct_instants}) AS apart
 WHERE played_at >= %(starts_at)s AND played_at < %(ends_at)s
 UNION ALL
 SELECT user_id, track_id, played_at, ms_played, 'IMPORT', false, context_id

@@ -8,9 +8,9 @@ SELECT p.track_id, t.song_id,
                      WHEN 'API' THEN t.spotify_id ELSE coalesce(e.track_name, t.spotify_id) END AS name, p.played_at,
        coalesce(p.ms_played, t.duration_ms, %(typical_ms)s) AS ms_played, p.source,
        t.name_key IS NULL OR t.artist_key IS NULL OR p.source <> 'API' AS is_nameless,
-       CASE WHEN p.source <> 'API' THEN e.track_key END AS title, p.started_at, p.tells_length, p.is_exact
+       CASE WHEN p.source <> 'API' THEN e.track_key END AS title, p.started_at, p.has_length, p.is_exact
 FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.duration_ms AS ms_played, 'API' AS source,
-             NULL::bigint AS export_track_id, NULL::timestamptz AS started_at, false AS tells_length, false AS is_exact
+             NULL::bigint AS export_track_id, NULL::timestamptz AS started_at, false AS has_length, false AS is_exact
       FROM polled_plays AS p
       LEFT JOIN LATERAL (SELECT track_id FROM track_aliases WHERE spotify_id = p.spotify_id
                          ORDER BY track_id OFFSET 0) AS alias ON true
@@ -29,7 +29,7 @@ FROM (SELECT coalesce(alias.track_id, known.id) AS track_id, p.played_at, p.dura
         AND (p.ms_played IS NULL OR p.elapsed_s IS NOT NULL)
         AND p.played_at >= %(near_start)s AND p.played_at < %(account_data_until)s
         AND CASE WHEN p.ms_played IS NULL AND p.elapsed_s IS NULL
-                 THEN coalesce(({events/told_by_second}), true) ELSE true END) AS p
+                 THEN coalesce(({events/matches_second}), true) ELSE true END) AS p
 CROSS JOIN LATERAL (SELECT song_id, spotify_id, name_key, artist_key, duration_ms FROM tracks WHERE id = p.track_id
                     ORDER BY id OFFSET 0) AS t
 LEFT JOIN LATERAL (SELECT track_name, artist_name, track_key FROM export_tracks WHERE id = p.export_track_id

@@ -1,9 +1,9 @@
--- streams: one row per play that the extended history tells, of the rows of told_plays.
+-- streams: one row per play that the extended history tells, of the rows of extended_plays.
 INSERT INTO streams
     (stream_no, track_id, song_id, played_at, ms_played, stopped_at, elapsed_s, context_id, before_at)
-WITH told AS ( -- noqa: ST03
+WITH extended AS ( -- noqa: ST03
     SELECT user_id, track_id, played_at, ms_played, stopped_at, elapsed_s, context_id, NULL::bigint AS export_track_id
-    FROM told_plays
+    FROM extended_plays
     WHERE track_id IS NOT NULL
 )
 SELECT row_number() OVER (), track_id, t.song_id, kept.played_at, ms_played, stopped_at, elapsed_s, context_id,

@@ -1,5 +1,5 @@
--- One row per play that the extended history tells. The statement around this one has its rows: a relation named told.
--- Its export_track_id, which may be NULL, only comes back with each row.
+-- One row per play of the extended history. The statement around this one has its rows: a relation named extended. Its
+-- export_track_id, which may be NULL, only comes back with each row.
 -- Of rows of one track, instant and length, the one that tells most of how it was heard counts; of those of one instant
 -- the longest, but offline plays that cannot be dated are all different plays. A play cannot overlap itself: of rows of
 -- one track and length, a further one that ended less than half that length after the last that was kept, or that began
@@ -32,15 +32,15 @@ FROM (
                            OVER (PARTITION BY user_id, track_id, played_at ORDER BY ms_played DESC
                                  ROWS UNBOUNDED PRECEDING) AS dated_no
                 FROM (
-                    SELECT DISTINCT ON (told.user_id, told.track_id, told.played_at, told.ms_played)
-                           told.user_id, told.track_id, told.played_at, told.ms_played, told.stopped_at,
-                           told.elapsed_s, told.context_id, told.export_track_id,
-                           coalesce(told.elapsed_s = -1, false) AS is_undated
-                    FROM told
-                    LEFT JOIN play_contexts AS context ON context.id = told.context_id
-                    ORDER BY told.user_id, told.track_id, told.played_at, told.ms_played DESC,
-                             told.elapsed_s IS NOT DISTINCT FROM -1, told.elapsed_s DESC NULLS LAST,
-                             context.fields_given DESC, context.fingerprint, told.stopped_at
+                    SELECT DISTINCT ON (one.user_id, one.track_id, one.played_at, one.ms_played)
+                           one.user_id, one.track_id, one.played_at, one.ms_played, one.stopped_at,
+                           one.elapsed_s, one.context_id, one.export_track_id,
+                           coalesce(one.elapsed_s = -1, false) AS is_undated
+                    FROM extended AS one
+                    LEFT JOIN play_contexts AS context ON context.id = one.context_id
+                    ORDER BY one.user_id, one.track_id, one.played_at, one.ms_played DESC,
+                             one.elapsed_s IS NOT DISTINCT FROM -1, one.elapsed_s DESC NULLS LAST,
+                             context.fields_given DESC, context.fingerprint, one.stopped_at
                 ) AS distinct_rows
             ) AS numbered
             WHERE is_undated OR dated_no = 1

@@ -12,7 +12,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS desired_events (
 
 -- One row per distinct row of the extended history that counts, in and around the user-month; episodes and chapters
 -- too.
-CREATE TEMPORARY TABLE IF NOT EXISTS told_plays (
+CREATE TEMPORARY TABLE IF NOT EXISTS extended_plays (
     row_no      integer NOT NULL,
     user_id     bigint NOT NULL,
     track_id    bigint, -- NULL: not music
@@ -51,7 +51,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS account_plays (
     track_name  text,
     artist_name text,
     title       uuid,
-    is_told     boolean NOT NULL DEFAULT false -- by a row of a better source
+    is_matched  boolean NOT NULL DEFAULT false -- by a row of a better source
 );
 
 -- One row per shown play that no extended row tells.

@@ -48,7 +48,7 @@ SELECT landed.job_id,
                             WHERE hidden.user_id = landed.user_id AND hidden.track_id = landed.track_id
                               AND hidden.played_at = landed.played_at) THEN 'hidden'
             WHEN landed.source <> 'IMPORT' THEN 'known_otherwise'
-            WHEN landed.context_id IS NULL THEN 'told_better'
+            WHEN landed.context_id IS NULL THEN 'replaced'
             ELSE 'same_play'
        END AS outcome,
        count(*) AS row_count

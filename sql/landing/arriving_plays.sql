@@ -1,5 +1,5 @@
 -- arriving_plays: one row per distinct play of the upload, with the ids of its names and context. Of rows that differ
--- in their start or context only, the one that tells more counts: see landing/tells_more.
+-- in their start or context only, the one that tells more counts: see landing/is_richer.
 CREATE TEMPORARY TABLE arriving_plays AS
 WITH numbered_tracks AS (
     SELECT t.track_no, known.id AS export_track_id

@@ -20,7 +20,7 @@ WITH compared AS MATERIALIZED (
         WHERE a.month = arriving.month
           AND (known.user_id IS NULL
                OR ((known.elapsed_s, known.context_id) IS DISTINCT FROM (a.elapsed_s, a.context_id)
-                   AND ({landing/tells_more})))
+                   AND ({landing/is_richer})))
     ) AS fresh
 ), added AS (
     INSERT INTO imported_plays

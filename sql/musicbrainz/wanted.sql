@@ -11,7 +11,7 @@ WITH played AS (
                        JOIN tracks AS t ON t.id = credit.track_id
                        WHERE credit.artist_id = a.id AND t.artist_key = a.name_key AND t.name IS NOT NULL
                          AND t.duration_ms IS NULL AND t.merged_into IS NULL) AS lacks_recordings,
-           coalesce(mb.fetched_at, CASE WHEN searched.mbid IS NULL THEN searched.searched_at END) AS told_at
+           coalesce(mb.fetched_at, CASE WHEN searched.mbid IS NULL THEN searched.searched_at END) AS answered_at
     FROM played
     JOIN artists AS a ON a.id = played.artist_id
     JOIN artist_genres AS g ON g.artist_id = a.id
@@ -26,10 +26,10 @@ WITH played AS (
 ), chosen AS (
     SELECT *
     FROM due
-    WHERE (told_at IS NULL OR lacks_recordings
-           OR told_at < CASE WHEN mbid IS NULL THEN %(not_found_before)s ELSE %(fetched_before)s END::timestamptz)
+    WHERE (answered_at IS NULL OR lacks_recordings
+           OR answered_at < CASE WHEN mbid IS NULL THEN %(not_found_before)s ELSE %(fetched_before)s END::timestamptz)
       AND (failed_at IS NULL OR failed_at <= %(failed_before)s)
-    ORDER BY failed_at IS NOT NULL, told_at IS NOT NULL, plays DESC, key COLLATE "C"
+    ORDER BY failed_at IS NOT NULL, answered_at IS NOT NULL, plays DESC, key COLLATE "C"
     LIMIT %(limit)s
 )
 SELECT chosen.key, chosen.name, chosen.searched_key, chosen.mbid,
@@ -66,4 +66,4 @@ LEFT JOIN LATERAL (
           LIMIT %(songs)s) AS best
     LEFT JOIN spotify_objects AS o ON o.object_type = 'track' AND o.spotify_id = best.spotify_id
     LEFT JOIN albums ON albums.id = best.album_id) AS asked ON true
-ORDER BY failed_at IS NOT NULL, told_at IS NOT NULL, plays DESC, key COLLATE "C"
+ORDER BY failed_at IS NOT NULL, answered_at IS NOT NULL, plays DESC, key COLLATE "C"

@@ -27,7 +27,7 @@ WITH plays AS (
 ), compared AS (
     SELECT is_added,
            max(played_at) FILTER (WHERE is_added) OVER earlier >= started_at + %(shortest)s AS during_added,
-           max(played_at) FILTER (WHERE NOT is_added) OVER earlier >= started_at + %(shortest)s AS during_told
+           max(played_at) FILTER (WHERE NOT is_added) OVER earlier >= started_at + %(shortest)s AS during_known
     FROM beside_same
     WHERE NOT is_added
        OR (played_at BETWEEN covered_from AND covered_to
@@ -35,7 +35,7 @@ WITH plays AS (
     WINDOW earlier AS (ORDER BY started_at, played_at, is_added ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
 SELECT count(*) FILTER (WHERE is_added) AS added,
-       count(*) FILTER (WHERE NOT is_added) AS told_before,
-       count(*) FILTER (WHERE CASE WHEN is_added THEN during_told ELSE during_added END) AS simultaneous,
-       count(*) FILTER (WHERE NOT is_added AND during_told) AS simultaneous_before
+       count(*) FILTER (WHERE NOT is_added) AS known_before,
+       count(*) FILTER (WHERE CASE WHEN is_added THEN during_known ELSE during_added END) AS simultaneous,
+       count(*) FILTER (WHERE NOT is_added AND during_known) AS simultaneous_before
 FROM compared

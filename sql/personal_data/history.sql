@@ -1,4 +1,4 @@
--- One row per play of the user that landed, short plays and those in the archive too, by what told it, with names and
+-- One row per play of the user that landed, short plays and those in the archive too, by its source, with names and
 -- how it was heard: what the import of such a file lands again. A polled play without a length is none yet.
 WITH landed AS (
     SELECT CASE WHEN p.context_id IS NOT NULL THEN 'extended' WHEN p.elapsed_s IS NULL THEN 'account'

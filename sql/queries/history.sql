@@ -4,7 +4,7 @@ SELECT e.id, e.played_at, e.track_id, e.ms_played, e.is_skip, e.is_estimated, e.
        heard.reason_start, heard.reason_end, heard.shuffle, heard.offline, heard.incognito
 FROM (SELECT e.*
       FROM listening_events AS e
-      LEFT JOIN play_contexts AS told ON told.id = e.context_id
+      LEFT JOIN play_contexts AS context ON context.id = e.context_id
       WHERE e.user_id = %(user_id)s AND {within}
         AND (e.played_at AT TIME ZONE %(zone)s)::date BETWEEN %(first_day)s AND %(last_day)s
         AND (%(hours)s::integer[] IS NULL
@@ -14,7 +14,7 @@ FROM (SELECT e.*
         AND (%(before_at)s::timestamptz IS NULL OR e.played_at < %(before_at)s
              OR (e.played_at = %(before_at)s AND e.track_id > %(before_track)s))
         AND (%(skipped)s::boolean IS NULL OR e.is_skip = %(skipped)s)
-        AND (%(platform)s::text IS NULL OR coalesce(told.platform_family, 'unknown') = %(platform)s)
+        AND (%(platform)s::text IS NULL OR coalesce(context.platform_family, 'unknown') = %(platform)s)
         AND (%(tracks)s::bigint[] IS NULL OR e.track_id = ANY (({queries/the_tracks})::bigint[]))
       ORDER BY e.played_at DESC, e.track_id
       LIMIT %(each)s) AS e

@@ -1,5 +1,5 @@
 -- At most one row: a user by id or name, as pages need it. The version is equal as long as no commit changed what is
--- told of the user: plays (which mark user-months, or clear marks), statistics, the catalog, settings, corrections,
+-- shown of the user: plays (which mark user-months, or clear marks), statistics, the catalog, settings, corrections,
 -- lists and archived months.
 SELECT users.id, users.name, users.display_name, settings.timezone, settings.week_starts_on,
        (SELECT min(bucket_date) FROM user_time_bucket_stats AS b

@@ -27,6 +27,6 @@ FROM (SELECT way.dimension::text AS dimension, way.value, heard.play_count, hear
       UNION ALL
       SELECT 'SKIP', is_skip::text, play_count, total_ms FROM heard
       UNION ALL
-      SELECT 'SHARE_HEARD', share, play_count, total_ms FROM heard) AS told
+      SELECT 'SHARE_HEARD', share, play_count, total_ms FROM heard) AS ways
 GROUP BY dimension, value
 ORDER BY dimension, sum(play_count) DESC, value

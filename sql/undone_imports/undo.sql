@@ -1,13 +1,13 @@
 -- One row per month and day on which offline plays were uploaded: what only undone imports tell leaves imported_plays.
-WITH still_told AS MATERIALIZED (
-    {undone_imports/still_told}
+WITH still_landed AS MATERIALIZED (
+    {undone_imports/still_landed}
 ), undone AS (
     DELETE FROM imported_plays AS play
     WHERE play.user_id = %(user_id)s
       AND play.job_id IN (SELECT job_id FROM undone_imports WHERE user_id = %(user_id)s)
-      AND NOT EXISTS (SELECT FROM still_told
-                      WHERE still_told.month = date_trunc('month', play.played_at)::date
-                        AND still_told.play_hash = imported_play_hash(play.played_at, play.export_track_id,
+      AND NOT EXISTS (SELECT FROM still_landed
+                      WHERE still_landed.month = date_trunc('month', play.played_at)::date
+                        AND still_landed.play_hash = imported_play_hash(play.played_at, play.export_track_id,
                                                                       play.ms_played, play.stopped_at))
     RETURNING play.played_at, play.stopped_at, play.export_track_id, play.ms_played, play.context_id, play.elapsed_s,
               play.job_id

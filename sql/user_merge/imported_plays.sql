@@ -9,7 +9,7 @@ WITH completed AS (
       AND known.played_at = a.played_at AND known.export_track_id = a.export_track_id
       AND known.ms_played IS NOT DISTINCT FROM a.ms_played
       AND known.stopped_at IS NOT DISTINCT FROM a.stopped_at
-      AND ({landing/tells_more})
+      AND ({landing/is_richer})
 )
 UPDATE imported_plays AS play
 SET user_id = %(kept)s,

@@ -58,7 +58,7 @@ JOIN artist_genres AS latest ON latest.artist_id = a.id
 WHERE a.genres <> latest.genres
   AND NOT EXISTS (SELECT FROM pending_spotify_objects) AND NOT EXISTS (SELECT FROM pending_musicbrainz_searches)
 UNION ALL
-SELECT 'albums', 'the release date of album ' || told.album_id || ' is not what Spotify or MusicBrainz tells'
-FROM ({verify/release_dates}) AS told
+SELECT 'albums', 'the release date of album ' || latest.album_id || ' is not what Spotify or MusicBrainz tells'
+FROM ({verify/release_dates}) AS latest
 WHERE NOT EXISTS (SELECT FROM pending_spotify_objects) AND NOT EXISTS (SELECT FROM pending_musicbrainz_searches)
 ORDER BY relation, what

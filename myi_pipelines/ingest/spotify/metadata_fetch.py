@@ -376,7 +376,7 @@ class _Worker:
         self.claims.drop(one for one in task.included if one.spotify_id not in on_album)
         self.missing[task.group] += [one for one, payload in replies if payload is None]
         if not answered:
-            self._tell_gone_from_outage(task)
+            self._check_for_outage(task)
             return
         fetched = [*(one for one, _ in answered), *included]
         objects = [SpotifyObject(one.object_type, one.spotify_id, payload) for one, payload in answered]
@@ -388,7 +388,7 @@ class _Worker:
         for one in included:
             self._count(one)
 
-    def _tell_gone_from_outage(self, task: _Task) -> None:
+    def _check_for_outage(self, task: _Task) -> None:
         """After several unknown entities in a row, see whether Spotify still knows one that it answered before.
 
         Raises _TooManyFailures if it does not: then they are not gone, and are requested again after a pause.

@@ -30,7 +30,7 @@ def report_empty_months(instance: DagsterInstance, conn: Connection, *, importin
 
     They are stored as one batch a table. A month with rows is left to the run that derives it. So are the months that a
     run is ``importing``, in the tables that an import fills: if it fails, they must not look as if it had not. An
-    instance that ends with its process is shown to nobody, and is told nothing.
+    instance that ends with its process is shown to nobody, and nothing is reported to it.
     """
     if instance.is_ephemeral:
         return 0

@@ -6,7 +6,7 @@ from myi_pipelines.runtime.request_guard import App, Message, Receive, Scope, Se
 
 
 class HeadAsGet:
-    """Answers HEAD by what GET is answered with. The size told is that of the body which is left out."""
+    """Answers HEAD by what GET is answered with. The size given is that of the body which is left out."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -297,7 +297,7 @@ def _oldest(asked: Asked) -> Play | None:
 
 
 def _days_with_plays(asked: Asked, days: Days) -> Iterator[Bucket]:
-    """The days with plays, without those of archived months, whose plays cannot be told one by one."""
+    """The days with plays, without those of archived months, whose plays cannot be listed one by one."""
     archived = {(month.year, month.month) for month in archived_in(asked.conn, asked.listener, [days])}
     for one in activity(asked.conn, Scope(asked.listener, days), Step.DAY).buckets:
         # The first and the last local day of a month may have plays of two months.

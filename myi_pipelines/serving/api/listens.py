@@ -79,7 +79,7 @@ class Submitted(NamedTuple):
 
 
 def play_of(track: Track, listened_at: int, length_s: float | None, heard_s: float | None) -> Play:
-    """The play of a track that began then. What is longer than any play is not told."""
+    """The play of a track that began then. What is longer than any play is left out."""
     length = int(length_s) if length_s is not None and length_s * 1_000 <= MAX_MS_PLAYED else None
     heard_ms = round(heard_s * 1_000) if heard_s is not None and heard_s * 1_000 <= MAX_MS_PLAYED else None
     return submitted_play(track, datetime.fromtimestamp(listened_at, UTC), length, heard_ms)
@@ -237,7 +237,7 @@ def _require_tags(tags: Any) -> None:
 
 
 def _length_s(info: Mapping[str, Any]) -> float | None:
-    """The length of the track, told in one of two ways."""
+    """The length of the track, given in one of two ways."""
     if "duration" in info and "duration_ms" in info:
         _refuse("JSON document should not contain both duration and duration_ms.")
     for name, per_second in (("duration", 1), ("duration_ms", 1_000)):

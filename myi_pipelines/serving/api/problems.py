@@ -81,11 +81,11 @@ def add_problems(app: FastAPI) -> None:
 
 def problem(kind: Kind, detail: str = "", headers: dict[str, str] | None = None, status: int | None = None) -> Response:
     """The answer that tells a problem."""
-    told = Problem(
+    problem = Problem(
         type=DOCUMENTED + kind.name, title=kind.title, status=status or kind.status, detail=detail or kind.text
     )
     return JSONResponse(
-        told.model_dump(), told.status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
+        problem.model_dump(), problem.status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
     )
 
 

@@ -19,7 +19,7 @@ REFUSED = 403
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route can answer with, for the document."""
-    told = {
+    meanings = {
         400: "A parameter, the range or the cursor is not what was expected.",
         401: "A token is not valid, or somebody has to sign in.",
         403: "A browser's page of another site asks, or the body is not JSON.",
@@ -27,12 +27,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "The database does not answer at the moment.",
     }
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "description": told[status], "content": {MEDIA_TYPE: {}}}
+        status: {"model": Problem, "description": meanings[status], "content": {MEDIA_TYPE: {}}}
         for status in statuses
         if status != REFUSED
     }
     if REFUSED in statuses:
-        answers[REFUSED] = {"description": told[REFUSED], "content": {"text/plain": {"schema": {"type": "string"}}}}
+        answers[REFUSED] = {
+            "description": meanings[REFUSED],
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
     return answers
 
 

@@ -1,5 +1,5 @@
 """How requests went: a line of the log each, and figures by route for Prometheus. Neither holds a name, an address, a
-query or a token: a request is told by the pattern of its route."""
+query or a token: a request is known by the pattern of its route."""
 
 from __future__ import annotations
 

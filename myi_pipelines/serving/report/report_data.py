@@ -166,7 +166,7 @@ def load_report(
 ) -> Report:
     """Read the report of one listener, or of all who have plays, as of one instant.
 
-    It lists songs, or with ``by_recording`` their tracks. Plays shorter than ``min_play_ms`` are told as not counted.
+    It lists songs, or with ``by_recording`` their tracks. Plays shorter than ``min_play_ms`` are given as not counted.
     The connection must not be in a transaction. Raises UnknownUser, which names those who are known.
     """
     rules = _Rules(by_recording, min_play_ms)

@@ -148,7 +148,7 @@ class Page:
         return self.listener.timezone.key == "UTC" and self.may(Part.MANAGE)
 
     @property
-    def may_tell_now(self) -> bool:
+    def may_show_now(self) -> bool:
         """Whether what is playing now belongs to the page: the viewer may see single plays, and the page is of all of
         them, up to now, or begins without a range."""
         days, own = self.range.days, ("before", "song", "track", "hour", "weekday")
@@ -246,11 +246,11 @@ Endpoint = Callable[[Page], Response]
 
 
 def listener_page(
-    function: Endpoint, path: str, part: Part, *, has_etag: bool = True, tells_now: bool = False
+    function: Endpoint, path: str, part: Part, *, has_etag: bool = True, shows_now: bool = False
 ) -> Callable[[Request], Response]:
     """An endpoint below ``/u/{name}``: 404 unless the viewer may see ``part`` of the listener, 304 where nothing
     changed since the browser asked last. `path`: of the page below the listener's, for the bar and the navigation.
-    `tells_now`: the page shows what is playing now, a part of its ETag then."""
+    `shows_now`: the page shows what is playing now, a part of its ETag then."""
 
     def endpoint(request: Request) -> Response:
         if (custom := custom_range(request)) is not None:
@@ -259,7 +259,7 @@ def listener_page(
         playing: PlayingNow | None = None
         if has_etag:
             asked = _glance(request, context, part)
-            if tells_now and asked.may_tell_now:
+            if shows_now and asked.may_show_now:
                 with context.keeping() as keeper:
                     asked.playing = playing = find_playing_now(keeper, asked.listener.id)
             if known := not_modified(request, asked.etag) or context.answers.get(asked.etag):
@@ -267,7 +267,7 @@ def listener_page(
         with context.reading() as conn:
             page = open_page(request, conn, part)
             page.path = path.format(**request.path_params)
-            page.playing = playing if page.may_tell_now else None
+            page.playing = playing if page.may_show_now else None
             response = function(page)
         if has_etag and response.status_code == 200:
             context.answers.keep(page.etag, with_etag(response, page.etag))

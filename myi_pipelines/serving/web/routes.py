@@ -46,11 +46,11 @@ USER = "/u/{name}"
 
 
 def of_listener(
-    path: str, function: Endpoint, part: Part = Part.STATS, *, has_etag: bool = True, tells_now: bool = False
+    path: str, function: Endpoint, part: Part = Part.STATS, *, has_etag: bool = True, shows_now: bool = False
 ) -> Route:
     """A page below a listener's address."""
     address = f"{USER}/{path}" if path else USER
-    endpoint = listener_page(function, path, part, has_etag=has_etag, tells_now=tells_now)
+    endpoint = listener_page(function, path, part, has_etag=has_etag, shows_now=shows_now)
     return Route(address, endpoint, name=function.__name__)
 
 
@@ -66,10 +66,10 @@ PAGES: list[BaseRoute] = [
     Route("/theme", set_theme, methods=["POST"], name="theme"),
     Route("/embed/u/{name}/{what}.{format}", embed, name="embed"),
     *COVERS,
-    of_listener("", show_start, Part.PROFILE, tells_now=True),
+    of_listener("", show_start, Part.PROFILE, shows_now=True),
     of_listener("tops", show_tops),
     of_listener("tops/{kind}", show_tops),
-    of_listener("history", show_history, Part.HISTORY, tells_now=True),
+    of_listener("history", show_history, Part.HISTORY, shows_now=True),
     of_listener("song/{id}", show_song),
     of_listener("track/{id}", show_track),
     of_listener("artist/{id}", show_artist),

@@ -190,9 +190,9 @@ def _write_extended(path: Path, profile: Profile, plays: Sequence[Heard], era: E
     def rows(some: Sequence[Heard]) -> Iterator[bytes]:
         return _array((_row(play, era, profile, made, skips_known) for play in some), era.indent)
 
-    told = tuple(play for play in plays if era.has_audiobooks or not isinstance(play.thing, Chapter))
-    audio = _with_doubled(play for play in told if not play.is_video)
-    videos = _with_doubled(play for play in told if play.is_video)
+    exported = tuple(play for play in plays if era.has_audiobooks or not isinstance(play.thing, Chapter))
+    audio = _with_doubled(play for play in exported if not play.is_video)
+    videos = _with_doubled(play for play in exported if play.is_video)
     with Zip(path, made) as out:
         out.write(f"{era.folder}/ReadMeFirst_ExtendedStreamingHistory.pdf", [PDF])
         for n, first in enumerate(range(0, len(audio), MEMBER_ROWS)):
@@ -203,7 +203,7 @@ def _write_extended(path: Path, profile: Profile, plays: Sequence[Heard], era: E
             out.write(f"{era.folder}/{name}", rows(some))
         if videos:
             out.write(f"{era.folder}/{era.video.format(years=_years(videos))}", rows(videos))
-    return Export(path, told)
+    return Export(path, exported)
 
 
 def _account_row(play: Heard, made: date) -> tuple[str, Row]:
@@ -247,14 +247,14 @@ def _write_account(path: Path, profile: Profile, plays: Sequence[Heard], made: d
     """The account data of a day: the year before it, whose first days are not complete."""
     last = int(datetime(made.year, made.month, made.day, tzinfo=UTC).timestamp()) + DAY_S
     first, rng = last - 365 * DAY_S, Random(f"ragged {made}")
-    told = tuple(
+    exported = tuple(
         play
         for play in plays
         if first <= play.logged_at < last and (play.logged_at > first + RAGGED_DAYS * DAY_S or rng.random() < 0.5)
         if made >= SPLIT_ON or not isinstance(play.thing, Chapter)
     )
     kinds: dict[str, list[Row]] = {"music": [], "podcast": [], "audiobook": []}
-    for kind, row in (_account_row(play, made) for play in _with_doubled(told)):
+    for kind, row in (_account_row(play, made) for play in _with_doubled(exported)):
         kinds[kind].append(row)
     folder, music = ("Spotify Account Data", "_music_") if made >= SPLIT_ON else ("MyData", "")
     names = {"music": music, "podcast": "_podcast_", "audiobook": "_audiobook_"}
@@ -264,9 +264,9 @@ def _write_account(path: Path, profile: Profile, plays: Sequence[Heard], made: d
             for n, begin in enumerate(range(0, len(rows), ACCOUNT_MEMBER_ROWS)):
                 some = rows[begin : begin + ACCOUNT_MEMBER_ROWS]
                 out.write(f"{folder}/StreamingHistory{names[kind]}{n}.json", _array(some, "  "))
-        for name, value in _unrelated(profile, told).items():
+        for name, value in _unrelated(profile, exported).items():
             out.write(f"{folder}/{name}", [json.dumps(value, ensure_ascii=False, indent=2).encode()])
-    return Export(path, told)
+    return Export(path, exported)
 
 
 def _pack_new(folder: Path, profile: Profile, plays: Sequence[Heard], end: date) -> list[Export]:
@@ -288,7 +288,7 @@ def _pack_with_account_data(folder: Path, profile: Profile, plays: Sequence[Hear
     of earlier days: of spring, and of 2023, when podcasts were written as music."""
     end_s = int(datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()) + DAY_S
     late = end_s - LATE_DAYS * DAY_S
-    # Account data tells minutes only: of a stream that only it tells, a second telling cannot be told from a repeat.
+    # Account data gives minutes only: of a stream that only it has, a second row cannot be distinguished from a repeat.
     plays = [play._replace(doubled_s=0) if play.logged_at + play.doubled_s >= late else play for play in plays]
     exports = [
         _write_extended(

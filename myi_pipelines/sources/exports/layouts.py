@@ -101,7 +101,7 @@ class Table:
         return rows[0] if len(rows) == 1 else []
 
     def _bad_row(self, cells: list[str]) -> BadRow:
-        columns = f"{len(cells)} columns" if cells else "no columns that can be told apart"
+        columns = f"{len(cells)} columns" if cells else "no columns with names that differ"
         return BadRow(MALFORMED, f"has {columns} (expected {len(self.columns)})")
 
 

@@ -59,7 +59,7 @@ def listen_of(row: ListenBrainzRow) -> Listen:
         length_ms(info.ms_played) or length_ms(info.duration_played, 1_000),
         length_ms(info.duration_ms) or length_ms(info.duration, 1_000),
         # What ListenBrainz itself polls from Spotify has Spotify's `played_at`, which is the end of a play.
-        is_told_by_end=info.submission_client == "listenbrainz" and info.music_service == "spotify.com",
+        is_end=info.submission_client == "listenbrainz" and info.music_service == "spotify.com",
     )
 
 

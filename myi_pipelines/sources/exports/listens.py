@@ -38,8 +38,8 @@ _CACHE_ENTRIES: Final = 16_384
 class Listen(NamedTuple):
     """What a row tells of a play. Texts are as they are in the row."""
 
-    told_at: datetime
-    """The start of the play; its end if `is_told_by_end`."""
+    stated_at: datetime
+    """The start of the play; its end if `is_end`."""
     name: str | None
     artist: str | None
     album: str | None
@@ -48,7 +48,7 @@ class Listen(NamedTuple):
     """How long it was heard."""
     length_ms: int | None = None
     """How long the track is."""
-    is_told_by_end: bool = False
+    is_end: bool = False
 
 
 class ListenReader:
@@ -121,17 +121,17 @@ class ListenReader:
 
     def _play(self, listen: Listen, track: Track) -> Play:
         """Raises BadRow for one that is too early or too late."""
-        if not EARLIEST_SUBMITTED <= listen.told_at < self._end:
-            raise _out_of_range(listen.told_at)  # before a length is added, which no date may have room for
+        if not EARLIEST_SUBMITTED <= listen.stated_at < self._end:
+            raise _out_of_range(listen.stated_at)  # before a length is added, which no date may have room for
         heard_ms = listen.heard_ms
         elapsed_s = (heard_ms or listen.length_ms or 0) // 1_000
-        if listen.is_told_by_end:
-            listened_at = listen.told_at - timedelta(seconds=elapsed_s)
+        if listen.is_end:
+            listened_at = listen.stated_at - timedelta(seconds=elapsed_s)
         else:
-            listened_at = listen.told_at.replace(microsecond=0) if listen.told_at.microsecond else listen.told_at
+            listened_at = listen.stated_at.replace(microsecond=0) if listen.stated_at.microsecond else listen.stated_at
         play = submitted_play(track, listened_at, elapsed_s, heard_ms)
         if listened_at < EARLIEST_SUBMITTED or play.played_at >= self._end:
-            raise _out_of_range(listen.told_at)
+            raise _out_of_range(listen.stated_at)
         return play
 
 
@@ -167,12 +167,12 @@ def _number(number: Number) -> float | None:
     return number
 
 
-def _out_of_range(told_at: datetime) -> BadRow:
-    shown = told_at.strftime("%Y-%m-%d %H:%M")
-    if abs(told_at - _EPOCH) < _YEAR:
+def _out_of_range(stated_at: datetime) -> BadRow:
+    shown = stated_at.strftime("%Y-%m-%d %H:%M")
+    if abs(stated_at - _EPOCH) < _YEAR:
         return BadRow(BAD_TIMESTAMP, f"its time is {shown}, which services write where they do not know it")
     expected = f"(expected {EARLIEST_SUBMITTED:%Y-%m-%d} to tomorrow)"
-    return BadRow(BAD_TIMESTAMP if told_at < EARLIEST_SUBMITTED else FUTURE, f"its time is {shown} {expected}")
+    return BadRow(BAD_TIMESTAMP if stated_at < EARLIEST_SUBMITTED else FUTURE, f"its time is {shown} {expected}")
 
 
 def _one_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Rows of MYI's own history, ``history.parquet`` of `myi export`: each play as it landed, by what told it. Reading them
+"""Rows of MYI's own history, ``history.parquet`` of `myi export`: each play as it landed, by its source. Reading them
 lands the same plays again.
 
 The columns are those of ``sql/personal_data/history.sql``. Instants are numbers of microseconds since 1970.

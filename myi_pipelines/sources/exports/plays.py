@@ -93,21 +93,21 @@ class Play(NamedTuple):
     """The export's `ts` or `endTime`, or the start of a submitted play, aware, in UTC."""
     played_at: datetime
     """The END of the play, aware, in UTC: `stopped_at`, or for offline rows the time of the device's own clock. The
-    start of a submitted play whose length is not told."""
+    start of a submitted play whose length is not given."""
     ms_played: int | None
     """None in account data of before December 2018, which gives no length, and where a submission does not say how long
     the play was heard."""
     elapsed_s: int | None = None
     """Whole seconds from the true start (`offline_timestamp`) to `played_at`, which are more than `ms_played` when the
     play was paused. None where no start is given. `UNDATED` for an offline play without one. Of a submitted play, which
-    has no context, 0 where no length is told."""
+    has no context, 0 where no length is given."""
 
 
 def submitted_play(track: Track, listened_at: datetime, length_s: int | None, ms_played: int | None = None) -> Play:
     """A play that a program, or a file of another service, tells by its start.
 
-    ``length_s``: how long the play lasted, or else its track, in whole seconds; None where that is not told.
-    ``ms_played``: how long it was heard; None where only the track's length, or nothing, is told.
+    ``length_s``: how long the play lasted, or else its track, in whole seconds; None where that is not given.
+    ``ms_played``: how long it was heard; None where only the track's length, or nothing, is given.
     """
     elapsed_s = (length_s or 0) if ms_played is None else ms_played // 1_000
     return Play(track, None, listened_at, listened_at + timedelta(seconds=elapsed_s), ms_played, elapsed_s)

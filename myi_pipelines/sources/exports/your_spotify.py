@@ -74,7 +74,7 @@ def listen_of(row: YourSpotifyRow) -> Listen:
         track.full_album.name if track.full_album else None,
         row.id,
         length_ms=length_ms(_plain(row.duration_ms)),
-        is_told_by_end=True,
+        is_end=True,
     )
 
 

@@ -103,7 +103,7 @@ class SharedCircuitStorage(pybreaker.CircuitMemoryStorage):
 
     @property
     def opened_at(self) -> datetime | None:
-        """When the circuit was last opened. pybreaker compares it with the machine's clock, so it is told by that one:
+        """When the circuit was last opened. pybreaker compares it with the machine's clock, so it is given by that one:
         as long ago as it is by the clock of the gate."""
         opened_at = self._opened_by_gate
         return opened_at and datetime.now(UTC) - (self._now() - opened_at)

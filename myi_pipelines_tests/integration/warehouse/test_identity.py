@@ -296,7 +296,7 @@ def test_the_outcomes_of_an_import_add_up(warehouse: Warehouse, tmp_path: Path) 
     exact = home.take(rows)
     by_minute = home.take([minute("13:00"), minute("15:00")])
     assert home.outcomes(exact) == {"added": 1, "known_less_exactly": 1, "same_play": 1, "too_short": 1}
-    assert home.outcomes(by_minute) == {"added": 1, "told_better": 1}
+    assert home.outcomes(by_minute) == {"added": 1, "replaced": 1}
 
 
 def test_a_later_download_completes_what_landed_and_adds_nothing(warehouse: Warehouse, tmp_path: Path) -> None:

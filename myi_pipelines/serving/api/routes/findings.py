@@ -122,8 +122,8 @@ def one_hit_wonders(ask: AskListener, page: Page, at_least: AtLeast = found.ONCE
 def streaks(ask: Ask) -> Response:
     """Days in a row with plays, in a range: the longest, the one that goes on, and the longest silence."""
     with ask.about(Part.LISTENING_TIME) as asked:
-        told = days.streaks(asked.conn, asked.about, asked.today)
-        return answered(asked, StreaksShown, told, archived=told.archived)
+        found = days.streaks(asked.conn, asked.about, asked.today)
+        return answered(asked, StreaksShown, found, archived=found.archived)
 
 
 @many(router, f"{USER}/milestones", MilestoneShown)
@@ -158,16 +158,16 @@ def on_this_day(ask: AskListener, _: RowsFormat = None) -> Response:
 def releases(ask: Ask) -> Response:
     """When the music of a range was released, by year and decade."""
     with ask.about(Part.STATS) as asked:
-        told = music.releases(asked.conn, asked.about)
-        return answered(asked, ReleasesShown, told, archived=told.archived)
+        found = music.releases(asked.conn, asked.about)
+        return answered(asked, ReleasesShown, found, archived=found.archived)
 
 
 @one(router, f"{USER}/diversity", DiversityShown)
 def diversity(ask: Ask) -> Response:
     """How the plays of a range spread over artists."""
     with ask.about(Part.STATS) as asked:
-        told = music.diversity(asked.conn, asked.about)
-        return answered(asked, DiversityShown, told, archived=told.archived)
+        found = music.diversity(asked.conn, asked.about)
+        return answered(asked, DiversityShown, found, archived=found.archived)
 
 
 @one(router, f"{USER}/share-heard", SharesHeardShown)

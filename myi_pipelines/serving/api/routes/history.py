@@ -99,8 +99,8 @@ def sessions(ask: Ask) -> Response:
 
 def sessions_shown(found: Sessions) -> dict[str, object]:
     """Sessions as answers tell them."""
-    told = found._asdict() | {"first_day": found.days.first, "last_day": found.days.last}
-    return told | {"gap_minutes": found.gap // timedelta(minutes=1)}
+    fields = found._asdict() | {"first_day": found.days.first, "last_day": found.days.last}
+    return fields | {"gap_minutes": found.gap // timedelta(minutes=1)}
 
 
 def microseconds(at: datetime) -> int:

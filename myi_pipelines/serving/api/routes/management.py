@@ -74,7 +74,7 @@ async def upload(ask: Ask, file: Annotated[Text, Query(max_length=300, descripti
     f"{USER}/imports/{{id}}", response_model=Plain[CorrectedShown], responses=problems(400, 401, 403, 404, 503)
 )
 def undo_import(ask: Ask, id: Number) -> Response:  # noqa: A002
-    """Undo an import: what it alone told does not count any more. Taking the correction back imports it again."""
+    """Undo an import: what it alone holds does not count any more. Taking the correction back imports it again."""
     listener = _allowed(ask, Part.CORRECT)
     try:
         return plain(CorrectedShown, actions.undo_import(context_of(ask.request), listener, id))

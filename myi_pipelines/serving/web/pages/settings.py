@@ -208,7 +208,7 @@ def forget(action: Action) -> Response:
     page = action.context.page("forgetting.html", title="Removed", name=action.listener.name, end=END)
     begun, _, rest = bytes(page.body).decode().partition(END)
 
-    def told() -> Iterator[str]:
+    def lines() -> Iterator[str]:
         yield begun
         try:
             forgetting.result()
@@ -221,7 +221,7 @@ def forget(action: Action) -> Response:
             yield Markup('<p class="notice">Done. Nothing of yours is left here. <a href="/">To the start</a></p>')
         yield rest
 
-    return StreamingResponse(told(), media_type="text/html", headers={"Cache-Control": "no-store"})
+    return StreamingResponse(lines(), media_type="text/html", headers={"Cache-Control": "no-store"})
 
 
 async def set_theme(request: Request) -> Response:

@@ -3,7 +3,7 @@
 SELECT least(%(near_start)s,
              (SELECT min(played_at) - %(match_window)s FROM imported_plays
               WHERE user_id = %(user_id)s AND played_at >= %(uploaded_from)s AND played_at < %(near_start)s
-                AND stopped_at >= %(near_start)s)) AS told_from,
+                AND stopped_at >= %(near_start)s)) AS rows_from,
        greatest(%(near_end)s,
                 (SELECT max(stopped_at) + interval '1 minute' FROM imported_plays
                  WHERE user_id = %(user_id)s AND played_at >= %(near_start)s AND played_at < %(near_end)s

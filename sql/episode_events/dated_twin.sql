@@ -1,5 +1,5 @@
 -- One row per row that tells the start of a play that is not music and of which a row p tells the upload only: as
--- events/told_with_start, of the same content (content).
+-- events/dated_twin, of the same content (content).
 SELECT 1
 FROM imported_plays AS dated
 JOIN export_tracks AS e ON e.id = dated.export_track_id

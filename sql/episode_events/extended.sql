@@ -5,7 +5,7 @@ WITH others AS MATERIALIZED ( -- by <> the planner would begin with all such nam
     FROM (SELECT DISTINCT export_track_id
           FROM imported_plays
           WHERE user_id = ANY (%(user_ids)s) AND context_id IS NOT NULL
-            AND played_at >= %(told_from)s AND played_at < %(near_end)s) AS played
+            AND played_at >= %(rows_from)s AND played_at < %(near_end)s) AS played
     JOIN export_tracks AS e ON e.id = played.export_track_id AND e.kind IS DISTINCT FROM 'TRACK'
 )
 SELECT DISTINCT ON (p.user_id, content.id, p.played_at, stopped.at, p.ms_played)
@@ -17,9 +17,9 @@ JOIN play_contexts AS context ON context.id = p.context_id
 CROSS JOIN LATERAL ({episode_events/content}) AS content
 CROSS JOIN LATERAL (SELECT coalesce(p.stopped_at, p.played_at) AS at) AS stopped
 WHERE p.user_id = ANY (%(user_ids)s) AND p.context_id IS NOT NULL
-  AND p.played_at >= %(told_from)s AND p.played_at < %(near_end)s
+  AND p.played_at >= %(rows_from)s AND p.played_at < %(near_end)s
   AND p.ms_played >= %(min_play_ms)s
-  AND CASE WHEN p.elapsed_s = -1 THEN NOT EXISTS ({episode_events/told_with_start}) ELSE true END
+  AND CASE WHEN p.elapsed_s = -1 THEN NOT EXISTS ({episode_events/dated_twin}) ELSE true END
   AND (p.export_track_id IN (SELECT id FROM others)) IS TRUE -- looked up in a hash table, however few are expected
 ORDER BY p.user_id, content.id, p.played_at, stopped.at, p.ms_played,
          p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST,

@@ -7,4 +7,4 @@ JOIN export_track_links AS link USING (export_track_id)
 WHERE p.user_id = ANY (%(user_ids)s) AND p.context_id IS NOT NULL
   AND p.played_at >= %(near_start)s AND p.played_at < %(ends_at)s
   AND p.ms_played >= %(min_play_ms)s
-  AND CASE WHEN p.elapsed_s = -1 THEN NOT EXISTS ({events/told_with_start}) ELSE true END
+  AND CASE WHEN p.elapsed_s = -1 THEN NOT EXISTS ({events/dated_twin}) ELSE true END

@@ -1,7 +1,7 @@
--- told_plays: one row per track, instant, upload and length that the extended history tells: of rows that differ in
+-- extended_plays: one row per track, instant, upload and length that the extended history tells: of rows that differ in
 -- names or context only, the one that tells most. Episodes and chapters too, also those of account data: older account
 -- data lists them as music.
-INSERT INTO told_plays
+INSERT INTO extended_plays
     (row_no, user_id, track_id, song_id, played_at, ms_played, stopped_at, elapsed_s, context_id, track_name,
      artist_name, album_name)
 SELECT row_number() OVER (), %(user_id)s, track_id, song_id, played_at, ms_played, stopped_at, elapsed_s, context_id,
@@ -17,13 +17,13 @@ FROM (SELECT DISTINCT ON (t.id, p.played_at, stopped.at, p.ms_played, CASE WHEN 
       CROSS JOIN LATERAL (SELECT coalesce(p.stopped_at, p.played_at) AS at) AS stopped
       WHERE p.user_id = %(user_id)s
         AND (p.context_id IS NOT NULL OR e.kind IN ('EPISODE', 'CHAPTER'))
-        AND p.played_at >= %(told_from)s AND p.played_at < %(near_end)s
+        AND p.played_at >= %(rows_from)s AND p.played_at < %(near_end)s
         AND p.ms_played >= %(min_play_ms)s
         AND (t.id IS NOT NULL OR e.kind IN ('EPISODE', 'CHAPTER'))
         AND CASE WHEN p.elapsed_s <> -1 OR p.elapsed_s IS NULL THEN true
-                 WHEN t.id IS NOT NULL THEN NOT EXISTS ({events/told_with_start})
+                 WHEN t.id IS NOT NULL THEN NOT EXISTS ({events/dated_twin})
                  ELSE NOT EXISTS (SELECT FROM ({episode_events/content}) AS content
-                                  CROSS JOIN LATERAL ({episode_events/told_with_start}) AS told)
+                                  CROSS JOIN LATERAL ({episode_events/dated_twin}) AS extended)
             END
       ORDER BY t.id, p.played_at, stopped.at, p.ms_played, CASE WHEN t.id IS NULL THEN e.id END,
                p.elapsed_s IS NOT DISTINCT FROM -1, p.elapsed_s DESC NULLS LAST,
