@@ -35,7 +35,7 @@ CREATE TYPE public.context_dimension AS ENUM (
     'SHARE_HEARD'
 );
 
-COMMENT ON TYPE public.context_dimension IS 'In what respect plays are told apart by how they were heard. SKIP: for less than 30 seconds; SHARE_HEARD: how much of the track.';
+COMMENT ON TYPE public.context_dimension IS 'In what respect ways of listening differ. SKIP: for less than 30 seconds; SHARE_HEARD: how much of the track.';
 
 CREATE TYPE public.correction_kind AS ENUM (
     'HIDE_TRACK',
@@ -369,7 +369,7 @@ COMMENT ON TABLE public.imported_plays IS 'One row per distinct track row of a u
 
 COMMENT ON COLUMN public.imported_plays.user_id IS 'users.id; a trigger deletes the rows of a deleted user';
 
-COMMENT ON COLUMN public.imported_plays.played_at IS 'end of the play; for offline plays by the clock of the device: its start + ms_played; of a submitted play whose length is not told, its start';
+COMMENT ON COLUMN public.imported_plays.played_at IS 'end of the play; for offline plays by the clock of the device: its start + ms_played; of a submitted play without a length, its start';
 
 COMMENT ON COLUMN public.imported_plays.stopped_at IS 'the time that the source gives: the end as the export says, for offline plays the time of upload, the start of a submitted play; NULL where it equals played_at';
 
@@ -379,7 +379,7 @@ COMMENT ON COLUMN public.imported_plays.ms_played IS 'milliseconds heard; NULL i
 
 COMMENT ON COLUMN public.imported_plays.context_id IS 'play_contexts.id; NULL marks account data, which gives times to the minute and names only, and submitted and polled plays';
 
-COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp, listened_at) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded, or without a context a polled play; 0: a submitted play whose length is not told';
+COMMENT ON COLUMN public.imported_plays.elapsed_s IS 'whole seconds from the true start (offline_timestamp, listened_at) to played_at: a paused play lasts longer than ms_played; NULL where no start is given; -1: an offline play without a start, so played_at is when it was uploaded, or without a context a polled play; 0: a submitted play without a length';
 
 COMMENT ON COLUMN public.imported_plays.job_id IS 'import_jobs.id of the import that landed the row first; NULL where version 0.1 landed it';
 
@@ -1111,6 +1111,7 @@ CREATE TABLE public.api_tokens (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     last_used_at timestamp with time zone,
     expires_at timestamp with time zone,
+    CONSTRAINT api_tokens_expires_at_check CHECK (((expires_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-31 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT api_tokens_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
     CONSTRAINT api_tokens_rights_check CHECK ((cardinality(rights) > 0)),
     CONSTRAINT api_tokens_secret_hash_check CHECK ((length(secret_hash) = 32))
@@ -1244,7 +1245,7 @@ COMMENT ON COLUMN public.musicbrainz_objects.object_type IS 'artist';
 
 COMMENT ON COLUMN public.musicbrainz_objects.mbid IS 'MusicBrainz id that was requested';
 
-COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name; genres, each with its votes; albums with the dates of their first release, where Spotify told not all dates; recordings with their lengths, where Spotify told not all lengths';
+COMMENT ON COLUMN public.musicbrainz_objects.payload IS 'name; genres, each with its votes; albums with the dates of their first release, where Spotify lacks dates; recordings with their lengths, where Spotify lacks lengths';
 
 COMMENT ON COLUMN public.musicbrainz_objects.fetched_at IS 'when it was last fetched';
 
@@ -1765,7 +1766,7 @@ CREATE TABLE public.import_job_duplicates (
 );
 ALTER TABLE ONLY public.import_job_duplicates ALTER COLUMN play_hashes SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE public.import_job_duplicates IS 'One row per import job and UTC month of which it told rows that another import had landed before.';
+COMMENT ON TABLE public.import_job_duplicates IS 'One row per import job and UTC month of which it has rows that another import had landed before.';
 
 COMMENT ON COLUMN public.import_job_duplicates.user_id IS 'users.id';
 
@@ -2437,25 +2438,25 @@ CREATE VIEW public.submitted_plays AS
      LEFT JOIN public.import_jobs job ON ((job.id = p.job_id)))
   WHERE ((p.context_id IS NULL) AND (p.elapsed_s >= 0));
 
-COMMENT ON VIEW public.submitted_plays IS 'One row per play that a program or a file of another service told: those of imported_plays that tell their start and no context.';
+COMMENT ON VIEW public.submitted_plays IS 'One row per play that a program or a file of another service gave: those of imported_plays with their start and without a context.';
 
 COMMENT ON COLUMN public.submitted_plays.user_id IS 'users.id';
 
-COMMENT ON COLUMN public.submitted_plays.listened_at IS 'start of the play, as it was told';
+COMMENT ON COLUMN public.submitted_plays.listened_at IS 'start of the play, as given';
 
-COMMENT ON COLUMN public.submitted_plays.played_at IS 'end of the play; its start where no length was told';
+COMMENT ON COLUMN public.submitted_plays.played_at IS 'end of the play; its start where no length is given';
 
-COMMENT ON COLUMN public.submitted_plays.ms_played IS 'milliseconds heard; NULL where that was not told';
+COMMENT ON COLUMN public.submitted_plays.ms_played IS 'milliseconds heard; NULL where not given';
 
-COMMENT ON COLUMN public.submitted_plays.track_name IS 'name of the track, as it was told';
+COMMENT ON COLUMN public.submitted_plays.track_name IS 'name of the track, as given';
 
-COMMENT ON COLUMN public.submitted_plays.artist_name IS 'name of the artist or artists, as it was told';
+COMMENT ON COLUMN public.submitted_plays.artist_name IS 'name of the artist or artists, as given';
 
-COMMENT ON COLUMN public.submitted_plays.album_name IS 'name of the album; NULL if not told';
+COMMENT ON COLUMN public.submitted_plays.album_name IS 'name of the album; NULL if not given';
 
-COMMENT ON COLUMN public.submitted_plays.spotify_id IS 'Spotify id of the track; NULL if not told';
+COMMENT ON COLUMN public.submitted_plays.spotify_id IS 'Spotify id of the track; NULL if not given';
 
-COMMENT ON COLUMN public.submitted_plays.submitted_by IS 'file or program that told the play first';
+COMMENT ON COLUMN public.submitted_plays.submitted_by IS 'file or program that gave the play first';
 
 CREATE TABLE public.track_relinks (
     asked_id text NOT NULL,
@@ -2569,7 +2570,7 @@ CREATE TABLE public.undone_plays (
     job_id integer NOT NULL
 );
 
-COMMENT ON TABLE public.undone_plays IS 'One row per row of imported_plays that only undone imports told; it goes back when one of them is taken back.';
+COMMENT ON TABLE public.undone_plays IS 'One row per row of imported_plays that only undone imports hold; it goes back when one of them is taken back.';
 
 COMMENT ON COLUMN public.undone_plays.user_id IS 'users.id';
 
@@ -2818,7 +2819,7 @@ COMMENT ON COLUMN public.user_context_months.user_id IS 'users.id';
 
 COMMENT ON COLUMN public.user_context_months.month IS 'first day of the UTC month';
 
-COMMENT ON COLUMN public.user_context_months.dimension IS 'what is told apart';
+COMMENT ON COLUMN public.user_context_months.dimension IS 'in what respect';
 
 COMMENT ON COLUMN public.user_context_months.value IS 'platform family, country (ISO 3166-1 alpha-2), reason, true or false, or share of the track; unknown where no source tells it';
 
@@ -2845,7 +2846,7 @@ COMMENT ON COLUMN public.user_context_stats.play_count IS 'number of plays';
 
 COMMENT ON COLUMN public.user_context_stats.total_ms IS 'milliseconds heard';
 
-COMMENT ON COLUMN public.user_context_stats.dimension IS 'what is told apart';
+COMMENT ON COLUMN public.user_context_stats.dimension IS 'in what respect';
 
 COMMENT ON COLUMN public.user_context_stats.value IS 'see user_context_months.value';
 

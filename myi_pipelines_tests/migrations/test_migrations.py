@@ -59,6 +59,25 @@ def test_a_migration_that_is_not_recorded_changes_nothing(database_url: str, fol
     assert migrate(database_url, folder=folder) == ["9001_add_notes", "9002_index_notes"]
 
 
+def test_ends_that_no_token_may_have_become_the_nearest(empty_database_url: str, tmp_path: Path) -> None:
+    """The settings could not show them, and all of a user's data could not be downloaded."""
+    for path in MIGRATIONS.glob("00[0-2]*.sql"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    migrate(empty_database_url, folder=tmp_path)
+    ends = ["infinity", "-infinity", "12000-01-01", "0044-03-15 BC", "2031-01-01", None]
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        conn.cursor().executemany(
+            "INSERT INTO api_tokens (name, secret_hash, rights, created_at, expires_at)"
+            " VALUES ('a test', sha256(%(number)s::text::bytea), '{stats:read}', '2026-01-01T00:00:00Z', %(ends)s)",
+            [{"number": number, "ends": end} for number, end in enumerate(ends)],
+        )
+        migrate(empty_database_url)
+        years = conn.execute("SELECT extract(year FROM expires_at)::integer FROM api_tokens ORDER BY id").fetchall()
+        assert [year for (year,) in years] == [2126, 2026, 2126, 2026, 2031, None]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            conn.execute("UPDATE api_tokens SET expires_at = 'infinity'")
+
+
 @pytest.mark.parametrize("is_old", [False, True])
 def test_of_processes_that_begin_at_once_one_migrates(empty_database_url: str, is_old: bool) -> None:
     if is_old:
