@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from myi_pipelines.serving.queries.scope import Days, Listener
 
-KEPT = ("range", "by", "of", "artist", "album", "genre", "platform", "skipped")
+FILTERS = ("artist", "album", "genre", "platform", "skipped")
+KEPT = ("range", "by", "of", *FILTERS)
 """Parameters that every page understands."""
 DEFAULTS = {"by": "plays", "of": "songs"}
 THIS_YEAR = "year"
@@ -25,6 +26,8 @@ class Links(NamedTuple):
     """What stands in the address now and stays, in the order of ``KEPT``."""
     range: str = THIS_YEAR
     """What an address without a range means."""
+    with_plays: bool = True
+    """Whether the viewer may see single plays."""
 
     def to(self, page: str = "", /, **changes: object) -> str:
         """A page of the listener: ``to("history", range="2024-05")``. None removes a parameter."""
@@ -41,13 +44,22 @@ class Links(NamedTuple):
     def _default(self, name: str) -> str | None:
         return self.range if name == "range" else DEFAULTS.get(name)
 
-    def plays(self, **changes: object) -> str:
-        """The plays that make a number."""
-        return self.to("history", **changes)
+    def keeping(self, **values: str | None) -> Links:
+        """The same addresses with other parameters that stay. None removes one."""
+        kept = {**dict(self.kept), **values}
+        return self._replace(kept=tuple((name, text) for name in KEPT if (text := kept.get(name)) is not None))
 
-    def day(self, day: date) -> str:
-        """The page of a day."""
-        return self.to("history", range=day.isoformat())
+    def unfiltered(self, **values: str) -> Links:
+        """The same addresses without filters, but for those that are given."""
+        return self.keeping(**{**dict.fromkeys(FILTERS), **values})
+
+    def plays(self, **changes: object) -> str | None:
+        """The plays that make a number, for a viewer who may see them."""
+        return self.to("history", **changes) if self.with_plays else None
+
+    def day(self, day: date) -> str | None:
+        """The plays of a day, for a viewer who may see them."""
+        return self.plays(range=day.isoformat())
 
     def item(self, kind: str, number: int) -> str:
         """The page of a song, track, artist or album."""

@@ -14,6 +14,7 @@ from myi_pipelines.serving.queries.items import playing_song
 from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, TopGenre, TopRow, TopShow
 from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.covers import letterform
+from myi_pipelines.serving.web.links import Links
 from myi_pipelines.serving.web.page import Page
 
 NAMES = {Kind.SONG: "song", Kind.TRACK: "recording", Kind.ARTIST: "artist", Kind.ALBUM: "album"}
@@ -144,9 +145,16 @@ def _pictured(item: Item) -> tuple[Pictured, int | None]:
 
 
 def rank_row(
-    page: Page, row: TopRow, highest: int, *, with_change: bool = False, life: Markup | None = None
+    page: Page,
+    row: TopRow,
+    highest: int,
+    *,
+    with_change: bool = False,
+    life: Markup | None = None,
+    links: Links | None = None,
 ) -> RankRow:
-    """A row of a top list. `highest`: the value of the first row, which has the longest bar."""
+    """A row of a top list. `highest`: the value of the first row, which has the longest bar. `links`: what leads to the
+    plays that it counts, where that is not the page's range and filters."""
     formats, item = page.formats, row.item
     change, is_up = change_of(row.rank, row.before) if with_change else ("", False)
     return RankRow(
@@ -158,7 +166,7 @@ def rank_row(
         by=item.artist or "",
         by_href=page.links.item("artist", item.artist_id) if item.artist and item.artist_id else None,
         value=_value(page, row.play_count, row.total_ms),
-        value_href=plays_of(page, item),
+        value_href=plays_of(links or page.links, item),
         other=_other(page, row.play_count, row.total_ms),
         change=change,
         change_is_up=is_up,
@@ -180,26 +188,25 @@ def _other(page: Page, plays: int, ms: int) -> str:
     return page.formats.plays(plays) if page.by_time else page.formats.length(ms)
 
 
-def plays_of(page: Page, item: Item) -> str:
-    """The plays of an item in the range."""
-    match item.kind:
-        case Kind.ARTIST:
-            return page.links.plays(artist=item.id)
-        case Kind.ALBUM:
-            return page.links.plays(album=item.id)
-    return page.links.plays(**{item.kind.value: item.id})
+def plays_of(links: Links, item: Item) -> str | None:
+    """The plays of an item in the range, and with the filters, of the links."""
+    return links.plays(**{item.kind.value: item.id})
 
 
-def plays_of_ever(page: Page, item: Item) -> str:
+def plays_of_ever(page: Page, item: Item) -> str | None:
     """All plays of an item."""
-    ever = page.links._replace(kept=())
-    return ever.plays(range="all", **{item.kind.value: item.id})
+    return plays_of(page.links.unfiltered(range="all"), item)
 
 
 def item_rows(
-    page: Page, found: Sequence[Item], values: Sequence[str] = (), *, by_album: bool = False
+    page: Page,
+    found: Sequence[Item],
+    values: Sequence[str] = (),
+    hrefs: Sequence[str | None] = (),
+    *,
+    by_album: bool = False,
 ) -> list[RankRow]:
-    """Items in their order, with all that was played of them or with `values`."""
+    """Items in their order, with all that was played of them, or with `values`, which lead to `hrefs`."""
     formats = page.formats
     find_covers(page, found)
     return [
@@ -212,7 +219,7 @@ def item_rows(
             by=(item.album if by_album else item.artist) or "",
             by_href=page.links.item("artist", item.artist_id) if item.artist_id and not by_album else None,
             value=values[place - 1] if values else _value(page, item.play_count, item.total_ms),
-            value_href=plays_of_ever(page, item),
+            value_href=hrefs[place - 1] if hrefs else None if values else plays_of_ever(page, item),
             other="" if values else _other(page, item.play_count, item.total_ms),
         )
         for place, item in enumerate(found, 1)

@@ -34,6 +34,7 @@ from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import Axes, shares, timeline
 from myi_pipelines.serving.web.covers import letterform
+from myi_pipelines.serving.web.links import FILTERS
 from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.pages.history import play_row, read_before, write_before
 from myi_pipelines.serving.web.series import bars, busiest_hour, day_clock, fullest_hour
@@ -87,15 +88,15 @@ def show_item(page: Page, kind: Kind) -> Response:
         is_round=kind is Kind.ARTIST,
         sentence=_sentence(page, item),
         numbers=_figures(page, kind, found, heard.most),
-        timeline=life(page, found.life, **{kind.value: item.id}),
+        timeline=life(page, found.life, **_alone(item)),
         timeline_note="Since the first play.",
         ranks=_ranks(page, kind, item, found.life),
-        clock=_clock(page, kind, item, heard.clock) if found.in_range else None,
+        clock=_clock(page, item, heard.clock) if found.in_range else None,
         clock_note=range_label(page.range, formats),
         lists=[one for one in _lists(page, kind, found, heard.latest) if one.rows],
         plays=_plays(page, found),
         plays_note=range_label(page.range, formats),
-        plays_href=plays_of(page, item),
+        plays_href=plays_of(page.links.unfiltered(), item),
         hide=(page.links.to("corrections", kind=kind.value, name=item.spotify_id or item.name))
         if page.may(Part.MANAGE)
         else None,
@@ -180,11 +181,16 @@ def _figures(page: Page, kind: Kind, found: ItemPage, best: DayOfMost | None) ->
         now = found.in_range
         note = f"#{formats.number(now.rank)} then" if now else ""
         value = page.value_text(now.play_count, now.total_ms) if now else "none"
-        entries.append(Figure(value, label, plays_of(page, item) if now else None, note))
+        entries.append(Figure(value, label, plays_of(page.links.unfiltered(), item) if now else None, note))
     if best and best.play_count > 1:
-        href = page.links.plays(range=best.day.isoformat())
-        entries.append(Figure(formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day", href))
+        plays, most = formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day"
+        entries.append(Figure(plays, most, page.links.plays(range=best.day.isoformat(), **_alone(item))))
     return entries
+
+
+def _alone(item: Item) -> dict[str, object]:
+    """What of an address leaves the item as the only filter: the numbers of its page know no other."""
+    return {**dict.fromkeys(FILTERS), item.kind.value: item.id}
 
 
 def _ranks(page: Page, kind: Kind, item: Item, months: Sequence[Bucket]) -> Markup | None:
@@ -193,29 +199,29 @@ def _ranks(page: Page, kind: Kind, item: Item, months: Sequence[Bucket]) -> Mark
     found = places.get(item.id, [])
     if len(found) < 2:
         return None
-    return rank_chart(page, sorted(found), kind, item.id)
+    return rank_chart(page, sorted(found), item)
 
 
-def rank_chart(page: Page, years: Sequence[YearRank], kind: Kind, number: int) -> Markup:
+def rank_chart(page: Page, years: Sequence[YearRank], item: Item) -> Markup:
     """A line for each year."""
     rows = [
         Mark(
             f"{one.year}: #{page.formats.number(one.rank)}",
             page.value(one.play_count, one.total_ms),
             page.value_text(one.play_count, one.total_ms),
-            page.links.plays(range=str(one.year), **{kind.value: number}),
+            page.links.plays(range=str(one.year), **_alone(item)),
         )
         for one in reversed(years)
     ]
     return shares(rows)
 
 
-def _clock(page: Page, kind: Kind, item: Item, week: Clock) -> Markup | None:
+def _clock(page: Page, item: Item, week: Clock) -> Markup | None:
     if not week.cells:
         return None
     hours = week.hours
     middle = fullest_hour(page, busiest_hour(hours, page.by_time))
-    return day_clock(page, hours, middle, **{kind.value: item.id})
+    return day_clock(page, hours, middle, **_alone(item))
 
 
 def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) -> list[RankList]:
@@ -235,7 +241,8 @@ def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) 
         find_covers(page, [row.item for row in rows])
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
         href = page.links.to("tops", range="all", **{kind.value: item.id})
-        lists.append(RankList("Songs", "Of all time.", href, [rank_row(page, row, top) for row in rows]))
+        links = page.links.unfiltered(range="all", **{kind.value: str(item.id)})
+        lists.append(RankList("Songs", "Of all time.", href, [rank_row(page, row, top, links=links) for row in rows]))
     if kind is Kind.ARTIST:
         albums = albums_of_artist(page.conn, listener, item.id, measure=page.scope.measure, each=LISTED)
         lists.append(RankList("Albums", "", None, item_rows(page, albums)))
@@ -278,13 +285,15 @@ def show_genre(page: Page) -> Response:
         value = page.value_text(found.in_range.play_count, found.in_range.total_ms)
         entries.append(Figure(value, label, page.links.plays(genre=name), f"#{found.in_range.rank} then"))
     scope = page.scope._replace(filters=Filters(genre=name))
+    links = page.links.unfiltered(genre=name)
     tops_found = tops(page.conn, scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
     lists = []
     for kind, heading, path in ((Kind.ARTIST, "Artists", "tops/artists"), (Kind.SONG, "Songs", "tops")):
         rows = tops_found[kind].rows
         find_covers(page, [row.item for row in rows])
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
-        lists.append(RankList(heading, "", page.links.to(path, genre=name), [rank_row(page, row, top) for row in rows]))
+        shown = [rank_row(page, row, top, links=links) for row in rows]
+        lists.append(RankList(heading, "", page.links.to(path, genre=name), shown))
     return page.render(
         "item.html",
         name,

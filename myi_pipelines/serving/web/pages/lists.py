@@ -24,7 +24,7 @@ from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bucket_name, bucket_range, ticks
-from myi_pipelines.serving.web.views import Figure, RankList, RankRow, change_of, find_covers, item_rows
+from myi_pipelines.serving.web.views import Figure, RankList, RankRow, change_of, find_covers, item_rows, plays_of
 from myi_pipelines.warehouse.partitions import next_month
 
 EACH = 10
@@ -110,6 +110,7 @@ def show_discoveries(page: Page) -> Response:
                 page,
                 [one.track for one in crazes],
                 [f"{formats.number(one.play_count)} in {formats.short_month(one.month)}" for one in crazes],
+                [plays_of(page.links.keeping(range=f"{one.month:%Y-%m}"), one.track) for one in crazes],
             ),
         ),
         RankList(
@@ -147,7 +148,12 @@ def show_on_this_day(page: Page) -> Response:
             str(one.day.year),
             f"{formats.plays(one.play_count)}, {formats.length(one.total_ms)}.",
             page.links.day(one.day),
-            item_rows(page, [track for track, _ in one.tracks], [formats.plays(count) for _, count in one.tracks]),
+            item_rows(
+                page,
+                [track for track, _ in one.tracks],
+                [formats.plays(count) for _, count in one.tracks],
+                [plays_of(page.links.unfiltered(range=one.day.isoformat()), track) for track, _ in one.tracks],
+            ),
         )
         for one in found
     ]

@@ -116,7 +116,7 @@ def show_review(page: Page) -> Response:
         return empty(page)
     page.range, page.scope = now, page.scope._replace(days=now.days)
     page.path = f"review/{now.text}"
-    page.links = page.links._replace(kept=tuple(one for one in page.links.kept if one[0] != "range"))
+    page.links = page.links.keeping(range=now.text)
     whole = totals(page.conn, page.scope)
     label = range_label(now, page.formats)
     before = parse_range(now.before, page.today, page.listener) if now.before else None
@@ -126,11 +126,11 @@ def show_review(page: Page) -> Response:
         "review.html",
         f"{label} in review",
         panels=panels(page, whole, before, found) if whole.play_count else [],
-        card=page.links.to(f"review/{now.text}/card"),
+        card=page.links.to(f"review/{now.text}/card", range=None),
         card_text=f"{card.title}: {card.number} {card.unit}. "
         + "; ".join(f"{column.heading}: {', '.join(column.names)}" for column in card.columns),
         file_name=f"myi-{now.text}",
-        earlier=page.links.to(f"review/{before.text}") if before else "",
+        earlier=page.links.to(f"review/{before.text}", range=None) if before else "",
         earlier_name=range_label(before, page.formats) if before else "",
     )
 
