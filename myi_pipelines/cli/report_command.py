@@ -12,7 +12,7 @@ from myi_pipelines.cli.app import Terminal, app, read_settings, warehouse_connec
 def report(
     user: Annotated[str | None, typer.Option(help="Only this listener, as `myi users` names them.")] = None,
     year: Annotated[
-        int | None, typer.Option(min=2008, max=9998, help="Only this year, in the listener's time zone.")
+        int | None, typer.Option(min=2002, max=9998, help="Only this year, in the listener's time zone.")
     ] = None,
     recordings: Annotated[
         bool, typer.Option("--recordings", help="List each track of a song on its own, not the songs.")

@@ -50,7 +50,7 @@ def users() -> None:
             f"{user.total_play_count:,}",
             f"{user.total_listening_ms / 3_600_000:,.1f}",
             str(user.first_played_on or "–"),
-            _when(user.last_played_at),
+            _when(user.last_played_at, user.timezone),
             _when(user.last_ingested_at),
             str(user.invalidated_user_months or ""),
         )
@@ -245,6 +245,8 @@ def _table(*columns: str) -> "Table":
     return table
 
 
-def _when(moment: "datetime | None") -> str:
-    """A moment in this machine's time zone."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "–"
+def _when(moment: "datetime | None", timezone: str | None = None) -> str:
+    """A moment in a time zone; this machine's by default."""
+    from zoneinfo import ZoneInfo
+
+    return f"{moment.astimezone(ZoneInfo(timezone) if timezone else None):%Y-%m-%d %H:%M}" if moment else "–"

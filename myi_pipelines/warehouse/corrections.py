@@ -90,7 +90,7 @@ def correct(conn: Connection, user_id: int, kind: Kind, what: Mapping[str, Any])
             return Corrected(int(fetch_scalar(conn, same, [user_id, kind, Jsonb(dict(what))])), user_id, False, 0)
         if kind is Kind.UNDO_IMPORT:
             undone_imports.settle(conn, user_id)
-        return Corrected(row[0], user_id, True, _invalidate(conn, user_id, row[0]))
+        return Corrected(row[0], user_id, True, invalidate_corrected(conn, user_id, row[0]))
 
 
 def undo_import(conn: Connection, job_id: int) -> Corrected:
@@ -128,7 +128,7 @@ def take_back(conn: Connection, correction_ids: Collection[int]) -> list[Correct
             raise UnknownCorrection(f"no correction has the number {missing[0]}; `myi corrections` lists them")
         taken_back = []
         for correction_id, user_id in sorted(owners.items()):
-            user_months = _invalidate(conn, user_id, correction_id)
+            user_months = invalidate_corrected(conn, user_id, correction_id)
             kind = fetch_scalar(
                 conn,
                 "DELETE FROM corrections WHERE user_id = %s AND id = %s RETURNING kind::text",
@@ -174,7 +174,8 @@ def _lock(conn: Connection, user_ids: Sequence[int]) -> None:
     )
 
 
-def _invalidate(conn: Connection, user_id: int, correction_id: int) -> int:
+def invalidate_corrected(conn: Connection, user_id: int, correction_id: int) -> int:
+    """Invalidate the user-months that a correction reaches; how many. Part of a transaction with the lock of the user."""
     ensure_partitions_visible(conn, IMPORTED_PLAYS)
     return conn.execute(
         statement("corrections/invalidate"),

@@ -13,6 +13,7 @@ from psycopg import sql
 from myi_pipelines.errors import InputError
 from myi_pipelines.warehouse import undone_imports
 from myi_pipelines.warehouse.archive import UserMonthsArchived
+from myi_pipelines.warehouse.corrections import invalidate_corrected
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared, trying
 from myi_pipelines.warehouse.database.statements import statement
@@ -24,7 +25,7 @@ from myi_pipelines.warehouse.partitions import (
     starts_at,
 )
 from myi_pipelines.warehouse.user_months import UserMonth
-from myi_pipelines.warehouse.users import User, known_user
+from myi_pipelines.warehouse.users import User, hides_incognito, known_user
 
 TOP_LISTS = ("spotify_top_tracks", "spotify_top_artists")
 TOP_LIST_HISTORIES = ("spotify_top_track_history", "spotify_top_artist_history")
@@ -72,9 +73,12 @@ def merge_users(conn: Connection, name: str, into: str) -> Merged:
         archived = conn.execute(statement("user_merge/archived"), {**both, "months": months})
         if needed := [UserMonth(*row) for row in archived]:
             raise UserMonthsArchived(needed)
+        brought = conn.execute("SELECT id FROM corrections WHERE user_id = %s", [gone.id]).fetchall()
         _move(conn, both, months)
         _keep_one(conn, gone, kept, target)
         conn.execute(statement("user_merge/invalidate"), {"kept": kept.id, "months": months})
+        for (correction_id,) in brought:
+            invalidate_corrected(conn, kept.id, correction_id)
         if undone_imports.has_undone_imports(conn, kept.id):
             undone_imports.settle(conn, kept.id)
     return Merged(User(kept.id, target.name), months)
@@ -168,6 +172,8 @@ def _keep_one(conn: Connection, gone: User, kept: User, target: User) -> None:
         clock = "SELECT timezone FROM user_settings WHERE user_id IN (%(gone)s, %(kept)s) GROUP BY timezone"
         if conn.execute(clock, both).rowcount > 1:
             conn.execute(statement("users/invalidate_all"), [kept.id])
+        if hides_incognito(conn, kept.id) != hides_incognito(conn, target.id):
+            conn.execute(statement("users/invalidate_incognito"), {"user_id": kept.id})
         conn.execute("DELETE FROM user_settings WHERE user_id = %(kept)s", both)
         conn.execute("UPDATE user_settings SET user_id = %(kept)s WHERE user_id = %(target)s", both)
         for name in ("web_sessions", "web_passwords"):  # Whoever is signed in as the user who goes, is no more.

@@ -12,7 +12,9 @@ import pytest
 
 from myi_pipelines.operations import merge_users as operation
 from myi_pipelines.operations.forget import ImportUnderWay, Places
+from myi_pipelines.sources.exports import Context, Play, Track
 from myi_pipelines.warehouse import invariants, personal_data, user_merge, users
+from myi_pipelines.warehouse.corrections import Kind, correct
 from myi_pipelines.warehouse.database.connections import Connection, connect, fetch_scalar
 from myi_pipelines.warehouse.database.locks import Lock, exclusive, holding
 from myi_pipelines.warehouse.import_jobs import JobInProgress, list_jobs
@@ -21,6 +23,7 @@ from myi_pipelines.warehouse.user_months import Stage
 from myi_pipelines_tests.support import killable_import
 from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
 from myi_pipelines_tests.support.reference import Tables
+from myi_pipelines_tests.support.strategies import CONTEXT
 
 pytestmark = pytest.mark.slow
 
@@ -317,3 +320,53 @@ def test_the_folder_of_the_old_name_is_named(warehouse: ArchivingWarehouse, plac
         (places.uploads / name).mkdir(parents=True)
     merged = operation.merge(warehouse.session(), places, "bob", "anna")
     assert [folder.name for folder in merged.folders] == ["Bob"]
+
+
+def ten_plays(month: int, artist: str, *, context: Context = CONTEXT) -> list[Play]:
+    """Ten plays of one track."""
+    ends = [datetime(2021, month, day, 12, tzinfo=UTC) for day in range(1, 11)]
+    track = Track(f"{artist[:1]}{'1' * 21}", f"{artist}'s song", artist, "Album")
+    return [Play(track, context, end, end, 200_000) for end in ends]
+
+
+@pytest.mark.parametrize("linked", ["", "bob"])
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (Kind.HIDE_ARTIST, {"artist": "Shared"}),
+        (Kind.HIDE_PERIOD, {"from": "2021-01-01T00:00:00Z", "until": "2021-02-01T00:00:00Z"}),
+    ],
+)
+@pytest.mark.parametrize("of", ["anna", "bob"])
+def test_corrections_of_either_reach_the_months_of_both(
+    warehouse: ArchivingWarehouse, linked: str, kind: Kind, what: dict[str, str], of: str
+) -> None:
+    ids = {name: warehouse.user(name, "UTC") for name in ("anna", "bob")}
+    warehouse.land(ids["anna"], ten_plays(1, "Shared"))
+    warehouse.land(ids["bob"], ten_plays(6, "Own"))
+    warehouse.settle(ids.values())
+    correct(warehouse.conn, ids[of], kind, what)
+    warehouse.settle(ids.values())
+    if linked:
+        link(warehouse.conn, ids[linked], "an-account")
+    kept = merge_users(warehouse.conn, "bob", "anna").user
+    warehouse.settle([kept.id])
+    assert fetch_scalar(warehouse.conn, "SELECT total_play_count FROM users WHERE id = %s", [kept.id]) == 10
+
+
+@pytest.mark.parametrize("hides", ["anna", "bob"])
+def test_private_sessions_of_both_count_as_the_one_wants_who_is_merged_into(
+    warehouse: ArchivingWarehouse, hides: str
+) -> None:
+    """Also where the row of the other one stays, for its linked account."""
+    ids = {name: warehouse.user(name, "UTC") for name in ("anna", "bob")}
+    private = CONTEXT._replace(incognito=True)
+    warehouse.land(ids["anna"], ten_plays(1, "Own", context=private))
+    warehouse.land(ids["bob"], ten_plays(6, "Other", context=private))
+    users.set_hide_incognito(warehouse.conn, hides, hide=True)
+    warehouse.settle(ids.values())
+    link(warehouse.conn, ids["bob"], "an-account")
+    kept = merge_users(warehouse.conn, "bob", "anna").user
+    warehouse.settle([kept.id])
+    counted = fetch_scalar(warehouse.conn, "SELECT total_play_count FROM users WHERE id = %s", [kept.id])
+    assert counted == (0 if hides == "anna" else 20)
