@@ -175,7 +175,7 @@ def _lock(conn: Connection, user_ids: Sequence[int]) -> None:
 
 
 def invalidate_corrected(conn: Connection, user_id: int, correction_id: int) -> int:
-    """Invalidate the user-months that a correction reaches; how many. Part of a transaction with the lock of the user."""
+    """Invalidate the user-months that a correction reaches; how many. Part of a transaction with the user's lock."""
     ensure_partitions_visible(conn, IMPORTED_PLAYS)
     return conn.execute(
         statement("corrections/invalidate"),
