@@ -188,7 +188,7 @@ class Formats:
             return f"as {much} as"
         if share >= 2:
             return f"{self.short(round(now / before, 1))} times as {much} as"
-        return f"{self.percent(round(abs(share), 2))} {'more' if share > 0 else less} than"
+        return f"{self.percent(abs(share))} {'more' if share > 0 else less} than"
 
 
 @lru_cache(20_000)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -141,3 +144,37 @@ def test_the_plays_of_a_show_go_on(site: Site) -> None:
     rest = site.page(more)
     assert ("Episode 11<" in rest, "Episode 12<" in rest, "Episode 13<" in rest) == (False, True, True)
     assert "data-more" not in rest
+
+
+VALUE = re.compile(r'<span class="value"><a href="/u/anna/history\?([^"]*)">([\d,]+)(?: plays?)?</a>')
+FILTERS = ("range", "song", "track", "artist", "album", "genre", "skipped")
+
+
+def plays_behind(site: Site, query: str) -> int:
+    asked = {name: value for name, value in parse_qsl(html.unescape(query)) if name in FILTERS}
+    address = f"/api/v1/users/anna/history?{urlencode({'range': 'year', **asked, 'limit': 500})}"
+    return len(json.loads(site.server.get(address, site.cookies).text)["data"])
+
+
+def test_a_number_of_a_list_leads_to_as_many_plays(site: Site) -> None:
+    """In a review, whose range is in its path; of all time; of a day; with a filter that the page leaves out."""
+    conn = site.warehouse.conn
+    [(song, artist)] = conn.execute(
+        "SELECT song_id, artist_id FROM tracks JOIN track_artists ON track_id = tracks.id LIMIT 1"
+    )
+    [(album,)] = conn.execute("SELECT album_id FROM tracks ORDER BY id DESC LIMIT 1")
+    month, day = f"{NOW:%Y-%m}", f"{NOW - timedelta(days=2):%Y-%m-%d}"
+    found = 0
+    for path in (
+        f"review/{month}",
+        f"artist/{artist}?range={day}",
+        f"album/{album}?range={day}&skipped=yes",
+        f"song/{song}?range={day}",
+        f"tops/songs?range={day}",
+        "on-this-day",
+        f"discoveries?range={month}",
+    ):
+        for query, number in VALUE.findall(site.page(path)):
+            assert plays_behind(site, query) == int(number.replace(",", "")), (path, query)
+            found += 1
+    assert found >= 5

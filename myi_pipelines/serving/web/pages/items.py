@@ -355,7 +355,7 @@ def show_show(page: Page) -> Response:
         is_round=False,
         sentence=f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}.",
         numbers=[
-            Figure(formats.number(show.play_count), "plays ever", every),
+            Figure(formats.number(show.play_count), f"{formats.noun(show.play_count, 'play')} ever", every),
             Figure(formats.length(show.total_ms), "ever", every),
             Figure(formats.number(show.episode_count), part if show.episode_count == 1 else f"{part}s", every),
         ],

@@ -131,7 +131,7 @@ def show_discoveries(page: Page) -> Response:
     numbers = []
     if songs:
         numbers = [
-            Figure(formats.number(songs), "new songs", page.links.to("tops")),
+            Figure(formats.number(songs), formats.noun(songs, "new song")),
             Figure(formats.percent(stayed / songs), "of them stayed for a month or more"),
         ]
     return _lists(page, "Discoveries", heading, lists, wide=wide, numbers=numbers, reached=OF_MUSIC)
@@ -173,7 +173,10 @@ def show_milestones(page: Page) -> Response:
     find_covers(page, [one.track for one in named if one.track])
     rows = [
         row._replace(
-            place=formats.number(one.number), value=formats.day_and_year(one.day), value_href=page.links.day(one.day)
+            place=formats.number(one.number),
+            value=formats.day_and_year(one.day),
+            value_href=page.links.day(one.day),
+            other="",
         )
         for one, row in zip(named, item_rows(page, [one.track for one in named if one.track]), strict=True)
     ]
@@ -268,6 +271,7 @@ def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[
         mine = own.get(one.item.id)
         rows.append(
             row._replace(
+                href=row.href if one.item.play_count else None,
                 by=_artist_and_album(row, one.item),
                 by_href=None,
                 change=change,

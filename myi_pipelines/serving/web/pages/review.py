@@ -254,6 +254,9 @@ def _song(page: Page, found: TopList) -> Panel | None:
     text = f"{by} played it {often}, among {formats.counted(found.items, 'song')}."
     if found.items == 1:
         statement, text = f"It was one song: {first.item.name}.", f"{by} played it {often}."
+    elif page.by_time:
+        statement = f"No song had more of your time: {first.item.name}."
+        text = f"{by} played it {often}, for {formats.length(first.total_ms)}."
     elif first.play_count == 1:
         statement, text = "No song was played twice.", f"{formats.counted(found.items, 'song')}, once each."
     return Panel(
@@ -327,7 +330,7 @@ def _fullest_day(page: Page) -> Panel | None:
     if page.range.kind is RangeKind.WEEK:
         return None
     days: list[Bucket] = activity(page.conn, page.scope, Step.DAY).buckets
-    best = max(days, key=lambda one: one.total_ms)
+    best = max(days, key=lambda one: page.value(one.play_count, one.total_ms))
     with_music = sum(one.play_count > 0 for one in days)
     picture = day_calendar(page, days) if page.range.kind is RangeKind.YEAR else Markup()
     return Panel(
