@@ -20,6 +20,8 @@ from myi_pipelines.warehouse.users import ensure_user
 USERS = 3
 NAMES = tuple(profile.name for profile in PROFILES[:USERS])
 JOBS_AT_MOST = 10_000
+TO_POLL = timedelta(days=14)
+"""Lies between the sample and its import at least: in so many days everybody plays more than Spotify shows."""
 
 
 class SampleFile(NamedTuple):
@@ -85,9 +87,13 @@ def upload_sample(conn: Connection, uploads: Path, *, plays: int, api_url: str) 
 
 
 def last_day(jobs: list[ImportJob]) -> date:
-    """The last day of the sample: the end of the last full month at its first import. So the sample stays the same."""
-    first = min((job.created_at for job in jobs), default=datetime.now(UTC))
-    return first.astimezone(UTC).date().replace(day=1) - timedelta(days=1)
+    """The last day of the sample, which stays the same from its first import on."""
+    return sample_ends(min((job.created_at for job in jobs), default=datetime.now(UTC)))
+
+
+def sample_ends(imported_at: datetime) -> date:
+    """The end of the last full month from which on there is enough for polls to show."""
+    return (imported_at.astimezone(UTC).date() - TO_POLL).replace(day=1) - timedelta(days=1)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from rich.console import Console
 from myi_pipelines.demo.arrivals import Arrivals, UserArrivals
 from myi_pipelines.demo.failure import DemoFailed
 from myi_pipelines.demo.home import demo_settings
-from myi_pipelines.demo.sample_upload import SampleUpload
+from myi_pipelines.demo.sample_upload import SampleUpload, sample_ends
 from myi_pipelines.demo.simulated_accounts import (
     SpotifyPlan,
     calls_by_group,
@@ -211,8 +211,16 @@ def payload_tracks(conn: Connection) -> int:
 
 
 def last_day_of_sample() -> date:
-    first = datetime.now(UTC).date().replace(day=1)
-    return date.fromordinal(first.toordinal() - 1)
+    return sample_ends(datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("on", "ends"),
+    [((2026, 12, 1), (2026, 10, 31)), ((2026, 12, 14), (2026, 10, 31)), ((2026, 12, 15), (2026, 11, 30))],
+)
+def test_the_sample_leaves_two_weeks_for_polls_to_show(on: tuple[int, int, int], ends: tuple[int, int, int]) -> None:
+    """On the first of a month polls showed what was played since midnight."""
+    assert sample_ends(datetime(*on, 4, tzinfo=UTC)) == date(*ends)
 
 
 # The accounts that the demo links
