@@ -81,11 +81,11 @@ def add_problems(app: FastAPI) -> None:
 
 def problem(kind: Kind, detail: str = "", headers: dict[str, str] | None = None, status: int | None = None) -> Response:
     """The answer that tells a problem."""
-    problem = Problem(
+    body = Problem(
         type=DOCUMENTED + kind.name, title=kind.title, status=status or kind.status, detail=detail or kind.text
     )
     return JSONResponse(
-        problem.model_dump(), problem.status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
+        body.model_dump(), body.status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
     )
 
 

@@ -26,8 +26,6 @@ class Links(NamedTuple):
     """What stands in the address now and stays, in the order of ``KEPT``."""
     range: str = THIS_YEAR
     """What an address without a range means."""
-    with_plays: bool = True
-    """Whether the viewer may see single plays."""
 
     def to(self, page: str = "", /, **changes: object) -> str:
         """A page of the listener: ``to("history", range="2024-05")``. None removes a parameter."""
@@ -53,12 +51,12 @@ class Links(NamedTuple):
         """The same addresses without filters, but for those that are given."""
         return self.keeping(**{**dict.fromkeys(FILTERS), **values})
 
-    def plays(self, **changes: object) -> str | None:
-        """The plays that make a number, for a viewer who may see them."""
-        return self.to("history", **changes) if self.with_plays else None
+    def plays(self, **changes: object) -> str:
+        """The plays that make a number."""
+        return self.to("history", **changes)
 
-    def day(self, day: date) -> str | None:
-        """The plays of a day, for a viewer who may see them."""
+    def day(self, day: date) -> str:
+        """The plays of a day."""
         return self.plays(range=day.isoformat())
 
     def item(self, kind: str, number: int) -> str:

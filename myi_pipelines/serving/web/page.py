@@ -80,7 +80,7 @@ class Page:
         self.now = datetime.now(UTC)
         self.today: date = self.now.astimezone(listener.timezone).date()
         usual = default_range(listener, self.today) if parts & TELL_WHEN else THIS_YEAR
-        self.links: Links = links_to(listener.name, self.query, usual)._replace(with_plays=Part.HISTORY in parts)
+        self.links: Links = links_to(listener.name, self.query, usual)
         self.range: NamedRange = parse_range(self.query.get("range") or usual, self.today, listener)
         self.scope = Scope(listener, self.range.days, self._measure(), self._filters())
         self.chips: list[Choice] = []

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.queries.activity import Bucket, ClockCell, Step
 from myi_pipelines.serving.queries.scope import Days
 from myi_pipelines.serving.web.charts.calendars import calendar, clock, hour_grid, month_grid
@@ -63,7 +64,7 @@ def _is_whole(page: Page, bucket: Bucket, step: Step) -> bool:
 
 def plays_href(page: Page, plays: int, **changes: object) -> str | None:
     """The plays that make a number; None where there are none, or where the viewer may not see single plays."""
-    return page.links.plays(**changes) if plays else None
+    return page.links.plays(**changes) if plays and page.may(Part.HISTORY) else None
 
 
 def bucket_marks(page: Page, buckets: Sequence[Bucket], step: Step, **changes: object) -> list[Mark]:

@@ -188,12 +188,12 @@ def _other(page: Page, plays: int, ms: int) -> str:
     return page.formats.plays(plays) if page.by_time else page.formats.length(ms)
 
 
-def plays_of(links: Links, item: Item) -> str | None:
-    """The plays of an item in the range, and with the filters, of the links."""
+def plays_of(links: Links, item: Item) -> str:
+    """The plays of an item in the range of the links, and with their filters."""
     return links.plays(**{item.kind.value: item.id})
 
 
-def plays_of_ever(page: Page, item: Item) -> str | None:
+def plays_of_ever(page: Page, item: Item) -> str:
     """All plays of an item."""
     return plays_of(page.links.unfiltered(range="all"), item)
 
@@ -202,7 +202,7 @@ def item_rows(
     page: Page,
     found: Sequence[Item],
     values: Sequence[str] = (),
-    hrefs: Sequence[str | None] = (),
+    hrefs: Sequence[str] = (),
     *,
     by_album: bool = False,
 ) -> list[RankRow]:

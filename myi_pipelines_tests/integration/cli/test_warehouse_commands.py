@@ -27,6 +27,23 @@ def test_users_are_listed_with_their_totals(myi: Myi, conn: psycopg.Connection) 
     assert line.split()[:4] == ["anna", "Asia/Kathmandu", "1,234", "2.0"]
 
 
+def test_users_have_their_last_play_at_their_clock_also_in_the_archive_and_months_once(
+    myi: Myi, conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "history.json").write_text(export(40))
+    assert myi("import", "history.json", "--user", "anna", "--timezone", "Pacific/Apia").exit_code == 0
+    [(last,)] = conn.execute("SELECT max(played_at) AT TIME ZONE 'Pacific/Apia' FROM listening_events").fetchall()
+    archived = myi("archive", "--keep-months", "12")
+    assert archived.exit_code == 0, archived.stderr
+    conn.execute(
+        "INSERT INTO invalidated_user_months (user_id, month, stage)"
+        " SELECT id, '2019-05-01', stage FROM users CROSS JOIN unnest(enum_range(NULL::derivation_stage)) AS stage"
+    )
+    line = myi("users").stdout.splitlines()[1]
+    assert f"{last:%Y-%m-%d %H:%M}" in line
+    assert line.split()[-1] == "1"
+
+
 def test_a_time_zone_is_shown_and_changed(myi: Myi, conn: psycopg.Connection) -> None:
     add_anna(conn)
     assert myi("settings", "anna").stdout.splitlines()[0].split() == ["timezone", "Asia/Kathmandu"]

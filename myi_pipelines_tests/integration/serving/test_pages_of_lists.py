@@ -17,10 +17,11 @@ import pytest
 from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
 from myi_pipelines.serving.access.sessions import Method, begin_session
 from myi_pipelines.serving.process import assembled
-from myi_pipelines.sources.exports import Limits
+from myi_pipelines.sources.exports import Limits, Play, Track
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines_tests.support.export_rows import extended, no_track
 from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
+from myi_pipelines_tests.support.strategies import CONTEXT
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
 from myi_pipelines_tests.support.web import Server, serving, web_context
 
@@ -146,7 +147,7 @@ def test_the_plays_of_a_show_go_on(site: Site) -> None:
     assert "data-more" not in rest
 
 
-VALUE = re.compile(r'<span class="value"><a href="/u/anna/history\?([^"]*)">([\d,]+)(?: plays?)?</a>')
+NUMBER = re.compile(r'<a href="/u/anna/history\?([^"]*)">([\d,]+)(?: plays?)?</a>')
 FILTERS = ("range", "song", "track", "artist", "album", "genre", "skipped")
 
 
@@ -163,7 +164,8 @@ def test_a_number_of_a_list_leads_to_as_many_plays(site: Site) -> None:
         "SELECT song_id, artist_id FROM tracks JOIN track_artists ON track_id = tracks.id LIMIT 1"
     )
     [(album,)] = conn.execute("SELECT album_id FROM tracks ORDER BY id DESC LIMIT 1")
-    month, day = f"{NOW:%Y-%m}", f"{NOW - timedelta(days=2):%Y-%m-%d}"
+    day = f"{NOW - timedelta(days=2):%Y-%m-%d}"
+    month = day[:7]
     found = 0
     for path in (
         f"review/{month}",
@@ -174,7 +176,37 @@ def test_a_number_of_a_list_leads_to_as_many_plays(site: Site) -> None:
         "on-this-day",
         f"discoveries?range={month}",
     ):
-        for query, number in VALUE.findall(site.page(path)):
+        for query, number in NUMBER.findall(site.page(path)):
             assert plays_behind(site, query) == int(number.replace(",", "")), (path, query)
             found += 1
-    assert found >= 5
+    assert found >= 15
+
+
+def test_by_time_a_review_does_not_say_how_often_all_songs_were_played(site: Site) -> None:
+    """The song with the most time was played once, another one twice."""
+    user_id = site.warehouse.user("cleo", "UTC")
+    ends = [datetime(2021, 5, day, 12, tzinfo=UTC) for day in (1, 2, 3)]
+    for number, (end, ms) in enumerate(zip(ends, (900_000, 60_000, 60_000), strict=True)):
+        track = Track(f"cleo{min(number, 1):018d}", f"Song {min(number, 1)}", "Cleo’s", "Album")
+        site.warehouse.land(user_id, [Play(track, CONTEXT, end, end, ms)])
+    site.warehouse.settle([user_id])
+    cookies = {f"myi_{site.server.port}": begin_session(site.warehouse.conn, user_id, Method.LINK, "a test")}
+    by_time = site.server.get("/u/cleo/review/2021?by=time", cookies).text
+    assert "No song had more of your time: Song 0." in by_time
+    assert "once each" not in by_time
+    assert "1 May 2021 was the fullest day" in by_time
+    [card] = re.findall(r'<img src="([^"]*)"', by_time)
+    assert site.server.get(html.unescape(card), cookies).headers["content-type"] == "image/png"
+    assert "One song came back more than any other: Song 1." in site.server.get("/u/cleo/review/2021", cookies).text
+
+
+def test_what_spotify_lists_and_was_never_played_has_no_page_to_lead_to(site: Site) -> None:
+    conn = site.warehouse.conn
+    [(track,)] = conn.execute("INSERT INTO tracks (spotify_id, name) VALUES (%s, 'Unheard') RETURNING id", ["9" * 22])
+    conn.execute(
+        "INSERT INTO spotify_top_tracks (user_id, term, rank, track_id) VALUES (%s, 'LONG_TERM', 1, %s)",
+        [site.user_id, track],
+    )
+    page = site.page("spotify?term=long")
+    assert "Unheard" in page
+    assert f"/track/{track}" not in page

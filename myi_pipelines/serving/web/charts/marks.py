@@ -146,12 +146,9 @@ def marks_table(heads: Sequence[str], marks: Iterable[Mark]) -> Markup:
 
 
 def link(mark: Mark) -> str | Markup:
-    return linked_text(mark.label, mark.href)
-
-
-def linked_text(text: str, href: str | None) -> str | Markup:
-    """A text that leads somewhere, if there is something to see."""
-    return text if href is None else Markup('<a href="{}">{}</a>').format(href, text)
+    if mark.href is None:
+        return mark.label
+    return Markup('<a href="{}">{}</a>').format(mark.href, mark.label)
 
 
 def _numeric(column: int) -> str:

@@ -15,7 +15,7 @@ from myi_pipelines.serving.queries.milestones import streaks
 from myi_pipelines.serving.queries.music import share_heard
 from myi_pipelines.serving.queries.periods import clipped
 from myi_pipelines.serving.queries.scope import Days
-from myi_pipelines.serving.web.charts.marks import Mark, Tick, linked_text
+from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import shares, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import Page
@@ -148,7 +148,7 @@ def _sessions(page: Page) -> SessionPart | None:
     for one in found.longest:
         day = formats.local(one.started_at).date()
         span = int((one.ended_at - one.started_at) / timedelta(milliseconds=1))
-        link = linked_text(formats.day_and_year(day), page.links.day(day))
+        link = Markup('<a href="{}">{}</a>').format(page.links.day(day), formats.day_and_year(day))
         longest.append([link, formats.time(one.started_at), formats.length(span), formats.number(one.play_count)])
     first = item_rows(
         page,
@@ -185,10 +185,10 @@ def _streaks(page: Page) -> list[list[str | Markup]]:
     found = streaks(page.conn, page.scope, page.today)
     return [
         [
-            linked_text(
-                f"{formats.day_and_year(one.first)} – "
-                f"{'today' if one == found.current else formats.day_and_year(one.last)}",
+            Markup('<a href="{}">{} – {}</a>').format(
                 page.links.plays(range=days_text(Days(one.first, one.last))),
+                formats.day_and_year(one.first),
+                "today" if one == found.current else formats.day_and_year(one.last),
             ),
             formats.counted(one.days, "day"),
             formats.plays(one.play_count),

@@ -194,7 +194,7 @@ def _day(page: Page, day: DayOfPlays, of_day: tuple[int, int] | None, with_devic
     formats = page.formats
     return DayRow(
         formats.full_day(day.day) if not with_device else "Plays",
-        page.links.to("history", range=day.day.isoformat()),
+        page.links.day(day.day),
         f"{formats.plays(of_day[0])}, {formats.length(of_day[1])}" if of_day else "",
         [
             SessionRow(

@@ -48,7 +48,6 @@ from myi_pipelines.serving.web.views import (
     cover_of,
     find_covers,
     item_rows,
-    plays_of,
     plays_of_ever,
     rank_row,
 )
@@ -96,7 +95,7 @@ def show_item(page: Page, kind: Kind) -> Response:
         lists=[one for one in _lists(page, kind, found, heard.latest) if one.rows],
         plays=_plays(page, found),
         plays_note=range_label(page.range, formats),
-        plays_href=plays_of(page.links.unfiltered(), item),
+        plays_href=page.links.plays(**_alone(item)),
         hide=(page.links.to("corrections", kind=kind.value, name=item.spotify_id or item.name))
         if page.may(Part.MANAGE)
         else None,
@@ -181,7 +180,7 @@ def _figures(page: Page, kind: Kind, found: ItemPage, best: DayOfMost | None) ->
         now = found.in_range
         note = f"#{formats.number(now.rank)} then" if now else ""
         value = page.value_text(now.play_count, now.total_ms) if now else "none"
-        entries.append(Figure(value, label, plays_of(page.links.unfiltered(), item) if now else None, note))
+        entries.append(Figure(value, label, page.links.plays(**_alone(item)) if now else None, note))
     if best and best.play_count > 1:
         plays, most = formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day"
         entries.append(Figure(plays, most, page.links.plays(range=best.day.isoformat(), **_alone(item))))
@@ -270,22 +269,21 @@ def show_genre(page: Page) -> Response:
     found = genre_page(page.conn, page.scope, name)
     if found.ever is None:
         raise HTTPException(404)
-    formats, ever = page.formats, found.ever
+    formats, ever, links = page.formats, found.ever, page.links.unfiltered(genre=name)
     entries = [
         Figure(
             formats.number(ever.play_count),
             f"{formats.noun(ever.play_count, 'play')} ever",
-            page.links.plays(range="all", genre=name),
+            links.plays(range="all"),
         ),
-        Figure(formats.length(ever.total_ms), "ever", page.links.plays(range="all", genre=name)),
+        Figure(formats.length(ever.total_ms), "ever", links.plays(range="all")),
         Figure(f"#{ever.rank}", "among your genres", page.links.to("tops/genres", range="all")),
     ]
     if found.in_range and page.range.kind != "all":
         label = range_label(page.range, formats)
         value = page.value_text(found.in_range.play_count, found.in_range.total_ms)
-        entries.append(Figure(value, label, page.links.plays(genre=name), f"#{found.in_range.rank} then"))
+        entries.append(Figure(value, label, links.plays(), f"#{found.in_range.rank} then"))
     scope = page.scope._replace(filters=Filters(genre=name))
-    links = page.links.unfiltered(genre=name)
     tops_found = tops(page.conn, scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
     lists = []
     for kind, heading, path in ((Kind.ARTIST, "Artists", "tops/artists"), (Kind.SONG, "Songs", "tops")):

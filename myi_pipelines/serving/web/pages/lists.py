@@ -262,7 +262,7 @@ def show_spotify_lists(page: Page) -> Response:
 
 def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[int, Ranked], days: Days) -> RankList:
     """Changes only where there was an earlier list: everything is new to the first one."""
-    formats, ever = page.formats, page.links._replace(kept=())
+    formats = page.formats
     has_earlier = any(one.rank_before for one in listed)
     rows = []
     for one, row in zip(listed, item_rows(page, [one.item for one in listed]), strict=True):
@@ -277,7 +277,7 @@ def _spotify_list(page: Page, name: str, listed: Sequence[Listed], own: Mapping[
                 change=change,
                 change_is_up=is_up,
                 value=formats.plays(mine.play_count) if mine else "no plays",
-                value_href=ever.plays(range=days_text(days), **{one.item.kind.value: one.item.id}) if mine else None,
+                value_href=plays_of(page.links.unfiltered(range=days_text(days)), one.item) if mine else None,
                 other=f"your #{formats.number(mine.rank)}" if mine else "",
             )
         )

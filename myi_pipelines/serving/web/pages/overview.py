@@ -24,7 +24,6 @@ from myi_pipelines.serving.queries.scope import NO_FILTERS, RangeKind, parse_ran
 from myi_pipelines.serving.queries.tops import Kind, tops
 from myi_pipelines.serving.web.bar import range_label, range_name, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
-from myi_pipelines.serving.web.charts.marks import linked_text
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.profile import show_profile
 from myi_pipelines.serving.web.series import (
@@ -50,11 +49,11 @@ class Then(NamedTuple):
     """This day in another year."""
 
     year: str
-    day_href: str | None
+    day_href: str
     name: str
     by: str
     note: str
-    href: str | None
+    href: str
     by_href: None = None
 
 
@@ -203,7 +202,9 @@ def sentence(page: Page, numbers: Compared, different: Mapping[Kind, int], new: 
     formats, now = page.formats, numbers.totals
     start = range_phrase(page.range, formats)
     verb = "have listened" if page.range.is_incomplete or page.range.kind == "all" else "listened"
-    head = Markup("{} you {} for {}").format(start, verb, linked_text(formats.length(now.total_ms), page.links.plays()))
+    head = Markup('{} you {} for <a href="{}">{}</a>').format(
+        start, verb, page.links.plays(), formats.length(now.total_ms)
+    )
     change = ""
     if numbers.before and page.range.days_before:
         more = formats.change(now.total_ms, numbers.before.total_ms)

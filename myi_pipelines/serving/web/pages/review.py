@@ -126,7 +126,7 @@ def show_review(page: Page) -> Response:
         "review.html",
         f"{label} in review",
         panels=panels(page, whole, before, found) if whole.play_count else [],
-        card=page.links.to(f"review/{now.text}/card", range=None),
+        cards={kind: page.links.to(f"review/{now.text}/card.{kind}", range=None) for kind in FORMATS},
         card_text=f"{card.title}: {card.number} {card.unit}. "
         + "; ".join(f"{column.heading}: {', '.join(column.names)}" for column in card.columns),
         file_name=f"myi-{now.text}",
