@@ -21,7 +21,7 @@ USERS = 3
 NAMES = tuple(profile.name for profile in PROFILES[:USERS])
 JOBS_AT_MOST = 10_000
 TO_POLL = timedelta(days=14)
-"""Lies between the sample and its import at least: in so many days everybody plays more than Spotify shows."""
+"""At least so long before its import the sample ends: then all have played more since than Spotify shows."""
 
 
 class SampleFile(NamedTuple):

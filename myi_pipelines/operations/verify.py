@@ -168,7 +168,7 @@ def _repair(session: Session, differences: Sequence[Difference]) -> None:
     for user_id in {one.user_id for one in differences if one.user is None and one.user_id is not None}:
         personal_data.forget_user(conn, user_id)
     if any(one.table in CATALOG for one in differences):
-        conn.execute(statement("verify/mend_metadata"))
+        conn.execute(statement("verify/repair_metadata"))
         catalog.take_in_again(conn)
     catalog.sync_catalog(conn)
     for user_id, name in sorted({(one.user_id, one.user) for one in differences if one.user and one.user_id}):

@@ -2,7 +2,7 @@
 
 A correction is data, landed like plays. It names what it means by natural keys, and the catalog of the moment says
 which tracks these are (the views ``hidden_tracks``, ``hidden_plays`` and ``hidden_periods``). Hidden plays are left out
-of the events after the plays of all sources have been matched, so hiding one never brings back another telling of it.
+of the events after the plays of all sources have been matched, so hiding one never brings back another row of it.
 """
 
 from __future__ import annotations

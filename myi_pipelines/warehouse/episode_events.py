@@ -37,8 +37,8 @@ def stage_mixed_episodes(conn: Connection, bounds: dict[str, Any], keys: Sequenc
     conn.execute(statement("episode_events/stage_account"), bounds)
     for same_names, same_length in keys:
         for by_upload in (True, False):
-            telling = {"same_names": same_names, "same_length": same_length, "by_upload": by_upload}
-            conn.execute(statement("episode_events/match_account"), telling)
+            key = {"same_names": same_names, "same_length": same_length, "by_upload": by_upload}
+            conn.execute(statement("episode_events/match_account"), key)
     conn.execute(statement("episode_events/name_same_minute"))
     conn.execute(statement("episode_events/match_nameless"))
     conn.execute(statement("episode_events/stage_desired"), bounds)

@@ -272,7 +272,7 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
     """Fill ``desired_events`` with the events that the user-month of these bounds should have.
 
     Where several sources have plays, the workspace then also has what each of them tells. Hidden plays are left out at
-    the end, so that no other telling of them is taken for a play of its own; they are in ``hidden_events`` then. If the
+    the end, so that no other row of them is taken for a play of its own; they are in ``hidden_events`` then. If the
     user-month has plays that are not music, ``desired_episodes`` is filled as well.
 
     Returns whether an event may have another place now: then ``former_places`` says where shown plays were before.
@@ -302,8 +302,8 @@ def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: So
         conn.execute(statement("events/stage_account"), bounds)
         for same_song, same_length in TELLINGS:
             for by_upload in (True, False):
-                telling = {"same_song": same_song, "same_length": same_length, "by_upload": by_upload}
-                conn.execute(statement("events/match_account"), telling)
+                key = {"same_song": same_song, "same_length": same_length, "by_upload": by_upload}
+                conn.execute(statement("events/match_account"), key)
     if sources.has_episodes:
         stage_mixed_episodes(conn, bounds, TELLINGS)
     shown = _stage_shown_events(conn, bounds, sources) if sources.has_shown_plays else []

@@ -1,5 +1,5 @@
 -- Whether the user has hidden a play: by time, by show or because it was private. Plays are hidden at the end, so that
--- no other telling of them is taken for a play of its own.
+-- no other row of them is taken for a play of its own.
 SELECT EXISTS (SELECT FROM hidden_periods AS hidden
                WHERE hidden.user_id = plays.user_id
                  AND plays.played_at >= hidden.starts_at AND plays.played_at < hidden.ends_at)

@@ -1,5 +1,5 @@
--- One row per row of extended_episodes that does not say what was played, where account data does, one to one: of
--- the same minute (of the upload, if it is of the same month, or of the end) and exactly the same length, which no
+-- One row per row of extended_episodes that does not say what was played, where account data does, one to one: a row
+-- of the same minute (of the upload, if it is of the same month, or of the end) and exactly the same length, which no
 -- extended row tells.
 WITH named AS (
     SELECT minute, ms_played, row_number() OVER (PARTITION BY minute, ms_played) AS place

@@ -27,7 +27,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS account_episodes (
     played_at       timestamptz NOT NULL,
     ms_played       integer NOT NULL,
     names           text[] NOT NULL, -- as given
-    is_matched      boolean NOT NULL DEFAULT false -- by a row of a better source
+    is_matched      boolean NOT NULL DEFAULT false -- with a row of a better source
 );
 
 -- One row per play that the user-months should have.

@@ -51,7 +51,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS account_plays (
     track_name  text,
     artist_name text,
     title       uuid,
-    is_matched  boolean NOT NULL DEFAULT false -- by a row of a better source
+    is_matched  boolean NOT NULL DEFAULT false -- with a row of a better source
 );
 
 -- One row per shown play that no extended row tells.
