@@ -33,6 +33,7 @@ from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import (
     FIRST_MONTH,
     IMPORTED_PLAYS,
+    POLLED_PLAYS,
     PartitionLoad,
     attach_month,
     ensure_months,
@@ -203,7 +204,9 @@ def land_polled_plays(conn: Connection, user_id: int, plays: Sequence[PolledPlay
     plays = [play for play in plays if play.played_at >= starts_at(FIRST_MONTH)]
     if not plays:
         return 0
-    ensure_months(conn, {month_of(play.played_at) for play in plays})
+    months = {month_of(play.played_at) for play in plays}
+    ensure_months(conn, months)
+    ensure_partitions_visible(conn, POLLED_PLAYS, months)  # another listener's poll may have made one just now
     with conn.transaction():
         acquire(conn, shared(Lock.ARCHIVE), exclusive(Lock.USER, user_id))
         columns = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,12 +21,13 @@ from myi_pipelines.operations.archiving import archive_months
 from myi_pipelines.operations.export import ExportFormat, export_user
 from myi_pipelines.operations.parquet_store import Store
 from myi_pipelines.runtime.embedded.postgres import SUPERUSER
-from myi_pipelines.warehouse import catalog, events, invariants, partitions, personal_data, stats, user_months
+from myi_pipelines.warehouse import catalog, events, invariants, landing, partitions, personal_data, stats, user_months
 from myi_pipelines.warehouse.database.connections import Connection, connect
 from myi_pipelines.warehouse.partitions import (
     IMPORTED_PLAYS,
     LISTENING_EVENTS,
     MONTH_TABLES,
+    POLLED_PLAYS,
     MonthTable,
     PartitionsUnknown,
     attachment,
@@ -148,6 +149,14 @@ def test_no_row_is_missed_by_the_second_connection_of_statistics(warehouse: Ware
 def test_no_row_is_missed_by_the_check_of_all_sums(warehouse: Warehouse, reader: Connection) -> None:
     attach_while_looked_up(warehouse.conn, reader, LISTENING_EVENTS, a_month(warehouse).month)
     assert invariants.check(reader) == []
+
+
+def test_a_poll_lands_in_a_month_that_another_session_has_just_made(warehouse: Warehouse, reader: Connection) -> None:
+    """As when the first polls of several listeners come at once: PostgreSQL found no partition for the row."""
+    one = a_month(warehouse)
+    attach_while_looked_up(warehouse.conn, reader, POLLED_PLAYS, one.month)
+    play = landing.PolledPlay(datetime(one.month.year, one.month.month, 17, 3, 4, 5, tzinfo=UTC), "p" * 22, 200_000)
+    assert landing.land_polled_plays(reader, one.user_id, [play]) == 1
 
 
 @pytest.mark.parametrize("table", MONTH_TABLES, ids=lambda table: table.name)
