@@ -21,7 +21,11 @@ SELECT users.id, users.name, users.display_name, settings.timezone, settings.wee
            (SELECT concat(count(*), max(found_at)) FROM possible_gaps WHERE user_id = users.id)
        ), 0) & 9223372036854775807 AS version,
        ARRAY(SELECT month FROM invalidated_user_months AS mark
-             WHERE mark.user_id = users.id AND mark.stage = 'STATS' ORDER BY month) AS deriving
+             WHERE mark.user_id = users.id AND mark.stage = 'STATS' ORDER BY month) AS deriving,
+       ((SELECT min(played_at) FROM episode_events AS e WHERE e.user_id = users.id)
+        AT TIME ZONE settings.timezone)::date AS first_other_day,
+       ((SELECT max(played_at) FROM episode_events AS e WHERE e.user_id = users.id)
+        AT TIME ZONE settings.timezone)::date AS last_other_day
 FROM users
 JOIN user_settings AS settings ON settings.user_id = users.id
 WHERE users.id = coalesce(%(user_id)s::bigint, (SELECT found.id FROM ({users/find}) AS found))

@@ -67,7 +67,7 @@ def _endpoint(ask: Ask) -> Callable[[Request], Response]:
                 listener = load_listener(conn, viewer.user_id)
                 today = datetime.now(UTC).astimezone(listener.timezone).date()
                 first = min(max(begins.astimezone(listener.timezone).date(), EARLIEST), today)
-                days = Days(first, max(today, listener.last_day or date.min))
+                days = Days(first, max(today, listener.ever.last if listener.ever else today))
                 scopes = _split(Scope(listener, days), split)
                 if len(scopes) > MOST_SPLITS:
                     return _refused(400, f"timeSplit: more than {MOST_SPLITS} of a {split}; begin later")

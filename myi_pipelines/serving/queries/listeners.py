@@ -27,7 +27,7 @@ class ListedListener(NamedTuple):
     play_count: int
     total_ms: int
     last_day: date | None
-    """Local day of the latest play; None without plays."""
+    """Local day of the latest play of anything; None without plays."""
     allows_comparison: bool
 
 
@@ -104,9 +104,10 @@ def _listener(conn: Connection, user_id: int | None, name: str | None) -> Listen
     row = conn.execute(statement("queries/listener"), asked, prepare=True).fetchone()
     if row is None:
         return None
-    found_id, found_name, display_name, timezone, *others, deriving = row
-    found = Listener(found_id, found_name, display_name, zone(timezone), *others)
-    return found._replace(deriving=tuple(deriving))
+    found_id, found_name, display_name, timezone, starts_on, first, last, version, deriving, *others = row
+    return Listener(
+        found_id, found_name, display_name, zone(timezone), starts_on, first, last, version, tuple(deriving), *others
+    )
 
 
 def listeners(conn: Connection, *, after: str = "", each: int = EACH) -> list[ListedListener]:

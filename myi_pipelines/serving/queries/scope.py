@@ -62,13 +62,22 @@ class Listener(NamedTuple):
     week_starts_on: int
     """0 is Monday, 6 Sunday."""
     first_day: date | None
-    """Local day of the first play; None without plays."""
+    """Local day of the first play of music; None without plays."""
     last_day: date | None
-    """Local day of the latest play; None without plays."""
+    """Local day of the latest play of music; None without plays."""
     version: int
     """Differs after each commit that can change an answer; never negative. For ETags."""
     deriving: tuple[date, ...] = ()
     """UTC months whose events may be newer than the statistics, in order: see ``periods``."""
+    first_other_day: date | None = None
+    """Local day of the first play that is not music; None without any."""
+    last_other_day: date | None = None
+
+    @property
+    def ever(self) -> Days | None:
+        """From the first to the latest play of anything; None without plays."""
+        found = [day for day in (self.first_day, self.first_other_day, self.last_day, self.last_other_day) if day]
+        return Days(min(found), max(found)) if found else None
 
 
 class Filters(NamedTuple):
@@ -150,7 +159,7 @@ def parse_range(text: str, today: date, listener: Listener) -> NamedRange:
     if kind is RangeKind.ALL:
         return NamedRange(text.strip(), kind, "all time", days, None, None, False, None, None)
     before, after = _neighbour(kind, days, -1), _neighbour(kind, days, 1)
-    began, ends = listener.first_day or today, max(today, listener.last_day or today)
+    began, ends = _ever(listener, today)
     return NamedRange(
         text=text.strip(),
         kind=kind,
@@ -162,6 +171,18 @@ def parse_range(text: str, today: date, listener: Listener) -> NamedRange:
         days_before=_so_far(kind, days, before, today),
         days_year_before=_year_before(days, today),
     )
+
+
+def fairly_compared(named: NamedRange, today: date, listener: Listener) -> NamedRange:
+    """The range without what says nothing of a change: nothing is compared with a today that is not over, and nothing
+    with days of which more than a tenth had passed before the listener's first music."""
+
+    def fair(days: Days | None) -> Days | None:
+        if days is None or listener.first_day is None or named.days == Days(today, today):
+            return None
+        return days if (listener.first_day - days.first).days <= days.length // 10 else None
+
+    return named._replace(days_before=fair(named.days_before), days_year_before=fair(named.days_year_before))
 
 
 def same_range(named: NamedRange, other: Listener) -> Days:
@@ -181,7 +202,7 @@ def _days_of(text: str, today: date, listener: Listener) -> tuple[RangeKind, Day
     first, separator, last = text.partition("..")
     try:
         if text == "all":
-            return RangeKind.ALL, Days(listener.first_day or today, max(today, listener.last_day or today))
+            return RangeKind.ALL, _ever(listener, today)
         if named := _of_today(text, today, listener):
             return named
         if separator and _DAY.fullmatch(first) and _DAY.fullmatch(last):
@@ -207,6 +228,12 @@ def _days_of(text: str, today: date, listener: Listener) -> tuple[RangeKind, Day
         f"{text[:40]!r} is no range: write 7d, 4w, week, month, year, all, 2024, 2024-05, 2024-W07, 2024-05-03 or "
         "2024-01-03..2024-02-05"
     )
+
+
+def _ever(listener: Listener, today: date) -> Days:
+    """From the first play until today, or until a play that a wrong clock set later."""
+    first, last = listener.ever or (today, today)
+    return Days(first, max(today, last))
 
 
 def _of_today(text: str, today: date, listener: Listener) -> tuple[RangeKind, Days] | None:

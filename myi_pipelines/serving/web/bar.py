@@ -66,7 +66,7 @@ def make_bar(asked: Asked, links: Links, formats: Formats) -> Bar:
 
     now = asked.range
     rolling = [Choice(name, at(range=text), now.text == text) for text, name in ROLLING]
-    first = asked.listener.first_day or asked.today
+    first = asked.listener.ever.first if asked.listener.ever else asked.today
     years = [
         Choice(str(year), at(range=str(year)), now.kind is RangeKind.YEAR and now.days.first.year == year)
         for year in range(asked.today.year, first.year - 1, -1)

@@ -79,8 +79,8 @@ def links_to(name: str, parameters: Mapping[str, str], usual: str = THIS_YEAR) -
 
 def default_range(listener: Listener, today: date) -> str:
     """This year; of somebody who played nothing in it, the last year with plays."""
-    last = listener.last_day
-    return THIS_YEAR if last is None or last.year >= today.year else str(last.year)
+    ever = listener.ever
+    return THIS_YEAR if ever is None or ever.last.year >= today.year else str(ever.last.year)
 
 
 def days_text(days: Days) -> str:

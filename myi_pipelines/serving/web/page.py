@@ -24,6 +24,7 @@ from myi_pipelines.serving.queries.scope import (
     Measure,
     NamedRange,
     Scope,
+    fairly_compared,
     parse_range,
 )
 from myi_pipelines.serving.queries.tops import Kind, items
@@ -81,7 +82,7 @@ class Page:
         self.today: date = self.now.astimezone(listener.timezone).date()
         usual = default_range(listener, self.today) if parts & TELL_WHEN else THIS_YEAR
         self.links: Links = links_to(listener.name, self.query, usual)
-        self.range: NamedRange = parse_range(self.query.get("range") or usual, self.today, listener)
+        self.range: NamedRange = self.read_range(self.query.get("range") or usual)
         self.scope = Scope(listener, self.range.days, self._measure(), self._filters())
         self.chips: list[Choice] = []
         self.covers: dict[tuple[str, int], str | None] = {}
@@ -92,6 +93,10 @@ class Page:
         """Of this page below the listener's: set by the page's route."""
         self.extra: dict[str, str] = {}
         """Parameters of this page alone, which stay when the range changes."""
+
+    def read_range(self, text: str) -> NamedRange:
+        """The range that a text names, with days to compare it with where that says something. Raises InvalidRange."""
+        return fairly_compared(parse_range(text, self.today, self.listener), self.today, self.listener)
 
     def _measure(self) -> Measure:
         return Measure.TIME if self.query.get("by") == "time" else Measure.PLAYS

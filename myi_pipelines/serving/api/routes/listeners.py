@@ -87,8 +87,8 @@ def profile(ask: Ask) -> Response:
             Profile(
                 name=listener.name,
                 display_name=listener.display_name,
-                first_day=listener.first_day,
-                last_day=listener.last_day,
+                first_day=listener.ever and listener.ever.first,
+                last_day=listener.ever and listener.ever.last,
                 shown=shown,
             ),
         )
@@ -144,14 +144,13 @@ def time_zones(
 
 
 def _listed(conn: Connection, listener: Listener) -> ListenerShown:
-    ever = Days(listener.first_day or EARLIEST, listener.last_day or EARLIEST)
-    found = totals(conn, Scope(listener, ever))
+    found = totals(conn, Scope(listener, listener.ever or Days(EARLIEST, EARLIEST)))
     return ListenerShown(
         name=listener.name,
         display_name=listener.display_name,
         play_count=found.play_count,
         total_ms=found.total_ms,
-        last_day=listener.last_day,
+        last_day=listener.ever and listener.ever.last,
     )
 
 

@@ -50,7 +50,7 @@ class WayChart(NamedTuple):
 
 def show_habits(page: Page) -> Response:
     """The clock first."""
-    if page.listener.first_day is None:
+    if page.listener.ever is None:
         return empty(page)
     formats = page.formats
     now = totals(page.conn, page.scope)

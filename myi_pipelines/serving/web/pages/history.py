@@ -68,7 +68,8 @@ class DayRow(NamedTuple):
 
 def show_history(page: Page) -> Response:
     """The plays of the range, the latest first."""
-    if page.listener.first_day is None:
+    ever = page.listener.ever
+    if ever is None:
         return empty(page)
     at = _local_time(page)
     tracks = _tracks(page)
@@ -97,7 +98,7 @@ def show_history(page: Page) -> Response:
         chart=chart,
         jump_action=page.links._replace(kept=()).to("history"),
         jump_day=min(page.range.days.last, page.today).isoformat(),
-        jump_first=page.listener.first_day.isoformat(),
+        jump_first=ever.first.isoformat(),
         jump_last=page.today.isoformat(),
         days=[_day(page, day, sums.get(day.day), is_day) for day in shown],
         nothing=nothing_played(page) if is_plain and before is None else NOTHING,

@@ -12,16 +12,19 @@ from myi_pipelines.serving.access.permissions import Part
 from myi_pipelines.serving.queries.activity import (
     Bucket,
     Compared,
+    NotMusic,
     Step,
     Totals,
     activity,
     clock,
     compared,
+    not_music,
+    totals,
 )
 from myi_pipelines.serving.queries.discoveries import discovered, discoveries
 from myi_pipelines.serving.queries.milestones import DayThen, on_this_day
-from myi_pipelines.serving.queries.scope import NO_FILTERS, RangeKind, parse_range
-from myi_pipelines.serving.queries.tops import Kind, tops
+from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, RangeKind, parse_range
+from myi_pipelines.serving.queries.tops import Kind, top_shows, tops
 from myi_pipelines.serving.web.bar import range_label, range_name, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
@@ -37,11 +40,17 @@ from myi_pipelines.serving.web.series import (
     step_for,
     week_grid,
 )
-from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, playing_line, rank_row
+from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, playing_line, rank_row, show_row
+from myi_pipelines.serving.web.words import listed
 
 ARCHIVED = "Some months are in the archive and not counted here."
 TOP = 5
+MOST_SHOWS = 10
+A_MINUTE_IN_MS = 60_000
 YEARS_AGO = 4
+SPOKEN = {"EPISODE": "podcasts", "CHAPTER": "audiobooks"}
+OTHERS = {**SPOKEN, "VIDEO": "videos", "UNIDENTIFIED": "what Spotify does not name"}
+"""What is not music, in a sentence."""
 LISTS = ((Kind.SONG, "Songs", "tops"), (Kind.ARTIST, "Artists", "tops/artists"), (Kind.ALBUM, "Albums", "tops/albums"))
 
 
@@ -70,7 +79,7 @@ def show_start(page: Page) -> Response:
 
 def show_overview(page: Page) -> Response:
     """One sentence first."""
-    if page.listener.first_day is None:
+    if page.listener.ever is None:
         return empty(page)
     conn, scope, now = page.conn, page.scope, page.range
     numbers = compared(conn, scope, now.days_before, now.days_year_before)
@@ -122,24 +131,49 @@ def show_overview(page: Page) -> Response:
 
 
 def empty(page: Page) -> Response:
-    """What to do while there are no plays, with a picture of what will be here."""
+    """The page of who has no music: what else was played, or what to do while there are no plays at all, with a picture
+    of what will be here."""
+    if page.listener.ever:
+        page.range = page.read_range("all")
+        page.scope = page.scope._replace(days=page.range.days, filters=NO_FILTERS)
+        page.links = page.links.keeping(range="all")
+        return nothing(page, "Overview", totals(page.conn, page.scope))
     may_upload, playing = page.may(Part.MANAGE), playing_line(page)
     return page.render("empty.html", "Welcome", may_upload=may_upload, picture=year_outline(), playing=playing)
 
 
 def nothing(page: Page, title: str, now: Totals) -> Response:
-    """The page of a range in which nothing was played: one sentence, that leads to what was."""
-    sentence, playing = nothing_played(page), playing_line(page)
+    """The page of a range without music: one sentence, that leads to what there is, and podcasts and the like."""
+    shows = top_shows(page.conn, page.scope, each=MOST_SHOWS) if _others(page) else []
+    top = page.value(shows[0].play_count, shows[0].total_ms) if shows else 0
     return page.render(
-        "nothing.html", title, sentence=sentence, aside=ARCHIVED if now.archived else "", playing=playing
+        "nothing.html",
+        title,
+        sentence=nothing_played(page),
+        aside=ARCHIVED if now.archived else "",
+        playing=playing_line(page),
+        shows=[show_row(page, row, top) for row in shows],
     )
 
 
+def _others(page: Page) -> list[NotMusic]:
+    """What else was played in the range; nothing where filters are set, which do not reach it."""
+    first, last = page.listener.first_other_day, page.listener.last_other_day
+    if first is None or last is None or page.scope.filters != NO_FILTERS:
+        return []
+    days = Days(max(page.range.days.first, first), min(page.range.days.last, last))
+    return not_music(page.conn, page.scope._replace(days=days)) if days.length else []
+
+
 def nothing_played(page: Page) -> Markup:
-    """That nothing was played in the range, and when something was."""
-    formats, days, listener = page.formats, page.range.days, page.listener
+    """That no music was played in the range, and what else was, or when something was."""
+    formats, days = page.formats, page.range.days
     start = range_phrase(page.range, formats)
-    first, last = listener.first_day or page.today, listener.last_day or page.today
+    if others := _others(page):
+        linked, href = Markup('<a href="{}">{}</a> of {}'), page.links.to("tops/shows")
+        heard = [linked.format(href, formats.length(one.total_ms), OTHERS[one.kind]) for one in others]
+        return Markup("{} you played no music, but {}.").format(start, Markup(listed(heard)))
+    first, last = page.listener.ever or Days(page.today, page.today)
     if page.scope.filters != NO_FILTERS:
         if page.range.kind == "all":
             return Markup("You played nothing that fits all of the filters.")
@@ -208,7 +242,7 @@ def sentence(page: Page, numbers: Compared, different: Mapping[Kind, int], new: 
     change = ""
     if numbers.before and page.range.days_before:
         more = formats.change(now.total_ms, numbers.before.total_ms)
-        is_part = page.range.is_incomplete and page.range.kind not in (RangeKind.ROLLING, RangeKind.DAY)
+        is_part = page.range.is_incomplete and page.range.kind is not RangeKind.ROLLING
         then = f"in the same part of {before_name(page)}" if is_part else in_before(page)
         change = f", {more} {then}" if more else ""
     if new and page.range.kind != "all":
@@ -257,4 +291,10 @@ def figures(page: Page, numbers: Compared, different: Mapping[Kind, int]) -> lis
         with_plays = now.days_with_plays
         on = f"with music on {formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""
         entries.append(Figure(formats.length(now.total_ms // days), "a day on average", links.to("habits"), on))
+    spoken = [one for one in _others(page) if one.kind in SPOKEN]
+    spoken_ms = sum(one.total_ms for one in spoken)
+    if spoken_ms >= A_MINUTE_IN_MS:
+        of = f"of {listed([SPOKEN[one.kind] for one in spoken])}"
+        plays = formats.plays(sum(one.play_count for one in spoken))
+        entries.append(Figure(formats.length(spoken_ms), of, links.to("tops/shows"), plays))
     return entries

@@ -46,7 +46,7 @@ def show_profile(page: Page) -> Response:
         "profile.html",
         listener.display_name or listener.name,
         playing=playing_line(page),
-        since=formats.month(listener.first_day) if listener.first_day else None,
+        since=formats.month(listener.ever.first) if listener.ever else None,
         sentence=sentence,
         chart=chart,
         lists=lists,

@@ -150,7 +150,7 @@ def show_card(page: Page) -> Response:
 def reviewed(page: Page) -> NamedRange:
     """The period of the address. Raises HTTPException 404 for one that is none, or has not begun."""
     try:
-        now = parse_range(page.request.path_params["period"], page.today, page.listener)
+        now = page.read_range(page.request.path_params["period"])
     except InvalidRange:
         raise HTTPException(404) from None
     if now.kind not in KINDS or now.days.first > page.today:

@@ -45,8 +45,6 @@ def show_tops(page: Page) -> Response:
     page.path = f"tops/{kind}" if kind != "songs" else "tops"
     recordings = kind == "songs" and page.query.get("of") == "recordings"
     compare = page.range.days_before
-    if compare and page.listener.first_day and compare.last < page.listener.first_day:
-        compare = None
     rows: list[RankRow]
     more = summary = ""
     nothing: str = NO_SHOWS

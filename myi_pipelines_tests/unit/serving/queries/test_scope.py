@@ -16,6 +16,7 @@ from myi_pipelines.serving.queries.scope import (
     InvalidRange,
     Listener,
     RangeKind,
+    fairly_compared,
     parse_range,
 )
 
@@ -78,6 +79,20 @@ def test_an_unfinished_period_is_compared_with_the_same_part_of_others() -> None
     leap = parse_range("year", date(2024, 2, 29), ANNA)
     assert leap.days_before == Days(date(2023, 1, 1), date(2023, 2, 28))
     assert parse_range("all", TODAY, ANNA).days_before is None
+
+
+def test_nothing_is_compared_with_a_day_that_is_not_over_or_days_before_the_music_began() -> None:
+    def compared(text: str, first: date) -> tuple[bool, bool]:
+        listener = ANNA._replace(first_day=first)
+        fair = fairly_compared(parse_range(text, TODAY, listener), TODAY, listener)
+        return fair.days_before is not None, fair.days_year_before is not None
+
+    long_ago = date(2015, 1, 1)
+    assert compared("year", long_ago) == compared("2024-05-08", long_ago) == compared("7d", long_ago) == (True, True)
+    assert compared("day", long_ago) == compared("1d", long_ago) == compared(str(TODAY), long_ago) == (False, False)
+    assert compared("2023", date(2022, 1, 30)) == (True, True)
+    assert compared("2023", date(2022, 3, 1)) == compared("2023", date(2023, 1, 1)) == (False, False)
+    assert compared("2024-04", date(2024, 2, 1)) == (True, False)
 
 
 def test_weeks_begin_on_the_day_that_the_listener_chose() -> None:

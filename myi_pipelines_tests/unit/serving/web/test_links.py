@@ -19,13 +19,18 @@ ANNA = Listener(1, "anna", None, ZoneInfo("UTC"), 0, date(2015, 3, 1), date(2021
         (date(2021, 5, 9), date(2021, 12, 31), "year"),
         (date(2021, 5, 9), date(2022, 1, 1), "2021"),
         (date(2021, 5, 9), date(2020, 1, 1), "year"),
-        (None, date(2022, 1, 1), "year"),
     ],
 )
-def test_an_address_without_a_range_is_of_the_last_year_with_plays(
-    last_day: date | None, today: date, meant: str
-) -> None:
+def test_an_address_without_a_range_is_of_the_last_year_with_plays(last_day: date, today: date, meant: str) -> None:
     assert default_range(ANNA._replace(last_day=last_day), today) == meant
+
+
+def test_the_year_of_the_last_podcast_counts_as_well() -> None:
+    nobody = ANNA._replace(first_day=None, last_day=None)
+    assert default_range(nobody, date(2022, 1, 1)) == "year"
+    podcasts = nobody._replace(first_other_day=date(2014, 1, 1), last_other_day=date(2019, 1, 1))
+    assert default_range(podcasts, date(2022, 1, 1)) == "2019"
+    assert default_range(podcasts._replace(last_day=ANNA.last_day), date(2022, 1, 1)) == "2021"
 
 
 def test_a_link_leaves_out_what_an_address_means_without_it() -> None:
