@@ -100,8 +100,8 @@ def hide(
     if not outcome.corrected.is_new:
         _say(f"{shown} is hidden already: correction {outcome.corrected.id}")
         return
-    removed = outcome.derived.removed + outcome.derived.episodes
-    _say(f"{shown} is hidden: {_plays(removed)} less; `myi unhide {outcome.corrected.id}` shows it")
+    change = correcting.change_text(outcome.derived.more_plays)
+    _say(f"{shown} is hidden: {change}; `myi unhide {outcome.corrected.id}` shows it")
 
 
 @app.command("undo-import", rich_help_panel=PANEL)
@@ -125,8 +125,8 @@ def undo_import(
     if not outcome.corrected.is_new:
         _say(f"import {job} is undone already: correction {outcome.corrected.id}")
         return
-    change = outcome.derived.removed - outcome.derived.added
-    _say(f"import {job} is undone: {_plays(change)} less; `myi unhide {outcome.corrected.id}` takes it back")
+    change = correcting.change_text(outcome.derived.more_plays)
+    _say(f"import {job} is undone: {change}; `myi unhide {outcome.corrected.id}` takes it back")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -147,8 +147,8 @@ def unhide(
     with warehouse_connection(settings) as conn:
         outcomes = correcting.take_back(_session(conn, settings), numbers)
     derived = {outcome.corrected.user_id: outcome.derived for outcome in outcomes}.values()
-    added = sum(one.added + one.episodes for one in derived)
-    _say(f"{counted(len(outcomes), 'correction')} taken back: {_plays(added)} more")
+    change = correcting.change_text(sum(one.more_plays for one in derived))
+    _say(f"{counted(len(outcomes), 'correction')} taken back: {change}")
 
 
 @app.command("join-songs", rich_help_panel=PANEL)
@@ -317,10 +317,6 @@ def _session(conn: "Connection", settings: "Settings") -> "Session":
     return Session(
         conn, min_play_ms=settings.min_play_ms, restore_archived=restoring_from(store_of(settings)), on_note=note
     )
-
-
-def _plays(count: int) -> str:
-    return counted(count, "play")
 
 
 def _say(line: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from myi_pipelines.text import counted
 from myi_pipelines.warehouse import corrections
 from myi_pipelines.warehouse.archive import with_archived_restored
 from myi_pipelines.warehouse.catalog import sync_catalog
@@ -19,6 +20,17 @@ class Outcome(NamedTuple):
 
     corrected: Corrected
     derived: DerivedUser
+
+
+def change_text(more_plays: int) -> str:
+    """How many plays count more or less than before.
+
+    >>> change_text(-1), change_text(1_200), change_text(0)
+    ('1 play less', '1,200 plays more', 'as many plays as before')
+    """
+    if not more_plays:
+        return "as many plays as before"
+    return f"{counted(abs(more_plays), 'play')} {'more' if more_plays > 0 else 'less'}"
 
 
 def hide(session: Session, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Outcome:

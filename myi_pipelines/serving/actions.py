@@ -232,8 +232,8 @@ class Corrected(NamedTuple):
     """What it is about, for people."""
     is_new: bool
     """False: it was corrected so already, and nothing was done."""
-    plays: int
-    """How many plays count less, or, of a correction that was taken back, more."""
+    more_plays: int
+    """How many plays count more than before; negative: fewer."""
 
 
 def hide(context: Context, whose: Whose, wanted: Hidden) -> Corrected:
@@ -244,7 +244,7 @@ def hide(context: Context, whose: Whose, wanted: Hidden) -> Corrected:
     with context.owning() as conn:
         shown, what = _target(conn, whose.id, kind, wanted)
         outcome = correcting.hide(_session(context, conn), whose.id, kind, what)
-    return Corrected(shown, outcome.corrected.is_new, outcome.derived.removed + outcome.derived.episodes)
+    return Corrected(shown, outcome.corrected.is_new, outcome.derived.more_plays)
 
 
 def take_back(context: Context, whose: Whose, correction_id: int) -> Corrected:
@@ -253,7 +253,7 @@ def take_back(context: Context, whose: Whose, correction_id: int) -> Corrected:
         if correction_id not in {one.id for one in corrections.list_corrections(conn, whose.id)}:
             raise corrections.UnknownCorrection("there is no such correction; it may have been taken back already")
         [outcome] = correcting.take_back(_session(context, conn), [correction_id])
-    return Corrected("A correction", True, outcome.derived.added + outcome.derived.episodes)
+    return Corrected("A correction", True, outcome.derived.more_plays)
 
 
 def undo_import(context: Context, whose: Whose, job_id: int) -> Corrected:
@@ -263,7 +263,7 @@ def undo_import(context: Context, whose: Whose, job_id: int) -> Corrected:
         if job.user != whose.name:
             raise UnknownJob("there is no such import")
         outcome = correcting.undo_import(_session(context, conn), job.id)
-    return Corrected(f"The import of {job.file_name}", True, outcome.derived.removed + outcome.derived.episodes)
+    return Corrected(f"The import of {job.file_name}", True, outcome.derived.more_plays)
 
 
 def _target(conn: Connection, user_id: int, kind: Kind, wanted: Hidden) -> tuple[str, Mapping[str, Any]]:

@@ -9,9 +9,9 @@ played counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from myi_pipelines.warehouse.database.connections import Connection, fetch_scalar
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row, fetch_scalar
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.database.temporary_tables import empty, tables_of
 
@@ -49,10 +49,19 @@ def _open_workspace(conn: Connection) -> None:
     empty(conn, tables_of("episode_events/workspace"))
 
 
-def merge_episodes(conn: Connection, bounds: dict[str, Any]) -> int:
-    """Write the differences between ``desired_episodes`` and the rows that are there; return how many were written."""
+class Merged(NamedTuple):
+    """How the plays of user-months that are not music changed."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+def merge_episodes(conn: Connection, bounds: dict[str, Any]) -> Merged:
+    """Write the differences between ``desired_episodes`` and the rows that are there."""
     removed = conn.execute(statement("episode_events/remove"), bounds).rowcount
-    return removed + conn.execute(statement("episode_events/write"), bounds).rowcount
+    added, changed = fetch_row(conn, statement("episode_events/write"), bounds)
+    return Merged(added, changed, removed)
 
 
 def has_episodes(conn: Connection, bounds: dict[str, Any]) -> bool:

@@ -75,6 +75,8 @@ class Conformed(NamedTuple):
     unchanged: int = 0
     episodes_written: int = 0
     """Plays that are not music which were added, changed or removed."""
+    more_episodes: int = 0
+    """How many of them there are more than before; negative: fewer."""
 
     @property
     def written(self) -> int:
@@ -133,7 +135,10 @@ def _conform_batch(
                 conformed, alone = _conform_when_ready(session, user_month, indexes, alone=alone)
                 yield user_month, conformed
             else:
-                yield user_month, Conformed(added=written.events, episodes_written=written.episodes)
+                yield (
+                    user_month,
+                    Conformed(added=written.events, episodes_written=written.episodes, more_episodes=written.episodes),
+                )
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
@@ -205,7 +210,8 @@ def _conform(
     if sources.has_hidden_plays:
         record_hidden_plays(conn, user_month)
     if sources.has_episodes:
-        conformed = conformed._replace(episodes_written=merge_episodes(conn, bounds))
+        merged = merge_episodes(conn, bounds)
+        conformed = conformed._replace(episodes_written=sum(merged), more_episodes=merged.added - merged.removed)
     return conformed
 
 

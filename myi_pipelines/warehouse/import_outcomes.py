@@ -46,7 +46,8 @@ def outcomes_of_jobs(
     """By import job: outcome → rows. With ``months``, those of the plays that the jobs landed, fewer are looked at, and
     ``helpers`` are further connections that count some of them.
 
-    Jobs of other users, and rows that version 0.1 landed, are left out.
+    The jobs are taken for one import: what was known before it was known before the first of them. Jobs of other users,
+    and rows that version 0.1 landed, are left out.
     """
     if not job_ids:
         return {}

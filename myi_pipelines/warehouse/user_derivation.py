@@ -19,10 +19,8 @@ class DerivedUser(NamedTuple):
     """How the events of a user changed."""
 
     user_months: int = 0
-    added: int = 0
-    removed: int = 0
-    episodes: int = 0
-    """Plays that are not music that were added, changed or removed."""
+    more_plays: int = 0
+    """How many plays of anything count more than before; negative: fewer."""
 
 
 def derive_user(session: Session, user_id: int, months: Sequence[date] = ()) -> DerivedUser:
@@ -38,9 +36,7 @@ def derive_user(session: Session, user_id: int, months: Sequence[date] = ()) -> 
         ):
             total = DerivedUser(
                 total.user_months + 1,
-                total.added + conformed.added,
-                total.removed + conformed.removed,
-                total.episodes + conformed.episodes_written,
+                total.more_plays + conformed.added - conformed.removed + conformed.more_episodes,
             )
         refresh_stats(session, user_id, months)
         if not invalidated_user_months(session.conn, Stage.EVENTS, user_id=user_id):

@@ -90,16 +90,16 @@ def test_hidden_plays_leave_all_statistics_and_come_back(
     killable_import.import_upload(warehouse, "hidden")
     before = warehouse.tables(user_id)
     outcome = hide(warehouse, user_id, kind, what)
-    assert outcome.derived.removed > 0
+    assert outcome.derived.more_plays < 0
     assert_hidden(warehouse, user_id, before, Correction(kind, what))
     assert verify.verify(warehouse.session()).differences == []
     assert not hide(warehouse, user_id, kind, what).corrected.is_new
     [listed] = corrections.list_corrections(warehouse.conn, user_id)
     assert listed.id == outcome.corrected.id
     if kind is not Kind.HIDE_PERIOD:
-        assert listed.play_count == outcome.derived.removed
+        assert listed.play_count == -outcome.derived.more_plays
     [shown] = correcting.take_back(warehouse.session(), [outcome.corrected.id])
-    assert shown.derived.added == outcome.derived.removed
+    assert shown.derived.more_plays == -outcome.derived.more_plays
     assert warehouse.tables(user_id) == before
     assert corrections.list_corrections(warehouse.conn) == []
 
@@ -191,7 +191,7 @@ def test_new_credits_and_albums_are_hidden_when_metadata_tells_of_them(warehouse
     warehouse.settle([user_id])
     artists = [{"id": spotify_id("q"), "name": "Artist"}, {"id": spotify_id("p"), "name": "Guest"}]
     hidden = hide(warehouse, user_id, Kind.HIDE_ARTIST, {"spotify_id": spotify_id("p")})
-    assert hidden.derived.removed == 0
+    assert hidden.derived.more_plays == 0
     payload = {"id": SONG.spotify_id, "name": "Song", "artists": artists}
     land_objects(warehouse.conn, [SpotifyObject("track", spotify_id("a"), payload)])
     warehouse.sync()
@@ -247,7 +247,7 @@ def test_a_show_is_hidden_under_all_of_its_names(warehouse: ArchivingWarehouse) 
     show = find_show(warehouse.conn, user_id, "the show")
     assert (show.shows, show.play_count) == (["Show", "The Show"], 3)
     outcome = hide(warehouse, user_id, Kind.HIDE_SHOW, show.what)
-    assert outcome.derived.episodes == 3
+    assert outcome.derived.more_plays == -3
     assert shows() == ["Else"]
     assert len(events(warehouse, user_id)) == 1
     assert verify.verify(warehouse.session()).differences == []

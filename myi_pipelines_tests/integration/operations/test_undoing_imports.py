@@ -10,6 +10,7 @@ import pytest
 
 from myi_pipelines.operations import correcting, verify
 from myi_pipelines.operations.export import ExportFormat, export_user
+from myi_pipelines.sources.exports import Kind as TrackKind
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import corrections, invariants
 from myi_pipelines.warehouse.corrections import Kind
@@ -53,13 +54,30 @@ def land(warehouse: ArchivingWarehouse, user_id: int, chosen: range) -> int:
     return job_id
 
 
+def test_what_counts_less_is_said_of_music_and_the_rest(warehouse: ArchivingWarehouse) -> None:
+    """A play that account data tells as well counts on by its minute; two episodes are gone."""
+    user_id = warehouse.user("net", "UTC")
+    minute = NOON.replace(minute=3)
+    warehouse.land(user_id, [Play(Track(None, "Song", "Artist", None), None, minute, minute, 200_000)])
+    warehouse.settle([user_id])
+    shows = [Track(spotify_id(letter), "Episode", "Show", None, TrackKind.EPISODE) for letter in "xy"]
+    ends = [minute + timedelta(seconds=20), NOON + timedelta(hours=1), NOON + timedelta(hours=2)]
+    exact = [Play(track, CONTEXT, end, end, 200_000) for track, end in zip((SONG, *shows), ends, strict=True)]
+    job_id = warehouse.land(user_id, exact).job_id
+    warehouse.settle([user_id])
+    undone = correcting.undo_import(warehouse.session(), job_id)
+    assert undone.derived.more_plays == -2
+    [back] = correcting.take_back(warehouse.session(), [undone.corrected.id])
+    assert back.derived.more_plays == 2
+
+
 def test_an_undone_import_vanishes_and_comes_back_whole(warehouse: ArchivingWarehouse) -> None:
     user_id = killable_import.prepare(warehouse, "undone")
     before = warehouse.tables(user_id)
     landed = killable_import.import_upload(warehouse, "undone")
     with_both = warehouse.tables(user_id)
     outcome = correcting.undo_import(warehouse.session(), landed.job_id)
-    assert outcome.derived.removed > 0
+    assert outcome.derived.more_plays < 0
     assert plays_of(warehouse.tables(user_id)) == plays_of(before)
     assert invariants.check(warehouse.conn, [user_id]) == []
     assert verify.verify(warehouse.session()).differences == []

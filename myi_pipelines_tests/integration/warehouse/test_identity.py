@@ -299,6 +299,28 @@ def test_the_outcomes_of_an_import_add_up(warehouse: Warehouse, tmp_path: Path) 
     assert home.outcomes(by_minute) == {"added": 1, "replaced": 1}
 
 
+def test_plays_that_account_data_told_are_known_and_not_added(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Of the same song, also under another id; renamed, by the length; offline, by the upload. The last one is new."""
+    home = Home(warehouse, tmp_path)
+    home.take([row("01:00:00", 1_000), row("01:00:00", 1_000, "b")])
+    minutes = [minute("12:03"), minute("12:10"), minute("12:20", 123_456, "Old Name"), minute("12:30", name="Song b")]
+    by_minute = home.take(minutes)
+    assert home.outcomes(by_minute) == {"added": 4}
+    uploaded = row("12:30:59", letter="b", offline=True, offline_timestamp=int(at("11:00:00").timestamp()))
+    exact = home.take([row("12:03:20"), row("12:10:59"), row("12:20:30", 123_456, "c"), uploaded, row("12:40:00")])
+    assert home.outcomes(exact) == {"added": 1, "known_less_exactly": 4}
+    assert home.outcomes(by_minute) == {"replaced": 4}
+    assert len(home.events()) == 5
+
+
+def test_what_one_import_tells_both_exactly_and_by_the_minute_is_new(warehouse: Warehouse, tmp_path: Path) -> None:
+    home = Home(warehouse, tmp_path)
+    jobs = [home.take([minute("12:03")]) or 0, home.take([row("12:03:20")]) or 0]
+    assert home.outcomes(jobs[1]) == {"known_less_exactly": 1}
+    together = outcomes_of_jobs(warehouse.conn, home.user_id, jobs, MIN_PLAY_MS)
+    assert together == {jobs[0]: {"replaced": 1}, jobs[1]: {"added": 1}}
+
+
 def test_a_later_download_completes_what_landed_and_adds_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
     """Whichever download comes first: what tells more of how a play was heard counts."""
     older = row("12:03:20", skipped=None)

@@ -82,7 +82,7 @@ class CorrectedShown(Shape):
 
     what: str = said("What it is about.", "White Noise Machine")
     is_new: bool = said("False: it was corrected so already, and nothing was done.", True)
-    plays: int = said("How many plays count less, or, of what was taken back, more.", 812)
+    more_plays: int = said("How many plays count more than before; negative: fewer.", -812)
 
 
 class TokenShown(Shape):

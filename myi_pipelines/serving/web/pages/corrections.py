@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
+from myi_pipelines.operations.correcting import change_text
 from myi_pipelines.serving import actions
 from myi_pipelines.serving.web.actions import Action, Done
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.said import Said, saying
-from myi_pipelines.text import counted
 from myi_pipelines.warehouse import corrections
 from myi_pipelines.warehouse.corrections import Correction
 
@@ -84,16 +84,16 @@ def hide(action: Action) -> Done:
     made = actions.hide(action.context, action.listener, wanted)
     if not made.is_new:
         return Done("corrections", f"{made.what} was hidden already.")
-    return Done("corrections", f"{made.what} is hidden: {counted(made.plays, 'play')} less.")
+    return Done("corrections", f"{made.what} is hidden: {change_text(made.more_plays)}.")
 
 
 def take_back(action: Action) -> Done:
     """Take a correction of the listener back."""
-    actions.take_back(action.context, action.listener, action.number("id"))
-    return Done("corrections", "It counts again.")
+    made = actions.take_back(action.context, action.listener, action.number("id"))
+    return Done("corrections", f"It counts again: {change_text(made.more_plays)}.")
 
 
 def undo_import(action: Action) -> Done:
     """Undo an import of the listener."""
     made = actions.undo_import(action.context, action.listener, action.number("job"))
-    return Done("corrections", f"{made.what} is undone.")
+    return Done("corrections", f"{made.what} is undone: {change_text(made.more_plays)}.")

@@ -75,14 +75,14 @@ def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
 def test_a_program_hides_shows_again_and_undoes_an_import(site: Site) -> None:
     may = site.token("corrections:write")
     hidden = site.send("POST", "/corrections", may, {"kind": "artist", "name": "Artist 1"})
-    assert (hidden.status, hidden.json["data"]["plays"], site.plays()) == (201, 4, 8)
+    assert (hidden.status, hidden.json["data"]["more_plays"], site.plays()) == (201, -4, 8)
     again = site.send("POST", "/corrections", may, {"kind": "artist", "name": "Artist 1"})
     assert again.json["data"]["is_new"] is False
     [one] = site.send("GET", "/corrections", may).json["data"]
-    assert site.send("DELETE", f"/corrections/{one['id']}", may).json["data"]["plays"] == 4
+    assert site.send("DELETE", f"/corrections/{one['id']}", may).json["data"]["more_plays"] == 4
     assert site.send("DELETE", f"/corrections/{one['id']}", may).status == 404
     period = {"kind": "period", "first": "2024-05-01", "last": "2024-05-01"}
-    assert site.send("POST", "/corrections", may, period).json["data"]["plays"] == 12
+    assert site.send("POST", "/corrections", may, period).json["data"]["more_plays"] == -12
     for first, last in (("0001-01-01", "2024-05-01"), ("2024-05-01", "9999-12-31"), ("0001-01-01", "9999-12-31")):
         odd = site.send("POST", "/corrections", may, {"kind": "period", "first": first, "last": last})
         assert (odd.status, "is no time" in odd.text) == (400, True)
