@@ -31,3 +31,7 @@ class DamagedError(MyiError):
 
 class FailedError(MyiError):
     """A step ended before its work was done."""
+
+
+class StoppedError(MyiError):
+    """The user pressed Ctrl-C."""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from myi_pipelines.errors import InputError, MyiError
+from myi_pipelines.errors import InputError, MyiError, StoppedError
 from myi_pipelines.text import printable
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from myi_pipelines.warehouse.database.connections import Connection
 
 DISTRIBUTION = "myi-pipelines"
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 DISK_FULL = "53100"
 """PostgreSQL's code of it."""
 COLLECT_AFTER = (20_000, 20, 50)
@@ -56,7 +58,7 @@ ORDER = [
 
 
 class Commands(TyperGroup):
-    """Turns the errors that are meant for the user into one line on stderr and exit code 1."""
+    """Turns the errors that are meant for the user into one line on stderr and exit code 1; after Ctrl-C it is 130."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """In the order in which a newcomer needs them, not that of the modules' names."""
@@ -66,12 +68,15 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             message = message_for_user(error)
             if message is None:
                 raise
             complain(message)
-            raise typer.Exit(1) from None
+            raise typer.Exit(INTERRUPTED if isinstance(error, StoppedError) else 1) from None
 
 
 app = typer.Typer(

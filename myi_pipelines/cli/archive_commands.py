@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
 
 PANEL = "Operations"
-INTERRUPTED = 130
 HOLD_DAYS = 7
 
 
@@ -44,18 +43,13 @@ def archive(
         complain("MYI_RETENTION_MONTHS is not set, so everything stays; try `myi archive --keep-months 24`")
         raise typer.Exit(1)
     from myi_pipelines.cli.foreground_run import run_job
-    from myi_pipelines.orchestration.instance.foreground import ForegroundRun, RunInterrupted
+    from myi_pipelines.orchestration.instance.foreground import ForegroundRun
     from myi_pipelines.orchestration.jobs import archive_config, archive_history
 
     ready_servers(settings, redis=False)
     with warehouse_connection(settings):
         pass
-    try:
-        run = ForegroundRun(archive_history.name, archive_config(keep_months), {}, "archiving")
-        done = run_job(settings, run)
-    except RunInterrupted as error:
-        complain(str(error))
-        raise typer.Exit(INTERRUPTED) from None
+    done = run_job(settings, ForegroundRun(archive_history.name, archive_config(keep_months), {}, "archiving"))
     numbers = done.metadata_of("archived_months")
     output().print(
         f"[bold]{numbers['run_months']:,} months archived[/bold], {numbers['run_rows']:,} rows in "

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from myi_pipelines.cli.app import Terminal, app, complain, note, read_settings
-
-INTERRUPTED = 130
+from myi_pipelines.cli.app import INTERRUPTED, Terminal, app, complain, note, read_settings
 
 
 @app.command(rich_help_panel="Start here")

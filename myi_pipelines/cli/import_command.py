@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from myi_pipelines.cli.import_run import ImportSummary
 
-INTERRUPTED = 130
 NOTES_SHOWN = 20
 
 
@@ -41,16 +40,11 @@ def import_(
       myi import ~/Downloads/MyData/ --user anna
     """
     from myi_pipelines.cli.import_run import import_files
-    from myi_pipelines.orchestration.instance.foreground import RunInterrupted
 
     settings = read_settings()
     with warehouse_connection(settings):
         pass  # its server runs and its schema is current
-    try:
-        summary = import_files(settings, paths, user, timezone, Terminal(stderr=True))
-    except RunInterrupted as error:
-        complain(str(error))
-        raise typer.Exit(INTERRUPTED) from None
+    summary = import_files(settings, paths, user, timezone, Terminal(stderr=True))
     if summary.has_done_something:
         _show(output(), summary, user)
     for problem in summary.problems:

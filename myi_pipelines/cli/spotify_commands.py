@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from myi_pipelines.settings import Settings
 
 PANEL = "Your Spotify account"
-INTERRUPTED = 130
 
 
 @app.command(rich_help_panel=PANEL)
@@ -197,15 +196,11 @@ def _ready() -> "Settings":
 
 def _run(settings: "Settings", job: str, config: Any, doing: str, *, months: bool = True) -> "Done":
     from myi_pipelines.cli.foreground_run import run_job
-    from myi_pipelines.orchestration.instance.foreground import ForegroundRun, RunInterrupted
+    from myi_pipelines.orchestration.instance.foreground import ForegroundRun
     from myi_pipelines.orchestration.partitions import recent_months
 
     tags = recent_months(datetime.now(UTC)) if months else {}
-    try:
-        return run_job(settings, ForegroundRun(job, config, tags, doing))
-    except RunInterrupted as error:
-        complain(str(error))
-        raise typer.Exit(INTERRUPTED) from None
+    return run_job(settings, ForegroundRun(job, config, tags, doing))
 
 
 def _cells(markdown: str) -> str:

@@ -4,9 +4,10 @@ changes. Everything else imports these names from here.
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from dagster import AssetMaterialization, DagsterEvent, DagsterEventType
+from dagster import AssetMaterialization, DagsterEvent, DagsterEventType, DagsterInstance
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.event_api import EventLogRecord
@@ -40,6 +41,7 @@ __all__ = [
     "event_log_table",
     "get_current_datetime",
     "get_current_timestamp",
+    "instance_without_step_output",
     "raise_interrupts_as",
     "run_table",
     "runless_event",
@@ -63,6 +65,18 @@ def can_cancel(code_server: Mapping[str, Any], run_id: str, *, seconds: int) -> 
     except DagsterUserCodeUnreachableError:
         return None
     return deserialize_value(answer, CanCancelExecutionResult).can_cancel
+
+
+def instance_without_step_output(home: Path) -> DagsterInstance:
+    """The instance of a DAGSTER_HOME, which leaves what steps write to stdout and stderr where it goes.
+
+    Else it would start four processes a step that copy it. Ctrl-C at a terminal reaches these too, and some say so with
+    a traceback.
+    """
+    from dagster._core.instance.ref import InstanceRef
+
+    nothing = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={"compute_logs": nothing}))
 
 
 def event_log_table() -> Any:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from myi_pipelines.errors import FailedError
+from myi_pipelines.errors import FailedError, StoppedError
 from myi_pipelines.runtime.dagster_home import dagster_environment, prepare_dagster_home
 from myi_pipelines.settings import Settings
 
@@ -24,8 +24,8 @@ NO_RETRIES = {"dagster/max_retries": "0"}
 """The user at the terminal decides that."""
 
 
-class RunInterrupted(FailedError):
-    """The user pressed Ctrl-C."""
+class RunInterrupted(StoppedError):
+    """The user pressed Ctrl-C while a run was on its way."""
 
 
 class RunFailed(FailedError):
@@ -69,12 +69,12 @@ def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable
     logging.getLogger().setLevel(logging.ERROR)  # dagster-postgres warns of each attempt to connect.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dagster's own, about what is beta in it
-        from dagster import DagsterInstance
+        from myi_pipelines.orchestration.instance.dagster_internals import instance_without_step_output
 
         definitions = load_definitions()
-    with DagsterInstance.get() as instance:
+    with instance_without_step_output(settings.dagster_home) as instance:
         began = time.monotonic()
-        with _as_run_failed(run.doing):
+        with _as_one_line(run.doing):
             result = definitions.resolve_job_def(run.job).execute_in_process(
                 instance=instance,
                 run_config={**run.config, **QUIET},
@@ -88,13 +88,16 @@ def run_here(settings: Settings, run: ForegroundRun, load_definitions: "Callable
 
 
 @contextmanager
-def _as_run_failed(doing: str) -> "Iterator[None]":
-    """Say in one line that Dagster's own tables cannot be reached any more: it cannot even record how the run ended."""
+def _as_one_line(doing: str) -> "Iterator[None]":
+    """Say in one line that Ctrl-C came between two steps, or that Dagster's own tables cannot be reached any more, so
+    that it cannot even record how the run ended."""
     from dagster_postgres.utils import DagsterPostgresException
     from sqlalchemy.exc import OperationalError
 
     try:
         yield
+    except KeyboardInterrupt:
+        raise RunInterrupted(f"{doing} was interrupted; {AGAIN}") from None
     except (DagsterPostgresException, OperationalError) as error:
         if getattr(getattr(error, "orig", None), "pgcode", None) is not None:
             raise  # the server is there and has said why it refuses, for example that its disk is full

@@ -230,12 +230,13 @@ def test_ctrl_c_leaves_a_state_that_can_be_gone_on_with(
 ) -> None:
     (tmp_path / "history.json").write_text(export(60_000, apart=timedelta(minutes=10)))
     process = subprocess.Popen(
-        command("history.json", "--user", "anna"), env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+        command("history.json", "--user", "anna"), env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         if count(conn, "SELECT count(*) FROM import_jobs WHERE processed_rows > 0"):
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all that the command has started
             break
         time.sleep(0.01)
     _, errors = process.communicate(timeout=120)
