@@ -78,6 +78,7 @@ def user_settings(
       myi settings anna --hide-incognito
     """
     from myi_pipelines.operations.archiving import restoring_from, store_of
+    from myi_pipelines.operations.interrupts import change_is_kept
     from myi_pipelines.warehouse.session import Session
     from myi_pipelines.warehouse.user_derivation import derive_user
     from myi_pipelines.warehouse.users import (
@@ -98,7 +99,8 @@ def user_settings(
         if timezone is not None or hide_incognito is not None:
             restoring = restoring_from(store_of(settings))
             session = Session(conn, min_play_ms=settings.min_play_ms, restore_archived=restoring, on_note=note)
-            derive_user(session, user_id)
+            with change_is_kept():
+                derive_user(session, user_id)
         is_hidden = hides_incognito(conn, user_id)
         [zone] = [user.timezone for user in list_users(conn) if user.name == name]
     output().print(f"timezone          {zone}", highlight=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from myi_pipelines.operations.interrupts import REPAIR, change_is_kept
 from myi_pipelines.text import counted
 from myi_pipelines.warehouse import corrections
 from myi_pipelines.warehouse.archive import with_archived_restored
@@ -36,11 +37,12 @@ def change_text(more_plays: int) -> str:
 def hide(session: Session, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Outcome:
     """Make a correction and derive what it changes.
 
-    The correction is committed first. If the rest is interrupted, ``myi up`` or the next call derives it. Raises what
-    restoring archived plays raises.
+    The correction is committed first. If the rest is interrupted, ``myi up`` or the next call derives it. Raises
+    DerivingInterrupted and what restoring archived plays raises.
     """
     corrected = corrections.correct(session.conn, user_id, kind, what)
-    return Outcome(corrected, derive_user(session, user_id))
+    with change_is_kept():
+        return Outcome(corrected, derive_user(session, user_id))
 
 
 def join_songs(session: Session, user_id: int, tracks: Iterable[Mapping[str, Any]]) -> Outcome:
@@ -58,8 +60,9 @@ def split_song(session: Session, user_id: int, track: Mapping[str, Any]) -> Outc
 
 def _correct_songs(session: Session, user_id: int, kind: Kind, what: Mapping[str, Any]) -> Outcome:
     corrected = corrections.correct(session.conn, user_id, kind, what)
-    sync_catalog(session.conn)
-    return Outcome(corrected, derive_user(session, user_id))
+    with change_is_kept():
+        sync_catalog(session.conn)
+        return Outcome(corrected, derive_user(session, user_id))
 
 
 def undo_import(session: Session, job_id: int) -> Outcome:
@@ -68,12 +71,14 @@ def undo_import(session: Session, job_id: int) -> Outcome:
     Raises UnknownJob, CannotBeUndone and what restoring raises.
     """
     corrected = with_archived_restored(session, lambda: corrections.undo_import(session.conn, job_id))
-    return Outcome(corrected, derive_user(session, corrected.user_id))
+    with change_is_kept():
+        return Outcome(corrected, derive_user(session, corrected.user_id))
 
 
 def take_back(session: Session, correction_ids: Collection[int]) -> list[Outcome]:
     """Take corrections back, all or none, and derive what that changes. Raises UnknownCorrection."""
     taken_back = with_archived_restored(session, lambda: corrections.take_back(session.conn, correction_ids))
-    sync_catalog(session.conn)  # some may have said which tracks are one song
-    derived = {user_id: derive_user(session, user_id) for user_id in {one.user_id for one in taken_back}}
+    with change_is_kept(REPAIR):
+        sync_catalog(session.conn)  # some may have said which tracks are one song
+        derived = {user_id: derive_user(session, user_id) for user_id in {one.user_id for one in taken_back}}
     return [Outcome(one, derived[one.user_id]) for one in taken_back]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myi_pipelines.operations.forget import Places, require_idle, upload_folders
+from myi_pipelines.operations.interrupts import REPAIR, change_is_kept
 from myi_pipelines.warehouse.archive import with_archived_restored
 from myi_pipelines.warehouse.session import Session
 from myi_pipelines.warehouse.user_derivation import DerivedUser, derive_user
@@ -37,5 +38,6 @@ def merge(session: Session, places: Places, name: str, into: str) -> MergedUsers
     for user in (source, target):
         require_idle(places.runs, user.name)
     merged = with_archived_restored(session, lambda: merge_users(session.conn, name, into))
-    derived = derive_user(session, merged.user.id)
+    with change_is_kept(REPAIR):
+        derived = derive_user(session, merged.user.id)
     return MergedUsers(merged.user, len(merged.months), derived, folders)

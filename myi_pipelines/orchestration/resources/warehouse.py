@@ -96,18 +96,11 @@ class Warehouse(FixedResource):
             try:
                 yield conn
             except psycopg.Error as error:
-                if _came_of_an_interrupt(error):
+                if connections.came_of_an_interrupt(error):
                     raise KeyboardInterrupt from None  # else Dagster names the error as the cause
                 if isinstance(error, psycopg.OperationalError):
                     raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=SECONDS_BETWEEN_RETRIES) from error
                 raise
-
-
-def _came_of_an_interrupt(error: BaseException) -> bool:
-    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection in
-    the middle of a statement, and then the clean-up fails instead of the interrupt."""
-    before = error.__context__
-    return before is not None and (isinstance(before, KeyboardInterrupt) or _came_of_an_interrupt(before))
 
 
 def _name(context: InitResourceContext) -> str:

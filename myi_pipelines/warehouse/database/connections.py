@@ -43,6 +43,13 @@ def asynchronous_commit(conn: Connection) -> None:
     conn.execute("SET LOCAL synchronous_commit = off")
 
 
+def came_of_an_interrupt(error: BaseException) -> bool:
+    """Whether an error covers an interrupt: one that meets psycopg between two waits leaves the connection in
+    the middle of a statement, and then the clean-up fails instead of the interrupt."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or came_of_an_interrupt(before))
+
+
 def fetch_scalar(conn: Connection, query: Any, parameters: Any = None) -> Any:
     """The first column of the only row that a query returns.
 

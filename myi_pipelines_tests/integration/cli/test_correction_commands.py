@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from myi_pipelines.operations import correcting
 from myi_pipelines.sources.exports import Play, Track
+from myi_pipelines.warehouse.session import Session
 from myi_pipelines_tests.support.cli_fixtures import Myi
 from myi_pipelines_tests.support.strategies import CONTEXT, spotify_id
 from myi_pipelines_tests.support.warehouse_harness import Warehouse, open_warehouse
@@ -54,6 +56,33 @@ def test_an_artist_is_hidden_listed_and_shown_again(myi: Myi, warehouse: Warehou
         1,
         f"myi: no correction has the number {number}; `myi corrections` lists them\n",
     )
+
+
+def test_ctrl_c_after_the_commit_says_that_the_change_is_kept_and_how_statistics_follow(
+    myi: Myi, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(session: Session, user_id: int) -> None:
+        """Between two waits: what tidies up fails then, in the interrupt's stead."""
+        try:
+            session.conn.pgconn.send_query(b"SELECT pg_sleep(5)")
+            raise KeyboardInterrupt
+        finally:
+            session.conn.execute("SELECT 1")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(correcting, "derive_user", stopped)
+        hidden = myi("hide", "artist", "artist", "--user", "anna")
+    line = "myi: interrupted: the change is made and stays; `myi up`, or {}, brings the statistics up to date\n"
+    assert (hidden.exit_code, hidden.stderr) == (130, line.format("the same command again"))
+    assert plays(warehouse) == 4
+    again = myi("hide", "artist", "artist", "--user", "anna")
+    assert plays(warehouse) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(correcting, "derive_user", stopped)
+        shown = myi("unhide", again.stdout.split()[-1])
+    assert (shown.exit_code, shown.stderr) == (130, line.format("`myi verify --repair`"))
+    assert myi("verify", "--repair").exit_code == 0
+    assert plays(warehouse) == 4
 
 
 def test_an_ambiguous_name_lists_what_it_may_mean_and_changes_nothing(myi: Myi, warehouse: Warehouse) -> None:

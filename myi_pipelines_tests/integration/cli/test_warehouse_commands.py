@@ -74,7 +74,12 @@ def test_statistics_are_in_the_new_time_zone_at_once(
 
     with monkeypatch.context() as patched:
         patched.setattr(user_derivation, "derive_user", killed)
-        assert myi("settings", "anna", "--timezone", "UTC").exit_code != 0
+        stopped = myi("settings", "anna", "--timezone", "UTC")
+    assert (stopped.exit_code, stopped.stderr.splitlines()[-1]) == (
+        130,
+        "myi: interrupted: the change is made and stays; `myi up`, or the same command again, brings the statistics up"
+        " to date",
+    )
     assert "2 months are still to be computed" in " ".join(myi("report", "--user", "anna").stdout.split())
     assert myi("settings", "anna", "--timezone", "UTC").exit_code == 0
     assert hours() == in_utc
