@@ -50,9 +50,11 @@ def connect(
     login is the one of ``myi url``, which can do nothing but read; an owner's URL is used to find it and for nothing
     else.
 
-    Raises NoWarehouse, ServerUnreachable, SchemaNotCurrent, UnknownUser, SeveralListeners, SettingsError, and
-    ReaderNotUsable for a login that can do more than read.
+    Raises NoWarehouse, ServerUnreachable, SchemaNotCurrent, UnknownUser, SeveralListeners, SettingsError,
+    ReaderNotUsable for a login that can do more than read, and ValueError for another ``dtype_backend``.
     """
+    if dtype_backend not in (None, "pyarrow"):
+        raise ValueError(f"dtype_backend={dtype_backend!r}: expected 'pyarrow' or None")
     reader = Reader(_reader_url(url, home))
     with reader.reading() as conn:
         name = known_user(conn, user).name if user is not None else _only_listener(conn)

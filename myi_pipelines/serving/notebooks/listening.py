@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, Literal, NamedTuple, TypeAlias, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args, overload
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +15,7 @@ from pyarrow import compute as pc
 from pyarrow import csv
 
 from myi_pipelines.serving.api.meta import meta_about
+from myi_pipelines.serving.notebooks.arguments import id_of, require_one_of, require_text, rows_of
 from myi_pipelines.serving.notebooks.frames import (
     DAY,
     INSTANT,
@@ -139,6 +140,7 @@ class Question(NamedTuple):
         """The days of another range; those before for ``before``. Raises InvalidRange."""
         if against is None:
             return None
+        require_text("against", against, "before")
         return self.range.days_before if against == "before" else parse_range(against, self.today, self.listener).days
 
 
@@ -148,8 +150,8 @@ class Listening:
     ``range`` names local days as the API does: ``7d``, ``4w``, ``day``, ``week``, ``month``, ``year``, ``all``,
     ``2024``, ``2024-05``, ``2024-W07``, ``2024-05-03``, ``2024-01-03..2024-02-05``. ``attrs`` of a frame say whose it
     is, of which days and as of when, as ``meta`` of the API's answers; what is missing in it also warns: ``NotExact``.
-    Every method raises InvalidRange for a text that is no range, UnknownUser for a listener who is gone, and
-    ServerUnreachable while PostgreSQL is away.
+    Every method raises InvalidRange for a text that is no range, ValueError for another argument that cannot be meant,
+    UnknownUser for a listener who is gone, and ServerUnreachable while PostgreSQL is away.
     """
 
     def __init__(
@@ -184,7 +186,12 @@ class Listening:
     ) -> Listening:
         """The same of some plays only: by the id of an artist or an album, by genre, by family of platforms, skipped
         or not. In place of what was chosen before."""
-        filters = Filters(artist, album, genre, platform, skipped)
+        for name, text, example in (("genre", genre, "jazz"), ("platform", platform, "ios")):
+            if text is not None:
+                require_text(name, text, example)
+        if skipped not in (None, True, False):
+            raise ValueError(f"skipped={skipped!r}: expected True, False or None")
+        filters = Filters(id_of("artist", artist), id_of("album", album), genre, platform, skipped)
         return Listening(self._reader, self.user, filters=filters, dtype_backend=self._backend)
 
     def users(self) -> pd.DataFrame:
@@ -212,9 +219,7 @@ class Listening:
             with self._asked(range) as asked:
                 table, archived = self._copied(asked)
                 return self._frame(asked, _PLAY, table, archived)
-        if chunks < 1:
-            raise ValueError(f"chunks={chunks}: expected 1 or more rows")
-        return self._chunks(range, chunks)
+        return self._chunks(range, rows_of("chunks", chunks))
 
     def other_plays(self, range: str = "all") -> pd.DataFrame:
         """The plays of a range that are not music, the latest first: podcasts, audiobooks, videos, what has no name.
@@ -237,7 +242,8 @@ class Listening:
 
         ``limit=None`` gives all. ``against`` tells each one's place in another range, or in the one ``before``.
         """
-        each = ALL if limit is None else limit
+        require_one_of("kind", kind, get_args(KindOfTop))
+        each = _each(limit)
         with self._asked(range, by) as asked:
             if kind == "genres":
                 return self._top_genres(asked, each, against)
@@ -275,6 +281,7 @@ class Listening:
 
         ``first`` and ``last`` are the days of it that lie in the range. Weeks begin on the listener's day.
         """
+        require_one_of("step", step, get_args(Length))
         with self._asked(range) as asked:
             found = activities.activity(asked.conn, asked.scope, Step(step))
             week = f"period[W-{_WEEKS_END[asked.listener.week_starts_on]}]"
@@ -328,7 +335,8 @@ class Listening:
 
     def discovered(self, kind: KindOfNew, range: str = "all", *, limit: int | None = EACH) -> pd.DataFrame:
         """What was first played in a range, what was played most since first."""
-        each = ALL if limit is None else limit
+        require_one_of("kind", kind, get_args(KindOfNew))
+        each = _each(limit)
         with self._asked(range) as asked:
             found = discoveries.discovered(asked.conn, asked.scope, Kind(kind.removesuffix("s")), each=each)
             return self._items(asked, found)
@@ -352,11 +360,15 @@ class Listening:
 
     def search(self, text: str, *, limit: int = EACH) -> pd.DataFrame:
         """Artists, albums and songs that the listener played whose names have every word of a text."""
+        require_text("text", text, "queen")
+        each = min(rows_of("limit", limit), ALL)
         with self._asked("all") as asked:
-            return self._items(asked, search.search(asked.conn, asked.listener, text, each=limit))
+            return self._items(asked, search.search(asked.conn, asked.listener, text, each=each))
 
     @contextmanager
     def _asked(self, text: str, by: By = "plays") -> Iterator[Question]:
+        require_text("range", text, "2024")
+        require_one_of("by", by, get_args(By))
         with self._reader.reading() as conn:
             listener = find_listener(conn, self.user)
             today = datetime.now(UTC).astimezone(listener.timezone).date()
@@ -435,6 +447,11 @@ class Listening:
         if missing:
             warnings.warn("; ".join(missing), NotExact, stacklevel=3)
         return frame
+
+
+def _each(limit: int | None) -> int:
+    """How many rows of a list are asked for. Raises ValueError."""
+    return ALL if limit is None else min(rows_of("limit", limit, or_all=True), ALL)
 
 
 def _plays_in(written: io.BytesIO) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import cycle
@@ -233,8 +234,6 @@ def test_chunks_are_no_longer_than_asked(ada: myi.Listening) -> None:
     chunks = list(ada.plays("2025", chunks=100))
     assert {len(one) for one in chunks[:-1]} == {100}
     assert 0 < len(chunks[-1]) <= 100
-    with pytest.raises(ValueError, match="chunks=0"):
-        ada.plays("2025", chunks=0)
 
 
 def test_listeners_are_listed_and_changed(ada: myi.Listening) -> None:
@@ -250,6 +249,46 @@ def test_listeners_are_listed_and_changed(ada: myi.Listening) -> None:
 def test_a_text_that_names_no_days_says_what_does(ada: myi.Listening) -> None:
     with pytest.raises(InvalidRange, match="'last year' is no range: write 7d"):
         ada.plays("last year")
+
+
+WRONG: dict[str, Callable[[Any], object]] = {
+    "chunks=0: expected 1 or more rows": lambda me: me.plays("2025", chunks=0),
+    "chunks='many': expected 1 or more rows": lambda me: me.plays("2025", chunks="many"),
+    "limit=0: expected 1 or more rows, or None for all": lambda me: me.top("songs", limit=0),
+    "limit=-1: expected 1 or more rows, or None for all": lambda me: me.top("genres", limit=-1),
+    "limit=2.5: expected 1 or more rows, or None for all": lambda me: me.discovered("songs", limit=2.5),
+    "limit=True: expected 1 or more rows": lambda me: me.search("a", limit=True),
+    "kind='song': expected one of 'songs', 'tracks', 'artists', 'albums', 'genres', 'shows'": lambda me: me.top("song"),
+    "kind='tracks': expected one of 'songs', 'artists', 'albums'": lambda me: me.discovered("tracks"),
+    "by='ms': expected one of 'plays', 'time'": lambda me: me.top("songs", by="ms"),
+    "step='hour': expected one of 'day', 'week', 'month', 'year'": lambda me: me.activity("hour"),
+    "range=2024: expected a text such as '2024'": lambda me: me.totals(2024),
+    "against=2024: expected a text such as 'before'": lambda me: me.top("songs", against=2024),
+    "text=None: expected a text such as 'queen'": lambda me: me.search(None),
+    "artist='Ado': expected an id, which search() finds by name": lambda me: me.where(artist="Ado"),
+    "album=0: expected an id, which search() finds by name": lambda me: me.where(album=0),
+    "genre=7: expected a text such as 'jazz'": lambda me: me.where(genre=7),
+    "skipped='no': expected True, False or None": lambda me: me.where(skipped="no"),
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_wrong_argument_is_one_line_that_says_what_is_right(ada: myi.Listening, line: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        WRONG[line](ada)
+
+
+def test_ids_and_numbers_of_a_frame_are_arguments_too(ada: myi.Listening) -> None:
+    first = ada.top("artists", limit=3).iloc[0]
+    mine = ada.where(artist=first["id"])
+    assert mine.totals()["play_count"]["current"] == first["play_count"]
+    assert len(mine.top("songs", limit=first["rank"])) == 1
+    assert len(mine.top("songs", limit=10**30)) == len(mine.top("songs", limit=None))
+
+
+def test_another_backend_is_refused(sampled_url: str) -> None:
+    with pytest.raises(ValueError, match="dtype_backend='numpy': expected 'pyarrow' or None"):
+        myi.connect("ada", url=sampled_url, dtype_backend="numpy")  # type: ignore[arg-type]
 
 
 def test_attrs_can_be_written_with_a_frame(ada: myi.Listening, tmp_path: Any) -> None:
