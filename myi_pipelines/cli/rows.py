@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
@@ -40,9 +41,10 @@ def write_csv(columns: Sequence[str], rows: Rows) -> None:
 
 
 def write_json(columns: Sequence[str], rows: Rows) -> None:
-    """A list with one object for each row."""
-    objects = [dict(zip(columns, row, strict=True)) for row in rows]
-    json.dump(objects, _stdout(), ensure_ascii=False, indent=2, default=_plain)
+    """A list with one object for each row. Of columns with equal names the second is called ``name_2``, and so on."""
+    names = _different(columns)
+    objects = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
+    json.dump(objects, _stdout(), ensure_ascii=False, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
 
@@ -60,19 +62,40 @@ class _Terminal:
         return self._stream.write("\n".join(map(printable, text.split("\n"))))
 
 
+def _different(columns: Sequence[str]) -> list[str]:
+    """Names of which no two are equal, and those that only one column has are as they were."""
+    names: list[str] = []
+    for column in columns:
+        name, number = column, 1
+        while name in names or (number > 1 and name in columns):
+            number += 1
+            name = f"{column}_{number}"
+        names.append(name)
+    return names
+
+
 def _cell(value: Any) -> str:
-    return csv_cell(value) if isinstance(value, str) else _shown(value)
+    return csv_cell(value) if type(value) is str else _shown(value)  # what the server writes is no formula
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return json.dumps(_plain(value), ensure_ascii=False)
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def _plain(value: Any) -> Any:
+    """What JSON has for a value. A number that is none is a text, as PostgreSQL's own JSON has it."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

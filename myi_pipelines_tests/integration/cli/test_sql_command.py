@@ -31,6 +31,37 @@ def test_json_keeps_types(myi: Myi) -> None:
     assert json.loads(result.stdout) == [{"i": 1, "n": 1.5, "z": None, "j": {"k": [1]}, "d": "2024-02-29"}]
 
 
+def test_json_has_every_column_and_is_json_also_where_a_number_is_none(myi: Myi) -> None:
+    query = (
+        "SELECT 1 AS n, 2 AS n, 3 AS n_2, 4 AS n, 'NaN'::float8 AS a, 'NaN'::numeric AS b, '-Infinity'::float4 AS c,"
+        " ARRAY['Infinity'::float8, 0.5] AS d"
+    )
+    found = json.loads(myi("sql", query, "--format", "json").stdout, parse_constant=pytest.fail)
+    assert list(found[0].items()) == [
+        *(("n", 1), ("n_3", 2), ("n_2", 3), ("n_4", 4)),
+        *(("a", "NaN"), ("b", "NaN"), ("c", "-Infinity"), ("d", ["Infinity", 0.5])),
+    ]
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "json"])
+def test_dates_that_python_does_not_have_are_as_postgres_writes_them(myi: Myi, format: str) -> None:  # noqa: A002
+    query = (
+        "SELECT date '10000-01-01' AS a, timestamptz 'infinity' AS b, date '-infinity' AS c, date '0044-03-15 BC' AS d,"
+        " time '24:00' AS e, interval '1 mon -1 days' AS f, timestamp '12345-01-01 00:00' AS g, ARRAY[date 'infinity']"
+        " AS h, date '2024-02-29' AS i"
+    )
+    result = myi("sql", query, "--format", format)
+    assert result.exit_code == 0, result.stderr
+    written = ["10000-01-01", "infinity", "-infinity", "0044-03-15 BC", "24:00:00", "1 mon -1 days"]
+    written.append("12345-01-01 00:00:00")
+    if format == "json":
+        assert list(json.loads(result.stdout)[0].values()) == [*written, ["infinity"], "2024-02-29"]
+    elif format == "csv":
+        assert next(csv.reader(result.stdout.splitlines()[1:])) == [*written, '["infinity"]', "2024-02-29"]
+    else:
+        assert result.stdout.splitlines()[1].split() == " ".join([*written, '["infinity"]', "2024-02-29"]).split()
+
+
 def test_a_query_is_read_from_standard_input(myi: Myi) -> None:
     assert myi("sql", "-", "--format", "csv", stdin="SELECT 7 AS n").stdout == "n\n7\n"
 
