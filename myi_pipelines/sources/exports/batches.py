@@ -17,9 +17,11 @@ from myi_pipelines.sources.exports.plays import (
     FUTURE,
     MALFORMED,
     MAX_MS_PLAYED,
+    NOT_COUNTED,
     Batch,
     Play,
 )
+from myi_pipelines.text import counted
 
 NOTES_PER_KIND: Final = 5
 
@@ -27,6 +29,7 @@ UNREADABLE: Final = frozenset({BAD_TIMESTAMP, MALFORMED})
 """Why a row is none that MYI can read. Reading one, and saying why, takes ten times as long as reading a play."""
 
 _CLEANED: Final = "cleaned"
+_IN_WORDS: Final = NOT_COUNTED | {_CLEANED: "with a text that was cleaned"}
 _KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, _CLEANED})
 _NOTE_TEXT_LIMIT: Final = 60
 _MINUTE_PRECISION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}Z?")
@@ -91,6 +94,12 @@ class BatchBuilder:
         self._cleaned += 1
         self._note_row(_CLEANED, member, row, "a text that cannot be kept as it is was cleaned")
 
+    def note_further_rows(self, label: str) -> None:
+        """After the last row: note how many rows of each kind have no note of their own."""
+        for kind, rows in self._note_counts.items():
+            if (more := rows - NOTES_PER_KIND) > 0:
+                self.note(f"{label}: {counted(more, 'more row')}: {_IN_WORDS[kind]}")
+
     def close_batch(self, bytes_read: int) -> Batch:
         """Return everything added since the last batch, and start the next batch."""
         batch = Batch(self.plays, self.rows, bytes_read, self._rejected, self._cleaned, self._notes)
@@ -99,8 +108,10 @@ class BatchBuilder:
         return batch
 
     def _note_row(self, kind: str, member: Member, row: int, detail: str) -> None:
-        if kind in _KINDS_WITH_NOTES and self._note_counts[kind] < NOTES_PER_KIND:
-            self._note_counts[kind] += 1
+        if kind not in _KINDS_WITH_NOTES:
+            return
+        self._note_counts[kind] += 1
+        if self._note_counts[kind] <= NOTES_PER_KIND:
             self._notes.append(f"{member.label}: row {row:,}: {detail}")
 
 

@@ -172,6 +172,7 @@ class Upload:
                             row += len(some)
                 bytes_before += source.size
             self._require_unchanged()
+            batch_builder.note_further_rows(self.name)
             yield batch_builder.close_batch(bytes_before)
 
     def month_range(self) -> tuple[date, date] | None:

@@ -126,4 +126,5 @@ class Batch(NamedTuple):
     cleaned: int
     """Rows with a text that needed cleaning."""
     notes: list[str]
-    """One line for each of the first few bad rows of each kind, and one for what was not read."""
+    """One line for each of the first few bad rows of each kind, one for the number of the others, and one for what was
+    not read."""

@@ -166,7 +166,7 @@ def test_a_value_is_shown_short_and_in_ascii(tmp_path: Path) -> None:
     assert note == f'history.json: row 1: ms_played is "\\u00f6\\n{"x" * 51}… (expected a whole number)'
 
 
-def test_notes_name_the_first_five_bad_rows_of_a_kind_in_the_whole_upload(tmp_path: Path) -> None:
+def test_notes_name_the_first_five_bad_rows_of_a_kind_in_the_whole_upload_and_count_the_others(tmp_path: Path) -> None:
     rows: list[object] = [extended() for _ in range(30_000)]
     for number in (3, 1_500, 1_501, 9_999, 20_001, 25_000, 29_999):
         rows[number - 1] = extended(ms_played="abc")
@@ -174,8 +174,9 @@ def test_notes_name_the_first_five_bad_rows_of_a_kind_in_the_whole_upload(tmp_pa
     found = read_rows(tmp_path, *rows)
     assert dict(found.rejected) == {"malformed": 7, "bad_timestamp": 1}
     assert [note.split(": ")[1] for note in found.notes] == [
-        "row 3", "row 1,500", "row 1,501", "row 9,999", "row 20,001", "row 28,000",
+        "row 3", "row 1,500", "row 1,501", "row 9,999", "row 20,001", "row 28,000", "2 more rows",
     ]  # fmt: skip
+    assert found.notes[-1] == "history.json: 2 more rows: malformed"
 
 
 @pytest.mark.parametrize("indent", [None, 1])
