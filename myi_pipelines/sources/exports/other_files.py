@@ -147,7 +147,8 @@ def _is_youtube(text: str) -> bool:
 
 def _is_apple_music(text: str) -> bool:
     first_line = text.partition("\n")[0]
-    return "Play Duration Milliseconds" in first_line and "Event" in first_line
+    is_played = "Play Duration Milliseconds" in first_line and ("Event" in first_line or "Date Played" in first_line)
+    return is_played or first_line.startswith("Track Name,Last Played Date")
 
 
 _SERVICES: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (

@@ -11,6 +11,10 @@ from myi_pipelines_tests.support.export_rows import as_json, as_zip, extended
 
 HISTORY = as_json([extended()] * 50)
 LISTEN = {"listened_at": 1714557600, "track_metadata": {"track_name": "Alder", "artist_name": "Quill Harbor"}}
+DAILY = (
+    "Country,Track Identifier,Media type,Date Played,Hours,Play Duration Milliseconds,End Reason Type,Source Type,"
+    "Play Count,Skip Count,Ignore For Recommendations,Track Reference,Track Description"
+)
 HEADER = "Apple Id Number,Event Type,Play Duration Milliseconds"
 
 
@@ -33,6 +37,8 @@ def refusal(folder: Path, content: bytes | str, name: str = "file") -> ExportErr
         ("an audio player (.scrobbler.log)", "#AUDIOSCROBBLER/1.1\n#TZ/UTC\n"),
         ("YouTube", json.dumps([{"header": "YouTube Music", "titleUrl": "https://music.youtube.com/watch?v=1"}])),
         ("Apple Music", f"{HEADER}\n1,PLAY_END,200000\n"),
+        ("Apple Music", f"{DAILY}\nUS,1,AUDIO,20240505,8,200000,NATURAL_END_OF_TRACK,ALBUM,1,0,,2,A - B\n"),
+        ("Apple Music", "Track Name,Last Played Date,Is User Initiated\nA - B,1714867200000,true\n"),
     ],
 )
 def test_exports_that_are_not_read_are_named_and_never_passed_over(tmp_path: Path, service: str, content: str) -> None:
