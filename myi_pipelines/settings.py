@@ -4,6 +4,8 @@ checked once at the start. Starts nothing and connects to nothing."""
 import difflib
 import os
 import re
+import stat
+from contextlib import suppress
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -177,6 +179,14 @@ class Settings(BaseSettings):
             if given := values.pop(password, ""):
                 values[url] = _with_password(str(values.get(url) or ""), given)
         return values
+
+    @field_validator("home")
+    @classmethod
+    def _not_a_file(cls, path: Path) -> Path:
+        with suppress(OSError):  # Whoever needs it says what is wrong with it.
+            if not stat.S_ISDIR(path.stat().st_mode):
+                raise ValueError("a folder, or a path at which one can be made: this is a file")
+        return path
 
     @field_validator("database_url", "reader_database_url", "keeper_database_url", "dagster_database_url")
     @classmethod

@@ -62,6 +62,7 @@ def _checks() -> Iterator[Check]:
         yield _guarded("schema", _schema, settings)
         yield _guarded("names", _names, settings)
         yield _guarded("Dagster", _dagster, settings)
+    yield _guarded("key", _key, settings)
     yield _musicbrainz(settings)
     yield _guarded("definitions", _definitions, settings)
     yield _port(settings)
@@ -138,6 +139,21 @@ def _redis(settings: "Settings") -> Check:
     return Check("Redis", True, f"{probe.version} ({'embedded' if server else without_password(url)})")
 
 
+def _key(settings: "Settings") -> Check:
+    from myi_pipelines.runtime.token_keys import TokenKeys
+    from myi_pipelines.sources.spotify.token_cipher import KeyNotUsable
+
+    keys = TokenKeys.of_settings(settings)
+    if keys.missing_file is not None:
+        return Check("key", True, f"{keys.missing_file} will be made, to encrypt Spotify's tokens")
+    try:
+        keys.cipher()
+    except KeyNotUsable as error:
+        found, _, remedy = str(error).partition("; ")
+        return Check("key", False, found, remedy)
+    return Check("key", True, "MYI_ENCRYPTION_KEY" if settings.encryption_key else str(settings.key_file))
+
+
 def _musicbrainz(settings: "Settings") -> Check:
     if not settings.musicbrainz_contact:
         return Check("MusicBrainz", True, "off: MYI_MUSICBRAINZ_CONTACT, an e-mail address or URL, lets it tell genres")
@@ -183,14 +199,15 @@ def _definitions(settings: "Settings") -> Check:
 
 def _port(settings: "Settings") -> Check:
     from myi_pipelines.runtime.dagster_processes import answers
-    from myi_pipelines.runtime.ports import PortInUse, require_free_port
+    from myi_pipelines.runtime.ports import PortInUse, PortsEqual, require_different_ports, require_free_port
     from myi_pipelines.runtime.stack_state import owner_of
 
     if owner_of(settings) is not None and answers(settings.ui_url):
         return Check("port", True, f"{settings.port}: our own UI at {settings.ui_url}")
     try:
+        require_different_ports(settings)
         require_free_port(settings.port)
-    except PortInUse as error:
+    except (PortInUse, PortsEqual) as error:
         found, _, remedy = str(error).partition(": ")
         return Check("port", False, found, remedy)
     return Check("port", True, f"{settings.port} is free")

@@ -5,9 +5,16 @@ import socket
 
 import psutil
 
-from myi_pipelines.errors import BusyError
+from myi_pipelines.errors import BusyError, ConfigurationError
+from myi_pipelines.settings import Settings
 
 HOST = "127.0.0.1"
+_SHARED = (HOST, "0.0.0.0", "::")
+"""Addresses of the web server that take the port on HOST, where Dagster's UI is, too."""
+
+
+class PortsEqual(ConfigurationError):
+    """One port is set for two servers."""
 
 
 class PortInUse(BusyError):
@@ -30,6 +37,12 @@ def require_free_port(port: int, host: str = HOST, setting: str = "MYI_PORT") ->
     raise PortInUse(
         f"port {port} is in use{who}: end that process, or choose another port, for example {setting}={port + 10}"
     )
+
+
+def require_different_ports(settings: Settings) -> None:
+    """Raises PortsEqual where Dagster's UI and the web server would listen on one port of one address."""
+    if settings.port == settings.web_port and settings.web_host in _SHARED:
+        raise PortsEqual(f"MYI_PORT and MYI_WEB_PORT are both {settings.port}: give one of them another port")
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_processes import Stack, end_processes_of, starting_dagster
 from myi_pipelines.runtime.guardian import guarded
-from myi_pipelines.runtime.ports import require_free_port
+from myi_pipelines.runtime.ports import require_different_ports, require_free_port
 from myi_pipelines.runtime.servers import servers_of
 from myi_pipelines.runtime.signals import ignoring_signals
 from myi_pipelines.runtime.stack_state import StackState, only_stack, read_state, remove_state, write_state
@@ -22,8 +22,8 @@ Progress = Callable[[str], None]
 def running_stack(settings: Settings, progress: Progress = lambda line: None) -> Iterator[Stack]:
     """Start everything that does not run, and stop at the end what was started here.
 
-    What a killed stack left running is ended first. Raises AlreadyUp, PortInUse or DagsterFailed, and whatever the
-    servers' starts raise; in every case nothing that was started here goes on running.
+    What a killed stack left running is ended first. Raises AlreadyUp, PortsEqual, PortInUse or DagsterFailed, and
+    whatever the servers' starts raise; in every case nothing that was started here goes on running.
     """
     with running_warehouse(settings, progress), starting_dagster(settings, progress) as stack:
         stack.wait_until_serving()
@@ -43,6 +43,7 @@ def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
         write_state(settings, StackState(owner=os.getpid(), servers=tuple(ours)))
         stack.enter_context(guarded(settings))
         stack.callback(_stop_servers, settings, ours, progress)
+        require_different_ports(settings)
         require_free_port(settings.port)
         require_free_port(settings.web_port, settings.web_host, "MYI_WEB_PORT")
         servers.start_servers(settings, on_start=lambda name: progress(f"starting {name}"))

@@ -16,7 +16,7 @@ from liblistenbrainz import Listen, ListenBrainz
 from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_processes import RESTARTS, answers, pages_answer
 from myi_pipelines.runtime.embedded.processes import wait_until
-from myi_pipelines.runtime.ports import PortInUse, require_free_port
+from myi_pipelines.runtime.ports import PortInUse, PortsEqual, require_free_port
 from myi_pipelines.runtime.stack import end_killed_stack, running_stack
 from myi_pipelines.runtime.stack_state import AlreadyUp, owner_of
 from myi_pipelines.serving.access.tokens import make_token
@@ -48,6 +48,15 @@ def test_a_port_in_use_is_one_line_that_names_the_process(settings: Settings) ->
         assert f"MYI_PORT={settings.port + 10}" in str(caught.value)
         with pytest.raises(PortInUse), running_stack(settings):
             pass
+    assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+
+def test_one_port_for_both_servers_is_refused_before_anything_starts(settings: Settings) -> None:
+    with (
+        pytest.raises(PortsEqual, match=r"^MYI_PORT and MYI_WEB_PORT are both \d+: give one of them another port$"),
+        running_stack(settings.model_copy(update={"web_port": settings.port})),
+    ):
+        pass
     assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
 
 

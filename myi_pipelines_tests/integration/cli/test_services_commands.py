@@ -54,10 +54,12 @@ def test_doctor_finds_nothing_wrong_and_says_what_to_do_when_it_does(myi: Myi, m
     assert healthy.exit_code == 0
     monkeypatch.setenv("MYI_REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("MYI_UPLOADS", "/dev/null")
+    monkeypatch.setenv("MYI_ENCRYPTION_KEY", "abc")
+    monkeypatch.setenv("MYI_PORT", "3001")
     sick = myi("doctor")
     assert sick.exit_code == 1
     wrong = [line for line in sick.stdout.splitlines() if line.startswith("✗")]
-    assert [line.split()[1] for line in wrong] == ["uploads", "Redis"]
+    assert [line.split()[1] for line in wrong] == ["uploads", "Redis", "key", "port"]
     assert all("→" in line for line in wrong)
 
 
