@@ -11,7 +11,8 @@ from myi_pipelines.cli.app import app, note, read_settings
 def up() -> None:
     """Run everything: pages, servers, Dagster's UI and its daemon, which imports what you put into uploads/<name>/.
 
-    Ctrl-C stops all that was started. Choose other ports with MYI_PORT=3010 MYI_WEB_PORT=3011 myi up.
+    Ctrl-C stops all that this command started; servers that ran before stay up. Choose other ports with MYI_PORT=3010
+    MYI_WEB_PORT=3011 myi up.
     """
     from myi_pipelines.orchestration.names import lineage_url
     from myi_pipelines.runtime.signals import stopping_on_signals

@@ -33,7 +33,7 @@ def running_stack(settings: Settings, progress: Progress = lambda line: None) ->
 @contextmanager
 def running_warehouse(settings: Settings, progress: Progress) -> Iterator[None]:
     """The half of a stack that Dagster stands on: the servers run, the schema is current, no other process serves this
-    MYI_HOME, and the ports are free."""
+    MYI_HOME, and the ports are free. Servers that ran before are left running: others may be at work on them."""
     settings.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
         stack.enter_context(only_stack(settings))
@@ -68,4 +68,7 @@ def _stop_servers(settings: Settings, names: Sequence[str], progress: Progress) 
     with ignoring_signals():
         for name in servers.stop_servers(settings, names):
             progress(f"stopped {name}")
+        left = [name for name, server in servers.embedded_servers(settings).items() if server.pid() is not None]
+        if left:
+            progress(f"{' and '.join(left)} ran before, and stays up; `myi services stop` stops what is running")
     remove_state(settings)

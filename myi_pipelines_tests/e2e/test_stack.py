@@ -17,7 +17,7 @@ from myi_pipelines.runtime import servers
 from myi_pipelines.runtime.dagster_processes import RESTARTS, answers, pages_answer
 from myi_pipelines.runtime.embedded.processes import wait_until
 from myi_pipelines.runtime.ports import PortInUse, PortsEqual, require_free_port
-from myi_pipelines.runtime.stack import end_killed_stack, running_stack
+from myi_pipelines.runtime.stack import end_killed_stack, running_stack, running_warehouse
 from myi_pipelines.runtime.stack_state import AlreadyUp, owner_of
 from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.settings import PROJECT, Settings, load_settings
@@ -58,6 +58,19 @@ def test_one_port_for_both_servers_is_refused_before_anything_starts(settings: S
     ):
         pass
     assert all(server.pid() is None for server in servers.embedded_servers(settings).values())
+
+
+def test_a_server_that_ran_before_stays_up_and_that_is_said(settings: Settings) -> None:
+    servers.start_servers(settings, [servers.REDIS])
+    said: list[str] = []
+    with running_warehouse(settings, said.append):
+        pass
+    running = {name for name, server in servers.embedded_servers(settings).items() if server.pid() is not None}
+    assert running == {servers.REDIS}
+    assert said[-2:] == [
+        "stopped PostgreSQL",
+        "Redis ran before, and stays up; `myi services stop` stops what is running",
+    ]
 
 
 def test_a_second_stack_in_one_home_is_refused(settings: Settings) -> None:
