@@ -117,7 +117,9 @@ def jobs(
         typer.Option(metavar="JOB", help="What became of this job's rows, and what was left out or looks odd."),
     ] = None,
 ) -> None:
-    """Show import jobs: what was read, added, already there, rejected and why.
+    """Show import jobs: what was read, landed, known before, rejected and why.
+
+    What became of the rows that landed, `myi import` and --notes say: among them those that added a listening event.
 
     Examples:
 
@@ -159,7 +161,7 @@ def jobs(
 
 def _jobs_table(found: "list[ImportJob]") -> "Table":
     table = _table(
-        ">job", "file", "user", "status", ">rows", ">added", ">known", "rejected", ">notes", "started", ">took"
+        ">job", "file", "user", "status", ">rows", ">landed", ">known", "rejected", ">notes", "started", ">took"
     )
     for job in found:
         table.add_row(

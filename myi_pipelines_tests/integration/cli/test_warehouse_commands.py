@@ -112,6 +112,18 @@ def test_jobs_show_how_far_each_import_is_and_why_it_failed(myi: Myi, conn: psyc
     assert "one.zip" not in myi("jobs", "--limit", "1").stdout
 
 
+def test_jobs_and_imports_call_rows_that_are_new_landed_and_events_that_are_new_added(myi: Myi, tmp_path: Path) -> None:
+    (tmp_path / "history.json").write_text(export(40))
+    words = [line.split()[:2] for line in myi("import", "history.json", "--user", "anna").stdout.splitlines()]
+    assert ["landed", "40"] in words
+    assert ["added", "36"] in words
+    header, job = myi("jobs").stdout.splitlines()
+    assert "added" not in header
+    landed = header.index("landed")
+    assert job[: landed + len("landed")].split()[-1] == "40"
+    assert "36 added: listening events" in myi("jobs", "--notes", "1").stdout
+
+
 def test_the_notes_of_a_job_are_shown_on_demand(myi: Myi, conn: psycopg.Connection) -> None:
     add_anna(conn)
     conn.execute(JOB, ["one.zip", "1" * 64, "COMPLETED", None, "now"])
