@@ -4,10 +4,12 @@ What is done with the files is the job's business; here is what a person at the 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 from rich.console import Console
 
 from myi_pipelines.cli.foreground_run import run_job
@@ -21,7 +23,8 @@ from myi_pipelines.settings import Settings
 from myi_pipelines.sources.exports import ExportError, Limits, no_history_among, open_upload, printable_name
 from myi_pipelines.warehouse import reporting
 from myi_pipelines.warehouse.database.connections import connect
-from myi_pipelines.warehouse.users import known_or_new_user
+from myi_pipelines.warehouse.personal_data import remove_if_empty
+from myi_pipelines.warehouse.users import find_user, known_or_new_user
 
 
 class NothingToImport(InputError):
@@ -82,7 +85,8 @@ def import_files(
 ) -> ImportSummary:
     """Import files and folders for a user, showing progress; the warehouse must be running and migrated.
 
-    A file that cannot be read is a problem of the summary; the others are imported all the same. Raises
+    A file that cannot be read is a problem of the summary; the others are imported all the same. A new user of whom
+    nothing was imported is removed again. Raises
     NothingToImport, RunInterrupted, RunFailed, and InvalidUserName or UnknownTimezone, each with one line.
     """
     limits = Limits(
@@ -90,11 +94,17 @@ def import_files(
     )
     files, months = _survey(paths, limits)
     with connect(servers_of(settings).database_url, application_name="myi import") as conn:
+        is_new = find_user(conn, user) is None
         known = known_or_new_user(conn, user, timezone)
         invalidated = reporting.invalidated_range(conn, user_id=known.id)
         months += [month for month in (invalidated.first, invalidated.last) if month]
-        with shown(console, conn, known.id):
-            done = _run(settings, files, known.name, timezone, months)
+        try:
+            with shown(console, conn, known.id):
+                done = _run(settings, files, known.name, timezone, months)
+        finally:
+            if is_new:
+                with suppress(psycopg.Error):  # the run has said that the server went away
+                    remove_if_empty(conn, known.id)
         summary = _summary(done)
         if summary.landed and reporting.has_only_older_account_data(conn, known.id):
             summary.notes.append(PODCASTS_AS_MUSIC)

@@ -17,6 +17,9 @@ from myi_pipelines.warehouse.partitions import MONTH_TABLES, ensure_partitions_v
 CATALOG = ("tracks", "track_artists", "track_aliases", "songs", "artists", "albums", "export_tracks", "play_contexts")
 """The tables that rows of a user refer to."""
 
+OF_AN_EMPTY_USER = {"users", "user_settings", "user_versions", "import_jobs"}
+"""The tables that a user has rows in without any play, of imports those that failed."""
+
 ROWS_AT_ONCE = 20_000
 
 
@@ -97,6 +100,19 @@ def forget_user(conn: Connection, user_id: int) -> tuple[dict[str, int], dict[st
             query = sql.SQL("DELETE FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(table.owner))
             conn.execute(query, [user_id])
     return before, count_rows(conn, user_id)
+
+
+def remove_if_empty(conn: Connection, user_id: int) -> bool:
+    """Delete a user of whom there is nothing but settings and failed imports; return whether the user was one."""
+    with conn.transaction():
+        conn.execute("SELECT FROM users WHERE id = %s FOR UPDATE", [user_id])  # no row that refers to it can come now
+        for month_table in MONTH_TABLES:
+            ensure_partitions_visible(conn, month_table)
+        others = {table for table, rows in count_rows(conn, user_id).items() if rows} - OF_AN_EMPTY_USER
+        if others or fetch_scalar(conn, statement("personal_data/has_other_jobs"), [user_id]):
+            return False
+        conn.execute("DELETE FROM users WHERE id = %s", [user_id])
+    return True
 
 
 def begin_export(conn: Connection, user_id: int, archived: Iterable[tuple[str, Iterable[tuple[Any, ...]]]]) -> None:

@@ -100,6 +100,15 @@ with DagsterInstance.get() as instance:
     return [tuple(run) for run in json.loads(done.stdout)]
 
 
+def test_a_first_import_that_fails_leaves_no_listener(myi: Myi, conn: Connection, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text(export(60)[:-50])
+    conn.execute("INSERT INTO users (name) VALUES ('bela')")
+    assert myi("bad.json", "--user", "anna", "--timezone", "Europe/Berlin").returncode == 1
+    assert myi("bad.json", "--user", "bela").returncode == 1
+    assert conn.execute("SELECT name FROM users").fetchall() == [("bela",)]
+    assert conn.execute("SELECT status::text FROM import_jobs").fetchall() == [("FAILED",)]
+
+
 def test_a_bad_file_is_the_reason_and_the_good_one_is_imported(myi: Myi, conn: Connection, tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(export(60))
     (tmp_path / "bad.json").write_text(export(60)[:-50])
