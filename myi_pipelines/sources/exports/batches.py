@@ -30,6 +30,10 @@ UNREADABLE: Final = frozenset({BAD_TIMESTAMP, MALFORMED})
 
 _CLEANED: Final = "cleaned"
 _IN_WORDS: Final = NOT_COUNTED | {_CLEANED: "with a text that was cleaned"}
+_NOT_UTF8: Final = (
+    "is not in UTF-8, perhaps in Latin-1, and its letters beyond ASCII were lost: convert it "
+    "(`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW`), undo this import (`myi undo-import JOB`) and import the new file"
+)
 _KINDS_WITH_NOTES: Final = frozenset({BAD_TIMESTAMP, FUTURE, MALFORMED, _CLEANED})
 _NOTE_TEXT_LIMIT: Final = 60
 _MINUTE_PRECISION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}Z?")
@@ -62,6 +66,7 @@ class BatchBuilder:
         """Of all batches."""
         self._plays_before = 0
         self._note_counts: Counter[str] = Counter()
+        self._noted_encodings: set[str] = set()
         self._start_batch([])
 
     def _start_batch(self, notes: list[str]) -> None:
@@ -93,6 +98,12 @@ class BatchBuilder:
         """Count a play with a text that needed cleaning."""
         self._cleaned += 1
         self._note_row(_CLEANED, member, row, "a text that cannot be kept as it is was cleaned")
+
+    def note_encoding(self, member: Member) -> None:
+        """Note, once for each member, that its texts are not in UTF-8."""
+        if member.label not in self._noted_encodings:
+            self._noted_encodings.add(member.label)
+            self.note(f"{member.label}: {_NOT_UTF8}")
 
     def note_further_rows(self, label: str) -> None:
         """After the last row: note how many rows of each kind have no note of their own."""

@@ -12,6 +12,8 @@ _FILE_NAME_LIMIT: Final = 255
 
 _UNWANTED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_UNDECODED: Final = re.compile(r"[\udc80-\udcff]")
+
 
 def clean(text: str, limit: int) -> str | None:
     """`text` without control characters, with U+FFFD for lone surrogates, stripped and cut to `limit` characters.
@@ -35,6 +37,11 @@ def is_clean(text: str | None, limit: int) -> bool:
         and len(text) <= limit
         and text == text.strip()
     )
+
+
+def is_undecoded(text: str | None) -> bool:
+    """Whether a text has bytes that are no UTF-8, as they come out of `surrogateescape`."""
+    return bool(text and _UNDECODED.search(text))
 
 
 def printable_name(name: str) -> str:

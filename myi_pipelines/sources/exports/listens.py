@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from myi_pipelines.sources.exports.batches import BadRow, BatchBuilder, Member, note_text, plays_end
-from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, is_clean
+from myi_pipelines.sources.exports.cleaning import NAME_LIMIT, clean, is_clean, is_undecoded
 from myi_pipelines.sources.exports.plays import (
     BAD_TIMESTAMP,
     EARLIEST_SUBMITTED,
@@ -116,6 +116,8 @@ class ListenReader:
         if all(is_clean(text, NAME_LIMIT) for text in texts):
             self._tracks[listen[1:5]] = track
         else:
+            if any(map(is_undecoded, texts)):
+                self._batch_builder.note_encoding(member)
             self._batch_builder.clean(member, number)
         return track
 

@@ -97,6 +97,14 @@ def test_a_play_of_1970_is_rejected_with_a_reason_that_says_so(tmp_path: Path) -
     assert len(found.plays) == 1
 
 
+def test_a_table_in_latin_1_is_read_and_a_note_says_how_its_letters_come_back(tmp_path: Path) -> None:
+    found = read_text(tmp_path, (GHAN + GHAN_ROW.replace("Quill", "Quíll") * 2).encode("latin-1"))
+    assert [play.track.artist for play in found.plays] == ["Qu\ufffdll Harbor"] * 2
+    first, *others = found.notes
+    assert first.startswith("export: is not in UTF-8, perhaps in Latin-1, and its letters beyond ASCII were lost: conv")
+    assert [note.split(": ")[1] for note in others] == ["row 1", "row 2"]
+
+
 def test_plays_before_spotify_opened_are_read(tmp_path: Path) -> None:
     [play] = read_text(tmp_path, "Quill Harbor,Low Tide,Alder,03 Feb 2005 18:03\n").plays
     assert play.played_at == datetime(2005, 2, 3, 18, 3, tzinfo=UTC)
