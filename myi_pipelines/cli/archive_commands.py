@@ -1,5 +1,7 @@
 """The archive at the terminal: ``myi archive`` and ``myi unarchive``."""
 
+import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,7 +120,10 @@ def _list(settings: "Settings") -> None:
 
 
 def _month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text[:7]}-01")
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a month; write it like 2019-03") from None
+    with suppress(ValueError):
+        if re.fullmatch("[0-9]{4}-[0-9]{2}", text):
+            return date.fromisoformat(f"{text}-01")
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            month = f"{date.fromisoformat(text):%Y-%m}"
+            raise typer.BadParameter(f"{text!r} is a day, and whole months are restored: write {month}")
+    raise typer.BadParameter(f"{text!r} is not a month; write it like 2019-03")

@@ -172,6 +172,8 @@ def join_songs(tracks: TracksArgument, user: User, artist: Artist = None) -> Non
     with warehouse_connection(settings) as conn:
         known = known_user(conn, user)
         targets = [_a_track_of_the_only_song(conn, known.id, track, artist) for track in tracks]
+        if all(target.what == targets[0].what for target in targets):
+            raise WrongArguments(f"these all mean one track, {targets[0]}: give two or more")
         outcome = correcting.join_songs(_session(conn, settings), known.id, [target.what for target in targets])
     _say_songs(outcome, " and ".join(map(str, targets)) + " are one song")
 

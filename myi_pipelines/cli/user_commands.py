@@ -62,11 +62,13 @@ def merge_users(
     from myi_pipelines.operations.merge_users import merge
     from myi_pipelines.orchestration.instance.user_runs import UserRuns
     from myi_pipelines.warehouse.session import Session
+    from myi_pipelines.warehouse.user_merge import require_mergeable
     from myi_pipelines.warehouse.users import known_user
 
     settings = read_settings()
     with warehouse_connection(settings) as conn:
         source, target = known_user(conn, name), known_user(conn, into)
+        require_mergeable(conn, name, into)
         if not yes:
             confirm(f"Put everything of {source.name} into {target.name}? This cannot be undone.")
         store = store_of(settings)

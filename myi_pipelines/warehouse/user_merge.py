@@ -84,6 +84,11 @@ def merge_users(conn: Connection, name: str, into: str) -> Merged:
     return Merged(User(kept.id, target.name), months)
 
 
+def require_mergeable(conn: Connection, name: str, into: str) -> None:
+    """Raises UnknownUser and MergeRefused as ``merge_users`` would, and changes nothing."""
+    _roles(conn, name, into)
+
+
 def _roles(conn: Connection, name: str, into: str) -> tuple[User, User, User]:
     """The user whose row goes, the one whose row stays, and the one who is merged into."""
     source, target = known_user(conn, name), known_user(conn, into)

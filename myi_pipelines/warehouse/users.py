@@ -18,6 +18,9 @@ from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, sha
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_partitions_visible
 
+NO_ZONE = "Factory"
+"""In every list of time zones: the name of a clock that nobody has set."""
+
 
 class InvalidUserName(InputError, ValueError):
     """A user name that cannot be the name of a folder."""
@@ -228,7 +231,7 @@ def require_timezone(conn: Connection, timezone: str) -> None:
     if timezone in _accepted_timezones:
         return
     of_postgres = {name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]'")}
-    zones = of_postgres & available_timezones()
+    zones = of_postgres & available_timezones() - {NO_ZONE}
     if timezone in zones:
         _accepted_timezones.add(timezone)
         return

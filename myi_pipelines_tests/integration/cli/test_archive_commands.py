@@ -35,10 +35,19 @@ def test_without_a_retention_nothing_is_archived_and_the_message_says_what_to_tr
     )
 
 
-def test_an_argument_that_is_not_a_month_is_named(myi: Myi) -> None:
-    result = myi("unarchive", "March")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("March", "'March' is not a month; write it like 2019-03"),
+        ("2024-13", "'2024-13' is not a month"),
+        ("2024-03x", "'2024-03x' is not a month"),
+        ("2024-03-05", "'2024-03-05' is a day, and whole months are restored: write 2024-03"),
+    ],
+)
+def test_an_argument_that_is_not_a_month_is_named(myi: Myi, text: str, line: str) -> None:
+    result = myi("unarchive", text)
     assert result.exit_code == 2
-    assert "'March' is not a month" in result.stderr
+    assert line in " ".join(result.stderr.split())
 
 
 def test_deriving_again_says_what_it_will_do_asks_and_reaches_archived_months(

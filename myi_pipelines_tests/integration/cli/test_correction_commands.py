@@ -186,6 +186,9 @@ def test_songs_are_joined_split_listed_and_taken_back(myi: Myi, warehouse: Wareh
 def test_one_track_cannot_be_joined_and_an_unknown_name_is_said(myi: Myi, warehouse: Warehouse) -> None:
     assert plays(warehouse) == 4
     assert "give two or more" in myi("join-songs", "song", "--user", "anna").stderr
+    twice = myi("join-songs", "Other", f"spotify:track:{OTHER.spotify_id}", "--user", "anna")
+    assert (twice.exit_code, twice.stderr) == (1, "myi: these all mean one track, Other – Somebody: give two or more\n")
+    assert "no correction yet" in myi("corrections").stderr
     assert "no track named 'nothing'" in myi("join-songs", "song", "nothing", "--user", "anna").stderr
 
 

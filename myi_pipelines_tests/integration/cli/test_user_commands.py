@@ -35,7 +35,7 @@ def test_merging_asks_first(myi: Myi, conn: psycopg.Connection) -> None:
     assert names(conn) == ["anna", "bob"]
     assert myi("merge-users", "BOB", "ANNA", "--yes").stdout == "bob is part of anna now: 0 months with plays\n"
     assert names(conn) == ["anna"]
-    assert "are one user" in myi("merge-users", "anna", "Anna", "--yes").stderr
+    assert myi("merge-users", "anna", "Anna").output == "myi: 'anna' and 'Anna' are one user, 'anna', already\n"
 
 
 def test_the_operators_password_is_set_where_it_is_looked_at(myi: Myi, monkeypatch: pytest.MonkeyPatch) -> None:
