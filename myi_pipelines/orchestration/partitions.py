@@ -41,6 +41,18 @@ def months_of(context: AssetExecutionContext) -> list[date]:
     return months_between(month_of_key(first) if first else FIRST_MONTH, month_of_key(last) if last else last_month())
 
 
+def require_months(context: AssetExecutionContext) -> None:
+    """Raises dagster.Failure for a run over partitioned tables that names no month, before it does anything."""
+    specs = context.assets_def.specs_by_key
+    by_month = sorted(key.to_user_string() for key in context.selected_asset_keys if specs[key].partitions_def)
+    if by_month and not names_months(context):
+        raise dg.Failure(
+            f"{' and '.join(by_month)}: this run names no month; choose partitions, as Dagster's UI asks, or give the "
+            f'run the tag {PARTITION}, for example "2025-12-01"',
+            allow_retries=False,
+        )
+
+
 def names_months(context: AssetExecutionContext) -> bool:
     """Whether a run names the months that it is for."""
     return not {PARTITION, RANGE_START}.isdisjoint(context.run.tags)

@@ -19,7 +19,7 @@ from myi_pipelines.orchestration.assets.empty_months import report_empty_months
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_list, per_second, report_months
 from myi_pipelines.orchestration.assets.specs import LANDING, data_version, table_spec
 from myi_pipelines.orchestration.names import IMPORT_JOBS_TAG
-from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
+from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of, require_months
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.uploads_folder import UploadsFolder
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
@@ -73,6 +73,7 @@ def imported_plays(
     uploads_folder: UploadsFolder,
     archive: Archive,
 ) -> Iterator[dg.MaterializeResult[None]]:
+    require_months(context)
     began = time.monotonic()
     uploads_folder.require_inside(config.files)
     with warehouse.session(restore_archived=archive.restore_archived, on_note=context.log.warning) as session:

@@ -21,7 +21,7 @@ from myi_pipelines.orchestration.assets.metadata import (
 from myi_pipelines.orchestration.assets.specs import EVENTS, data_version, table_spec
 from myi_pipelines.orchestration.assets.user_month_selection import UserMonthConfig, user_months_of_run
 from myi_pipelines.orchestration.names import IMPORT_JOBS_TAG
-from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of
+from myi_pipelines.orchestration.partitions import SINGLE_RUN, months_of, require_months
 from myi_pipelines.orchestration.resources.archive_store import Archive
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.warehouse import reporting
@@ -91,6 +91,7 @@ EPISODE_EVENTS_SPEC = table_spec(
 def listening_events(
     context: AssetExecutionContext, config: UserMonthConfig, warehouse: Warehouse, archive: Archive
 ) -> Iterator[dg.MaterializeResult[None]]:
+    require_months(context)
     began = time.monotonic()
     months = months_of(context)
     problems: list[Problem] = []

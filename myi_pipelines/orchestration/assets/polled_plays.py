@@ -12,7 +12,7 @@ from pydantic import Field
 from myi_pipelines.orchestration.assets.metadata import Metadata, markdown_table, report_months
 from myi_pipelines.orchestration.assets.quota_usage import calls_spent, not_asked, spending
 from myi_pipelines.orchestration.assets.specs import LANDING, data_version, table_spec
-from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of
+from myi_pipelines.orchestration.partitions import SINGLE_RUN, last_month, months_of, require_months
 from myi_pipelines.orchestration.resources.spotify_app import Access, Spotify
 from myi_pipelines.orchestration.resources.warehouse import Warehouse
 from myi_pipelines.settings import names_app
@@ -70,6 +70,7 @@ class PollConfig(dg.Config):
 def polled_plays(
     context: AssetExecutionContext, config: PollConfig, warehouse: Warehouse, spotify: Spotify
 ) -> Iterator[dg.MaterializeResult[None]]:
+    require_months(context)
     began = time.monotonic()
     with warehouse.connection() as conn:
         ensure_months(conn, months_between(datetime.now(UTC).date(), last_month()))
