@@ -55,6 +55,8 @@ from myi_pipelines.serving.web.views import (
 LISTED = 8
 PLAYS = 12
 MORE_PLAYS = 60
+OF_ALL_TIME = "Of all time."
+"""What lists are of that the range does not limit."""
 PLAYS_BESIDE = 30
 """Latest plays beside which others are looked for."""
 LONGEST_OF_MONTHS = 130
@@ -231,7 +233,7 @@ def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) 
         found_tracks = recordings(page.conn, listener, item.id)
         tracks = sorted(found_tracks, key=lambda one: -page.value(one.play_count, one.total_ms))
         lists.append(
-            RankList("Recordings", "", None, item_rows(page, tracks, by_album=True) if len(tracks) > 1 else [])
+            RankList("Recordings", OF_ALL_TIME, None, item_rows(page, tracks, by_album=True) if len(tracks) > 1 else [])
         )
     if kind in (Kind.ARTIST, Kind.ALBUM):
         filters = Filters(artist_id=item.id) if kind is Kind.ARTIST else Filters(album_id=item.id)
@@ -241,13 +243,13 @@ def _lists(page: Page, kind: Kind, found: ItemPage, latest: Sequence[datetime]) 
         top = page.value(rows[0].play_count, rows[0].total_ms) if rows else 0
         href = page.links.to("tops", range="all", **{kind.value: item.id})
         links = page.links.unfiltered(range="all", **{kind.value: str(item.id)})
-        lists.append(RankList("Songs", "Of all time.", href, [rank_row(page, row, top, links=links) for row in rows]))
+        lists.append(RankList("Songs", OF_ALL_TIME, href, [rank_row(page, row, top, links=links) for row in rows]))
     if kind is Kind.ARTIST:
         albums = albums_of_artist(page.conn, listener, item.id, measure=page.scope.measure, each=LISTED)
-        lists.append(RankList("Albums", "", None, item_rows(page, albums)))
+        lists.append(RankList("Albums", OF_ALL_TIME, None, item_rows(page, albums)))
     near = neighbours(page.conn, Scope(listener, everything), found.tracks, each=LISTED, at=latest)
     rows_near = item_rows(page, [one.track for one in near], [formats.counted(one.play_count, "time") for one in near])
-    lists.append(RankList("Often beside it", "Within 20 minutes.", None, rows_near))
+    lists.append(RankList("Often beside it", "Within 20 minutes of its latest plays.", None, rows_near))
     return lists
 
 

@@ -28,6 +28,7 @@ from myi_pipelines.serving.web.views import Figure, RankList, RankRow, change_of
 from myi_pipelines.warehouse.partitions import next_month
 
 EACH = 10
+MET_NOTE = "First heard then, with all plays since."
 PACE_DAYS = 91
 """Of how many days the pace is taken that the next milestone is expected by."""
 SURE_DAYS, FARTHEST_DAYS = 30, 3_653
@@ -96,12 +97,12 @@ def show_discoveries(page: Page) -> Response:
     lists = [
         RankList(
             "Artists",
-            "First heard then, the most played since.",
+            MET_NOTE,
             None,
             item_rows(page, discovered(conn, page.scope, Kind.ARTIST, each=EACH)),
         ),
-        RankList("Songs", "", None, item_rows(page, discovered(conn, page.scope, Kind.SONG, each=EACH))),
-        RankList("Albums", "", None, item_rows(page, discovered(conn, page.scope, Kind.ALBUM, each=EACH))),
+        RankList("Songs", MET_NOTE, None, item_rows(page, discovered(conn, page.scope, Kind.SONG, each=EACH))),
+        RankList("Albums", MET_NOTE, None, item_rows(page, discovered(conn, page.scope, Kind.ALBUM, each=EACH))),
         RankList(
             "Obsessions",
             "Played over and over in one month.",
@@ -115,12 +116,15 @@ def show_discoveries(page: Page) -> Response:
         ),
         RankList(
             "Forgotten favourites",
-            "Not heard for a year, in any range.",
+            "Not heard for a year. Of all time.",
             None,
             item_rows(page, forgotten(conn, page.listener, page.today, filters=page.scope.filters, each=EACH)),
         ),
         RankList(
-            "One-hit wonders", "Artists of whom you know one song.", None, item_rows(page, [one.song for one in once])
+            "One-hit wonders",
+            "Artists of whom you know one song. Of all time.",
+            None,
+            item_rows(page, [one.song for one in once]),
         ),
     ]
     heading = (

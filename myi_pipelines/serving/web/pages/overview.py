@@ -123,7 +123,7 @@ def show_overview(page: Page) -> Response:
         week=week_grid(page, week.cells),
         week_note=f"Most from {page.formats.hours_between(busiest)}." if busiest is not None else "",
         found=item_rows(page, met),
-        found_note=f"{page.formats.counted(new, 'artist')}, {page.formats.counted(new_songs, 'song')}."
+        found_note=f"{page.formats.counted(new, 'artist')}, {page.formats.counted(new_songs, 'song')}; all plays since."
         + (f" {unreached}" if (unreached := page.unreached(*OF_MUSIC)) else ""),
         years_note=page.unreached(),
         years_ago=[then_row(page, one) for one in then[:YEARS_AGO]],

@@ -1,0 +1,96 @@
+"""What pages say of the range: of which days each number is, and that the range stays where it changes nothing."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+import pytest
+
+from myi_pipelines.ingest.uploads.landing_files import WaitingFile, land_file
+from myi_pipelines.serving.access.sessions import Method, begin_session
+from myi_pipelines.serving.process import assembled
+from myi_pipelines.sources.exports import Limits
+from myi_pipelines.warehouse.database.connections import connect
+from myi_pipelines_tests.support.export_rows import extended, no_track
+from myi_pipelines_tests.support.shared_servers import SessionServers, database_name
+from myi_pipelines_tests.support.warehouse_harness import open_warehouse
+from myi_pipelines_tests.support.web import Server, serving, web_context
+
+NAMELESS = f"{9:022d}"
+ROWS = (
+    *(
+        extended(
+            ts=f"{year}-03-{day:02}T{8 + day}:00:00Z",
+            spotify_track_uri=f"spotify:track:{day % 2:022d}",
+            master_metadata_album_album_name=f"Record {day % 2}",
+        )
+        for year, days in ((2024, 5), (2025, 3))
+        for day in range(1, days + 1)
+    ),
+    *(
+        no_track(
+            ts=f"{year}-04-{day:02}T10:00:00Z",
+            episode_name=f"Episode {day}",
+            episode_show_name="The Show",
+            spotify_episode_uri=f"spotify:episode:{day:022d}",
+        )
+        for year, days in ((2024, 4), (2025, 2))
+        for day in range(1, days + 1)
+    ),
+    *(no_track(ts=f"2025-05-0{day}T10:00:00Z", spotify_track_uri=f"spotify:track:{NAMELESS}") for day in (1, 2)),
+)
+
+
+class Site(NamedTuple):
+    server: Server
+    cookies: dict[str, str]
+
+    def main(self, path: str) -> str:
+        """What a page shows, without the bar."""
+        return self.page(path).split("<main")[1].split("</main")[0]
+
+    def page(self, path: str) -> str:
+        answer = self.server.get(f"/u/anna/{path}".replace("/?", "?"), self.cookies)
+        assert answer.status == 200
+        return html.unescape(answer.text)
+
+    def first(self, kind: str, path: str) -> str:
+        """The address of the first item of a list."""
+        found = re.search(rf'class="name"[^>]* href="/u/anna/({kind}/[^"?]+)', self.page(path))
+        assert found
+        return found[1]
+
+
+@pytest.fixture(scope="module")
+def site(session_servers: SessionServers, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Site]:
+    """Anna played a song of two recordings and a show in two years, and a track that nothing names."""
+    folder = tmp_path_factory.mktemp("ranges")
+    with session_servers.database(database_name("ranges", worker_id)) as url, open_warehouse(url) as warehouse:
+        user_id = warehouse.user("anna", "UTC")
+        path = folder / "Streaming_History_Audio_2025.json"
+        path.write_text(json.dumps(ROWS))
+        land_file(warehouse.session(), WaitingFile(path, user_id, Limits()))
+        warehouse.settle([user_id])
+        with closing(connect(url)) as owner:
+            secret = begin_session(owner, user_id, Method.LINK, "a test")
+        with serving(assembled(web_context(url, folder, uploads=folder / "uploads"))) as server:
+            yield Site(server, {f"myi_{server.port}": secret})
+
+
+def notes(main: str) -> dict[str, str]:
+    """What stands beside the heading of each section."""
+    return dict(re.findall(r"<header><h2>([^<]+)</h2>(?:<p>([^<]*)</p>)?", main))
+
+
+def test_lists_that_the_range_does_not_limit_say_so(site: Site) -> None:
+    artist = notes(site.main(f"{site.first('artist', 'tops/artists')}?range=2025"))
+    song = notes(site.main(f"{site.first('song', 'tops')}?range=2025"))
+    found = notes(site.main("discoveries?range=2024"))
+    assert [artist["Songs"], artist["Albums"], song["Recordings"]] == ["Of all time."] * 3
+    assert {found[name] for name in ("Artists", "Songs", "Albums")} == {"First heard then, with all plays since."}
+    assert notes(site.main("?range=2024"))["First heard"].endswith("; all plays since.")
