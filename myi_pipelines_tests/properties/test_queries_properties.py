@@ -214,6 +214,11 @@ def check_plays(asked: Asked, scope: Scope, events: list[Heard]) -> None:
         ]
         of_day = history.history(conn, scope, at=history.LocalTime(None, weekday), each=1_000).plays
         assert len(of_day) == sum(one.local.weekday() == weekday for one in events)
+        at = history.LocalTime((hour,), weekday)
+        at_both = [one for one in events if (one.local.hour, one.local.weekday()) == (hour, weekday)]
+        assert history.total_of_history(conn, scope, at=at)[:2] == slow.summed(at_both)
+        own = [one for one in at_both if one.track == found[0].track.id]
+        assert history.total_of_history(conn, scope, tracks=[found[0].track.id], at=at)[:2] == slow.summed(own)
     days = history.by_day(scope.listener, found, gap=HALF_AN_HOUR)
     assert [play for day in days for session in day.sessions for play in session.plays] == found
     assert [day.day for day in days] == sorted({one.day for one in events}, reverse=True) or is_odd(scope, events)
@@ -299,6 +304,8 @@ def check_filters(asked: Asked, scope: Scope, events: list[Heard]) -> None:
         assert sum(one.play_count for one in cells) == len(kept)
         page = history.history(conn, narrow, each=1_000)
         assert sorted((one.played_at, one.track.id) for one in page.plays) == [one[:2] for one in kept]
+        whole = history.total_of_history(conn, narrow, tracks=[some.track])
+        assert whole[:2] == slow.summed([one for one in kept if one.track == some.track])
         runs = milestones.streaks(conn, narrow, scope.days.last, each=100).longest
         assert [one.days for one in runs] == sorted(slow.streaks(kept), reverse=True)
         ours = history.sessions(conn, narrow)

@@ -11,10 +11,11 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.abc import Buffer
 
-from myi_pipelines.serving.queries.activity import Bucket
+from myi_pipelines.serving.queries.activity import Bucket, Clock, ClockCell, Totals, clock, totals
 from myi_pipelines.serving.queries.listeners import listener_settings
 from myi_pipelines.serving.queries.periods import (
     Instants,
+    counted,
     heard,
     heard_days,
     instants_of,
@@ -24,7 +25,7 @@ from myi_pipelines.serving.queries.periods import (
 )
 from myi_pipelines.serving.queries.scope import Days, Listener, Scope
 from myi_pipelines.serving.queries.tops import EACH, Item, Kind, items
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month, starts_at
 
@@ -195,10 +196,41 @@ def history_of(
 ) -> History:
     """The plays of some tracks in the scope, the latest first. ``months``: what ``life`` says of the tracks."""
     parameters, archived = heard(conn, scope)
-    known = parameters["tracks"]
-    parameters["tracks"] = [one for one in tracks if known is None or one in known]
-    parameters |= _at(at)
+    parameters |= {"tracks": _among(tracks, parameters)} | _at(at)
     return _history(conn, scope.listener, parameters, archived, before=before, each=each, months=months)
+
+
+def total_of_history(
+    conn: Connection, scope: Scope, *, tracks: Sequence[int] | None = None, at: LocalTime = ANY_TIME
+) -> Totals:
+    """How much ``history``, or ``history_of`` some tracks, lists on all its pages: from statistics that say it."""
+    if at != ANY_TIME:
+        week = clock(conn, scope) if tracks is None else _clock_of(conn, scope, tracks)
+        cells = [cell for cell in week.cells if _is_at(cell, at)]
+        plays, ms = sum(cell.play_count for cell in cells), sum(cell.total_ms for cell in cells)
+        return Totals(plays, ms, None, week.archived)
+    if tracks is None:
+        return totals(conn, scope)
+    found = counted(conn, scope)
+    parameters = found.parameters | {"tracks": _among(tracks, found.parameters)}
+    plays, ms = fetch_row(conn, statement("queries/filtered_total").format(counted=found.query), parameters)
+    return Totals(plays, ms, None, found.archived)
+
+
+def _clock_of(conn: Connection, scope: Scope, tracks: Sequence[int]) -> Clock:
+    parameters, archived = heard(conn, scope)
+    parameters["tracks"] = _among(tracks, parameters)
+    return Clock([ClockCell(*row) for row in conn.execute(statement("queries/clock_heard"), parameters)], archived)
+
+
+def _among(tracks: Sequence[int], parameters: dict[str, Any]) -> list[int]:
+    """Those of some tracks that filters leave."""
+    known = parameters["tracks"]
+    return [one for one in tracks if known is None or one in known]
+
+
+def _is_at(cell: ClockCell, at: LocalTime) -> bool:
+    return (at.hours is None or cell.hour in at.hours) and at.weekday in (None, cell.weekday)
 
 
 def copy_history(

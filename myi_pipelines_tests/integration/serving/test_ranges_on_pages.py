@@ -25,7 +25,7 @@ NAMELESS = f"{9:022d}"
 ROWS = (
     *(
         extended(
-            ts=f"{year}-03-{day:02}T{8 + day}:00:00Z",
+            ts=f"{year}-03-{day:02}T{8 + day:02}:00:00Z",
             spotify_track_uri=f"spotify:track:{day % 2:022d}",
             master_metadata_album_album_name=f"Record {day % 2}",
         )
@@ -94,3 +94,22 @@ def test_lists_that_the_range_does_not_limit_say_so(site: Site) -> None:
     assert [artist["Songs"], artist["Albums"], song["Recordings"]] == ["Of all time."] * 3
     assert {found[name] for name in ("Artists", "Songs", "Albums")} == {"First heard then, with all plays since."}
     assert notes(site.main("?range=2024"))["First heard"].endswith("; all plays since.")
+
+
+@pytest.mark.parametrize(
+    ("query", "whole"),
+    [
+        ("range=all", "8 plays, 29 min."),
+        ("range=2025", "3 plays, 11 min."),
+        ("range=2025&hour=9", "1 play, 4 min."),
+        ("range=all&hour=9", "2 plays, 7 min."),
+        ("range=all&weekday=5", "2 plays, 7 min."),
+        ("range=all&hour=10&skipped=no", "2 plays, 7 min."),
+        ("range=all&skipped=yes", ""),
+    ],
+)
+def test_the_history_says_how_much_it_lists(site: Site, query: str, whole: str) -> None:
+    song = site.first("song", "tops").split("/")[1]
+    main = site.main(f"history?{query}&song={song}")
+    assert (f'<p class="aside">{whole}</p>' in main) == bool(whole)
+    assert main.count('<li class="play') == int(whole.split()[0] if whole else 0)

@@ -20,6 +20,7 @@ from myi_pipelines.serving.queries.history import (
     by_day,
     history,
     history_of,
+    total_of_history,
 )
 from myi_pipelines.serving.queries.items import tracks_of
 from myi_pipelines.serving.queries.listeners import listener_settings
@@ -94,7 +95,7 @@ def show_history(page: Page) -> Response:
         range_label(page.range, page.formats) if is_day else "History",
         playing=playing_line(page),
         heading=page.formats.full_day(page.range.days.first) if is_day else "History",
-        summary=_summary(page, found, is_plain),
+        summary=_summary(page, found, tracks, at),
         chart=chart,
         jump_action=page.links._replace(kept=()).to("history"),
         jump_day=min(page.range.days.last, page.today).isoformat(),
@@ -156,23 +157,16 @@ def _without(page: Page, *names: str) -> dict[str, str]:
     return {name: page.query[name] for name in kept if name in page.query and name not in names}
 
 
-def _summary(page: Page, found: History, is_plain: bool) -> str:
+def _summary(page: Page, found: History, tracks: Sequence[int] | None, at: LocalTime) -> str:
+    """How much is listed on all pages, and what is missing."""
     parts = []
-    if is_plain:
-        whole = sum_of(page)
-        if whole:
-            parts.append(whole)
+    whole = total_of_history(page.conn, page.scope, tracks=tracks, at=at)
+    if whole.play_count:
+        parts.append(f"{page.formats.plays(whole.play_count)}, {page.formats.length(whole.total_ms)}.")
     if found.archived:
         months = page.formats.counted(len(found.archived), "month")
         parts.append(f"The plays of {months} are in the archive and not shown.")
     return " ".join(parts)
-
-
-def sum_of(page: Page) -> str:
-    """How much the range holds."""
-    days = activity(page.conn, page.scope, Step.YEAR).buckets
-    plays, ms = sum(one.play_count for one in days), sum(one.total_ms for one in days)
-    return f"{page.formats.plays(plays)}, {page.formats.length(ms)}." if plays else ""
 
 
 def _sums_of_days(page: Page, shown: Sequence[DayOfPlays]) -> dict[date, tuple[int, int]]:
