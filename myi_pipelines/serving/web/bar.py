@@ -9,6 +9,7 @@ from myi_pipelines.serving.queries.scope import Listener, NamedRange, RangeKind
 from myi_pipelines.serving.web.formats import Formats
 from myi_pipelines.serving.web.links import Links
 
+REVIEWS = "review/"
 ROLLING = (("7d", "7 days"), ("4w", "4 weeks"), ("month", "this month"), ("year", "this year"), ("all", "all time"))
 
 
@@ -33,6 +34,7 @@ class Bar(NamedTuple):
     measures: list[Choice]
     chips: list[Choice]
     path: str
+    """Where the form with two days leads; empty: the page is of a year, a month or a week."""
     first: str
     last: str
     kept: list[tuple[str, str]]
@@ -64,18 +66,22 @@ def make_bar(asked: Asked, links: Links, formats: Formats) -> Bar:
     def at(**changes: str | None) -> str:
         return links.to(asked.path, **{**extra, **changes})
 
-    now = asked.range
-    rolling = [Choice(name, at(range=text), now.text == text) for text, name in ROLLING]
+    def of(text: str) -> str:
+        """The same of another range, which stands in the path of a review."""
+        return links.to(f"{REVIEWS}{text}", **{**extra, "range": None}) if is_review else at(range=text)
+
+    now, is_review = asked.range, asked.path.startswith(REVIEWS)
+    rolling = [Choice(name, of(text), now.text == text) for text, name in ROLLING]
     first = asked.listener.ever.first if asked.listener.ever else asked.today
     years = [
-        Choice(str(year), at(range=str(year)), now.kind is RangeKind.YEAR and now.days.first.year == year)
+        Choice(str(year), of(str(year)), now.kind is RangeKind.YEAR and now.days.first.year == year)
         for year in range(asked.today.year, first.year - 1, -1)
     ]
-    groups = [Group("Up to now", rolling), Group("Years", years)]
+    groups = [*([] if is_review else [Group("Up to now", rolling)]), Group("Years", years)]
     if now.kind in (RangeKind.YEAR, RangeKind.MONTH, RangeKind.WEEK, RangeKind.DAY):
         year = now.days.first.year
         months = [
-            Choice(name, at(range=f"{year}-{number:02}"), now.text == f"{year}-{number:02}")
+            Choice(name, of(f"{year}-{number:02}"), now.text == f"{year}-{number:02}")
             for number, name in enumerate(formats.months, 1)
             if date(year, number, 1) <= asked.today
         ]
@@ -85,12 +91,12 @@ def make_bar(asked: Asked, links: Links, formats: Formats) -> Bar:
     kept = [*((name, value) for name, value in links.kept if name != "range"), *asked.extra]
     return Bar(
         label=range_label(now, formats),
-        before=at(range=now.before) if now.before else None,
-        after=at(range=now.after) if now.after else None,
+        before=of(now.before) if now.before else None,
+        after=of(now.after) if now.after else None,
         groups=groups,
         measures=measures,
         chips=asked.chips,
-        path=links._replace(kept=()).to(asked.path),
+        path="" if is_review else links._replace(kept=()).to(asked.path),
         first=now.days.first.isoformat(),
         last=now.days.last.isoformat(),
         kept=kept,

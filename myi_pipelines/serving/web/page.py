@@ -43,8 +43,10 @@ NAVIGATION = (
     ("review", "Review", Part.STATS),
     ("imports", "Imports", Part.MANAGE),
 )
-WITHOUT_RANGE = frozenset({"imports", "corrections", "settings"})
+WITHOUT_MEASURE = frozenset({"imports", "corrections", "settings", "search", "on-this-day", "milestones", "spotify"})
 """Pages on which neither the range nor the measure changes anything."""
+WITHOUT_RANGE = WITHOUT_MEASURE | {"trends", "review"}
+"""Pages of days of their own, which they name. Their links keep the range for other pages."""
 THEMES = ("light", "dark")
 FILTER_NAMES = {
     "artist_id": "artist",
@@ -183,7 +185,9 @@ class Page:
         )
         bar = make_bar(asked, self.links, self.formats)
         if self.path in WITHOUT_RANGE:
-            bar = bar._replace(groups=[], measures=[])
+            bar = bar._replace(groups=[])
+        if self.path in WITHOUT_MEASURE:
+            bar = bar._replace(measures=[])
         return self.context.page(
             template,
             status,

@@ -37,6 +37,7 @@ PAGES = (
     *("discoveries", "on-this-day", "milestones", "spotify", "compare", "search?q=s", "review", "review/2025"),
     *("imports", "corrections", "settings", "review/2025/card.svg"),
 )
+RANGE_AND_MEASURE = ("Range", "Measure")
 ODD = (
     *("?range=nonsense", "?range=9999", "?range=2025-13", "?from=2025-02-01&to=2025-01-01"),
     "?artist=%C2%B2&album=-1",
@@ -164,10 +165,23 @@ def test_a_day_of_the_history_tells_all_of_its_plays(site: Site) -> None:
 
 
 def test_only_pages_that_a_range_changes_offer_one(site: Site) -> None:
-    offered = {
-        page: 'aria-label="Range"' in site.get(path_of(page)).text for page in ("", "trends", "imports", "settings")
-    }
-    assert offered == {"": True, "trends": True, "imports": False, "settings": False}
+    pages = {page: site.get(path_of(page)).text for page in PAGES if "." not in page}
+    range_, measure = ({page for page, text in pages.items() if f'label="{one}"' in text} for one in RANGE_AND_MEASURE)
+    without = {"imports", "corrections", "settings", "search?q=s", "on-this-day", "milestones", "spotify"}
+    assert set(pages) - measure == without
+    assert set(pages) - range_ == without | {"trends", "review"}
+
+
+@pytest.mark.parametrize("page", ["trends", "milestones", "on-this-day", "spotify", "review", "search"])
+def test_a_page_without_a_range_keeps_it_for_others(site: Site, page: str) -> None:
+    assert 'href="/u/anna/tops?range=2024"' in site.get(path_of(f"{page}?range=2024")).text
+
+
+def test_the_bar_of_a_review_leads_to_other_reviews(site: Site) -> None:
+    bar = site.get(path_of("review/2025-03?by=time")).text.split('class="bar"')[1].split("<main")[0]
+    assert 'rel="next" href="/u/anna/review/2025-04?by=time"' in bar
+    assert 'href="/u/anna/review/2025-03?by=time" aria-current="true">Mar' in bar
+    assert 'name="from"' not in bar
 
 
 @pytest.mark.parametrize("page", ["", "habits", "tops", "tops/artists", "history"])

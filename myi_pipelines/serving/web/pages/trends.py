@@ -1,4 +1,4 @@
-"""Trends: how the music of a life changes from year to year. The range above does not limit them; filters do."""
+"""Trends: how the music of a life changes from year to year. The range does not limit them; filters do."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def show_trends(page: Page) -> Response:
         "trends.html",
         "Trends",
         sentence=f"{best.first.year} was your fullest year, with {page.value_text(best.play_count, best.total_ms)}.",
+        aside=f"Of all time, since {page.formats.month(first_day)}.",
         years=bars(page, totals, Step.YEAR, height=180),
         noun="artists",
         **_ranks(page, places, scopes),
