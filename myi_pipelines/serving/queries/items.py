@@ -18,6 +18,7 @@ from myi_pipelines.serving.queries.periods import (
     filtered_tracks,
     heard,
     heard_days,
+    instants_of,
     windows_of,
     within,
     years_of_life,
@@ -37,7 +38,7 @@ from myi_pipelines.serving.queries.tops import (
     songs_of,
     top_genres,
 )
-from myi_pipelines.warehouse.database.connections import Connection
+from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import month_of
 
@@ -200,6 +201,22 @@ def show_page(conn: Connection, listener: Listener, show_key: UUID) -> ShowPage 
     months = conn.execute(statement("queries/show_months"), asked).fetchall()
     last = max(months[-1][0], listener.last_day or months[-1][0])
     return ShowPage(TopShow(0, *row), filled(months, Days(months[0][0], last), Step.MONTH, listener))
+
+
+def show_total(conn: Connection, scope: Scope, show_key: UUID) -> tuple[int, int]:
+    """Plays and milliseconds of a show or an audiobook in the days of the scope."""
+    at = instants_of(conn, scope.listener, scope.days)
+    asked = {
+        "user_id": scope.listener.id,
+        "zone": scope.listener.timezone.key,
+        "first_day": scope.days.first,
+        "last_day": scope.days.last,
+        "played_from": at.first,
+        "played_to": at.end,
+        "show_key": show_key,
+    }
+    plays, ms = fetch_row(conn, statement("queries/show_total"), asked)
+    return plays, ms
 
 
 def credited(conn: Connection, tracks: Sequence[int]) -> list[tuple[int, str]]:

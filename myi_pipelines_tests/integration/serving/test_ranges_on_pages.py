@@ -113,3 +113,20 @@ def test_the_history_says_how_much_it_lists(site: Site, query: str, whole: str) 
     main = site.main(f"history?{query}&song={song}")
     assert (f'<p class="aside">{whole}</p>' in main) == bool(whole)
     assert main.count('<li class="play') == int(whole.split()[0] if whole else 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "label", "value"),
+    [
+        ("range=2024", "2024", "4 plays"),
+        ("range=2025&by=time", "2025", "7 min"),
+        ("range=2025-04-02", "2 April 2025", "1 play"),
+        ("range=2025-05", "May 2025", "none"),
+    ],
+)
+def test_a_show_says_how_much_of_it_was_played_in_the_range(site: Site, query: str, label: str, value: str) -> None:
+    show = site.first("show", "tops/shows?range=all")
+    figures = re.findall(r"<dt>([^<]+)</dt><dd>(?:<a[^>]*>)?([^<]+)", site.main(f"{show}?{query}"))
+    assert figures[:3] == [("plays ever", "6"), ("ever", "21 min"), ("episodes ever", "4")]
+    assert figures[3:] == [(label, value)]
+    assert label not in dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<a[^>]*>)?([^<]+)", site.main(f"{show}?range=all")))

@@ -26,10 +26,11 @@ from myi_pipelines.serving.queries.items import (
     neighbours,
     recordings,
     show_page,
+    show_total,
     years_of,
 )
-from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, Filters, Scope
-from myi_pipelines.serving.queries.tops import Item, Kind, tops
+from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, Filters, RangeKind, Scope
+from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, TopShow, tops
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.charts.marks import Mark, Tick
 from myi_pipelines.serving.web.charts.timeline import Axes, shares, timeline
@@ -177,16 +178,19 @@ def _figures(page: Page, kind: Kind, found: ItemPage, best: DayOfMost | None) ->
         of = {"of": "recordings"} if kind is Kind.TRACK else {}
         href = page.links.to(path, range="all", **of)
         entries.append(Figure(f"#{formats.number(found.rank_ever.rank)}", f"among your {plural}", href))
-    label = range_label(page.range, formats)
-    if page.range.kind != "all":
-        now = found.in_range
-        note = f"#{formats.number(now.rank)} then" if now else ""
-        value = page.value_text(now.play_count, now.total_ms) if now else "none"
-        entries.append(Figure(value, label, page.links.plays(**_alone(item)) if now else None, note))
+    if page.range.kind is not RangeKind.ALL:
+        entries.append(_in_range(page, found.in_range, page.links.plays(**_alone(item))))
     if best and best.play_count > 1:
         plays, most = formats.plays(best.play_count), f"on {formats.day(best.day)}, the most in a day"
         entries.append(Figure(plays, most, page.links.plays(range=best.day.isoformat(), **_alone(item))))
     return entries
+
+
+def _in_range(page: Page, now: Ranked | None, plays: str) -> Figure:
+    label = range_label(page.range, page.formats)
+    if now is None:
+        return Figure("none", label)
+    return Figure(page.value_text(now.play_count, now.total_ms), label, plays, f"#{page.formats.number(now.rank)} then")
 
 
 def _alone(item: Item) -> dict[str, object]:
@@ -281,10 +285,8 @@ def show_genre(page: Page) -> Response:
         Figure(formats.length(ever.total_ms), "ever", links.plays(range="all")),
         Figure(f"#{ever.rank}", "among your genres", page.links.to("tops/genres", range="all")),
     ]
-    if found.in_range and page.range.kind != "all":
-        label = range_label(page.range, formats)
-        value = page.value_text(found.in_range.play_count, found.in_range.total_ms)
-        entries.append(Figure(value, label, links.plays(), f"#{found.in_range.rank} then"))
+    if page.range.kind is not RangeKind.ALL:
+        entries.append(_in_range(page, found.in_range, links.plays()))
     scope = page.scope._replace(filters=Filters(genre=name))
     tops_found = tops(page.conn, scope, [Kind.ARTIST, Kind.SONG], each=LISTED)
     lists = []
@@ -340,7 +342,6 @@ def show_show(page: Page) -> Response:
         )
         for one in found.life
     ]
-    every = page.links.to(page.path, range="all")
     labels = [Tick(index, str(one.first.year)) for index, one in enumerate(found.life) if one.first.month == 1]
     part = SHOW_PARTS.get(show.kind, "play")
     plays = _plays_of_show(page, key, name, f"{part.capitalize()}s")
@@ -354,11 +355,7 @@ def show_show(page: Page) -> Response:
         cover=letterform(name, "show"),
         is_round=False,
         sentence=f"First heard on {formats.day(first)}, last {formats.ago(last, page.today)}.",
-        numbers=[
-            Figure(formats.number(show.play_count), f"{formats.noun(show.play_count, 'play')} ever", every),
-            Figure(formats.length(show.total_ms), "ever", every),
-            Figure(formats.number(show.episode_count), part if show.episode_count == 1 else f"{part}s", every),
-        ],
+        numbers=_figures_of_show(page, key, show),
         timeline=timeline(f"Plays of {name}", values, Axes(labels, page.axis), height=200),
         timeline_note="Since the first play.",
         ranks=None,
@@ -370,6 +367,22 @@ def show_show(page: Page) -> Response:
         plays_href="",
         hide=None,
     )
+
+
+def _figures_of_show(page: Page, key: UUID, show: TopShow) -> list[Figure]:
+    formats, every = page.formats, page.links.to(page.path, range="all")
+    part = SHOW_PARTS.get(show.kind, "play")
+    numbers = [
+        Figure(formats.number(show.play_count), f"{formats.noun(show.play_count, 'play')} ever", every),
+        Figure(formats.length(show.total_ms), "ever", every),
+        Figure(formats.number(show.episode_count), f"{formats.noun(show.episode_count, part)} ever", every),
+    ]
+    if page.range.kind is not RangeKind.ALL:
+        plays, ms = show_total(page.conn, page.scope, key)
+        value = page.value_text(plays, ms) if plays else "none"
+        href = f"{page.links.to(page.path)}#list-1" if plays else None
+        numbers.append(Figure(value, range_label(page.range, formats), href))
+    return numbers
 
 
 def _plays_of_show(page: Page, key: UUID, name: str, heading: str) -> RankList:
