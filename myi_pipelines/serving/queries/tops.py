@@ -35,6 +35,7 @@ class Item(NamedTuple):
     kind: Kind
     id: int
     name: str
+    """Of a song and a recording the Spotify id while the name is unknown."""
     artist: str | None
     """Of a song and an album the first artist, of a recording all; None of an artist, and while unknown."""
     artist_id: int | None
@@ -53,6 +54,10 @@ class Item(NamedTuple):
     first_played_at: datetime | None
     """End of the first play; None if the listener never played it."""
     last_played_at: datetime | None
+
+    @property
+    def is_named(self) -> bool:
+        return self.name != self.spotify_id
 
 
 class Place(NamedTuple):

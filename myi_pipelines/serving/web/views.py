@@ -29,6 +29,9 @@ NAMELESS = {
 }
 
 
+UNNAMED = "Unnamed track"
+
+
 class Figure(NamedTuple):
     """A number with what it counts."""
 
@@ -116,6 +119,16 @@ def playing_line(page: Page) -> PlayingLine | None:
     )
 
 
+def name_of(item: Item) -> str:
+    """What an item is called; words for a track of which only the id is known."""
+    return item.name if item.is_named else UNNAMED
+
+
+def by_of(item: Item) -> str:
+    """Below the name its artist; of a track without names the id that Spotify knows it by."""
+    return item.artist or ("" if item.is_named else item.name)
+
+
 def find_covers(page: Page, items: Iterable[Item]) -> None:
     """Look up at once which of some items have a picture. Those that nobody looked up get a letter."""
     wanted: dict[Pictured, set[int]] = {Pictured.ARTIST: set(), Pictured.ALBUM: set()}
@@ -137,7 +150,7 @@ def cover_of(page: Page, item: Item) -> Markup:
         )
     if item.kind is Kind.ARTIST:
         return letterform(item.name, "artist", is_round=True)
-    return letterform(item.album or item.name, item.artist or "")
+    return letterform(item.album or name_of(item), by_of(item))
 
 
 def _pictured(item: Item) -> tuple[Pictured, int | None]:
@@ -159,11 +172,11 @@ def rank_row(
     change, is_up = change_of(row.rank, row.before) if with_change else ("", False)
     return RankRow(
         place=formats.number(row.rank),
-        name=item.name,
+        name=name_of(item),
         href=page.links.item(item.kind.value, item.id),
         cover=cover_of(page, item),
         is_round=item.kind is Kind.ARTIST,
-        by=item.artist or "",
+        by=by_of(item),
         by_href=page.links.item("artist", item.artist_id) if item.artist and item.artist_id else None,
         value=_value(page, row.play_count, row.total_ms),
         value_href=plays_of(links or page.links, item),
@@ -212,11 +225,11 @@ def item_rows(
     return [
         RankRow(
             place=formats.number(place),
-            name=item.name,
+            name=name_of(item),
             href=page.links.item(item.kind.value, item.id),
             cover=cover_of(page, item),
             is_round=item.kind is Kind.ARTIST,
-            by=(item.album if by_album else item.artist) or "",
+            by=item.album or "" if by_album and item.is_named else by_of(item),
             by_href=page.links.item("artist", item.artist_id) if item.artist_id and not by_album else None,
             value=values[place - 1] if values else _value(page, item.play_count, item.total_ms),
             value_href=hrefs[place - 1] if hrefs else None if values else plays_of_ever(page, item),

@@ -130,3 +130,20 @@ def test_a_show_says_how_much_of_it_was_played_in_the_range(site: Site, query: s
     assert figures[:3] == [("plays ever", "6"), ("ever", "21 min"), ("episodes ever", "4")]
     assert figures[3:] == [(label, value)]
     assert label not in dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<a[^>]*>)?([^<]+)", site.main(f"{show}?range=all")))
+
+
+@pytest.mark.parametrize(
+    "page", ["?range=2025-05", "tops?range=2025-05", "tops?of=recordings", "history?range=2025-05"]
+)
+def test_a_track_without_a_name_has_its_id_below_words(site: Site, page: str) -> None:
+    main = site.main(page)
+    assert re.search(rf">Unnamed track</a><span class=\"by\" dir=\"auto\">{NAMELESS}</span>", main)
+    assert f">{NAMELESS}</a>" not in main
+
+
+@pytest.mark.parametrize(("kind", "path"), [("song", "tops"), ("track", "tops?of=recordings&")])
+def test_the_page_of_a_track_without_a_name_says_its_id(site: Site, kind: str, path: str) -> None:
+    page = site.page(site.first(kind, f"{path}{'' if '?' in path else '?'}range=2025-05"))
+    assert "<title>Unnamed track" in page
+    assert re.search(rf"<h1[^>]*>Unnamed track</h1><p class=\"by\">.*{NAMELESS}", page)
+    assert "song: Unnamed track." in site.page("review/2025-05")

@@ -30,7 +30,7 @@ from myi_pipelines.serving.web.bar import Choice, range_label
 from myi_pipelines.serving.web.page import Page, whole_number
 from myi_pipelines.serving.web.pages.overview import empty, nothing_played
 from myi_pipelines.serving.web.series import bars, step_for
-from myi_pipelines.serving.web.views import cover_of, find_covers, playing_line
+from myi_pipelines.serving.web.views import by_of, cover_of, find_covers, name_of, playing_line
 from myi_pipelines.serving.web.words import value_name
 
 A_MILLISECOND, A_MINUTE, TWO_DAYS = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=2)
@@ -146,7 +146,7 @@ def _tracks(page: Page) -> list[int] | None:
         if number is not None:
             named = items(page.conn, page.listener, kind, [number]).get(number)
             page.extra[kind.value] = str(number)
-            name = named.name if named else "an unknown song"
+            name = name_of(named) if named else "an unknown song"
             page.chips.append(Choice(name, page.links.to("history", **_without(page, kind.value))))
             return tracks_of(page.conn, page.listener, kind, number) if named else []
     return None
@@ -220,9 +220,9 @@ def play_row(page: Page, play: Play, *, with_device: bool = False, with_day: boo
     return PlayRow(
         moment=local.isoformat(timespec="seconds"),
         time=formats.day_and_year(local.date()) if with_day else formats.time(play.played_at),
-        name=track.name,
+        name=name_of(track),
         href=page.links.item("track", track.id),
-        by=track.artist or "",
+        by=by_of(track),
         by_href=page.links.item("artist", track.artist_id) if track.artist_id else None,
         album=device if with_device else track.album or "",
         cover=cover_of(page, track),

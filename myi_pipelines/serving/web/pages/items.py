@@ -49,6 +49,7 @@ from myi_pipelines.serving.web.views import (
     cover_of,
     find_covers,
     item_rows,
+    name_of,
     plays_of_ever,
     rank_row,
 )
@@ -81,10 +82,10 @@ def show_item(page: Page, kind: Kind) -> Response:
     heard = item_heard(page.conn, page.scope, found.tracks, latest=PLAYS_BESIDE, months=found.life)
     return page.render(
         "item.html",
-        item.name,
+        name_of(item),
         unreached=page.unreached(),
         kind=NAMES[kind].capitalize(),
-        name=item.name,
+        name=name_of(item),
         by=_by(page, kind, found),
         cover=cover_of(page, item),
         is_round=kind is Kind.ARTIST,
@@ -140,6 +141,8 @@ def life(page: Page, buckets: Sequence[Bucket], **changes: Any) -> Markup | None
 
 def _by(page: Page, kind: Kind, found: ItemPage) -> Markup | None:
     """Its artists, and of a recording its album, as links."""
+    if not found.item.is_named:
+        return Markup('<span class="muted">Spotify’s id is {}</span>').format(found.item.name)
     if kind is Kind.ARTIST or not found.credits:
         return None
     names = Markup(", ").join(

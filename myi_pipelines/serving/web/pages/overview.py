@@ -40,7 +40,17 @@ from myi_pipelines.serving.web.series import (
     step_for,
     week_grid,
 )
-from myi_pipelines.serving.web.views import Figure, RankRow, find_covers, item_rows, playing_line, rank_row, show_row
+from myi_pipelines.serving.web.views import (
+    Figure,
+    RankRow,
+    by_of,
+    find_covers,
+    item_rows,
+    name_of,
+    playing_line,
+    rank_row,
+    show_row,
+)
 from myi_pipelines.serving.web.words import listed
 
 ARCHIVED = "Some months are in the archive and not counted here."
@@ -223,9 +233,9 @@ def in_before(page: Page) -> str:
 def then_row(page: Page, one: DayThen) -> Then:
     """This day in another year."""
     track, count = one.tracks[0] if one.tracks else (None, 0)
-    name = track.name if track else "music"
+    name = name_of(track) if track else "music"
     note = f"{page.formats.plays(one.play_count)}, {page.formats.length(one.total_ms)}"
-    by = track.artist or "" if track else ""
+    by = by_of(track) if track else ""
     often = f", {page.formats.counted(count, 'time')}" if count > 1 else ""
     href = page.links.item("track", track.id) if track else page.links.day(one.day)
     return Then(str(one.day.year), page.links.day(one.day), name, by + often, note, href)

@@ -31,7 +31,7 @@ from myi_pipelines.serving.web.formats import HOUR, MINUTE
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
 from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, fullest_hour, step_for
-from myi_pipelines.serving.web.views import RankRow, cover_of, find_covers, item_rows, rank_row
+from myi_pipelines.serving.web.views import RankRow, cover_of, find_covers, item_rows, name_of, rank_row
 
 KINDS = (RangeKind.YEAR, RangeKind.MONTH, RangeKind.WEEK)
 EACH = 9
@@ -178,7 +178,7 @@ def build_card(page: Page, whole: Totals, found: Mapping[Kind, TopList] | None =
         bars=values,
         columns=[
             Column("Artists", [row.item.name for row in found[Kind.ARTIST].rows[:LISTED]]),
-            Column("Songs", [row.item.name for row in found[Kind.SONG].rows[:LISTED]]),
+            Column("Songs", [name_of(row.item) for row in found[Kind.SONG].rows[:LISTED]]),
         ],
         foot=", ".join(
             (
@@ -250,12 +250,12 @@ def _song(page: Page, found: TopList) -> Panel | None:
     top = page.value(first.play_count, first.total_ms)
     by = f"It is by {first.item.artist}; you" if first.item.artist else "You"
     often = "once" if first.play_count == 1 else formats.counted(first.play_count, "time")
-    statement = f"One song came back more than any other: {first.item.name}."
+    statement = f"One song came back more than any other: {name_of(first.item)}."
     text = f"{by} played it {often}, among {formats.counted(found.items, 'song')}."
     if found.items == 1:
-        statement, text = f"It was one song: {first.item.name}.", f"{by} played it {often}."
+        statement, text = f"It was one song: {name_of(first.item)}.", f"{by} played it {often}."
     elif page.by_time:
-        statement = f"No song had more of your time: {first.item.name}."
+        statement = f"No song had more of your time: {name_of(first.item)}."
         text = f"{by} played it {often}, for {formats.length(first.total_ms)}."
     elif first.play_count == 1:
         statement, text = "No song was played twice.", f"{formats.counted(found.items, 'song')}, once each."
@@ -303,7 +303,7 @@ def _obsession(page: Page) -> Panel | None:
     month = page.formats.month(one.month)
     text = f"{page.formats.plays(one.play_count)} in one month, {page.formats.length(one.total_ms)}."
     text = f"{text} {page.unreached(*OF_MUSIC)}".strip()
-    return Panel(f"In {month} you could not stop playing {one.track.name}{by}.", text)
+    return Panel(f"In {month} you could not stop playing {name_of(one.track)}{by}.", text)
 
 
 def _streak(page: Page) -> Panel | None:

@@ -11,7 +11,7 @@ from myi_pipelines.serving.queries.search import search, search_shows
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.covers import letterform
 from myi_pipelines.serving.web.page import Page
-from myi_pipelines.serving.web.views import NAMES, SHOWS, cover_of, find_covers
+from myi_pipelines.serving.web.views import NAMES, SHOWS, by_of, cover_of, find_covers, name_of
 
 WHILE_TYPING, ON_THE_PAGE = 8, 50
 
@@ -44,8 +44,8 @@ def found(page: Page, words: str, each: int) -> list[Result]:
     find_covers(page, items)
     results = [
         Result(
-            item.name,
-            ", ".join(filter(None, (NAMES[item.kind], item.artist))),
+            name_of(item),
+            ", ".join(filter(None, (NAMES[item.kind], by_of(item)))),
             page.links.item(item.kind.value, item.id),
             cover_of(page, item),
             formats.plays(item.play_count),
