@@ -20,6 +20,8 @@ from myi_pipelines.serving.web.page import Page
 from myi_pipelines.warehouse.partitions import next_month
 
 NAMES = {Step.DAY: "Day by day", Step.WEEK: "Week by week", Step.MONTH: "Month by month", Step.YEAR: "Year by year"}
+FEW = 10
+"""Plays that are too few to tell a habit, and new songs that are too few for a share of them."""
 LONGEST_CALENDAR = 371
 SHORTEST_CALENDAR = 28
 
@@ -189,10 +191,19 @@ def day_clock(page: Page, hours: Sequence[tuple[int, int]], middle: tuple[str, s
     return clock("Hours of the day", marks, hour=page.formats.hour, middle=middle)
 
 
+def fullest(page: Page, buckets: Sequence[Bucket]) -> Bucket | None:
+    """The bucket with the most; None where several have as much, or where no other has any."""
+    values = sorted(page.value(one.play_count, one.total_ms) for one in buckets)
+    if len(values) < 2 or not 0 < values[-2] < values[-1]:
+        return None
+    return max(buckets, key=lambda one: page.value(one.play_count, one.total_ms))
+
+
 def busiest_hour(hours: Sequence[tuple[int, int]], by_time: bool) -> int | None:
-    """The hour with the most; None where several have as much."""
+    """The hour with the most; None where several have as much, or where that is one play."""
     values = [hour[by_time] for hour in hours]
-    return values.index(max(values)) if values.count(max(values)) == 1 else None
+    fullest = values.index(max(values))
+    return fullest if values.count(max(values)) == 1 and hours[fullest][0] > 1 else None
 
 
 def fullest_hour(page: Page, hour: int | None) -> tuple[str, str]:

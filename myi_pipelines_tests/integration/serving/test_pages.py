@@ -128,7 +128,7 @@ def test_the_pages_begin_with_the_last_year_that_has_plays(site: Site) -> None:
 
 def test_the_trends_end_with_the_last_year_that_has_plays(site: Site) -> None:
     trends = site.get("/u/anna/trends").text.split("<main")[1].split("</main")[0]
-    assert "2025 was your fullest year" in trends
+    assert "You listened in one year so far, 2025: 30 plays." in trends
     assert "2026" not in trends
 
 
@@ -204,7 +204,7 @@ def test_a_range_without_plays_leads_to_those_there_are(
 
 
 def test_the_fullest_hour_is_named_unless_several_have_as_much(site: Site) -> None:
-    named, tie = (site.get(f"/u/anna/habits?range={day}").text for day in ("2025-03-01", "2025-03-02"))
+    named, tie = (site.get(f"/u/anna/habits?range={day}").text for day in ("2025-03-01..2025-03-08", "2025-03-02"))
     assert ">21:00<" in named
     assert "the fullest hour" in named
     assert "fullest hour" not in tie
@@ -449,7 +449,6 @@ def test_a_linked_account_can_only_be_unlinked(site: Site) -> None:
 def test_a_week_in_review_is_named_in_its_sentences(site: Site) -> None:
     review = site.get("/u/anna/review/2025-W11", as_user=True, **{"Accept-Language": "en-GB"}).text
     assert "In the week of 10 – 16 Mar 2025 you listened for" in review
-    assert "The week of 10 – 16 Mar 2025 belonged to" in review
     assert "in the week of 3 – 9 Mar 2025" in review
 
 

@@ -22,6 +22,7 @@ from myi_pipelines_tests.support.warehouse_harness import open_warehouse
 from myi_pipelines_tests.support.web import Server, serving, web_context
 
 NAMELESS = f"{9:022d}"
+OTHER = {"master_metadata_track_name": "Another", "master_metadata_album_artist_name": "Others"}
 ROWS = (
     *(
         extended(
@@ -42,7 +43,19 @@ ROWS = (
         for year, days in ((2024, 4), (2025, 2))
         for day in range(1, days + 1)
     ),
+    extended(ts="2025-03-02T21:00:00Z", spotify_track_uri=f"spotify:track:{8:022d}", **OTHER),
     *(no_track(ts=f"2025-05-0{day}T10:00:00Z", spotify_track_uri=f"spotify:track:{NAMELESS}") for day in (1, 2)),
+)
+
+ONCE = (extended(ts="2025-03-01T20:00:00Z"),)
+THRICE = tuple(
+    extended(
+        ts=f"{year}-03-01T20:00:00Z",
+        spotify_track_uri=f"spotify:track:{year:022d}",
+        master_metadata_track_name=f"Song of {year}",
+        master_metadata_album_artist_name=f"Band of {year}",
+    )
+    for year in (2019, 2022, 2025)
 )
 
 
@@ -50,12 +63,12 @@ class Site(NamedTuple):
     server: Server
     cookies: dict[str, str]
 
-    def main(self, path: str) -> str:
+    def main(self, path: str, user: str = "anna") -> str:
         """What a page shows, without the bar."""
-        return self.page(path).split("<main")[1].split("</main")[0]
+        return self.page(path, user).split("<main")[1].split("</main")[0]
 
-    def page(self, path: str) -> str:
-        answer = self.server.get(f"/u/anna/{path}".replace("/?", "?"), self.cookies)
+    def page(self, path: str, user: str = "anna") -> str:
+        answer = self.server.get(f"/u/{user}/{path}".replace("/?", "?").rstrip("/"), self.cookies)
         assert answer.status == 200
         return html.unescape(answer.text)
 
@@ -68,16 +81,18 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def site(session_servers: SessionServers, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Site]:
-    """Anna played a song of two recordings and a show in two years, and a track that nothing names."""
+    """Anna has a song of two recordings, a show and a track that nothing names; two others have few plays."""
     folder = tmp_path_factory.mktemp("ranges")
     with session_servers.database(database_name("ranges", worker_id)) as url, open_warehouse(url) as warehouse:
-        user_id = warehouse.user("anna", "UTC")
-        path = folder / "Streaming_History_Audio_2025.json"
-        path.write_text(json.dumps(ROWS))
-        land_file(warehouse.session(), WaitingFile(path, user_id, Limits()))
-        warehouse.settle([user_id])
+        users = []
+        for name, rows in (("anna", ROWS), ("once", ONCE), ("thrice", THRICE)):
+            users.append(warehouse.user(name, "UTC"))
+            path = folder / f"Streaming_History_Audio_{name}.json"
+            path.write_text(json.dumps(rows))
+            land_file(warehouse.session(), WaitingFile(path, users[-1], Limits()))
+        warehouse.settle(users)
         with closing(connect(url)) as owner:
-            secret = begin_session(owner, user_id, Method.LINK, "a test")
+            secret = begin_session(owner, None, Method.LINK, "the operator")
         with serving(assembled(web_context(url, folder, uploads=folder / "uploads"))) as server:
             yield Site(server, {f"myi_{server.port}": secret})
 
@@ -147,3 +162,27 @@ def test_the_page_of_a_track_without_a_name_says_its_id(site: Site, kind: str, p
     assert "<title>Unnamed track" in page
     assert re.search(rf"<h1[^>]*>Unnamed track</h1><p class=\"by\">.*{NAMELESS}", page)
     assert "song: Unnamed track." in site.page("review/2025-05")
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "said", "unsaid"),
+    [
+        ("once", "", "<dt>with music</dt><dd><a", "0 s|The fullest|Most from"),
+        ("once", "trends", "You listened in one year so far, 2025: 1 play.", "fullest|Discoveries that stayed"),
+        ("once", "habits", "1 play is too few to tell a habit.", "%|usual session|fullest hour"),
+        ("once", "discoveries", "you met 1 new artist", "%"),
+        ("once", "milestones", "The next is play 100, 99 away.", "pace|>0.5<"),
+        ("once", "review/2025", "There was music on 1 day, 1 March 2025.", "belonged|fullest|Your hour|became"),
+        ("thrice", "trends", "No year was fuller than", "was your fullest|Variety|>0.5<|>4</text>"),
+        ("thrice", "review", "2022", "0 s|2023"),
+        ("thrice", "review/2025", "It was one artist: Band of 2025.", "belonged|100%"),
+        ("anna", "review/2025-W09", "The week of 24 Feb – 2 Mar 2025 belonged to Band.", "Nobody more"),
+        ("anna", "review/2025", "2025 belonged to Band.", "Nobody more"),
+    ],
+)
+def test_few_plays_make_no_more_of_themselves_than_they_are(
+    site: Site, user: str, path: str, said: str, unsaid: str
+) -> None:
+    main = site.main(path, user)
+    assert said in main
+    assert re.findall(unsaid, re.sub(r'<svg[^>]*>|"[0-9.]+%"', "", main)) == []

@@ -20,13 +20,11 @@ from myi_pipelines.serving.web.charts.timeline import shares, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.pages.overview import empty, nothing
-from myi_pipelines.serving.web.series import axes, busiest_hour, day_clock, fullest_hour, plays_href, week_grid
+from myi_pipelines.serving.web.series import FEW, axes, busiest_hour, day_clock, fullest_hour, plays_href, week_grid
 from myi_pipelines.serving.web.views import Figure, RankRow, item_rows
 from myi_pipelines.serving.web.words import value_name
 
 MOST = 8
-FEW = 10
-"""Plays that are too few to tell a habit."""
 DIMENSIONS = (
     ("PLATFORM", "Devices"),
     ("COUNTRY", "Countries"),
@@ -62,17 +60,20 @@ def show_habits(page: Page) -> Response:
     whole = sum(one[page.by_time] for one in hours) or 1
     night = sum(hours[at][page.by_time] for at in (22, 23, 0, 1, 2, 3)) / whole
     morning = sum(hours[at][page.by_time] for at in range(5, 11)) / whole
-    found, notes = ways(page.conn, page.scope)[0], {}
+    is_telling = now.play_count >= FEW
+    found, notes = ways(page.conn, page.scope)[0] if is_telling else [], {}
     if found and not any(way.dimension == "SHARE_HEARD" for way in found):
         span, shares_heard = share_heard(page.conn, page.scope)
         found += shares_heard
         notes["SHARE_HEARD"] = _span_note(page, span)
     skipped = next((way.play_count for way in found if (way.dimension, way.value) == ("SKIP", "true")), 0)
-    numbers = [
-        Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour="22-3")),
-        Figure(formats.percent(morning), "between 5 and 11 in the morning", plays_href(page, 1, hour="5-10")),
-    ]
-    if found and now.play_count:
+    numbers = []
+    if is_telling:
+        numbers = [
+            Figure(formats.percent(night), "between 10 at night and 4", plays_href(page, 1, hour="22-3")),
+            Figure(formats.percent(morning), "between 5 and 11 in the morning", plays_href(page, 1, hour="5-10")),
+        ]
+    if found:
         numbers.append(
             Figure(
                 formats.percent(skipped / now.play_count), "skipped within 30 seconds", page.links.plays(skipped="yes")
@@ -88,7 +89,7 @@ def show_habits(page: Page) -> Response:
         clock=day_clock(page, hours, fullest_hour(page, hour)),
         weekdays=_weekdays(page, days),
         week=week_grid(page, week.cells),
-        sessions=_sessions(page),
+        sessions=_sessions(page) if is_telling else None,
         streaks=_streaks(page),
         ways=[chart for key, name in DIMENSIONS if (chart := way_chart(page, key, name, found, notes.get(key, "")))],
     )

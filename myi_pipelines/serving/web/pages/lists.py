@@ -18,12 +18,12 @@ from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Scope
 from myi_pipelines.serving.queries.spotify_lists import Listed, Term, spotify_list
 from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, ranks
 from myi_pipelines.serving.web.bar import Choice, range_phrase
-from myi_pipelines.serving.web.charts.marks import Mark, Tick, scale
+from myi_pipelines.serving.web.charts.marks import Mark, Tick, count_scale
 from myi_pipelines.serving.web.charts.timeline import Axes, timeline
 from myi_pipelines.serving.web.links import days_text
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import bucket_name, bucket_range, ticks
+from myi_pipelines.serving.web.series import FEW, bucket_name, bucket_range, ticks
 from myi_pipelines.serving.web.views import Figure, RankList, RankRow, change_of, find_covers, item_rows, plays_of
 from myi_pipelines.warehouse.partitions import next_month
 
@@ -89,7 +89,7 @@ def show_discoveries(page: Page) -> Response:
             for at, one in enumerate(months)
             if not many or one.month.month == 1
         ]
-        axes = Axes(labels, formats.short, heads=("Month", "New songs"))
+        axes = Axes(labels, formats.short, count_scale(max(one.songs for one in months)), heads=("Month", "New songs"))
         wide.append(Wide("New songs", "", None, timeline("New songs by month", marks, axes, height=180)))
     crazes = obsessions(conn, page.scope, each=EACH)
     find_covers(page, [one.track for one in crazes])
@@ -136,7 +136,7 @@ def show_discoveries(page: Page) -> Response:
     if songs:
         numbers = [
             Figure(formats.number(songs), formats.noun(songs, "new song")),
-            Figure(formats.percent(stayed / songs), "of them stayed for a month or more"),
+            *([Figure(formats.percent(stayed / songs), "of them stayed for a month or more")] if songs >= FEW else []),
         ]
     return _lists(page, "Discoveries", heading, lists, wide=wide, numbers=numbers, reached=OF_MUSIC)
 
@@ -188,7 +188,8 @@ def show_milestones(page: Page) -> Response:
     months = activity(page.conn, scope, Step.MONTH).buckets
     total = sum(one.play_count for one in months)
     recent = Days(max(first_day, page.today - timedelta(days=PACE_DAYS - 1)), page.today)
-    pace = totals(page.conn, scope._replace(days=recent)).play_count / recent.length
+    plays = totals(page.conn, scope._replace(days=recent)).play_count
+    pace = plays / recent.length if plays >= FEW else 0
     lists = [RankList("Plays of round numbers", "", None, rows, "numbered")] if rows else []
     wide = [Wide("The way there", "All your plays, added up.", None, _way(page, months, reached))]
     return _lists(
@@ -218,7 +219,7 @@ def _way(page: Page, months: Sequence[Bucket], reached: Sequence[Milestone]) -> 
         marks.append(Mark(formats.month(month.first), whole if found else 0, text, href))
     line = [float(whole) for whole in sums]
     labels = ticks(page, months, Step.MONTH)
-    axes = Axes(labels, formats.short, scale(line[-1]), heads=("Month", "Plays so far"))
+    axes = Axes(labels, formats.short, count_scale(line[-1]), heads=("Month", "Plays so far"))
     return timeline("All plays, added up", marks, axes, before=line)
 
 

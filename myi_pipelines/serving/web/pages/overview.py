@@ -27,6 +27,7 @@ from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, RangeKind, par
 from myi_pipelines.serving.queries.tops import Kind, top_shows, tops
 from myi_pipelines.serving.web.bar import range_label, range_name, range_phrase
 from myi_pipelines.serving.web.charts.calendars import year_outline
+from myi_pipelines.serving.web.formats import MINUTE
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
 from myi_pipelines.serving.web.pages.profile import show_profile
 from myi_pipelines.serving.web.series import (
@@ -36,6 +37,7 @@ from myi_pipelines.serving.web.series import (
     bars,
     busiest_hour,
     day_calendar,
+    fullest,
     month_calendar,
     step_for,
     week_grid,
@@ -53,10 +55,10 @@ from myi_pipelines.serving.web.views import (
 )
 from myi_pipelines.serving.web.words import listed
 
+NOTHING_FITS = "You played nothing that fits all of the filters."
 ARCHIVED = "Some months are in the archive and not counted here."
 TOP = 5
 MOST_SHOWS = 10
-A_MINUTE_IN_MS = 60_000
 YEARS_AGO = 4
 SPOKEN = {"EPISODE": "podcasts", "CHAPTER": "audiobooks"}
 OTHERS = {**SPOKEN, "VIDEO": "videos", "UNIDENTIFIED": "what Spotify does not name"}
@@ -186,7 +188,7 @@ def nothing_played(page: Page) -> Markup:
     first, last = page.listener.ever or Days(page.today, page.today)
     if page.scope.filters != NO_FILTERS:
         if page.range.kind == "all":
-            return Markup("You played nothing that fits all of the filters.")
+            return Markup(NOTHING_FITS)
         sentence = Markup('{} you played nothing that fits; <a href="{}">all time</a> may hold something.')
         return sentence.format(start, page.links.to(page.path, range="all"))
     if days.last < first:
@@ -208,9 +210,10 @@ def _calendar(page: Page, buckets: Sequence[Bucket], step: Step) -> dict[str, An
     if days.length < SHORTEST_CALENDAR:
         return {"calendar": None, "calendar_name": "", "calendar_note": ""}
     by_day = activity(page.conn, page.scope, Step.DAY).buckets
-    best = max(by_day, key=lambda one: page.value(one.play_count, one.total_ms))
-    text = page.value_text(best.play_count, best.total_ms)
-    note = f"The fullest was {page.formats.day(best.first)}: {text}." if best.play_count else ""
+    note = ""
+    if best := fullest(page, by_day):
+        text = page.value_text(best.play_count, best.total_ms)
+        note = f"The fullest was {page.formats.day(best.first)}: {text}."
     return {"calendar": day_calendar(page, by_day), "calendar_name": "Every day", "calendar_note": note}
 
 
@@ -298,13 +301,21 @@ def figures(page: Page, numbers: Compared, different: Mapping[Kind, int]) -> lis
         ),
     ]
     if days > 1:
-        with_plays = now.days_with_plays
-        on = f"with music on {formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""
-        entries.append(Figure(formats.length(now.total_ms // days), "a day on average", links.to("habits"), on))
+        entries += _by_day(page, now, days)
     spoken = [one for one in _others(page) if one.kind in SPOKEN]
     spoken_ms = sum(one.total_ms for one in spoken)
-    if spoken_ms >= A_MINUTE_IN_MS:
+    if spoken_ms >= MINUTE:
         of = f"of {listed([SPOKEN[one.kind] for one in spoken])}"
         plays = formats.plays(sum(one.play_count for one in spoken))
         entries.append(Figure(formats.length(spoken_ms), of, links.to("tops/shows"), plays))
     return entries
+
+
+def _by_day(page: Page, now: Totals, days: int) -> list[Figure]:
+    """How much music an average day had, if that is a minute; else how many days had any."""
+    formats, habits, with_plays = page.formats, page.links.to("habits"), now.days_with_plays
+    on = f"{formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""
+    if now.total_ms >= days * MINUTE:
+        note = f"with music on {on}" if on else ""
+        return [Figure(formats.length(now.total_ms // days), "a day on average", habits, note)]
+    return [Figure(on, "with music", habits)] if on else []

@@ -29,8 +29,16 @@ from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
 from myi_pipelines.serving.web.charts.timeline import bar_line
 from myi_pipelines.serving.web.formats import HOUR, MINUTE
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
-from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import bars, busiest_hour, day_calendar, day_clock, fullest_hour, step_for
+from myi_pipelines.serving.web.pages.overview import NOTHING_FITS, empty
+from myi_pipelines.serving.web.series import (
+    bars,
+    busiest_hour,
+    day_calendar,
+    day_clock,
+    fullest,
+    fullest_hour,
+    step_for,
+)
 from myi_pipelines.serving.web.views import RankRow, cover_of, find_covers, item_rows, name_of, rank_row
 
 KINDS = (RangeKind.YEAR, RangeKind.MONTH, RangeKind.WEEK)
@@ -82,6 +90,8 @@ def show_reviews(page: Page) -> Response:
     for year in range(page.today.year, first_day.year - 1, -1):
         inside = [months.get(date(year, number, 1)) for number in range(1, 13)]
         plays = sum(one.play_count for one in inside if one)
+        if not plays:
+            continue
         ms = sum(one.total_ms for one in inside if one)
         shown = [
             Month(
@@ -94,7 +104,8 @@ def show_reviews(page: Page) -> Response:
         so_far = " so far" if year == page.today.year else ""
         text = f"{formats.length(ms)}, {formats.plays(plays)}{so_far}"
         years.append(Year(str(year), page.links.to(f"review/{year}", range=None), text, shown, weeks.get(year, [])))
-    return page.render("reviews.html", "Review", heading="Every year of yours, every month and week.", years=years)
+    heading = "Every year of yours, every month and week." if years else NOTHING_FITS
+    return page.render("reviews.html", "Review", heading=heading, years=years)
 
 
 def _weeks(page: Page, scope: Scope) -> dict[int, list[Week]]:
@@ -231,16 +242,28 @@ def _artist(page: Page, found: TopList, whole: Totals) -> Panel | None:
     top = page.value(first.play_count, first.total_ms)
     share = formats.percent(first.play_count / whole.play_count)
     name = range_name(page.range, formats)
-    text = f"{formats.plays(first.play_count)} over {formats.length(first.total_ms)}, {share} of all you played."
-    if found.items > 1:
+    statement = f"{name[:1].upper()}{name[1:]} belonged to {first.item.name}."
+    amount = f"{formats.plays(first.play_count)} over {formats.length(first.total_ms)}"
+    text = f"{amount}, {share} of all you played."
+    if found.items == 1:
+        statement, text = f"It was one artist: {first.item.name}.", f"{amount}."
+    elif _is_tie(page, found):
+        statement, text = f"You heard {formats.counted(found.items, 'artist')}.", f"Nobody more than {first.item.name}."
+    else:
         text += (
             f" {formats.counted(found.items - 1, 'other artist')} {'shared' if found.items > 2 else 'had'} the rest."
         )
     return Panel(
-        f"{name[:1].upper()}{name[1:]} belonged to {first.item.name}.",
+        statement,
         text,
         rows=[rank_row(page, row, top) for row in found.rows[:LISTED]],
     )
+
+
+def _is_tie(page: Page, found: TopList) -> bool:
+    """Whether the first two of a list have as much as each other."""
+    one, two = (page.value(row.play_count, row.total_ms) for row in found.rows[:2])
+    return one == two
 
 
 def _song(page: Page, found: TopList) -> Panel | None:
@@ -259,6 +282,8 @@ def _song(page: Page, found: TopList) -> Panel | None:
         text = f"{by} played it {often}, for {formats.length(first.total_ms)}."
     elif first.play_count == 1:
         statement, text = "No song was played twice.", f"{formats.counted(found.items, 'song')}, once each."
+    elif _is_tie(page, found):
+        statement = f"No song came back more often than {name_of(first.item)}."
     return Panel(
         statement,
         text,
@@ -290,7 +315,8 @@ def _met(page: Page) -> Panel | None:
     if not found:
         return None
     rows = item_rows(page, found)
-    text = f"{found[0].name} became the most played of them since. {page.unreached(*OF_MUSIC)}".strip()
+    most = f"{found[0].name} became the most played of them since." if len(found) > 1 else ""
+    text = f"{most} {page.unreached(*OF_MUSIC)}".strip()
     return Panel(f"You met {page.formats.counted(new, 'new artist')}.", text, rows=rows)
 
 
@@ -330,13 +356,16 @@ def _fullest_day(page: Page) -> Panel | None:
     if page.range.kind is RangeKind.WEEK:
         return None
     days: list[Bucket] = activity(page.conn, page.scope, Step.DAY).buckets
-    best = max(days, key=lambda one: page.value(one.play_count, one.total_ms))
-    with_music = sum(one.play_count > 0 for one in days)
+    with_music = [one.first for one in days if one.play_count]
+    best = fullest(page, days)
     picture = day_calendar(page, days) if page.range.kind is RangeKind.YEAR else Markup()
+    music = f"There was music on {page.formats.counted(len(with_music), 'day')}"
+    if best is None:
+        on = f", {page.formats.day(with_music[0])}" if len(with_music) == 1 else ""
+        return Panel(f"{music}{on}.", "", picture)
     return Panel(
         f"{page.formats.day(best.first)} was the fullest day.",
-        f"{page.formats.length(best.total_ms)}, {page.formats.plays(best.play_count)}. There was music on "
-        f"{page.formats.counted(with_music, 'day')}.",
+        f"{page.formats.length(best.total_ms)}, {page.formats.plays(best.play_count)}. {music}.",
         picture,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from starlette.responses import Response
 
-from myi_pipelines.serving.queries.activity import Step, activity
+from myi_pipelines.serving.queries.activity import Bucket, Step, activity
 from myi_pipelines.serving.queries.discoveries import discoveries
 from myi_pipelines.serving.queries.items import YearRank
 from myi_pipelines.serving.queries.music import Diversity, artists_by_year, diversity, releases
@@ -19,13 +19,15 @@ from myi_pipelines.serving.web.charts.bump import Lane, bump
 from myi_pipelines.serving.web.charts.marks import Mark, Tick, table
 from myi_pipelines.serving.web.charts.timeline import Axes, Multiple, Part, multiples, shares, stacked, timeline
 from myi_pipelines.serving.web.page import OF_MUSIC, Page
-from myi_pipelines.serving.web.pages.overview import empty
-from myi_pipelines.serving.web.series import axes, bars
+from myi_pipelines.serving.web.pages.overview import NOTHING_FITS, empty
+from myi_pipelines.serving.web.series import FEW, axes, bars, fullest
 
 PLACES = 10
 MULTIPLES = 12
 PARTS = 5
 MOST_YEARS = 16
+VARIED = 2
+"""Artists that make any variety."""
 
 
 def show_trends(page: Page) -> Response:
@@ -38,12 +40,11 @@ def show_trends(page: Page) -> Response:
     years = list(range(max(first_day.year, last.year - MOST_YEARS + 1), last.year + 1))
     scopes = {year: scope._replace(days=Days(date(year, 1, 1), date(year, 12, 31))) for year in years}
     totals = activity(page.conn, scope, Step.YEAR).buckets
-    best = max(totals, key=lambda one: page.value(one.play_count, one.total_ms))
     places, spreads = _artists_by_year(page, scope, scopes)
     return page.render(
         "trends.html",
         "Trends",
-        sentence=f"{best.first.year} was your fullest year, with {page.value_text(best.play_count, best.total_ms)}.",
+        sentence=_sentence(page, totals),
         aside=f"Of all time, since {page.formats.month(first_day)}.",
         years=bars(page, totals, Step.YEAR, height=180),
         noun="artists",
@@ -53,6 +54,20 @@ def show_trends(page: Page) -> Response:
         **_variety(page, spreads),
         **_stayed(page, scope),
     )
+
+
+def _sentence(page: Page, totals: Sequence[Bucket]) -> str:
+    """Which year was the fullest, if one was."""
+    with_plays = [one for one in totals if one.play_count]
+    if not with_plays:
+        return NOTHING_FITS
+    best = max(with_plays, key=lambda one: page.value(one.play_count, one.total_ms))
+    value = page.value_text(best.play_count, best.total_ms)
+    if len(with_plays) == 1:
+        return f"You listened in one year so far, {best.first.year}: {value}."
+    if fullest(page, totals) is None:
+        return f"No year was fuller than {best.first.year}, with {value}."
+    return f"{best.first.year} was your fullest year, with {value}."
 
 
 def _ranks(page: Page, found: dict[int, list[YearRank]], scopes: dict[int, Scope]) -> dict[str, Any]:
@@ -65,8 +80,9 @@ def _ranks(page: Page, found: dict[int, list[YearRank]], scopes: dict[int, Scope
         places = {one.year: one.rank for one in of_years if one.rank <= PLACES}
         lanes.append(Lane(names[artist], [places.get(year) for year in scopes], page.links.item("artist", artist)))
     years = [str(year) for year in scopes]
+    lowest = max((rank for lane in lanes for rank in lane.ranks if rank), default=1)
     return {
-        "bump": bump("Ranks of artists by year", lanes, years, places=PLACES),
+        "bump": bump("Ranks of artists by year", lanes, years, places=lowest),
         "multiples": _multiples(page, found, names, list(scopes)),
     }
 
@@ -142,7 +158,7 @@ def _variety(page: Page, found: dict[int, Diversity]) -> dict[str, Any]:
         )
         for year, one in found.items()
     ]
-    if sum(mark.value > 0 for mark in marks) < 2:
+    if sum(mark.value > 0 for mark in marks) < 2 or max(mark.value for mark in marks) < VARIED:
         return {"diversity": None, "diversity_note": ""}
     labels = [Tick(index, mark.label, index % 2 == 1 and len(marks) > 8) for index, mark in enumerate(marks)]
     chart = timeline("Variety by year", marks, Axes(labels, page.formats.short, heads=("Year", "Artists")), height=180)
@@ -156,7 +172,7 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
     for one in discoveries(page.conn, scope):
         songs, stayed = years.get(one.month.year, (0, 0))
         years[one.month.year] = songs + one.songs, stayed + one.songs_that_stayed
-    if not years:
+    if sum(songs for songs, _ in years.values()) < FEW:
         return {"stayed": None, "stayed_note": ""}
     formats = page.formats
     note = "New songs that were still played a month later."
