@@ -25,6 +25,7 @@ from myi_pipelines.serving.access.tokens import make_token
 from myi_pipelines.serving.access.viewers import Right
 from myi_pipelines.serving.playing_now import keep_playing_now
 from myi_pipelines.serving.process import assembled
+from myi_pipelines.serving.web.charts.bump import Lane, bump
 from myi_pipelines.simulator.sample import write_sample
 from myi_pipelines.sources.exports import Limits
 from myi_pipelines.warehouse.database.connections import connect
@@ -286,6 +287,29 @@ def test_the_range_goes_along_from_page_to_page(site: Site, browser: Browser) ->
         assert page.locator(".chip").count() == 1
         total = sum(1 for _ in page.locator(".play").all())
         assert total > 0
+
+
+RANKED = ("Marmalade Weather Dept.", "Gergő Kowalczyk", "Camerata Almafa", "Father Noonan’s Boat", "Joana Nakagawa")
+CUT = """() => Array.from(document.querySelectorAll(".ending, .ending > span, .ends li, .ends a"))
+  .filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+  .map(one => one.textContent)"""
+
+
+def test_the_chart_of_ranks_cuts_no_usual_name(site: Site, browser: Browser) -> None:
+    """Nine years, in each of which one name ends, and the last ones stand at the right."""
+    years = range(2018, 2027)
+    lanes = [
+        Lane(name, [1 + (place + at) % 5 if at < 5 + place else None for at, _ in enumerate(years)], "/")
+        for place, name in enumerate(RANKED)
+    ]
+    chart = bump("Ranks", lanes, [str(year) for year in years], places=5)
+    with opened(site, browser, "ada") as page:
+        page.goto(address(site, "ada", "trends"))
+        page.evaluate("chart => document.querySelector('main .wrap').innerHTML = chart", str(chart))
+        for width in (390, 700, 850, 1000, 1440):
+            look(page, "light", width)
+            assert page.locator(".ending, .ends a").count() == len(RANKED)
+            assert page.evaluate(CUT) == [], width
 
 
 def test_search_finds_as_one_types_and_without_scripts(site: Site, browser: Browser) -> None:

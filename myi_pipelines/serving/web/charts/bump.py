@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from myi_pipelines.serving.web.charts.marks import figure, number, percent, table
 
 LANE = 30
-ROOM = 104
+ROOM = 116
 """Pixels a period takes at least, for the names in it; the chart scrolls where that is more than there is."""
 COLOURED = 3
 
@@ -84,14 +84,14 @@ def _lane(lane: Lane, classes: str, count: int, places: int) -> str:
 
 
 def _ending(lane: Lane, classes: str, count: int, taken: Set[tuple[int, int]]) -> str:
-    """The name of a lane that ends before the last period, as far as it fits before the next dot of its rank."""
+    """The name of a lane that ends before the last period, in two lines before the next dot of its rank."""
     last = max((index for index, rank in enumerate(lane.ranks) if rank is not None), default=None)
     if last is None or last == count - 1:
         return ""
     rank = lane.ranks[last] or 1
     free = next((at - last for at in range(last + 1, count) if (at, rank) in taken), count - last - 0.5)
     return (
-        f'<foreignObject x="{percent(last + 0.5, count)}" width="{percent(free, count)}" y="{number(_y(rank) - 10)}"'
-        f' height="20"><a class="ending{classes}" dir="auto" href="{escape(lane.href)}" tabindex="-1">'
+        f'<foreignObject x="{percent(last + 0.5, count)}" width="{percent(free, count)}" y="{number(_y(rank) - 14)}"'
+        f' height="28"><a class="ending{classes}" dir="auto" href="{escape(lane.href)}" tabindex="-1">'
         f"<span>{escape(lane.name)}</span></a></foreignObject>"
     )
