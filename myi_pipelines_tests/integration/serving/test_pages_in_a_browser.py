@@ -312,6 +312,20 @@ def test_the_chart_of_ranks_cuts_no_usual_name(site: Site, browser: Browser) -> 
             assert page.evaluate(CUT) == [], width
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 560), (740, 360), (390, 560), (390, 844), (1000, 700)])
+def test_the_range_menu_is_reached_in_a_low_window(site: Site, browser: Browser, width: int, height: int) -> None:
+    with opened(site, browser, "one") as page:
+        page.goto(address(site, "one", "tops?range=2025"))
+        page.set_viewport_size({"width": width, "height": height})
+        page.locator(".range summary").click()
+        page.evaluate("document.querySelector('.sheet').scrollTo(0, 10_000)")
+        shown = page.locator(".between button").bounding_box()
+        assert shown is not None
+        assert page.evaluate("scrollY") == 0
+        assert shown["y"] + shown["height"] <= height
+        assert shown["y"] >= 0
+
+
 def test_search_finds_as_one_types_and_without_scripts(site: Site, browser: Browser) -> None:
     with opened(site, browser, "odd") as page:
         page.goto(address(site, "odd", ""))
