@@ -172,16 +172,13 @@ def clock(name: str, marks: Sequence[Mark], *, hour: Format, middle: tuple[str, 
     sectors = []
     for at, mark in enumerate(marks):
         outer = math.sqrt(HOLE**2 + (RADIUS**2 - HOLE**2) * mark.value / highest)
-        sectors.append(
-            linked(
-                mark,
-                f'<path class="hit" fill="transparent" d="{_sector(at, HOLE, RADIUS)}"/>'
-                f'<path class="bar-shape" d="{_sector(at, HOLE, max(outer, HOLE + 0.75))}"/>',
-                tabbable=at == 0,
-            )
-        )
+        shape = f'<path class="hit" fill="transparent" d="{_sector(at, HOLE, RADIUS)}"/>'
+        if mark.value:
+            shape += f'<path class="bar-shape" d="{_sector(at, HOLE, max(outer, HOLE + 0.75))}"/>'
+        sectors.append(linked(mark, shape, tabbable=at == 0))
     rings = "".join(
-        f'<circle class="future" r="{number(math.sqrt(HOLE**2 + (RADIUS**2 - HOLE**2) * part))}"/>' for part in (0.5, 1)
+        f'<circle class="future" r="{number(math.sqrt(HOLE**2 + (RADIUS**2 - HOLE**2) * part))}"/>'
+        for part in (0, 0.5, 1)
     )
     labels = "".join(
         f'<text x="{number((RADIUS + 17) * math.sin(turn))}" y="{number(4 - (RADIUS + 17) * math.cos(turn))}"'

@@ -150,3 +150,9 @@ def test_a_cover_is_the_same_for_the_same_name_and_differs_between_names() -> No
     assert letterform("Low") == letterform("Low")
     assert len({letterform(name) for name in ("Low", "Mitski", "Talk Talk", "Björk", "宇多田ヒカル")}) == 5
     assert initial("שלמה ארצי") == "ש"
+
+
+def test_hours_without_plays_have_no_shape_on_the_clock() -> None:
+    svg = str(clock("A clock", marks(*[0, 3, 0, 1] + [0] * 20), hour=str, middle=("", "")))
+    assert svg.count('class="bar-shape"') == 2
+    assert svg.count('class="hit"') == 24
