@@ -289,6 +289,17 @@ def test_the_range_goes_along_from_page_to_page(site: Site, browser: Browser) ->
         assert total > 0
 
 
+def test_bars_of_a_list_are_on_one_scale_in_each_width(site: Site, browser: Browser) -> None:
+    """However long the values beside them are."""
+    with opened(site, browser, "ada") as page:
+        page.goto(address(site, "ada", "tops/artists?range=all"))
+        for width in (390, 768, 1440):
+            look(page, "light", width)
+            bars = page.locator(".ranks.full .bar-line").all()
+            assert len(bars) > 20
+            assert len({one.bounding_box()["width"] for one in bars}) == 1, width  # type: ignore[index]
+
+
 RANKED = ("Marmalade Weather Dept.", "Gergő Kowalczyk", "Camerata Almafa", "Father Noonan’s Boat", "Joana Nakagawa")
 CUT = """() => Array.from(document.querySelectorAll(".ending, .ending > span, .ends li, .ends a"))
   .filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
