@@ -315,7 +315,8 @@ def _met(page: Page) -> Panel | None:
     if not found:
         return None
     rows = item_rows(page, found)
-    most = f"{found[0].name} became the most played of them since." if len(found) > 1 else ""
+    is_most = len(found) > 1 and found[0].play_count > found[1].play_count
+    most = f"{found[0].name} became the most played of them since." if is_most else ""
     text = f"{most} {page.unreached(*OF_MUSIC)}".strip()
     return Panel(f"You met {page.formats.counted(new, 'new artist')}.", text, rows=rows)
 
