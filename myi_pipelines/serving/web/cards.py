@@ -13,6 +13,7 @@ import resvg_py
 from markupsafe import Markup, escape
 
 from myi_pipelines.serving.web.letter_widths import SERIF_FILE, fitted, text_width
+from myi_pipelines.serving.web.words import isolated
 
 FONT_FOLDERS = (
     *("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts", "C:/Windows/Fonts"),
@@ -97,17 +98,6 @@ def _fonts() -> list[str]:
     found = (path for folder in folders for path in folder.rglob("*.[to]t[fc]") if not STYLED.search(path.stem))
     plain = sorted(found, key=lambda path: (not re.search("serif|naskh", path.stem, re.IGNORECASE), path.name))
     return [str(path) for path in (SERIF_FILE, *plain)]
-
-
-def isolated(text: str) -> str:
-    """A text in its own direction, that of its first letter with one; what stands around it keeps its own.
-
-    >>> isolated("abc"), isolated("שיר…")
-    ('abc', '\u2067שיר…\u2069')
-    """
-    directions = (unicodedata.bidirectional(sign) for sign in text)
-    first = next((direction for direction in directions if direction in ("L", "R", "AL")), "L")
-    return text if first == "L" else f"\u2067{text}\u2069"
 
 
 def _title(card: Card) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from zoneinfo import available_timezones
@@ -68,6 +69,17 @@ def value_name(formats: Formats, dimension: str, value: str) -> str:
     if dimension == "COUNTRY":
         return str(formats.locale.territories.get(value.upper(), value))
     return WORDS.get(dimension, {}).get(value, value.replace("_", " "))
+
+
+def isolated(text: str) -> str:
+    """A text in its own direction, that of its first letter with one; what stands around it keeps its own.
+
+    >>> isolated("abc"), isolated("שיר…")
+    ('abc', '\u2067שיר…\u2069')
+    """
+    directions = (unicodedata.bidirectional(sign) for sign in text)
+    first = next((direction for direction in directions if direction in ("L", "R", "AL")), "L")
+    return text if first == "L" else f"\u2067{text}\u2069"
 
 
 @cache

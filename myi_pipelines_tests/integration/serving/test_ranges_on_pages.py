@@ -91,6 +91,7 @@ def site(session_servers: SessionServers, tmp_path_factory: pytest.TempPathFacto
             path.write_text(json.dumps(rows))
             land_file(warehouse.session(), WaitingFile(path, users[-1], Limits()))
         warehouse.settle(users)
+        warehouse.conn.execute("UPDATE user_settings SET allows_comparison = true")
         with closing(connect(url)) as owner:
             secret = begin_session(owner, None, Method.LINK, "the operator")
         with serving(assembled(web_context(url, folder, uploads=folder / "uploads"))) as server:
@@ -167,7 +168,7 @@ def test_the_page_of_a_track_without_a_name_says_its_id(site: Site, kind: str, p
 @pytest.mark.parametrize(
     ("user", "path", "said", "unsaid"),
     [
-        ("once", "", "<dt>with music</dt><dd><a", "0 s|The fullest|Most from"),
+        ("once", "", "day with music, of 365</dt>", "0 s|The fullest|Most from"),
         ("once", "trends", "You listened in one year so far, 2025: 1 play.", "fullest|Discoveries that stayed"),
         ("once", "habits", "1 play is too few to tell a habit.", "%|usual session|fullest hour"),
         ("once", "discoveries", "you met 1 new artist", "%"),
@@ -186,3 +187,8 @@ def test_few_plays_make_no_more_of_themselves_than_they_are(
     main = site.main(path, user)
     assert said in main
     assert re.findall(unsaid, re.sub(r'<svg[^>]*>|"[0-9.]+%"', "", main)) == []
+
+
+def test_a_comparison_of_all_time_says_so_in_its_sentence(site: Site) -> None:
+    assert "You and once, of all time." in site.main("compare?with=once&range=all")
+    assert "You and once, 2025." in site.main("compare?with=once&range=2025")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from myi_pipelines.serving.web.charts.marks import figure, number, percent, table
+from myi_pipelines.serving.web.words import isolated
 
 LANE = 30
 ROOM = 116
@@ -75,9 +76,9 @@ def _lane(lane: Lane, classes: str, count: int, places: int) -> str:
         for index, rank in enumerate(lane.ranks)
         if rank is not None
     )
-    ranks = ", ".join(f"{rank}" if rank else "–" for rank in lane.ranks)
+    said = f"{isolated(lane.name)}: {', '.join(f'{rank}' if rank else '–' for rank in lane.ranks)}"
     return (
-        f'<a class="lane{classes}" href="{escape(lane.href)}" tabindex="-1"><title>{escape(lane.name)}: {ranks}'
+        f'<a class="lane{classes}" href="{escape(lane.href)}" tabindex="-1"><title>{escape(said)}'
         f'</title><svg width="100%" height="{places * LANE}" viewBox="0 0 {2 * count} {places * LANE}"'
         f' preserveAspectRatio="none"><path class="trace" d="{"".join(pieces)}"/></svg>{dots}</a>'
     )

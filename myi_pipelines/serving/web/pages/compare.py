@@ -8,11 +8,12 @@ from starlette.responses import Response
 from myi_pipelines.serving.access.permissions import NotVisible
 from myi_pipelines.serving.queries.comparison import Shared, compare
 from myi_pipelines.serving.queries.listeners import find_listener, listener_settings, listeners
-from myi_pipelines.serving.queries.scope import Filters, InvalidRange, Listener, same_range
+from myi_pipelines.serving.queries.scope import Filters, InvalidRange, Listener, RangeKind, same_range
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.serving.web.bar import range_label
 from myi_pipelines.serving.web.page import Page
 from myi_pipelines.serving.web.views import Figure, RankList, RankRow, find_covers, item_rows
+from myi_pipelines.serving.web.words import isolated
 from myi_pipelines.warehouse.users import UnknownUser
 
 EACH = 20
@@ -71,7 +72,7 @@ def _compared(page: Page, other: Listener) -> Response:
     name = other.display_name or other.name
     find_covers(page, [one.item for shared in found.shared.values() for one in shared])
     lists = [
-        RankList(heading, f"Your rank, and {name}’s.", None, _rows(page, found.shared.get(kind, [])))
+        RankList(heading, f"Your rank, and {isolated(name)}’s.", None, _rows(page, found.shared.get(kind, [])))
         for kind, heading in ((Kind.ARTIST, "Artists of both"), (Kind.SONG, "Songs of both"))
     ]
     numbers = [
@@ -79,8 +80,10 @@ def _compared(page: Page, other: Listener) -> Response:
         Figure(formats.length(found.mine.total_ms), "yours", page.links.plays()),
         Figure(formats.length(found.theirs.total_ms), f"{name}’s"),
     ]
-    label = range_label(page.range, formats)
-    return _render(page, f"You and {name}, {label}.", page.unreached(), numbers, [one for one in lists if one.rows])
+    when = "of all time" if page.range.kind is RangeKind.ALL else range_label(page.range, formats)
+    return _render(
+        page, f"You and {isolated(name)}, {when}.", page.unreached(), numbers, [one for one in lists if one.rows]
+    )
 
 
 def _rows(page: Page, shared: list[Shared]) -> list[RankRow]:

@@ -237,11 +237,11 @@ def then_row(page: Page, one: DayThen) -> Then:
     """This day in another year."""
     track, count = one.tracks[0] if one.tracks else (None, 0)
     name = name_of(track) if track else "music"
-    note = f"{page.formats.plays(one.play_count)}, {page.formats.length(one.total_ms)}"
+    often = f"{page.formats.number(count)} of " if 1 < count < one.play_count else ""
+    note = f"{often}{page.formats.plays(one.play_count)}, {page.formats.length(one.total_ms)}"
     by = by_of(track) if track else ""
-    often = f", {page.formats.counted(count, 'time')}" if count > 1 else ""
     href = page.links.item("track", track.id) if track else page.links.day(one.day)
-    return Then(str(one.day.year), page.links.day(one.day), name, by + often, note, href)
+    return Then(str(one.day.year), page.links.day(one.day), name, by, note, href)
 
 
 def sentence(page: Page, numbers: Compared, different: Mapping[Kind, int], new: int) -> Markup:
@@ -314,8 +314,10 @@ def figures(page: Page, numbers: Compared, different: Mapping[Kind, int]) -> lis
 def _by_day(page: Page, now: Totals, days: int) -> list[Figure]:
     """How much music an average day had, if that is a minute; else how many days had any."""
     formats, habits, with_plays = page.formats, page.links.to("habits"), now.days_with_plays
-    on = f"{formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""
     if now.total_ms >= days * MINUTE:
-        note = f"with music on {on}" if on else ""
+        note = f"with music on {formats.number(with_plays)} of {formats.counted(days, 'day')}" if with_plays else ""
         return [Figure(formats.length(now.total_ms // days), "a day on average", habits, note)]
-    return [Figure(on, "with music", habits)] if on else []
+    if not with_plays:
+        return []
+    label = f"{formats.noun(with_plays, 'day')} with music, of {formats.number(days)}"
+    return [Figure(formats.number(with_plays), label, habits)]

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel import Locale
 
-from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg, isolated
+from myi_pipelines.serving.web.cards import Card, Column, card_png, card_svg
 from myi_pipelines.serving.web.formats import Formats
 from myi_pipelines.serving.web.letter_widths import fitted, text_width
+from myi_pipelines.serving.web.words import isolated
 
 
 def card(name: str = "Ada", period: str = "2025", names: tuple[str, ...] = ()) -> Card:

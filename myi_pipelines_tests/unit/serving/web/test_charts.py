@@ -156,3 +156,8 @@ def test_hours_without_plays_have_no_shape_on_the_clock() -> None:
     svg = str(clock("A clock", marks(*[0, 3, 0, 1] + [0] * 20), hour=str, middle=("", "")))
     assert svg.count('class="bar-shape"') == 2
     assert svg.count('class="hit"') == 24
+
+
+def test_ranks_follow_a_name_of_the_other_direction_in_their_own() -> None:
+    svg = str(bump("Ranks", [Lane("שלמה", [2, None, 1], "/")], ["2023", "2024", "2025"], places=2))
+    assert "<title>\u2067שלמה\u2069: 2, –, 1</title>" in svg
