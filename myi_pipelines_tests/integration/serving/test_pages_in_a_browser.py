@@ -300,6 +300,17 @@ def test_bars_of_a_list_are_on_one_scale_in_each_width(site: Site, browser: Brow
             assert len({one.bounding_box()["width"] for one in bars}) == 1, width  # type: ignore[index]
 
 
+def test_what_begins_a_line_on_a_phone_begins_at_the_margin(site: Site, browser: Browser) -> None:
+    """Also beside parts of the bar and of the foot that are empty."""
+    lefts = "all => all.map(one => Math.round(one.getBoundingClientRect().x))"
+    with opened(site, browser, None) as page:
+        look(page, "light", 390)
+        for user, path in (("ada", "spotify"), ("none", "imports")):
+            page.goto(address(site, user, path))
+            begins = page.eval_on_selector_all("h1, .find, .foot p:not(:empty)", lefts)
+            assert begins[0] == begins[1] == begins[2], path
+
+
 RANKED = ("Marmalade Weather Dept.", "Gergő Kowalczyk", "Camerata Almafa", "Father Noonan’s Boat", "Joana Nakagawa")
 CUT = """() => Array.from(document.querySelectorAll(".ending, .ending > span, .ends li, .ends a"))
   .filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
