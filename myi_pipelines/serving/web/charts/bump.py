@@ -11,7 +11,7 @@ from myi_pipelines.serving.web.charts.marks import figure, number, percent, tabl
 from myi_pipelines.serving.web.words import isolated
 
 LANE = 30
-ROOM = 116
+ROOM = 108
 """Pixels a period takes at least, for the names in it; the chart scrolls where that is more than there is."""
 COLOURED = 3
 
