@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a database of its own, a connection to it, an empty Redis."""
 
+import gc
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 SESSION = "myi_session"
 THREAD_SWITCH_SECONDS = 0.0005
 """A tenth of Python's own: each request to a server in a thread of the test waits for several switches."""
+COLLECT_AFTER = (20_000, 20, 50)
+"""As in the ``myi`` command: so many new objects, and so many collections of each generation, lead to the next one."""
 LAST_OF_A_DAY = timedelta(seconds=3)
 SLOW_FOLDERS = {"e2e": "e2e", "faults": "slow", "properties": "slow"}
 """Folders whose tests are all marked, with the marker."""
@@ -43,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     ):  # As in a shell's background: what tests start would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.setswitchinterval(THREAD_SWITCH_SECONDS)
+    gc.set_threshold(*COLLECT_AFTER)
     if not hasattr(config, "workerinput"):
         shared_servers.end_dead_sessions()
         config.stash[folder_key] = shared_servers.session_folder()
@@ -69,6 +73,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker("thorough")
             cases[family] += 1
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: looking through them for garbage again and again takes long."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
