@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
 import psutil
 import pytest
 import redis
@@ -31,14 +30,22 @@ def deployment() -> dict[str, Any]:
     return compose.read({})
 
 
+def mistakes(deployment: dict[str, Any]) -> list[str]:
+    """What the schema of the Compose specification does not allow."""
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # takes seconds
+
+    validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
+    return [mistake.message for mistake in validator.iter_errors(deployment)]
+
+
 def test_the_file_is_valid_by_the_compose_specifications_schema(deployment: dict[str, Any]) -> None:
-    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(deployment)
+    assert mistakes(deployment) == []
 
 
 def test_the_schema_would_notice_a_mistake(deployment: dict[str, Any]) -> None:
     deployment["services"]["code"]["helthcheck"] = {}
-    with pytest.raises(jsonschema.ValidationError, match="helthcheck"):
-        jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(deployment)
+    [mistake] = mistakes(deployment)
+    assert "helthcheck" in mistake
 
 
 def test_passwords_reach_containers_as_files_and_in_no_environment(deployment: dict[str, Any]) -> None:
