@@ -7,6 +7,7 @@ nothing when it is loaded. Needs no server.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ def rooms() -> set[str]:
     return modules | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
+@cache
 def imports() -> dict[Arrow, str]:
     """The arrows that the code has, also from imports within functions, each with a file that makes it."""
     found: dict[Arrow, str] = {}
