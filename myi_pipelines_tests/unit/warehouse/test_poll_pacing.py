@@ -81,10 +81,11 @@ def simulate(users: Sequence[Habit], quota: Quota, *, days: int = 2, seed: int =
     seen = [0] * len(users)
     for tick in range(int(days * DAY / quota.tick)):
         now = BEGAN + tick * quota.tick + timedelta(seconds=chance.uniform(0, 20))
+        asked = [one for one in range(len(users)) if due[one] <= now]
+        if not asked:
+            continue
         total_demand, before = aggregate_demand(known, now, quota), list(known)
-        for one in range(len(users)):
-            if due[one] > now:
-                continue
+        for one in asked:
             over = bisect_right(ends[one], now)
             if polls[one].at and over - seen[one] > VISIBLE_PLAYS:
                 polls[one].lost.append((now, over - seen[one] - VISIBLE_PLAYS))
