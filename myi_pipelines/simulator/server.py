@@ -3,6 +3,7 @@ answers."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable
@@ -19,6 +20,11 @@ from myi_pipelines.simulator.open_connections import Connections
 from myi_pipelines.simulator.simulated_spotify import Setup, Spotify
 
 STARTS_WITHIN = 10.0
+LOOKS_AGAIN = 0.01
+"""Seconds between looks whether the server should end. uvicorn's own 0.1, twice for each of hundreds of simulators, is
+what tests would wait for longest."""
+ENDS_WITHIN = 1.0
+"""Seconds that requests have to be answered once the server should end."""
 
 
 class NotStarted(Exception):
@@ -36,6 +42,24 @@ class _Server(Server):
         await super().startup(sockets)
         self._on_start()
 
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(LOOKS_AGAIN)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for one in sockets or []:
+            one.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        give_up = time.monotonic() + ENDS_WITHIN
+        while (state.connections or state.tasks) and not self.force_exit and time.monotonic() < give_up:
+            await asyncio.sleep(LOOKS_AGAIN)
+        for task in state.tasks:
+            task.cancel()
+
 
 def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None) -> Server:
     """The server of one simulated Spotify; it calls ``on_start`` once it answers."""
@@ -47,7 +71,7 @@ def make_server(spotify: Spotify, *, on_start: Callable[[], None] = lambda: None
     connections = Connections()
     config = Config(
         Gateway(spotify, inner, connections), http=connections.protocol(), ws="none", lifespan="off",
-        loop="asyncio", log_level="critical", access_log=False, timeout_graceful_shutdown=1,
+        loop="asyncio", log_level="critical", access_log=False,
     )  # fmt: skip
     return _Server(config, on_start)
 
