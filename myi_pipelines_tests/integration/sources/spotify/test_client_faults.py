@@ -54,9 +54,6 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         ("drop", {}, Unavailable, 3),
         ("truncated", {}, Unavailable, 3),
         ("reply_lost", {}, Unavailable, 3),
-        ("hang", {"seconds": 4}, Unavailable, 1),
-        ("trickle", {"seconds": 30}, Unavailable, 1),
-        ("trickle_headers", {"seconds": 30}, Unavailable, 1),
         ("html_200", {}, MalformedReply, 1),
         ("empty_204", {}, MalformedReply, 1),
         ("garbage_json", {}, MalformedReply, 1),
@@ -90,8 +87,27 @@ def test_every_fault_is_named_and_costs_few_calls(
     assert isinstance(raised.value, error)
     assert "\n" not in str(raised.value)
     assert calls_made(simulator, POLLED, calls) == calls
+    assert calls_counted(gate) == calls
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("hang", 4), ("trickle", 30), ("trickle_headers", 30)])
+def test_an_answer_that_does_not_end_is_given_up_on_and_costs_one_call(
+    kind: str, seconds: int, token: str, simulator: Simulator, gate: Gate
+) -> None:
+    client = SpotifyClient(gate, simulator.url, timeout_seconds=0.5)
+    simulator.control.fault(kind, path_prefix=POLLED, times=None, seconds=seconds)
+    with pytest.raises(Unavailable) as raised:
+        client.recently_played(token)
+    assert "\n" not in str(raised.value)
+    assert calls_made(simulator, POLLED, 1) == 1
+    assert calls_counted(gate) == 1
+    client.close()
+
+
+def calls_counted(gate: Gate) -> int:
+    """How many calls for recent plays the gate has let through."""
     [counted] = [one.calls_last_day for one in gate.usage() if one.group is EndpointGroup.RECENTLY_PLAYED]
-    assert counted == calls
+    return counted
 
 
 @pytest.mark.parametrize(
