@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -103,6 +104,14 @@ def web_context(database_url: str, home: Path, identify: Identify = identify, **
         return make_context(chosen, reader_url(chosen, owner), keeper_url(chosen, owner), identify)
 
 
+class _Server(uvicorn.Server):
+    """Looks more often than uvicorn's whether it should end: many tests start one of their own."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.01)
+
+
 @contextmanager
 def serving(app: App, port: int = 0) -> Iterator[Server]:
     """Serve an application on a port, a free one for 0, in a thread of this process."""
@@ -117,7 +126,7 @@ def serving(app: App, port: int = 0) -> Iterator[Server]:
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     wait_until(lambda: server.started)
