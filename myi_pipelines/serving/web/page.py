@@ -184,6 +184,8 @@ class Page:
             self.query.get("q", ""),
         )
         bar = make_bar(asked, self.links, self.formats)
+        if self.listener.ever is None:
+            bar = bar._replace(groups=[], measures=[], search="")
         if self.path in WITHOUT_RANGE:
             bar = bar._replace(groups=[])
         if self.path in WITHOUT_MEASURE:

@@ -107,7 +107,10 @@ def test_no_page_says_that_nothing_was_imported(site: Site, path: str) -> None:
 
 
 def test_who_has_nothing_is_told_what_to_do(site: Site) -> None:
-    assert all("is not here yet" in site.page("kim", path) for path in ("", *OF_MUSIC[:7]))
+    pages = [site.page("kim", path) for path in ("", *OF_MUSIC[:7])]
+    assert all("is not here yet" in page for page in pages)
+    assert not any('class="bar"' in page for page in pages)
+    assert 'class="bar"' in site.page("pia")
 
 
 def test_all_time_begins_with_the_first_play_of_anything(site: Site) -> None:
