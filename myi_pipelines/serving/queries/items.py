@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import sql
 
 from myi_pipelines.serving.queries.activity import Bucket, Clock, ClockCell, Step, filled, life
+from myi_pipelines.serving.queries.artist_years import ArtistYears, artist_years
 from myi_pipelines.serving.queries.history import history_of
 from myi_pipelines.serving.queries.periods import (
     clipped,
@@ -341,6 +342,16 @@ def _near(at: Sequence[datetime]) -> sql.Composed:
     )
 
 
+def _years_of_artists(years: ArtistYears, ids: Sequence[int]) -> dict[int, list[YearRank]]:
+    found: dict[int, list[YearRank]] = {}
+    for year, of_year in years.items():
+        for artist in set(ids).intersection(of_year.artists):
+            at = of_year.artists.index(artist)
+            rank = YearRank(year, at + 1, of_year.play_counts[at], of_year.total_ms[at])
+            found.setdefault(artist, []).append(rank)
+    return found
+
+
 def years_of(
     conn: Connection,
     listener: Listener,
@@ -352,9 +363,11 @@ def years_of(
 ) -> dict[int, list[YearRank]]:
     """The places of some items in each local year in which they were played.
 
-    It reads every month; with ``months``, what ``life`` says of the items' tracks, those of the years in which they
-    were played.
+    It reads every month, of artists once until something changes; with ``months``, what ``life`` says of the items'
+    tracks, those of the years in which they were played.
     """
+    if kind is Kind.ARTIST:
+        return _years_of_artists(artist_years(conn, listener, measure), ids)
     years = None if months is None else {month.first.year for month in months if month.play_count}
     asked = {
         "user_id": listener.id,

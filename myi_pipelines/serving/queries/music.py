@@ -7,10 +7,11 @@ from math import exp, log
 from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Way
-from myi_pipelines.serving.queries.items import YearRank
-from myi_pipelines.serving.queries.periods import clipped, counted, month_of, years_of_life
+from myi_pipelines.serving.queries.artist_years import artist_years
+from myi_pipelines.serving.queries.items import YearRank, years_of
+from myi_pipelines.serving.queries.periods import clipped, counted, month_of
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Measure, Scope
-from myi_pipelines.serving.queries.tops import Kind, played_items
+from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -100,22 +101,19 @@ def artists_by_year(
     conn: Connection, listener: Listener, *, measure: Measure = Measure.PLAYS, each: int = 10
 ) -> tuple[dict[int, list[YearRank]], dict[int, Diversity]]:
     """By artist: the places in each local year of those that were among the first of any. By year: how the plays of
-    each with plays spread over artists. It reads every month once."""
-    asked = {
-        "user_id": listener.id,
-        "by_time": measure is Measure.TIME,
-        "each": each,
-        "years": years_of_life(listener),
+    each with plays spread over artists. It reads every month once until something changes."""
+    years = artist_years(conn, listener, measure)
+    first = sorted({artist for year in years.values() for artist in year.artists[:each]})
+    spreads = {
+        year: _diversity(
+            len(found.artists),
+            sum(found.play_counts),
+            sum(plays * log(plays) for plays in found.play_counts),
+            sum(plays**2 for plays in found.play_counts),
+        )
+        for year, found in years.items()
     }
-    places: dict[int, list[YearRank]] = {}
-    spreads: dict[int, Diversity] = {}
-    query = statement("queries/artists_by_year").format(played=played_items(Kind.ARTIST))
-    for artist, year, place, play_count, total_ms, *sums in conn.execute(query, asked):
-        if artist is None:
-            spreads[year] = _diversity(place, play_count, *sums)
-        else:
-            places.setdefault(artist, []).append(YearRank(year, place, play_count, total_ms))
-    return places, spreads
+    return years_of(conn, listener, Kind.ARTIST, first, measure=measure), spreads
 
 
 def _diversity(artists: int, plays: int, entropy: float, squares: float, archived: tuple[date, ...] = ()) -> Diversity:
