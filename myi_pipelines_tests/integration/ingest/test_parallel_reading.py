@@ -121,7 +121,10 @@ def test_two_processes_read_the_zips_in_the_zip(tmp_path: Path, method: int, mon
     assert sum(batch.rows for batch in batches) == 7 * 42
     assert batches[-1].bytes_read == sum(len(member(number)) for number in (0, 1, 2, 3, 4, 5, 7))
     notes = [note for batch in batches for note in batch.notes if note.startswith("history.zip: ")]
-    assert notes == ["history.zip: also read the ZIPs in it: 0.zip, 1.zip, 2.zip, 3.zip, 4.zip and 1 more"]
+    assert notes == [
+        "history.zip: also read the ZIPs in it: 0.zip, 1.zip, 2.zip, 3.zip, 4.zip and 1 more",
+        "history.zip: 2 more rows: with an impossible time",
+    ]
 
 
 def test_the_second_process_takes_a_part(tmp_path: Path) -> None:

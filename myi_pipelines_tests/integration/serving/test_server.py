@@ -190,7 +190,7 @@ def test_a_database_that_is_away_is_told_and_comes_back(database_url: str, tmp_p
         assert server.get("/listeners").text == "(0,)"
         with psycopg.connect(str(context.pool.conninfo)) as reader:
             reader.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND application_name = 'myi web'"
             )
         assert server.get("/listeners").text == "(0,)"
