@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from itertools import count, pairwise
+from itertools import count, pairwise, product
 from math import exp, isclose
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -20,6 +20,7 @@ from myi_pipelines.serving.queries.activity import Step
 from myi_pipelines.serving.queries.scope import Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Context, Play, Track
+from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines_tests.properties.test_listening_properties import bounded
 from myi_pipelines_tests.properties.test_listening_properties import warehouse as warehouse
 from myi_pipelines_tests.support import slow_answers as slow
@@ -337,6 +338,17 @@ def check_filtered_discoveries(asked: Asked, scope: Scope, artist: int, album: i
         assert {one.track.id for one in crazes} <= {one.track for one in own}
 
 
+def check_whole_years(conn: Connection, listener: Listener, kind: Kind, item: int, years: set[int]) -> None:
+    """An item's place in a whole year is that of the year's list, whichever of the two says it."""
+    for year in years:
+        for last, measure in product((date(year, 12, 31), date(year, 12, 30)), Measure):
+            scope = Scope(listener, Days(date(year, 1, 1), last), measure)
+            page = items.item_page(conn, scope, kind, item, with_years=True)
+            assert page is not None
+            assert page.in_range == items.ranks(conn, scope, {kind: [item]})[kind].get(item)
+            assert page.years == sorted(items.years_of(conn, listener, kind, [item], measure=measure)[item])
+
+
 def check_items(asked: Asked) -> None:
     conn, listener, events = asked.conn, asked.listener, asked.events
     ever = periods.ever(listener)
@@ -364,6 +376,7 @@ def check_items(asked: Asked) -> None:
             of_year = {key: one[1:] for key, all_years in years.items() for one in all_years if one.year == year}
             assert of_year == {key: (rank, *counts) for rank, (key, *counts) in enumerate(ranked, 1)}
         assert items.years_of(conn, listener, kind, [item], months=page.life) == {item: years[item]}
+        check_whole_years(conn, listener, kind, every[-1], {one.day.year for one in events})
     found = discoveries.obsessions(conn, ever, at_least=2, each=1_000)
     by_month = slow.grouped(events, lambda one: [(one.track, one.day.replace(day=1))])
     assert {(one.track.id, one.month): one[2:] for one in found} == {

@@ -20,6 +20,7 @@ from myi_pipelines.serving.queries.periods import (
     heard,
     heard_days,
     instants_of,
+    whole_year,
     windows_of,
     within,
     years_of_life,
@@ -111,6 +112,8 @@ class ItemPage(NamedTuple):
     """Its tracks that the listener ever played, the most played first."""
     life: list[Bucket]
     """Each local month since the first play."""
+    years: list[YearRank]
+    """The local years in which it was played, in order; empty if they were not asked for."""
     archived: tuple[date, ...]
     """UTC months that are missing in ``in_range``."""
 
@@ -158,7 +161,7 @@ def tracks_of(conn: Connection, listener: Listener, kind: Kind, item_id: int) ->
     return [track_id for (track_id,) in rows]
 
 
-def item_page(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> ItemPage | None:
+def item_page(conn: Connection, scope: Scope, kind: Kind, item_id: int, *, with_years: bool = False) -> ItemPage | None:
     """What there is to say of an item, without the scope's filters; None if there is no such item."""
     listener = scope.listener
     item_id = meant(conn, kind, item_id)
@@ -166,7 +169,16 @@ def item_page(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> ItemP
     if found is None:
         return None
     tracks, wanted = tracks_of(conn, listener, kind, item_id), {kind: [item_id]}
-    in_range = ranks(conn, Scope(listener, scope.days, scope.measure), wanted)[kind].get(item_id)
+    months = life(conn, listener, tracks)
+    years: list[YearRank] = []
+    if with_years:
+        found_years = years_of(conn, listener, kind, [item_id], measure=scope.measure, months=months)
+        years = sorted(found_years.get(item_id, []))
+    year = whole_year(listener, scope.days) if with_years else None
+    if year is not None:  # its place is known
+        in_range = next((Ranked(*one[1:]) for one in years if one.year == year), None)
+    else:
+        in_range = ranks(conn, Scope(listener, scope.days, scope.measure), wanted)[kind].get(item_id)
     at_ends = counted(conn, Scope(listener, scope.days)).archived
     return ItemPage(
         found,
@@ -175,7 +187,8 @@ def item_page(conn: Connection, scope: Scope, kind: Kind, item_id: int) -> ItemP
         in_range,
         scope.days,
         tracks,
-        life(conn, listener, tracks),
+        months,
+        years,
         at_ends,
     )
 

@@ -255,6 +255,14 @@ def years_of_life(listener: Listener, years: Iterable[int] | None = None) -> lis
     return sorted(range(earliest.year, latest.year + 1) if years is None else years)
 
 
+def whole_year(listener: Listener, days: Days) -> int | None:
+    """The local year that some days are, as far as the listener played in it; None if statistics may be older."""
+    days = clipped(listener, days)
+    year = days.first.year
+    whole = clipped(listener, Days(date(year, 1, 1), date(year, 12, 31)))
+    return year if days == whole and days.length and not listener.deriving else None
+
+
 def _between(conn: Connection, listener: Listener, day: date, month: date) -> Instants:
     """The instants between the beginning of a local day and of a UTC month, in any order."""
     begins = _beginnings_of(conn, listener, [day])[day]

@@ -27,7 +27,6 @@ from myi_pipelines.serving.queries.items import (
     recordings,
     show_page,
     show_total,
-    years_of,
 )
 from myi_pipelines.serving.queries.scope import NO_FILTERS, Days, Filters, RangeKind, Scope
 from myi_pipelines.serving.queries.tops import Item, Kind, Ranked, TopShow, tops
@@ -73,7 +72,7 @@ def show_item(page: Page, kind: Kind) -> Response:
     now = meant(page.conn, kind, number)
     if now != number:
         return RedirectResponse(page.links.item(kind.value, now), 301)
-    found = item_page(page.conn, page.scope, kind, number)
+    found = item_page(page.conn, page.scope, kind, number, with_years=True)
     if found is None or not found.item.play_count:
         raise HTTPException(404)
     page.path = f"{kind.value}/{number}"
@@ -93,7 +92,7 @@ def show_item(page: Page, kind: Kind) -> Response:
         numbers=_figures(page, kind, found, heard.most),
         timeline=life(page, found.life, **_alone(item)),
         timeline_note="Since the first play.",
-        ranks=_ranks(page, kind, item, found.life),
+        ranks=rank_chart(page, found.years, item) if len(found.years) > 1 else None,
         clock=_clock(page, item, heard.clock) if found.in_range else None,
         clock_note=range_label(page.range, formats),
         lists=[one for one in _lists(page, kind, found, heard.latest) if one.rows],
@@ -201,17 +200,8 @@ def _alone(item: Item) -> dict[str, object]:
     return {**dict.fromkeys(FILTERS), item.kind.value: item.id}
 
 
-def _ranks(page: Page, kind: Kind, item: Item, months: Sequence[Bucket]) -> Markup | None:
-    """Its place in each year, the bar is its plays. ``months``: what ``life`` says of its tracks."""
-    places = years_of(page.conn, page.listener, kind, [item.id], measure=page.scope.measure, months=months)
-    found = places.get(item.id, [])
-    if len(found) < 2:
-        return None
-    return rank_chart(page, sorted(found), item)
-
-
 def rank_chart(page: Page, years: Sequence[YearRank], item: Item) -> Markup:
-    """A line for each year."""
+    """Its place in each year, the bar is its plays."""
     rows = [
         Mark(
             f"{one.year}: #{page.formats.number(one.rank)}",
