@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import count, pairwise, product
@@ -262,7 +262,10 @@ def check_facts(asked: Asked, scope: Scope, events: list[Heard]) -> None:
     if events:
         assert isclose(spread.effective_artists, exp(slow.entropy(events)), rel_tol=1e-9)
     places, spreads = music.artists_by_year(conn, scope.listener, measure=scope.measure, each=1)
-    assert places == items.years_of(conn, scope.listener, Kind.ARTIST, list(places), measure=scope.measure)
+    assert places == {
+        artist: items.years_of(conn, scope.listener, Kind.ARTIST, artist, months=(), measure=scope.measure)
+        for artist in places
+    }
     assert set(spreads) == {one.day.year for one in ever}
     for year, of_year in spreads.items():
         plays = [one for one in ever if one.day.year == year]
@@ -345,8 +348,23 @@ def check_whole_years(conn: Connection, listener: Listener, kind: Kind, item: in
             scope = Scope(listener, Days(date(year, 1, 1), last), measure)
             page = items.item_page(conn, scope, kind, item, with_years=True)
             assert page is not None
-            assert page.in_range == items.ranks(conn, scope, {kind: [item]})[kind].get(item)
-            assert page.years == sorted(items.years_of(conn, listener, kind, [item], measure=measure)[item])
+            assert page.in_range == tops.ranks(conn, scope, {kind: [item]})[kind].get(item)
+            assert page.years == items.years_of(conn, listener, kind, item, months=page.life, measure=measure)
+
+
+def check_years(
+    conn: Connection, listener: Listener, kind: Kind, every: Sequence[int], events: Sequence[Heard]
+) -> None:
+    """The places of each item are those that it has in the lists of the years."""
+    lives = {item: activities.life(conn, listener, items.tracks_of(conn, listener, kind, item)) for item in every}
+    for measure in Measure:
+        places: dict[int, list[items.YearRank]] = {item: [] for item in every}
+        for year in sorted({one.day.year for one in events}):
+            heard = (one for one in events if one.day.year == year)
+            for rank, (item, *counts) in enumerate(slow.ranked(heard, kind.value, by_time=measure is Measure.TIME), 1):
+                places[item].append(items.YearRank(year, rank, *counts))
+        for item, months in lives.items():
+            assert items.years_of(conn, listener, kind, item, months=months, measure=measure) == places[item]
 
 
 def check_items(asked: Asked) -> None:
@@ -370,12 +388,7 @@ def check_items(asked: Asked) -> None:
             assert (heard.most, heard.latest) == ((most[0], *most[1]), latest)
             assert heard.clock == items.item_clock(conn, scope, page.tracks)
         every = [key for key, *_ in slow.ranked(events, kind.value, by_time=False)]
-        years = items.years_of(conn, listener, kind, every)
-        for year in {one.day.year for one in events}:
-            ranked = slow.ranked((one for one in events if one.day.year == year), kind.value, by_time=False)
-            of_year = {key: one[1:] for key, all_years in years.items() for one in all_years if one.year == year}
-            assert of_year == {key: (rank, *counts) for rank, (key, *counts) in enumerate(ranked, 1)}
-        assert items.years_of(conn, listener, kind, [item], months=page.life) == {item: years[item]}
+        check_years(conn, listener, kind, every, events)
         check_whole_years(conn, listener, kind, every[-1], {one.day.year for one in events})
     found = discoveries.obsessions(conn, ever, at_least=2, each=1_000)
     by_month = slow.grouped(events, lambda one: [(one.track, one.day.replace(day=1))])

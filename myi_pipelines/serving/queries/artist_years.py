@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from myi_pipelines.serving.queries.periods import years_of_life
 from myi_pipelines.serving.queries.scope import Listener, Measure
+from myi_pipelines.serving.queries.tops import measured_by
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.database.statements import statement
 
@@ -44,10 +45,11 @@ def artist_years(conn: Connection, listener: Listener, measure: Measure) -> Arti
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    asked = {"user_id": listener.id, "by_time": measure is Measure.TIME, "years": years_of_life(listener)}
+    asked = {"user_id": listener.id, "years": years_of_life(listener)}
+    query = statement("queries/artist_years").format(**measured_by(measure))
     found = {
         year: ArtistYear(array("q", artists), array("q", play_counts), array("q", total_ms))
-        for year, artists, play_counts, total_ms in conn.execute(statement("queries/artist_years"), asked, binary=True)
+        for year, artists, play_counts, total_ms in conn.execute(query, asked, binary=True)
     }
     with _lock:
         _kept[key] = found

@@ -23,7 +23,6 @@ from myi_pipelines.serving.queries.periods import (
     whole_year,
     windows_of,
     within,
-    years_of_life,
 )
 from myi_pipelines.serving.queries.scope import EARLIEST, LATEST, Days, Filters, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import (
@@ -34,10 +33,9 @@ from myi_pipelines.serving.queries.tops import (
     TopGenre,
     TopShow,
     items,
+    measured_by,
     numbers,
-    played_items,
     ranks,
-    songs_of,
     top_genres,
 )
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
@@ -172,24 +170,26 @@ def item_page(conn: Connection, scope: Scope, kind: Kind, item_id: int, *, with_
     months = life(conn, listener, tracks)
     years: list[YearRank] = []
     if with_years:
-        found_years = years_of(conn, listener, kind, [item_id], measure=scope.measure, months=months)
-        years = sorted(found_years.get(item_id, []))
+        years = years_of(conn, listener, kind, item_id, months=months, measure=scope.measure)
+    rank_ever = ranks(conn, ever(listener, scope.measure), wanted)[kind].get(item_id)
+    ranged = counted(conn, Scope(listener, scope.days))
     year = whole_year(listener, scope.days) if with_years else None
-    if year is not None:  # its place is known
+    if ranged.is_ever:
+        in_range = rank_ever
+    elif year is not None:  # its place is known
         in_range = next((Ranked(*one[1:]) for one in years if one.year == year), None)
     else:
         in_range = ranks(conn, Scope(listener, scope.days, scope.measure), wanted)[kind].get(item_id)
-    at_ends = counted(conn, Scope(listener, scope.days)).archived
     return ItemPage(
         found,
         [(item_id, found.name)] if kind is Kind.ARTIST else credited(conn, tracks[:1]),
-        ranks(conn, ever(listener, scope.measure), wanted)[kind].get(item_id),
+        rank_ever,
         in_range,
         scope.days,
         tracks,
         months,
         years,
-        at_ends,
+        ranged.archived,
     )
 
 
@@ -355,9 +355,10 @@ def _near(at: Sequence[datetime]) -> sql.Composed:
     )
 
 
-def _years_of_artists(years: ArtistYears, ids: Sequence[int]) -> dict[int, list[YearRank]]:
+def places_of_artists(years: ArtistYears, ids: Iterable[int]) -> dict[int, list[YearRank]]:
+    """The places of some artists in each local year in which they were played, in order."""
     found: dict[int, list[YearRank]] = {}
-    for year, of_year in years.items():
+    for year, of_year in sorted(years.items()):
         for artist in set(ids).intersection(of_year.artists):
             at = of_year.artists.index(artist)
             rank = YearRank(year, at + 1, of_year.play_counts[at], of_year.total_ms[at])
@@ -369,29 +370,25 @@ def years_of(
     conn: Connection,
     listener: Listener,
     kind: Kind,
-    ids: Sequence[int],
+    item_id: int,
     *,
+    months: Iterable[Bucket],
     measure: Measure = Measure.PLAYS,
-    months: Sequence[Bucket] | None = None,
-) -> dict[int, list[YearRank]]:
-    """The places of some items in each local year in which they were played.
+) -> list[YearRank]:
+    """The places of an item in each local year in which it was played, in order. ``months``: what ``life`` says of it.
 
-    It reads every month, of artists once until something changes; with ``months``, what ``life`` says of the items'
-    tracks, those of the years in which they were played.
+    It reads the months of these years; of artists all months, once until something changes.
     """
     if kind is Kind.ARTIST:
-        return _years_of_artists(artist_years(conn, listener, measure), ids)
-    years = None if months is None else {month.first.year for month in months if month.play_count}
-    asked = {
-        "user_id": listener.id,
-        "by_time": measure is Measure.TIME,
-        "ids": list(ids),
-        "years": years_of_life(listener, years),
-    }
-    query = statement("queries/places_by_year").format(played=played_items(kind), ids=numbers(kind, "ids"))
-    rows = conn.execute(query, asked).fetchall()
-    songs = songs_of(conn, [row[0] for row in rows]) if kind is Kind.SONG else {}
-    found: dict[int, list[YearRank]] = {}
-    for number, *row in rows:
-        found.setdefault(songs[number] if kind is Kind.SONG else number, []).append(YearRank(*row))
-    return found
+        return places_of_artists(artist_years(conn, listener, measure), [item_id]).get(item_id, [])
+    by_time, least = measure is Measure.TIME, dict[int, int]()
+    for month in months:
+        if month.play_count:
+            least[month.first.year] = least.get(month.first.year, 0) + (month.total_ms if by_time else month.play_count)
+    query = statement("queries/places_by_year").format(
+        played=statement(f"queries/{kind.value}s_of_year").format(**measured_by(measure)),
+        ids=numbers(kind, "ids"),
+        **measured_by(measure),
+    )
+    asked = {"user_id": listener.id, "ids": [item_id], "years": list(least), "least": list(least.values())}
+    return [YearRank(*row) for row in conn.execute(query, asked)]

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from myi_pipelines.serving.queries.activity import Way
 from myi_pipelines.serving.queries.artist_years import artist_years
-from myi_pipelines.serving.queries.items import YearRank, years_of
+from myi_pipelines.serving.queries.items import YearRank, places_of_artists
 from myi_pipelines.serving.queries.periods import clipped, counted, month_of
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Measure, Scope
-from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -113,7 +112,7 @@ def artists_by_year(
         )
         for year, found in years.items()
     }
-    return years_of(conn, listener, Kind.ARTIST, first, measure=measure), spreads
+    return places_of_artists(years, first), spreads
 
 
 def _diversity(artists: int, plays: int, entropy: float, squares: float, archived: tuple[date, ...] = ()) -> Diversity:

@@ -249,10 +249,10 @@ def month_span(listener: Listener) -> dict[str, date]:
     return {"earliest_month": earliest, "latest_month": latest}
 
 
-def years_of_life(listener: Listener, years: Iterable[int] | None = None) -> list[int]:
-    """Some local years in order; None: all in which the listener may have played something."""
+def years_of_life(listener: Listener) -> list[int]:
+    """The local years in which the listener may have played something, in order."""
     earliest, latest = month_span(listener).values()
-    return sorted(range(earliest.year, latest.year + 1) if years is None else years)
+    return list(range(earliest.year, latest.year + 1))
 
 
 def whole_year(listener: Listener, days: Days) -> int | None:

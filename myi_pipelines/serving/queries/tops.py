@@ -278,6 +278,13 @@ def numbers(kind: Kind, ids: str) -> sql.Composable:
     return statement("queries/tracks_of_songs").format(ids=asked) if kind is Kind.SONG else asked
 
 
+def measured_by(measure: Measure) -> dict[str, sql.Identifier]:
+    """The columns by which a measure ranks: ``first``, and ``second`` where the first is equal."""
+    columns = [sql.Identifier("play_count"), sql.Identifier("total_ms")]
+    first, second = columns if measure is Measure.PLAYS else reversed(columns)
+    return {"first": first, "second": second}
+
+
 def _played(kind: Kind, found: Counted) -> sql.SQL:
     is_kept = found.is_ever and kind in (Kind.ARTIST, Kind.ALBUM)
     return statement(f"queries/ever_{kind.value}s") if is_kept else played_items(kind)

@@ -108,8 +108,7 @@ def item_years(ask: Ask, kind: KindOf, id: Id, _: RowsFormat = None) -> Response
         months = life(asked.conn, asked.listener, _tracks(asked, kind, id))
         number = queries.meant(asked.conn, kind.kind, id)
         measure = asked.about.measure
-        found = queries.years_of(asked.conn, asked.listener, kind.kind, [number], measure=measure, months=months)
-        rows = found.get(number, [])
+        rows = queries.years_of(asked.conn, asked.listener, kind.kind, number, months=months, measure=measure)
         return listed(asked, YearShown, rows, items=len(rows))
 
 

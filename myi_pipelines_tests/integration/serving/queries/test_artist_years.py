@@ -44,7 +44,7 @@ def plays(artist: str, *minutes: int, year: int = 2022) -> list[Play]:
 
 def places(reader: Connection, anna: Listener, name: str, measure: Measure = Measure.PLAYS) -> list[YearRank]:
     [(artist,)] = reader.execute("SELECT id FROM artists WHERE name = %s", [name]).fetchall()
-    return items.years_of(reader, anna, Kind.ARTIST, [artist], measure=measure).get(artist, [])
+    return items.years_of(reader, anna, Kind.ARTIST, artist, months=(), measure=measure)
 
 
 def test_all_artists_are_placed_at_once_until_something_changes(warehouse: Warehouse, reader: Connection) -> None:
