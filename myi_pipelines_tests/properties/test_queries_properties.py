@@ -267,6 +267,11 @@ def check_facts(asked: Asked, scope: Scope, events: list[Heard]) -> None:
         for artist in places
     }
     assert set(spreads) == {one.day.year for one in ever}
+    by_year = music.genres_by_year(conn, scope.listener, measure=scope.measure)
+    for year in spreads:
+        plays = [one for one in ever if one.day.year == year]
+        expected = slow.ranked(plays, "genre", by_time=scope.measure is Measure.TIME)
+        assert [(one.genre, *one[2:4]) for one in by_year.get(year, [])] == expected
     for year, of_year in spreads.items():
         plays = [one for one in ever if one.day.year == year]
         assert of_year.artists == len({artist for one in plays for artist in one.artists})

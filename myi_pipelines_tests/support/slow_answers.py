@@ -82,6 +82,7 @@ KINDS: dict[str, Callable[[Heard], Iterable[Any]]] = {
     "track": lambda one: [one.track],
     "artist": lambda one: one.artists,
     "album": lambda one: [] if one.album is None else [one.album],
+    "genre": lambda one: one.genres,
 }
 
 

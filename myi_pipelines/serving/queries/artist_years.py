@@ -29,7 +29,15 @@ class ArtistYear(NamedTuple):
     total_ms: array[int]
 
 
-ArtistYears = Mapping[int, ArtistYear]
+class ArtistYears(NamedTuple):
+    """All artists of a listener, year by year."""
+
+    years: Mapping[int, ArtistYear]
+    """Each local year with plays, in order."""
+    are_shared: bool
+    """Whether any track has several artists."""
+
+
 _Key = tuple[str, int, str, int, int, Measure]
 """The database, the listener, the version of what is known of them, and what ranks."""
 
@@ -38,7 +46,7 @@ _lock = Lock()
 
 
 def artist_years(conn: Connection, listener: Listener, measure: Measure) -> ArtistYears:
-    """By local year with plays. ``listener`` is as the transaction of the connection sees it."""
+    """What was played of each artist in each local year. ``listener`` is as the connection's transaction sees it."""
     server = conn.info
     key = (server.host, server.port, server.dbname, listener.id, listener.version, measure)
     with _lock:
@@ -47,10 +55,12 @@ def artist_years(conn: Connection, listener: Listener, measure: Measure) -> Arti
             return _kept[key]
     asked = {"user_id": listener.id, "years": years_of_life(listener)}
     query = statement("queries/artist_years").format(**measured_by(measure))
-    found = {
+    rows = conn.execute(query, asked, binary=True).fetchall()
+    years = {
         year: ArtistYear(array("q", artists), array("q", play_counts), array("q", total_ms))
-        for year, artists, play_counts, total_ms in conn.execute(query, asked, binary=True)
+        for year, artists, play_counts, total_ms, _ in rows
     }
+    found = ArtistYears(years, are_shared=any(row[-1] for row in rows))
     with _lock:
         _kept[key] = found
         while len(_kept) > 1 and sum(map(_size, _kept.values())) > MOST_KEPT:
@@ -58,5 +68,5 @@ def artist_years(conn: Connection, listener: Listener, measure: Measure) -> Arti
     return found
 
 
-def _size(years: ArtistYears) -> int:
-    return sum(len(year.artists) for year in years.values())
+def _size(found: ArtistYears) -> int:
+    return sum(len(year.artists) for year in found.years.values())

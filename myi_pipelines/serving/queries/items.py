@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import sql
 
 from myi_pipelines.serving.queries.activity import Bucket, Clock, ClockCell, Step, filled, life
-from myi_pipelines.serving.queries.artist_years import ArtistYears, artist_years
+from myi_pipelines.serving.queries.artist_years import ArtistYear, artist_years
 from myi_pipelines.serving.queries.history import history_of
 from myi_pipelines.serving.queries.periods import (
     clipped,
@@ -355,10 +355,10 @@ def _near(at: Sequence[datetime]) -> sql.Composed:
     )
 
 
-def places_of_artists(years: ArtistYears, ids: Iterable[int]) -> dict[int, list[YearRank]]:
+def places_of_artists(years: Mapping[int, ArtistYear], ids: Iterable[int]) -> dict[int, list[YearRank]]:
     """The places of some artists in each local year in which they were played, in order."""
     found: dict[int, list[YearRank]] = {}
-    for year, of_year in sorted(years.items()):
+    for year, of_year in years.items():
         for artist in set(ids).intersection(of_year.artists):
             at = of_year.artists.index(artist)
             rank = YearRank(year, at + 1, of_year.play_counts[at], of_year.total_ms[at])
@@ -380,7 +380,7 @@ def years_of(
     It reads the months of these years; of artists all months, once until something changes.
     """
     if kind is Kind.ARTIST:
-        return places_of_artists(artist_years(conn, listener, measure), [item_id]).get(item_id, [])
+        return places_of_artists(artist_years(conn, listener, measure).years, [item_id]).get(item_id, [])
     by_time, least = measure is Measure.TIME, dict[int, int]()
     for month in months:
         if month.play_count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from math import exp, log
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from myi_pipelines.serving.queries.artist_years import artist_years
 from myi_pipelines.serving.queries.items import YearRank, places_of_artists
 from myi_pipelines.serving.queries.periods import clipped, counted, month_of
 from myi_pipelines.serving.queries.scope import ONE_DAY, Days, Listener, Measure, Scope
+from myi_pipelines.serving.queries.tops import TopGenre
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import next_month
@@ -101,7 +103,7 @@ def artists_by_year(
 ) -> tuple[dict[int, list[YearRank]], dict[int, Diversity]]:
     """By artist: the places in each local year of those that were among the first of any. By year: how the plays of
     each with plays spread over artists. It reads every month once until something changes."""
-    years = artist_years(conn, listener, measure)
+    years = artist_years(conn, listener, measure).years
     first = sorted({artist for year in years.values() for artist in year.artists[:each]})
     spreads = {
         year: _diversity(
@@ -113,6 +115,44 @@ def artists_by_year(
         for year, found in years.items()
     }
     return places_of_artists(years, first), spreads
+
+
+def genres_by_year(
+    conn: Connection, listener: Listener, *, measure: Measure = Measure.PLAYS
+) -> dict[int, list[TopGenre]]:
+    """The genres of each local year in which any was played, the most played first, as ``top_genres`` says them."""
+    found, user = artist_years(conn, listener, measure), {"user_id": listener.id}
+    genres = conn.execute(statement("queries/artists_of_genres"), user, binary=True).fetchall()
+    of_artist: dict[int, list[int]] = {}
+    for number, (_, artists) in enumerate(genres):
+        for artist in artists:
+            of_artist.setdefault(artist, []).append(number)
+    sums = {year: [[0, 0] for _ in genres] for year in found.years}
+    for year, of_year in found.years.items():
+        in_year = sums[year]
+        for artist, *counts in zip(of_year.artists, of_year.play_counts, of_year.total_ms, strict=True):
+            for number in of_artist.get(artist, ()):
+                in_year[number][0] += counts[0]
+                in_year[number][1] += counts[1]
+    if genres and found.are_shared:
+        numbers = {genre: number for number, (genre, _) in enumerate(genres)}
+        asked = user | {"years": list(found.years)}
+        for year, genre, play_count, total_ms in conn.execute(statement("queries/genres_repeated"), asked):
+            sums[year][numbers[genre]][0] -= play_count
+            sums[year][numbers[genre]][1] -= total_ms
+    names = [genre for genre, _ in genres]
+    return {year: rows for year, of_year in sums.items() if (rows := _ranked(names, of_year, measure))}
+
+
+def _ranked(names: Sequence[str], sums: Sequence[Sequence[int]], measure: Measure) -> list[TopGenre]:
+    by_time = measure is Measure.TIME
+
+    def order(of: tuple[str, int, int]) -> tuple[int, int, str]:
+        genre, play_count, total_ms = of
+        return (-total_ms, -play_count, genre) if by_time else (-play_count, -total_ms, genre)
+
+    played = [(genre, plays, ms) for genre, (plays, ms) in zip(names, sums, strict=True) if plays]
+    return [TopGenre(rank, *one, None) for rank, one in enumerate(sorted(played, key=order), 1)]
 
 
 def _diversity(artists: int, plays: int, entropy: float, squares: float, archived: tuple[date, ...] = ()) -> Diversity:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from myi_pipelines.serving.queries.activity import Bucket, Step, activity
 from myi_pipelines.serving.queries.discoveries import discoveries
 from myi_pipelines.serving.queries.items import YearRank
-from myi_pipelines.serving.queries.music import Diversity, artists_by_year, diversity, releases
+from myi_pipelines.serving.queries.music import Diversity, artists_by_year, diversity, genres_by_year, releases
 from myi_pipelines.serving.queries.scope import Days, Filters, Scope
 from myi_pipelines.serving.queries.tops import Kind, TopGenre, has_genres, items, top_genres, tops
 from myi_pipelines.serving.web.charts.bump import Lane, bump
@@ -190,11 +190,18 @@ def _stayed(page: Page, scope: Scope) -> dict[str, Any]:
     return {"stayed": shares(rows, whole=1), "stayed_note": note}
 
 
+def _genres_by_year(page: Page, scope: Scope, scopes: dict[int, Scope]) -> dict[int, list[TopGenre]]:
+    """The genres of those years that have any."""
+    if scope.filters == Filters():
+        every = genres_by_year(page.conn, page.listener, measure=scope.measure)
+        return {year: every[year] for year in scopes if year in every}
+    return {year: rows for year, one in scopes.items() if (rows := top_genres(page.conn, one)[0])}
+
+
 def _genres(page: Page, scope: Scope, scopes: dict[int, Scope]) -> Markup | None:
     if not has_genres(page.conn, page.listener):
         return None
-    by_year: dict[int, Sequence[TopGenre]] = {year: top_genres(page.conn, one)[0] for year, one in scopes.items()}
-    by_year = {year: rows for year, rows in by_year.items() if rows}
+    by_year = _genres_by_year(page, scope, scopes)
     if not by_year:
         return None
     sums: dict[str, int] = {}

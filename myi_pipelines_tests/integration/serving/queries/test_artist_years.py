@@ -74,7 +74,7 @@ def test_what_was_asked_for_last_is_kept(warehouse: Warehouse, reader: Connectio
     found = [listeners.find_listener(reader, name) for name in ("anna", "ben")]
     with patch.object(artist_years, "MOST_KEPT", 3):
         for one in found:
-            assert artist_years.artist_years(reader, one, Measure.PLAYS)[2022].play_counts.tolist() == [2, 1]
+            assert artist_years.artist_years(reader, one, Measure.PLAYS).years[2022].play_counts.tolist() == [2, 1]
         with executed(reader) as plans:
             artist_years.artist_years(reader, found[1], Measure.PLAYS)
             assert len(plans) == 0
