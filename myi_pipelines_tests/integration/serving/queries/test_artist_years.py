@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
 
 from benchmarks.plans import executed
 from myi_pipelines.operations import correcting
-from myi_pipelines.serving.queries import artist_years, items, listeners, music
+from myi_pipelines.serving.queries import artist_years, items, listeners, music, tops
 from myi_pipelines.serving.queries.items import YearRank
-from myi_pipelines.serving.queries.scope import Listener, Measure
+from myi_pipelines.serving.queries.scope import Days, Listener, Measure, Scope
 from myi_pipelines.serving.queries.tops import Kind
 from myi_pipelines.sources.exports import Play, Track
 from myi_pipelines.warehouse import corrections
@@ -80,3 +80,21 @@ def test_what_was_asked_for_last_is_kept(warehouse: Warehouse, reader: Connectio
             assert len(plans) == 0
             artist_years.artist_years(reader, found[0], Measure.PLAYS)
         assert len(plans) == 1
+
+
+def test_a_play_of_several_artists_counts_once_for_a_genre_that_they_share(
+    warehouse: Warehouse, reader: Connection
+) -> None:
+    user_id = warehouse.user("anna", "UTC")
+    warehouse.land(user_id, [*plays("One", 1, 1, 1), *plays("Other", 9, 9, year=2023)])
+    warehouse.settle([user_id])
+    anna = listeners.find_listener(reader, "anna")
+    warehouse.conn.execute("UPDATE artists SET genres = ARRAY['rock', lower(name)]")
+    warehouse.conn.execute(
+        "INSERT INTO track_artists (track_id, artist_id, position)"
+        " SELECT t.id, a.id, 1 FROM tracks AS t, artists AS a WHERE t.name = 'Song of One' AND a.name = 'Other'"
+    )
+    found = music.genres_by_year(reader, anna)
+    assert [(one.genre, one.play_count) for one in found[2022]] == [("one", 3), ("other", 3), ("rock", 3)]
+    assert [(one.genre, one.play_count) for one in found[2023]] == [("other", 2), ("rock", 2)]
+    assert found[2022] == tops.top_genres(reader, Scope(anna, Days(date(2022, 1, 1), date(2022, 12, 31))))[0]
