@@ -372,6 +372,20 @@ def check_years(
             assert items.years_of(conn, listener, kind, item, months=months, measure=measure) == places[item]
 
 
+def check_one_hit_wonders(asked: Asked) -> None:
+    songs: dict[int, list[int]] = {}
+    for one in asked.events:
+        for artist in one.artists:
+            songs.setdefault(artist, []).append(one.song)
+    for at_least in (1, 2, 3):
+        found = discoveries.one_hit_wonders(asked.conn, asked.listener, at_least=at_least, each=1_000)
+        assert {one.artist.id: (one.song.id, one.artist.play_count) for one in found} == {
+            artist: (of_artist[0], len(of_artist))
+            for artist, of_artist in songs.items()
+            if len(of_artist) >= at_least and len(set(of_artist)) == 1
+        }
+
+
 def check_items(asked: Asked) -> None:
     conn, listener, events = asked.conn, asked.listener, asked.events
     ever = periods.ever(listener)
@@ -400,6 +414,7 @@ def check_items(asked: Asked) -> None:
     assert {(one.track.id, one.month): one[2:] for one in found} == {
         key: counts for key, counts in by_month.items() if counts[0] >= 2
     }
+    check_one_hit_wonders(asked)
     reached = milestones.milestones(conn, listener, range(1, len(events) + 3))
     if not is_odd(ever, events):
         assert [(one.played_at, one.track and one.track.id) for one in reached] == [one[:2] for one in events]
