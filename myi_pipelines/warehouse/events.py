@@ -196,7 +196,7 @@ def _conform(
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
     if sources.has_archived_months:
-        reaches_out = not sources.is_plain or fetch_scalar(conn, statement("events/has_undated"), bounds)
+        reaches_out = not sources.is_plain or fetch_scalar(conn, statement("events/reaches_back"), bounds)
         require_present(conn, [user_month], with_neighbours=reaches_out)
     if sources.is_unlinked:
         raise _CatalogIsBehind
