@@ -196,7 +196,7 @@ def _conform(
     bounds = user_month_bounds(user_month, min_play_ms)
     sources = sources_of(conn, bounds)
     if sources.has_archived_months:
-        reaches_out = not sources.is_plain or fetch_scalar(conn, statement("events/has_undated"), bounds)
+        reaches_out = not sources.is_plain or fetch_scalar(conn, statement("events/reaches_back"), bounds)
         require_present(conn, [user_month], with_neighbours=reaches_out)
     if sources.is_unlinked:
         raise _CatalogIsBehind
@@ -281,7 +281,8 @@ def stage_desired_events(conn: Connection, bounds: dict[str, Any], sources: Sour
     the end, so that no other row of them is taken for a play of its own; they are in ``hidden_events`` then. If the
     user-month has plays that are not music, ``desired_episodes`` is filled as well.
 
-    Returns whether an event may have another place now: then ``former_places`` says where shown plays were before.
+    Returns whether an event may have another place now. Then, and for hidden plays, ``former_places`` says where shown
+    plays were before.
     """
     empty(conn, tables_of("events/workspace"))
     is_misplaced = False
@@ -315,7 +316,7 @@ def _stage_compared_events(conn: Connection, bounds: dict[str, Any], sources: So
     shown = _stage_shown_events(conn, bounds, sources) if sources.has_shown_plays else []
     conn.execute(statement("events/place"), bounds)
     is_misplaced = bool(shown and sources.has_events and fetch_scalar(conn, statement("events/misplaced"), bounds))
-    if is_misplaced:
+    if is_misplaced or sources.has_hidden_plays:  # a play may have been hidden while it was only shown
         with conn.cursor() as cursor, cursor.copy("COPY former_places FROM STDIN") as copy:
             for place in _former_places(shown):
                 copy.write_row(place)

@@ -20,6 +20,8 @@ from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_partitions
 
 NO_ZONE = "Factory"
 """In every list of time zones: the name of a clock that nobody has set."""
+ABBREVIATIONS = {"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon"}
+"""Names of zones that PostgreSQL takes for abbreviations, which know no summer; a place with the clock of each."""
 
 
 class InvalidUserName(InputError, ValueError):
@@ -230,8 +232,10 @@ def require_timezone(conn: Connection, timezone: str) -> None:
     one's days, and questions of the other's."""
     if timezone in _accepted_timezones:
         return
+    if place := ABBREVIATIONS.get(timezone):
+        raise UnknownTimezone(f"time zone {timezone!r} does not say whose summer time; use that of a place: {place}")
     of_postgres = {name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]'")}
-    zones = of_postgres & available_timezones() - {NO_ZONE}
+    zones = of_postgres & available_timezones() - {NO_ZONE, *ABBREVIATIONS}
     if timezone in zones:
         _accepted_timezones.add(timezone)
         return

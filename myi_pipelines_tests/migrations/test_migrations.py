@@ -78,6 +78,32 @@ def test_ends_that_no_token_may_have_become_the_nearest(empty_database_url: str,
             conn.execute("UPDATE api_tokens SET expires_at = 'infinity'")
 
 
+def test_a_zone_that_is_an_abbreviation_to_postgresql_becomes_that_of_a_place(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    """Its days began an hour late in summer."""
+    for path in MIGRATIONS.glob("00[0-2]*.sql"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    migrate(empty_database_url, folder=tmp_path)
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        for name, zone in [("a", "CET"), ("b", "Europe/Berlin")]:
+            conn.execute(
+                "WITH listener AS (INSERT INTO users (name) VALUES (%s) RETURNING id), settings AS"
+                " (INSERT INTO user_settings (user_id, timezone) SELECT id, %s FROM listener), track AS"
+                " (INSERT INTO tracks (spotify_id) VALUES (repeat(%s, 22)) RETURNING id)"
+                " INSERT INTO user_track_months (user_id, month, track_id, play_count, total_ms, first_played_at,"
+                " last_played_at) SELECT listener.id, '2024-07-01', track.id, 1, 60000, '2024-07-01', '2024-07-01'"
+                " FROM listener, track",
+                [name, zone, name],
+            )
+        migrate(empty_database_url)
+        zones = conn.execute("SELECT timezone FROM user_settings ORDER BY user_id").fetchall()
+        assert [zone for (zone,) in zones] == ["Europe/Brussels", "Europe/Berlin"]
+        assert conn.execute(
+            "SELECT users.name, month::text, stage::text FROM invalidated_user_months JOIN users ON id = user_id"
+        ).fetchall() == [("a", "2024-07-01", "STATS")]
+
+
 @pytest.mark.parametrize("is_old", [False, True])
 def test_of_processes_that_begin_at_once_one_migrates(empty_database_url: str, is_old: bool) -> None:
     if is_old:

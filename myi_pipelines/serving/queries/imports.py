@@ -25,8 +25,8 @@ class Import(NamedTuple):
     total_rows: int | None
     """None until it is completed."""
     processed_rows: int
-    added_rows: int
-    duplicate_rows: int
+    landed_rows: int
+    known_rows: int
     rejected: Mapping[str, int]
     """Rows that give no play, by reason."""
     error_message: str | None

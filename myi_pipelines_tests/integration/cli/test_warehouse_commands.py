@@ -94,6 +94,7 @@ def test_a_wrong_time_zone_and_a_stranger_are_one_clear_line(myi: Myi, conn: psy
         "myi: time zone 'Europe/Berln' is not known; use an IANA name such as Europe/Berlin"
     )
     assert "time zone 'Factory' is not known" in myi("settings", "anna", "--timezone", "Factory").stderr
+    assert "use that of a place: Europe/Brussels" in myi("settings", "anna", "--timezone", "CET").stderr
     result = myi("settings", "bob")
     assert (result.exit_code, result.stderr) == (1, "myi: no user is named 'bob'; known users: anna\n")
 

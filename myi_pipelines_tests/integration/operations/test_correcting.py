@@ -185,6 +185,25 @@ def test_a_hidden_play_stays_hidden_when_a_better_source_tells_it(warehouse: Arc
     assert events(warehouse, user_id)[1:] == [(ended + timedelta(seconds=200), 200_000)]
 
 
+def test_a_hidden_poll_stays_hidden_when_an_export_puts_it_elsewhere_and_no_other_play(
+    warehouse: ArchivingWarehouse,
+) -> None:
+    """Nor does it come back when the month is derived once more, with every play where it is."""
+    user_id = warehouse.user("anna", "UTC")
+    warehouse.poll(user_id, [Polled(spotify_id("a"), NOON + timedelta(seconds=3), 180_000)])
+    warehouse.settle([user_id])
+    [shown] = find_plays(warehouse.conn, user_id, Span(NOON, NOON + timedelta(minutes=1)))
+    hide(warehouse, user_id, Kind.HIDE_PLAY, shown.what)
+    assert events(warehouse, user_id) == []
+    warehouse.land(user_id, [play(SONG, NOON)])
+    warehouse.settle([user_id])
+    assert events(warehouse, user_id) == []
+    later = NOON + timedelta(hours=1)
+    warehouse.land(user_id, [play(OTHER, later)])
+    warehouse.settle([user_id])
+    assert events(warehouse, user_id) == [(later, 200_000)]
+
+
 def test_new_credits_and_albums_are_hidden_when_metadata_tells_of_them(warehouse: ArchivingWarehouse) -> None:
     user_id = warehouse.user("anna", "UTC")
     warehouse.land(user_id, [play(SONG, NOON), play(OTHER, NOON + timedelta(days=40))])

@@ -367,12 +367,12 @@ def test_materializations_say_what_was_done(harness: Harness, instance: DagsterI
     landed = metadata(result, "imported_plays")
     newest = landed[max(landed)]
     assert {
-        name: newest[name] for name in ("user", "total_rows", "added_rows", "duplicate_rows", "rejected", "months")
+        name: newest[name] for name in ("user", "total_rows", "landed_rows", "known_rows", "rejected", "months")
     } == {
         "user": "anna",
         "total_rows": 60,
-        "added_rows": 60,
-        "duplicate_rows": 0,
+        "landed_rows": 60,
+        "known_rows": 0,
         "rejected": {"too_short": 6},
         "months": 3,
     }
@@ -421,7 +421,7 @@ def test_importing_again_writes_nothing(harness: Harness, instance: DagsterInsta
     assert same.success
     assert packed_otherwise.success
     assert contents(conn, without=["users"]) == before
-    assert metadata(packed_otherwise, "imported_plays")[key_of_last(packed_otherwise)]["duplicate_rows"] == 60
+    assert metadata(packed_otherwise, "imported_plays")[key_of_last(packed_otherwise)]["known_rows"] == 60
 
 
 def key_of_last(result: dg.ExecuteInProcessResult) -> str:

@@ -228,6 +228,25 @@ def test_plays_that_arrive_near_the_end_of_an_archived_month_meet_what_is_in_it(
         assert_ids_are_kept(before, household.warehouse.identities(household.ids["anna"]), upgrades)
 
 
+@pytest.mark.parametrize(
+    ("ended", "again", "elapsed_s"), [("23:59:58", "00:00:02", None), ("23:50:00", "00:09:00", 60)]
+)
+def test_a_stream_that_ended_in_an_archived_month_is_not_counted_again_in_the_next(
+    household: Household, ended: str, again: str, elapsed_s: int | None
+) -> None:
+    """Its two rows end less than half its length apart, or began in the same second."""
+    first, second = extended(SONG, f"02-28T{ended}", 30_000), extended(SONG, f"03-01T{again}", 30_000)
+    if elapsed_s is not None:
+        later = (second.played_at - first.played_at).seconds
+        first, second = first._replace(elapsed_s=elapsed_s), second._replace(elapsed_s=elapsed_s + later)
+    household.receive("anna", first)
+    household.settle()
+    household.archive(FEB)
+    household.receive("anna", second)
+    household.settle()
+    household.assert_exact()
+
+
 class Change(NamedTuple):
     """What arrives before months are archived, and what Spotify says afterwards."""
 

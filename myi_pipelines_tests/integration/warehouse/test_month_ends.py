@@ -103,6 +103,10 @@ STORIES: dict[str, list[Arrival]] = {
         [polled("23:59:58")],
         [extended("20:00:00", played="00:00:30")],
     ],
+    "a stream that is exported twice ends on both sides of the month's end": [
+        [extended("23:59:59")],
+        [extended("00:00:01")],
+    ],
     "a poll that matches account data has a better match by its end": [
         NAMED,
         [polled("01:00:30")],

@@ -148,7 +148,7 @@ def test_a_program_that_tries_again_doubles_nothing(site: Site, user: str) -> No
     headers = {"Authorization": f"Token {token}"}
     [job] = site.server.ask("GET", f"/api/v1/users/{user}/imports", headers).json["data"]
     assert "my player" in job["file_name"]
-    assert (job["added_rows"], job["duplicate_rows"]) == (5, 35)
+    assert (job["landed_rows"], job["known_rows"]) == (5, 35)
 
 
 def test_what_a_program_submitted_can_be_undone_and_what_it_submits_then_counts(site: Site, user: str) -> None:

@@ -216,7 +216,7 @@ def test_spotifys_lists_say_the_rank_of_an_earlier_day(conn: Connection, anna: L
 
 def test_imports_and_gaps_are_listed(conn: Connection, anna: Listener) -> None:
     [one] = imports.imports(conn, anna)
-    assert (one.file_name, one.status, one.total_rows, one.added_rows, one.is_undone) == (
+    assert (one.file_name, one.status, one.total_rows, one.landed_rows, one.is_undone) == (
         "history.json", "COMPLETED", len(PLAYS), len(PLAYS), False,
     )  # fmt: skip
     assert imports.imports(conn, anna, before=one.id) == []
