@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from myi_pipelines.operations import rederiving
 from myi_pipelines_tests.properties import test_listening_properties, test_metadata_properties
-from myi_pipelines_tests.properties.test_listening_properties import bounded, programs, take
+from myi_pipelines_tests.properties.test_corrections_properties import Made, correct, corrected_programs, counts_again
+from myi_pipelines_tests.properties.test_listening_properties import Land, bounded, programs, take
 from myi_pipelines_tests.properties.test_metadata_properties import stories
 from myi_pipelines_tests.support import reference
 from myi_pipelines_tests.support.archive_fixtures import ArchivingWarehouse, open_archiving_warehouse
@@ -90,6 +91,37 @@ def test_what_spotify_tells_after_months_have_left_reaches_them(
             archive_some(warehouse, home, thrown)
     home.settle()
     expected = reference.derive(dict(zip(home.names, home.arrived, strict=True)), metadata=home.metadata)
+    assert_statistics_as_the_reference_says(warehouse, home, list(expected.values()))
+
+    warehouse.restore_archived(home.ids)
+
+    home.settle()
+    home.assert_as_the_reference_says()
+
+
+@bounded(3)
+@given(drawn=drawn_households.flatmap(lambda one: st.tuples(st.just(one), corrected_programs(one), archivings)))
+def test_what_is_corrected_after_months_have_left_is_corrected_in_them(
+    warehouse: ArchivingWarehouse,
+    drawn: tuple[tuple[Listener, ...], list[test_listening_properties.Step | Made], list[int | None]],
+) -> None:
+    household, steps, dice = drawn
+    home = test_listening_properties.Home(warehouse, household)
+    for step, thrown in zip(steps, dice * len(steps), strict=False):
+        if isinstance(step, Made):
+            correct(home, step)
+        else:
+            take(home, step)
+            if isinstance(step, Land):  # the same plays in another file are the same import
+                counts_again(home, step.listener, home.latest_job)
+        home.check_invariants()
+        if thrown is not None:
+            archive_some(warehouse, home, thrown)
+    home.settle()
+    expected = reference.derive(
+        {f"{index}": one for index, one in enumerate(home.arrived)},
+        corrections={f"{index}": one for index, one in enumerate(home.corrections)},
+    )
     assert_statistics_as_the_reference_says(warehouse, home, list(expected.values()))
 
     warehouse.restore_archived(home.ids)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from myi_pipelines.sources.exports import Track
 from myi_pipelines.warehouse import corrections, stats, users
+from myi_pipelines.warehouse.archive import with_archived_restored
 from myi_pipelines.warehouse.catalog import sync_catalog
 from myi_pipelines.warehouse.correction_targets import Span, find_plays
 from myi_pipelines.warehouse.corrections import Kind
@@ -206,13 +208,15 @@ def correct(home: Home | test_metadata_properties.Home, step: Made) -> None:
             if made:
                 listed = corrections.list_corrections(conn, user_id)
                 assert [(one.kind, one.what) for one in listed] == made
-                corrections.take_back(conn, [listed[dice % len(made)].id])
+                taken = [listed[dice % len(made)].id]
+                with_archived_restored(home.warehouse.session(), partial(corrections.take_back, conn, taken))
                 sync_catalog(conn)
                 del made[dice % len(made)]
         case Undo(_, dice):
             if isinstance(home, Home) and (jobs := jobs_of(home, step.listener)):
                 job_id = jobs[dice % len(jobs)]
-                if corrections.undo_import(conn, job_id).is_new:
+                undo = partial(corrections.undo_import, conn, job_id)
+                if with_archived_restored(home.warehouse.session(), undo).is_new:
                     made.append(Correction("UNDO_IMPORT", {"job_id": job_id}))
         case SetIncognito(index, hide):
             users.set_hide_incognito(conn, home.names[index], hide=hide)

@@ -18,7 +18,7 @@ WHERE e.track_id IN (SELECT hidden.track_id FROM hidden_tracks AS hidden WHERE h
                 AND hidden.track_id = e.track_id AND hidden.played_at = e.played_at)
    OR EXISTS (SELECT FROM hidden_plays AS hidden
               JOIN former_places AS place ON place.track_id = hidden.track_id AND place.played_at = hidden.played_at
-              WHERE hidden.user_id = %(user_id)s
+              WHERE hidden.user_id = %(user_id)s AND place.is_shown
                 AND (place.stream_no = e.stream_no OR place.shown_no = e.shown_no))
    OR EXISTS (SELECT FROM hidden_plays AS hidden
               JOIN tracks AS hidden_track ON hidden_track.id = hidden.track_id

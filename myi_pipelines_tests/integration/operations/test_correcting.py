@@ -185,6 +185,18 @@ def test_a_hidden_play_stays_hidden_when_a_better_source_tells_it(warehouse: Arc
     assert events(warehouse, user_id)[1:] == [(ended + timedelta(seconds=200), 200_000)]
 
 
+def test_of_a_song_on_repeat_only_the_hidden_play_is_hidden(warehouse: ArchivingWarehouse) -> None:
+    """If the end that a poll showed had been a start, that play had ended where the hidden one did."""
+    user_id = warehouse.user("anna", "UTC")
+    again = NOON + timedelta(seconds=200)
+    warehouse.land(user_id, [play(SONG, NOON), play(SONG, again)])
+    warehouse.poll(user_id, [Polled(spotify_id("a"), NOON, 200_000)])
+    warehouse.settle([user_id])
+    [second] = find_plays(warehouse.conn, user_id, Span(again, again + timedelta(seconds=1)))
+    hide(warehouse, user_id, Kind.HIDE_PLAY, second.what)
+    assert events(warehouse, user_id) == [(NOON, 200_000)]
+
+
 def test_a_hidden_poll_stays_hidden_when_an_export_puts_it_elsewhere_and_no_other_play(
     warehouse: ArchivingWarehouse,
 ) -> None:
