@@ -291,10 +291,11 @@ def _show_candidates(rows: "Sequence[tuple[str, str, str]]") -> None:
 def _described(one: "Correction") -> str:
     """What a correction does, in words."""
     from datetime import datetime
-    from zoneinfo import ZoneInfo
+
+    from myi_pipelines.zones import zone
 
     def local(instant: object) -> str:
-        return f"{datetime.fromisoformat(str(instant)).astimezone(ZoneInfo(one.timezone)):%Y-%m-%d %H:%M:%S}"
+        return f"{datetime.fromisoformat(str(instant)).astimezone(zone(one.timezone)):%Y-%m-%d %H:%M:%S}"
 
     what = one.kind.removeprefix("HIDE_").lower().replace("_", " ")
     if one.kind == "HIDE_PERIOD":

@@ -251,6 +251,6 @@ def _table(*columns: str) -> "Table":
 
 def _when(moment: "datetime | None", timezone: str | None = None) -> str:
     """A moment in a time zone; this machine's by default."""
-    from zoneinfo import ZoneInfo
+    from myi_pipelines.zones import zone
 
-    return f"{moment.astimezone(ZoneInfo(timezone) if timezone else None):%Y-%m-%d %H:%M}" if moment else "–"
+    return f"{moment.astimezone(zone(timezone) if timezone else None):%Y-%m-%d %H:%M}" if moment else "–"

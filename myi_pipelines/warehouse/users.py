@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
-from zoneinfo import available_timezones
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -17,6 +16,7 @@ from myi_pipelines.warehouse.database.connections import Connection, fetch_scala
 from myi_pipelines.warehouse.database.locks import Lock, acquire, exclusive, shared
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.partitions import IMPORTED_PLAYS, ensure_partitions_visible
+from myi_pipelines.zones import zone_names
 
 NO_ZONE = "Factory"
 """In every list of time zones: the name of a clock that nobody has set."""
@@ -235,7 +235,7 @@ def require_timezone(conn: Connection, timezone: str) -> None:
     if place := ABBREVIATIONS.get(timezone):
         raise UnknownTimezone(f"time zone {timezone!r} does not say whose summer time; use that of a place: {place}")
     of_postgres = {name for (name,) in conn.execute("SELECT name FROM pg_timezone_names WHERE name ~ '^[A-Z]'")}
-    zones = of_postgres & available_timezones() - {NO_ZONE, *ABBREVIATIONS}
+    zones = of_postgres & zone_names() - {NO_ZONE, *ABBREVIATIONS}
     if timezone in zones:
         _accepted_timezones.add(timezone)
         return

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psycopg.rows import class_row
 
@@ -13,6 +11,7 @@ from myi_pipelines.serving.queries.scope import Listener
 from myi_pipelines.warehouse.database.connections import Connection, fetch_row
 from myi_pipelines.warehouse.database.statements import statement
 from myi_pipelines.warehouse.users import UnknownUser, is_text
+from myi_pipelines.zones import zone
 
 EACH = 100
 """Listeners of one page."""
@@ -124,12 +123,3 @@ def listener_settings(conn: Connection, listener: Listener) -> ListenerSettings:
 def freshness(conn: Connection, listener: Listener) -> Freshness:
     """Until when the plays of a user are counted, and what is being derived."""
     return Freshness(*fetch_row(conn, statement("queries/freshness"), {"user_id": listener.id}))
-
-
-@cache
-def zone(name: str) -> ZoneInfo:
-    """The time zone of a name, in UTC if only PostgreSQL knows it: it decides in which day a play lies."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")

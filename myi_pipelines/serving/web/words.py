@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from zoneinfo import available_timezones
 
 from myi_pipelines.serving.web.formats import Formats
+from myi_pipelines.zones import zone_names
 
 WORDS = {
     "PLATFORM": {
@@ -85,4 +85,4 @@ def isolated(text: str) -> str:
 @cache
 def time_zones() -> list[str]:
     """The zones of places, by name."""
-    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    return sorted(zone for zone in zone_names() if "/" in zone and not zone.startswith("Etc/"))

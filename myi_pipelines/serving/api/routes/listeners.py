@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -31,6 +30,7 @@ from myi_pipelines.serving.queries.listeners import listener_settings, listeners
 from myi_pipelines.serving.queries.scope import EARLIEST, Days, Listener, Scope
 from myi_pipelines.warehouse.database.connections import Connection
 from myi_pipelines.warehouse.users import PREFERENCES, set_hide_incognito, set_preferences, set_timezone
+from myi_pipelines.zones import zone, zone_names
 
 router = APIRouter(tags=["listeners"])
 
@@ -137,7 +137,7 @@ def time_zones(
     now = datetime.now(UTC)
     found = [name for name in _zone_names() if q.casefold().replace(" ", "_") in name.casefold()]
     zones = [
-        TimeZone(name=name, utc_offset_minutes=(now.astimezone(ZoneInfo(name)).utcoffset() or timedelta()) // _MINUTE)
+        TimeZone(name=name, utc_offset_minutes=(now.astimezone(zone(name)).utcoffset() or timedelta()) // _MINUTE)
         for name in found
     ]
     return plain_list(request, TimeZone, zones, items=len(zones))
@@ -156,4 +156,4 @@ def _listed(conn: Connection, listener: Listener) -> ListenerShown:
 
 @cache
 def _zone_names() -> list[str]:
-    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+    return sorted(name for name in zone_names() if "/" in name or name == "UTC")
