@@ -39,6 +39,7 @@ RESTART_SECONDS = 3_600
 DEFINITIONS = "myi_pipelines.definitions"
 ENTRY_POINT = "myi_pipelines.orchestration.instance.entry_point"
 """Starts a program of Dagster's as soon as the code server listens."""
+CODE_SERVER = "myi_pipelines.orchestration.instance.code_server"
 LOCATION = "myi"
 SERVE = ("myi_pipelines.cli", "serve")
 STACK_ID = "_MYI_STACK"
@@ -246,7 +247,7 @@ def _ancestors(process: psutil.Process) -> set[int]:
 
 def _code_server(code_socket: Path) -> list[str]:
     # Loads the definitions before it listens: a mistake in them ends it, and the start, with a traceback in the log.
-    arguments = ["dagster", "api", "grpc", "--socket", str(code_socket), "--log-level", "warning"]
+    arguments = [CODE_SERVER, "--socket", str(code_socket), "--log-level", "warning"]
     arguments += ["--module-name", DEFINITIONS, "--location-name", LOCATION]
     return [*arguments, "--use-python-environment-entry-point"]
 

@@ -1,9 +1,12 @@
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +16,10 @@ import pytest
 from filelock import FileLock
 from liblistenbrainz import Listen, ListenBrainz
 
+from myi_pipelines.orchestration.instance.dagster_internals import can_cancel
+from myi_pipelines.orchestration.instance.graphql_client import Launch, launch, runs_since
 from myi_pipelines.runtime import servers
-from myi_pipelines.runtime.dagster_processes import RESTARTS, answers, pages_answer
+from myi_pipelines.runtime.dagster_processes import CODE_SERVER, RESTARTS, answers, pages_answer
 from myi_pipelines.runtime.embedded.processes import wait_until
 from myi_pipelines.runtime.ports import PortInUse, PortsEqual, require_free_port
 from myi_pipelines.runtime.stack import end_killed_stack, running_stack, running_warehouse
@@ -24,6 +29,39 @@ from myi_pipelines.settings import PROJECT, Settings, load_settings
 from myi_pipelines.warehouse.database.connections import connect
 from myi_pipelines.warehouse.users import known_or_new_user
 from myi_pipelines_tests.support.export_rows import as_json, extended
+
+WAITING_JOB = """
+@dg.op
+def wait() -> None:
+    import time
+    from pathlib import Path
+
+    while not Path({path!r}).exists():
+        time.sleep(0.1)
+
+
+@dg.job(description="Waits.", executor_def=dg.in_process_executor)
+def waiting() -> None:
+    wait()
+
+
+defs = dg.Definitions.merge(build_defs(), dg.Definitions(jobs=[waiting]))
+"""
+RELOAD = 'mutation { reloadRepositoryLocation(repositoryLocationName: "myi") { __typename } }'
+LOCATION = """
+{
+  workspaceOrError {
+    ... on Workspace {
+      locationEntries {
+        locationOrLoadError {
+          ... on RepositoryLocation { repositories { jobs { description } } }
+          ... on PythonError { causes { message } }
+        }
+      }
+    }
+  }
+}
+"""
 
 
 @pytest.fixture
@@ -100,11 +138,11 @@ def test_definitions_that_do_not_load_end_the_start_with_a_line_that_names_the_l
 class Up:
     """``myi up`` in a process of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, project: Path = PROJECT) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MYI_", "DAGSTER_"))}
         environment |= {"MYI_HOME": str(settings.home), "MYI_UPLOADS": str(settings.uploads)}
         environment |= {"MYI_PORT": str(settings.port), "MYI_WEB_PORT": str(settings.web_port)}
-        environment |= {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        environment |= {"PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from myi_pipelines.cli import main; main()", "up"],
             cwd=settings.uploads.parent,
@@ -208,7 +246,7 @@ def test_a_webserver_that_dies_again_and_again_is_named_with_its_own_log(setting
 def test_a_code_server_and_a_daemon_that_die_are_started_again_and_imports_go_on(settings: Settings) -> None:
     up = Up(settings)
     up.wait_until_up()
-    for killed in [one for one in up.group() if "grpc" in one.cmdline() or "daemon" in one.cmdline()]:
+    for killed in [one for one in up.group() if CODE_SERVER in one.cmdline() or "daemon" in one.cmdline()]:
         killed.kill()
         assert not _lives(killed, seconds=30)
     settings.uploads.joinpath("anna").mkdir(parents=True)
@@ -218,6 +256,49 @@ def test_a_code_server_and_a_daemon_that_die_are_started_again_and_imports_go_on
     said = up.process.communicate(timeout=90)[0]
     assert said.count("ended by itself (SIGKILL)") == said.count("; starting it again\n") == 2
     assert up.process.returncode == 0
+
+
+@pytest.mark.long
+def test_reload_reads_changed_code_and_leaves_runs_alone(settings: Settings, tmp_path: Path) -> None:
+    package, goes_on = tmp_path / "project" / "myi_pipelines", tmp_path / "goes_on"
+    shutil.copytree(PROJECT / "myi_pipelines", package, ignore=shutil.ignore_patterns("__pycache__"))
+    definitions = package / "definitions.py"
+    definitions.write_text(definitions.read_text() + WAITING_JOB.format(path=str(goes_on)))
+    up = Up(settings, package.parent)
+    up.wait_until_up()
+    began = time.time()
+    run_id = launch(settings.ui_url, Launch("waiting", {}, {}))
+    assert wait_until(lambda: _status(settings, began) == "STARTED", seconds=60)
+    mended = definitions.read_text().replace("Waits.", "Waits patiently.")
+    definitions.write_text(f"{mended}\nraise ValueError('a mistake')\n")
+    assert "Waits." in _asked(settings, LOCATION)
+    _asked(settings, RELOAD)
+    assert wait_until(lambda: "a mistake" in _asked(settings, LOCATION), seconds=30)
+    definitions.write_text(mended)
+    _asked(settings, RELOAD)
+    assert wait_until(lambda: "Waits patiently." in _asked(settings, LOCATION), seconds=30)
+
+    workspace = json.loads(settings.dagster_home.joinpath("workspace.yaml").read_text())
+    socket_path = workspace["load_from"][0]["grpc_server"]["socket"]
+    assert can_cancel({"socket": socket_path}, run_id, seconds=30), "it would be taken for dead"
+    goes_on.touch()
+    assert wait_until(lambda: _status(settings, began) == "SUCCESS", seconds=60)
+    group = up.group()
+    assert "stopped" in up.end(signal.SIGINT)
+    assert not any(_lives(process) for process in group)
+
+
+def _status(settings: Settings, since: float) -> str:
+    """Of the one run since an instant; empty before it is known."""
+    return next((run.status for run in runs_since(settings.ui_url, since) or () if run.job == "waiting"), "")
+
+
+def _asked(settings: Settings, query: str) -> str:
+    """What Dagster answers, as JSON."""
+    body, headers = json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{settings.ui_url}/graphql", body, headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return str(response.read().decode())
 
 
 def _webserver(up: Up) -> psutil.Process:
