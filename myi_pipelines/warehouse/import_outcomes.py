@@ -58,8 +58,10 @@ def outcomes_of_jobs(
         bounds = {"starts_at": starts, "ends_at": ends}
         bounds |= {"near_start": starts - LONGEST_PLAY, "near_end": ends + LONGEST_PLAY}
         with conn.transaction():
-            # Of months that were just filled the planner expects too few rows, and would compare each with each.
+            # Of months that were just filled the planner expects too few rows, and would compare each with each, or
+            # sort all of them to merge them with the few rows of account data.
             conn.execute("SET LOCAL enable_nestloop = off")
+            conn.execute("SET LOCAL enable_mergejoin = off")
             return conn.execute(statement("import_outcomes/of_jobs"), asked | bounds).fetchall()
 
     found: dict[int, Counter[str]] = {}

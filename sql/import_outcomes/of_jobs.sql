@@ -1,16 +1,18 @@
 -- One row per import job and outcome: how many of the rows that the job landed came to that, as the warehouse is now.
 -- Rows of archived months are left out. An event is known by the second of its end, a submitted one by that of its
--- start; a play that account data told before by its minute and song, or its minute and length.
+-- start; a play that account data told before by its minute and song, or its minute and length. date_bin cuts instants
+-- as date_trunc does, without looking into the time zone for each.
 WITH jobs AS (
     SELECT id, user_id, created_at FROM import_jobs WHERE id = ANY (%(job_ids)s)
 ), landed AS (
-    SELECT p.job_id, p.user_id, p.played_at, date_trunc('minute', coalesce(p.stopped_at, p.played_at)) AS minute,
+    SELECT p.job_id, p.user_id, p.played_at,
+           date_bin('1 minute', coalesce(p.stopped_at, p.played_at), 'epoch') AS minute,
            p.ms_played, p.context_id, link.track_id, e.kind, jobs.created_at,
            CASE WHEN p.context_id IS NOT NULL OR p.elapsed_s IS NULL THEN 'IMPORT'
                 WHEN p.elapsed_s < 0 THEN 'API' ELSE 'SUBMISSION' END::source AS source,
-           date_trunc('second', CASE WHEN p.context_id IS NULL AND p.elapsed_s > 0
+           date_bin('1 second', CASE WHEN p.context_id IS NULL AND p.elapsed_s > 0
                                      THEN p.played_at - p.elapsed_s * interval '1 second'
-                                     ELSE p.played_at END) AS known_at
+                                     ELSE p.played_at END, 'epoch') AS known_at
     FROM jobs
     JOIN imported_plays AS p ON p.user_id = jobs.user_id AND p.job_id = jobs.id
     JOIN export_tracks AS e ON e.id = p.export_track_id
@@ -18,8 +20,8 @@ WITH jobs AS (
     WHERE p.user_id = ANY (%(user_ids)s) AND p.played_at >= %(starts_at)s AND p.played_at < %(ends_at)s
 ), events AS (
     SELECT user_id, track_id, ms_played, created_at, source,
-           date_trunc('second', CASE source WHEN 'SUBMISSION' THEN played_at - ms_played * interval '1 millisecond'
-                                            ELSE played_at END) AS known_at
+           date_bin('1 second', CASE source WHEN 'SUBMISSION' THEN played_at - ms_played * interval '1 millisecond'
+                                            ELSE played_at END, 'epoch') AS known_at
     FROM listening_events
     WHERE user_id = ANY (%(user_ids)s) AND played_at >= %(near_start)s AND played_at < %(near_end)s
 ), by_account AS MATERIALIZED (
